@@ -1,0 +1,89 @@
+/**
+ * One line per event, for a person at a terminal or for a collector.
+ *
+ * @module
+ */
+
+/** How much is said. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** How a line is written. */
+export type LogFormat = "text" | "json";
+
+/** What goes with a line: ids, numbers, texts. Never a secret. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Says what happens. */
+export interface Log {
+  /** For whoever looks for a fault. */
+  debug(message: string, fields?: LogFields): void;
+  /** What an operator wants to know. */
+  info(message: string, fields?: LogFields): void;
+  /** What an operator should look at. */
+  warn(message: string, fields?: LogFields): void;
+  /** A fault of ours. */
+  error(message: string, fields?: LogFields): void;
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** What a log needs from outside. */
+export interface LogOptions {
+  /** The least important level that is written. */
+  readonly level: LogLevel;
+  /** How a line is written. */
+  readonly format: LogFormat;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Takes a line without its end; standard error when absent. */
+  readonly write?: (line: string) => void;
+}
+
+/** Opens a log. */
+export function openLog({ level, format, now, write = writeStderr }: LogOptions): Log {
+  const line = format === "json" ? jsonLine : textLine;
+  const say = (at: LogLevel) => (message: string, fields: LogFields = {}) => {
+    if (LEVELS.indexOf(at) >= LEVELS.indexOf(level)) {
+      write(line(new Date(now()).toISOString(), at, message, fields));
+    }
+  };
+  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+}
+
+/** Says nothing. */
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+function writeStderr(line: string): void {
+  // deno-lint-ignore no-console -- the one console of the house
+  console.error(line);
+}
+
+function jsonLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
+  return JSON.stringify({ at, level, message, ...plain(fields) });
+}
+
+function textLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
+  const rest = Object.entries(plain(fields)).map(([name, value]) =>
+    ` ${name}=${typeof value === "string" && /^[\w.:/@+-]+$/.test(value) ? value : quote(value)}`
+  );
+  return `${at.slice(11, 23)} ${level.padEnd(5)} ${oneLine(message)}${rest.join("")}`;
+}
+
+function plain(fields: LogFields): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => [
+      name,
+      value instanceof Error ? value.stack ?? value.message : value,
+    ]),
+  );
+}
+
+function quote(value: unknown): string {
+  return JSON.stringify(value) ?? "null";
+}
+
+/** A line break in a message would forge a second line. */
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return text.replace(/[\u0000-\u001f\u007f]/g, " ");
+}

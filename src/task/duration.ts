@@ -1,0 +1,31 @@
+/**
+ * Durations as people write them: `"250ms"`, `"30s"`, `"1h30m"`, `"2d"`.
+ *
+ * @module
+ */
+
+const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+const PATTERN = /^(?:\d{1,9}(?:ms|[dhms]))+$/;
+const PART = /(\d+)(ms|[dhms])/g;
+
+/** Reads a duration into milliseconds; `undefined` when it is not one. */
+export function parseDuration(text: string): number | undefined {
+  if (!PATTERN.test(text)) return undefined;
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(PART)) {
+    total += Number(count) * (UNIT_MS[unit ?? ""] ?? 0);
+  }
+  return total;
+}
+
+/** Writes milliseconds as a duration that `parseDuration` reads back. */
+export function formatDuration(ms: number): string {
+  let left = Math.round(ms);
+  let text = "";
+  for (const [unit, size] of Object.entries(UNIT_MS)) {
+    const count = Math.floor(left / size);
+    if (count > 0) text += `${count}${unit}`;
+    left -= count * size;
+  }
+  return text || "0s";
+}

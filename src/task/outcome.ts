@@ -1,0 +1,243 @@
+/**
+ * What an attempt came to, and what is therefore written down.
+ *
+ * The channel says what the other side said; `decide` turns that into the
+ * task's next state. Both are plain data, so the whole of a task's life after
+ * an attempt can be read, and tested, here.
+ *
+ * @module
+ */
+
+import { retryDelay, type RetrySchedule } from "./retry.ts";
+import type { TaskEvent } from "./state.ts";
+import type { AttemptRecord, ClaimedTask, Delivery, Json, Reason, TaskError } from "./task.ts";
+
+/** What the other side said, as a channel reports it. */
+export type Outcome =
+  & {
+    /** What was seen on the way; kept with the attempt. */
+    readonly evidence?: Json;
+    /** Small JSON for the next attempt: recipients served, bytes saved, an ETag. */
+    readonly carry?: Json;
+    /** What it brought back; kept as the task's result, also when it failed. */
+    readonly result?: Json;
+    /** Asks that nothing else of this lane be attempted for a while. */
+    readonly hold?: LaneHold;
+  }
+  & (
+    | { readonly kind: "delivered" }
+    | {
+      readonly kind: "rejected";
+      readonly error: TaskError;
+      /** `partial`: some recipients have it. */
+      readonly delivery?: "partial";
+    }
+    | {
+      readonly kind: "deferred";
+      readonly error: TaskError;
+      /** The other side's wish, in milliseconds from now; the schedule's step when it is later. */
+      readonly retryAfterMs?: number;
+      /** `partial`: some recipients have it already. */
+      readonly delivery?: "partial";
+    }
+    | {
+      /** The bytes had left when the attempt was cut off. */
+      readonly kind: "unknown";
+      readonly error: TaskError;
+    }
+  );
+
+/** A pause of a whole lane. */
+export interface LaneHold {
+  /** Milliseconds from the end of the attempt. */
+  readonly forMs: number;
+  /** For people: `429 with Retry-After: 2`. */
+  readonly reason: string;
+}
+
+/** Why an attempt was aborted by us. */
+export type AbortCause = "cancelled" | "shutdown" | "drain" | "timeout";
+
+/** Who cancelled: a caller, a shutdown, or a caller who cancelled the whole batch. */
+export type CancelReason = Extract<Reason, "request" | "shutdown" | "batch">;
+
+/** What is written down after an attempt. */
+export interface Settlement {
+  /** The task. */
+  readonly id: string;
+  /** The attempt it settles; refused when the task is no longer at it. */
+  readonly attempt: number;
+  /** What happens to the task. */
+  readonly event: Extract<
+    TaskEvent,
+    "succeed" | "fail" | "cancel" | "expire" | "retry" | "release"
+  >;
+  /** When the attempt ended, in milliseconds since the epoch. */
+  readonly at: number;
+  /** The attempt as it will be listed; absent for a release. */
+  readonly record?: AttemptRecord;
+  /** Earliest time of the next attempt, for a retry or a release. */
+  readonly dueAt?: number;
+  /** Why, where the state alone does not say. */
+  readonly reason?: Reason;
+  /** What became of it; with a final event. */
+  readonly delivery?: Delivery;
+  /** What the attempt brought back. */
+  readonly result?: Json;
+  /** For the next attempt. */
+  readonly carry?: Json;
+  /** The payload may have had its effect already. */
+  readonly possibleDuplicate?: boolean;
+  /** Pauses the task's lane until then, in milliseconds since the epoch. */
+  readonly hold?: { readonly until: number; readonly reason: string };
+}
+
+/**
+ * What to write down when `outcome` ends an attempt of `task`. `random` in
+ * [0, 1) spreads retries; `cancelled` is set when a caller or a shutdown
+ * aborted the attempt, which then never is tried again.
+ */
+export function decide(
+  task: ClaimedTask,
+  outcome: Outcome,
+  { now, random, cancelled }: { now: number; random: number; cancelled?: CancelReason },
+): Settlement {
+  const base = {
+    id: task.id,
+    attempt: task.attempt,
+    at: now,
+    record: recordOf(task, outcome, now, cancelled !== undefined),
+    ...(outcome.result === undefined ? {} : { result: outcome.result }),
+    ...(outcome.carry === undefined ? {} : { carry: outcome.carry }),
+    ...(outcome.hold === undefined
+      ? {}
+      : { hold: { until: now + outcome.hold.forMs, reason: outcome.hold.reason } }),
+  };
+  switch (outcome.kind) {
+    case "delivered":
+      return { ...base, event: "succeed", delivery: "delivered" };
+    case "rejected":
+      return {
+        ...base,
+        event: "fail",
+        reason: "rejected",
+        delivery: outcome.delivery ?? notDelivered(task),
+      };
+    case "deferred": {
+      const delivery = outcome.delivery ?? notDelivered(task);
+      if (cancelled) return { ...base, event: "cancel", reason: cancelled, delivery };
+      const dueAt = nextDue(task.retry, task.attempt, now, random, outcome.retryAfterMs);
+      if (dueAt === undefined) return { ...base, event: "fail", reason: "exhausted", delivery };
+      return retryOrExpire(task, base, dueAt, delivery);
+    }
+    case "unknown": {
+      const delivery = "unknown";
+      if (cancelled) return { ...base, event: "cancel", reason: cancelled, delivery };
+      if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
+      const dueAt = nextDue(task.retry, task.attempt, now, random);
+      if (dueAt === undefined) return { ...base, event: "fail", reason: "exhausted", delivery };
+      return { ...retryOrExpire(task, base, dueAt, delivery), possibleDuplicate: true };
+    }
+  }
+}
+
+/** Once an effect may have happened, a later refusal does not undo it. */
+function notDelivered(task: ClaimedTask): Delivery {
+  return task.possibleDuplicate ? "unknown" : "not_delivered";
+}
+
+function nextDue(
+  schedule: RetrySchedule,
+  tries: number,
+  now: number,
+  random: number,
+  retryAfterMs = 0,
+): number | undefined {
+  const delay = retryDelay(schedule, tries, random);
+  return delay === undefined ? undefined : now + Math.max(delay, retryAfterMs);
+}
+
+/** No attempt begins at or after `expiresAt`, so waiting for one would be a lie. */
+function retryOrExpire<Base extends object>(
+  task: ClaimedTask,
+  base: Base,
+  dueAt: number,
+  delivery: Delivery,
+) {
+  if (task.expiresAt !== undefined && dueAt >= task.expiresAt) {
+    return { ...base, event: "expire", reason: "expired", delivery } as const;
+  }
+  return { ...base, event: "retry", dueAt } as const;
+}
+
+function recordOf(
+  task: ClaimedTask,
+  outcome: Outcome,
+  endedAt: number,
+  cancelled: boolean,
+): AttemptRecord {
+  return {
+    number: task.attempt,
+    startedAt: task.startedAt,
+    endedAt,
+    outcome: cancelled && outcome.kind === "deferred" ? "cancelled" : outcome.kind,
+    ...("error" in outcome ? { error: outcome.error } : {}),
+    ...(outcome.evidence === undefined ? {} : { evidence: outcome.evidence }),
+  };
+}
+
+/** What an engine knows of a task that was running when the process died. */
+export interface BrokenTask {
+  /** `tsk_…` */
+  readonly id: string;
+  /** The attempt that broke off. */
+  readonly attempt: number;
+  /** When it began, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** The waits before further tries. */
+  readonly retry: RetrySchedule;
+  /** What to do when its effect is unknown. */
+  readonly onUnknown: "retry" | "stop";
+  /** Attempts in a row that broke off, this one included. */
+  readonly broken: number;
+  /** Why it was being aborted when the process died, if it was. */
+  readonly aborting?: CancelReason;
+  /** No attempt begins at or after it; milliseconds since the epoch. */
+  readonly expiresAt?: number;
+}
+
+/** Attempts that break off in a row before a task is given up: it may be what kills us. */
+const MOST_BROKEN = 3;
+
+/**
+ * What to write down for an attempt that a crash broke off at a time nobody
+ * knows. It counts, yet a task without a try left gets one more; the third one
+ * running ends it.
+ */
+export function decideBroken(task: BrokenTask, now: number): Settlement {
+  const error = {
+    code: "crashed",
+    detail: "The service stopped while this attempt was running; it may have had its effect.",
+  };
+  const base = {
+    id: task.id,
+    attempt: task.attempt,
+    at: now,
+    record: {
+      number: task.attempt,
+      startedAt: task.startedAt,
+      endedAt: now,
+      outcome: "unknown",
+      error,
+    },
+    possibleDuplicate: true,
+  } as const;
+  const delivery = "unknown";
+  if (task.aborting) return { ...base, event: "cancel", reason: task.aborting, delivery };
+  if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
+  if (task.broken >= MOST_BROKEN) return { ...base, event: "fail", reason: "crashed", delivery };
+  if (task.expiresAt !== undefined && now >= task.expiresAt) {
+    return { ...base, event: "expire", reason: "expired", delivery };
+  }
+  return { ...base, event: "retry", dueAt: now };
+}

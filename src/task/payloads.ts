@@ -1,0 +1,70 @@
+/**
+ * What is to be sent, as it is kept with a task and read by its channel.
+ *
+ * Everything a caller left open is filled in when the task is accepted, so
+ * that a later change of settings does not change what was asked for.
+ *
+ * @module
+ */
+
+/** One mail address, validated: neither part holds a control character. */
+export interface Mailbox {
+  /** The display name. */
+  readonly name?: string;
+  /** RFC 5321 `local@domain`; the domain in ASCII. */
+  readonly address: string;
+}
+
+/** A file that travels with a mail. */
+export interface Attachment {
+  /** A bare file name, without path. */
+  readonly filename: string;
+  /** Base64. */
+  readonly content: string;
+  /** A MIME type; guessed from the name when absent. */
+  readonly contentType?: string;
+  /** The Content-ID by which the HTML refers to it; it is then shown inline. */
+  readonly cid?: string;
+}
+
+/** A mail, for the channel `email`. */
+export interface EmailPayload {
+  /** The `From`, and the envelope's sender. */
+  readonly from: Mailbox;
+  /** At least one recipient over `to`, `cc` and `bcc`. */
+  readonly to: readonly Mailbox[];
+  /** Copies that everybody sees. */
+  readonly cc: readonly Mailbox[];
+  /** Copies in the envelope only. */
+  readonly bcc: readonly Mailbox[];
+  /** Where answers go. */
+  readonly replyTo?: Mailbox;
+  /** One line. */
+  readonly subject: string;
+  /** The plain text part. */
+  readonly text?: string;
+  /** The HTML part. */
+  readonly html?: string;
+  /** Further headers; none of those that the message itself is made of. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Files. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** An HTTP request, for the channel `http`. */
+export interface FetchPayload {
+  /** Absolute, `http:` or `https:`, as the URL standard writes it. */
+  readonly url: string;
+  /** Upper case. */
+  readonly method: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as text. */
+  readonly body?: string;
+  /** The body in base64, when it is not text. */
+  readonly bodyBase64?: string;
+  /** How many redirects are followed; with 0 a 3xx is the answer. */
+  readonly redirects: number;
+  /** The most decoded bytes of the answer that are read. */
+  readonly maxBytes: number;
+}
