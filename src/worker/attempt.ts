@@ -1,0 +1,167 @@
+/**
+ * One attempt while it runs: its deadline, its abort, and how far it has come.
+ *
+ * Whatever the channel does, the attempt has an outcome: at the latest a
+ * second after it was aborted, for then it is abandoned.
+ *
+ * @module
+ */
+
+import type { Attempt, Delivery, Progress } from "../channels/channel.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
+import type { TaskProgress } from "../task/ports.ts";
+import type { ClaimedTask } from "../task/task.ts";
+
+/** How long an aborted attempt may take to say how far it came, in milliseconds. */
+const ABANDON_MS = 1_000;
+
+/** What an attempt is made with. */
+export interface AttemptParts {
+  /** Who makes it. */
+  readonly delivery: Delivery;
+  /** Times its deadline. */
+  readonly clock: Clock;
+  /** Told of faults of ours. */
+  readonly log: Log;
+}
+
+/** An attempt under way. */
+export interface LiveAttempt {
+  /** Resolves once; never rejects. */
+  readonly outcome: Promise<Outcome>;
+  /** Why it was aborted, if it was; the first cause holds. */
+  readonly cause: AbortCause | undefined;
+  /** Who cancelled it, when that is the cause. */
+  readonly cancelReason: CancelReason | undefined;
+  /** Asks it to end. */
+  abort(cause: AbortCause, cancelReason?: CancelReason): void;
+  /** How far it has come, when its channel says. */
+  progress(): TaskProgress | undefined;
+}
+
+/** Begins an attempt at a claimed task. */
+export function startAttempt(task: ClaimedTask, parts: AttemptParts): LiveAttempt {
+  const attempt = new RunningAttempt(task, parts);
+  attempt.run();
+  return attempt;
+}
+
+class RunningAttempt implements LiveAttempt {
+  readonly #task: ClaimedTask;
+  readonly #parts: AttemptParts;
+  readonly #controller = new AbortController();
+  readonly #outcome = Promise.withResolvers<Outcome>();
+  readonly #startedAt: number;
+  #cause: AbortCause | undefined;
+  #cancelReason: CancelReason | undefined;
+  #sending = false;
+  #moved: { bytes: number; totalBytes?: number } | undefined;
+  #disarm: () => void;
+
+  constructor(task: ClaimedTask, parts: AttemptParts) {
+    this.#task = task;
+    this.#parts = parts;
+    this.#startedAt = parts.clock.monotonic();
+    this.#disarm = parts.clock.after(task.timeoutMs, () => this.abort("timeout"));
+  }
+
+  get outcome(): Promise<Outcome> {
+    return this.#outcome.promise;
+  }
+
+  get cause(): AbortCause | undefined {
+    return this.#cause;
+  }
+
+  get cancelReason(): CancelReason | undefined {
+    return this.#cancelReason;
+  }
+
+  run(): void {
+    const { delivery, log } = this.#parts;
+    delivery.deliver(this.#task.channel, attemptOf(this.#task, this.#parts.clock.now()), {
+      signal: this.#controller.signal,
+      progress: (progress) => this.#note(progress),
+    }).then(
+      (outcome) => this.#end(outcome),
+      (error) => {
+        log.error("A channel broke", { task: this.#task.id, channel: this.#task.channel, error });
+        this.#end(this.#cutOff("internal", "The channel broke; the service's log says how."));
+      },
+    );
+  }
+
+  abort(cause: AbortCause, cancelReason?: CancelReason): void {
+    if (this.#cause) return;
+    this.#cause = cause;
+    this.#cancelReason = cancelReason;
+    this.#disarm();
+    this.#disarm = this.#parts.clock.after(ABANDON_MS, () => {
+      this.#parts.log.warn("An attempt ignored its abort and is abandoned", {
+        task: this.#task.id,
+        cause,
+      });
+      this.#end(this.#cutOff(...abandoned(cause)));
+    });
+    this.#controller.abort(cause);
+  }
+
+  progress(): TaskProgress | undefined {
+    if (!this.#moved) return undefined;
+    const seconds = (this.#parts.clock.monotonic() - this.#startedAt) / 1_000;
+    return { ...this.#moved, rate: seconds > 0 ? Math.round(this.#moved.bytes / seconds) : 0 };
+  }
+
+  #note({ stage, bytes, totalBytes }: Progress): void {
+    if (bytes !== undefined) {
+      this.#moved = { bytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
+    }
+    if (stage === "sending" && !this.#sending) {
+      this.#sending = true;
+      this.#extend();
+    }
+  }
+
+  /** Cutting short the wait for the last word makes duplicates, so some channels get longer. */
+  #extend(): void {
+    const { clock, delivery } = this.#parts;
+    const graceMs = delivery.graceMs(this.#task.channel);
+    if (graceMs === 0 || this.#cause) return;
+    const spentMs = clock.monotonic() - this.#startedAt;
+    this.#disarm();
+    this.#disarm = clock.after(
+      this.#task.timeoutMs - spentMs + graceMs,
+      () => this.abort("timeout"),
+    );
+  }
+
+  #end(outcome: Outcome): void {
+    this.#disarm();
+    this.#outcome.resolve(outcome);
+  }
+
+  #cutOff(code: string, detail: string): Outcome {
+    return { kind: this.#sending ? "unknown" : "deferred", error: { code, detail } };
+  }
+}
+
+function abandoned(cause: AbortCause): [code: string, detail: string] {
+  return cause === "timeout"
+    ? ["timeout", "The attempt took longer than its timeout and did not end when told to."]
+    : ["aborted", "The attempt was aborted and did not end when told to."];
+}
+
+function attemptOf(task: ClaimedTask, now: number): Attempt {
+  return {
+    taskId: task.id,
+    number: task.attempt,
+    createdAt: task.createdAt,
+    deadlineAt: now + task.timeoutMs,
+    payload: task.payload,
+    ...(task.carry === undefined ? {} : { carry: task.carry }),
+    ...(task.requestId === undefined ? {} : { requestId: task.requestId }),
+    ...(task.traceparent === undefined ? {} : { traceparent: task.traceparent }),
+  };
+}

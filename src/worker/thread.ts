@@ -1,0 +1,215 @@
+/**
+ * One thread of the channels, seen from the worker's side.
+ *
+ * Messages that are sent within one turn of the event loop cross together: a
+ * Worker and back costs seven times less so.
+ *
+ * @module
+ */
+
+import type { Attempt, DeliverContext } from "../channels/channel.ts";
+import type { FromThread, ToThread } from "../channels/thread_protocol.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { AbortCause, Outcome } from "../task/outcome.ts";
+import type { ThreadStatus } from "../task/ports.ts";
+import type { Json } from "../task/task.ts";
+
+/** What a thread is opened with. */
+export interface ThreadOptions {
+  /** Its number among all that were ever opened. */
+  readonly number: number;
+  /** The module that it runs. */
+  readonly entry: URL;
+  /** The module whose default export opens the channels. */
+  readonly table: URL;
+  /** What the table gets. */
+  readonly settings: Json;
+  /** Times the pings. */
+  readonly clock: Clock;
+  /** Told what the channels say. */
+  readonly log: Log;
+  /** How long it may be silent, in milliseconds. */
+  readonly silenceMs: number;
+  /** Called once, when it is given up; what it had in hand has then been settled. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** A thread of the channels. */
+export interface ChannelThread extends ThreadStatus {
+  /** The grace of each channel that has one, once the channels are open. */
+  readonly opened: Promise<Readonly<Record<string, number>>>;
+  /** As `Channel.deliver`. */
+  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome>;
+  /** Closes the channels and ends the thread; what is in hand is cut off. */
+  close(): Promise<void>;
+}
+
+/** An attempt that the thread has in hand. */
+interface InHand {
+  readonly settle: (outcome: Outcome) => void;
+  readonly progress: DeliverContext["progress"];
+  sending: boolean;
+}
+
+/** Pings a second would be noise; one in five of the silence allowed finds it in time. */
+const PINGS_PER_SILENCE = 5;
+/** How long the channels may take to close, in milliseconds. */
+const CLOSE_MS = 500;
+
+/** Starts a thread. */
+export function openThread(options: ThreadOptions): ChannelThread {
+  return new WorkerThread(options);
+}
+
+class WorkerThread implements ChannelThread {
+  readonly number: number;
+  readonly #options: ThreadOptions;
+  readonly #worker: Worker;
+  readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #inHand = new Map<number, InHand>();
+  #outgoing: Extract<ToThread, { type: "deliver" }>["attempts"] = [];
+  #refs = 0;
+  #heardAt: number;
+  #open = false;
+  #gone = false;
+  #stopPinging = () => {};
+
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+    this.number = options.number;
+    this.#heardAt = options.clock.monotonic();
+    this.#worker = new Worker(options.entry, { type: "module", name: `channels-${this.number}` });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#giveUp(`it died: ${event.message}`);
+    };
+    this.#send({ type: "open", table: options.table.href, settings: options.settings });
+    this.#pingLater();
+  }
+
+  get opened(): Promise<Readonly<Record<string, number>>> {
+    return this.#opened.promise;
+  }
+
+  get attempts(): number {
+    return this.#inHand.size;
+  }
+
+  get silentMs(): number {
+    return Math.round(this.#options.clock.monotonic() - this.#heardAt);
+  }
+
+  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
+    if (this.#gone) return Promise.resolve(lost(false, "the thread is gone"));
+    const ref = ++this.#refs;
+    const { signal, progress } = context;
+    return new Promise((resolve) => {
+      const abort = () => {
+        this.#flush();
+        this.#send({ type: "abort", ref, cause: signal.reason as AbortCause });
+      };
+      const settle = (outcome: Outcome) => {
+        this.#inHand.delete(ref);
+        signal.removeEventListener("abort", abort);
+        resolve(outcome);
+      };
+      this.#inHand.set(ref, { settle, progress, sending: false });
+      if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+      this.#outgoing.push({ ref, channel, attempt });
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#gone) return;
+    this.#send({ type: "close" });
+    const undo = this.#options.clock.after(CLOSE_MS, this.#closed.resolve);
+    await this.#closed.promise;
+    undo();
+    this.#end("the service closed");
+  }
+
+  #flush(): void {
+    if (this.#outgoing.length === 0) return;
+    const attempts = this.#outgoing;
+    this.#outgoing = [];
+    this.#send({ type: "deliver", attempts });
+  }
+
+  #send(message: ToThread): void {
+    if (!this.#gone) this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromThread): void {
+    this.#heardAt = this.#options.clock.monotonic();
+    switch (message.type) {
+      case "opened":
+        this.#open = true;
+        return this.#opened.resolve(message.graces);
+      case "failed_to_open":
+        this.#opened.reject(new Error(`Cannot open the channels: ${message.detail}`));
+        return this.#end(message.detail);
+      case "settled":
+        for (const { ref, outcome } of message.outcomes) this.#inHand.get(ref)?.settle(outcome);
+        return;
+      case "progress":
+        for (const { ref, ...progress } of message.list) this.#note(ref, progress);
+        return;
+      case "log":
+        return this.#options.log[message.level](message.message, message.fields);
+      case "closed":
+        return this.#closed.resolve();
+      case "pong":
+        return;
+    }
+  }
+
+  #note(ref: number, progress: Parameters<DeliverContext["progress"]>[0]): void {
+    const inHand = this.#inHand.get(ref);
+    if (!inHand) return;
+    if (progress.stage === "sending") inHand.sending = true;
+    inHand.progress(progress);
+  }
+
+  #pingLater(): void {
+    const { clock, silenceMs } = this.#options;
+    this.#stopPinging = clock.after(silenceMs / PINGS_PER_SILENCE, () => {
+      // A thread that is still loading its modules cannot answer yet.
+      if (this.#open && this.silentMs >= silenceMs) {
+        return this.#giveUp(`it has not answered for ${silenceMs} ms`);
+      }
+      this.#send({ type: "ping", n: this.#refs });
+      this.#pingLater();
+    });
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#gone) return;
+    this.#opened.reject(new Error(`Cannot open the channels: ${reason}`));
+    this.#end(reason);
+    this.#options.onLost(reason);
+  }
+
+  #end(reason: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stopPinging();
+    this.#worker.terminate();
+    this.#closed.resolve();
+    for (const { settle, sending } of [...this.#inHand.values()]) settle(lost(sending, reason));
+  }
+}
+
+function lost(sending: boolean, reason: string): Outcome {
+  return {
+    kind: sending ? "unknown" : "deferred",
+    error: {
+      code: "thread_lost",
+      detail: `The thread that made this attempt was given up: ${reason}`,
+    },
+  };
+}

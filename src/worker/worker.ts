@@ -1,0 +1,218 @@
+/**
+ * Who picks the tasks up: claim, attempt, settle, as many at once as allowed.
+ *
+ * The worker knows neither where tasks are kept nor how payloads leave. It
+ * owns what lies between: the slots, the deadline of each attempt, the wish to
+ * abort one, and an orderly end.
+ *
+ * @module
+ */
+
+import type { Delivery } from "../channels/channel.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { QueueEngine } from "../queue/engine.ts";
+import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
+import type { TaskProgress } from "../task/ports.ts";
+import type { ClaimedTask } from "../task/task.ts";
+import { type LiveAttempt, startAttempt } from "./attempt.ts";
+
+/** What a worker works with. */
+export interface WorkerParts {
+  /** Where tasks come from and settlements go. */
+  readonly engine: QueueEngine;
+  /** Who makes the attempts. */
+  readonly delivery: Delivery;
+  /** Times deadlines. */
+  readonly clock: Clock;
+  /** In [0, 1): spreads retries. */
+  readonly random: () => number;
+  /** Told of faults of ours. */
+  readonly log: Log;
+  /** The most attempts at once. */
+  readonly concurrency: number;
+  /** Called once when the engine fails under it; the worker has then stopped claiming. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** What became of the attempts that were under way at a stop. */
+export interface StopReport {
+  /** Ended by themselves: succeeded, failed, or deferred to a later try. */
+  readonly finished: number;
+  /** Handed back untried. */
+  readonly released: number;
+  /** Aborted before they can have had an effect. */
+  readonly aborted: number;
+  /** Cut off after their bytes had left. */
+  readonly unknown: number;
+}
+
+/** Claims, attempts and settles until it is stopped. */
+export interface Worker {
+  /** Begins to claim. */
+  start(): void;
+  /**
+   * Claims no more, lets running attempts end for `graceMs`, aborts the rest
+   * with `cause`, and resolves when all are settled: `shutdown` cancels what
+   * it aborts, `drain` hands it back.
+   */
+  stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport>;
+  /** Ends the grace of a stop that is under way. */
+  hurry(): void;
+  /** Attempts under way. */
+  readonly running: number;
+  /** Attempts settled since the start. */
+  readonly settled: number;
+  /** How far a running task has come, when its channel says. */
+  progressOf(taskId: string): TaskProgress | undefined;
+}
+
+/** Opens a worker, which waits for its `start`. */
+export function openWorker(parts: WorkerParts): Worker {
+  return new SlotWorker(parts);
+}
+
+class SlotWorker implements Worker {
+  readonly #parts: WorkerParts;
+  readonly #intake = new AbortController();
+  readonly #live = new Map<string, { attempt: LiveAttempt; done: Promise<void> }>();
+  /** Wishes to abort that arrived together with the claim they are about. */
+  readonly #early = new Map<string, CancelReason>();
+  readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
+  #settled = 0;
+  #claiming: Promise<void> = Promise.resolve();
+  #slotFree = Promise.withResolvers<void>();
+  #hurry = Promise.withResolvers<void>();
+  #unwatch = () => {};
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#live.size;
+  }
+
+  get settled(): number {
+    return this.#settled;
+  }
+
+  start(): void {
+    this.#unwatch = this.#parts.engine.watch("running", ({ id, abort }) => {
+      if (abort) this.#abortOne(id, abort);
+    });
+    this.#claiming = this.#claimOn().catch((error) => this.#parts.onFatal(error));
+  }
+
+  progressOf(taskId: string): TaskProgress | undefined {
+    return this.#live.get(taskId)?.attempt.progress();
+  }
+
+  hurry(): void {
+    this.#hurry.resolve();
+  }
+
+  async stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport> {
+    this.#intake.abort(cause);
+    await this.#claiming;
+    if (graceMs > 0 && this.#live.size > 0) await this.#grace(graceMs);
+    for (const { attempt } of this.#live.values()) attempt.abort(cause);
+    await this.#allDone();
+    this.#unwatch();
+    return this.#report;
+  }
+
+  async #claimOn(): Promise<void> {
+    const { engine, concurrency } = this.#parts;
+    while (!this.#intake.signal.aborted) {
+      const free = concurrency - this.#live.size;
+      if (free <= 0) {
+        await this.#slotFree.promise;
+        continue;
+      }
+      const tasks = await engine.claim(free, this.#intake.signal);
+      for (const task of tasks) this.#carryOut(task);
+      this.#early.clear();
+    }
+  }
+
+  #carryOut(task: ClaimedTask): void {
+    const stopping = this.#intake.signal.aborted;
+    const attempt = stopping
+      ? untried(this.#intake.signal.reason)
+      : startAttempt(task, this.#parts);
+    const wish = this.#early.get(task.id);
+    if (wish) attempt.abort("cancelled", wish);
+    const done = this.#seeThrough(task, attempt)
+      .catch((error) => this.#parts.onFatal(error))
+      .finally(() => this.#letGo(task.id));
+    this.#live.set(task.id, { attempt, done });
+  }
+
+  /** One attempt from its outcome to its settlement: the straight line. */
+  async #seeThrough(task: ClaimedTask, attempt: LiveAttempt): Promise<void> {
+    const outcome = await attempt.outcome;
+    const now = this.#parts.clock.now();
+    const random = this.#parts.random();
+    const settlement = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
+    const release = attempt.cause === "drain" && outcome.kind === "deferred";
+    this.#tally(attempt.cause, settlement, release);
+    await this.#parts.engine.settle(release ? releaseOf(task, now) : settlement);
+  }
+
+  #letGo(id: string): void {
+    this.#live.delete(id);
+    this.#settled++;
+    this.#slotFree.resolve();
+    this.#slotFree = Promise.withResolvers();
+  }
+
+  #abortOne(id: string, reason: CancelReason): void {
+    const live = this.#live.get(id);
+    if (live) live.attempt.abort("cancelled", reason);
+    else this.#early.set(id, reason);
+  }
+
+  #tally(cause: AbortCause | undefined, settlement: Settlement, released: boolean): void {
+    if (!this.#intake.signal.aborted) return;
+    if (released) this.#report.released++;
+    else if (settlement.record?.outcome === "unknown") this.#report.unknown++;
+    else if (cause && settlement.event === "cancel") this.#report.aborted++;
+    else this.#report.finished++;
+  }
+
+  async #grace(graceMs: number): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const undo = this.#parts.clock.after(graceMs, over.resolve);
+    await Promise.race([over.promise, this.#hurry.promise, this.#allDone()]);
+    undo();
+  }
+
+  /** Only after the last claim: nothing is added any more. */
+  async #allDone(): Promise<void> {
+    await Promise.all([...this.#live.values()].map(({ done }) => done));
+  }
+}
+
+/** Stands for the attempt at a task that was handed over while the worker stops. */
+function untried(cause: AbortCause): LiveAttempt {
+  const error = { code: "aborted", detail: "The service stopped before the attempt began." };
+  return {
+    outcome: Promise.resolve({ kind: "deferred", error }),
+    cause,
+    cancelReason: undefined,
+    abort() {},
+    progress: () => undefined,
+  };
+}
+
+/** Only a cancellation or a shutdown ends a task; a timeout is an outcome like others. */
+function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } {
+  if (attempt.cause === "shutdown") return { cancelled: "shutdown" };
+  if (attempt.cause === "cancelled") return { cancelled: attempt.cancelReason ?? "request" };
+  return {};
+}
+
+function releaseOf(task: ClaimedTask, now: number): Settlement {
+  return { id: task.id, attempt: task.attempt, event: "release", at: now, dueAt: now };
+}
