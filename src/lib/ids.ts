@@ -20,7 +20,9 @@ const EPOCH_MS = Date.UTC(2025, 0, 1);
 /** Ids within one millisecond: 12 bits of `rand_a` and the first of `rand_b`. */
 const PER_MS = 8192;
 const LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
-const PATTERN = /^(tsk|bat|hkd)_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+/** Time in ten letters, then the bits that name version 7, and those that name the variant. */
+const PATTERN =
+  /^(tsk|bat|hkd)_[0-7][0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{2}[89abrstv][0-9a-hjkmnp-tv-z]{12}$/;
 const VALUE_OF = new Map([...LETTERS].map((letter, value) => [letter, value]));
 
 /**
@@ -77,9 +79,9 @@ function fiveBits(words: readonly number[], from: number): number {
   return value;
 }
 
-/** Whether `text` is spelt as an id of this kind. */
+/** Whether `text` is spelt as an id of this kind, and of a time at which we can have made it. */
 export function isId(kind: IdKind, text: string): boolean {
-  return text.startsWith(kind) && PATTERN.test(text);
+  return text.startsWith(kind) && readSequence(text) !== undefined;
 }
 
 /**
@@ -87,10 +89,16 @@ export function isId(kind: IdKind, text: string): boolean {
  * ascending in the order of acceptance. Throws a `TypeError` for what is no id.
  */
 export function sequenceOf(id: string): number {
-  if (!PATTERN.test(id)) {
+  const sequence = readSequence(id);
+  if (sequence === undefined) {
     throw new TypeError(`Cannot read id "${id}": expected a kind and a TypeID`);
   }
-  const letter = (at: number) => VALUE_OF.get(id[4 + at] as string) ?? 0;
+  return sequence;
+}
+
+function readSequence(text: string): number | undefined {
+  if (!PATTERN.test(text)) return undefined;
+  const letter = (at: number) => VALUE_OF.get(text[4 + at] as string) ?? 0;
   // Letters 0-9 hold the 48 bits of time (2 of padding), 10-13 hold version, counter and variant.
   let ms = 0;
   for (let at = 0; at < 10; at++) ms = ms * 32 + letter(at);
@@ -98,5 +106,6 @@ export function sequenceOf(id: string): number {
   for (let at = 10; at < 14; at++) rest = rest * 32 + letter(at);
   // 20 bits: 4 of version, 12 of counter, 2 of variant, 1 of counter, 1 random.
   const counter = (((rest >> 4) & 0xfff) << 1) | ((rest >> 1) & 1);
-  return (ms - EPOCH_MS) * PER_MS + counter;
+  const sequence = (ms - EPOCH_MS) * PER_MS + counter;
+  return sequence >= 0 && Number.isSafeInteger(sequence) ? sequence : undefined;
 }

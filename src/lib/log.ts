@@ -59,31 +59,39 @@ function writeStderr(line: string): void {
 }
 
 function jsonLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
-  return JSON.stringify({ at, level, message, ...plain(fields) });
+  const head = { at, level, message };
+  return withoutControls(JSON.stringify({ ...head, ...plain(fields), ...head }));
 }
 
 function textLine(at: string, level: LogLevel, message: string, fields: LogFields): string {
   const rest = Object.entries(plain(fields)).map(([name, value]) =>
-    ` ${name}=${typeof value === "string" && /^[\w.:/@+-]+$/.test(value) ? value : quote(value)}`
+    ` ${name}=${
+      typeof value === "string" && /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)
+    }`
   );
-  return `${at.slice(11, 23)} ${level.padEnd(5)} ${oneLine(message)}${rest.join("")}`;
+  return withoutControls(`${at.slice(11, 23)} ${level.padEnd(5)} ${message}${rest.join("")}`);
 }
 
 function plain(fields: LogFields): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => [
       name,
-      value instanceof Error ? value.stack ?? value.message : value,
+      value instanceof Error ? value.stack ?? value.message : writable(value),
     ]),
   );
 }
 
-function quote(value: unknown): string {
-  return JSON.stringify(value) ?? "null";
+/** A log never throws: what JSON cannot hold is written as its text. */
+function writable(value: unknown): unknown {
+  try {
+    return JSON.stringify(value) === undefined ? String(value) : value;
+  } catch {
+    return String(value);
+  }
 }
 
-/** A line break in a message would forge a second line. */
-function oneLine(text: string): string {
+/** A line break in a message would forge a second line; other controls would reach the terminal. */
+function withoutControls(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return text.replace(/[\u0000-\u001f\u007f]/g, " ");
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, " ");
 }

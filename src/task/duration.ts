@@ -4,18 +4,21 @@
  * @module
  */
 
+/** The longest duration there is, a hundred years: whatever it is added to stays a date. */
+export const LONGEST_DURATION_MS = 36_525 * 86_400_000;
+
 const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 const PATTERN = /^(?:\d{1,9}(?:ms|[dhms]))+$/;
 const PART = /(\d+)(ms|[dhms])/g;
 
-/** Reads a duration into milliseconds; `undefined` when it is not one. */
+/** Reads a duration into milliseconds; `undefined` when it is not one or longer than any. */
 export function parseDuration(text: string): number | undefined {
   if (!PATTERN.test(text)) return undefined;
   let total = 0;
   for (const [, count, unit] of text.matchAll(PART)) {
     total += Number(count) * (UNIT_MS[unit ?? ""] ?? 0);
   }
-  return total;
+  return total <= LONGEST_DURATION_MS ? total : undefined;
 }
 
 /** Writes milliseconds as a duration that `parseDuration` reads back. */

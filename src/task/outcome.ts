@@ -8,6 +8,7 @@
  * @module
  */
 
+import { LONGEST_DURATION_MS } from "./duration.ts";
 import { retryDelay, type RetrySchedule } from "./retry.ts";
 import type { TaskEvent } from "./state.ts";
 import type { AttemptRecord, ClaimedTask, Delivery, Json, Reason, TaskError } from "./task.ts";
@@ -111,7 +112,7 @@ export function decide(
     ...(outcome.carry === undefined ? {} : { carry: outcome.carry }),
     ...(outcome.hold === undefined
       ? {}
-      : { hold: { until: now + outcome.hold.forMs, reason: outcome.hold.reason } }),
+      : { hold: { until: now + sane(outcome.hold.forMs), reason: outcome.hold.reason } }),
   };
   switch (outcome.kind) {
     case "delivered":
@@ -132,11 +133,15 @@ export function decide(
     }
     case "unknown": {
       const delivery = "unknown";
-      if (cancelled) return { ...base, event: "cancel", reason: cancelled, delivery };
-      if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
+      // Also at the end: whoever revives it must know.
+      const marked = { ...base, possibleDuplicate: true };
+      if (cancelled) return { ...marked, event: "cancel", reason: cancelled, delivery };
+      if (task.onUnknown === "stop") {
+        return { ...marked, event: "fail", reason: "unknown", delivery };
+      }
       const dueAt = nextDue(task.retry, task.attempt, now, random);
-      if (dueAt === undefined) return { ...base, event: "fail", reason: "exhausted", delivery };
-      return { ...retryOrExpire(task, base, dueAt, delivery), possibleDuplicate: true };
+      if (dueAt === undefined) return { ...marked, event: "fail", reason: "exhausted", delivery };
+      return retryOrExpire(task, marked, dueAt, delivery);
     }
   }
 }
@@ -154,7 +159,12 @@ function nextDue(
   retryAfterMs = 0,
 ): number | undefined {
   const delay = retryDelay(schedule, tries, random);
-  return delay === undefined ? undefined : now + Math.max(delay, retryAfterMs);
+  return delay === undefined ? undefined : now + Math.max(delay, sane(retryAfterMs));
+}
+
+/** The other side may wish for any number; what is written down has to be a date. */
+function sane(ms: number): number {
+  return Math.min(ms, LONGEST_DURATION_MS);
 }
 
 /** No attempt begins at or after `expiresAt`, so waiting for one would be a lie. */
