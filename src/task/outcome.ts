@@ -110,9 +110,12 @@ export function decide(
     record: recordOf(task, outcome, now, cancelled !== undefined),
     ...(outcome.result === undefined ? {} : { result: outcome.result }),
     ...(outcome.carry === undefined ? {} : { carry: outcome.carry }),
-    ...(outcome.hold === undefined
-      ? {}
-      : { hold: { until: now + sane(outcome.hold.forMs), reason: outcome.hold.reason } }),
+    ...(outcome.hold === undefined ? {} : {
+      hold: {
+        until: now + Math.min(outcome.hold.forMs, LONGEST_DURATION_MS),
+        reason: outcome.hold.reason,
+      },
+    }),
   };
   switch (outcome.kind) {
     case "delivered":
@@ -159,12 +162,10 @@ function nextDue(
   retryAfterMs = 0,
 ): number | undefined {
   const delay = retryDelay(schedule, tries, random);
-  return delay === undefined ? undefined : now + Math.max(delay, sane(retryAfterMs));
-}
-
-/** The other side may wish for any number; what is written down has to be a date. */
-function sane(ms: number): number {
-  return Math.min(ms, LONGEST_DURATION_MS);
+  // The other side may wish for any number; what is written down has to be a date.
+  return delay === undefined
+    ? undefined
+    : now + Math.min(Math.max(delay, retryAfterMs), LONGEST_DURATION_MS);
 }
 
 /** No attempt begins at or after `expiresAt`, so waiting for one would be a lie. */

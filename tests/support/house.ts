@@ -12,9 +12,17 @@
 export type House = ReadonlyMap<string, string>;
 
 const ENGINE_SEAM = "src/queue/engine.ts";
-const CHANNEL_SEAM = "src/channels/channel.ts";
-/** Each part reads its own settings; `config.ts` calls those parsers and nothing else of them. */
-const SETTINGS = /^src\/(?:\w+\/)(?:\w+_)?settings\.ts$/;
+/** The channel as a value, and as the messages by which it crosses to another thread. */
+const CHANNEL_SEAM = ["src/channels/channel.ts", "src/channels/thread_protocol.ts"];
+/** Each part reads its own settings: these are the files that do. */
+const SETTINGS_PARSERS = [
+  "src/channels/guard.ts",
+  "src/channels/fetch_allow.ts",
+  "src/channels/mail_settings.ts",
+  "src/http/api_keys.ts",
+  "src/http/rate_limit.ts",
+  "src/queue/open.ts",
+];
 
 /** What each room may import besides itself: a room, a file, or a kind of file. */
 const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
@@ -23,12 +31,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "templates/": ["task/", "lib/"],
   "channels/": ["task/", "lib/", "templates/"],
   "queue/": ["task/", "lib/"],
-  "worker/": ["task/", "lib/", ENGINE_SEAM, CHANNEL_SEAM],
+  "worker/": ["task/", "lib/", ENGINE_SEAM, ...CHANNEL_SEAM],
   "hooks/": ["task/", "lib/", "templates/", ENGINE_SEAM],
   "http/": ["task/", "lib/", "hooks/", ENGINE_SEAM],
   "cli/": ["task/", "lib/", "src/client.ts", "src/config.ts", "src/service.ts"],
   "client.ts": ["task/", "lib/"],
-  "config.ts": ["task/", "lib/", SETTINGS],
+  "settings.ts": ["task/", "lib/", ...SETTINGS_PARSERS],
+  "config.ts": ["task/", "lib/", "src/settings.ts"],
   "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
   "main.ts": ["lib/", "src/config.ts", "src/service.ts"],
 };
@@ -100,8 +109,7 @@ function admits(rule: string | RegExp, path: string): boolean {
 }
 
 function listed(rules: readonly (string | RegExp)[]): string {
-  const names = rules.map((rule) => rule === SETTINGS ? "a part's settings.ts" : String(rule));
-  return names.join(", ") || "nothing of ours";
+  return rules.join(", ") || "nothing of ours";
 }
 
 /** `src/http/views/page.tsx` is in `http/`; `src/main.ts` is its own room. */
