@@ -14,6 +14,8 @@ import type { TaskError } from "../task/task.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
 import { type AllowEntry, allowsAddress, allowsName, allowsSomeAddress } from "./fetch_allow.ts";
 
+export { type AllowEntry, parseFetchAllow } from "./fetch_allow.ts";
+
 /** What the guard is told. */
 export interface GuardOptions {
   /** What may be called although it is not public. */
