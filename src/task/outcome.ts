@@ -127,22 +127,18 @@ export function decide(
         reason: "rejected",
         delivery: outcome.delivery ?? notDelivered(task),
       };
-    case "deferred": {
-      const delivery = outcome.delivery ?? notDelivered(task);
-      if (cancelled) return { ...base, event: "cancel", reason: cancelled, delivery };
-      const dueAt = nextDue(task.retry, task.attempt, now, random, outcome.retryAfterMs);
-      if (dueAt === undefined) return { ...base, event: "fail", reason: "exhausted", delivery };
-      return retryOrExpire(task, base, dueAt, delivery);
-    }
+    case "deferred":
     case "unknown": {
-      const delivery = "unknown";
+      const unknown = outcome.kind === "unknown";
+      const delivery = unknown ? "unknown" : outcome.delivery ?? notDelivered(task);
       // Also at the end: whoever revives it must know.
-      const marked = { ...base, possibleDuplicate: true };
+      const marked = unknown ? { ...base, possibleDuplicate: true } : base;
       if (cancelled) return { ...marked, event: "cancel", reason: cancelled, delivery };
-      if (task.onUnknown === "stop") {
+      if (unknown && task.onUnknown === "stop") {
         return { ...marked, event: "fail", reason: "unknown", delivery };
       }
-      const dueAt = nextDue(task.retry, task.attempt, now, random);
+      const wishMs = unknown ? 0 : outcome.retryAfterMs;
+      const dueAt = nextDue(task.retry, task.attempt, now, random, wishMs);
       if (dueAt === undefined) return { ...marked, event: "fail", reason: "exhausted", delivery };
       return retryOrExpire(task, marked, dueAt, delivery);
     }
