@@ -109,7 +109,8 @@ class WorkerThread implements ChannelThread {
     return new Promise((resolve) => {
       const abort = () => {
         this.#flush();
-        this.#send({ type: "abort", ref, cause: signal.reason as AbortCause });
+        if (this.#open) this.#send({ type: "abort", ref, cause: signal.reason as AbortCause });
+        else this.#recall(ref);
       };
       const settle = (outcome: Outcome) => {
         this.#inHand.delete(ref);
@@ -133,11 +134,21 @@ class WorkerThread implements ChannelThread {
     this.#end("the service closed");
   }
 
+  /** What comes before the channels are open waits for them. */
   #flush(): void {
-    if (this.#outgoing.length === 0) return;
+    if (this.#outgoing.length === 0 || !this.#open) return;
     const attempts = this.#outgoing;
     this.#outgoing = [];
     this.#send({ type: "deliver", attempts });
+  }
+
+  /** Takes back what has not crossed yet. */
+  #recall(ref: number): void {
+    this.#outgoing = this.#outgoing.filter((sent) => sent.ref !== ref);
+    this.#inHand.get(ref)?.settle({
+      kind: "deferred",
+      error: { code: "aborted", detail: "The attempt was aborted before it began." },
+    });
   }
 
   #send(message: ToThread): void {
@@ -149,6 +160,7 @@ class WorkerThread implements ChannelThread {
     switch (message.type) {
       case "opened":
         this.#open = true;
+        this.#flush();
         return this.#opened.resolve(message.graces);
       case "failed_to_open":
         this.#opened.reject(new Error(`Cannot open the channels: ${message.detail}`));

@@ -1,0 +1,57 @@
+/**
+ * A table of channels that misbehave, for a thread of the tests.
+ *
+ * @module
+ */
+
+import type { Channel } from "../../src/channels/channel.ts";
+import type { Outcome } from "../../src/task/outcome.ts";
+import type { Json } from "../../src/task/task.ts";
+
+/** As long as `terminate()` cannot stop a busy loop, the loop has to end by itself. */
+const BURN_MS = 1_500;
+
+/** Opens one channel for each way to misbehave, and one that does not. */
+export default function openRoughChannels(settings: Json): ReadonlyMap<string, Channel> {
+  if (settings === "fail") throw new Error("told to fail");
+  return new Map<string, Channel>([
+    ["echo", {
+      deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: payload }),
+    }],
+    ["patient", { graceMs: 60_000, deliver: () => never }],
+    ["hang", { deliver: () => never }],
+    ["obedient", {
+      deliver: (_attempt, { signal }) =>
+        new Promise((resolve) => {
+          const end = () =>
+            resolve({ kind: "deferred", error: { code: "aborted", detail: `${signal.reason}` } });
+          signal.addEventListener("abort", end, { once: true });
+        }),
+    }],
+    ["sent_and_hang", {
+      deliver: (_attempt, { progress }) => {
+        progress({ stage: "sending" });
+        return never;
+      },
+    }],
+    ["burn", {
+      deliver: async () => {
+        await Promise.resolve();
+        const end = performance.now() + BURN_MS;
+        while (performance.now() < end);
+        return { kind: "delivered" };
+      },
+    }],
+    ["throw", { deliver: () => Promise.reject(new Error("a bug")) }],
+    ["die", {
+      deliver: () => {
+        setTimeout(() => {
+          throw new Error("dead");
+        }, 0);
+        return never;
+      },
+    }],
+  ]);
+}
+
+const never = new Promise<Outcome>(() => {});
