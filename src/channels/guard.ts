@@ -9,10 +9,10 @@
  * @module
  */
 
-import { lookup } from "node:dns/promises";
 import type { TaskError } from "../task/task.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
 import { type AllowEntry, allowsAddress, allowsName, allowsSomeAddress } from "./fetch_allow.ts";
+import { resolveName, v4First } from "./resolver.ts";
 
 export { type AllowEntry, parseFetchAllow } from "./fetch_allow.ts";
 
@@ -66,7 +66,7 @@ const BAD_PORTS = new Set(
 );
 
 /** Opens a guard. */
-export function openGuard({ allow, self, resolve = resolveAll }: GuardOptions): Guard {
+export function openGuard({ allow, self, resolve = resolveName }: GuardOptions): Guard {
   return {
     refuseUrl(url) {
       if (url.protocol !== "http:" && url.protocol !== "https:") {
@@ -145,13 +145,4 @@ function bareHost(hostname: string): string {
 
 function portOf(url: URL): number {
   return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-}
-
-/** A machine without IPv6 often resolves it; one without IPv4 says so at once. */
-function v4First(addresses: readonly string[]): string[] {
-  return addresses.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
-}
-
-async function resolveAll(name: string): Promise<string[]> {
-  return (await lookup(name, { all: true, order: "verbatim" })).map(({ address }) => address);
 }
