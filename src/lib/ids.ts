@@ -109,3 +109,8 @@ function readSequence(text: string): number | undefined {
   const sequence = (ms - EPOCH_MS) * PER_MS + counter;
   return sequence >= 0 && Number.isSafeInteger(sequence) ? sequence : undefined;
 }
+
+/** When an id was made, in milliseconds since the epoch; a little later when ids came thick. */
+export function createdAtOf(id: string): number {
+  return Math.floor(sequenceOf(id) / PER_MS) + EPOCH_MS;
+}

@@ -1,0 +1,82 @@
+/**
+ * The API as a value: routes in, a Hono app out.
+ *
+ * No route has a middleware: one that touches the answer after the handler
+ * costs a third of all speed. What every call needs is done in `handle`, and
+ * headers are set where the answer is made.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { createdAtOf } from "../lib/ids.ts";
+import { isFinal } from "../task/state.ts";
+import { type Authenticate, type Caller, openAuth } from "./auth.ts";
+import { batchRoutes } from "./batches.ts";
+import { openRequestIds } from "./call.ts";
+import { openMeters } from "./meters.ts";
+import type { AppParts } from "./parts.ts";
+import { answerError, Refusal } from "./problems.ts";
+import type { Route } from "./route.ts";
+import { statusRoutes } from "./status.ts";
+import { submitRoutes } from "./submit.ts";
+import { taskRoutes } from "./tasks.ts";
+
+/** Who calls a route that asks for no key. */
+const ANYBODY: Caller = { scopes: new Set() };
+
+/** Makes the app; its `fetch` is what `Deno.serve` takes. */
+export function createApp(parts: AppParts): Hono {
+  const { engine, log } = parts;
+  const meters = openMeters(parts.clock);
+  engine.watch("all", (change) => {
+    if (isFinal(change.state)) meters.settled(change.at - createdAtOf(change.id));
+  });
+  const routes = [
+    ...submitRoutes(parts, meters),
+    ...taskRoutes(parts),
+    ...batchRoutes(parts),
+    ...statusRoutes(parts, meters),
+  ];
+  const authenticate = openAuth(parts.keys, parts.anonymous);
+  const requestIdOf = openRequestIds(parts.startedAt);
+  const app = new Hono();
+
+  function handle({ open, answer }: Route, authenticate: Authenticate) {
+    return async (context: Context): Promise<Response> => {
+      const request = context.req.raw;
+      const requestId = requestIdOf(request);
+      try {
+        const caller = open ? ANYBODY : authenticate(request);
+        return await answer({ request, requestId, caller, context });
+      } catch (error) {
+        return answerError(error, requestId, log);
+      }
+    };
+  }
+
+  for (const route of routes) {
+    app.on(route.method, honoPath(route.path), handle(route, authenticate));
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    app.all(honoPath(path), (context) => {
+      const methods = routes.filter((route) => route.path === path).map((route) => route.method);
+      const allow = methods.flatMap((one) => one === "GET" ? [one, "HEAD"] : [one]).join(", ");
+      const detail = `Expected ${allow}`;
+      const refusal = new Refusal("method_not_allowed", { detail, headers: { allow } });
+      return answerError(refusal, requestIdOf(context.req.raw), log);
+    });
+  }
+  app.notFound((context) =>
+    answerError(
+      new Refusal("not_found", "There is nothing at this path: see /openapi.json"),
+      requestIdOf(context.req.raw),
+      log,
+    )
+  );
+  return app;
+}
+
+function honoPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
+}

@@ -1,0 +1,114 @@
+/**
+ * Which tasks a query means: the same words for listing, cancelling and retrying.
+ *
+ * @module
+ */
+
+import { isId } from "../lib/ids.ts";
+import type { TaskFilter } from "../queue/engine.ts";
+import type { Fault } from "../task/faults.ts";
+import { TASK_STATES, type TaskState } from "../task/state.ts";
+import type { Reason, TaskType } from "../task/task.ts";
+import { type Call, query } from "./call.ts";
+import { refuseFaults } from "./problems.ts";
+
+/** The words of a filter. */
+export const FILTER_NAMES = [
+  "state",
+  "type",
+  "tag",
+  "key",
+  "batch",
+  "host",
+  "reason",
+  "parent",
+  "q",
+] as const;
+
+/** What a list takes beside a filter. */
+export const PAGE_NAMES = ["limit", "cursor"] as const;
+
+/** What a task may stand for, in the order in which it is told. */
+export const TASK_TYPES: readonly TaskType[] = ["notify", "fetch"];
+
+const reasons: Record<Reason, true> = {
+  request: true,
+  shutdown: true,
+  batch: true,
+  rejected: true,
+  exhausted: true,
+  unknown: true,
+  crashed: true,
+  damaged: true,
+  expired: true,
+};
+
+/** Every reason a task can stand where it stands. */
+export const REASONS: readonly Reason[] = Object.keys(reasons) as Reason[];
+
+const LONGEST_VALUE = 2_048;
+const MOST_LISTED = 200;
+const LISTED = 50;
+
+/** A filter, and which part of the list is meant. */
+export interface Selection {
+  /** Which tasks. */
+  readonly filter: TaskFilter;
+  /** How many, 1 to 200. */
+  readonly limit: number;
+  /** Continues a list. */
+  readonly cursor?: string;
+}
+
+/** Reads the filter and the page of a list. */
+export function selectionOf(call: Call): Selection {
+  const { limit = `${LISTED}`, cursor, ...words } = query(call, [...FILTER_NAMES, ...PAGE_NAMES]);
+  const faults: Fault[] = [];
+  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST_LISTED) {
+    faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MOST_LISTED}` });
+  }
+  const filter = readFilter(words, faults);
+  return { filter, limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** Reads a filter that stands alone. */
+export function filterOf(call: Call): TaskFilter {
+  return readFilter(query(call, FILTER_NAMES), []);
+}
+
+function readFilter(
+  words: Partial<Record<typeof FILTER_NAMES[number], string>>,
+  faults: Fault[],
+): TaskFilter {
+  const wrong = (name: string, detail: string) => faults.push({ pointer: `/${name}`, detail });
+  for (const [name, value] of Object.entries(words)) {
+    if (value === "" || value.length > LONGEST_VALUE) {
+      wrong(name, `Expected 1 to ${LONGEST_VALUE} characters`);
+    }
+  }
+  const { state, type, tag, key, batch, host, reason, parent, q } = words;
+  const states = state?.split(",") as TaskState[] | undefined;
+  if (states?.some((one) => !TASK_STATES.includes(one))) {
+    wrong("state", `Expected any of ${TASK_STATES.join(", ")}, joined by commas`);
+  }
+  if (type !== undefined && !(TASK_TYPES as readonly string[]).includes(type)) {
+    wrong("type", `Expected ${TASK_TYPES.join(" or ")}`);
+  }
+  if (reason !== undefined && !Object.hasOwn(reasons, reason)) {
+    wrong("reason", `Expected one of ${REASONS.join(", ")}`);
+  }
+  if (batch !== undefined && !isId("bat", batch)) wrong("batch", "Expected an id, bat_…");
+  if (parent !== undefined && !isId("tsk", parent)) wrong("parent", "Expected an id, tsk_…");
+  if (faults.length > 0) throw refuseFaults(faults);
+  return {
+    ...(states === undefined ? {} : { states }),
+    ...(type === undefined ? {} : { type: type as TaskType }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(key === undefined ? {} : { key }),
+    ...(batch === undefined ? {} : { batchId: batch }),
+    ...(host === undefined ? {} : { host: host.toLowerCase() }),
+    ...(reason === undefined ? {} : { reason: reason as Reason }),
+    ...(parent === undefined ? {} : { parentId: parent }),
+    ...(q === undefined ? {} : { q }),
+  };
+}

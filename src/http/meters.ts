@@ -1,0 +1,105 @@
+/**
+ * How much comes in and goes out, and how long that takes: for `/status`.
+ *
+ * @module
+ */
+
+import type { Clock } from "../lib/clock.ts";
+
+/** Counts and measures. */
+export interface Meters {
+  /** So many tasks were accepted by a call that took so many milliseconds. */
+  accepted(tasks: number, ms: number): void;
+  /** A task became final so many milliseconds after it was accepted. */
+  settled(ms: number): void;
+  /** Tasks a second, over the last minute. */
+  rates(): { readonly accepted: number; readonly settled: number };
+  /** Milliseconds, of the latest thousand: to accept a submit, and from there to the end. */
+  latency(): { readonly accept: Quantiles; readonly finish: Quantiles };
+}
+
+/** Milliseconds; absent as long as there is nothing to measure. */
+export interface Quantiles {
+  /** Half are faster. */
+  readonly p50?: number;
+  /** 95 of 100 are faster. */
+  readonly p95?: number;
+  /** 99 of 100 are faster. */
+  readonly p99?: number;
+}
+
+const WINDOW_S = 60;
+const SAMPLES = 1_000;
+
+/** Opens meters that stand at zero. */
+export function openMeters(clock: Clock): Meters {
+  const accepted = new PerSecond(clock);
+  const settled = new PerSecond(clock);
+  const accept = new Latest();
+  const finish = new Latest();
+  return {
+    accepted(tasks, ms) {
+      accepted.add(tasks);
+      accept.add(ms);
+    },
+    settled(ms) {
+      settled.add(1);
+      finish.add(ms);
+    },
+    rates: () => ({ accepted: accepted.rate(), settled: settled.rate() }),
+    latency: () => ({ accept: accept.quantiles(), finish: finish.quantiles() }),
+  };
+}
+
+/** A ring with one count for each of the last sixty seconds. */
+class PerSecond {
+  #clock: Clock;
+  #counts = new Float64Array(WINDOW_S);
+  #second: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#second = this.#now();
+  }
+
+  add(count: number): void {
+    this.#turn();
+    const at = this.#second % WINDOW_S;
+    this.#counts[at] = (this.#counts[at] ?? 0) + count;
+  }
+
+  rate(): number {
+    this.#turn();
+    return Math.round(this.#counts.reduce((sum, count) => sum + count, 0) / WINDOW_S * 100) / 100;
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.monotonic() / 1_000);
+  }
+
+  #turn(): void {
+    const now = this.#now();
+    const stale = Math.min(WINDOW_S, now - this.#second);
+    for (let i = 1; i <= stale; i++) this.#counts[(this.#second + i) % WINDOW_S] = 0;
+    this.#second = now;
+  }
+}
+
+class Latest {
+  #samples = new Float64Array(SAMPLES);
+  #count = 0;
+
+  add(ms: number): void {
+    this.#samples[this.#count++ % SAMPLES] = ms;
+  }
+
+  quantiles(): Quantiles {
+    const sorted = this.#samples.slice(0, Math.min(this.#count, SAMPLES)).sort();
+    if (sorted.length === 0) return {};
+    const at = (part: number) => {
+      const ms = sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
+      return Math.round(ms * 1_000) / 1_000;
+    };
+    return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What the API is made of, as whoever opens it hands it in.
+ *
+ * @module
+ */
+
+import type { Clock } from "../lib/clock.ts";
+import type { IdSource } from "../lib/ids.ts";
+import type { Log } from "../lib/log.ts";
+import type { QueueEngine } from "../queue/engine.ts";
+import type { Ports } from "../task/ports.ts";
+import type { Anonymous, ApiKey } from "./auth.ts";
+import type { Rate } from "./rate.ts";
+
+/** What the API is made of. */
+export interface AppParts {
+  /** Keeps the tasks. */
+  readonly engine: QueueEngine;
+  /** What other rooms know. */
+  readonly ports: Ports;
+  /** Makes the ids of what is accepted. */
+  readonly ids: IdSource;
+  /** Tells the time and wakes those who wait. */
+  readonly clock: Clock;
+  /** Takes what was not expected. */
+  readonly log: Log;
+  /** Who may call. */
+  readonly keys: readonly ApiKey[];
+  /** What is done about calls without a key. */
+  readonly anonymous: Anonymous;
+  /** How often each key may submit; no limit when absent. */
+  readonly rate?: Rate;
+  /** Whether submits are taken; no longer once a SIGINT has come. */
+  readonly accepting: () => boolean;
+  /** Whether the service is ready for traffic; no longer once it is to stop. */
+  readonly ready: () => boolean;
+  /** Aborts when answers that are still under way (waits, streams) must end. */
+  readonly closing: AbortSignal;
+  /** The service's version. */
+  readonly version: string;
+  /** When the service was started, in milliseconds since the epoch. */
+  readonly startedAt: number;
+}

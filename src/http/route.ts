@@ -1,0 +1,19 @@
+/**
+ * What a route is: a method, a path, and what answers.
+ *
+ * @module
+ */
+
+import type { Call } from "./call.ts";
+
+/** A route of the API. */
+export interface Route {
+  /** Upper case. HEAD comes with GET. */
+  readonly method: "GET" | "POST" | "DELETE" | "PUT";
+  /** With `{id}` where a parameter stands, as the contract writes it. */
+  readonly path: string;
+  /** Answers without a key too: health and documentation. */
+  readonly open?: true;
+  /** Answers, or throws a `Refusal`. */
+  readonly answer: (call: Call) => Response | Promise<Response>;
+}

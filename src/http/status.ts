@@ -1,0 +1,92 @@
+/**
+ * How the service is: for people, for pollers, and for whoever restarts it.
+ *
+ * @module
+ */
+
+import { EngineError } from "../queue/engine.ts";
+import { isId } from "../lib/ids.ts";
+import { requireScope } from "./auth.ts";
+import { answer, type Call, param, query } from "./call.ts";
+import type { Meters } from "./meters.ts";
+import type { AppParts } from "./parts.ts";
+import type { Route } from "./route.ts";
+import { seenBatch, seenTask } from "./sight.ts";
+import { statusView, timeView } from "./views.ts";
+
+/** The most lanes that are told. */
+const MOST_LANES = 100;
+
+/** The routes that tell how things stand. */
+export function statusRoutes(parts: AppParts, meters: Meters): Route[] {
+  const { engine, ports, clock } = parts;
+
+  async function status(call: Call): Promise<Response> {
+    requireScope(call.caller, "read");
+    query(call, []);
+    const [counts, lanes] = await Promise.all([engine.counts(), engine.lanes(MOST_LANES)]);
+    const told = lanes.map(({ heldUntil, ...lane }) => ({
+      ...lane,
+      heldUntil: timeView(heldUntil),
+    }));
+    const { running, concurrency, threads } = ports.worker();
+    return answer(call, 200, {
+      version: parts.version,
+      uptime: Math.floor((clock.now() - parts.startedAt) / 1_000),
+      engine: engine.name,
+      durable: engine.durable,
+      accepting: parts.accepting(),
+      running,
+      concurrency,
+      counts,
+      rates: meters.rates(),
+      latency: meters.latency(),
+      hosts: told.filter(({ lane }) => isHost(lane)),
+      relays: told.filter(({ lane }) => !isHost(lane)),
+      threads,
+    });
+  }
+
+  async function brief(call: Call): Promise<Response> {
+    query(call, []);
+    if (!isId("bat", param(call, "id"))) {
+      return answer(call, 200, statusView(await seenTask(engine, call)));
+    }
+    const { id, total, counts, done } = await seenBatch(engine, call);
+    return answer(call, 200, { id, total, counts, done });
+  }
+
+  /** Alive is who answers; what happened to the threads says why it may be slow. */
+  function live(call: Call): Response {
+    const { threads, lost } = ports.worker();
+    const told = lost.map(({ at, reason }) => ({ at: timeView(at), reason }));
+    return answer(call, 200, { status: "live", threads, lost: told });
+  }
+
+  async function ready(call: Call): Promise<Response> {
+    const why = !parts.ready() || !parts.accepting() ? "stopping" : await engineFault();
+    if (why === undefined) return answer(call, 200, { status: "ready" });
+    return answer(call, 503, { status: "not ready", reason: why }, { "retry-after": "5" });
+  }
+
+  async function engineFault(): Promise<string | undefined> {
+    try {
+      await engine.counts();
+      return undefined;
+    } catch (error) {
+      if (error instanceof EngineError) return "engine_down";
+      throw error;
+    }
+  }
+
+  return [
+    { method: "GET", path: "/status", answer: status },
+    { method: "GET", path: "/status/{id}", answer: brief },
+    { method: "GET", path: "/livez", open: true, answer: live },
+    { method: "GET", path: "/readyz", open: true, answer: ready },
+  ];
+}
+
+function isHost(lane: string): boolean {
+  return /^https?:/.test(lane);
+}

@@ -1,0 +1,204 @@
+/**
+ * `POST /notify` and `POST /fetch`: the way of a submit, step by step.
+ *
+ * @module
+ */
+
+import { noCounts } from "../task/state.ts";
+import { isMembers } from "../task/entries.ts";
+import { type FetchRequest, parseFetch } from "../task/fetch.ts";
+import type { Requests } from "../task/entries.ts";
+import type { Parsed } from "../task/faults.ts";
+import { pointerTo } from "../task/faults.ts";
+import { parseMailbox } from "../task/mailbox.ts";
+import { parseNotify } from "../task/notify.ts";
+import { type Draft, draftFetch, draftNotify, type SubmitContext } from "../task/submission.ts";
+import { requireScope } from "./auth.ts";
+import { readJson, tooLarge } from "./body.ts";
+import { answer, type Call, preferredWait, query, traceparentOf } from "./call.ts";
+import { type Idempotent, openIdempotency } from "./idempotency.ts";
+import type { Meters } from "./meters.ts";
+import type { AppParts } from "./parts.ts";
+import { Refusal, refuseFaults } from "./problems.ts";
+import { openRateLimit } from "./rate.ts";
+import { resultLines } from "./results.ts";
+import type { Route } from "./route.ts";
+import { acceptedView, submittedBatchView, taskView, type View } from "./views.ts";
+import { waitForBatch, waitForTask } from "./waiting.ts";
+
+const SINGLE_BYTES = 2 ** 20;
+const MOST_BYTES = 32 * 2 ** 20;
+
+/** The routes that take tasks in. */
+export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
+  const { engine, ports, clock, ids } = parts;
+  const takeToken = parts.rate && openRateLimit(parts.rate, clock);
+  const from = parseMailbox(ports.mailFrom);
+  if (!from) {
+    throw new RangeError(
+      `Cannot use "${ports.mailFrom}" as mail sender: expected one mail address`,
+    );
+  }
+  const mail = { lane: ports.mailLane, from };
+  const idempotency = openIdempotency(clock);
+
+  async function submit(call: Call, path: string, draftOf: DraftOf): Promise<Response> {
+    const startedAt = clock.monotonic();
+    const { request, caller, requestId } = call;
+    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    const headers = takeToken?.(caller.name ?? "");
+    query(call, []);
+    const { bytes, value } = await readJson(request, MOST_BYTES, clock);
+    const owner = caller.name;
+    const now = clock.now();
+    const draft = draftOf(value, bytes.length, {
+      ids,
+      now,
+      owner,
+      requestId,
+      traceparent: traceparentOf(request),
+    });
+    const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, bytes);
+    const stored = await store(draft, once);
+    if (stored !== undefined) return answerReplay(call, stored, headers);
+    meters.accepted(draft.drafted.length, clock.monotonic() - startedAt);
+    return await answerAccepted(call, draft, headers);
+  }
+
+  /** Keeps the draft; resolves with the id of the first submission where this is a second one. */
+  async function store(draft: Draft, once: Idempotent | undefined): Promise<string | undefined> {
+    const inserted = await engine.insert({
+      tasks: draft.drafted.map(({ task }) => task),
+      ...(draft.batch ? { batch: draft.batch } : {}),
+      ...(once ? { idempotency: once.key } : {}),
+    }).finally(once?.end);
+    switch (inserted.kind) {
+      case "stored":
+        return undefined;
+      case "replayed":
+        return inserted.id;
+      case "conflict":
+        throw new Refusal(
+          "idempotency_conflict",
+          "Expected the body that came first with this key",
+        );
+      case "refused":
+        throw new Refusal(inserted.code, "Nothing was stored. Try again later.");
+    }
+  }
+
+  async function answerAccepted(call: Call, draft: Draft, headers?: Headers): Promise<Response> {
+    const [first] = draft.drafted;
+    const wait = preferredWait(call.request);
+    if (!draft.batch) {
+      if (!first) throw new TypeError("Cannot answer a submit without a task");
+      const location = { location: `/tasks/${first.task.id}`, ...headers };
+      if (wait === undefined) return answer(call, 202, acceptedView(first), location);
+      return await answerTask(call, first.task.id, wait, location);
+    }
+    const location = { location: `/batches/${draft.batch.id}`, ...headers };
+    if (wantsLines(call)) return resultLines(parts, call, draft.batch.id, location, wait);
+    const tasks = draft.drafted.map(({ task }) => ({ id: task.id, state: "queued" as const }));
+    const counts = { ...noCounts(), queued: tasks.length };
+    const fresh = { id: draft.batch.id, total: tasks.length, counts, done: false };
+    if (wait === undefined) return answer(call, 202, submittedBatchView(fresh, tasks), location);
+    return await answerBatch(call, draft.batch.id, wait, location);
+  }
+
+  /** The same id as the first time, in its present state. */
+  async function answerReplay(call: Call, id: string, headers?: Headers): Promise<Response> {
+    const isBatch = id.startsWith("bat");
+    const location = { location: `/${isBatch ? "batches" : "tasks"}/${id}`, ...headers };
+    const wait = preferredWait(call.request);
+    if (!isBatch) return await answerTask(call, id, wait, location);
+    return wantsLines(call)
+      ? resultLines(parts, call, id, location, wait)
+      : await answerBatch(call, id, wait, location);
+  }
+
+  async function answerTask(call: Call, id: string, wait: number | undefined, headers: Headers) {
+    const task = wait === undefined
+      ? await engine.find(id)
+      : await waitForTask(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+    if (!task) throw new Refusal("not_found", "The task was accepted and is not kept any more");
+    const isOver = task.finishedAt !== undefined;
+    return answer(
+      call,
+      wait !== undefined && isOver ? 200 : 202,
+      taskView(task),
+      applied(headers, wait),
+    );
+  }
+
+  async function answerBatch(call: Call, id: string, wait: number | undefined, headers: Headers) {
+    const batch = wait === undefined
+      ? await engine.findBatch(id)
+      : await waitForBatch(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+    if (!batch) throw new Refusal("not_found", "The batch was accepted and is not kept any more");
+    const view: View = submittedBatchView(batch, await engine.batchTasks(id));
+    return answer(call, wait !== undefined && batch.done ? 200 : 202, view, applied(headers, wait));
+  }
+
+  const draftsNotify: DraftOf = (body, _size, context) =>
+    draftNotify(vouched(parseNotify(body)), context, mail);
+
+  const draftsFetch: DraftOf = (body, size, context) => {
+    const isBatch = isMembers(body) &&
+      (Object.hasOwn(body, "requests") || Object.hasOwn(body, "urls"));
+    if (size > SINGLE_BYTES && !isBatch) throw tooLarge(SINGLE_BYTES);
+    const asked = vouched(parseFetch(body));
+    guard(asked, body);
+    return draftFetch(asked, context);
+  };
+
+  /** Refuses what may not be called by its text; nothing of the whole request is stored then. */
+  function guard({ isBatch, requests }: Requests<FetchRequest>, body: unknown): void {
+    const list = isMembers(body) && Object.hasOwn(body, "urls") ? "urls" : "requests";
+    const faults = requests.flatMap(({ target }, i) => {
+      const refused = ports.refuseUrl(target);
+      if (!refused) return [];
+      const path = !isBatch ? ["url"] : list === "urls" ? [list, i] : [list, i, "url"];
+      return [{
+        pointer: pointerTo(path),
+        detail: refused.detail,
+        code: "address_refused" as const,
+      }];
+    });
+    if (faults.length > 0) throw refuseFaults(faults);
+  }
+
+  return [
+    {
+      method: "POST",
+      path: "/notify",
+      answer: (call) => {
+        requireScope(call.caller, "notify");
+        return submit(call, "/notify", draftsNotify);
+      },
+    },
+    {
+      method: "POST",
+      path: "/fetch",
+      answer: (call) => {
+        requireScope(call.caller, "fetch");
+        return submit(call, "/fetch", draftsFetch);
+      },
+    },
+  ];
+}
+
+type Headers = Readonly<Record<string, string>>;
+type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft;
+
+function vouched<Value>(parsed: Parsed<Value>): Value {
+  if (parsed.faults) throw refuseFaults(parsed.faults);
+  return parsed.value;
+}
+
+function applied(headers: Headers, wait: number | undefined): Headers {
+  return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
+}
+
+function wantsLines({ request }: Call): boolean {
+  return /\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "");
+}

@@ -1,0 +1,196 @@
+/**
+ * What callers get to see of tasks and batches: the shapes of the contract.
+ *
+ * @module
+ */
+
+import { base64Bytes } from "../task/base64.ts";
+import type { EmailPayload, FetchPayload, Mailbox } from "../task/payloads.ts";
+import type { TaskProgress } from "../task/ports.ts";
+import { MASK, maskForm, maskHeaders, maskJson, maskUrl } from "../task/secrets.ts";
+import type { Counts, TaskState } from "../task/state.ts";
+import { isFinal } from "../task/state.ts";
+import type { DraftedTask } from "../task/submission.ts";
+import type {
+  AttemptRecord,
+  BatchRecord,
+  Json,
+  NewTask,
+  TaskRecord,
+  TaskSummary,
+} from "../task/task.ts";
+
+/** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
+export type View = Readonly<Record<string, unknown>>;
+
+/** A task that has just been accepted, without reading it back. */
+export function acceptedView({ task, payload }: DraftedTask): View {
+  return {
+    ...headView({ ...task, state: "queued", attempt: 0 }),
+    attempts: [],
+    payload: payloadView(payload),
+  };
+}
+
+/** A task with all that is kept of it. */
+export function taskView(task: TaskRecord, progress?: TaskProgress): View {
+  return {
+    ...headView(task),
+    attempts: task.attempts.map(attemptView),
+    progress: task.state === "running" ? progress : undefined,
+    payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
+    result: task.result === undefined ? undefined : resultView(task.result),
+  };
+}
+
+/** A task in a list: without attempts, payload and result. */
+export function summaryView(task: TaskSummary): View {
+  return headView(task);
+}
+
+/** A task's state in brief, for pollers. */
+export function statusView(task: TaskSummary): View {
+  return {
+    id: task.id,
+    type: task.type,
+    state: task.state,
+    delivery: task.delivery,
+    attempt: task.attempt,
+    dueAt: timeView(task.dueAt),
+    finishedAt: timeView(task.finishedAt),
+    error: task.error,
+  };
+}
+
+/** A batch as it now stands. */
+export function batchView({ id, total, counts, done }: BatchRecord): View {
+  const finished = total - counts.queued - counts.running;
+  return { id, total, counts, done, progress: total > 0 ? finished / total : 1 };
+}
+
+/** A batch that has just been accepted, or is shown again because it was submitted again. */
+export function submittedBatchView(
+  batch: {
+    readonly id: string;
+    readonly total: number;
+    readonly counts: Counts;
+    readonly done: boolean;
+  },
+  tasks: readonly { readonly id: string; readonly state: TaskState }[],
+): View {
+  const { id, total, counts, done } = batch;
+  return { id, total, counts, done, tasks };
+}
+
+/** Milliseconds since the epoch as RFC 3339. */
+export function timeView(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+type Head =
+  & Pick<NewTask, "id" | "type" | "createdAt" | "priority">
+  & Partial<Omit<TaskSummary, "state" | "attempt">>
+  & Pick<TaskSummary, "state" | "attempt">;
+
+function headView(task: Head): View {
+  return {
+    id: task.id,
+    type: task.type,
+    state: task.state,
+    reason: task.reason,
+    delivery: task.delivery,
+    attempt: task.attempt,
+    createdAt: timeView(task.createdAt),
+    dueAt: isFinal(task.state) ? undefined : timeView(task.dueAt),
+    expiresAt: timeView(task.expiresAt),
+    finishedAt: timeView(task.finishedAt),
+    priority: task.priority,
+    key: task.key,
+    tags: task.tags,
+    batchId: task.batchId,
+    parentId: task.parentId,
+    owner: task.owner,
+    possibleDuplicate: task.possibleDuplicate,
+    error: task.error,
+  };
+}
+
+function attemptView({ startedAt, endedAt, ...attempt }: AttemptRecord): View {
+  return { ...attempt, startedAt: timeView(startedAt), endedAt: timeView(endedAt) };
+}
+
+/** A payload as it may be shown: secrets masked, files replaced by their size. */
+export function payloadView(payload: EmailPayload | FetchPayload): View {
+  return "url" in payload ? fetchView(payload) : emailView(payload);
+}
+
+function emailView(
+  { from, to, cc, bcc, replyTo, headers, attachments, ...mail }: EmailPayload,
+): View {
+  return {
+    from: mailboxText(from),
+    to: to.map(mailboxText),
+    cc: cc.length > 0 ? cc.map(mailboxText) : undefined,
+    bcc: bcc.length > 0 ? bcc.map(mailboxText) : undefined,
+    replyTo: replyTo && mailboxText(replyTo),
+    ...mail,
+    headers: isEmpty(headers) ? undefined : maskHeaders(headers),
+    attachments: attachments.length === 0 ? undefined : attachments.map(
+      ({ content, ...attachment }) => ({ ...attachment, bytes: base64Bytes(content) }),
+    ),
+  };
+}
+
+/** A longer body is told by its size: it would have to be parsed to mask what is in it. */
+const SHOWN_BODY = 65_536;
+
+function fetchView({ url, headers, body, bodyBase64, ...rest }: FetchPayload): View {
+  return {
+    url: maskUrl(url),
+    ...rest,
+    headers: isEmpty(headers) ? undefined : maskHeaders(headers),
+    ...(body === undefined ? {} : bodyView(body, headers["content-type"] ?? "")),
+    ...(bodyBase64 === undefined ? {} : { bodyBytes: base64Bytes(bodyBase64) }),
+  };
+}
+
+function bodyView(body: string, type: string): View {
+  if (body.length > SHOWN_BODY) return { bodyBytes: new TextEncoder().encode(body).length };
+  if (/^application\/x-www-form-urlencoded/i.test(type)) return { body: maskForm(body) };
+  if (!/[/+]json/i.test(type)) return { body };
+  try {
+    return { body: JSON.stringify(maskJson(JSON.parse(body))) };
+  } catch {
+    return { body: MASK };
+  }
+}
+
+/** A result as its channel made it; what an upstream answered may hold secrets of its own. */
+function resultView(result: Json): Json {
+  if (result === null || typeof result !== "object" || Array.isArray(result)) return result;
+  const shown = { ...result };
+  if (typeof shown.url === "string") shown.url = maskUrl(shown.url);
+  if (Array.isArray(shown.hops)) {
+    shown.hops = shown.hops.map((hop) =>
+      hop !== null && typeof hop === "object" && !Array.isArray(hop) && typeof hop.url === "string"
+        ? { ...hop, url: maskUrl(hop.url) }
+        : hop
+    );
+  }
+  if (shown.headers) shown.headers = maskHeaders(shown.headers as Record<string, string>);
+  return shown;
+}
+
+/** RFC 5322 wants quotes around a name that holds anything but words. */
+function mailboxText({ name, address }: Mailbox): string {
+  if (name === undefined) return address;
+  const shown = /^[\p{L}\p{M}\p{N} _'-]+$/u.test(name)
+    ? name
+    : `"${name.replace(/["\\]/g, "\\$&")}"`;
+  return `${shown} <${address}>`;
+}
+
+function isEmpty(members: object): boolean {
+  for (const _ in members) return false;
+  return true;
+}

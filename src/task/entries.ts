@@ -1,0 +1,111 @@
+/**
+ * A batch as its author wrote it: a list, and beside it what holds for each entry.
+ *
+ * @module
+ */
+
+import { type Fault, MOST_FAULTS, type Parsed, pointerTo } from "./faults.ts";
+
+/** The most tasks one batch can hold. */
+export const MOST_ENTRIES = 10_000;
+
+/** What one submit asks for. */
+export interface Requests<Request> {
+  /** Whether it is answered as a batch, which a list with one entry is too. */
+  readonly isBatch: boolean;
+  /** At least one. */
+  readonly requests: readonly Request[];
+}
+
+/** A JSON object not yet looked into. */
+export type Members = Readonly<Record<string, unknown>>;
+
+/** Names of which an entry takes one: its own choice displaces another that holds for all. */
+export type Alternatives = readonly (readonly string[])[];
+
+/** Whether a value is a JSON object. */
+export function isMembers(value: unknown): value is Members {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Parses what stands alone. */
+export function parseSingle<Request>(
+  body: Members,
+  parse: (members: Members) => Parsed<Request>,
+): Parsed<Requests<Request>> {
+  const parsed = parse(body);
+  return parsed.faults ? parsed : { value: { isBatch: false, requests: [parsed.value] } };
+}
+
+/**
+ * Parses the list `name` of a body, with all that stands beside it as defaults.
+ * An entry that is a text is taken as the member `bare`, where that is given.
+ * A fault points into the entry, or at the default that is to blame.
+ */
+export function parseEntries<Request>(
+  body: Members,
+  { name, bare, alternatives, parse }: {
+    readonly name: string;
+    readonly bare?: string;
+    readonly alternatives: Alternatives;
+    readonly parse: (members: Members) => Parsed<Request>;
+  },
+): Parsed<Requests<Request>> {
+  const { [name]: list, ...defaults } = body;
+  const expected = bare ? "texts" : "objects";
+  if (!Array.isArray(list) || list.length < 1 || list.length > MOST_ENTRIES) {
+    const count = Array.isArray(list) ? `, not ${list.length}` : "";
+    const detail = `Expected a list of 1 to ${MOST_ENTRIES} ${expected}${count}`;
+    return { faults: [{ pointer: pointerTo([name]), detail }] };
+  }
+  const requests: Request[] = [];
+  const faults = new Map<string, Fault>();
+  for (const [index, item] of list.entries()) {
+    const entry = bare && typeof item === "string" ? { [bare]: item } : item;
+    if (!isMembers(entry) || (bare && typeof item !== "string")) {
+      const detail = `Expected ${bare ? "a text" : "a JSON object"}`;
+      add(faults, { pointer: pointerTo([name, index]), detail });
+    } else {
+      const parsed = parse(overlay(defaults, entry, alternatives));
+      if (!parsed.faults) requests.push(parsed.value);
+      else {
+        for (const fault of parsed.faults) {
+          add(faults, relocate(fault, { name, bare, index, entry, defaults }));
+        }
+      }
+    }
+    if (faults.size >= MOST_FAULTS) break;
+  }
+  return faults.size > 0
+    ? { faults: [...faults.values()] }
+    : { value: { isBatch: true, requests } };
+}
+
+function overlay(defaults: Members, entry: Members, alternatives: Alternatives): Members {
+  const merged: Record<string, unknown> = { ...defaults, ...entry };
+  for (const group of alternatives) {
+    if (!group.some((name) => Object.hasOwn(entry, name))) continue;
+    for (const name of group) if (!Object.hasOwn(entry, name)) delete merged[name];
+  }
+  return merged;
+}
+
+function relocate(
+  fault: Fault,
+  { name, bare, index, entry, defaults }: {
+    name: string;
+    bare: string | undefined;
+    index: number;
+    entry: Members;
+    defaults: Members;
+  },
+): Fault {
+  const member = (fault.pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+  if (!Object.hasOwn(entry, member) && Object.hasOwn(defaults, member)) return fault;
+  const at = pointerTo([name, index]);
+  return { ...fault, pointer: bare === member ? at : at + fault.pointer };
+}
+
+function add(faults: Map<string, Fault>, fault: Fault): void {
+  faults.set(`${fault.pointer} ${fault.detail}`, fault);
+}

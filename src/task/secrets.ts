@@ -1,0 +1,123 @@
+/**
+ * Which names hold secrets, and what is shown in their place.
+ *
+ * @module
+ */
+
+import type { Json } from "./task.ts";
+
+/** Stands where a secret was. */
+export const MASK = "***";
+
+/** A word of a name is enough: `api-key`, `clientSecret`, `sig`; `monkey` is none. */
+const WORDS = new Set([
+  "token",
+  "tokens",
+  "secret",
+  "secrets",
+  "password",
+  "passwd",
+  "passphrase",
+  "passcode",
+  "pwd",
+  "pass",
+  "pin",
+  "otp",
+  "key",
+  "keys",
+  "apikey",
+  "signature",
+  "sig",
+  "hmac",
+  "auth",
+  "authorization",
+  "authentication",
+  "bearer",
+  "cookie",
+  "cookies",
+  "credential",
+  "credentials",
+  "jwt",
+  "session",
+  "sessionid",
+]);
+/** Long enough to be meant wherever they stand: `accesstoken`, `xsignaturev2`. */
+const PARTS = /token|secret|passw|apikey|signature|credential|authorization|privatekey|accesskey/;
+
+/** Whether a header, a query parameter or a JSON member of this name holds a secret. */
+export function looksSecret(name: string): boolean {
+  const known = seen.get(name);
+  if (known !== undefined) return known;
+  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z]+/);
+  const secret = words.some((word) => WORDS.has(word)) || PARTS.test(words.join(""));
+  if (seen.size > 2_000) seen.clear();
+  if (name.length <= 64) seen.set(name, secret);
+  return secret;
+}
+
+/** The same few names come again and again. */
+const seen = new Map<string, boolean>();
+
+/** A URL as it may be shown: without user info, the values of secret parameters masked. */
+export function maskUrl(text: string): string {
+  if (!/[?#@]/.test(text)) return text;
+  const url = URL.parse(text);
+  if (!url) return text.replace(/[?#].*$/s, "");
+  const account = url.username || url.password ? `${MASK}@` : "";
+  const start = `${url.protocol}//${account}${url.host}${url.pathname}`;
+  return url.search ? `${start}?${maskForm(url.search.slice(1))}` : start;
+}
+
+/** The same for `a=1&token=2`. */
+export function maskForm(text: string): string {
+  return text.split("&").map((pair) => {
+    const at = pair.indexOf("=");
+    return at > 0 && looksSecret(decoded(pair.slice(0, at)))
+      ? `${pair.slice(0, at)}=${MASK}`
+      : pair;
+  }).join("&");
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}
+
+/** Headers as they may be shown. */
+export function maskHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const shown: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    shown[name] = looksSecret(name)
+      ? maskScheme(name, value)
+      : isAddress(name)
+      ? maskUrl(value)
+      : value;
+  }
+  return shown;
+}
+
+/** Headers whose value is a URL, which may carry a secret in its query. */
+function isAddress(name: string): boolean {
+  return /^(?:location|content-location|referer|link|origin)$/i.test(name);
+}
+
+/** `Bearer abc` stays recognisable as `Bearer ***`. */
+function maskScheme(name: string, value: string): string {
+  const scheme = /authorization$/i.test(name) ? /^[A-Za-z]+(?= )/.exec(value)?.[0] : undefined;
+  return scheme ? `${scheme} ${MASK}` : MASK;
+}
+
+/** JSON as it may be shown; the nesting has been bounded where it came in. */
+export function maskJson(value: Json): Json {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(maskJson);
+  return Object.fromEntries(
+    Object.entries(value).map((
+      [name, member],
+    ) => [name, looksSecret(name) && member !== null ? MASK : maskJson(member)]),
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * From what was asked for to what an engine keeps.
+ *
+ * @module
+ */
+
+import type { IdSource } from "../lib/ids.ts";
+import { type FetchRequest, laneOf } from "./fetch.ts";
+import type { Requests } from "./entries.ts";
+import type { NotifyRequest } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import type { EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
+import { maskUrl } from "./secrets.ts";
+import type { NewBatch, NewTask } from "./task.ts";
+
+/** What a submit happens in. */
+export interface SubmitContext {
+  /** Makes the ids. */
+  readonly ids: IdSource;
+  /** The moment of acceptance, in milliseconds since the epoch. */
+  readonly now: number;
+  /** The name of the API key. */
+  readonly owner?: string | undefined;
+  /** The submit's `X-Request-Id`. */
+  readonly requestId?: string | undefined;
+  /** The submit's W3C `traceparent`. */
+  readonly traceparent?: string | undefined;
+}
+
+/** Where mails go and whom they come from. */
+export interface MailContext {
+  /** The lane of the relay. */
+  readonly lane: string;
+  /** The sender of mails that name none. */
+  readonly from: Mailbox;
+}
+
+/** A payload beside the task that carries it as JSON text. */
+export interface DraftedTask {
+  /** As the engine keeps it. */
+  readonly task: NewTask;
+  /** What `task.payload` says. */
+  readonly payload: EmailPayload | FetchPayload;
+}
+
+/** What is to be kept together or not at all. */
+export interface Draft {
+  /** In the order of the request. */
+  readonly drafted: readonly DraftedTask[];
+  /** The batch they name as theirs. */
+  readonly batch?: NewBatch;
+}
+
+/** Makes tasks of notifications. */
+export function draftNotify(
+  asked: Requests<NotifyRequest>,
+  context: SubmitContext,
+  { lane, from }: MailContext,
+): Draft {
+  return draft(asked, context, ({ options, mail }, batchId) => {
+    const payload = { ...mail, from: mail.from ?? from };
+    const place = { type: "notify", channel: "email", lane, label: mailLabel(payload) } as const;
+    return { task: newTask(place, payload, options, context, batchId), payload };
+  });
+}
+
+/** Makes tasks of HTTP requests. */
+export function draftFetch(asked: Requests<FetchRequest>, context: SubmitContext): Draft {
+  return draft(asked, context, ({ options, payload, target }, batchId) => {
+    const label = `${payload.method} ${maskUrl(payload.url)}`;
+    const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
+    return { task: newTask(place, payload, options, context, batchId), payload };
+  });
+}
+
+function draft<Request>(
+  { isBatch, requests }: Requests<Request>,
+  { ids, now, owner }: SubmitContext,
+  make: (request: Request, batchId: string | undefined) => DraftedTask,
+): Draft {
+  if (!isBatch) return { drafted: requests.map((request) => make(request, undefined)) };
+  const id = ids("bat");
+  return {
+    drafted: requests.map((request) => make(request, id)),
+    batch: { id, createdAt: now, ...(owner === undefined ? {} : { owner }) },
+  };
+}
+
+function newTask(
+  place: Pick<NewTask, "type" | "channel" | "lane" | "label">,
+  payload: EmailPayload | FetchPayload,
+  options: SubmitOptions,
+  { ids, now, owner, requestId, traceparent }: SubmitContext,
+  batchId: string | undefined,
+): NewTask {
+  const { delayMs, runAt, expiresMs, expiresAt, ...kept } = options;
+  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
+  return {
+    id: ids("tsk"),
+    ...place,
+    payload: JSON.stringify(payload),
+    createdAt: now,
+    dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
+    ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+    ...kept,
+    ...(batchId === undefined ? {} : { batchId }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+/** Long lists of recipients would make every row of a list long. */
+const LABEL_LETTERS = 1_000;
+
+function mailLabel({ subject, to, cc, bcc }: EmailPayload): string {
+  let label = subject;
+  for (const { name, address } of [...to, ...cc, ...bcc]) {
+    if (label.length > LABEL_LETTERS) break;
+    label += name === undefined ? ` ${address}` : ` ${name} <${address}>`;
+  }
+  return label.slice(0, LABEL_LETTERS).toWellFormed();
+}
