@@ -1,0 +1,47 @@
+/**
+ * Programs of the machine that a few tests need.
+ *
+ * @module
+ */
+
+/** What a test may need, and the Debian package that has it; `.ci/run` installs them. */
+const PACKAGES = {
+  buildah: "buildah",
+  debootstrap: "debootstrap",
+  npx: "npm",
+  script: "bsdutils",
+  unshare: "util-linux",
+} as const;
+
+/**
+ * Options for a test that needs these programs: without one of them it is
+ * ignored on a workstation, and in CI, where none may be missing, this throws.
+ */
+export function needs(...programs: (keyof typeof PACKAGES)[]): { ignore: boolean } {
+  const missing = programs.filter((program) => !isInstalled(program));
+  if (missing.length > 0 && Deno.env.get("CI")) {
+    const packages = missing.map((program) => PACKAGES[program]).join(" ");
+    throw new Error(
+      `Cannot test without ${missing.join(", ")}: expected apt-get install ${packages}`,
+    );
+  }
+  return { ignore: missing.length > 0 };
+}
+
+/** Options for a test that only root can do, such as one that makes namespaces. */
+export function needsRoot(...programs: Parameters<typeof needs>): { ignore: boolean } {
+  const { ignore } = needs(...programs);
+  const isRoot = Deno.uid() === 0;
+  if (!isRoot && Deno.env.get("CI")) throw new Error("Cannot test without being root");
+  return { ignore: ignore || !isRoot };
+}
+
+function isInstalled(program: string): boolean {
+  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => {
+    try {
+      return Deno.statSync(`${folder}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
