@@ -1,0 +1,22 @@
+/**
+ * Where a list goes on, as callers carry it.
+ *
+ * @module
+ */
+
+const PATTERN = /^c([0-9a-z]{1,11})$/;
+
+/** The cursor of what was accepted before this sequence number. */
+export function formatCursor(before: number): string {
+  return `c${before.toString(36)}`;
+}
+
+/** Reads a cursor; a list without one begins at the newest. Throws a `RangeError` for what is none. */
+export function parseCursor(cursor: string | undefined): number {
+  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
+  const before = parseInt(PATTERN.exec(cursor)?.[1] ?? "", 36);
+  if (!Number.isSafeInteger(before) || formatCursor(before) !== cursor) {
+    throw new RangeError(`Cannot continue the list at "${cursor}": expected a cursor of this list`);
+  }
+  return before;
+}

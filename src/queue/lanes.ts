@@ -1,0 +1,217 @@
+/**
+ * Which lane is served next.
+ *
+ * Claims choose among lanes, not among tasks: a held host with 200,000 waiting
+ * tasks is one entry that is not looked at. The book keeps, for each lane and
+ * priority, a lower bound of the earliest due time; the tasks themselves stay
+ * with the engine, which tells the book what it found.
+ *
+ * @module
+ */
+
+import type { LaneStatus } from "./engine.ts";
+import { Heap } from "./heap.ts";
+
+/** How many tasks of a lane run at once unless somebody says otherwise. */
+export const DEFAULT_LANE_LIMIT = 64;
+
+/** The lane and priority to take from now. */
+export interface Turn {
+  /** Its name. */
+  readonly lane: string;
+  /** 0 to 9. */
+  readonly priority: number;
+  /** How many more of the lane may run. */
+  readonly room: number;
+  /** Take what is due until then, in milliseconds since the epoch: what is due later has others before it. */
+  readonly until: number;
+}
+
+/** What is kept of a lane beyond its tasks. */
+export interface LaneTerms {
+  /** The most at once. */
+  readonly limit?: number;
+  /** Held until then, in milliseconds since the epoch. */
+  readonly heldUntil?: number;
+  /** Why it is held. */
+  readonly reason?: string;
+}
+
+interface Lane {
+  readonly name: string;
+  running: number;
+  limit: number;
+  heldUntil: number;
+  reason: string | undefined;
+  /** By priority. */
+  readonly slots: Slot[];
+}
+
+interface Slot {
+  readonly lane: Lane;
+  readonly priority: number;
+  /** Nothing of it is due before then; infinity when nothing waits. */
+  head: number;
+  /** Entries in the heaps with another stamp are out of date. */
+  stamp: number;
+}
+
+interface Entry {
+  readonly slot: Slot;
+  readonly stamp: number;
+  /** The slot's when the entry was made; a valid entry's still is. */
+  readonly head: number;
+  /** When it may be served: the head, or the end of the lane's hold. */
+  readonly at: number;
+}
+
+/** Keeps what runs, waits and is held in each lane. */
+export class LaneBook {
+  #lanes = new Map<string, Lane>();
+  /** Slots whose time has not come, by when it comes. */
+  #waiting = new Heap<Entry>((a, b) => a.at < b.at);
+  /** Slots that are due, by their head; one heap for each priority. */
+  #due = Array.from({ length: 10 }, () => new Heap<Entry>((a, b) => a.head < b.head));
+
+  /** A task waits in this lane, due then. */
+  offer(name: string, priority: number, dueAt: number): void {
+    const lane = this.#lane(name);
+    const slot = lane.slots[priority] ??= { lane, priority, head: Infinity, stamp: 0 };
+    if (dueAt >= slot.head) return;
+    slot.head = dueAt;
+    this.#enqueue(slot);
+  }
+
+  /**
+   * Whom to serve: the lowest priority number first, then the earliest due
+   * time. Each turn must be answered by `took` before the next is asked for.
+   */
+  next(now: number): Turn | undefined {
+    for (let entry = fresh(this.#waiting); entry; entry = fresh(this.#waiting)) {
+      if (entry.at > now) break;
+      this.#waiting.pop();
+      this.#due[entry.slot.priority]?.push(entry);
+    }
+    for (const due of this.#due) {
+      const entry = fresh(due);
+      if (!entry) continue;
+      due.pop();
+      const { lane, priority } = entry.slot;
+      const until = Math.min(now, fresh(due)?.head ?? now);
+      return { lane: lane.name, priority, room: lane.limit - lane.running, until };
+    }
+    return undefined;
+  }
+
+  /** From a turn, so many now run; the first that was left is due at `head`, infinity for none. */
+  took(turn: Turn, running: number, head: number): void {
+    const lane = this.#lane(turn.lane);
+    lane.running += running;
+    const slot = lane.slots[turn.priority];
+    if (slot) slot.head = head;
+    if (lane.running >= lane.limit) this.#enqueueAll(lane);
+    else if (slot) this.#enqueue(slot);
+    this.#forget(lane);
+  }
+
+  /** A task of this lane was found running. */
+  started(name: string): void {
+    const lane = this.#lane(name);
+    lane.running++;
+    if (lane.running === lane.limit) this.#enqueueAll(lane);
+  }
+
+  /** A task of this lane runs no more. */
+  freed(name: string): void {
+    const lane = this.#lane(name);
+    const wasFull = lane.running >= lane.limit;
+    lane.running--;
+    if (wasFull && lane.running < lane.limit) this.#enqueueAll(lane);
+    this.#forget(lane);
+  }
+
+  /** Sets a limit, or holds the lane. A hold is never shortened: `false` when the present one is longer. */
+  set(name: string, { limit, heldUntil, reason }: LaneTerms): boolean {
+    const lane = this.#lane(name);
+    if (limit !== undefined) lane.limit = limit;
+    const longer = heldUntil !== undefined && heldUntil > lane.heldUntil;
+    if (longer) {
+      lane.heldUntil = heldUntil;
+      lane.reason = reason;
+    }
+    this.#enqueueAll(lane);
+    return longer;
+  }
+
+  /** Nothing waits any more in any lane. */
+  clear(): void {
+    for (const lane of this.#lanes.values()) {
+      for (const slot of lane.slots) if (slot) slot.head = Infinity;
+      this.#enqueueAll(lane);
+    }
+  }
+
+  /** When `next` next has an answer, in milliseconds since the epoch; infinity for never. */
+  nextAt(): number {
+    for (const due of this.#due) if (fresh(due)) return 0;
+    return fresh(this.#waiting)?.at ?? Infinity;
+  }
+
+  /** Lanes with attempts under way or a hold, the busiest first. */
+  status(now: number, limit: number): LaneStatus[] {
+    return [...this.#lanes.values()]
+      .filter((lane) => lane.running > 0 || lane.heldUntil > now)
+      .sort((a, b) => b.running - a.running)
+      .slice(0, limit)
+      .map((lane) => ({
+        lane: lane.name,
+        running: lane.running,
+        limit: lane.limit,
+        ...(lane.heldUntil > now ? { heldUntil: lane.heldUntil } : {}),
+        ...(lane.heldUntil > now && lane.reason !== undefined ? { reason: lane.reason } : {}),
+      }));
+  }
+
+  #lane(name: string): Lane {
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      lane = {
+        name,
+        running: 0,
+        limit: DEFAULT_LANE_LIMIT,
+        heldUntil: 0,
+        reason: undefined,
+        slots: [],
+      };
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #enqueueAll(lane: Lane): void {
+    for (const slot of lane.slots) if (slot) this.#enqueue(slot);
+  }
+
+  /** Gives a slot its one valid entry, or none while the lane is full. */
+  #enqueue(slot: Slot): void {
+    slot.stamp++;
+    if (slot.head === Infinity || slot.lane.running >= slot.lane.limit) return;
+    const at = Math.max(slot.head, slot.lane.heldUntil);
+    this.#waiting.push({ slot, stamp: slot.stamp, head: slot.head, at });
+  }
+
+  /** Hosts come and go: a lane that says nothing is not kept. */
+  #forget(lane: Lane): void {
+    if (lane.running > 0 || lane.limit !== DEFAULT_LANE_LIMIT || lane.heldUntil > 0) return;
+    if (lane.slots.every((slot) => slot.head === Infinity)) this.#lanes.delete(lane.name);
+  }
+}
+
+/** The first entry that is still valid; those before it are dropped. */
+function fresh(heap: Heap<Entry>): Entry | undefined {
+  for (let entry = heap.peek(); entry; entry = heap.peek()) {
+    if (entry.stamp === entry.slot.stamp) return entry;
+    heap.pop();
+  }
+  return undefined;
+}

@@ -1,0 +1,101 @@
+/**
+ * Where the tasks of each batch stand: read when first touched, written once
+ * per transaction.
+ *
+ * @module
+ */
+
+import { type Counts, TASK_STATES } from "../../task/state.ts";
+import type { BatchRecord, NewBatch } from "../../task/task.ts";
+import type { Statements } from "./statements.ts";
+
+/** A batch as it is kept. */
+export interface BatchRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly created_at: number;
+  readonly owner: string | null;
+  readonly era: number;
+  readonly total: number;
+  /** In the order of `TASK_STATES`. */
+  readonly counts: number[];
+}
+
+/** Batches touched by the present transaction. */
+export class Batches {
+  #sql: Statements;
+  #touched = new Map<number, BatchRow>();
+  #changed = new Set<BatchRow>();
+
+  constructor(sql: Statements) {
+    this.#sql = sql;
+  }
+
+  /** Keeps a new batch, all of whose tasks are queued. */
+  insert(seq: number, batch: NewBatch, era: number, total: number): void {
+    const { id, createdAt, owner = null } = batch;
+    const counts = [total, 0, 0, 0, 0, 0];
+    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, JSON.stringify(counts));
+    this.#touched.set(seq, { seq, id, created_at: createdAt, owner, era, total, counts });
+  }
+
+  /** The batch as of the present transaction. */
+  get(seq: number): BatchRow | undefined {
+    const known = this.#touched.get(seq);
+    if (known) return known;
+    const row = this.#sql.batch.get(seq) as
+      | Omit<BatchRow, "counts"> & { counts: string }
+      | undefined;
+    if (!row) return undefined;
+    const batch = { ...row, counts: JSON.parse(row.counts) as number[] };
+    this.#touched.set(seq, batch);
+    return batch;
+  }
+
+  /** One of its tasks left a state for another, or was deleted. */
+  move(seq: number, from: number, to: number | undefined): BatchRow | undefined {
+    const batch = this.get(seq);
+    if (!batch) return undefined;
+    batch.counts[from]!--;
+    if (to !== undefined) batch.counts[to]!++;
+    this.#changed.add(batch);
+    return batch;
+  }
+
+  /** Writes down what has changed; a batch without any task left is deleted. */
+  flush(): void {
+    for (const batch of this.#changed) {
+      if (batch.counts.some((count) => count > 0)) {
+        this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.seq);
+      } else {
+        this.#sql.dropBatch.run(batch.seq);
+      }
+    }
+    this.forget();
+  }
+
+  /** Drops what was read and changed, as after a rollback. */
+  forget(): void {
+    this.#changed.clear();
+    this.#touched.clear();
+  }
+}
+
+/** The batch in the house's words; `marked` when a shutdown mark has cancelled what waits in it. */
+export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
+  const counts = Object.fromEntries(
+    TASK_STATES.map((state, number) => [state, row.counts[number] ?? 0]),
+  ) as Counts;
+  if (marked) {
+    counts.cancelled += counts.queued;
+    counts.queued = 0;
+  }
+  return {
+    id: row.id,
+    createdAt: row.created_at,
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    total: row.total,
+    counts,
+    done: counts.queued + counts.running === 0,
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What can be asked of the thread, by name. Arguments and answers cross as JSON.
+ *
+ * @module
+ */
+
+import type { CancelReason, Settlement } from "../../task/outcome.ts";
+import type { Submission, TaskFilter } from "../engine.ts";
+import type { Ledger } from "./ledger.ts";
+import { list } from "./lists.ts";
+import { cancelWaiting, purge, sweep } from "./marks.ts";
+import { batchTasks, counts, find, findBatch } from "./records.ts";
+import { settle } from "./settlements.ts";
+import { insert } from "./submissions.ts";
+import { cancel, cancelSome, revive, reviveSome, runNow } from "./wishes.ts";
+
+/** Each runs within a transaction. */
+export const commands = {
+  insert: (ledger: Ledger, submission: Submission, maxQueued: number) =>
+    insert(ledger, submission, maxQueued),
+  settle: (ledger: Ledger, settlement: Settlement) => settle(ledger, settlement),
+  cancel: (ledger: Ledger, id: string, reason: CancelReason) => cancel(ledger, id, reason),
+  cancelSome: (ledger: Ledger, filter: TaskFilter, reason: CancelReason, before: number) =>
+    cancelSome(ledger, filter, reason, before),
+  cancelWaiting: (ledger: Ledger) => cancelWaiting(ledger),
+  revive: (ledger: Ledger, id: string) => revive(ledger, id),
+  reviveSome: (ledger: Ledger, filter: TaskFilter, before: number) =>
+    reviveSome(ledger, filter, before),
+  runNow: (ledger: Ledger, id: string) => runNow(ledger, id),
+  find: (ledger: Ledger, id: string) => find(ledger, id),
+  list: (ledger: Ledger, filter: TaskFilter, limit: number, before: number) =>
+    list(ledger, filter, limit, before),
+  findBatch: (ledger: Ledger, id: string) => findBatch(ledger, id),
+  batchTasks: (ledger: Ledger, id: string) => batchTasks(ledger, id),
+  counts: (ledger: Ledger) => counts(ledger),
+  lanes: (ledger: Ledger, limit: number) => ledger.book.status(ledger.now, limit),
+  limitLane: (ledger: Ledger, lane: string, limit: number): null => {
+    ledger.lanes.limit(lane, limit);
+    ledger.book.set(lane, { limit });
+    return null;
+  },
+  purge: (ledger: Ledger, finishedBefore: number, limit: number) =>
+    purge(ledger, finishedBefore, limit),
+  sweep: (ledger: Ledger) => sweep(ledger),
+  watch: (ledger: Ledger, word: string): null => {
+    ledger.watched.add(word);
+    return null;
+  },
+  unwatch: (ledger: Ledger, word: string): null => {
+    ledger.watched.delete(word);
+    return null;
+  },
+};
+
+/** The names of what can be asked. */
+export type CommandName = keyof typeof commands;
+
+/** What a command takes, after the ledger. */
+export type Arguments<Name extends CommandName> = Parameters<(typeof commands)[Name]> extends
+  [Ledger, ...infer Rest] ? Rest : never;
+
+/** What a command answers. */
+export type Answer<Name extends CommandName> = ReturnType<(typeof commands)[Name]>;

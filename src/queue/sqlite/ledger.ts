@@ -1,0 +1,279 @@
+/**
+ * The open file with all that is kept in memory beside it, and the one way in
+ * which a task goes from a state to another.
+ *
+ * What is in memory (counts, lanes, the era) is what the file says as of the
+ * present transaction; `load` reads it anew after a rollback.
+ *
+ * @module
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import { isFinal, next, type TaskEvent } from "../../task/state.ts";
+import { EngineError, type TaskChange } from "../engine.ts";
+import { LaneBook } from "../lanes.ts";
+import { watchKeys } from "../watchers.ts";
+import { Batches, batchRecordOf, type BatchRow } from "./batches.ts";
+import { joinKey, leaveKey } from "./keys.ts";
+import { LaneTable } from "./lane_table.ts";
+import { checksumOf, type Row, STATE, stateOf } from "./rows.ts";
+import { prepare, type Statements } from "./statements.ts";
+
+interface Meta {
+  readonly counts: string;
+  readonly change: number;
+  readonly last: number;
+  readonly era: number;
+  readonly sweeping: number;
+  readonly mark_at: number;
+}
+
+/** The open file. */
+export class Ledger {
+  /** For statements made to measure. */
+  readonly db: DatabaseSync;
+  /** Every statement that runs for each task. */
+  readonly sql: Statements;
+  /** Batches touched by the present transaction. */
+  readonly batches: Batches;
+  /** Numbers of lanes, and what is set for them. */
+  readonly lanes: LaneTable;
+  /** Which lane is served next. */
+  book = new LaneBook();
+  /** The time of the present transaction, in milliseconds since the epoch. */
+  now = 0;
+  /** Tasks by state, in the order of `TASK_STATES`. */
+  counts: number[] = [];
+  /** The latest change's number. */
+  change = 0;
+  /** The highest sequence number ever kept. */
+  last = 0;
+  /** Shutdown marks set so far. What is queued from an earlier era is cancelled. */
+  era = 0;
+  /** Whether rows of earlier eras are still to be rewritten. */
+  sweeping = false;
+  /** When the latest mark was set, in milliseconds since the epoch. */
+  markAt = 0;
+  /** No queued task expires before, in milliseconds since the epoch. */
+  nextExpiry = Infinity;
+  /** The words under which somebody watches. */
+  readonly watched = new Set<string>();
+  /** Watched changes of the present transaction. */
+  changes: TaskChange[] = [];
+  #dirty = false;
+  readonly #openedIn: number;
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+    this.sql = prepare(db);
+    this.batches = new Batches(this.sql);
+    this.lanes = new LaneTable(this.sql);
+    this.load();
+    this.#openedIn = this.era;
+  }
+
+  /** Whether a shutdown mark was set since the file was opened: nothing is claimed or accepted. */
+  get closed(): boolean {
+    return this.era > this.#openedIn;
+  }
+
+  /** Runs `work` as one transaction: all of it is on disk when this returns, or nothing. */
+  transaction<T>(now: number, work: () => T): T {
+    this.now = now;
+    this.changes = [];
+    this.sql.begin.run();
+    try {
+      const value = work();
+      this.batches.flush();
+      if (this.#dirty) this.#writeMeta();
+      this.sql.commit.run();
+      return value;
+    } catch (error) {
+      if (this.db.isTransaction) this.sql.rollback.run();
+      this.load();
+      throw error;
+    }
+  }
+
+  /** Reads from the file what is kept in memory. */
+  load(): void {
+    const meta = this.sql.meta.get() as unknown as Meta;
+    this.counts = JSON.parse(meta.counts);
+    this.change = meta.change;
+    this.last = meta.last;
+    this.era = meta.era;
+    this.sweeping = meta.sweeping === 1;
+    this.markAt = meta.mark_at;
+    this.changes = [];
+    this.#dirty = false;
+    this.batches.forget();
+    this.book = new LaneBook();
+    this.lanes.load(this.book);
+    for (const row of this.sql.running.iterate() as Iterable<unknown>) {
+      this.book.started(this.lanes.name((row as Row).lane));
+    }
+    this.#loadSlots();
+    this.findExpiry();
+  }
+
+  /** Skips from lane to lane, however much waits in each. */
+  #loadSlots(): void {
+    let at = { lane: 0, priority: 10, due_at: 0 };
+    for (;;) {
+      const slot = this.sql.nextSlot.get(this.era, at.lane, at.priority) as typeof at | undefined;
+      if (!slot) return;
+      this.book.offer(this.lanes.name(slot.lane), slot.priority, slot.due_at);
+      at = slot;
+    }
+  }
+
+  /** Looks up when the next queued task expires. */
+  findExpiry(): void {
+    const row = this.sql.nextExpiry.get(this.era) as { expires_at: number } | undefined;
+    this.nextExpiry = row?.expires_at ?? Infinity;
+  }
+
+  /** The row of a task as it now reads; `undefined` when there is none of that id. */
+  row(id: string): Row | undefined {
+    if (!isId("tsk", id)) return undefined;
+    const row = this.rowOf(sequenceOf(id));
+    return row?.id === id ? row : undefined;
+  }
+
+  /** The row of that number as it now reads. */
+  rowOf(seq: number): Row | undefined {
+    const row = this.sql.task.get(seq) as unknown as Row | undefined;
+    return row && this.asMarked(row);
+  }
+
+  /** A batch as of the present transaction; `undefined` when there is none of that id. */
+  batchOf(id: string): BatchRow | undefined {
+    if (!isId("bat", id)) return undefined;
+    const batch = this.batches.get(sequenceOf(id));
+    return batch?.id === id ? batch : undefined;
+  }
+
+  /** What a shutdown mark has cancelled reads so, rewritten or not. */
+  asMarked(row: Row): Row {
+    if (!this.sweeping || row.state !== STATE.queued || row.era >= this.era) return row;
+    row.state = STATE.cancelled;
+    row.reason = "shutdown";
+    row.delivery = row.duplicate ? "unknown" : "not_delivered";
+    row.finished_at = this.markAt;
+    return row;
+  }
+
+  /** Whether a shutdown mark has cancelled what waits in this batch. */
+  isMarked(batch: BatchRow): boolean {
+    return this.sweeping && batch.era < this.era;
+  }
+
+  /** Something in `meta` has changed. */
+  touch(): void {
+    this.#dirty = true;
+  }
+
+  /**
+   * Takes a task through an event and writes its row down. The caller has set
+   * what goes with the event; what every event brings about happens here.
+   */
+  move(row: Row, event: TaskEvent): void {
+    const from = stateOf(row);
+    const to = next(from, event);
+    if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
+    row.state = STATE[to];
+    row.change = ++this.change;
+    row.era = this.era;
+    row.parked = 0;
+    if (to !== "running") row.aborting = null;
+    if (isFinal(to)) {
+      row.finished_at ??= this.now;
+      if (row.key !== null) leaveKey(this, row);
+      if (row.erase) this.erase(row.seq);
+    }
+    if (to === "queued") {
+      row.finished_at = row.reason = row.delivery = null;
+      if (row.key !== null && !joinKey(this, row)) row.parked = 1;
+      if (row.expires_at !== null) this.nextExpiry = Math.min(this.nextExpiry, row.expires_at);
+    }
+    this.write(row);
+    const lane = this.lanes.name(row.lane);
+    if (from === "running") this.book.freed(lane);
+    if (to === "queued" && !row.parked) this.book.offer(lane, row.priority, row.due_at);
+    this.count(STATE[from], row.state);
+    const batch = row.batch === null
+      ? undefined
+      : this.batches.move(row.batch, STATE[from], row.state);
+    this.tell(row, batch);
+  }
+
+  /** Writes the row down as it is. */
+  write(row: Row): void {
+    this.sql.write.run(
+      row.state,
+      row.era,
+      row.parked,
+      row.due_at,
+      row.attempt,
+      row.listed,
+      row.broken,
+      row.duplicate,
+      row.started_at,
+      row.expires_at,
+      row.finished_at,
+      row.reason,
+      row.delivery,
+      row.aborting,
+      row.error,
+      row.change,
+      row.seq,
+    );
+    this.#dirty = true;
+  }
+
+  /** One task more or less in a state. */
+  count(from: number | undefined, to: number | undefined): void {
+    if (from !== undefined) this.counts[from]!--;
+    if (to !== undefined) this.counts[to]!++;
+    this.#dirty = true;
+  }
+
+  /** Erases payload and result, and writes zeros over them. */
+  erase(seq: number): void {
+    const body = this.sql.body.get(seq) as { spec: string } | undefined;
+    if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
+    this.sql.eraseResult.run(seq);
+  }
+
+  /** Notes a change for whoever watches. */
+  tell(row: Row, batch?: BatchRow, abort = row.aborting): void {
+    if (this.watched.size === 0) return;
+    const of = batch ?? (row.batch === null ? undefined : this.batches.get(row.batch));
+    const done = of && isFinal(stateOf(row)) && batchRecordOf(of, this.isMarked(of)).done;
+    const change: TaskChange = {
+      id: row.id,
+      type: row.type,
+      state: stateOf(row),
+      attempt: row.attempt,
+      at: this.now,
+      change: row.change,
+      ...(of ? { batchId: of.id } : {}),
+      ...(done ? { batchDone: true } : {}),
+      ...(abort ? { abort } : {}),
+    };
+    if (watchKeys(change).some((key) => this.watched.has(key))) this.changes.push(change);
+  }
+
+  #writeMeta(): void {
+    this.sql.writeMeta.run(
+      JSON.stringify(this.counts),
+      this.change,
+      this.last,
+      this.era,
+      this.sweeping ? 1 : 0,
+      this.markAt,
+    );
+    this.#dirty = false;
+  }
+}

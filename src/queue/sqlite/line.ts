@@ -1,0 +1,222 @@
+/**
+ * The line to the thread: commands leave in groups, answers come back to
+ * whoever asked, and the clock wakes the thread when something falls due.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import type { Clock } from "../../lib/clock.ts";
+import type { ClaimedTask } from "../../task/task.ts";
+import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
+import type { Answer, Arguments, CommandName } from "./commands.ts";
+import type { Command, Opened, Reply } from "./store.ts";
+import type { FromThread, ToThread } from "./thread.ts";
+
+/**
+ * Groups under way at once: one that is being written, and one that waits on
+ * the thread's doorstep. What is asked for meanwhile grows the next.
+ */
+const GROUPS_UNDER_WAY = 2;
+
+/** A wait is cut here, so that a clock set forward is noticed. */
+const LONGEST_WAIT_MS = 5 * 60_000;
+
+/** What a line needs. */
+export interface LineOptions {
+  /** The file. */
+  readonly path: string;
+  /** The time of each group, and what wakes the thread. */
+  readonly clock: Clock;
+  /** Bytes set aside beside the file. */
+  readonly ballastBytes: number;
+  /** Called for each watched change once it is on disk. */
+  readonly onChange: (change: TaskChange) => void;
+  /** The thread has died. */
+  readonly onFatal?: (error: Error) => void;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+const CLASSES = { EngineError, EngineDamagedError, EngineInUseError };
+
+/** Starts the thread; resolves once it has the file open. */
+export async function openLine(options: LineOptions): Promise<Line> {
+  const worker = new Worker(import.meta.resolve("./thread.ts"), {
+    type: "module",
+    name: "queue",
+  });
+  try {
+    const { path, clock, ballastBytes } = options;
+    const first = next(worker);
+    post(worker, { open: { path, now: clock.now(), ballastBytes } });
+    const answer = await first;
+    if ("opened" in answer) return new Line(worker, answer.opened, options);
+    if ("refused" in answer) throw errorOf(answer.refused);
+    throw new EngineError(`Cannot open queue "${path}": expected the thread to open it`);
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
+
+/** An open line. */
+export class Line {
+  /** What the file said of itself. */
+  readonly opened: Opened;
+  /** The highest sequence number ever kept. */
+  last = 0;
+  readonly #worker: Worker;
+  readonly #options: LineOptions;
+  readonly #asked = new Map<number, Waiting>();
+  #lastN = 0;
+  #outbox: Command[] = [];
+  #leaving = false;
+  #underWay = 0;
+  #wakeAt = Infinity;
+  #undoWake = () => {};
+  #ended: Error | undefined;
+  #onClosed: (() => void) | undefined;
+
+  constructor(worker: Worker, opened: Opened, options: LineOptions) {
+    this.#worker = worker;
+    this.#options = options;
+    this.opened = opened;
+    this.#underWay = 1;
+    worker.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(new EngineError(`The queue's thread has died: ${event.message}`));
+    };
+    this.#receive(opened);
+  }
+
+  /** Asks the thread for something; resolves once it is on disk. */
+  ask<Name extends CommandName>(
+    name: Name,
+    ...args: Arguments<Name>
+  ): Promise<Answer<Name>> {
+    return this.#send(++this.#lastN, name, args) as Promise<Answer<Name>>;
+  }
+
+  /** Waits until something is due; resolves with none once the signal aborts. */
+  async claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
+    if (signal.aborted) return [];
+    const n = ++this.#lastN;
+    const withdraw = () => void this.#send(++this.#lastN, "withdraw", [n], false);
+    const claimed = this.#send(n, "claim", [limit]);
+    signal.addEventListener("abort", withdraw, { once: true });
+    try {
+      return await claimed as ClaimedTask[];
+    } finally {
+      signal.removeEventListener("abort", withdraw);
+    }
+  }
+
+  /** Lets everything asked for be answered, then ends the thread. Claims that wait get nothing. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = new EngineError("The queue is closed");
+    this.#undoWake();
+    const closed = new Promise<void>((resolve) => this.#onClosed = resolve);
+    for (const [n] of this.#asked) this.#outbox.push({ n: 0, do: "withdraw", with: [n] });
+    this.#leave();
+    post(this.#worker, { close: true });
+    await closed;
+    this.#worker.terminate();
+  }
+
+  #send(
+    n: number,
+    name: Command["do"],
+    args: readonly unknown[],
+    answered = true,
+  ): Promise<unknown> {
+    if (this.#ended) return answered ? Promise.reject(this.#ended) : Promise.resolve();
+    this.#outbox.push({ n, do: name, with: args });
+    this.#schedule();
+    if (!answered) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#asked.set(n, { resolve, reject }));
+  }
+
+  #schedule(): void {
+    if (this.#leaving || this.#underWay >= GROUPS_UNDER_WAY) return;
+    this.#leaving = true;
+    setImmediate(() => {
+      this.#leaving = false;
+      if (!this.#ended) this.#leave();
+    });
+  }
+
+  #leave(): void {
+    const group = { now: this.#options.clock.now(), commands: this.#outbox };
+    this.#outbox = [];
+    this.#underWay++;
+    post(this.#worker, { group });
+  }
+
+  #hear(message: FromThread): void {
+    if ("reply" in message) this.#receive(message.reply);
+    else if ("closed" in message) this.#onClosed?.();
+  }
+
+  #receive({ answers, changes, wakeAt = Infinity, last }: Reply): void {
+    this.#underWay--;
+    this.last = last;
+    if (this.#outbox.length > 0 && !this.#ended) this.#schedule();
+    for (const { n, value, fault } of answers) {
+      const waiting = this.#asked.get(n);
+      this.#asked.delete(n);
+      if (fault) waiting?.reject(errorOf(fault));
+      else waiting?.resolve(value);
+    }
+    for (const change of changes) this.#options.onChange(change);
+    this.#wake(wakeAt);
+  }
+
+  /** Comes back to the thread, with nothing but the time, when something falls due. */
+  #wake(at: number): void {
+    if (at === this.#wakeAt || this.#ended) return;
+    this.#undoWake();
+    this.#wakeAt = at;
+    if (at === Infinity) return void (this.#undoWake = () => {});
+    const { clock } = this.#options;
+    this.#undoWake = clock.after(Math.min(at - clock.now(), LONGEST_WAIT_MS), () => {
+      this.#wakeAt = Infinity;
+      this.#schedule();
+    });
+  }
+
+  #die(error: Error): void {
+    const closing = this.#ended !== undefined;
+    this.#ended = error;
+    this.#undoWake();
+    this.#worker.terminate();
+    for (const waiting of this.#asked.values()) waiting.reject(error);
+    this.#asked.clear();
+    this.#onClosed?.();
+    if (!closing) this.#options.onFatal?.(error);
+  }
+}
+
+function next(worker: Worker): Promise<FromThread> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(JSON.parse(data));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new EngineError(`The queue's thread did not start: ${event.message}`));
+    };
+  });
+}
+
+function post(worker: Worker, message: ToThread): void {
+  worker.postMessage(JSON.stringify(message));
+}
+
+function errorOf({ name, message }: { name: string; message: string }): Error {
+  const Class = CLASSES[name as keyof typeof CLASSES] ?? EngineError;
+  return new Class(message);
+}

@@ -1,0 +1,125 @@
+/**
+ * Reading tasks by what they have in common.
+ *
+ * A list is served by the one index that narrows it most; what the index does
+ * not know is looked for among a bounded number of rows, after which the list
+ * hands out a cursor, be the page full or not.
+ *
+ * @module
+ */
+
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import type { Page, TaskFilter } from "../engine.ts";
+import { formatCursor } from "../cursor.ts";
+import { laneIsOfHost } from "../host.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Row, STATE, summaryOf } from "./rows.ts";
+
+/** Rows that one page looks at, at most. */
+const WINDOW = 20_000;
+
+type Value = string | number;
+
+/** SQL with the values of its question marks. */
+interface Clause {
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
+
+/** A page of tasks, newest first. */
+export function list(ledger: Ledger, filter: TaskFilter, limit: number, before: number): Page {
+  const { seqs, next } = matching(ledger, filter, limit, before);
+  const tasks = seqs.map((seq) => {
+    const body = ledger.sql.body.get(seq) as { spec: string } | undefined;
+    const { retry: _, ...summary } = summaryOf(ledger.rowOf(seq) as Row, body?.spec);
+    return summary;
+  });
+  return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+}
+
+/** The numbers of those that match, newest first, and where the search goes on. */
+export function matching(
+  ledger: Ledger,
+  filter: TaskFilter,
+  limit: number,
+  before: number,
+): { seqs: number[]; next?: number } {
+  if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
+  if (filter.parentId !== undefined && !isId("tsk", filter.parentId)) return { seqs: [] };
+  const driver = driverOf(ledger, filter, before);
+  const tests = testsOf(ledger, filter);
+  const where = tests.map((test) => test.sql).join(" AND ") || "1";
+  const found = ledger.db.prepare(`
+    WITH span (seq) AS MATERIALIZED (${driver.sql})
+    SELECT seq, (SELECT count(*) FROM span) AS size, (SELECT min(seq) FROM span) AS lowest
+      FROM (SELECT NULL) LEFT JOIN
+           (SELECT seq FROM span CROSS JOIN task USING (seq) WHERE ${where} ORDER BY seq DESC LIMIT ?)
+     ORDER BY seq DESC`)
+    .all(...driver.values, ...tests.flatMap((test) => test.values), limit + 1) as unknown as {
+      seq: number | null;
+      size: number;
+      lowest: number;
+    }[];
+  const seqs = found.flatMap(({ seq }) => seq === null ? [] : [seq]);
+  if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
+  const { size, lowest } = found[0] as { size: number; lowest: number };
+  return size < WINDOW ? { seqs } : { seqs, next: lowest };
+}
+
+/** The rows to look at, by the index that narrows most. */
+function driverOf(ledger: Ledger, filter: TaskFilter, before: number): Clause {
+  const by = (from: string, ...values: Value[]): Clause => ({
+    sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${WINDOW}`,
+    values: [...values, before],
+  });
+  if (filter.parentId !== undefined) {
+    return by("task INDEXED BY task_parent WHERE parent = ?", sequenceOf(filter.parentId));
+  }
+  if (filter.batchId !== undefined) {
+    return by("task INDEXED BY task_batch WHERE batch = ?", sequenceOf(filter.batchId));
+  }
+  if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
+  if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
+  if (filter.states === undefined) return by("task WHERE 1");
+  const states = new Set(filter.states.map((state) => STATE[state]));
+  // What a mark has cancelled still stands among the queued.
+  if (ledger.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
+  const parts = [...states].map((state) => by("task INDEXED BY task_state WHERE state = ?", state));
+  if (parts.length === 0) return by("task WHERE 0");
+  return {
+    sql: `SELECT seq FROM (${
+      parts.map((part) => `SELECT seq FROM (${part.sql})`).join(" UNION ALL ")
+    })
+          ORDER BY seq DESC LIMIT ${WINDOW}`,
+    values: parts.flatMap((part) => part.values),
+  };
+}
+
+/** What must hold of a row; a row that a mark has cancelled is judged as it reads. */
+function testsOf(ledger: Ledger, filter: TaskFilter): Clause[] {
+  const marked = ledger.sweeping ? `(state = 0 AND era < ${ledger.era})` : "0";
+  const tests: Clause[] = [];
+  const test = (sql: string, ...values: Value[]) => void tests.push({ sql, values });
+  const oneOf = (values: readonly Value[]) => `(${values.map(() => "?").join(", ")})`;
+  if (filter.states !== undefined) {
+    const states = filter.states.map((state) => STATE[state]);
+    test(`iif(${marked}, ${STATE.cancelled}, state) IN ${oneOf(states)}`, ...states);
+  }
+  if (filter.reason !== undefined) test(`iif(${marked}, 'shutdown', reason) = ?`, filter.reason);
+  if (filter.type !== undefined) test("type = ?", filter.type);
+  if (filter.owner !== undefined) test("owner = ?", filter.owner);
+  if (filter.key !== undefined) test("key = ?", filter.key);
+  if (filter.batchId !== undefined) test("batch = ?", sequenceOf(filter.batchId));
+  if (filter.parentId !== undefined) test("parent = ?", sequenceOf(filter.parentId));
+  if (filter.tag !== undefined) {
+    test("EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)", filter.tag);
+  }
+  if (filter.host !== undefined) {
+    const { host } = filter;
+    // One value, whatever the number of lanes.
+    const lanes = ledger.lanes.matching((lane) => laneIsOfHost(lane, host));
+    test("lane IN (SELECT value FROM json_each(?))", JSON.stringify(lanes));
+  }
+  if (filter.q !== undefined) test("instr(fold(label), ?) > 0", filter.q.toLowerCase());
+  return tests;
+}

@@ -1,0 +1,88 @@
+/**
+ * Cancelling everything that waits at once, and tidying up afterwards.
+ *
+ * A mark begins a new era: one row of one table. Whatever is queued from an
+ * earlier era reads as cancelled from then on; the rows are rewritten after
+ * the next start, some at a time.
+ *
+ * @module
+ */
+
+import { batchRecordOf } from "./batches.ts";
+import { isFinal } from "../../task/state.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Row, STATE, stateOf } from "./rows.ts";
+
+/** Rows rewritten in one transaction. */
+const SWEPT_AT_ONCE = 1_000;
+
+/** Sets a mark; resolves with how many tasks waited. Those that are watched one by one are told of. */
+export function cancelWaiting(ledger: Ledger): number {
+  const waited = ledger.counts[STATE.queued] ?? 0;
+  ledger.era++;
+  ledger.sweeping = true;
+  ledger.markAt = ledger.now;
+  ledger.counts[STATE.cancelled]! += waited;
+  ledger.counts[STATE.queued] = 0;
+  ledger.change++;
+  ledger.book.clear();
+  ledger.nextExpiry = Infinity;
+  ledger.touch();
+  for (const word of ledger.watched) tellMarked(ledger, word);
+  return waited;
+}
+
+/** Tells of a watched task, or of the last task of a watched batch, that has become final by the mark. */
+function tellMarked(ledger: Ledger, word: string): void {
+  const row = ledger.row(word) ?? lastOfBatch(ledger, word);
+  if (!row || row.reason !== "shutdown" || row.era >= ledger.era) return;
+  if (!isFinal(stateOf(row))) return;
+  row.change = ledger.change;
+  ledger.tell(row);
+}
+
+function lastOfBatch(ledger: Ledger, id: string): Row | undefined {
+  const batch = ledger.batchOf(id);
+  if (!batch || !batchRecordOf(batch, ledger.isMarked(batch)).done) return undefined;
+  const last = ledger.sql.lastOfBatch.get(batch.seq, ledger.era) as { seq: number } | undefined;
+  return last && ledger.rowOf(last.seq);
+}
+
+/** Rewrites the next rows that a mark has cancelled; resolves with whether any are left. */
+export function sweep(ledger: Ledger): boolean {
+  if (!ledger.sweeping || ledger.closed) return false;
+  const rows = ledger.sql.marked.all(ledger.era, SWEPT_AT_ONCE) as unknown as Row[];
+  for (const { seq, batch, erase } of rows) {
+    ledger.sql.sweep.run(ledger.markAt, seq);
+    if (erase) ledger.erase(seq);
+    if (batch !== null) ledger.batches.move(batch, STATE.queued, STATE.cancelled);
+  }
+  if (rows.length < SWEPT_AT_ONCE) ledger.sweeping = false;
+  ledger.touch();
+  return ledger.sweeping;
+}
+
+/** Deletes tasks that became final before then, with all that hangs on them; resolves with how many. */
+export function purge(ledger: Ledger, finishedBefore: number, limit: number): number {
+  const { sql } = ledger;
+  const rows = sql.finished.all(finishedBefore, limit) as unknown as Row[];
+  for (const { seq, state, batch } of rows) {
+    const body = sql.body.get(seq) as { spec: string } | undefined;
+    for (const tag of tagsOf(body?.spec)) sql.dropTag.run(tag, seq);
+    sql.dropTask.run(seq);
+    sql.dropBody.run(seq);
+    sql.dropAttempts.run(seq);
+    sql.eraseResult.run(seq);
+    if (batch !== null) ledger.batches.move(batch, state, undefined);
+    ledger.count(state, undefined);
+  }
+  return rows.length;
+}
+
+function tagsOf(spec: string | undefined): string[] {
+  try {
+    return JSON.parse(spec ?? "").tags ?? [];
+  } catch {
+    return [];
+  }
+}

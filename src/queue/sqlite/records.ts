@@ -1,0 +1,50 @@
+/**
+ * Reading one task or one batch with all that is kept of it.
+ *
+ * @module
+ */
+
+import { TASK_STATES, type TaskState } from "../../task/state.ts";
+import type { BatchRecord, TaskRecord } from "../../task/task.ts";
+import { batchRecordOf } from "./batches.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Body, isIntact, STATE, summaryOf } from "./rows.ts";
+
+/** The task with all that is kept of it; a damaged payload is left out. */
+export function find(ledger: Ledger, id: string): TaskRecord | undefined {
+  const row = ledger.row(id);
+  if (!row) return undefined;
+  const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
+  const kept = ledger.sql.result.get(row.seq) as { result: string | null } | undefined;
+  const attempts = ledger.sql.attempts.all(row.seq) as { record: string }[];
+  return {
+    ...summaryOf(row, body?.spec),
+    ...(isIntact(body) && body.payload !== null ? { payload: body.payload } : {}),
+    attempts: attempts.map(({ record }) => JSON.parse(record)),
+    ...(kept?.result ? { result: JSON.parse(kept.result) } : {}),
+  };
+}
+
+/** A batch as it now stands. */
+export function findBatch(ledger: Ledger, id: string): BatchRecord | undefined {
+  const batch = ledger.batchOf(id);
+  return batch && batchRecordOf(batch, ledger.isMarked(batch));
+}
+
+/** Where the tasks of a batch stand, in the order of submission. */
+export function batchTasks(ledger: Ledger, id: string): { id: string; state: TaskState }[] {
+  const batch = ledger.batchOf(id);
+  if (!batch) return [];
+  const rows = ledger.sql.batchTasks.all(batch.seq) as { id: string; state: number; era: number }[];
+  return rows.map(({ id, state, era }) => {
+    const marked = ledger.sweeping && state === STATE.queued && era < ledger.era;
+    return { id, state: marked ? "cancelled" : TASK_STATES[state] as TaskState };
+  });
+}
+
+/** How many tasks are kept in each state. */
+export function counts(ledger: Ledger): Record<TaskState, number> {
+  return Object.fromEntries(
+    TASK_STATES.map((state, number) => [state, ledger.counts[number] ?? 0]),
+  ) as Record<TaskState, number>;
+}

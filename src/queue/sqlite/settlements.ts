@@ -1,0 +1,83 @@
+/**
+ * Writing down what an attempt came to.
+ *
+ * @module
+ */
+
+import { decideBroken, type Settlement } from "../../task/outcome.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Body, isIntact, type Row, type Spec, stateOf } from "./rows.ts";
+
+/** Writes a settlement down; `false` when the task is no longer at that attempt. */
+export function settle(ledger: Ledger, settlement: Settlement): boolean {
+  const row = ledger.row(settlement.id);
+  if (!row || stateOf(row) !== "running" || row.attempt !== settlement.attempt) return false;
+  row.broken = 0;
+  apply(ledger, row, settlement);
+  return true;
+}
+
+function apply(ledger: Ledger, row: Row, given: Settlement): void {
+  const s = overrule(ledger, row, given);
+  if (s.record) {
+    ledger.sql.insertAttempt.run(row.seq, row.listed++, JSON.stringify(s.record));
+    row.error = s.record.error ? JSON.stringify(s.record.error) : null;
+  }
+  if (given.event === "release") row.attempt--;
+  else if (s.result !== undefined || s.carry !== undefined || row.listed > 1) {
+    ledger.sql.setResult.run(row.seq, textOf(s.result), textOf(s.carry));
+  }
+  if (s.possibleDuplicate) row.duplicate = 1;
+  if (s.dueAt !== undefined) row.due_at = s.dueAt;
+  if (s.hold) hold(ledger, row, s.hold);
+  row.reason = s.reason ?? null;
+  row.delivery = s.delivery ?? null;
+  row.finished_at = s.at;
+  ledger.move(row, s.event);
+}
+
+/** A task that somebody has cancelled does not go back to the queue. */
+function overrule(ledger: Ledger, row: Row, s: Settlement): Settlement {
+  if (s.event !== "retry" && s.event !== "release") return s;
+  const reason = row.aborting ?? (ledger.closed ? "shutdown" : undefined);
+  if (!reason) return s;
+  const delivery = s.possibleDuplicate || row.duplicate ? "unknown" : "not_delivered";
+  return { ...s, event: "cancel", reason, delivery };
+}
+
+function hold(
+  ledger: Ledger,
+  row: Row,
+  { until, reason }: { until: number; reason: string },
+): void {
+  const lane = ledger.lanes.name(row.lane);
+  if (ledger.book.set(lane, { heldUntil: until, reason })) ledger.lanes.hold(lane, until, reason);
+}
+
+function textOf(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}
+
+/** Settles every attempt that broke off when the process died; resolves with how many. */
+export function recover(ledger: Ledger): number {
+  const rows = ledger.sql.running.all() as unknown as Row[];
+  for (const row of rows) {
+    const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
+    const spec: Spec | undefined = isIntact(body) ? JSON.parse(body.spec) : undefined;
+    // Set by a mark without the time to reach what ran.
+    const aborting = row.aborting ?? (row.era < ledger.era ? "shutdown" : undefined);
+    row.broken++;
+    const settlement = decideBroken({
+      id: row.id,
+      attempt: row.attempt,
+      startedAt: row.started_at ?? ledger.now,
+      retry: spec?.retry ?? [],
+      onUnknown: spec?.onUnknown ?? "retry",
+      broken: row.broken,
+      ...(aborting ? { aborting } : {}),
+      ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    }, ledger.now);
+    apply(ledger, row, settlement);
+  }
+  return rows.length;
+}

@@ -1,0 +1,118 @@
+/**
+ * Every statement that runs for each task, in one place.
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+const TEXTS = {
+  begin: `BEGIN`,
+  commit: `COMMIT`,
+  rollback: `ROLLBACK`,
+
+  insertTask: `
+    INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
+                      duplicate, erase, created_at, expires_at, key, batch, parent, owner, label, change)
+    VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertBody: `INSERT INTO body (seq, checksum, spec, payload) VALUES (?, ?, ?, ?)`,
+  insertTag: `INSERT OR IGNORE INTO tag (tag, seq) VALUES (?, ?)`,
+
+  task: `SELECT * FROM task WHERE seq = ?`,
+  body: `SELECT spec, payload, checksum FROM body WHERE seq = ?`,
+  attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
+  result: `SELECT result, carry FROM result WHERE seq = ?`,
+
+  /** What is waiting in one lane at one priority, in the order in which it is served. */
+  waiting: `
+    SELECT seq, due_at FROM task INDEXED BY task_due
+     WHERE era = ? AND lane = ? AND priority = ? AND state = 0 AND parked = 0
+     ORDER BY due_at, seq LIMIT ?`,
+  /** The first of the next lane and priority in which anything waits. */
+  nextSlot: `
+    SELECT lane, priority, due_at FROM task INDEXED BY task_due
+     WHERE era = ? AND (lane, priority) > (?, ?) AND state = 0 AND parked = 0
+     ORDER BY lane, priority, due_at LIMIT 1`,
+  expiring: `
+    SELECT seq FROM task INDEXED BY task_expires
+     WHERE era = ? AND expires_at <= ? AND state = 0 LIMIT ?`,
+  nextExpiry: `
+    SELECT expires_at FROM task INDEXED BY task_expires
+     WHERE era = ? AND expires_at IS NOT NULL AND state = 0 ORDER BY expires_at LIMIT 1`,
+  running: `SELECT * FROM task WHERE state = 1 ORDER BY seq`,
+
+  /** A task as it stands after an event: guarded by the state and attempt that were read. */
+  write: `
+    UPDATE task
+       SET state = ?, era = ?, parked = ?, due_at = ?, attempt = ?, listed = ?, broken = ?, duplicate = ?,
+           started_at = ?, expires_at = ?, finished_at = ?, reason = ?, delivery = ?, aborting = ?, error = ?,
+           change = ?
+     WHERE seq = ?`,
+  park: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
+  insertAttempt: `INSERT INTO attempt (seq, ordinal, record) VALUES (?, ?, ?)`,
+  setResult: `
+    INSERT INTO result (seq, result, carry) VALUES (?1, ?2, ?3)
+    ON CONFLICT DO UPDATE SET result = ?2, carry = coalesce(?3, carry)`,
+  erasePayload: `UPDATE body SET payload = NULL, checksum = ? WHERE seq = ?`,
+  eraseResult: `DELETE FROM result WHERE seq = ?`,
+
+  holder: `SELECT seq, era FROM holder WHERE key = ?`,
+  setHolder: `INSERT OR REPLACE INTO holder (key, seq, era) VALUES (?, ?, ?)`,
+  dropHolder: `DELETE FROM holder WHERE key = ? AND seq = ?`,
+  /** Whose turn it is: the first accepted of a key, of those that wait for nothing else. */
+  nextOfKey: `
+    SELECT seq FROM task INDEXED BY task_turn
+     WHERE key = ? AND state = 0 AND era = ? AND (parked = 1 OR due_at <= ?) ORDER BY seq LIMIT 1`,
+
+  insertBatch: `
+    INSERT INTO batch (seq, id, created_at, owner, era, total, counts) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  batch: `SELECT * FROM batch WHERE seq = ?`,
+  writeBatch: `UPDATE batch SET counts = ? WHERE seq = ?`,
+  dropBatch: `DELETE FROM batch WHERE seq = ?`,
+  batchTasks: `SELECT id, state, era FROM task WHERE batch = ? ORDER BY seq`,
+
+  lastOfBatch: `
+    SELECT seq FROM task WHERE batch = ? AND state = 0 AND era < ? ORDER BY seq DESC LIMIT 1`,
+
+  idempotency: `SELECT fingerprint, id, expires_at FROM idempotency WHERE scope = ? AND key = ?`,
+  setIdempotency: `
+    INSERT OR REPLACE INTO idempotency (scope, key, fingerprint, id, expires_at) VALUES (?, ?, ?, ?, ?)`,
+  purgeIdempotency: `
+    DELETE FROM idempotency WHERE (scope, key) IN
+      (SELECT scope, key FROM idempotency WHERE expires_at <= ? LIMIT 100)`,
+
+  lanes: `SELECT id, name, most, held_until, reason FROM lane`,
+  insertLane: `INSERT INTO lane (id, name) VALUES (?, ?)`,
+  limitLane: `UPDATE lane SET most = ? WHERE id = ?`,
+  holdLane: `UPDATE lane SET held_until = ?, reason = ? WHERE id = ?`,
+
+  meta: `SELECT * FROM meta`,
+  writeMeta: `
+    UPDATE meta SET counts = ?, change = ?, last = ?, era = ?, sweeping = ?, mark_at = ? WHERE one = 1`,
+
+  /** What a shutdown mark has cancelled and no sweep has yet rewritten. */
+  marked: `SELECT seq, batch, erase FROM task WHERE state = 0 AND era < ? ORDER BY seq LIMIT ?`,
+  sweep: `
+    UPDATE task
+       SET state = 3, parked = 0, finished_at = ?, reason = 'shutdown',
+           delivery = iif(duplicate, 'unknown', 'not_delivered')
+     WHERE seq = ? AND state = 0`,
+
+  finished: `
+    SELECT seq, id, batch, state FROM task INDEXED BY task_finished
+     WHERE finished_at < ? ORDER BY finished_at LIMIT ?`,
+  dropTask: `DELETE FROM task WHERE seq = ?`,
+  dropBody: `DELETE FROM body WHERE seq = ?`,
+  dropAttempts: `DELETE FROM attempt WHERE seq = ?`,
+  dropTag: `DELETE FROM tag WHERE tag = ? AND seq = ?`,
+} as const;
+
+/** The statements, prepared. */
+export type Statements = Record<keyof typeof TEXTS, StatementSync>;
+
+/** Prepares every statement. */
+export function prepare(db: DatabaseSync): Statements {
+  return Object.fromEntries(
+    Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
+  ) as Statements;
+}

@@ -1,0 +1,65 @@
+/**
+ * Who wants to hear of which changes.
+ *
+ * @module
+ */
+
+import type { TaskChange, Watched } from "./engine.ts";
+
+type Listener = (change: TaskChange) => void;
+
+/** What is watched, as one word: ids carry their kind. */
+export function watchKey(what: Watched): string {
+  if (typeof what === "string") return what;
+  return "task" in what ? what.task : what.batch;
+}
+
+/** The words under which a change is watched for. */
+export function watchKeys(change: TaskChange): string[] {
+  const keys = ["all", change.id];
+  if (change.batchId !== undefined) keys.push(change.batchId);
+  if (change.abort !== undefined) keys.push("running");
+  return keys;
+}
+
+/** Keeps listeners. `turned` hears when a word gets its first listener and loses its last. */
+export class Watchers {
+  #listeners = new Map<string, Set<Listener>>();
+  #turned: (key: string, watched: boolean) => void;
+
+  constructor(turned: (key: string, watched: boolean) => void = () => {}) {
+    this.#turned = turned;
+  }
+
+  /** Calls `listener` at each change of those watched; returns what ends it. */
+  add(what: Watched, listener: Listener): () => void {
+    const key = watchKey(what);
+    // A listener given twice is two watchers.
+    const own: Listener = (change) => listener(change);
+    let listeners = this.#listeners.get(key);
+    if (!listeners) {
+      listeners = new Set();
+      this.#listeners.set(key, listeners);
+      this.#turned(key, true);
+    }
+    listeners.add(own);
+    const known = listeners;
+    return () => {
+      if (!known.delete(own) || known.size > 0) return;
+      this.#listeners.delete(key);
+      this.#turned(key, false);
+    };
+  }
+
+  /** Whether anybody wants to hear of it. */
+  wants(change: TaskChange): boolean {
+    return watchKeys(change).some((key) => this.#listeners.has(key));
+  }
+
+  /** Tells whoever wants to hear of it. */
+  tell(change: TaskChange): void {
+    for (const key of watchKeys(change)) {
+      for (const listener of this.#listeners.get(key) ?? []) listener(change);
+    }
+  }
+}
