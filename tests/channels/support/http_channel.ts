@@ -1,0 +1,35 @@
+/**
+ * The channel `http`, open for one test.
+ *
+ * @module
+ */
+
+import type { Channel } from "../../../src/channels/channel.ts";
+import { openGuard, parseFetchAllow } from "../../../src/channels/guard.ts";
+import { type HttpOptions, openHttpChannel } from "../../../src/channels/http.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+
+/** What a test may want otherwise. */
+export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits"> {
+  /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
+  readonly allow?: string;
+  /** What every name resolves to; asks the machine when absent. */
+  readonly addresses?: readonly string[];
+}
+
+/** Above a second, undici's own timer outlives the test that started it. */
+const QUICK = { connect: 900, idle: 300 };
+
+/** Opens the channel; it closes with its scope. */
+export function openTestHttp(
+  { allow = "127.0.0.1", addresses, waits = QUICK, ...more }: TestHttpOptions = {},
+): Channel & AsyncDisposable {
+  const guard = openGuard({
+    allow: parseFetchAllow(allow),
+    ...(addresses === undefined ? {} : { resolve: () => Promise.resolve(addresses) }),
+  });
+  const channel = openHttpChannel({ guard, version: "1.2.3", clock: systemClock, ...more, waits });
+  return Object.assign(channel, {
+    [Symbol.asyncDispose]: async () => await channel.close?.(),
+  });
+}
