@@ -6,6 +6,7 @@
 
 import type { ClaimedTask } from "../../task/task.ts";
 import type { Turn } from "../lanes.ts";
+import { undelivered } from "../rulings.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Body, claimedOf, isIntact, type Row } from "./rows.ts";
@@ -84,13 +85,13 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
 /** Ends a task whose time is over. */
 export function expire(ledger: Ledger, row: Row): void {
   row.reason = "expired";
-  row.delivery = row.duplicate ? "unknown" : "not_delivered";
+  row.delivery = undelivered(row.duplicate === 1);
   ledger.move(row, "expire");
 }
 
 function fail(ledger: Ledger, row: Row): void {
   row.reason = "damaged";
-  row.delivery = row.duplicate ? "unknown" : "not_delivered";
+  row.delivery = undelivered(row.duplicate === 1);
   row.error = JSON.stringify({
     code: "damaged",
     detail: "What was kept of this task cannot be read any more; it was not sent.",

@@ -13,13 +13,8 @@ import type { Clock } from "../../lib/clock.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { parseCursor } from "../cursor.ts";
-import {
-  type QueueEngine,
-  type Submission,
-  type TaskChange,
-  type TaskFilter,
-  type Watched,
-} from "../engine.ts";
+import type { QueueEngine, Submission, TaskChange, TaskFilter, Watched } from "../engine.ts";
+import { DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
 import { type Line, openLine } from "./line.ts";
 import type { Progress } from "./wishes.ts";
@@ -38,8 +33,6 @@ export interface SqliteOptions {
   readonly onFatal?: (error: Error) => void;
 }
 
-/** As many as wait by default at most. */
-export const DEFAULT_MAX_QUEUED = 1_000_000;
 const DEFAULT_BALLAST_BYTES = 8 * 2 ** 20;
 
 /**

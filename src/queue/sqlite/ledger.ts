@@ -13,6 +13,7 @@ import { isId, sequenceOf } from "../../lib/ids.ts";
 import { isFinal, next, type TaskEvent } from "../../task/state.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
+import { undelivered } from "../rulings.ts";
 import { watchKeys } from "../watchers.ts";
 import { Batches, batchRecordOf, type BatchRow } from "./batches.ts";
 import { joinKey, leaveKey } from "./keys.ts";
@@ -159,7 +160,7 @@ export class Ledger {
     if (!this.sweeping || row.state !== STATE.queued || row.era >= this.era) return row;
     row.state = STATE.cancelled;
     row.reason = "shutdown";
-    row.delivery = row.duplicate ? "unknown" : "not_delivered";
+    row.delivery = undelivered(row.duplicate === 1);
     row.finished_at = this.markAt;
     return row;
   }

@@ -5,6 +5,7 @@
  */
 
 import { decideBroken, type Settlement } from "../../task/outcome.ts";
+import { overrule } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Body, isIntact, type Row, type Spec, stateOf } from "./rows.ts";
 
@@ -18,7 +19,8 @@ export function settle(ledger: Ledger, settlement: Settlement): boolean {
 }
 
 function apply(ledger: Ledger, row: Row, given: Settlement): void {
-  const s = overrule(ledger, row, given);
+  const cancelled = row.aborting ?? (ledger.closed ? "shutdown" : undefined);
+  const s = overrule(given, cancelled, row.duplicate === 1);
   if (s.record) {
     ledger.sql.insertAttempt.run(row.seq, row.listed++, JSON.stringify(s.record));
     row.error = s.record.error ? JSON.stringify(s.record.error) : null;
@@ -34,15 +36,6 @@ function apply(ledger: Ledger, row: Row, given: Settlement): void {
   row.delivery = s.delivery ?? null;
   row.finished_at = s.at;
   ledger.move(row, s.event);
-}
-
-/** A task that somebody has cancelled does not go back to the queue. */
-function overrule(ledger: Ledger, row: Row, s: Settlement): Settlement {
-  if (s.event !== "retry" && s.event !== "release") return s;
-  const reason = row.aborting ?? (ledger.closed ? "shutdown" : undefined);
-  if (!reason) return s;
-  const delivery = s.possibleDuplicate || row.duplicate ? "unknown" : "not_delivered";
-  return { ...s, event: "cancel", reason, delivery };
 }
 
 function hold(

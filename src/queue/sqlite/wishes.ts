@@ -7,6 +7,7 @@
 import type { CancelReason } from "../../task/outcome.ts";
 import { next } from "../../task/state.ts";
 import type { Cancelled, Changed, TaskFilter } from "../engine.ts";
+import { allowing, undelivered } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { matching } from "./lists.ts";
 import { type Row, stateOf } from "./rows.ts";
@@ -34,7 +35,7 @@ function cancelRow(ledger: Ledger, row: Row, reason: CancelReason): Cancelled {
   switch (stateOf(row)) {
     case "queued":
       row.reason = reason;
-      row.delivery = row.duplicate ? "unknown" : "not_delivered";
+      row.delivery = undelivered(row.duplicate === 1);
       ledger.move(row, "cancel");
       return "cancelled";
     case "running":
@@ -90,17 +91,19 @@ export function cancelSome(
   reason: CancelReason,
   before: number,
 ): Progress {
-  const states = (filter.states ?? ["queued", "running"]).filter((state) => next(state, "cancel"));
-  return forSome(ledger, { ...filter, states }, before, (row) => cancelRow(ledger, row, reason));
+  return forSome(
+    ledger,
+    allowing(filter, "cancel"),
+    before,
+    (row) => cancelRow(ledger, row, reason),
+  );
 }
 
 /** Revives the next of those that match, accepted before `before`. */
 export function reviveSome(ledger: Ledger, filter: TaskFilter, before: number): Progress {
-  const states = (filter.states ?? ["failed", "cancelled", "expired"])
-    .filter((state) => next(state, "revive"));
   return forSome(
     ledger,
-    { ...filter, states },
+    allowing(filter, "revive"),
     before,
     (row) => reviveRow(ledger, row) ? "cancelled" : "too_late",
   );

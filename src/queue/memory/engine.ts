@@ -1,0 +1,303 @@
+/**
+ * The engine that keeps tasks in memory: for trying things out, and for tests.
+ * What it keeps ends with the process.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../lib/clock.ts";
+import { sequenceOf } from "../../lib/ids.ts";
+import type { CancelReason, Settlement } from "../../task/outcome.ts";
+import { isFinal, next } from "../../task/state.ts";
+import type { ClaimedTask } from "../../task/task.ts";
+import { formatCursor, parseCursor } from "../cursor.ts";
+import {
+  type Cancelled,
+  type Changed,
+  EngineError,
+  type Inserted,
+  type QueueEngine,
+  type Submission,
+  type TaskChange,
+  type TaskFilter,
+  type Watched,
+} from "../engine.ts";
+import { allowing, DEFAULT_MAX_QUEUED, overrule, undelivered } from "../rulings.ts";
+import { Watchers } from "../watchers.ts";
+import { ClaimDesk } from "./claim_desk.ts";
+import { type Kept, matches, recordOf, summaryOf } from "./kept.ts";
+import { batchRecordOf, Ledger } from "./ledger.ts";
+
+/** What an engine in memory needs. */
+export interface MemoryOptions {
+  /** The time of all that is written, and what wakes claims. */
+  readonly clock: Clock;
+  /** How many tasks may wait; more are refused. */
+  readonly maxQueued?: number;
+}
+
+/** Opens an engine that begins empty. */
+export function openMemoryEngine(options: MemoryOptions): QueueEngine {
+  return new MemoryEngine(options);
+}
+
+class MemoryEngine implements QueueEngine {
+  readonly name = "memory";
+  readonly durable = false;
+  readonly recovered = 0;
+  lastSequence = 0;
+  readonly #clock: Clock;
+  readonly #maxQueued: number;
+  readonly #watchers = new Watchers();
+  readonly #ledger: Ledger;
+  readonly #desk: ClaimDesk;
+  #idempotency = new Map<string, { fingerprint: string; id: string; expiresAt: number }>();
+  #ended: EngineError | undefined;
+  #shutDown = false;
+
+  constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions) {
+    this.#clock = clock;
+    this.#maxQueued = maxQueued;
+    // As on a thread: listeners hear of a change when the call that made it is through.
+    this.#ledger = new Ledger(() => clock.now(), (change) => {
+      if (this.#watchers.wants(change)) queueMicrotask(() => this.#watchers.tell(change));
+    });
+    this.#desk = new ClaimDesk(this.#ledger, clock);
+  }
+
+  insert(submission: Submission): Promise<Inserted> {
+    return this.#do(() => {
+      if (this.#shutDown) {
+        throw new EngineError("Cannot keep tasks: a shutdown has cancelled what waits");
+      }
+      const { tasks, batch, idempotency } = submission;
+      const name = idempotency && JSON.stringify([idempotency.scope, idempotency.key]);
+      const known = name === undefined ? undefined : this.#idempotency.get(name);
+      if (known && idempotency && known.expiresAt > this.#clock.now()) {
+        if (known.fingerprint !== idempotency.fingerprint) return { kind: "conflict" };
+        return { kind: "replayed", id: known.id };
+      }
+      if (this.#ledger.counts.queued + tasks.length > this.#maxQueued) {
+        return { kind: "refused", code: "queue_full" };
+      }
+      for (const { id } of tasks) {
+        if (this.#ledger.tasks.has(id)) throw new EngineError(`Cannot keep task "${id}" twice`);
+      }
+      if (batch) {
+        this.#ledger.batches.set(batch.id, { batch, total: tasks.length, tasks: new Set() });
+      }
+      for (const task of tasks) this.#ledger.add(task, this.#sequence(task.id));
+      if (batch) this.#sequence(batch.id);
+      if (idempotency && name !== undefined) {
+        const { fingerprint, expiresAt } = idempotency;
+        const id = batch?.id ?? tasks[0]?.id ?? "";
+        this.#idempotency.set(name, { fingerprint, id, expiresAt });
+      }
+      return { kind: "stored" };
+    });
+  }
+
+  claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return this.#desk.claim(limit, signal);
+  }
+
+  settle(given: Settlement): Promise<boolean> {
+    return this.#do(() => {
+      const kept = this.#ledger.tasks.get(given.id);
+      if (!kept || kept.state !== "running" || kept.attempt !== given.attempt) return false;
+      const cancelled = kept.aborting ?? (this.#shutDown ? "shutdown" : undefined);
+      const s = overrule(given, cancelled, kept.possibleDuplicate);
+      if (s.record) {
+        kept.attempts.push(s.record);
+        kept.error = s.record.error;
+      }
+      if (given.event === "release") kept.attempt--;
+      else kept.result = s.result;
+      if (s.carry !== undefined) kept.carry = s.carry;
+      if (s.possibleDuplicate) kept.possibleDuplicate = true;
+      if (s.dueAt !== undefined) kept.dueAt = s.dueAt;
+      if (s.hold) {
+        this.#ledger.book.set(kept.task.lane, { heldUntil: s.hold.until, reason: s.hold.reason });
+      }
+      kept.reason = s.reason;
+      kept.delivery = s.delivery;
+      kept.finishedAt = s.at;
+      this.#ledger.move(kept, s.event);
+      return true;
+    });
+  }
+
+  cancel(id: string, reason: CancelReason): Promise<Cancelled> {
+    return this.#do(() => {
+      const kept = this.#ledger.tasks.get(id);
+      return kept ? this.#cancel(kept, reason) : "not_found";
+    });
+  }
+
+  cancelAll(filter: TaskFilter, reason: CancelReason) {
+    return this.#do(() => {
+      let cancelled = 0;
+      let aborting = 0;
+      for (const kept of this.#matching(allowing(filter, "cancel"))) {
+        if (this.#cancel(kept, reason) === "cancelled") cancelled++;
+        else aborting++;
+      }
+      return { cancelled, aborting };
+    });
+  }
+
+  cancelWaiting(): Promise<number> {
+    return this.#do(() => {
+      this.#shutDown = true;
+      this.#desk.shut();
+      const waiting = this.#matching({ states: ["queued"] });
+      for (const kept of waiting) this.#cancel(kept, "shutdown");
+      return waiting.length;
+    });
+  }
+
+  revive(id: string): Promise<Changed> {
+    return this.#do(() => {
+      const kept = this.#ledger.tasks.get(id);
+      if (!kept) return "not_found";
+      return this.#revive(kept) ? "changed" : "not_possible";
+    });
+  }
+
+  reviveAll(filter: TaskFilter): Promise<number> {
+    return this.#do(() =>
+      this.#matching(allowing(filter, "revive")).filter((kept) => this.#revive(kept)).length
+    );
+  }
+
+  runNow(id: string): Promise<Changed> {
+    return this.#do(() => {
+      const kept = this.#ledger.tasks.get(id);
+      if (!kept) return "not_found";
+      if (kept.state !== "queued") return "not_possible";
+      kept.dueAt = Math.min(kept.dueAt, this.#clock.now());
+      this.#ledger.place(kept);
+      this.#ledger.note(kept);
+      return "changed";
+    });
+  }
+
+  find(id: string) {
+    return this.#do(() => {
+      const kept = this.#ledger.tasks.get(id);
+      return kept && recordOf(kept);
+    });
+  }
+
+  list(filter: TaskFilter, limit: number, cursor?: string) {
+    return this.#do(() => {
+      const before = parseCursor(cursor);
+      const found = this.#matching(filter).filter((kept) => kept.seq < before);
+      const tasks = found.slice(0, limit).map(summaryOf);
+      const last = found.length > limit ? found[limit - 1] : undefined;
+      return last ? { tasks, nextCursor: formatCursor(last.seq) } : { tasks };
+    });
+  }
+
+  findBatch(id: string) {
+    return this.#do(() => {
+      const batch = this.#ledger.batches.get(id);
+      return batch && batchRecordOf(batch);
+    });
+  }
+
+  batchTasks(id: string) {
+    return this.#do(() =>
+      [...this.#ledger.batches.get(id)?.tasks ?? []]
+        .map(({ task, state }) => ({ id: task.id, state }))
+    );
+  }
+
+  counts() {
+    return this.#do(() => ({ ...this.#ledger.counts }));
+  }
+
+  lanes(limit: number) {
+    return this.#do(() => this.#ledger.book.status(this.#clock.now(), limit));
+  }
+
+  limitLane(lane: string, limit: number): Promise<void> {
+    return this.#do(() => void this.#ledger.book.set(lane, { limit }));
+  }
+
+  purge(finishedBefore: number, limit: number): Promise<number> {
+    return this.#do(() => {
+      const now = this.#clock.now();
+      for (const [name, { expiresAt }] of this.#idempotency) {
+        if (expiresAt <= now) this.#idempotency.delete(name);
+      }
+      const old = [...this.#ledger.tasks.values()]
+        .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore)
+        .slice(0, limit);
+      for (const kept of old) this.#ledger.drop(kept);
+      return old.length;
+    });
+  }
+
+  watch(what: Watched, listener: (change: TaskChange) => void): () => void {
+    return this.#watchers.add(what, listener);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ended ??= new EngineError("The queue is closed");
+    this.#desk.close();
+    return Promise.resolve();
+  }
+
+  #cancel(kept: Kept, reason: CancelReason): Cancelled {
+    if (isFinal(kept.state)) return "too_late";
+    if (kept.state === "running") {
+      if (kept.aborting !== undefined) return "aborting";
+      kept.aborting = reason;
+      this.#ledger.note(kept);
+      return "aborting";
+    }
+    kept.reason = reason;
+    kept.delivery = undelivered(kept.possibleDuplicate);
+    this.#ledger.move(kept, "cancel");
+    return "cancelled";
+  }
+
+  /** A task whose payload was erased stays as it is. */
+  #revive(kept: Kept): boolean {
+    if (!next(kept.state, "revive") || kept.task.retain === "none") return false;
+    const now = this.#clock.now();
+    if (kept.delivery === "unknown") kept.possibleDuplicate = true;
+    kept.attempt = 0;
+    kept.dueAt = now;
+    if (kept.expiresAt !== undefined && kept.expiresAt <= now) kept.expiresAt = undefined;
+    this.#ledger.move(kept, "revive");
+    return true;
+  }
+
+  /** Newest first. */
+  #matching(filter: TaskFilter): Kept[] {
+    return [...this.#ledger.tasks.values()]
+      .filter((kept) => matches(filter, kept))
+      .sort((a, b) => b.seq - a.seq);
+  }
+
+  #sequence(id: string): number {
+    const sequence = sequenceOf(id);
+    this.lastSequence = Math.max(this.lastSequence, sequence);
+    return sequence;
+  }
+
+  /** Every call is answered later, as by an engine elsewhere; an exception is a rejection. */
+  async #do<T>(work: () => T): Promise<T> {
+    await undefined;
+    if (this.#ended) throw this.#ended;
+    this.#desk.expire();
+    try {
+      return work();
+    } finally {
+      this.#desk.serve();
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A task as the memory engine keeps it.
+ *
+ * @module
+ */
+
+import type { CancelReason } from "../../task/outcome.ts";
+import type { TaskState } from "../../task/state.ts";
+import type {
+  AttemptRecord,
+  ClaimedTask,
+  Delivery,
+  Json,
+  NewBatch,
+  NewTask,
+  Reason,
+  TaskError,
+  TaskRecord,
+  TaskSummary,
+} from "../../task/task.ts";
+import type { TaskFilter } from "../engine.ts";
+import { laneIsOfHost } from "../host.ts";
+
+/** What was accepted, and what has become of it since. */
+export interface Kept {
+  readonly seq: number;
+  readonly task: NewTask;
+  readonly batch: KeptBatch | undefined;
+  state: TaskState;
+  /** Behind another of its key. */
+  parked: boolean;
+  dueAt: number;
+  expiresAt: number | undefined;
+  attempt: number;
+  startedAt: number;
+  possibleDuplicate: boolean;
+  change: number;
+  attempts: AttemptRecord[];
+  payload: string | undefined;
+  finishedAt?: number | undefined;
+  reason?: Reason | undefined;
+  delivery?: Delivery | undefined;
+  aborting?: CancelReason | undefined;
+  error?: TaskError | undefined;
+  result?: Json | undefined;
+  carry?: Json | undefined;
+}
+
+/** A batch and its tasks, in the order of submission. */
+export interface KeptBatch {
+  readonly batch: NewBatch;
+  readonly total: number;
+  readonly tasks: Set<Kept>;
+}
+
+/** The task without its bulky parts. */
+export function summaryOf(kept: Kept): TaskSummary {
+  const { payload: _, retry: _retry, dueAt: _due, expiresAt: _expires, ...task } = kept.task;
+  const waits = kept.state === "queued" || kept.state === "running";
+  return {
+    ...task,
+    ...given({
+      state: kept.state,
+      attempt: kept.attempt,
+      change: kept.change,
+      dueAt: waits ? kept.dueAt : undefined,
+      expiresAt: kept.expiresAt,
+      finishedAt: kept.finishedAt,
+      reason: kept.reason,
+      delivery: kept.delivery,
+      possibleDuplicate: kept.possibleDuplicate || undefined,
+      error: kept.error,
+      aborting: kept.aborting === undefined ? undefined : true,
+    }),
+  } as TaskSummary;
+}
+
+/** The task with all that is kept of it. */
+export function recordOf(kept: Kept): TaskRecord {
+  return {
+    ...summaryOf(kept),
+    retry: kept.task.retry,
+    attempts: [...kept.attempts],
+    ...given({ payload: kept.payload, result: kept.result }),
+  } as TaskRecord;
+}
+
+/** What a worker gets. */
+export function claimedOf(kept: Kept): ClaimedTask {
+  const { id, type, channel, lane, createdAt, retry, timeoutMs, onUnknown } = kept.task;
+  const { batchId, requestId, traceparent } = kept.task;
+  const { attempt, startedAt, possibleDuplicate, carry, expiresAt } = kept;
+  return {
+    id,
+    type,
+    channel,
+    lane,
+    payload: kept.payload ?? "",
+    attempt,
+    startedAt,
+    createdAt,
+    retry,
+    timeoutMs,
+    onUnknown,
+    possibleDuplicate,
+    ...given({ expiresAt, carry, batchId, requestId, traceparent }),
+  };
+}
+
+/** A field without a value is left out. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** Whether all that the filter asks holds of a task. */
+export function matches(filter: TaskFilter, { task, state, reason }: Kept): boolean {
+  const { states, type, tag, key, batchId, host, parentId, q, owner } = filter;
+  return (states === undefined || states.includes(state)) &&
+    (type === undefined || task.type === type) &&
+    (tag === undefined || task.tags?.includes(tag) === true) &&
+    (key === undefined || task.key === key) &&
+    (batchId === undefined || task.batchId === batchId) &&
+    (host === undefined || laneIsOfHost(task.lane, host)) &&
+    (filter.reason === undefined || reason === filter.reason) &&
+    (parentId === undefined || task.parentId === parentId) &&
+    (q === undefined || task.label.toLowerCase().includes(q.toLowerCase())) &&
+    (owner === undefined || task.owner === owner);
+}

@@ -1,0 +1,36 @@
+/**
+ * What every engine decides alike, beyond what `next` and `decide` say.
+ *
+ * @module
+ */
+
+import type { CancelReason, Settlement } from "../task/outcome.ts";
+import { next, TASK_STATES, type TaskEvent } from "../task/state.ts";
+import type { Delivery } from "../task/task.ts";
+import type { TaskFilter } from "./engine.ts";
+
+/** How many tasks may wait unless somebody says otherwise. */
+export const DEFAULT_MAX_QUEUED = 1_000_000;
+
+/** What became of a task that ends while it waits: an attempt that broke off may have had its effect. */
+export function undelivered(possibleDuplicate: boolean): Delivery {
+  return possibleDuplicate ? "unknown" : "not_delivered";
+}
+
+/** A task that somebody has cancelled while it ran does not go back to the queue. */
+export function overrule(
+  settlement: Settlement,
+  cancelled: CancelReason | undefined,
+  possibleDuplicate: boolean,
+): Settlement {
+  const { event } = settlement;
+  if (cancelled === undefined || (event !== "retry" && event !== "release")) return settlement;
+  const delivery = undelivered(possibleDuplicate || settlement.possibleDuplicate === true);
+  return { ...settlement, event: "cancel", reason: cancelled, delivery };
+}
+
+/** The same filter, less the states in which `event` cannot happen. */
+export function allowing(filter: TaskFilter, event: TaskEvent): TaskFilter {
+  const states = (filter.states ?? TASK_STATES).filter((state) => next(state, event));
+  return { ...filter, states };
+}
