@@ -114,6 +114,7 @@ class SlotWorker implements Worker {
 
   async stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport> {
     this.#intake.abort(cause);
+    this.#slotFree.resolve();
     await this.#claiming;
     if (graceMs > 0 && this.#live.size > 0) await this.#grace(graceMs);
     for (const { attempt } of this.#live.values()) attempt.abort(cause);

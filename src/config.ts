@@ -1,0 +1,105 @@
+/**
+ * The operator's settings, from the environment into one `Config`.
+ *
+ * All of them are read before anything is opened, and all that is wrong is
+ * said at once.
+ *
+ * @module
+ */
+
+import { type Config, type Setting, SETTINGS } from "./settings.ts";
+
+/** Settings as the environment holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What came of reading the settings: a config, or a sentence for each that is wrong. */
+export type ReadConfig =
+  | { readonly config: Config; readonly unknown: readonly string[] }
+  | { readonly wrong: readonly string[] };
+
+/**
+ * Reads all settings. A name with `_FILE` behind it names a file that holds
+ * the value; `readFile` reads it, and throws when it cannot.
+ */
+export function readConfig(env: Environment, readFile: (path: string) => string): ReadConfig {
+  const wrong: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [field, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    try {
+      const text = textOf(setting, env, readFile);
+      values[field] = text === undefined ? undefined : valueOf(setting, text);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      wrong.push(error.message);
+    }
+  }
+  const config = {
+    apiKeys: [],
+    fetchAllow: [],
+    ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
+  } as unknown as Config;
+  if (wrong.length === 0) wrong.push(...contradictions(config));
+  return wrong.length > 0 ? { wrong } : { config, unknown: unknownNames(env) };
+}
+
+/** The settings as `--help` lists them. */
+export function describeSettings(): string {
+  const rows = Object.values(SETTINGS).map(({ name, means, fallback }: Setting<unknown>) =>
+    `  ${name.padEnd(26)} ${means}${fallback === undefined ? "" : ` [${fallback}]`}`
+  );
+  return rows.join("\n");
+}
+
+/** Whether a server on this address can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function textOf(
+  { name }: Setting<unknown>,
+  env: Environment,
+  readFile: (path: string) => string,
+): string | undefined {
+  const path = env[`${name}_FILE`];
+  if (path && env[name]) {
+    throw new Error(`${name} and ${name}_FILE: expected one of them, got both`);
+  }
+  if (!path) return env[name] || BY_NAME.get(name)?.fallback;
+  try {
+    return readFile(path).trim();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`${name}_FILE: expected a file that can be read, got "${path}": ${why}`);
+  }
+}
+
+function valueOf(setting: Setting<unknown>, text: string): unknown {
+  const got = setting.secret ? "a value that is not shown" : `"${text}"`;
+  let why = "";
+  try {
+    const value = setting.parse(text);
+    if (value !== undefined) return value;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    why = ` (${error.message})`;
+  }
+  throw new Error(`${setting.name}: expected ${setting.expects}, got ${got}${why}`);
+}
+
+function contradictions({ host, apiKeys, allowAnonymous }: Config): string[] {
+  if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return [];
+  return [
+    `POSTRIDER_API_KEYS: expected at least one key, because POSTRIDER_HOST "${host}" can be ` +
+    "reached from other machines (or set POSTRIDER_ALLOW_ANONYMOUS=1 to serve anybody)",
+  ];
+}
+
+const BY_NAME = new Map<string, Setting<unknown>>(
+  Object.values(SETTINGS).map((setting) => [setting.name, setting]),
+);
+
+function unknownNames(env: Environment): string[] {
+  return Object.keys(env).filter((name) =>
+    name.startsWith("POSTRIDER_") && !BY_NAME.has(name.replace(/_FILE$/, ""))
+  );
+}

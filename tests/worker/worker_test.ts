@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+
+import { openIds } from "../../src/lib/ids.ts";
+import { silentLog } from "../../src/lib/log.ts";
+import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
+import type { Outcome } from "../../src/task/outcome.ts";
+import type { NewTask } from "../../src/task/task.ts";
+import { openWorker } from "../../src/worker/worker.ts";
+import { FakeChannel } from "../support/fake_channel.ts";
+import { FakeClock, settled } from "../support/fake_clock.ts";
+
+const DELIVERED: Outcome = { kind: "delivered", result: { status: 200 } };
+const REFUSED: Outcome = { kind: "deferred", error: { code: "refused", detail: "Nobody there" } };
+
+Deno.test("a worker carries out what is accepted and keeps its result", async () => {
+  await using world = setup(new FakeChannel(DELIVERED));
+  const id = await world.accept();
+  world.worker.start();
+  await settled();
+  const task = await world.engine.find(id);
+  assert.equal(task?.state, "succeeded");
+  assert.equal(task?.delivery, "delivered");
+  assert.deepEqual(task?.result, { status: 200 });
+  assert.equal(task?.attempts.length, 1);
+});
+
+Deno.test("a worker makes no more attempts at once than it may", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel, { concurrency: 2 });
+  for (let i = 0; i < 5; i++) await world.accept();
+  world.worker.start();
+  await settled();
+  assert.equal(channel.attempts.length, 2);
+  channel.attempts[0]?.answer(DELIVERED);
+  await settled();
+  assert.equal(channel.attempts.length, 3);
+  assert.equal(world.worker.running, 2);
+});
+
+Deno.test("a deferred task waits for its step and is then tried again", async () => {
+  const channel = new FakeChannel(REFUSED);
+  await using world = setup(channel);
+  const id = await world.accept({ retry: [10_000] });
+  world.worker.start();
+  await settled();
+  assert.equal((await world.engine.find(id))?.state, "queued");
+  assert.equal((await world.engine.find(id))?.error?.code, "refused");
+  await world.clock.advance(9_999);
+  assert.equal(channel.attempts.length, 1);
+  await world.clock.advance(1);
+  assert.equal(channel.attempts.length, 2);
+  assert.equal((await world.engine.find(id))?.reason, "exhausted");
+});
+
+Deno.test("an attempt past its timeout is aborted by its signal", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept({ timeoutMs: 5_000 });
+  world.worker.start();
+  await world.clock.advance(4_999);
+  assert.equal(channel.of(id).context.signal.aborted, false);
+  await world.clock.advance(1);
+  assert.equal(channel.of(id).context.signal.reason, "timeout");
+});
+
+Deno.test("an attempt that ignores its abort is settled as a timeout and abandoned", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel, { concurrency: 1 });
+  const id = await world.accept({ timeoutMs: 5_000 });
+  const next = await world.accept();
+  world.worker.start();
+  await world.clock.advance(6_000);
+  assert.equal((await world.engine.find(id))?.error?.code, "timeout");
+  assert.equal((await world.engine.find(id))?.delivery, "not_delivered");
+  assert.equal(channel.of(next).attempt.taskId, next);
+});
+
+Deno.test("a channel with a grace has that much longer once it is sending", async () => {
+  const channel = new FakeChannel(undefined, { graceMs: 600_000 });
+  await using world = setup(channel);
+  const id = await world.accept({ timeoutMs: 5_000 });
+  world.worker.start();
+  await world.clock.advance(3_000);
+  channel.of(id).context.progress({ stage: "sending" });
+  await world.clock.advance(601_999);
+  assert.equal(channel.of(id).context.signal.aborted, false);
+  await world.clock.advance(1);
+  assert.equal(channel.of(id).context.signal.reason, "timeout");
+});
+
+Deno.test("what was cut off while sending is unknown, and marked when it is tried again", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept({ timeoutMs: 5_000, retry: [1_000] });
+  world.worker.start();
+  await settled();
+  channel.of(id).context.progress({ stage: "sending" });
+  await world.clock.advance(6_000);
+  const task = await world.engine.find(id);
+  assert.equal(task?.possibleDuplicate, true);
+  assert.equal(task?.attempts[0]?.outcome, "unknown");
+});
+
+Deno.test("cancelling a running task aborts it, and it stays cancelled", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept();
+  world.worker.start();
+  await settled();
+  assert.equal(await world.engine.cancel(id, "request"), "aborting");
+  await settled();
+  assert.equal(channel.of(id).context.signal.reason, "cancelled");
+  channel.of(id).answer(REFUSED);
+  await settled();
+  const task = await world.engine.find(id);
+  assert.equal(task?.state, "cancelled");
+  assert.equal(task?.reason, "request");
+  assert.equal(task?.attempts[0]?.outcome, "cancelled");
+});
+
+Deno.test("a task that was delivered before it heard of its abort has succeeded", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept();
+  world.worker.start();
+  await settled();
+  await world.engine.cancel(id, "request");
+  channel.of(id).answer(DELIVERED);
+  await settled();
+  assert.equal((await world.engine.find(id))?.state, "succeeded");
+});
+
+Deno.test("a channel that breaks is logged once with its task, and the task is kept", async () => {
+  const channel = new FakeChannel();
+  const lines: unknown[] = [];
+  const log = {
+    ...silentLog,
+    error: (message: string, fields = {}) => lines.push(message, fields),
+  };
+  await using world = setup(channel, { log });
+  const id = await world.accept({ retry: [1_000] });
+  world.worker.start();
+  await settled();
+  channel.of(id).break(new Error("a bug"));
+  await settled();
+  assert.equal(lines.length, 2);
+  assert.equal((lines[1] as { task: string }).task, id);
+  assert.equal((await world.engine.find(id))?.state, "queued");
+});
+
+Deno.test("a drain lets running attempts end", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const [first, second] = [await world.accept(), await world.accept()];
+  world.worker.start();
+  await settled();
+  const stopped = world.worker.stop("drain", 8_000);
+  channel.of(first).answer(DELIVERED);
+  channel.of(second).answer(DELIVERED);
+  assert.deepEqual(await stopped, { finished: 2, released: 0, aborted: 0, unknown: 0 });
+  assert.equal((await world.engine.find(first))?.state, "succeeded");
+});
+
+Deno.test("a drain hands back untried what outlives the grace", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept();
+  world.worker.start();
+  await settled();
+  const stopped = world.worker.stop("drain", 8_000);
+  await world.clock.advance(8_000);
+  assert.equal(channel.of(id).context.signal.reason, "drain");
+  channel.of(id).answer(REFUSED);
+  assert.equal((await stopped).released, 1);
+  const task = await world.engine.find(id);
+  assert.equal(task?.state, "queued");
+  assert.equal(task?.attempt, 0);
+});
+
+Deno.test("hurry ends the grace of a drain", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept();
+  world.worker.start();
+  await settled();
+  const stopped = world.worker.stop("drain", 8_000);
+  world.worker.hurry();
+  await settled();
+  assert.equal(channel.of(id).context.signal.reason, "drain");
+  channel.of(id).answer(REFUSED);
+  await stopped;
+});
+
+Deno.test("a shutdown cancels what it aborts, and says where bytes had left", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const [idle, sending] = [await world.accept(), await world.accept()];
+  world.worker.start();
+  await settled();
+  channel.of(sending).context.progress({ stage: "sending" });
+  const stopped = world.worker.stop("shutdown", 0);
+  await settled();
+  channel.of(idle).answer(REFUSED);
+  channel.of(sending).answer({ kind: "unknown", error: { code: "aborted", detail: "Cut off" } });
+  assert.deepEqual(await stopped, { finished: 0, released: 0, aborted: 1, unknown: 1 });
+  const tasks = [await world.engine.find(idle), await world.engine.find(sending)];
+  assert.deepEqual(tasks.map((task) => [task?.state, task?.reason, task?.delivery]), [
+    ["cancelled", "shutdown", "not_delivered"],
+    ["cancelled", "shutdown", "unknown"],
+  ]);
+});
+
+Deno.test("a worker that stops claims nothing more", async () => {
+  const channel = new FakeChannel(DELIVERED);
+  await using world = setup(channel);
+  world.worker.start();
+  await settled();
+  await world.worker.stop("drain", 0);
+  await world.accept();
+  await settled();
+  assert.equal(channel.attempts.length, 0);
+});
+
+function setup(channel: FakeChannel, { concurrency = 10, log = silentLog } = {}) {
+  const clock = new FakeClock();
+  const engine = openMemoryEngine({ clock });
+  const worker = openWorker({
+    engine,
+    delivery: channel,
+    clock,
+    random: () => 0.999_999,
+    log,
+    concurrency,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const next = openIds(clock.now.bind(clock), (bytes) => bytes.fill(7));
+  return {
+    clock,
+    engine,
+    worker,
+    async accept(
+      task: Partial<Pick<NewTask, "retry" | "timeoutMs">> = {},
+    ): Promise<string> {
+      const id = next("tsk");
+      await engine.insert({ tasks: [{ ...aTask(id, clock.now()), ...task }] });
+      return id;
+    },
+    async [Symbol.asyncDispose]() {
+      const stopped = worker.stop("shutdown", 0);
+      await clock.advance(1_000);
+      await stopped;
+      await engine[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function aTask(id: string, now: number): NewTask {
+  return {
+    id,
+    type: "fetch",
+    channel: "http",
+    lane: "http://example.org:80",
+    payload: "{}",
+    label: "GET http://example.org/",
+    createdAt: now,
+    dueAt: now,
+    priority: 5,
+    retry: [],
+    timeoutMs: 30_000,
+    onUnknown: "retry",
+  };
+}
