@@ -8,7 +8,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import { sequenceOf } from "../../lib/ids.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
-import { isFinal, next } from "../../task/state.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { formatCursor, parseCursor } from "../cursor.ts";
 import {
@@ -22,11 +21,13 @@ import {
   type TaskFilter,
   type Watched,
 } from "../engine.ts";
-import { allowing, DEFAULT_MAX_QUEUED, overrule, undelivered } from "../rulings.ts";
+import { allowing, DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
 import { ClaimDesk } from "./claim_desk.ts";
 import { type Kept, matches, recordOf, summaryOf } from "./kept.ts";
 import { batchRecordOf, Ledger } from "./ledger.ts";
+import { UsedKeys } from "./used_keys.ts";
+import { cancel, revive, runNow, settle } from "./wishes.ts";
 
 /** What an engine in memory needs. */
 export interface MemoryOptions {
@@ -51,9 +52,8 @@ class MemoryEngine implements QueueEngine {
   readonly #watchers = new Watchers();
   readonly #ledger: Ledger;
   readonly #desk: ClaimDesk;
-  #idempotency = new Map<string, { fingerprint: string; id: string; expiresAt: number }>();
+  readonly #used = new UsedKeys();
   #ended: EngineError | undefined;
-  #shutDown = false;
 
   constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions) {
     this.#clock = clock;
@@ -67,16 +67,12 @@ class MemoryEngine implements QueueEngine {
 
   insert(submission: Submission): Promise<Inserted> {
     return this.#do(() => {
-      if (this.#shutDown) {
+      if (this.#ledger.closed) {
         throw new EngineError("Cannot keep tasks: a shutdown has cancelled what waits");
       }
       const { tasks, batch, idempotency } = submission;
-      const name = idempotency && JSON.stringify([idempotency.scope, idempotency.key]);
-      const known = name === undefined ? undefined : this.#idempotency.get(name);
-      if (known && idempotency && known.expiresAt > this.#clock.now()) {
-        if (known.fingerprint !== idempotency.fingerprint) return { kind: "conflict" };
-        return { kind: "replayed", id: known.id };
-      }
+      const known = idempotency && this.#used.recall(idempotency, this.#clock.now());
+      if (known) return known;
       if (this.#ledger.counts.queued + tasks.length > this.#maxQueued) {
         return { kind: "refused", code: "queue_full" };
       }
@@ -88,11 +84,7 @@ class MemoryEngine implements QueueEngine {
       }
       for (const task of tasks) this.#ledger.add(task, this.#sequence(task.id));
       if (batch) this.#sequence(batch.id);
-      if (idempotency && name !== undefined) {
-        const { fingerprint, expiresAt } = idempotency;
-        const id = batch?.id ?? tasks[0]?.id ?? "";
-        this.#idempotency.set(name, { fingerprint, id, expiresAt });
-      }
+      if (idempotency) this.#used.keep(idempotency, batch?.id ?? tasks[0]?.id ?? "");
       return { kind: "stored" };
     });
   }
@@ -102,36 +94,14 @@ class MemoryEngine implements QueueEngine {
     return this.#desk.claim(limit, signal);
   }
 
-  settle(given: Settlement): Promise<boolean> {
-    return this.#do(() => {
-      const kept = this.#ledger.tasks.get(given.id);
-      if (!kept || kept.state !== "running" || kept.attempt !== given.attempt) return false;
-      const cancelled = kept.aborting ?? (this.#shutDown ? "shutdown" : undefined);
-      const s = overrule(given, cancelled, kept.possibleDuplicate);
-      if (s.record) {
-        kept.attempts.push(s.record);
-        kept.error = s.record.error;
-      }
-      if (given.event === "release") kept.attempt--;
-      else kept.result = s.result;
-      if (s.carry !== undefined) kept.carry = s.carry;
-      if (s.possibleDuplicate) kept.possibleDuplicate = true;
-      if (s.dueAt !== undefined) kept.dueAt = s.dueAt;
-      if (s.hold) {
-        this.#ledger.book.set(kept.task.lane, { heldUntil: s.hold.until, reason: s.hold.reason });
-      }
-      kept.reason = s.reason;
-      kept.delivery = s.delivery;
-      kept.finishedAt = s.at;
-      this.#ledger.move(kept, s.event);
-      return true;
-    });
+  settle(settlement: Settlement): Promise<boolean> {
+    return this.#do(() => settle(this.#ledger, settlement));
   }
 
   cancel(id: string, reason: CancelReason): Promise<Cancelled> {
     return this.#do(() => {
       const kept = this.#ledger.tasks.get(id);
-      return kept ? this.#cancel(kept, reason) : "not_found";
+      return kept ? cancel(this.#ledger, kept, reason) : "not_found";
     });
   }
 
@@ -140,7 +110,7 @@ class MemoryEngine implements QueueEngine {
       let cancelled = 0;
       let aborting = 0;
       for (const kept of this.#matching(allowing(filter, "cancel"))) {
-        if (this.#cancel(kept, reason) === "cancelled") cancelled++;
+        if (cancel(this.#ledger, kept, reason) === "cancelled") cancelled++;
         else aborting++;
       }
       return { cancelled, aborting };
@@ -149,10 +119,10 @@ class MemoryEngine implements QueueEngine {
 
   cancelWaiting(): Promise<number> {
     return this.#do(() => {
-      this.#shutDown = true;
+      this.#ledger.closed = true;
       this.#desk.shut();
       const waiting = this.#matching({ states: ["queued"] });
-      for (const kept of waiting) this.#cancel(kept, "shutdown");
+      for (const kept of waiting) cancel(this.#ledger, kept, "shutdown");
       return waiting.length;
     });
   }
@@ -161,13 +131,13 @@ class MemoryEngine implements QueueEngine {
     return this.#do(() => {
       const kept = this.#ledger.tasks.get(id);
       if (!kept) return "not_found";
-      return this.#revive(kept) ? "changed" : "not_possible";
+      return revive(this.#ledger, kept) ? "changed" : "not_possible";
     });
   }
 
   reviveAll(filter: TaskFilter): Promise<number> {
     return this.#do(() =>
-      this.#matching(allowing(filter, "revive")).filter((kept) => this.#revive(kept)).length
+      this.#matching(allowing(filter, "revive")).filter((kept) => revive(this.#ledger, kept)).length
     );
   }
 
@@ -176,9 +146,7 @@ class MemoryEngine implements QueueEngine {
       const kept = this.#ledger.tasks.get(id);
       if (!kept) return "not_found";
       if (kept.state !== "queued") return "not_possible";
-      kept.dueAt = Math.min(kept.dueAt, this.#clock.now());
-      this.#ledger.place(kept);
-      this.#ledger.note(kept);
+      runNow(this.#ledger, kept);
       return "changed";
     });
   }
@@ -228,10 +196,7 @@ class MemoryEngine implements QueueEngine {
 
   purge(finishedBefore: number, limit: number): Promise<number> {
     return this.#do(() => {
-      const now = this.#clock.now();
-      for (const [name, { expiresAt }] of this.#idempotency) {
-        if (expiresAt <= now) this.#idempotency.delete(name);
-      }
+      this.#used.forget(this.#clock.now());
       const old = [...this.#ledger.tasks.values()]
         .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore)
         .slice(0, limit);
@@ -248,32 +213,6 @@ class MemoryEngine implements QueueEngine {
     this.#ended ??= new EngineError("The queue is closed");
     this.#desk.close();
     return Promise.resolve();
-  }
-
-  #cancel(kept: Kept, reason: CancelReason): Cancelled {
-    if (isFinal(kept.state)) return "too_late";
-    if (kept.state === "running") {
-      if (kept.aborting !== undefined) return "aborting";
-      kept.aborting = reason;
-      this.#ledger.note(kept);
-      return "aborting";
-    }
-    kept.reason = reason;
-    kept.delivery = undelivered(kept.possibleDuplicate);
-    this.#ledger.move(kept, "cancel");
-    return "cancelled";
-  }
-
-  /** A task whose payload was erased stays as it is. */
-  #revive(kept: Kept): boolean {
-    if (!next(kept.state, "revive") || kept.task.retain === "none") return false;
-    const now = this.#clock.now();
-    if (kept.delivery === "unknown") kept.possibleDuplicate = true;
-    kept.attempt = 0;
-    kept.dueAt = now;
-    if (kept.expiresAt !== undefined && kept.expiresAt <= now) kept.expiresAt = undefined;
-    this.#ledger.move(kept, "revive");
-    return true;
   }
 
   /** Newest first. */

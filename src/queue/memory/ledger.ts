@@ -35,11 +35,14 @@ export class Ledger {
   #ofKey = new Map<string, Set<Kept>>();
   #holders = new Map<string, Kept>();
   #expiring = new Heap<{ kept: Kept; at: number }>((a, b) => a.at < b.at);
-  #now: () => number;
+  /** Set by a shutdown: nothing is claimed or accepted any more. */
+  closed = false;
+  /** The time, in milliseconds since the epoch. */
+  readonly now: () => number;
   #tell: (change: TaskChange) => void;
 
   constructor(now: () => number, tell: (change: TaskChange) => void) {
-    this.#now = now;
+    this.now = now;
     this.#tell = tell;
   }
 
@@ -85,7 +88,7 @@ export class Ledger {
       this.#queue(kept);
     }
     if (isFinal(to)) {
-      kept.finishedAt ??= this.#now();
+      kept.finishedAt ??= this.now();
       if (kept.task.retain === "none") kept.payload = kept.result = kept.carry = undefined;
       this.#leaveKey(kept);
     }
@@ -116,7 +119,7 @@ export class Ledger {
       type: kept.task.type,
       state: kept.state,
       attempt: kept.attempt,
-      at: this.#now(),
+      at: this.now(),
       change: kept.change,
       ...(batch ? { batchId: batch.batch.id } : {}),
       ...(done ? { batchDone: true } : {}),
@@ -149,7 +152,7 @@ export class Ledger {
     const { key } = kept.task;
     const holder = key === undefined ? kept : this.#holders.get(key);
     if (key === undefined || holder === kept) return true;
-    if (kept.dueAt > this.#now()) return true;
+    if (kept.dueAt > this.now()) return true;
     if (holder) return false;
     this.#holders.set(key, kept);
     return true;
@@ -157,7 +160,7 @@ export class Ledger {
 
   /** The first whose time is over, and is therefore to be ended. */
   firstExpired(): Kept | undefined {
-    return this.nextExpiry() <= this.#now() ? this.#expiring.peek()?.kept : undefined;
+    return this.nextExpiry() <= this.now() ? this.#expiring.peek()?.kept : undefined;
   }
 
   /** When the next queued task expires, in milliseconds since the epoch; infinity for never. */
@@ -190,7 +193,7 @@ export class Ledger {
     this.#holders.delete(key);
     let heir: Kept | undefined;
     for (const other of others ?? []) {
-      if (!other.parked && other.dueAt > this.#now()) continue;
+      if (!other.parked && other.dueAt > this.now()) continue;
       if (heir === undefined || other.seq < heir.seq) heir = other;
     }
     if (!heir) return;

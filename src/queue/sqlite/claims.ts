@@ -9,6 +9,7 @@ import type { Turn } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { move } from "./moves.ts";
 import { type Body, claimedOf, isIntact, type Row } from "./rows.ts";
 
 /** Rows looked at in one go. */
@@ -71,7 +72,7 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
   const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
   row.attempt++;
   row.started_at = ledger.now;
-  ledger.move(row, "claim");
+  move(ledger, row, "claim");
   if (!isIntact(body)) {
     fail(ledger, row);
     return undefined;
@@ -86,7 +87,7 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
 export function expire(ledger: Ledger, row: Row): void {
   row.reason = "expired";
   row.delivery = undelivered(row.duplicate === 1);
-  ledger.move(row, "expire");
+  move(ledger, row, "expire");
 }
 
 function fail(ledger: Ledger, row: Row): void {
@@ -98,7 +99,7 @@ function fail(ledger: Ledger, row: Row): void {
   });
   // The book counts it as running only once its turn is over.
   ledger.book.started(ledger.lanes.name(row.lane));
-  ledger.move(row, "fail");
+  move(ledger, row, "fail");
 }
 
 /** Tasks that expire in one transaction; the rest follows in the next. */

@@ -26,13 +26,12 @@ export function joinKey(ledger: Ledger, row: Row): boolean {
   return !held;
 }
 
-/** Lets the key go when this task holds it: the next of the key is taken on. */
+/** Lets the key go when this task, which is final, holds it: the next of the key is taken on. */
 export function leaveKey(ledger: Ledger, row: Row): void {
   const key = row.key as string;
   if (ledger.sql.dropHolder.run(key, row.seq).changes === 0) return;
   const turn = ledger.sql.nextOfKey.get(key, ledger.era, ledger.now) as { seq: number } | undefined;
-  // The row itself may still stand there as queued.
-  const heir = turn && turn.seq !== row.seq ? ledger.rowOf(turn.seq) : undefined;
+  const heir = turn && ledger.rowOf(turn.seq);
   if (!heir) return;
   ledger.sql.setHolder.run(key, heir.seq, ledger.era);
   ledger.sql.park.run(0, heir.seq);

@@ -1,6 +1,5 @@
 /**
- * The open file with all that is kept in memory beside it, and the one way in
- * which a task goes from a state to another.
+ * The open file with all that is kept in memory beside it.
  *
  * What is in memory (counts, lanes, the era) is what the file says as of the
  * present transaction; `load` reads it anew after a rollback.
@@ -10,15 +9,12 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { isId, sequenceOf } from "../../lib/ids.ts";
-import { isFinal, next, type TaskEvent } from "../../task/state.ts";
-import { EngineError, type TaskChange } from "../engine.ts";
+import type { TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
-import { watchKeys } from "../watchers.ts";
-import { Batches, batchRecordOf, type BatchRow } from "./batches.ts";
-import { joinKey, leaveKey } from "./keys.ts";
+import { Batches, type BatchRow } from "./batches.ts";
 import { LaneTable } from "./lane_table.ts";
-import { checksumOf, type Row, STATE, stateOf } from "./rows.ts";
+import { type Row, STATE } from "./rows.ts";
 import { prepare, type Statements } from "./statements.ts";
 
 interface Meta {
@@ -175,95 +171,11 @@ export class Ledger {
     this.#dirty = true;
   }
 
-  /**
-   * Takes a task through an event and writes its row down. The caller has set
-   * what goes with the event; what every event brings about happens here.
-   */
-  move(row: Row, event: TaskEvent): void {
-    const from = stateOf(row);
-    const to = next(from, event);
-    if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
-    row.state = STATE[to];
-    row.change = ++this.change;
-    row.era = this.era;
-    row.parked = 0;
-    if (to !== "running") row.aborting = null;
-    if (isFinal(to)) {
-      row.finished_at ??= this.now;
-      if (row.key !== null) leaveKey(this, row);
-      if (row.erase) this.erase(row.seq);
-    }
-    if (to === "queued") {
-      row.finished_at = row.reason = row.delivery = null;
-      if (row.key !== null && !joinKey(this, row)) row.parked = 1;
-      if (row.expires_at !== null) this.nextExpiry = Math.min(this.nextExpiry, row.expires_at);
-    }
-    this.write(row);
-    const lane = this.lanes.name(row.lane);
-    if (from === "running") this.book.freed(lane);
-    if (to === "queued" && !row.parked) this.book.offer(lane, row.priority, row.due_at);
-    this.count(STATE[from], row.state);
-    const batch = row.batch === null
-      ? undefined
-      : this.batches.move(row.batch, STATE[from], row.state);
-    this.tell(row, batch);
-  }
-
-  /** Writes the row down as it is. */
-  write(row: Row): void {
-    this.sql.write.run(
-      row.state,
-      row.era,
-      row.parked,
-      row.due_at,
-      row.attempt,
-      row.listed,
-      row.broken,
-      row.duplicate,
-      row.started_at,
-      row.expires_at,
-      row.finished_at,
-      row.reason,
-      row.delivery,
-      row.aborting,
-      row.error,
-      row.change,
-      row.seq,
-    );
-    this.#dirty = true;
-  }
-
   /** One task more or less in a state. */
   count(from: number | undefined, to: number | undefined): void {
     if (from !== undefined) this.counts[from]!--;
     if (to !== undefined) this.counts[to]!++;
     this.#dirty = true;
-  }
-
-  /** Erases payload and result, and writes zeros over them. */
-  erase(seq: number): void {
-    const body = this.sql.body.get(seq) as { spec: string } | undefined;
-    if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
-    this.sql.eraseResult.run(seq);
-  }
-
-  /** Notes a change for whoever watches. */
-  tell(row: Row, batch?: BatchRow, abort = row.aborting): void {
-    if (this.watched.size === 0) return;
-    const of = batch ?? (row.batch === null ? undefined : this.batches.get(row.batch));
-    const done = of && isFinal(stateOf(row)) && batchRecordOf(of, this.isMarked(of)).done;
-    const change: TaskChange = {
-      id: row.id,
-      type: row.type,
-      state: stateOf(row),
-      attempt: row.attempt,
-      at: this.now,
-      change: row.change,
-      ...(of ? { batchId: of.id } : {}),
-      ...(done ? { batchDone: true } : {}),
-      ...(abort ? { abort } : {}),
-    };
-    if (watchKeys(change).some((key) => this.watched.has(key))) this.changes.push(change);
   }
 
   #writeMeta(): void {

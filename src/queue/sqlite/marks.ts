@@ -11,6 +11,7 @@
 import { batchRecordOf } from "./batches.ts";
 import { isFinal } from "../../task/state.ts";
 import type { Ledger } from "./ledger.ts";
+import { erase, tell } from "./moves.ts";
 import { type Row, STATE, stateOf } from "./rows.ts";
 
 /** Rows rewritten in one transaction. */
@@ -38,7 +39,7 @@ function tellMarked(ledger: Ledger, word: string): void {
   if (!row || row.reason !== "shutdown" || row.era >= ledger.era) return;
   if (!isFinal(stateOf(row))) return;
   row.change = ledger.change;
-  ledger.tell(row);
+  tell(ledger, row);
 }
 
 function lastOfBatch(ledger: Ledger, id: string): Row | undefined {
@@ -52,9 +53,9 @@ function lastOfBatch(ledger: Ledger, id: string): Row | undefined {
 export function sweep(ledger: Ledger): boolean {
   if (!ledger.sweeping || ledger.closed) return false;
   const rows = ledger.sql.marked.all(ledger.era, SWEPT_AT_ONCE) as unknown as Row[];
-  for (const { seq, batch, erase } of rows) {
+  for (const { seq, batch, erase: erased } of rows) {
     ledger.sql.sweep.run(ledger.markAt, seq);
-    if (erase) ledger.erase(seq);
+    if (erased) erase(ledger, seq);
     if (batch !== null) ledger.batches.move(batch, STATE.queued, STATE.cancelled);
   }
   if (rows.length < SWEPT_AT_ONCE) ledger.sweeping = false;

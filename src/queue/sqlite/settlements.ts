@@ -7,6 +7,7 @@
 import { decideBroken, type Settlement } from "../../task/outcome.ts";
 import { overrule } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
+import { move } from "./moves.ts";
 import { type Body, isIntact, type Row, type Spec, stateOf } from "./rows.ts";
 
 /** Writes a settlement down; `false` when the task is no longer at that attempt. */
@@ -35,7 +36,7 @@ function apply(ledger: Ledger, row: Row, given: Settlement): void {
   row.reason = s.reason ?? null;
   row.delivery = s.delivery ?? null;
   row.finished_at = s.at;
-  ledger.move(row, s.event);
+  move(ledger, row, s.event);
 }
 
 function hold(

@@ -9,6 +9,7 @@ import type { NewTask } from "../../task/task.ts";
 import { EngineError, type Idempotency, type Inserted, type Submission } from "../engine.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { tell } from "./moves.ts";
 import { checksumOf, type Row, specOf, STATE } from "./rows.ts";
 
 /** Keeps a submission; at most `maxQueued` tasks may then wait. */
@@ -94,5 +95,5 @@ function keep(ledger: Ledger, task: NewTask): void {
   }
   ledger.last = Math.max(ledger.last, seq);
   ledger.count(undefined, STATE.queued);
-  ledger.tell(row);
+  tell(ledger, row);
 }

@@ -10,6 +10,7 @@ import type { Cancelled, Changed, TaskFilter } from "../engine.ts";
 import { allowing, undelivered } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { matching } from "./lists.ts";
+import { move, tell, write } from "./moves.ts";
 import { type Row, stateOf } from "./rows.ts";
 
 /** Tasks that are changed in one transaction; the rest follows in the next. */
@@ -36,7 +37,7 @@ function cancelRow(ledger: Ledger, row: Row, reason: CancelReason): Cancelled {
     case "queued":
       row.reason = reason;
       row.delivery = undelivered(row.duplicate === 1);
-      ledger.move(row, "cancel");
+      move(ledger, row, "cancel");
       return "cancelled";
     case "running":
       if (row.aborting) return "aborting";
@@ -63,7 +64,7 @@ function reviveRow(ledger: Ledger, row: Row): boolean {
   row.due_at = ledger.now;
   row.started_at = null;
   if (row.expires_at !== null && row.expires_at <= ledger.now) row.expires_at = null;
-  ledger.move(row, "revive");
+  move(ledger, row, "revive");
   return true;
 }
 
@@ -80,8 +81,8 @@ export function runNow(ledger: Ledger, id: string): Changed {
 
 function noteChange(ledger: Ledger, row: Row): void {
   row.change = ++ledger.change;
-  ledger.write(row);
-  ledger.tell(row);
+  write(ledger, row);
+  tell(ledger, row);
 }
 
 /** Cancels the next of those that match, accepted before `before`. */

@@ -1,0 +1,97 @@
+/**
+ * The one way in which a task goes from a state to another.
+ *
+ * @module
+ */
+
+import { isFinal, next, type TaskEvent } from "../../task/state.ts";
+import { EngineError, type TaskChange } from "../engine.ts";
+import { watchKeys } from "../watchers.ts";
+import { batchRecordOf, type BatchRow } from "./batches.ts";
+import { joinKey, leaveKey } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { checksumOf, type Row, STATE, stateOf } from "./rows.ts";
+
+/**
+ * Takes a task through an event and writes its row down. The caller has set
+ * what goes with the event; what every event brings about happens here.
+ */
+export function move(ledger: Ledger, row: Row, event: TaskEvent): void {
+  const from = stateOf(row);
+  const to = next(from, event);
+  if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
+  row.state = STATE[to];
+  row.change = ++ledger.change;
+  row.era = ledger.era;
+  row.parked = 0;
+  if (to !== "running") row.aborting = null;
+  if (isFinal(to)) {
+    row.finished_at ??= ledger.now;
+    if (row.erase) erase(ledger, row.seq);
+  }
+  if (to === "queued") {
+    row.finished_at = row.reason = row.delivery = null;
+    if (row.key !== null && !joinKey(ledger, row)) row.parked = 1;
+    if (row.expires_at !== null) ledger.nextExpiry = Math.min(ledger.nextExpiry, row.expires_at);
+  }
+  write(ledger, row);
+  if (row.key !== null && isFinal(to)) leaveKey(ledger, row);
+  const lane = ledger.lanes.name(row.lane);
+  if (from === "running") ledger.book.freed(lane);
+  if (to === "queued" && !row.parked) ledger.book.offer(lane, row.priority, row.due_at);
+  ledger.count(STATE[from], row.state);
+  const batch = row.batch === null
+    ? undefined
+    : ledger.batches.move(row.batch, STATE[from], row.state);
+  tell(ledger, row, batch);
+}
+
+/** Writes the row down as it is. */
+export function write(ledger: Ledger, row: Row): void {
+  ledger.sql.write.run(
+    row.state,
+    row.era,
+    row.parked,
+    row.due_at,
+    row.attempt,
+    row.listed,
+    row.broken,
+    row.duplicate,
+    row.started_at,
+    row.expires_at,
+    row.finished_at,
+    row.reason,
+    row.delivery,
+    row.aborting,
+    row.error,
+    row.change,
+    row.seq,
+  );
+  ledger.touch();
+}
+
+/** Erases payload and result, and writes zeros over them. */
+export function erase(ledger: Ledger, seq: number): void {
+  const body = ledger.sql.body.get(seq) as { spec: string } | undefined;
+  if (body) ledger.sql.erasePayload.run(checksumOf(body.spec, null), seq);
+  ledger.sql.eraseResult.run(seq);
+}
+
+/** Notes a change for whoever watches. */
+export function tell(ledger: Ledger, row: Row, batch?: BatchRow, abort = row.aborting): void {
+  if (ledger.watched.size === 0) return;
+  const of = batch ?? (row.batch === null ? undefined : ledger.batches.get(row.batch));
+  const done = of && isFinal(stateOf(row)) && batchRecordOf(of, ledger.isMarked(of)).done;
+  const change: TaskChange = {
+    id: row.id,
+    type: row.type,
+    state: stateOf(row),
+    attempt: row.attempt,
+    at: ledger.now,
+    change: row.change,
+    ...(of ? { batchId: of.id } : {}),
+    ...(done ? { batchDone: true } : {}),
+    ...(abort ? { abort } : {}),
+  };
+  if (watchKeys(change).some((key) => ledger.watched.has(key))) ledger.changes.push(change);
+}
