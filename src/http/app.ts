@@ -15,6 +15,7 @@ import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
 import { openMeters } from "./meters.ts";
+import { openapiRoutes } from "./openapi.ts";
 import type { AppParts } from "./parts.ts";
 import { answerError, Refusal } from "./problems.ts";
 import type { Route } from "./route.ts";
@@ -37,6 +38,7 @@ export function createApp(parts: AppParts): Hono {
     ...taskRoutes(parts),
     ...batchRoutes(parts),
     ...statusRoutes(parts, meters),
+    ...openapiRoutes(parts.version),
   ];
   const authenticate = openAuth(parts.keys, parts.anonymous);
   const requestIdOf = openRequestIds(parts.startedAt);

@@ -46,17 +46,9 @@ const PARTS = /token|secret|passw|apikey|signature|credential|authorization|priv
 
 /** Whether a header, a query parameter or a JSON member of this name holds a secret. */
 export function looksSecret(name: string): boolean {
-  const known = seen.get(name);
-  if (known !== undefined) return known;
   const words = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z]+/);
-  const secret = words.some((word) => WORDS.has(word)) || PARTS.test(words.join(""));
-  if (seen.size > 2_000) seen.clear();
-  if (name.length <= 64) seen.set(name, secret);
-  return secret;
+  return words.some((word) => WORDS.has(word)) || PARTS.test(words.join(""));
 }
-
-/** The same few names come again and again. */
-const seen = new Map<string, boolean>();
 
 /** A URL as it may be shown: without user info, the values of secret parameters masked. */
 export function maskUrl(text: string): string {

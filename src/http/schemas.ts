@@ -1,0 +1,221 @@
+/**
+ * The shapes of answers, as JSON Schema: what `views.ts` makes, told to programs.
+ *
+ * @module
+ */
+
+import { fetchSchema } from "../task/fetch.ts";
+import { notifySchema } from "../task/notify.ts";
+import { MOST_ENTRIES } from "../task/entries.ts";
+import { TASK_STATES } from "../task/state.ts";
+import type { Json } from "../task/task.ts";
+import { REASONS, TASK_TYPES } from "./filter.ts";
+import { PROBLEMS } from "./problems.ts";
+
+type Members = Record<string, Json>;
+
+/** A reference to one of the schemas by name. */
+export function ref(name: string): Members {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** An object with these members and no others; those named with a `?` may be left out. */
+export function shape(members: Members, description?: string): Members {
+  const names = Object.keys(members);
+  return {
+    type: "object",
+    ...(description === undefined ? {} : { description }),
+    properties: Object.fromEntries(
+      names.map((name) => [name.replace("?", ""), members[name] as Json]),
+    ),
+    required: names.filter((name) => !name.endsWith("?")),
+    additionalProperties: false,
+  };
+}
+
+const text = (description: string): Members => ({ type: "string", description });
+const count = (description: string): Members => ({ type: "integer", minimum: 0, description });
+const time = (description: string): Members => ({
+  type: "string",
+  format: "date-time",
+  description,
+});
+const oneOf = (values: readonly string[], description: string): Members => ({
+  type: "string",
+  enum: [...values],
+  description,
+});
+const list = (items: Json): Members => ({ type: "array", items });
+const anything = (description: string): Members => ({ description });
+const number = (description: string): Members => ({ type: "number", minimum: 0, description });
+
+const error = shape({
+  code: text("For programs: timeout, address_refused, http_503 …"),
+  detail: text("For people."),
+}, "The last attempt's error, also while the task waits for the next.");
+
+const delivery = oneOf(
+  ["delivered", "not_delivered", "partial", "unknown"],
+  "What became of the payload, with a final state; unknown when the bytes had left and no answer came.",
+);
+
+const summary: Members = {
+  id: text("tsk_…, sorts by the time of acceptance."),
+  type: oneOf(TASK_TYPES, "What is asked for."),
+  state: oneOf(TASK_STATES, "Where it stands."),
+  "reason?": oneOf(REASONS, "Why, where the state alone does not say."),
+  "delivery?": delivery,
+  attempt: count("Attempts begun since it was accepted or retried."),
+  createdAt: time("When it was accepted."),
+  "dueAt?": time("Earliest time of the next attempt; absent once it is final."),
+  "expiresAt?": time("No attempt begins at or after it."),
+  "finishedAt?": time("Present once it is final."),
+  priority: { type: "integer", minimum: 0, maximum: 9, description: "0 goes first." },
+  "key?": text("Tasks of one key are attempted one at a time, in the order of acceptance."),
+  "tags?": list({ type: "string" }),
+  "batchId?": text("bat_…"),
+  "parentId?": text("The task that had it made."),
+  "owner?": text("The name of the API key that submitted it."),
+  "possibleDuplicate?": { type: "boolean", description: "It may have had its effect before." },
+  "error?": ref("TaskError"),
+};
+
+const attempt = shape({
+  number: count("From 1; anew after a retry of the task."),
+  startedAt: time("When it began."),
+  endedAt: time("When it ended."),
+  outcome: oneOf(
+    ["delivered", "deferred", "rejected", "unknown", "cancelled"],
+    "What the other side said.",
+  ),
+  "error?": ref("TaskError"),
+  "evidence?": anything("What was seen on the way."),
+}, "One try.");
+
+const counts = shape(
+  Object.fromEntries(TASK_STATES.map((state) => [state, count(`How many are ${state}.`)])),
+  "How many tasks stand in each state.",
+);
+
+const quantiles = shape(
+  Object.fromEntries(["p50?", "p95?", "p99?"].map((name) => [name, number("Milliseconds.")])),
+);
+
+const lane = shape({
+  lane: text("scheme://host:port, or the relay."),
+  running: count("Attempts under way."),
+  limit: count("The most at once."),
+  "heldUntil?": time("Held until then."),
+  "reason?": text("Why it is held."),
+});
+
+const thread = shape({
+  number: count("A thread that takes over gets a new number."),
+  attempts: count("Attempts it has in hand."),
+  silentMs: number("Milliseconds since it last answered."),
+});
+
+const brief = ["id", "type", "state", "delivery?", "attempt", "dueAt?", "finishedAt?", "error?"];
+
+const batch: Members = {
+  id: text("bat_…"),
+  total: count("How many tasks it was submitted with."),
+  counts: ref("Counts"),
+  done: { type: "boolean", description: "Whether each of them is final." },
+};
+
+/** All schemas of the document by name. */
+export const schemas: Readonly<Record<string, Json>> = {
+  Notification: notifySchema,
+  Notifications: withDefaults(notifySchema, "notifications", ref("Notification")),
+  Request: fetchSchema,
+  Requests: withDefaults(fetchSchema, "requests", ref("Request")),
+  Urls: withDefaults(fetchSchema, "urls", { type: "string" }, ["url"]),
+  TaskError: error,
+  Attempt: attempt,
+  Counts: counts,
+  TaskSummary: shape(summary, "A task in a list: without attempts, payload and result."),
+  Task: shape({
+    ...summary,
+    attempts: list(ref("Attempt")),
+    "progress?": shape({
+      bytes: count("Bytes moved so far."),
+      "totalBytes?": count("Bytes there are, when that is known."),
+      rate: number("Bytes a second."),
+    }, "While it runs, when its channel says."),
+    "payload?": { type: "object", description: "What is to be sent; secrets are masked." },
+    "result?": anything("What the last attempt brought back."),
+  }, "One thing asked for and accepted."),
+  TaskBrief: shape(
+    Object.fromEntries(brief.map((name) => [name, summary[name] as Json])),
+    "A task's state in brief.",
+  ),
+  TaskPage: shape({
+    data: list(ref("TaskSummary")),
+    "nextCursor?": text("Continues the list; absent at its end."),
+  }),
+  BatchBrief: shape(batch),
+  Batch: shape({
+    ...batch,
+    progress: { type: "number", minimum: 0, maximum: 1, description: "The part that is final." },
+  }),
+  SubmittedBatch: shape({
+    ...batch,
+    tasks: list(shape({ id: text("tsk_…"), state: summary.state as Json })),
+  }),
+  Lane: lane,
+  Thread: thread,
+  Status: shape({
+    version: text("Of the service."),
+    uptime: count("Seconds."),
+    engine: text("sqlite, memory …"),
+    durable: { type: "boolean", description: "Whether what is kept outlives the process." },
+    accepting: { type: "boolean", description: "Whether submits are taken." },
+    running: count("Attempts under way."),
+    concurrency: count("The most at once."),
+    counts: ref("Counts"),
+    rates: shape({
+      accepted: number("Tasks a second, over the last minute."),
+      settled: number("Tasks a second that became final, over the last minute."),
+    }),
+    latency: shape({ accept: quantiles, finish: quantiles }),
+    hosts: list(ref("Lane")),
+    relays: list(ref("Lane")),
+    threads: list(ref("Thread")),
+  }),
+  Live: shape({
+    status: { const: "live" },
+    threads: list(ref("Thread")),
+    lost: list(shape({ at: time("When it was given up."), reason: text("Why.") })),
+  }),
+  Ready: shape({ status: oneOf(["ready", "not ready"], ""), "reason?": text("Why not.") }),
+  Problem: shape({
+    type: text("urn:postrider:problem: and the code."),
+    title: text("What the code means."),
+    status: { type: "integer" },
+    "detail?": text("What exactly, and what to do about it."),
+    code: oneOf(Object.keys(PROBLEMS), "For programs."),
+    "errors?": list(shape({
+      pointer: text("RFC 6901 pointer into the body; / and the name of a query parameter."),
+      detail: text("What is expected there."),
+    })),
+    "task?": ref("Task"),
+    requestId: text("As in X-Request-Id and in the log."),
+  }, "RFC 9457."),
+};
+
+/** A batch: the list, and beside it every field of an entry as a default for each. */
+function withDefaults(entry: Json, name: string, items: Json, without: string[] = []): Json {
+  const { properties } = entry as { properties: Members };
+  const defaults = Object.entries(properties).filter(([field]) => !without.includes(field));
+  return {
+    type: "object",
+    description: `What stands beside ${name} is a default for each of them.`,
+    properties: {
+      [name]: { type: "array", items, minItems: 1, maxItems: MOST_ENTRIES },
+      ...Object.fromEntries(defaults),
+    },
+    required: [name],
+    additionalProperties: false,
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * The routes under `/tasks`, as the OpenAPI document tells them.
+ *
+ * @module
+ */
+
+import { TASK_STATES } from "../task/state.ts";
+import { REASONS, TASK_TYPES } from "./filter.ts";
+import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
+
+const filter = [
+  parameter("query", "state", `Any of ${TASK_STATES.join(", ")}, joined by commas.`),
+  parameter("query", "type", "What was asked for.", { type: "string", enum: [...TASK_TYPES] }),
+  parameter("query", "tag", "Carries this tag."),
+  parameter("query", "key", "Has this key."),
+  parameter("query", "batch", "Is in this batch."),
+  parameter("query", "host", "Goes to this host: example.org, or https://example.org:443."),
+  parameter("query", "reason", "Stands there for this reason.", {
+    type: "string",
+    enum: [...REASONS],
+  }),
+  parameter("query", "parent", "Was made by this task."),
+  parameter("query", "q", "Its subject, recipients or URL hold this text, in any case."),
+];
+
+/** How tasks are looked at and changed. */
+export const taskOperations: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/tasks",
+    id: "listTasks",
+    tag: "Tasks",
+    summary: "List tasks, newest first",
+    parameters: [
+      ...filter,
+      parameter("query", "limit", "How many.", {
+        type: "integer",
+        minimum: 1,
+        maximum: 200,
+        default: 50,
+      }),
+      parameter("query", "cursor", "The nextCursor of the page before."),
+    ],
+    answers: [answered(200, "TaskPage", "A page.", ["Link"])],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "DELETE",
+    path: "/tasks",
+    id: "cancelTasks",
+    tag: "Tasks",
+    summary: "Cancel all tasks that match",
+    parameters: filter,
+    answers: [{
+      status: "200",
+      description: "How many were cancelled, and how many are being aborted.",
+      content: json({
+        type: "object",
+        properties: { cancelled: { type: "integer" }, aborting: { type: "integer" } },
+        required: ["cancelled", "aborting"],
+        additionalProperties: false,
+      }),
+    }],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/retry",
+    id: "retryTasks",
+    tag: "Tasks",
+    summary: "Retry all tasks that match and failed, were cancelled or expired",
+    parameters: filter,
+    answers: [{
+      status: "202",
+      description: "How many wait again.",
+      content: json({
+        type: "object",
+        properties: { retried: { type: "integer" } },
+        required: ["retried"],
+        additionalProperties: false,
+      }),
+    }],
+    refusals: ["invalid", "engine_down", "shutting_down"],
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}",
+    id: "getTask",
+    tag: "Tasks",
+    summary: "Read a task",
+    parameters: [taskId, wait],
+    answers: [answered(200, "Task", "The task.")],
+    refusals: looking,
+  },
+  {
+    method: "DELETE",
+    path: "/tasks/{id}",
+    id: "cancelTask",
+    tag: "Tasks",
+    summary: "Cancel a task",
+    parameters: [taskId],
+    answers: [
+      answered(200, "Task", "It is cancelled."),
+      answered(202, "Task", "It was running and is being aborted."),
+    ],
+    refusals: [...looking, "not_cancellable"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/{id}/retry",
+    id: "retryTask",
+    tag: "Tasks",
+    summary: "Retry a task",
+    parameters: [taskId],
+    answers: [answered(202, "Task", "It waits again.", ["Location"])],
+    refusals: [...looking, "not_retryable", "shutting_down"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/{id}/run",
+    id: "runTask",
+    tag: "Tasks",
+    summary: "Make a task due now",
+    parameters: [taskId],
+    answers: [answered(202, "Task", "It is due.", ["Location"])],
+    refusals: [...looking, "not_retryable"],
+  },
+];

@@ -1,0 +1,178 @@
+/**
+ * The API over a queue in memory, on a clock that the test owns.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createApp } from "../../src/http/app.ts";
+import type { AppParts } from "../../src/http/parts.ts";
+import { openIds } from "../../src/lib/ids.ts";
+import type { Log } from "../../src/lib/log.ts";
+import type { QueueEngine } from "../../src/queue/engine.ts";
+import { openQueue } from "../../src/queue/open.ts";
+import { decide, type Outcome } from "../../src/task/outcome.ts";
+import type { Ports } from "../../src/task/ports.ts";
+import type { ClaimedTask } from "../../src/task/task.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+/** What a test may want otherwise. */
+export interface ApiOptions extends Partial<Omit<AppParts, "ports" | "engine">> {
+  /** The most that may wait. */
+  readonly maxQueued?: number;
+  /** Parts of the ports. */
+  readonly ports?: Partial<Ports>;
+  /** Instead of the queue in memory, made of it. */
+  readonly engine?: (memory: QueueEngine) => QueueEngine;
+}
+
+/** What was answered. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed, where it is JSON. */
+  // deno-lint-ignore no-explicit-any -- answers are what the tests are about
+  readonly body: any;
+}
+
+/** Opens the API; whoever has it closes it. */
+export class Api implements AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly engine: QueueEngine;
+  readonly closing: AbortController = new AbortController();
+  /** What was logged as an error. */
+  readonly errors: { message: string; fields: unknown }[] = [];
+  readonly #fetch: (request: Request) => Response | Promise<Response>;
+
+  static async open(options: ApiOptions = {}): Promise<Api> {
+    const clock = new FakeClock();
+    const { maxQueued } = options;
+    const memory = await openQueue("memory:", {
+      clock,
+      ...(maxQueued === undefined ? {} : { maxQueued }),
+    });
+    return new Api(clock, options.engine?.(memory) ?? memory, options);
+  }
+
+  private constructor(clock: FakeClock, engine: QueueEngine, options: ApiOptions) {
+    this.clock = clock;
+    this.engine = engine;
+    const log: Log = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (message, fields) => this.errors.push({ message, fields }),
+    };
+    const { ports, engine: _, maxQueued: __, ...parts } = options;
+    const app = createApp({
+      clock,
+      log,
+      ids: openIds(() => clock.now(), (bytes) => bytes.fill(7)),
+      keys: [],
+      anonymous: "loopback",
+      accepting: () => true,
+      ready: () => true,
+      closing: this.closing.signal,
+      version: "1.2.3",
+      startedAt: clock.now(),
+      ...parts,
+      engine,
+      ports: {
+        refuseUrl: () => undefined,
+        mailLane: "mail:localhost:25",
+        mailFrom: "Postrider <postrider@localhost>",
+        progressOf: () => undefined,
+        worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
+        ...ports,
+      },
+    });
+    this.#fetch = (request) => app.fetch(request);
+  }
+
+  /** Calls as `fetch` does, with JSON as `json`. */
+  async raw(
+    path: string,
+    { json, headers, ...init }: RequestInit & { json?: unknown } = {},
+  ): Promise<Response> {
+    const body = json === undefined ? init.body : JSON.stringify(json);
+    const type = json === undefined ? {} : { "content-type": "application/json" };
+    return await this.#fetch(
+      new Request(`http://localhost:8000${path}`, {
+        ...init,
+        ...(body === undefined ? {} : { body }),
+        headers: { ...type, ...headers as Record<string, string> },
+      }),
+    );
+  }
+
+  /** Calls, and reads the whole answer. */
+  async call(method: string, path: string, init?: Parameters<Api["raw"]>[1]): Promise<Answered> {
+    const { status, headers, ...response } = await this.#read(
+      await this.raw(path, { ...init, method }),
+    );
+    return { status, headers, body: response.body };
+  }
+
+  async #read(response: Response): Promise<Answered> {
+    const text = await response.text();
+    const isJson = /json$/.test(response.headers.get("content-type") ?? "") &&
+      !response.headers.get("content-type")?.includes("ndjson");
+    const body = isJson && text !== "" ? JSON.parse(text) : text;
+    return { status: response.status, headers: response.headers, body };
+  }
+
+  /** Submits with JSON. */
+  post(path: string, json?: unknown, headers: Record<string, string> = {}): Promise<Answered> {
+    return this.call("POST", path, { headers, ...(json === undefined ? {} : { json }) });
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Answered> {
+    return this.call("GET", path, { headers });
+  }
+
+  delete(path: string, headers: Record<string, string> = {}): Promise<Answered> {
+    return this.call("DELETE", path, { headers });
+  }
+
+  /** Accepts one request and tells its id. */
+  async accept(
+    more: Record<string, unknown> = {},
+    headers?: Record<string, string>,
+  ): Promise<string> {
+    const { status, body } = await this.post(
+      "/fetch",
+      { url: "https://example.org/", ...more },
+      headers,
+    );
+    assert.equal(status, 202);
+    return body.id;
+  }
+
+  /** Claims what is due: at least one. */
+  claim(limit = 1): Promise<ClaimedTask[]> {
+    return this.engine.claim(limit, AbortSignal.timeout(5_000));
+  }
+
+  /** Ends an attempt of a claimed task. */
+  async settle(task: ClaimedTask, outcome: Outcome = { kind: "delivered" }): Promise<void> {
+    const now = this.clock.now();
+    assert.ok(await this.engine.settle(decide(task, outcome, { now, random: 0 })));
+  }
+
+  /** Claims and ends so many tasks. */
+  async finish(count = 1, outcome?: Outcome): Promise<string[]> {
+    const ids: string[] = [];
+    while (ids.length < count) {
+      for (const task of await this.claim(count - ids.length)) {
+        await this.settle(task, outcome);
+        ids.push(task.id);
+      }
+    }
+    return ids;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closing.abort();
+    await this.engine[Symbol.asyncDispose]();
+  }
+}
