@@ -46,7 +46,10 @@ const SPECIAL_V6: readonly Range[] = [
 
 /** Whether `text` is an IP address written out, without brackets. */
 export function isAddress(text: string): boolean {
-  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+  // The library finds out that a name is none by throwing: 8 µs for each.
+  return /^[\d.]+$/.test(text)
+    ? ipaddr.IPv4.isValidFourPartDecimal(text)
+    : ipaddr.IPv6.isValid(text);
 }
 
 /** Whether anybody may be sent to this address. What is no address is not public. */

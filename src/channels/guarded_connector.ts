@@ -4,12 +4,17 @@
  * @module
  */
 
-import { buildConnector } from "undici";
+import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { buildConnector } from "undici";
+import type { Clock } from "../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
 import type { Guard } from "./guard.ts";
 
 /** What connections need besides a guard. */
 export interface ConnectorOptions {
+  /** Times them. */
+  readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string;
   /** The longest that connecting to one address may take, TLS included, in milliseconds. */
@@ -22,32 +27,56 @@ export interface ConnectorOptions {
  */
 export function guardedConnector(
   guard: Guard,
-  { ca, connectMs }: ConnectorOptions,
+  options: ConnectorOptions,
 ): buildConnector.connector {
-  const connect = buildConnector({
-    timeout: connectMs,
-    allowH2: false,
-    ...(ca === undefined ? {} : { ca }),
-  });
-  const open = (options: buildConnector.Options) =>
-    new Promise<Socket>((resolve, reject) => {
-      connect(options, (...[error, socket]) => error ? reject(error) : resolve(socket as Socket));
-    });
-  return (options, callback) => {
-    const { hostname, protocol } = options;
-    const port = Number(options.port) || (protocol === "https:" ? 443 : 80);
-    const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    // Plain connections take no server name: undici would connect to that instead.
-    const named = protocol === "https:" && !isAddress(host) ? { servername: host } : {};
+  return ({ hostname, protocol, port: portText }, callback) => {
+    const secure = protocol === "https:";
+    const port = Number(portText) || (secure ? 443 : 80);
+    const name = hostname.replace(/^\[(.*)\]$/, "$1");
     guard.addressesOf(hostname, port)
-      .then((addresses) =>
-        firstOf(addresses, (hostname) => open({ ...options, ...named, hostname }))
-      )
+      .then((all) => firstOf(all, (host) => open({ host, port, name, secure }, options)))
       .then((socket) => callback(null, socket), (error) => callback(error, null));
   };
 }
 
-type Socket = NonNullable<Parameters<buildConnector.Callback>[1]>;
+/** Where a connection goes, and by which name. */
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly secure: boolean;
+}
+
+function open({ host, port, name, secure }: Target, { clock, ca, connectMs }: ConnectorOptions) {
+  return new Promise<Socket>((resolve, reject) => {
+    const socket = secure
+      ? connectTls({
+        host,
+        port,
+        ALPNProtocols: ["http/1.1"],
+        // RFC 6066 §3 knows no addresses as server names.
+        ...(isAddress(name) ? {} : { servername: name }),
+        ...(ca === undefined ? {} : { ca }),
+      })
+      : connectPlain({ host, port });
+    const undo = clock.after(connectMs, () => socket.destroy(new ConnectTimeout()));
+    socket.setNoDelay(true).setKeepAlive(true, 60_000);
+    socket.once("error", (error) => {
+      undo();
+      reject(error);
+    });
+    socket.once(secure ? "secureConnect" : "connect", () => {
+      undo();
+      resolve(socket);
+    });
+  });
+}
+
+/** A connection did not come about in time. */
+class ConnectTimeout extends Error {
+  override name = "ConnectTimeout";
+  readonly code = "ETIMEDOUT";
+}
 
 /** The first that works; the last one's fault when none does. */
 async function firstOf<T>(all: readonly string[], open: (one: string) => Promise<T>): Promise<T> {

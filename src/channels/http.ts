@@ -60,7 +60,11 @@ class HttpChannel implements Channel {
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     this.#agent = new Agent({
-      connect: guardedConnector(guard, { connectMs: this.#waits.connect, ...(ca ? { ca } : {}) }),
+      connect: guardedConnector(guard, {
+        clock: options.clock,
+        connectMs: this.#waits.connect,
+        ...(ca ? { ca } : {}),
+      }),
       // The head may take as long as the attempt; a body's pauses are timed by the exchange.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import type { Transform } from "node:stream";
 import {
   createBrotliDecompress,
@@ -48,12 +48,13 @@ const MOST_ENCODINGS = 3;
 
 /** Counts, hashes, and keeps the beginning of a decoded body. */
 export class BodyDigest implements BodySink {
-  readonly #hash = createHash("sha256");
   readonly #maxBytes: number;
   readonly #keepBytes: number;
-  #kept: Uint8Array[] = [];
+  readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #bytes = 0;
+  /** Opened only by what is not kept whole: one call hashes the rest faster. */
+  #hash: Hash | undefined;
 
   /** Takes at most `maxBytes` and keeps the first `keepBytes` of them. */
   constructor(maxBytes: number, keepBytes: number) {
@@ -65,12 +66,14 @@ export class BodyDigest implements BodySink {
   write(piece: Uint8Array): void {
     this.#bytes += piece.length;
     if (this.#bytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
-    this.#hash.update(piece);
-    if (this.#keptBytes < this.#keepBytes) {
-      const part = piece.subarray(0, this.#keepBytes - this.#keptBytes);
-      this.#kept.push(part);
-      this.#keptBytes += part.length;
+    if (this.#bytes > this.#keepBytes) {
+      this.#hash ??= createHash("sha256").update(this.beginning());
+      this.#hash.update(piece);
     }
+    if (this.#keptBytes === this.#keepBytes) return;
+    const part = piece.subarray(0, this.#keepBytes - this.#keptBytes);
+    this.#kept.push(part);
+    this.#keptBytes += part.length;
   }
 
   /** Nothing is left to do. */
@@ -86,11 +89,13 @@ export class BodyDigest implements BodySink {
 
   /** The whole body's SHA-256 in hex; asked for once. */
   sha256(): string {
-    return this.#hash.digest("hex");
+    return this.#hash ? this.#hash.digest("hex") : hash("sha256", this.beginning(), "hex");
   }
 
   /** The first bytes. */
   beginning(): Uint8Array {
+    const [only] = this.#kept;
+    if (only && this.#kept.length === 1) return only;
     const all = new Uint8Array(this.#keptBytes);
     let at = 0;
     for (const part of this.#kept) {

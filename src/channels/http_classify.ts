@@ -96,7 +96,7 @@ const CODES: Record<string, keyof typeof DETAILS | undefined> = {
   EPIPE: "connection_reset",
   UND_ERR_SOCKET: "connection_reset",
   ETIMEDOUT: "timeout",
-  UND_ERR_CONNECT_TIMEOUT: "timeout",
+
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",

@@ -123,7 +123,8 @@ export function exchange(
       head = { status, headers: flatten(raw) };
       try {
         sink = onHead(head);
-        watchIdle(idleMs);
+        // A short body has come and gone by then, and needs no timer.
+        queueMicrotask(() => over || watchIdle(idleMs));
       } catch (error) {
         fail(error);
       }
@@ -142,14 +143,11 @@ export function exchange(
         fail(error);
       }
     },
-    async onResponseEnd() {
+    onResponseEnd() {
       if (over) return;
-      try {
-        await sink?.end();
-        finish();
-      } catch (error) {
-        fail(error);
-      }
+      const busy = sink?.end();
+      if (busy) busy.then(() => finish(), fail);
+      else finish();
     },
     onResponseError: (_, error) => fail(error),
   });

@@ -97,10 +97,12 @@ export class Journey {
     const outcome = classifyStatus(head.status, head.headers["retry-after"], now);
     const evidence = this.#evidence(exchanged);
     const result = this.#result(url, head, exchanged.timings);
+    if (!outcome.hold || url.origin === new URL(this.#payload.url).origin) {
+      return { ...outcome, evidence, result };
+    }
     // What another host wishes is no reason to hold the lane of this one.
-    const { hold, ...rest } = outcome;
-    const foreign = url.origin !== new URL(this.#payload.url).origin;
-    return { ...rest, ...(hold && !foreign ? { hold } : {}), evidence, result } as Outcome;
+    const { hold: _, ...rest } = outcome;
+    return { ...rest, evidence, result } as Outcome;
   }
 
   #evidence({ head, remote, timings }: Exchanged) {

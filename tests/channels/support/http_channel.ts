@@ -17,7 +17,7 @@ export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits"> {
   readonly addresses?: readonly string[];
 }
 
-/** Above a second, undici's own timer outlives the test that started it. */
+/** In milliseconds. */
 const QUICK = { connect: 900, idle: 300 };
 
 /** Opens the channel; it closes with its scope. */
