@@ -1,0 +1,23 @@
+/**
+ * What every engine promises: runs unchanged on each.
+ *
+ * @module
+ */
+
+import { claimContract } from "./contract_claims.ts";
+import { keepContract } from "./contract_keeping.ts";
+import { keyContract } from "./contract_keys.ts";
+import { listContract } from "./contract_lists.ts";
+import { modelContract } from "./contract_model.ts";
+import { wishContract } from "./contract_wishes.ts";
+import type { OpenEngine } from "./world.ts";
+
+/** Registers the tests for an engine. */
+export function engineContract(name: string, open: OpenEngine): void {
+  keepContract(name, open);
+  claimContract(name, open);
+  keyContract(name, open);
+  wishContract(name, open);
+  listContract(name, open);
+  modelContract(name, open);
+}

@@ -1,0 +1,143 @@
+/** Keeping: submissions, batches, idempotency, counts. */
+
+import assert from "node:assert/strict";
+import { EngineError } from "../../src/queue/engine.ts";
+import { type OpenEngine, World } from "./world.ts";
+
+/** Registers the tests for an engine. */
+export function keepContract(name: string, open: OpenEngine): void {
+  Deno.test(`${name}: a task that was stored is found with all that was said of it`, async () => {
+    await using world = await World.open(open);
+    const task = world.aTask({
+      expiresAt: world.clock.now() + 60_000,
+      key: "k",
+      tags: ["a", "b"],
+      parentId: world.ids("tsk"),
+      owner: "ops",
+      requestId: "r-1",
+      traceparent: "00-1-2-01",
+      label: "GET ünïcode 🚚",
+      payload: JSON.stringify({ text: "\u0000 ünïcode 🚚 \ud800" }),
+    });
+    await world.engine.insert({ tasks: [task] });
+    assert.deepEqual(await world.engine.find(task.id), {
+      ...task,
+      state: "queued",
+      attempt: 0,
+      attempts: [],
+      change: 1,
+    });
+    assert.ok(world.engine.lastSequence > 0);
+  });
+
+  Deno.test(`${name}: a submission with one task it cannot keep keeps none`, async () => {
+    await using world = await World.open(open);
+    const known = await world.keepOne();
+    const twice = { tasks: [world.aTask(), world.aTask({ id: known })] };
+    const other = world.aTask();
+    const [refused, stored] = await Promise.allSettled([
+      world.engine.insert(twice),
+      world.engine.insert({ tasks: [other] }),
+    ]);
+    assert.ok(refused.status === "rejected" && refused.reason instanceof EngineError);
+    assert.deepEqual(stored, { status: "fulfilled", value: { kind: "stored" } });
+    assert.deepEqual(await world.counts(), { queued: 2 });
+  });
+
+  Deno.test(`${name}: more tasks than may wait are refused together`, async () => {
+    await using world = await World.open(open, 2);
+    await world.keepOne();
+    const two = { tasks: [world.aTask(), world.aTask()] };
+    assert.deepEqual(await world.engine.insert(two), { kind: "refused", code: "queue_full" });
+    assert.deepEqual(await world.counts(), { queued: 1 });
+    await world.claimOne();
+    assert.deepEqual(await world.engine.insert(two), { kind: "stored" });
+  });
+
+  Deno.test(`${name}: a key used again answers with the first id, or a conflict, until it expires`, async () => {
+    await using world = await World.open(open);
+    const submit = (fingerprint: string, scope = "ops /fetch") => {
+      const task = world.aTask();
+      const expiresAt = world.clock.now() + 1_000;
+      const idempotency = { scope, key: "k", fingerprint, expiresAt };
+      return { id: task.id, answer: world.engine.insert({ tasks: [task], idempotency }) };
+    };
+    // All at once: they may well share a transaction.
+    const [first, same, other, elsewhere] = [
+      submit("a"),
+      submit("a"),
+      submit("b"),
+      submit("a", "ops /notify"),
+    ];
+    assert.deepEqual(await first.answer, { kind: "stored" });
+    assert.deepEqual(await same.answer, { kind: "replayed", id: first.id });
+    assert.deepEqual(await other.answer, { kind: "conflict" });
+    assert.deepEqual(await elsewhere.answer, { kind: "stored" });
+    assert.deepEqual(await world.counts(), { queued: 2 });
+    await world.clock.advance(1_000);
+    assert.deepEqual(await submit("b").answer, { kind: "stored" });
+  });
+
+  Deno.test(`${name}: a batch counts where its tasks stand and says when it is done`, async () => {
+    await using world = await World.open(open);
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), owner: "ops" };
+    const tasks = [1, 2, 3].map(() => world.aTask({ batchId: batch.id }));
+    const changes = world.watch({ batch: batch.id });
+    await world.engine.insert({ tasks, batch });
+    const [one, two, three] = await world.claim();
+    await world.settle(one!);
+    await world.settle(two!, { event: "fail", reason: "rejected", delivery: "not_delivered" });
+    const { counts, done, ...rest } = (await world.engine.findBatch(batch.id))!;
+    assert.deepEqual(rest, { ...batch, total: 3 });
+    assert.deepEqual(
+      [counts.succeeded, counts.failed, counts.running, counts.queued, done],
+      [1, 1, 1, 0, false],
+    );
+    await world.settle(three!);
+    assert.equal((await world.engine.findBatch(batch.id))?.done, true);
+    assert.deepEqual(await world.engine.batchTasks(batch.id), [
+      { id: tasks[0]!.id, state: "succeeded" },
+      { id: tasks[1]!.id, state: "failed" },
+      { id: tasks[2]!.id, state: "succeeded" },
+    ]);
+    assert.deepEqual(
+      changes.filter((change) => change.batchDone).map((change) => change.id),
+      [three!.id],
+    );
+    assert.equal(await world.engine.findBatch(world.ids("bat")), undefined);
+    assert.equal(await world.engine.findBatch("nonsense"), undefined);
+  });
+
+  Deno.test(`${name}: what became final long ago is deleted, the rest stays`, async () => {
+    await using world = await World.open(open);
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const tasks = [1, 2].map(() => world.aTask({ batchId: batch.id, tags: ["t"] }));
+    await world.engine.insert({ tasks, batch });
+    for (const task of await world.claim()) await world.settle(task);
+    await world.clock.advance(1_000);
+    const later = await world.keepOne();
+    await world.settle(await world.claimOne());
+    const before = world.clock.now();
+    assert.equal(await world.engine.purge(before, 1), 1);
+    assert.equal((await world.engine.findBatch(batch.id))?.counts.succeeded, 1);
+    assert.equal(await world.engine.purge(before, 10), 1);
+    assert.equal(await world.engine.findBatch(batch.id), undefined);
+    assert.equal(await world.engine.find(tasks[0]!.id), undefined);
+    assert.deepEqual(await world.engine.list({ tag: "t" }, 10), { tasks: [] });
+    assert.equal(await world.stateOf(later), "succeeded");
+    assert.deepEqual(await world.counts(), { succeeded: 1 });
+  });
+
+  Deno.test(`${name}: a closed engine lets claims go with nothing and refuses the rest`, async () => {
+    const world = await World.open(open);
+    const claim = world.engine.claim(1, new AbortController().signal);
+    await world.engine.counts();
+    const counts = world.engine.counts();
+    await world[Symbol.asyncDispose]();
+    assert.deepEqual(await claim, []);
+    assert.equal((await counts.catch(() => ({ queued: 0 }))).queued, 0);
+    await assert.rejects(world.engine.counts(), EngineError);
+    await world[Symbol.asyncDispose]();
+    assert.equal(world.clock.waiting, 0);
+  });
+}

@@ -1,0 +1,95 @@
+/** Lists: filters and cursors. */
+
+import assert from "node:assert/strict";
+import type { TaskFilter } from "../../src/queue/engine.ts";
+import type { NewTask } from "../../src/task/task.ts";
+import { type OpenEngine, World } from "./world.ts";
+
+/** Registers the tests for an engine. */
+export function listContract(name: string, open: OpenEngine): void {
+  Deno.test(`${name}: each filter finds what it names, newest first`, async () => {
+    await using world = await World.open(open);
+    const parentId = world.ids("tsk");
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const fields: Record<string, Partial<NewTask>> = {
+      mail: {
+        type: "notify",
+        channel: "email",
+        lane: "mail:smtp.example.org:587",
+        label: "Grüße an ADA",
+      },
+      https: { lane: "https://example.org:443", owner: "ops", tags: ["x", "y"] },
+      http: { lane: "http://example.org:8080", key: "k", label: "100%_sure" },
+      child: { lane: "http://[::1]:80", parentId, tags: ["x"] },
+      member: { lane: "http://10.0.0.1:80", batchId: batch.id, key: "k" },
+    };
+    const names = new Map<string, string>();
+    for (const [called, one] of Object.entries(fields)) {
+      const task = world.aTask(one);
+      names.set(task.id, called);
+      await world.engine.insert({ tasks: [task], ...(one.batchId ? { batch } : {}) });
+    }
+    const cancelled = [...names].find(([, called]) => called === "https")![0];
+    await world.engine.cancel(cancelled, "request");
+
+    const cases: [TaskFilter, string[]][] = [
+      [{}, ["member", "child", "http", "https", "mail"]],
+      [{ states: ["cancelled"] }, ["https"]],
+      [{ states: ["queued", "cancelled"] }, ["member", "child", "http", "https", "mail"]],
+      [{ states: ["failed"] }, []],
+      [{ states: [] }, []],
+      [{ type: "notify" }, ["mail"]],
+      [{ tag: "x" }, ["child", "https"]],
+      [{ tag: "x", states: ["queued"] }, ["child"]],
+      [{ key: "k" }, ["member", "http"]],
+      [{ key: "k", batchId: batch.id }, ["member"]],
+      [{ batchId: batch.id }, ["member"]],
+      [{ batchId: "nonsense" }, []],
+      [{ parentId }, ["child"]],
+      [{ parentId: "nonsense" }, []],
+      [{ owner: "ops" }, ["https"]],
+      [{ reason: "request" }, ["https"]],
+      [{ host: "example.org" }, ["http", "https"]],
+      [{ host: "EXAMPLE.org:443" }, ["https"]],
+      [{ host: "http://example.org:8080" }, ["http"]],
+      [{ host: "smtp.example.org" }, ["mail"]],
+      [{ host: "::1" }, ["child"]],
+      [{ host: "example" }, []],
+      [{ q: "GRÜSSE" }, []],
+      [{ q: "GRÜßE AN" }, ["mail"]],
+      [{ q: "%_S" }, ["http"]],
+      [{ q: "example.org", tag: "y" }, ["https"]],
+    ];
+    for (const [filter, expected] of cases) {
+      const { tasks } = await world.engine.list(filter, 10);
+      const found = tasks.map(({ id }) => names.get(id));
+      assert.deepEqual(found, expected, JSON.stringify(filter));
+    }
+    const [summary] = (await world.engine.list({ parentId }, 1)).tasks;
+    const { payload: _, retry: _retry, attempts: _attempts, ...rest } = await world.find(
+      summary!.id,
+    );
+    assert.deepEqual(summary, rest);
+  });
+
+  Deno.test(`${name}: pages follow on each other without gap or repetition`, async () => {
+    await using world = await World.open(open);
+    const ids = await world.keep(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));
+    for (const filter of [{}, { tag: "t" }, { states: ["queued", "failed"] }] as TaskFilter[]) {
+      const seen: string[] = [];
+      const sizes: number[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await world.engine.list(filter, 3, cursor);
+        seen.push(...page.tasks.map(({ id }) => id));
+        sizes.push(page.tasks.length);
+        cursor = page.nextCursor;
+      } while (cursor !== undefined);
+      assert.deepEqual(seen, [...ids].reverse());
+      assert.deepEqual(sizes, [3, 3, 1]);
+    }
+    for (const wrong of ["", "c", "c-1", "c0001", "x1", "czzzzzzzzzzz", ids[0]!]) {
+      await assert.rejects(world.engine.list({}, 3, wrong), RangeError, wrong);
+    }
+  });
+}

@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { engineContract } from "./contract.ts";
+
+engineContract("memory", (options) => Promise.resolve(openMemoryEngine(options)));
+
+Deno.test("memory: it says that what it keeps ends with the process", async () => {
+  await using engine = openMemoryEngine({ clock: new FakeClock() });
+  assert.equal(engine.durable, false);
+  assert.equal(engine.recovered, 0);
+});
