@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+
+import { systemClock } from "../../src/lib/clock.ts";
+import { openServer } from "../../src/http/server.ts";
+
+const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock };
+
+Deno.test("a server says where it is, and answers there", async () => {
+  const server = openServer(() => new Response("here"), AT_LOOPBACK);
+  assert.equal(server.url, `http://127.0.0.1:${server.port}`);
+  assert.equal(await (await fetch(server.url)).text(), "here");
+  await server.close(5_000);
+});
+
+Deno.test("a server that closes lets answers out that are under way", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const server = openServer(() => {
+    asked.resolve();
+    return answer.promise;
+  }, AT_LOOPBACK);
+  const response = fetch(server.url);
+  await asked.promise;
+  const closed = server.close(5_000);
+  answer.resolve(new Response("late, but here"));
+  assert.equal(await (await response).text(), "late, but here");
+  await closed;
+});
+
+Deno.test("a server that closes does not wait for a body half sent", async () => {
+  const asked = Promise.withResolvers<void>();
+  const server = openServer(async (request) => {
+    asked.resolve();
+    await request.text().catch(() => {});
+    return new Response();
+  }, AT_LOOPBACK);
+  const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await socket.write(
+    new TextEncoder().encode("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf"),
+  );
+  await asked.promise;
+  await server.close(50);
+  socket.close();
+  await server.close(5_000);
+});
