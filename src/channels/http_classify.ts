@@ -5,9 +5,7 @@
  */
 
 import type { LaneHold, Outcome } from "../task/outcome.ts";
-import type { TaskError } from "../task/task.ts";
-import { BodyError } from "./http_body.ts";
-import { AddressError } from "./guard.ts";
+import { describeFault } from "./faults.ts";
 
 /** The longest wish of an upstream that is heeded, in milliseconds. */
 const LONGEST_WISH_MS = 24 * 3_600_000;
@@ -61,47 +59,3 @@ export function classifyFault(fault: unknown, effectPossible: boolean): Outcome 
 
 /** Another try would end the same way. */
 const FINAL = new Set(["address_refused", "too_large", "bad_request", "redirect_refused"]);
-
-/** Names a fault by the code it carries. */
-export function describeFault(fault: unknown): TaskError {
-  if (fault instanceof AddressError) return fault.error;
-  if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
-  for (let at = fault; at instanceof Error; at = at.cause) {
-    const raw = (at as { code?: unknown }).code;
-    const known = CODES[String(raw)] ?? (TLS_CODE.test(String(raw)) ? "tls_failed" : undefined) ??
-      (at.name === "HTTPParserError" ? "bad_response" : undefined) ??
-      (at instanceof Deno.errors.InvalidData ? "tls_failed" : undefined);
-    if (known !== undefined) return { code: known, detail: DETAILS[known] };
-  }
-  return { code: "network_fault", detail: DETAILS.network_fault };
-}
-
-const DETAILS = {
-  bad_request: "The request cannot be written as HTTP",
-  bad_response: "What the server sent is not HTTP",
-  connection_refused: "The server refused the connection",
-  connection_reset: "The connection was lost",
-  network_fault: "The network failed",
-  timeout: "The server did not answer in time",
-  tls_failed: "The server's TLS was not accepted",
-  unreachable: "There is no way to the server",
-} as const;
-
-const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$)/;
-
-const CODES: Record<string, keyof typeof DETAILS | undefined> = {
-  ECONNREFUSED: "connection_refused",
-  ECONNRESET: "connection_reset",
-  ECONNABORTED: "connection_reset",
-  EPIPE: "connection_reset",
-  UND_ERR_SOCKET: "connection_reset",
-  ETIMEDOUT: "timeout",
-
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  EADDRNOTAVAIL: "unreachable",
-  UND_ERR_HEADERS_OVERFLOW: "bad_response",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "bad_response",
-  UND_ERR_INVALID_ARG: "bad_request",
-  UND_ERR_NOT_SUPPORTED: "bad_request",
-};

@@ -1,0 +1,65 @@
+/**
+ * Faults of the network, named so that programs can tell them apart.
+ *
+ * Only codes decide, never words: they are read where they are known.
+ *
+ * @module
+ */
+
+import type { TaskError } from "../task/task.ts";
+import { AddressError } from "./guard.ts";
+import { BodyError } from "./http_body.ts";
+import { ConnectError } from "./sockets.ts";
+
+/** Names a fault by the code it carries. */
+export function describeFault(fault: unknown): TaskError {
+  if (fault instanceof AddressError) return fault.error;
+  if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
+  const code = codeOf(fault);
+  const known = CODES[code] ??
+    (fault instanceof ConnectError && fault.atTls || TLS_CODE.test(code)
+      ? "tls_failed"
+      : undefined);
+  return known === undefined
+    ? { code: "network_fault", detail: DETAILS.network_fault }
+    : { code: known, detail: DETAILS[known] };
+}
+
+/** undici's parser names its faults `HPE_…` and marks them by their class. */
+function codeOf(fault: unknown): string {
+  if (!(fault instanceof Error)) return "";
+  if (fault.name === "HTTPParserError") return "HTTPParserError";
+  const { code } = fault as { code?: unknown };
+  return typeof code === "string" ? code : codeOf(fault.cause);
+}
+
+const DETAILS = {
+  bad_request: "The request cannot be written as HTTP",
+  bad_response: "What the server sent is not HTTP",
+  connection_refused: "The server refused the connection",
+  connection_reset: "The connection was lost",
+  network_fault: "The network failed",
+  timeout: "The server did not answer in time",
+  tls_failed: "The server's TLS was not accepted",
+  unreachable: "There is no way to the server",
+} as const;
+
+const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$)/;
+
+const CODES: Record<string, keyof typeof DETAILS | undefined> = {
+  ECONNREFUSED: "connection_refused",
+  ECONNRESET: "connection_reset",
+  ECONNABORTED: "connection_reset",
+  EPIPE: "connection_reset",
+  UND_ERR_SOCKET: "connection_reset",
+  ETIMEDOUT: "timeout",
+
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  HTTPParserError: "bad_response",
+  UND_ERR_HEADERS_OVERFLOW: "bad_response",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "bad_response",
+  UND_ERR_INVALID_ARG: "bad_request",
+  UND_ERR_NOT_SUPPORTED: "bad_request",
+};
