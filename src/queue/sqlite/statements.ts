@@ -94,7 +94,7 @@ const TEXTS = {
   marked: `SELECT seq, batch, erase FROM task WHERE state = 0 AND era < ? ORDER BY seq LIMIT ?`,
   sweep: `
     UPDATE task
-       SET state = 3, parked = 0, finished_at = ?, reason = 'shutdown',
+       SET state = 4, parked = 0, finished_at = ?, reason = 'shutdown',
            delivery = iif(duplicate, 'unknown', 'not_delivered')
      WHERE seq = ? AND state = 0`,
 

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { EngineDamagedError, EngineError, EngineInUseError } from "../../../src/queue/engine.ts";
+import { openSqliteEngine } from "../../../src/queue/sqlite/engine.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { World } from "../world.ts";
+
+Deno.test("sqlite: what was kept is there after a restart, lanes and holds included", async () => {
+  await using file = await aFile();
+  const until = file.clock.now() + 60_000;
+  const { ids, last } = await file.live(async (world) => {
+    const ids = await world.keep({ key: "k", tags: ["t"] }, { key: "k" }, {}, { lane: "outbox" });
+    await world.engine.limitLane("outbox", 2);
+    const [first, third] = await world.claim(2);
+    await world.settle(first!, { result: { status: 200 }, hold: { until, reason: "429" } });
+    await world.settle(third!, { event: "release" });
+    return { ids, last: world.engine.lastSequence };
+  });
+  await file.live(async (world) => {
+    assert.equal(world.engine.recovered, 0);
+    assert.equal(world.engine.lastSequence, last);
+    assert.deepEqual(await world.counts(), { queued: 3, succeeded: 1 });
+    assert.deepEqual((await world.find(ids[0]!)).result, { status: 200 });
+    assert.deepEqual(await world.claimIds(), [ids[3]]);
+    assert.deepEqual(
+      (await world.engine.lanes(10)).map(({ lane, limit, reason }) => [lane, limit, reason]),
+      [
+        ["outbox", 2, undefined],
+        ["http://example.org:80", 64, "429"],
+      ],
+    );
+    await world.clock.advance(60_000);
+    assert.deepEqual(await world.claimIds(), [ids[1], ids[2]]);
+  });
+});
+
+Deno.test("sqlite: an attempt that broke off counts, and the task runs again as a possible duplicate", async () => {
+  await using file = await aFile();
+  const [again, stopped, aborted] = await file.live(async (world) => {
+    const ids = await world.keep({ retry: [] }, { onUnknown: "stop" }, {});
+    assert.equal((await world.claim()).length, 3);
+    await world.engine.cancel(ids[2]!, "request");
+    return ids;
+  });
+  await file.live(async (world) => {
+    assert.equal(world.engine.recovered, 3);
+    const { state, reason, delivery } = await world.find(stopped!);
+    assert.deepEqual([state, reason, delivery], ["failed", "unknown", "unknown"]);
+    assert.equal((await world.find(aborted!)).reason, "request");
+    const task = await world.claimOne();
+    assert.deepEqual([task.id, task.attempt, task.possibleDuplicate], [again, 2, true]);
+    assert.equal((await world.find(again!)).attempts[0]?.error?.code, "crashed");
+  });
+});
+
+Deno.test("sqlite: a task that broke off three times running is given up, an ordinary end between them counts", async () => {
+  await using file = await aFile();
+  const id = await file.live((world) => world.keepOne({ retry: Array(9).fill(0) }));
+  const crash = () => file.live(async (world) => void await world.claimOne());
+  await crash();
+  await crash();
+  await file.live(async (world) => void await world.retry(await world.claimOne(), 0));
+  await crash();
+  await crash();
+  await crash();
+  await file.live(async (world) => {
+    const { state, reason, attempts } = await world.find(id);
+    assert.deepEqual([state, reason, attempts.length], ["failed", "crashed", 6]);
+    assert.deepEqual(await world.counts(), { failed: 1 });
+  });
+});
+
+Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it down, new work does not wait for it", async () => {
+  await using file = await aFile();
+  const { batch, ids, waiting, markedAt } = await file.live(async (world) => {
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const tasks = Array.from(
+      { length: 2_500 },
+      (_, i) =>
+        world.aTask({
+          batchId: batch.id,
+          ...(i < 2 ? { key: "k" } : {}),
+          ...(i === 2 ? { retain: "none" } : {}),
+        }),
+    );
+    await world.engine.insert({ tasks, batch });
+    const [running] = await world.claim(1);
+    await world.engine.cancelWaiting();
+    return {
+      batch,
+      ids: [running!.id],
+      waiting: tasks.map(({ id }) => id).filter((id) => id !== running!.id),
+      markedAt: world.clock.now(),
+    };
+  });
+  await file.clock.advance(5_000);
+  await file.live(async (world) => {
+    // None of these awaits the sweep.
+    const fresh = world.keepOne({ key: "k" });
+    const counts = world.counts();
+    const listed = world.engine.list({ states: ["cancelled"], reason: "shutdown" }, 10);
+    assert.deepEqual((await counts).cancelled, 2_500);
+    assert.equal((await listed).tasks.length, 10);
+    assert.deepEqual(await world.claimIds(), [await fresh]);
+    const broken = await world.find(ids[0]!);
+    assert.deepEqual([broken.state, broken.reason, broken.delivery], [
+      "cancelled",
+      "shutdown",
+      "unknown",
+    ]);
+    const marked = await world.find(waiting[0]!);
+    assert.deepEqual([marked.state, marked.reason, marked.finishedAt], [
+      "cancelled",
+      "shutdown",
+      markedAt,
+    ]);
+    assert.equal((await world.engine.findBatch(batch.id))?.done, true);
+    assert.equal(await world.engine.cancel(waiting[0]!, "request"), "too_late");
+    // This one does.
+    assert.equal(await world.engine.revive(waiting[0]!), "changed");
+    assert.equal(await world.engine.reviveAll({ reason: "shutdown" }), 2_498);
+    assert.deepEqual(await world.counts(), { queued: 2_499, running: 1, cancelled: 1 });
+    assert.equal((await world.engine.findBatch(batch.id))?.counts.queued, 2_499);
+  });
+  const db = new DatabaseSync(file.path);
+  assert.deepEqual({ ...db.prepare("SELECT sweeping FROM meta").get() }, { sweeping: 0 });
+  db.close();
+});
+
+Deno.test("sqlite: a second engine on the same file is refused, and leaves the first at work", async () => {
+  await using file = await aFile();
+  await file.live(async (world) => {
+    await assert.rejects(open(file.path), EngineInUseError);
+    const other = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `
+        import { openSqliteEngine } from "${
+          import.meta.resolve("../../../src/queue/sqlite/engine.ts")
+        }";
+        import { systemClock } from "${import.meta.resolve("../../../src/lib/clock.ts")}";
+        try { await openSqliteEngine({ path: ${JSON.stringify(file.path)}, clock: systemClock }); }
+        catch (error) { console.log(error.name); }`,
+      ],
+    });
+    assert.equal(
+      new TextDecoder().decode((await other.output()).stdout).trim(),
+      "EngineInUseError",
+    );
+    await world.keepOne();
+    assert.equal((await world.claim()).length, 1);
+  });
+});
+
+Deno.test("sqlite: a file of a newer version, or of somebody else, is refused as it is", async () => {
+  await using file = await aFile();
+  await file.live((world) => world.keepOne());
+  file.sql("PRAGMA user_version = 99");
+  await assert.rejects(open(file.path), /expected version \d+ or older, it is of 99/);
+  file.sql("PRAGMA user_version = 1; PRAGMA application_id = 1");
+  await assert.rejects(open(file.path), EngineError);
+  await using foreign = await aFile();
+  foreign.sql("CREATE TABLE theirs (x)");
+  await assert.rejects(open(foreign.path), /expected a file of Postrider's own/);
+  await assert.rejects(open(`${file.path}/nowhere/q.db`), EngineError);
+});
+
+Deno.test("sqlite: a damaged file is refused", async () => {
+  await using file = await aFile();
+  await file.live((world) => world.keep({}, {}, {}));
+  await file.scribble(4_096 * 2, 4_096 * 6);
+  await assert.rejects(open(file.path), EngineDamagedError);
+  await using text = await aFile();
+  await Deno.writeTextFile(text.path, "This is no database. ".repeat(500));
+  await assert.rejects(open(text.path), EngineDamagedError);
+});
+
+Deno.test("sqlite: a damaged payload is never sent, and its task says so", async () => {
+  await using file = await aFile();
+  const [damaged, specless, sound] = await file.live((world) => world.keep({}, {}, {}));
+  file.sql(
+    "UPDATE body SET payload = replace(payload, 'example', 'exbmple') WHERE rowid = (SELECT min(seq) FROM body)",
+  );
+  file.sql(
+    "UPDATE body SET spec = substr(spec, 5) WHERE seq = (SELECT seq FROM body ORDER BY seq LIMIT 1 OFFSET 1)",
+  );
+  await file.live(async (world) => {
+    assert.equal((await world.find(damaged!)).payload, undefined);
+    assert.deepEqual(await world.claimIds(), [sound]);
+    for (const id of [damaged!, specless!]) {
+      const { state, reason, delivery, error } = await world.find(id);
+      assert.deepEqual([state, reason, delivery, error?.code], [
+        "failed",
+        "damaged",
+        "not_delivered",
+        "damaged",
+      ]);
+    }
+    assert.deepEqual(await world.engine.lanes(10), [{
+      lane: "http://example.org:80",
+      running: 1,
+      limit: 64,
+    }]);
+  });
+});
+
+/** A file in a folder of its own. */
+async function aFile() {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/q.db`;
+  const clock = new FakeClock();
+  return {
+    path,
+    clock,
+    /** Opens an engine on the file, does something with it, and closes it. */
+    async live<T>(work: (world: World) => Promise<T>): Promise<T> {
+      await using world = new World(await open(path, clock), clock);
+      return await work(world);
+    },
+    sql(text: string): void {
+      const db = new DatabaseSync(path);
+      db.exec(text);
+      db.close();
+    },
+    async scribble(from: number, to: number): Promise<void> {
+      using file = await Deno.open(path, { write: true });
+      await file.seek(from, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(to - from).fill(0x5a));
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+function open(path: string, clock = new FakeClock()) {
+  return openSqliteEngine({ path, clock, ballastBytes: 0 });
+}

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { openIds } from "../../../src/lib/ids.ts";
+import { Ballast } from "../../../src/queue/sqlite/ballast.ts";
+import { openFile } from "../../../src/queue/sqlite/file.ts";
+import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
+import type { ClaimedTask } from "../../../src/task/task.ts";
+
+const STORED = { kind: "stored" };
+const FULL = { kind: "refused", code: "storage_full" };
+
+Deno.test("a group is served to claims in the transaction that keeps it", async () => {
+  await using file = await aStore();
+  const { answers } = file.run(
+    { do: "claim", with: [1] },
+    { do: "insert", with: [aSubmission(), 10] },
+    { do: "claim", with: [5] },
+  );
+  assert.deepEqual(answers.map(({ n }) => n), [2, 1]);
+  assert.equal((answers[1]?.value as ClaimedTask[]).length, 1);
+  const [withdrawn] = file.run({ do: "withdraw", with: [3] }).answers;
+  assert.deepEqual(withdrawn, { n: 3, value: [] });
+  assert.deepEqual(file.run({ do: "withdraw", with: [3] }).answers, []);
+});
+
+Deno.test("a command that fails is told so, and its fellows are done", async () => {
+  await using file = await aStore();
+  const submission = aSubmission();
+  const { answers } = file.run(
+    { do: "insert", with: [submission, 10] },
+    { do: "insert", with: [submission, 10] },
+    { do: "insert", with: [aSubmission(), 10] },
+    { do: "counts", with: [] },
+    { do: "claim", with: [5] },
+  );
+  assert.deepEqual(answers.map(({ value }) => value).slice(0, 3), [STORED, undefined, STORED]);
+  assert.equal(answers[1]?.fault?.name, "EngineError");
+  assert.equal((answers[3]?.value as { queued: number }).queued, 2);
+  assert.equal((answers[4]?.value as ClaimedTask[]).length, 2);
+});
+
+Deno.test("a disk that is full refuses what is new, keeps nothing by halves, and goes on once there is room", async () => {
+  await using file = await aStore();
+  file.run({ do: "insert", with: [aSubmission(), 1_000] });
+  file.limitPages(60);
+  let kept = 1;
+  let answer: unknown = STORED;
+  while (kept < 1_000) {
+    answer = file.run({ do: "insert", with: [aSubmission(3), 1_000] }).answers[0]?.value;
+    if (JSON.stringify(answer) !== JSON.stringify(STORED)) break;
+    kept += 3;
+  }
+  assert.deepEqual(answer, FULL);
+  const [counts] = file.run({ do: "counts", with: [] }).answers;
+  assert.equal((counts?.value as { queued: number }).queued, kept);
+  file.limitPages(10_000);
+  file.now += 10_000;
+  const { answers } = file.run({ do: "insert", with: [aSubmission(), 1_000] });
+  assert.deepEqual(answers[0]?.value, STORED);
+});
+
+Deno.test("claims that a full disk did not take are served once there is room", async () => {
+  await using file = await aStore();
+  // Rows that grow when they are claimed do so on pages that are not there.
+  file.run(...Array.from({ length: 60 }, () => insertion()));
+  file.limitPages(1);
+  const refused = file.run(insertion(), { do: "claim", with: [50] });
+  assert.deepEqual(refused.answers.map(({ value }) => value)[0], FULL);
+  file.limitPages(10_000);
+  file.now += 10_000;
+  const served = [...refused.answers, ...file.run().answers].filter(({ value }) =>
+    Array.isArray(value)
+  );
+  assert.equal((served[0]?.value as ClaimedTask[]).length, 50);
+});
+
+Deno.test("ballast given up is made again when there is room, and until then nothing new is kept", async () => {
+  await using file = await aStore({ ballastBytes: 4_096 });
+  assert.equal((await Deno.stat(`${file.path}.ballast`)).size, 4_096);
+  file.ballast.release(file.now);
+  assert.deepEqual(file.run(insertion()).answers[0]?.value, FULL);
+  await assert.rejects(Deno.stat(`${file.path}.ballast`), Deno.errors.NotFound);
+  file.now += 1_000;
+  assert.deepEqual(file.run(insertion()).answers[0]?.value, STORED);
+  assert.equal((await Deno.stat(`${file.path}.ballast`)).size, 4_096);
+});
+
+const ids = openIds(() => 1_800_000_000_000, (bytes) => bytes.fill(3));
+
+function aSubmission(tasks = 1) {
+  return {
+    tasks: Array.from({ length: tasks }, () => ({
+      id: ids("tsk"),
+      type: "fetch",
+      channel: "http",
+      lane: "http://example.org:80",
+      payload: "x".repeat(500),
+      label: "GET /",
+      createdAt: 0,
+      dueAt: 0,
+      priority: 5,
+      retry: [],
+      timeoutMs: 1_000,
+      onUnknown: "retry",
+    })),
+  };
+}
+
+function insertion(): Omit<Command, "n"> {
+  return { do: "insert", with: [aSubmission(), 1_000] };
+}
+
+async function aStore({ ballastBytes = 0 } = {}) {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/q.db`;
+  const db = openFile(path);
+  const ballast = new Ballast(`${path}.ballast`, ballastBytes);
+  const store = new Store(db, 1_000, ballast);
+  let n = 0;
+  return {
+    path,
+    ballast,
+    now: 1_000,
+    run(...commands: Omit<Command, "n">[]) {
+      // As they cross to the thread.
+      const numbered = JSON.parse(
+        JSON.stringify(commands.map((command) => ({ ...command, n: ++n }))),
+      );
+      return store.run({ now: this.now, commands: numbered });
+    },
+    /** Makes the disk as large as so many pages, or as what is used already. */
+    limitPages(pages: number): void {
+      db.prepare(`PRAGMA max_page_count = ${pages}`).get();
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      store.close();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
