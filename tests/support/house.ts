@@ -19,8 +19,8 @@ const SETTINGS_PARSERS = [
   "src/channels/guard.ts",
   "src/channels/fetch_allow.ts",
   "src/channels/mail_settings.ts",
-  "src/http/api_keys.ts",
-  "src/http/rate_limit.ts",
+  "src/http/auth.ts",
+  "src/http/rate.ts",
   "src/queue/open.ts",
 ];
 

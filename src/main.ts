@@ -1,0 +1,133 @@
+/**
+ * The entry: settings, service, signals, exit code.
+ *
+ * Nothing else in the house reads the environment, listens to signals or ends
+ * the process.
+ *
+ * @module
+ */
+
+import { describeSettings, readConfig } from "./config.ts";
+import { systemClock } from "./lib/clock.ts";
+import {
+  checkService,
+  type Config,
+  exitCodeOf,
+  openService,
+  type Service,
+  VERSION,
+} from "./service.ts";
+
+const HELP = `Postrider ${VERSION}: takes a notification or an HTTP request, answers at once,
+and carries it out for certain.
+
+Usage: deno task start [--help | --version | --check]
+
+  --check    validate the settings, open the queue, log in to the relay; ends with 0 or 78
+  --version  print the version
+  --help     print this
+
+Settings, from the environment; a name with _FILE behind it names a file that holds the value:
+
+${describeSettings()}
+
+Exit codes: 0 drained, 130 Ctrl+C, 143 second SIGTERM, 2 usage, 78 wrong settings,
+75 file in use or engine away, 74 damaged data.`;
+
+const EXIT = { ok: 0, usage: 2, wrongSettings: 78, engineAway: 75, sigint: 130, sigterm: 143 };
+/** A Ctrl+C under `deno task` or npx arrives twice within 10 ms; a second thought takes longer. */
+const SAME_KEYSTROKE_MS = 500;
+
+type StopSignal = "SIGINT" | "SIGTERM";
+
+/** Both handlers come first: as PID 1 without them, Deno dies of SIGSEGV. */
+function listen(): { first: Promise<StopSignal>; second: (end: (code: number) => void) => void } {
+  const first = Promise.withResolvers<StopSignal>();
+  let firstAt: number | undefined;
+  let onSecond = (_code: number) => {};
+  const hear = (signal: StopSignal) => {
+    const now = systemClock.monotonic();
+    if (firstAt === undefined) {
+      firstAt = now;
+      first.resolve(signal);
+    } else if (now - firstAt >= SAME_KEYSTROKE_MS) {
+      onSecond(signal === "SIGINT" ? EXIT.sigint : EXIT.sigterm);
+    }
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => hear(signal));
+  }
+  return { first: first.promise, second: (end) => onSecond = end };
+}
+
+function settings(): { config: Config; unknown: readonly string[] } {
+  const read = readConfig(Deno.env.toObject(), Deno.readTextFileSync);
+  if ("config" in read) return read;
+  say(`Postrider cannot start: ${read.wrong.length} wrong setting(s)`, ...read.wrong);
+  Deno.exit(EXIT.wrongSettings);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [arg, ...more] = args;
+  if (more.length > 0 || (arg && !["--help", "-h", "--version", "-V", "--check"].includes(arg))) {
+    say(`Cannot read "${args.join(" ")}": expected --help, --version, --check or nothing`);
+    return EXIT.usage;
+  }
+  if (arg === "--help" || arg === "-h") return print(HELP);
+  if (arg === "--version" || arg === "-V") return print(`postrider ${VERSION}`);
+
+  const signals = listen();
+  signals.second((code) => Deno.exit(code));
+  const { config, unknown } = settings();
+  if (arg === "--check") return await check(config);
+  return await serve(config, unknown, signals.first);
+}
+
+async function serve(
+  config: Config,
+  unknown: readonly string[],
+  stopped: Promise<StopSignal>,
+): Promise<number> {
+  const fatal = Promise.withResolvers<number>();
+  let service: Service;
+  try {
+    service = await openService(config, {
+      terminal: Deno.stderr.isTerminal(),
+      onFatal: () => fatal.resolve(EXIT.engineAway),
+    });
+  } catch (error) {
+    say("Postrider cannot start", reasonOf(error));
+    return exitCodeOf(error);
+  }
+  if (unknown.length > 0) service.log.warn("Unknown settings are ignored", { names: unknown });
+  return await Promise.race([
+    fatal.promise,
+    stopped.then(async (signal) => {
+      const cancels = signal === "SIGINT" && config.onSigint === "cancel";
+      await service.stop(cancels ? "cancel" : "drain");
+      return cancels ? EXIT.sigint : EXIT.ok;
+    }),
+  ]);
+}
+
+async function check(config: Config): Promise<number> {
+  const faults = await checkService(config);
+  if (faults.length === 0) return print("All settings are right.");
+  say("Postrider would not work", ...faults);
+  return EXIT.wrongSettings;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function say(...lines: string[]): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${lines.join("\n  ")}\n`));
+}
+
+function print(text: string): number {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+  return EXIT.ok;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,243 @@
+/**
+ * Where the parts meet: opened in the order in which a task travels, closed in reverse.
+ *
+ * @module
+ */
+
+import meta from "../deno.json" with { type: "json" };
+import { openGuard } from "./channels/guard.ts";
+import type { ChannelSettings } from "./channels/table.ts";
+import { createApp } from "./http/app.ts";
+import { openServer } from "./http/server.ts";
+import { systemClock } from "./lib/clock.ts";
+import { openIds } from "./lib/ids.ts";
+import { type Log, openLog } from "./lib/log.ts";
+import { EngineDamagedError, EngineError, type QueueEngine } from "./queue/engine.ts";
+import { openQueue } from "./queue/open.ts";
+import { isLoopback } from "./config.ts";
+import type { Config } from "./settings.ts";
+import type { Ports } from "./task/ports.ts";
+import type { Json } from "./task/task.ts";
+import { purgeOn } from "./worker/janitor.ts";
+import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
+import { openWorker, type Worker } from "./worker/worker.ts";
+
+export type { Config } from "./settings.ts";
+
+/** The version, as `deno.json` has it. */
+export const VERSION: string = meta.version;
+
+/** How long answers that are under way may take at a stop, in milliseconds. */
+const CLOSE_MS = 500;
+
+/** What the service needs to know of the process it runs in. */
+export interface ServiceOptions {
+  /** Whether a person reads what is logged. */
+  readonly terminal: boolean;
+  /** Called once when the service cannot go on; the reason has been logged. */
+  readonly onFatal: () => void;
+}
+
+/** The service at work. */
+export interface Service {
+  /** Where it is reached. */
+  readonly url: string;
+  /** What it says. */
+  readonly log: Log;
+  /**
+   * Ends it. `drain`: running attempts may end, what waits is kept for the next
+   * start. `cancel`: running attempts are aborted, what waits is cancelled.
+   */
+  stop(how: "drain" | "cancel"): Promise<void>;
+}
+
+/** Opens all parts; what was opened is closed again when a later one fails. */
+export async function openService(config: Config, options: ServiceOptions): Promise<Service> {
+  const clock = systemClock;
+  const log = openLog({
+    level: config.log,
+    format: config.logFormat ?? (options.terminal ? "text" : "json"),
+    now: clock.now,
+  });
+  const fatal = once((error: unknown) => {
+    log.error("The service cannot go on", { error });
+    options.onFatal();
+  });
+
+  await using stack = new AsyncDisposableStack();
+  const engine = stack.use(
+    await openQueue(config.queue, { clock, maxQueued: config.maxQueued, onFatal: fatal }),
+  );
+  const ending = new AbortController();
+  stack.defer(() => ending.abort());
+  const state = { accepting: true, ready: true };
+
+  const ports: Ports = {
+    refuseUrl: (url) => guard.refuseUrl(url),
+    mailLane: config.mail.lane,
+    mailFrom: config.mailFrom,
+    progressOf: (id) => worker.progressOf(id),
+    worker: () => ({
+      running: worker.running,
+      concurrency: config.concurrency,
+      threads: pool.status(),
+      lost: pool.lost,
+    }),
+  };
+  const app = createApp({
+    engine,
+    ports,
+    clock,
+    log,
+    ids: openIds(clock.now, (bytes) => crypto.getRandomValues(bytes), engine.lastSequence),
+    keys: config.apiKeys,
+    anonymous: anonymousRule(config),
+    ...(config.rate ? { rate: config.rate } : {}),
+    accepting: () => state.accepting,
+    ready: () => state.ready,
+    closing: ending.signal,
+    version: VERSION,
+    startedAt: clock.now(),
+  });
+  const pool: ThreadPool = stack.use(
+    await openThreadPool({
+      entry: new URL("./channels/thread.ts", import.meta.url),
+      table: new URL("./channels/table.ts", import.meta.url),
+      settings: await channelSettings(config) as unknown as Json,
+      threads: config.threads,
+      clock,
+      log,
+    }),
+  );
+  const worker: Worker = openWorker({
+    engine,
+    delivery: pool,
+    clock,
+    random: Math.random,
+    log,
+    concurrency: config.concurrency,
+    onFatal: fatal,
+  });
+  const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock });
+  const guard = openGuard({
+    allow: config.fetchAllow,
+    self: { hostname: config.host, port: server.port },
+  });
+  stack.defer(() => server.close(CLOSE_MS));
+
+  worker.start();
+  purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
+  announce(config, engine, server.url, log);
+
+  const parts = stack.move();
+  return {
+    url: server.url,
+    log,
+    async stop(how) {
+      state.ready = false;
+      if (how === "cancel") await cancelAll();
+      else await drain();
+      ending.abort();
+      await parts.disposeAsync();
+    },
+  };
+
+  async function cancelAll(): Promise<void> {
+    state.accepting = false;
+    const [cancelled, attempts] = await Promise.all([
+      engine.cancelWaiting(),
+      worker.stop("shutdown", 0),
+    ]);
+    log.info("Stopped; what waited is cancelled, POST /tasks/retry?reason=shutdown revives it", {
+      finished: attempts.finished,
+      cancelled,
+      aborted: attempts.aborted,
+      unknown: attempts.unknown,
+    });
+  }
+
+  async function drain(): Promise<void> {
+    log.info("Draining", { running: worker.running, forMs: config.drainMs });
+    const attempts = await worker.stop("drain", config.drainMs);
+    const { queued } = await engine.counts();
+    log.info("Drained; what waits is kept for the next start", {
+      finished: attempts.finished,
+      kept: queued,
+      aborted: attempts.released,
+      unknown: attempts.unknown,
+    });
+  }
+}
+
+/** Everything that would keep these settings from working, each as a sentence. */
+export async function checkService(config: Config): Promise<string[]> {
+  const faults: string[] = [];
+  const attempt = async (name: string, step: () => Promise<void>) => {
+    try {
+      await step();
+    } catch (error) {
+      faults.push(`${name}: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+  await attempt("POSTRIDER_QUEUE", async () => {
+    await using _engine = await openQueue(config.queue, { clock: systemClock });
+  });
+  await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
+  return faults;
+}
+
+async function channelSettings(config: Config): Promise<ChannelSettings> {
+  const { mail, fetchAllow, host, port } = config;
+  const ca = await readCa(config);
+  return {
+    mail,
+    fetchAllow,
+    self: { hostname: host, port },
+    version: VERSION,
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+async function readCa({ caFile }: Config): Promise<string | undefined> {
+  if (caFile === undefined) return undefined;
+  const pem = await Deno.readTextFile(caFile);
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new RangeError(`Cannot read "${caFile}": expected certificates in PEM`);
+}
+
+/** The exit code for an error that kept the service from opening (sysexits.h). */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof EngineDamagedError) return 74;
+  if (error instanceof EngineError || error instanceof Deno.errors.AddrInUse) return 75;
+  return 78;
+}
+
+function anonymousRule(
+  { apiKeys, allowAnonymous, host }: Config,
+): "refused" | "loopback" | "allowed" {
+  if (apiKeys.length > 0) return "refused";
+  return allowAnonymous ? "allowed" : isLoopback(host) ? "loopback" : "refused";
+}
+
+/** Says what an operator wants to know at the start, and what he should not overlook. */
+function announce(config: Config, engine: QueueEngine, url: string, log: Log): void {
+  log.info(`Listening on ${url}`, { url, version: VERSION, queue: config.queue });
+  if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
+  if (engine.recovered > 0) {
+    log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
+  }
+  if (config.mail.kind === "outbox") {
+    log.warn("No relay is set: mails are kept as files and sent to nobody", {
+      folder: config.mail.directory,
+      setting: "POSTRIDER_MAIL",
+    });
+  }
+}
+
+function once<Arg>(call: (arg: Arg) => void): (arg: Arg) => void {
+  let called = false;
+  return (arg) => {
+    if (!called) call(arg);
+    called = true;
+  };
+}
