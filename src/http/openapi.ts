@@ -49,7 +49,8 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
       title: "Postrider",
       version,
       description: "Takes notifications and outbound HTTP requests, answers at once, and carries " +
-        "them out for certain: on time, with retries, with a state that can be read.",
+        "them out for certain: on time, with retries, with a state that can be read. Another " +
+        "method than those of a path is answered 405, with Allow.",
       license: { name: "MIT", identifier: "MIT" },
     },
     security: [{ apiKey: [] }, {}],
@@ -71,7 +72,6 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
           schema: { type: "string" },
         },
         RetryAfter: { description: "Seconds.", schema: { type: "integer" } },
-        Allow: { description: "The methods of this path.", schema: { type: "string" } },
         WwwAuthenticate: { description: "Bearer.", schema: { type: "string" } },
         Link: { description: "rel=next, beside nextCursor.", schema: { type: "string" } },
         RateLimit: { description: "What is left, when a rate is set.", schema: { type: "string" } },
@@ -121,7 +121,6 @@ function refusalObjects(codes: readonly ProblemCode[]): Record<string, Json> {
 
 const HEADERS_OF_STATUS: Record<number, string[]> = {
   401: ["WwwAuthenticate"],
-  405: ["Allow"],
   429: ["RetryAfter", "RateLimit", "RateLimitPolicy"],
   503: ["RetryAfter"],
 };

@@ -42,6 +42,8 @@ export class Api implements AsyncDisposable {
   readonly closing: AbortController = new AbortController();
   /** What was logged as an error. */
   readonly errors: { message: string; fields: unknown }[] = [];
+  /** What the app was made of. */
+  readonly parts: AppParts;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
 
   static async open(options: ApiOptions = {}): Promise<Api> {
@@ -64,7 +66,7 @@ export class Api implements AsyncDisposable {
       error: (message, fields) => this.errors.push({ message, fields }),
     };
     const { ports, engine: _, maxQueued: __, ...parts } = options;
-    const app = createApp({
+    this.parts = {
       clock,
       log,
       ids: openIds(() => clock.now(), (bytes) => bytes.fill(7)),
@@ -85,7 +87,8 @@ export class Api implements AsyncDisposable {
         worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
         ...ports,
       },
-    });
+    };
+    const app = createApp(this.parts);
     this.#fetch = (request) => app.fetch(request);
   }
 

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { createApp } from "../../src/http/app.ts";
+import { parseApiKeys } from "../../src/http/auth.ts";
+import { openapi } from "../../src/http/openapi.ts";
+import { PROBLEMS } from "../../src/http/problems.ts";
+import type { Outcome } from "../../src/task/outcome.ts";
+import { Api } from "../support/api.ts";
+
+// deno-lint-ignore no-explicit-any -- a document of JSON
+const document = openapi("1.2.3") as any;
+const METHODS = ["get", "post", "put", "delete", "patch"];
+const URLS = { urls: ["https://a.example/", "https://b.example/"] };
+const REJECTED: Outcome = {
+  kind: "rejected",
+  error: { code: "http_404", detail: "Gone" },
+  evidence: { address: "192.0.2.1" },
+  result: { status: 404 },
+};
+
+/** What a schema of the document says of a value: nothing when it fits. */
+function misfits(schema: unknown, value: unknown): string {
+  const text = JSON.stringify({ ...schema as object, $defs: document.components.schemas });
+  const local = JSON.parse(text.replaceAll("#/components/schemas/", "#/$defs/"));
+  const checked = z.fromJSONSchema(local).safeParse(value);
+  return checked.success ? "" : z.prettifyError(checked.error);
+}
+
+/** All references within a value. */
+function refsIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    name === "$ref" ? [member as string] : refsIn(member)
+  );
+}
+
+Deno.test("every route is in the document, and every operation is a route", async () => {
+  await using api = await Api.open();
+  const app = createApp(api.parts);
+  const routes = app.routes.filter(({ method }) => method !== "ALL").map(({ method, path }) =>
+    `${method} ${path.replace(/:(\w+)/g, "{$1}")}`
+  );
+  const operations = Object.entries(document.paths as Record<string, object>).flatMap((
+    [path, item],
+  ) =>
+    METHODS.filter((method) => method in item).map((method) => `${method.toUpperCase()} ${path}`)
+  );
+  assert.deepEqual(operations.sort(), routes.sort());
+});
+
+Deno.test("every reference of the document leads somewhere, and every component is used", () => {
+  const refs = new Set(refsIn(document));
+  for (const ref of refs) {
+    const found = ref.slice(2).split("/").reduce((at, name) => at?.[name], document);
+    assert.ok(found, ref);
+  }
+  for (const kind of ["schemas", "headers"]) {
+    for (const name of Object.keys(document.components[kind])) {
+      assert.ok(refs.has(`#/components/${kind}/${name}`), `${name} is not used`);
+    }
+  }
+});
+
+Deno.test("every problem of the contract is in the document", () => {
+  const text = JSON.stringify(document.paths);
+  const shown = Object.keys(PROBLEMS).filter((code) => !text.includes(`${code}: `));
+  // 405 belongs to what is no operation.
+  assert.deepEqual(shown, ["method_not_allowed"]);
+});
+
+Deno.test("the examples of the document are accepted", async () => {
+  await using api = await Api.open();
+  for (const path of ["/notify", "/fetch"]) {
+    const { schema, example } = document.paths[path].post.requestBody.content["application/json"];
+    assert.equal(misfits(schema.oneOf[0], example), "");
+    assert.equal((await api.post(path, example)).status, 202);
+  }
+});
+
+Deno.test("the document is served as it is", async () => {
+  await using api = await Api.open();
+  assert.deepEqual((await api.get("/openapi.json")).body, JSON.parse(JSON.stringify(document)));
+});
+
+Deno.test("real answers are what the document says", async () => {
+  let accepting = true;
+  await using api = await Api.open({
+    accepting: () => accepting,
+    keys: parseApiKeys("ci:s"),
+    anonymous: "allowed",
+    rate: { count: 100, windowMs: 1_000 },
+    ports: {
+      progressOf: () => ({ bytes: 1, totalBytes: 2, rate: 3 }),
+      worker: () => ({
+        running: 1,
+        concurrency: 8,
+        threads: [{ number: 1, attempts: 1, silentMs: 0.5 }],
+        lost: [{ at: 0, reason: "silent" }],
+      }),
+    },
+  });
+  const seen = new Set<string>();
+
+  async function check(
+    method: string,
+    template: string,
+    path = template,
+    json?: unknown,
+    headers = {},
+  ) {
+    const answered = await api.call(method, path, {
+      headers,
+      ...(json === undefined ? {} : { json }),
+    });
+    const status = `${answered.status}`;
+    const operation = document.paths[template][method.toLowerCase()];
+    const name = `${method} ${template} ${status}`;
+    assert.ok(
+      operation.responses[status],
+      `${name} is not documented: ${JSON.stringify(answered.body)}`,
+    );
+    const [type = ""] = (answered.headers.get("content-type") ?? "").split(";");
+    const media = operation.responses[status].content[type];
+    assert.ok(media, `${name} is not documented as ${type}`);
+    const values = type === "application/x-ndjson"
+      ? answered.body.trimEnd().split("\n").map((line: string) => JSON.parse(line))
+      : [answered.body];
+    for (const value of values) assert.equal(misfits(media.schema, value), "", name);
+    const documented = Object.keys(operation.responses[status].headers).map((name) =>
+      name.toLowerCase()
+    );
+    for (const header of answered.headers.keys()) {
+      const isKnown = ["content-type", "cache-control"].includes(header) ||
+        documented.includes(header);
+      assert.ok(isKnown, `${name} has an undocumented ${header}`);
+    }
+    seen.add(name);
+    return answered.body;
+  }
+
+  const mail = await check("POST", "/notify", "/notify", {
+    to: "ada@example.org",
+    subject: "Hello",
+    attachments: [{ filename: "a", content: "" }],
+    expires: "1h",
+    tags: ["a"],
+    key: "k",
+  }, { authorization: "Bearer s" });
+  await check("GET", "/tasks/{id}", `/tasks/${mail.id}`);
+  const [running] = await api.claim();
+  await check("GET", "/tasks/{id}", `/tasks/${mail.id}`);
+  await check("GET", "/status");
+  await check("DELETE", "/tasks/{id}", `/tasks/${mail.id}`);
+  await api.settle(running ?? assert.fail());
+  await check("DELETE", "/tasks/{id}", `/tasks/${mail.id}`);
+  const batch = await check("POST", "/fetch", "/fetch", URLS, { "idempotency-key": "k" });
+  await check("POST", "/fetch", "/fetch", { ...URLS, priority: 1 }, { "idempotency-key": "k" });
+  await check("GET", "/batches/{id}", `/batches/${batch.id}`);
+  await check("GET", "/status/{id}", `/status/${batch.id}`);
+  await api.finish(1, REJECTED);
+  const [failed] = (await check("GET", "/tasks", "/tasks?state=failed&limit=1")).data;
+  await check("GET", "/tasks", "/tasks?limit=1");
+  await check("GET", "/tasks/{id}", `/tasks/${failed.id}`);
+  await check("GET", "/status/{id}", `/status/${failed.id}`);
+  await check("DELETE", "/batches/{id}", `/batches/${batch.id}`);
+  await check("GET", "/batches/{id}/results", `/batches/${batch.id}/results`);
+  await check("POST", "/fetch", "/fetch", URLS, { "idempotency-key": "k", prefer: "wait=1" });
+  await check("POST", "/fetch", "/fetch", URLS, {
+    "idempotency-key": "k",
+    accept: "application/x-ndjson",
+  });
+  await check("POST", "/tasks/{id}/retry", `/tasks/${failed.id}/retry`);
+  await check("POST", "/tasks/{id}/retry", `/tasks/${failed.id}/retry`);
+  await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
+  await check("DELETE", "/tasks/{id}", `/tasks/${failed.id}`);
+  await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
+  await check("POST", "/tasks/retry");
+  await check("DELETE", "/tasks", "/tasks?state=queued");
+  await check("DELETE", "/tasks");
+  await check("POST", "/notify", "/notify", { to: "x" });
+  await check("POST", "/fetch", "/fetch", undefined);
+  await check("GET", "/tasks/{id}", "/tasks/x");
+  await check("GET", "/tasks", "/tasks", undefined, { authorization: "Bearer x" });
+  await check("GET", "/livez");
+  await check("GET", "/readyz");
+  await check("GET", "/openapi.json");
+  accepting = false;
+  await check("GET", "/readyz");
+  await check("POST", "/fetch", "/fetch", URLS);
+
+  const good = Object.entries(
+    document.paths as Record<string, Record<string, { responses: object }>>,
+  )
+    .flatMap(([path, item]) =>
+      Object.entries(item).flatMap(([method, { responses }]) =>
+        Object.keys(responses).filter((status) => status < "300").map((status) =>
+          `${method.toUpperCase()} ${path} ${status}`
+        )
+      )
+    );
+  assert.deepEqual(good.filter((name) => !seen.has(name)), ["POST /notify 200"]);
+});
+
+Deno.test("an answer with a member too many would not pass", () => {
+  const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 };
+  const schema = { $ref: "#/components/schemas/BatchBrief" };
+  const batch = { id: "bat_x", total: 1, counts, done: false };
+  assert.equal(misfits(schema, batch), "");
+  assert.notEqual(misfits(schema, { ...batch, more: 1 }), "");
+  assert.notEqual(misfits(schema, { ...batch, counts: {} }), "");
+});
