@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+
+import { aFolder, type Api, startPostrider } from "../support/process.ts";
+import { startUpstream } from "../support/upstream.ts";
+
+const KILLS = 20;
+/** Accepted tasks after which the process is killed: anywhere between idle and busy. */
+const afterAccepted = (round: number) => 1 + (round * 37) % 150;
+
+Deno.test("nothing that was acknowledged is lost by twenty kill -9 under load", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const accepted = new Map<string, string>();
+  for (let round = 0; round < KILLS; round++) {
+    await using service = startPostrider({ data: data.path, env: upstream.env });
+    const api = await service.listening;
+    const target = accepted.size + afterAccepted(round);
+    const callers = Array.from({ length: 8 }, async (_, caller) => {
+      for (let turn = 0;; turn++) {
+        const path = `/${round}/${caller}/${turn}`;
+        const id = await submit(api, `${upstream.url}${path}`);
+        if (id === undefined) return;
+        accepted.set(id, path);
+        if (accepted.size >= target) service.kill("SIGKILL");
+      }
+    });
+    await Promise.all(callers);
+    assert.notEqual(await service.exit, 0);
+  }
+
+  await using service = startPostrider({ data: data.path, env: upstream.env });
+  const api = await service.listening;
+  assert.ok(accepted.size > KILLS);
+  for (const [id, path] of accepted) {
+    const task = await api.final(id);
+    // A process that dies three times over the same attempt gives it up, and says so.
+    if (task.state !== "succeeded") assert.equal(task.reason, "crashed", JSON.stringify(task));
+    const asked = upstream.asked.get(path) ?? 0;
+    if (task.state === "succeeded") assert.ok(asked >= 1, `${id} was never made`);
+    if (asked > 1) assert.equal(task.possibleDuplicate, true, `${id} was made ${asked} times`);
+  }
+  const { queued, running } = await api.counts();
+  assert.deepEqual({ queued, running }, { queued: 0, running: 0 });
+});
+
+/** The id that was acknowledged, or `undefined` once the service is gone. */
+async function submit(api: Api, url: string): Promise<string | undefined> {
+  try {
+    const { status, body } = await api.call<{ id: string }>("/fetch", { url });
+    assert.equal(status, 202, JSON.stringify(body));
+    return body.id;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined; // The connection broke, and nothing was promised.
+    throw error;
+  }
+}

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+
+import { sleep, systemClock } from "../../src/lib/clock.ts";
+import { needs, needsRoot } from "../support/needs.ts";
+import { aFolder, type Api, type Postrider, START, startPostrider } from "../support/process.ts";
+import { startUpstream } from "../support/upstream.ts";
+
+/** Within this many milliseconds a second signal is the same Ctrl+C. */
+const SAME_KEYSTROKE_MS = 500;
+
+Deno.test({
+  name: "Ctrl+C in a terminal cancels ten running and a thousand waiting within two seconds, " +
+    "and one call brings them back",
+  ...needs("script", "npx"),
+  async fn() {
+    await using data = await aFolder();
+    await using upstream = startUpstream();
+    const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "10" };
+    const typed = `npx -y deno@${Deno.version.deno} task start`;
+    const command = ["script", "-qefc", typed, "/dev/null"];
+    await using service = startPostrider({ data: data.path, env, command });
+    const api = await service.listening;
+    await submit(api, upstream.url, 1_010);
+    await upstream.held(10);
+    assert.deepEqual(await api.counts(), { ...NONE, running: 10, queued: 1_000 });
+
+    const pressed = performance.now();
+    await service.type("\x03");
+    assert.equal(await service.exit, 130, service.lines.said.join("\n"));
+    const tookMs = performance.now() - pressed;
+    assert.ok(tookMs < 2_000, `it took ${tookMs} ms`);
+    await service.lines.find(/1[, ]?000/);
+
+    await using again = startPostrider({ data: data.path, env });
+    const revived = await again.listening;
+    assert.deepEqual(await revived.counts(), { ...NONE, cancelled: 1_010 });
+    upstream.release();
+    const { status, body } = await revived.call("/tasks/retry?reason=shutdown", {});
+    assert.equal(status, 202);
+    assert.deepEqual(body, { retried: 1_010 });
+    await until(revived, ({ succeeded }) => succeeded === 1_010);
+  },
+});
+
+Deno.test("what Ctrl+C aborts says so: cancelled, by shutdown, and whether bytes had left", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "1" };
+  const ids: string[] = [];
+  {
+    await using service = startPostrider({ data: data.path, env });
+    const api = await service.listening;
+    ids.push(...await submit(api, upstream.url, 2));
+    await upstream.held(1);
+    service.kill("SIGINT");
+    assert.equal(await service.exit, 130);
+  }
+  await using again = startPostrider({ data: data.path, env });
+  const api = await again.listening;
+  const [running, waiting] = await Promise.all(ids.map((id) => api.final(id)));
+  assert.deepEqual([running?.state, running?.reason], ["cancelled", "shutdown"]);
+  assert.deepEqual([waiting?.state, waiting?.reason, waiting?.attempt], [
+    "cancelled",
+    "shutdown",
+    0,
+  ]);
+  assert.notEqual(waiting?.delivery, "unknown");
+});
+
+Deno.test("SIGTERM lets the running finish, stores what still comes, and keeps the rest", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "2", POSTRIDER_DRAIN: "30s" };
+  const ids: string[] = [];
+  {
+    await using service = startPostrider({ data: data.path, env });
+    const api = await service.listening;
+    ids.push(...await submit(api, upstream.url, 5));
+    await upstream.held(2);
+    assert.equal((await api.call("/readyz")).status, 200);
+    service.kill("SIGTERM");
+    await untilStatus(api, "/readyz", 503);
+    assert.equal((await api.call("/livez")).status, 200);
+    ids.push(...await submit(api, upstream.url, 1));
+    upstream.release();
+    assert.equal(await service.exit, 0, service.lines.said.join("\n"));
+    assert.equal(upstream.asked.get("/hold"), 2, "nothing else was begun");
+  }
+  await using again = startPostrider({ data: data.path, env });
+  const api = await again.listening;
+  for (const id of ids) {
+    const task = await api.final(id);
+    assert.deepEqual([task.state, task.attempt], ["succeeded", 1]);
+    assert.ok(!task.possibleDuplicate);
+  }
+});
+
+Deno.test("SIGTERM ends with 0 although an attempt outlives the drain, which then is made again", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const env = { ...upstream.env, POSTRIDER_DRAIN: "200ms" };
+  let id = "";
+  {
+    await using service = startPostrider({ data: data.path, env });
+    [id = ""] = await submit(await service.listening, upstream.url, 1);
+    await upstream.held(1);
+    service.kill("SIGTERM");
+    assert.equal(await service.exit, 0, service.lines.said.join("\n"));
+  }
+  upstream.release();
+  await using again = startPostrider({ data: data.path, env });
+  assert.equal((await (await again.listening).final(id)).state, "succeeded");
+});
+
+Deno.test.each([
+  { first: "SIGTERM", second: "SIGTERM", code: 143 },
+  { first: "SIGTERM", second: "SIGINT", code: 130 },
+] as { first: Deno.Signal; second: Deno.Signal; code: number }[])(
+  "$first, and $second once a second thought was possible, ends it at once with $code",
+  async ({ first, second, code }) => {
+    await using data = await aFolder();
+    await using upstream = startUpstream();
+    await using service = await hanging(data.path, upstream);
+    service.kill(first);
+    await sleep(systemClock, SAME_KEYSTROKE_MS + 100); // The rule is about real time.
+    service.kill(second);
+    assert.equal(await service.exit, code);
+  },
+);
+
+Deno.test("a second SIGTERM right after the first is the same one", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  await using service = await hanging(data.path, upstream);
+  service.kill("SIGTERM");
+  service.kill("SIGTERM");
+  await untilStatus(await service.listening, "/readyz", 503);
+  upstream.release();
+  assert.equal(await service.exit, 0);
+});
+
+Deno.test.each([
+  { signal: "SIGINT", code: 130 },
+  { signal: "SIGTERM", code: 0 },
+] as { signal: Deno.Signal; code: number }[])(
+  "as PID 1 it ends with $code on $signal",
+  needsRoot("unshare"),
+  async ({ signal, code }) => {
+    await using data = await aFolder();
+    const command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", ...START];
+    await using service = startPostrider({ data: data.path, command });
+    await service.listening;
+    const children = `/proc/${service.pid}/task/${service.pid}/children`;
+    Deno.kill(Number(await Deno.readTextFile(children)), signal);
+    assert.equal(await service.exit, code, service.lines.said.join("\n"));
+  },
+);
+
+const NONE = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 };
+
+/** A service with one attempt that hangs. */
+async function hanging(
+  data: string,
+  upstream: ReturnType<typeof startUpstream>,
+): Promise<Postrider> {
+  const service = startPostrider({ data, env: { ...upstream.env, POSTRIDER_DRAIN: "30s" } });
+  await submit(await service.listening, upstream.url, 1);
+  await upstream.held(1);
+  return service;
+}
+
+async function submit(api: Api, upstream: string, count: number): Promise<string[]> {
+  const urls = Array<string>(count).fill(`${upstream}/hold`);
+  const { status, body } = await api.call<{ tasks: { id: string }[] }>("/fetch", { urls });
+  assert.equal(status, 202, JSON.stringify(body));
+  return body.tasks.map(({ id }) => id);
+}
+
+async function until(api: Api, holds: (counts: Record<string, number>) => boolean): Promise<void> {
+  while (!holds(await api.counts())) await sleep(systemClock, 20);
+}
+
+async function untilStatus(api: Api, path: string, status: number): Promise<void> {
+  while ((await api.call(path)).status !== status) await sleep(systemClock, 5);
+}

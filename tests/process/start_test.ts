@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+
+import { aFolder, START, startPostrider } from "../support/process.ts";
+
+Deno.test("wrong settings end it with 78, and each is named", async () => {
+  await using data = await aFolder();
+  const env = {
+    POSTRIDER_PORT: "many",
+    POSTRIDER_QUEUE: "mysql://x",
+    POSTRIDER_DRAIN: "soon",
+    POSTRIDER_MAIL: "smtp://ada:hunter2@",
+    POSTRIDER_HOST: "0.0.0.0",
+  };
+  await using service = startPostrider({ data: data.path, env });
+  assert.equal(await service.exit, 78);
+  const said = service.lines.said.join("\n");
+  for (const name of ["POSTRIDER_PORT", "POSTRIDER_QUEUE", "POSTRIDER_DRAIN", "POSTRIDER_MAIL"]) {
+    assert.match(said, new RegExp(`${name}\\b`));
+  }
+  assert.doesNotMatch(said, /hunter2/);
+});
+
+Deno.test("an address that others can reach needs keys", async () => {
+  await using data = await aFolder();
+  await using service = startPostrider({ data: data.path, env: { POSTRIDER_HOST: "0.0.0.0" } });
+  assert.equal(await service.exit, 78);
+  await service.lines.find(/POSTRIDER_API_KEYS/);
+});
+
+Deno.test("a second process on the same file ends with 75, and the first goes on", async () => {
+  await using data = await aFolder();
+  await using first = startPostrider({ data: data.path });
+  const api = await first.listening;
+  await using second = startPostrider({ data: data.path });
+  assert.equal(await second.exit, 75, second.lines.said.join("\n"));
+  assert.equal((await api.call("/readyz")).status, 200);
+});
+
+Deno.test.each([
+  { flag: "--help", code: 0, says: /POSTRIDER_QUEUE/ },
+  { flag: "--version", code: 0, says: /^postrider \d+\.\d+\.\d+$/ },
+  { flag: "--check", code: 0, says: /right/ },
+  { flag: "--chekc", code: 2, says: /--check/ },
+])("$flag ends it with $code", async ({ flag, code, says }) => {
+  await using data = await aFolder();
+  await using service = startPostrider({ data: data.path, command: [...START, flag] });
+  assert.equal(await service.exit, code, service.lines.said.join("\n"));
+  await service.lines.find(says);
+});

@@ -1,0 +1,157 @@
+/**
+ * Postrider as a process of its own: started as an operator starts it, spoken
+ * to over HTTP, ended by signals.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+import config from "../../deno.json" with { type: "json" };
+import { type Lines, linesOf } from "./lines.ts";
+
+/** Where the sources are. */
+export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** `deno task start`, without the task: what units and containers run. */
+export const START: readonly string[] = [
+  Deno.execPath(),
+  ...config.tasks.start.command.split(" ").slice(1),
+];
+
+/** A task as the API shows it, as far as these tests look. */
+export interface TaskView {
+  readonly id: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly delivery?: string;
+  readonly attempt: number;
+  readonly possibleDuplicate?: boolean;
+  readonly error?: { readonly code: string; readonly detail: string };
+}
+
+/** A service under test. */
+export interface Postrider extends AsyncDisposable {
+  /** What it says, line by line. */
+  readonly lines: Lines;
+  /** Its exit code; 128 and the signal's number when one ended it. */
+  readonly exit: Promise<number>;
+  /** Resolves once it listens; rejects when it ends before. */
+  readonly listening: Promise<Api>;
+  /** The process that was started, which need not be the service itself. */
+  readonly pid: number;
+  /** Sends the process a signal. */
+  kill(signal: Deno.Signal): void;
+  /** Writes to the process, as a terminal's keyboard does. */
+  type(keys: string): Promise<void>;
+}
+
+/** How it is started. */
+export interface StartOptions {
+  /** Where it keeps its data. */
+  readonly data: string;
+  /** Further settings. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The program and its arguments; `START` when absent. */
+  readonly command?: readonly string[];
+}
+
+/** Starts a service on a free port. */
+export function startPostrider({ data, env = {}, command = START }: StartOptions): Postrider {
+  const [program = "", ...args] = command;
+  const process = new Deno.Command(program, {
+    args,
+    cwd: ROOT,
+    clearEnv: true,
+    env: {
+      ...inherited(
+        "PATH",
+        "HOME",
+        "DENO_DIR",
+        "TERM",
+        "NODE_EXTRA_CA_CERTS",
+        "NPM_CONFIG_REGISTRY",
+      ),
+      NO_COLOR: "1",
+      POSTRIDER_PORT: "0",
+      POSTRIDER_QUEUE: `sqlite:${data}/postrider.db`,
+      POSTRIDER_MAIL: `outbox:${data}/outbox`,
+      ...env,
+    },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const keyboard = process.stdin.getWriter();
+  const lines = linesOf(process.stdout, process.stderr);
+  const listening = lines.find(/(http:\/\/127\.0\.0\.1:\d+)/).then(([url]) => new Api(url));
+  listening.catch(() => {}); // Whoever waits for it hears of it.
+  return {
+    lines,
+    listening,
+    pid: process.pid,
+    exit: process.status.then(async ({ code }) => (await lines.ended, code)),
+    kill: (signal) => process.kill(signal),
+    type: (keys) => keyboard.write(new TextEncoder().encode(keys)),
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await process.status;
+      await lines.ended;
+      await keyboard.close().catch(() => {});
+    },
+  };
+}
+
+/** The HTTP API of one running service. */
+export class Api {
+  /** Where it listens. */
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** Asks, and answers with the status and the JSON, if that is what came. */
+  async call<T = unknown>(path: string, body?: unknown): Promise<{ status: number; body: T }> {
+    const response = await fetch(this.url + path, {
+      method: body === undefined ? "GET" : "POST",
+      ...(body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get("content-type") ?? "");
+    return { status: response.status, body: (isJson ? JSON.parse(text) : text) as T };
+  }
+
+  /** The task, as soon as it is final. */
+  async final(id: string): Promise<TaskView> {
+    for (;;) {
+      const { status, body } = await this.call<TaskView>(`/tasks/${id}?wait=10s`);
+      if (status !== 200) throw new Error(`GET /tasks/${id}: ${status} ${JSON.stringify(body)}`);
+      if (body.state !== "queued" && body.state !== "running") return body;
+    }
+  }
+
+  /** How many tasks are in each state. */
+  async counts(): Promise<Record<string, number>> {
+    return (await this.call<{ counts: Record<string, number> }>("/status")).body.counts;
+  }
+}
+
+function inherited(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
+
+/** A folder that goes with the test. */
+export async function aFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir({ prefix: "postrider_" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}

@@ -1,0 +1,56 @@
+/**
+ * A real HTTP server that a test holds in its hand.
+ *
+ * @module
+ */
+
+/** An upstream that answers at once, or only when it is told to. */
+export interface Upstream extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Settings that let a service call it. */
+  readonly env: { readonly POSTRIDER_FETCH_ALLOW: string };
+  /** How often each path was asked for. */
+  readonly asked: ReadonlyMap<string, number>;
+  /** Resolves once this many requests to `/hold` have come in all. */
+  held(count: number): Promise<void>;
+  /** Answers all that hold, and from now on at once. */
+  release(): void;
+}
+
+/** Starts one: `/hold…` answers after `release()`, anything else at once. */
+export function startUpstream(): Upstream {
+  const asked = new Map<string, number>();
+  const released = Promise.withResolvers<void>();
+  const waiting: { count: number; resolve: () => void }[] = [];
+  let held = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    asked.set(pathname, (asked.get(pathname) ?? 0) + 1);
+    if (pathname.startsWith("/hold")) {
+      held++;
+      for (const { count, resolve } of waiting) if (held >= count) resolve();
+      await Promise.race([
+        released.promise,
+        new Promise((resolve) => request.signal.addEventListener("abort", resolve)),
+      ]);
+    }
+    return new Response("ridden");
+  });
+  const host = `127.0.0.1:${server.addr.port}`;
+  return {
+    url: `http://${host}`,
+    env: { POSTRIDER_FETCH_ALLOW: host },
+    asked,
+    held: (count) =>
+      new Promise((resolve) => {
+        if (held >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    release: () => released.resolve(),
+    async [Symbol.asyncDispose]() {
+      released.resolve();
+      await server.shutdown();
+    },
+  };
+}
