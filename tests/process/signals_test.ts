@@ -42,29 +42,32 @@ Deno.test({
   },
 });
 
-Deno.test("what Ctrl+C aborts says so: cancelled, by shutdown, and whether bytes had left", async () => {
+Deno.test("what Ctrl+C aborts says what became of it, and what waited was never begun", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();
-  const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "1" };
-  const ids: string[] = [];
+  const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "2" };
+  const url = `${upstream.url}/hold`;
+  const requests = [{ url, method: "POST", body: "x" }, { url }, { url }];
+  let ids: string[] = [];
   {
     await using service = startPostrider({ data: data.path, env });
     const api = await service.listening;
-    ids.push(...await submit(api, upstream.url, 2));
-    await upstream.held(1);
+    ids = accepted(await api.call("/fetch", { requests }));
+    await upstream.held(2);
     service.kill("SIGINT");
     assert.equal(await service.exit, 130);
   }
   await using again = startPostrider({ data: data.path, env });
   const api = await again.listening;
-  const [running, waiting] = await Promise.all(ids.map((id) => api.final(id)));
-  assert.deepEqual([running?.state, running?.reason], ["cancelled", "shutdown"]);
-  assert.deepEqual([waiting?.state, waiting?.reason, waiting?.attempt], [
-    "cancelled",
-    "shutdown",
-    0,
+  const tasks = await Promise.all(ids.map((id) => api.final(id)));
+  for (const { state, reason } of tasks) {
+    assert.deepEqual([state, reason], ["cancelled", "shutdown"]);
+  }
+  assert.deepEqual(tasks.map(({ attempt, delivery }) => [attempt, delivery]), [
+    [1, "unknown"], // A POST whose bytes had left.
+    [1, "not_delivered"], // A GET, which has no effect.
+    [0, "not_delivered"],
   ]);
-  assert.notEqual(waiting?.delivery, "unknown");
 });
 
 Deno.test("SIGTERM lets the running finish, stores what still comes, and keeps the rest", async () => {
@@ -171,9 +174,12 @@ async function hanging(
 
 async function submit(api: Api, upstream: string, count: number): Promise<string[]> {
   const urls = Array<string>(count).fill(`${upstream}/hold`);
-  const { status, body } = await api.call<{ tasks: { id: string }[] }>("/fetch", { urls });
+  return accepted(await api.call("/fetch", { urls }));
+}
+
+function accepted({ status, body }: { status: number; body: unknown }): string[] {
   assert.equal(status, 202, JSON.stringify(body));
-  return body.tasks.map(({ id }) => id);
+  return (body as { tasks: { id: string }[] }).tasks.map(({ id }) => id);
 }
 
 async function until(api: Api, holds: (counts: Record<string, number>) => boolean): Promise<void> {
