@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { buildImage, type Container, type Image } from "../support/container.ts";
+import { buildImage, type Image } from "../support/container.ts";
 import { needsRoot } from "../support/needs.ts";
 
 const KEY = "ci:a-secret-of-the-container-test";
@@ -63,12 +63,13 @@ Deno.test({
 
 async function startService(image: Image, data: string) {
   const port = freePort();
-  const env = { POSTRIDER_API_KEYS: KEY, POSTRIDER_PORT: String(port) };
+  await Deno.writeTextFile(`${data}/api_keys`, `${KEY}\n`);
+  const env = { POSTRIDER_API_KEYS_FILE: "/data/api_keys", POSTRIDER_PORT: String(port) };
   const container = image.start(image.config.Cmd, { data, env });
   const url = `http://127.0.0.1:${port}`;
   await container.lines.find(new RegExp(String.raw`:${port}\b`));
   return {
-    container: container as Container,
+    container,
     port,
     url,
     [Symbol.asyncDispose]: () => container[Symbol.asyncDispose](),
