@@ -43,6 +43,30 @@ Deno.test("nothing that was acknowledged is lost by twenty kill -9 under load", 
   assert.deepEqual({ queued, running }, { queued: 0, running: 0 });
 });
 
+Deno.test("what ran at a crash is made again within five seconds of the restart, and marked", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const ids: (string | undefined)[] = [];
+  {
+    await using service = startPostrider({ data: data.path, env: upstream.env });
+    const api = await service.listening;
+    for (let n = 0; n < 3; n++) ids.push(await submit(api, `${upstream.url}/hold`));
+    await upstream.held(3);
+    service.kill("SIGKILL");
+    await service.exit;
+  }
+  const restarted = performance.now();
+  await using service = startPostrider({ data: data.path, env: upstream.env });
+  const api = await service.listening;
+  await upstream.held(6);
+  assert.ok(performance.now() - restarted < 5_000);
+  upstream.release();
+  for (const id of ids) {
+    const task = await api.final(id ?? "");
+    assert.deepEqual([task.state, task.attempt, task.possibleDuplicate], ["succeeded", 2, true]);
+  }
+});
+
 /** The id that was acknowledged, or `undefined` once the service is gone. */
 async function submit(api: Api, url: string): Promise<string | undefined> {
   try {

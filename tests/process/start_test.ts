@@ -36,6 +36,26 @@ Deno.test("a second process on the same file ends with 75, and the first goes on
   assert.equal((await api.call("/readyz")).status, 200);
 });
 
+Deno.test("a file that is no queue ends it with 74, and stays as it was", async () => {
+  await using data = await aFolder();
+  const path = `${data.path}/postrider.db`;
+  const text = "Dear diary, ".repeat(1_000);
+  await Deno.writeTextFile(path, text);
+  await using service = startPostrider({ data: data.path });
+  assert.equal(await service.exit, 74, service.lines.said.join("\n"));
+  assert.equal(await Deno.readTextFile(path), text);
+});
+
+Deno.test("a path that a permission refuses ends it with the flag that is missing", async () => {
+  await using data = await aFolder();
+  await using elsewhere = await aFolder();
+  const command = START.map((arg) => arg === "--allow-write" ? `${arg}=${elsewhere.path}` : arg);
+  assert.notDeepEqual(command, START);
+  await using service = startPostrider({ data: data.path, command });
+  assert.equal(await service.exit, 78, service.lines.said.join("\n"));
+  await service.lines.find(/--allow-write/);
+});
+
 Deno.test.each([
   { flag: "--help", code: 0, says: /POSTRIDER_QUEUE/ },
   { flag: "--version", code: 0, says: /^postrider \d+\.\d+\.\d+$/ },
