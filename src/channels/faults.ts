@@ -15,14 +15,17 @@ import { ConnectError } from "./sockets.ts";
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
-  const code = codeOf(fault);
-  const known = CODES[code] ??
-    (fault instanceof ConnectError && fault.atTls || TLS_CODE.test(code)
-      ? "tls_failed"
-      : undefined);
-  return known === undefined
-    ? { code: "network_fault", detail: DETAILS.network_fault }
-    : { code: known, detail: DETAILS[known] };
+  const error = faultOfCode(codeOf(fault));
+  if (error.code !== "network_fault" || !(fault instanceof ConnectError && fault.atTls)) {
+    return error;
+  }
+  return { code: "tls_failed", detail: DETAILS.tls_failed };
+}
+
+/** Names a fault by a system's or a library's code. */
+export function faultOfCode(code: string): TaskError {
+  const known = CODES[code] ?? (TLS_CODE.test(code) ? "tls_failed" : "network_fault");
+  return { code: known, detail: DETAILS[known] };
 }
 
 /** undici's parser names its faults `HPE_…` and marks them by their class. */

@@ -28,7 +28,7 @@ export interface HttpOptions {
   /** Times what it does. */
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
   /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
   readonly waits?: Partial<typeof WAITS>;
 }
@@ -56,15 +56,11 @@ class HttpChannel implements Channel {
   readonly #remotes = openRemotes();
 
   constructor(options: HttpOptions) {
-    const { guard, ca } = options;
+    const { guard, clock, ca } = options;
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     this.#agent = new Agent({
-      connect: guardedConnector(guard, {
-        clock: options.clock,
-        connectMs: this.#waits.connect,
-        ...(ca ? { ca } : {}),
-      }),
+      connect: guardedConnector(guard, { clock, ca, connectMs: this.#waits.connect }),
       // The head may take as long as the attempt; a body's pauses are timed by the exchange.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -1,0 +1,134 @@
+/**
+ * The channel `email`: a mail leaves for a relay, or for the outbox.
+ *
+ * @module
+ */
+
+import type { Clock } from "../lib/clock.ts";
+import type { Outcome } from "../task/outcome.ts";
+import type { EmailPayload } from "../task/payloads.ts";
+import type { TaskError } from "../task/task.ts";
+import type { Attempt, Channel, DeliverContext } from "./channel.ts";
+import type { MailSettings, RelaySettings } from "./mail_settings.ts";
+import { Mail } from "./mail_attempt.ts";
+import { openComposer } from "./message.ts";
+import { openOutbox } from "./outbox.ts";
+import { errorOf, relayOutcome } from "./smtp_classify.ts";
+import { openSession, type SmtpWaits } from "./smtp_connect.ts";
+import { SmtpError } from "./smtp_fault.ts";
+import { openSmtpPool, type SmtpPool } from "./smtp_pool.ts";
+import type { Sent } from "./smtp_session.ts";
+
+/** What the channel needs besides a relay. */
+export interface EmailOptions {
+  /** Times what it does. */
+  readonly clock: Clock;
+  /** Further CA certificates, PEM. */
+  readonly ca?: string | undefined;
+  /** What we call ourselves to a relay: a full host name; an address literal when absent. */
+  readonly hostname?: string | undefined;
+  /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
+  readonly waits?: Partial<SmtpWaits>;
+}
+
+/** RFC 5321 §4.5.3.2.6, in milliseconds: cutting the last wait short makes duplicates. */
+const DOT_MS = 600_000;
+/** A relay's limit per client is often twenty; two threads stay below. */
+const MOST_SESSIONS = 8;
+const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: DOT_MS + 60_000 };
+
+/** Opens the channel. */
+export function openEmailChannel(settings: MailSettings, options: EmailOptions): Channel {
+  return settings.kind === "outbox" ? openOutbox(settings) : new EmailChannel(settings, options);
+}
+
+/**
+ * Connects to a relay and logs in, or makes the outbox's directory; resolves
+ * with what went wrong.
+ */
+export async function verifyRelay(
+  settings: MailSettings,
+  options: EmailOptions,
+): Promise<TaskError | undefined> {
+  if (settings.kind === "outbox") {
+    try {
+      await Deno.mkdir(settings.directory, { recursive: true });
+      return undefined;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { code: "outbox_failed", detail: `Cannot make the outbox: ${why}` };
+    }
+  }
+  try {
+    const session = await openSession(
+      settings,
+      sessionOptions(options),
+      new AbortController().signal,
+    );
+    await session.close();
+  } catch (error) {
+    if (error instanceof SmtpError) return errorOf(error.fault);
+    throw error;
+  }
+}
+
+function sessionOptions({ clock, ca, hostname, waits }: EmailOptions) {
+  return { clock, ca, name: hostname ?? "[127.0.0.1]", waits: { ...WAITS, ...waits } };
+}
+
+class EmailChannel implements Channel {
+  readonly graceMs = DOT_MS;
+  readonly #relay: RelaySettings;
+  readonly #compose = openComposer();
+  readonly #pool: SmtpPool;
+
+  constructor(relay: RelaySettings, options: EmailOptions) {
+    this.#relay = relay;
+    this.#pool = openSmtpPool({
+      open: (signal) => openSession(relay, sessionOptions(options), signal),
+      clock: options.clock,
+      most: MOST_SESSIONS,
+      idleMs: 30_000,
+      mails: 100,
+    });
+  }
+
+  async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
+    const message = await this.#compose(JSON.parse(attempt.payload) as EmailPayload, attempt);
+    const mail = new Mail(message, attempt, this.#relay.lane.slice("mail:".length));
+    try {
+      // A relay that takes some and has had enough (452) is given the rest at once.
+      while (mail.isOpen && await this.#send(mail, context));
+    } catch (error) {
+      if (context.signal.aborted) return mail.aborted(String(context.signal.reason));
+      if (error instanceof SmtpError) return mail.outcome(relayOutcome(error.fault));
+      throw error;
+    }
+    return context.signal.aborted && mail.isOpen
+      ? mail.aborted(String(context.signal.reason))
+      : mail.outcome();
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  /** Sends to all who are still open; true when some were served and others may be now. */
+  async #send(mail: Mail, { signal, progress }: DeliverContext): Promise<boolean> {
+    for (;;) {
+      const session = await this.#pool.acquire(signal);
+      const stale = session.used;
+      const onDot = () => progress({ stage: "sending" });
+      const sent = await session.send(mail.message, mail.open, { signal, onDot });
+      this.#pool.release(session);
+      // The relay hung up between two mails: this one has not begun.
+      if (stale && neverBegan(sent) && !signal.aborted) continue;
+      return mail.note(sent, session) && !signal.aborted;
+    }
+  }
+}
+
+function neverBegan(sent: Sent): boolean {
+  return sent.kind === "failed" && !sent.dotLeft && sent.fault.stage === "sender" &&
+    (sent.fault.code === "connection_reset" || sent.fault.status === 421);
+}

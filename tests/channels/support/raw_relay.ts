@@ -1,0 +1,161 @@
+/**
+ * A relay that follows a script: what it answers at each step, and where it breaks off.
+ *
+ * @module
+ */
+
+/** `drop` closes the connection, `hang` never answers. */
+export type Answer = string | "drop" | "hang";
+
+/** What the relay answers; every step has a friendly default. */
+export interface Script {
+  /** Before anything was said. */
+  readonly greeting?: Answer;
+  readonly ehlo?: Answer;
+  readonly auth?: Answer;
+  readonly mail?: Answer;
+  /** One answer for all, or one by address. */
+  readonly rcpt?: Answer | Readonly<Record<string, Answer>>;
+  readonly data?: Answer;
+  /** While the body comes, before its dot. */
+  readonly body?: Answer;
+  /** At the final dot. */
+  readonly dot?: Answer;
+  readonly rset?: Answer;
+  /** On connections after the first. */
+  readonly later?: Omit<Script, "later">;
+}
+
+/** A mail that the relay took. */
+export interface TakenMail {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly text: string;
+}
+
+/** A scripted relay on a free port of 127.0.0.1. */
+export interface RawRelay extends AsyncDisposable {
+  readonly port: number;
+  /** Mails it said yes to, or was sent whole. */
+  readonly taken: TakenMail[];
+  /** Connections so far. */
+  readonly connections: number;
+  /** Resolves once a whole mail, dot included, has come. */
+  readonly dotSeen: Promise<void>;
+  /** Resolves once DATA was answered. */
+  readonly dataSeen: Promise<void>;
+}
+
+const BROKEN = Symbol("broken");
+
+/** Opens a relay that follows `script`. */
+export function openRawRelay(script: Script = {}): RawRelay {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const taken: TakenMail[] = [];
+  const dot = Promise.withResolvers<void>();
+  const data = Promise.withResolvers<void>();
+  const conns = new Set<Deno.TcpConn>();
+  const talks: Promise<void>[] = [];
+  let connections = 0;
+
+  async function talk(conn: Deno.TcpConn, script: Script): Promise<void> {
+    const lines = linesOf(conn);
+    const say = async (answer: Answer) => {
+      if (answer === "drop") throw BROKEN;
+      if (answer === "hang") {
+        while (!(await lines.next()).done);
+        throw BROKEN;
+      }
+      await conn.write(new TextEncoder().encode(answer.replace(/\n/g, "\r\n") + "\r\n"));
+      if (answer.startsWith("421")) throw BROKEN;
+    };
+    await say(script.greeting ?? "220 relay ready");
+    let from = "";
+    let to: string[] = [];
+    for await (const line of lines) {
+      const verb = line.slice(0, 4).toUpperCase();
+      const address = /<(.*)>/.exec(line)?.[1] ?? "";
+      if (verb === "EHLO" || verb === "HELO") {
+        await say(script.ehlo ?? "250-relay\n250 SIZE 1000000");
+      } else if (verb === "AUTH") await say(script.auth ?? "235 welcome");
+      else if (verb === "MAIL") {
+        from = address;
+        to = [];
+        await say(script.mail ?? "250 ok");
+      } else if (verb === "RCPT") {
+        const answer = typeof script.rcpt === "object" ? script.rcpt[address] : script.rcpt;
+        if ((answer ?? "250").startsWith("25")) to.push(address);
+        await say(answer ?? "250 ok");
+      } else if (verb === "DATA") {
+        await say(script.data ?? "354 go on");
+        data.resolve();
+        if (!(script.data ?? "354").startsWith("354")) continue;
+        if (script.body !== undefined) {
+          await lines.next();
+          await say(script.body);
+        }
+        let text = "";
+        // A for-await would close the lines when it breaks.
+        for (let part = await lines.next(); part.value !== "."; part = await lines.next()) {
+          if (part.done) return;
+          text += `${part.value}\n`;
+        }
+        taken.push({ from, to, text });
+        dot.resolve();
+        await say(script.dot ?? "250 2.0.0 Ok: queued as ABC123");
+      } else if (verb === "RSET") await say(script.rset ?? "250 ok");
+      else if (verb === "QUIT") {
+        await say("221 bye");
+        return;
+      } else await say("502 what");
+    }
+  }
+
+  const accepting = (async () => {
+    for await (const conn of listener) {
+      conns.add(conn);
+      const now = connections++ > 0 ? script.later ?? script : script;
+      talks.push(
+        talk(conn, now).catch((error) => {
+          if (error !== BROKEN && !(error instanceof Deno.errors.BadResource)) return;
+        }).finally(() => close(conn)),
+      );
+    }
+  })();
+  const close = (conn: Deno.TcpConn) => {
+    if (conns.delete(conn)) conn.close();
+  };
+  return {
+    port: listener.addr.port,
+    taken,
+    get connections() {
+      return connections;
+    },
+    dotSeen: dot.promise,
+    dataSeen: data.promise,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      conns.forEach(close);
+      await Promise.all(talks);
+    },
+  };
+}
+
+async function* linesOf(conn: Deno.TcpConn): AsyncGenerator<string, void, void> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(16_384);
+  let text = "";
+  for (;;) {
+    const end = text.indexOf("\r\n");
+    if (end >= 0) {
+      const line = text.slice(0, end);
+      text = text.slice(end + 2);
+      yield line;
+      continue;
+    }
+    const read = await conn.read(buffer).catch(() => null);
+    if (read === null) return;
+    text += decoder.decode(buffer.subarray(0, read), { stream: true });
+  }
+}
