@@ -121,6 +121,7 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
     assert.equal(await world.engine.reviveAll({ reason: "shutdown" }), 2_498);
     assert.deepEqual(await world.counts(), { queued: 2_499, running: 1, cancelled: 1 });
     assert.equal((await world.engine.findBatch(batch.id))?.counts.queued, 2_499);
+    assert.equal((await world.claim(10)).length, 10);
   });
   const db = new DatabaseSync(file.path);
   assert.deepEqual({ ...db.prepare("SELECT sweeping FROM meta").get() }, { sweeping: 0 });
@@ -177,7 +178,9 @@ Deno.test("sqlite: a damaged file is refused", async () => {
 
 Deno.test("sqlite: a damaged payload is never sent, and its task says so", async () => {
   await using file = await aFile();
-  const [damaged, specless, sound] = await file.live((world) => world.keep({}, {}, {}));
+  const [damaged, specless, sound] = await file.live((world) =>
+    world.keep({ key: "k" }, {}, { key: "k" })
+  );
   file.sql(
     "UPDATE body SET payload = replace(payload, 'example', 'exbmple') WHERE rowid = (SELECT min(seq) FROM body)",
   );

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { openQueue, parseQueueUrl } from "../../src/queue/open.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+Deno.test("a queue is opened by its URL, its folder made when there is none", async () => {
+  const folder = await Deno.makeTempDir();
+  {
+    const path = `${folder}/deep/er/q.db`;
+    await using sqlite = await openQueue(`sqlite:${path}`, { clock: new FakeClock() });
+    await using memory = await openQueue("memory:", { clock: new FakeClock() });
+    assert.deepEqual([sqlite.name, sqlite.durable], ["sqlite", true]);
+    assert.deepEqual([memory.name, memory.durable], ["memory", false]);
+    assert.ok((await Deno.stat(path)).isFile);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a queue's URL says where it is kept", () => {
+  assert.deepEqual(parseQueueUrl("sqlite:./data/q.db"), { kind: "sqlite", path: "./data/q.db" });
+  assert.deepEqual(parseQueueUrl("memory:"), { kind: "memory" });
+});
+
+Deno.test.each([{ url: "" }, { url: "sqlite:" }, { url: "memory:x" }, { url: "postgres://db" }])(
+  `"$url" is no queue`,
+  ({ url }) => {
+    assert.throws(() => parseQueueUrl(url), {
+      name: "RangeError",
+      message: `Cannot open queue "${url}": expected "sqlite:PATH" or "memory:"`,
+    });
+  },
+);
