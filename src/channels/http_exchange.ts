@@ -48,6 +48,12 @@ export interface Exchanged {
   readonly timings: { connect?: number; firstByte?: number; total: number };
 }
 
+/**
+ * Encoded bytes that may wait for their decoder before the server is made to
+ * wait: the less a connection is paused, the less can happen to it meanwhile.
+ */
+const MOST_BACKLOG = 1_048_576;
+
 /** Makes one exchange; resolves however it ends, and at once when the signal aborts. */
 export function exchange(
   agent: Agent,
@@ -63,6 +69,7 @@ export function exchange(
   let sink: BodySink | undefined;
   let remote: string | undefined;
   let received = 0;
+  let backlog = 0;
   let over = false;
 
   let heardAt = 0;
@@ -94,6 +101,12 @@ export function exchange(
   };
   const fail = (cause: unknown) => finish({ cause });
   const abort = () => fail(signal.reason);
+  const end = () => {
+    if (over) return;
+    const busy = sink?.end();
+    if (busy) busy.then(() => finish(), fail);
+    else finish();
+  };
 
   if (signal.aborted) {
     abort();
@@ -137,19 +150,22 @@ export function exchange(
       try {
         const busy = sink.write(piece);
         if (!busy) return;
-        at.pause();
-        busy.then(() => at.resume(), fail);
+        backlog += piece.length;
+        if (backlog > MOST_BACKLOG) at.pause();
+        busy.then(() => {
+          backlog -= piece.length;
+          if (backlog <= MOST_BACKLOG) at.resume();
+        }, fail);
       } catch (error) {
         fail(error);
       }
     },
-    onResponseEnd() {
-      if (over) return;
-      const busy = sink?.end();
-      if (busy) busy.then(() => finish(), fail);
-      else finish();
+    onResponseEnd: end,
+    onResponseError(_, error) {
+      // While it is paused, undici takes a server that hangs up for one that breaks off.
+      if (received > 0 && String(received) === head?.headers["content-length"]) end();
+      else fail(error);
     },
-    onResponseError: (_, error) => fail(error),
   });
   return promise;
 }
