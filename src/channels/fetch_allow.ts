@@ -51,9 +51,23 @@ export function allowsAddress(
   );
 }
 
-/** Whether an entry could permit an address on this port. */
-export function allowsSomeAddress(allow: readonly AllowEntry[], port: number): boolean {
-  return allow.some((entry) => "range" in entry && holdsFor(entry, port));
+/**
+ * Whether a name that leads inside may lead to an address that an entry
+ * permits: a name of this machine to loopback, any other to the rest.
+ */
+export function mayLeadToAllowed(
+  allow: readonly AllowEntry[],
+  name: string,
+  port: number,
+): boolean {
+  const local = /(?:^|\.)localhost$/.test(name);
+  return allow.some((entry) =>
+    "range" in entry && holdsFor(entry, port) && isLoopbackRange(entry.range) === local
+  );
+}
+
+function isLoopbackRange(range: string): boolean {
+  return range.startsWith("127.") || range === "::1/128";
 }
 
 function holdsFor(entry: AllowEntry, port: number): boolean {

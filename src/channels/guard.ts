@@ -11,7 +11,7 @@
 
 import type { TaskError } from "../task/task.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
-import { type AllowEntry, allowsAddress, allowsName, allowsSomeAddress } from "./fetch_allow.ts";
+import { type AllowEntry, allowsAddress, allowsName, mayLeadToAllowed } from "./fetch_allow.ts";
 import { resolveName, v4First } from "./resolver.ts";
 
 export { type AllowEntry, parseFetchAllow } from "./fetch_allow.ts";
@@ -109,7 +109,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
         : refused(`Cannot call ${host}: it is not a public address`);
     }
     if (host.split(".").includes("")) return refused(`Cannot call "${host}": it is not a name`);
-    if (SPECIAL_NAME.test(host) && !allowsSomeAddress(allow, port)) {
+    if (SPECIAL_NAME.test(host) && !mayLeadToAllowed(allow, host, port)) {
       return refused(`Cannot call ${host}: it is not a public name`);
     }
     if (isSelf(host, port)) return refused(`Cannot call ${host}:${port}: it is this service`);

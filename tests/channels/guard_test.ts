@@ -150,6 +150,12 @@ const allowed: { allow: string; url: string; passes: boolean }[] = [
   { allow: "127.0.0.1", url: "http://127.0.0.1:22/", passes: false },
   { allow: "127.0.0.1:22", url: "http://127.0.0.1:22/", passes: true },
   { allow: "127.0.0.1", url: "http://user@127.0.0.1/", passes: false },
+  { allow: "127.0.0.1", url: "http://localhost:9000/", passes: true },
+  { allow: "127.0.0.1:81", url: "http://localhost:9000/", passes: false },
+  { allow: "127.0.0.1", url: "http://metadata.google.internal/", passes: false },
+  { allow: "127.0.0.1", url: "http://intranet/", passes: false },
+  { allow: "10.0.0.0/8", url: "http://intranet/", passes: true },
+  { allow: "10.0.0.0/8", url: "http://localhost/", passes: false },
   { allow: "8.8.4.4", url: "http://8.8.4.4:8000/", passes: true },
 ];
 
@@ -229,7 +235,7 @@ const resolutions: {
   },
   {
     why: "a dotless name that a search domain made public",
-    allow: "127.0.0.1",
+    allow: "10.0.0.0/8",
     host: "intranet",
     found: ["8.8.8.8"],
     gives: "address_refused",
