@@ -7,16 +7,10 @@
  * @module
  */
 
+import { checkService } from "./check.ts";
 import { describeSettings, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
-import {
-  checkService,
-  type Config,
-  exitCodeOf,
-  openService,
-  type Service,
-  VERSION,
-} from "./service.ts";
+import { type Config, exitCodeOf, openService, type Service, VERSION } from "./service.ts";
 
 const HELP = `Postrider ${VERSION}: takes a notification or an HTTP request, answers at once,
 and carries it out for certain.

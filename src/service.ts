@@ -6,7 +6,7 @@
 
 import meta from "../deno.json" with { type: "json" };
 import { openGuard } from "./channels/guard.ts";
-import type { ChannelSettings } from "./channels/table.ts";
+import { channelSettings } from "./channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -103,7 +103,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     await openThreadPool({
       entry: new URL("./channels/thread.ts", import.meta.url),
       table: new URL("./channels/table.ts", import.meta.url),
-      settings: await channelSettings(config) as unknown as Json,
+      settings: await channelSettings(config, VERSION) as unknown as Json,
       threads: config.threads,
       clock,
       log,
@@ -167,42 +167,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       unknown: attempts.unknown,
     });
   }
-}
-
-/** Everything that would keep these settings from working, each as a sentence. */
-export async function checkService(config: Config): Promise<string[]> {
-  const faults: string[] = [];
-  const attempt = async (name: string, step: () => Promise<void>) => {
-    try {
-      await step();
-    } catch (error) {
-      faults.push(`${name}: ${error instanceof Error ? error.message : error}`);
-    }
-  };
-  await attempt("POSTRIDER_QUEUE", async () => {
-    await using _engine = await openQueue(config.queue, { clock: systemClock });
-  });
-  await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
-  return faults;
-}
-
-async function channelSettings(config: Config): Promise<ChannelSettings> {
-  const { mail, fetchAllow, host, port } = config;
-  const ca = await readCa(config);
-  return {
-    mail,
-    fetchAllow,
-    self: { hostname: host, port },
-    version: VERSION,
-    ...(ca === undefined ? {} : { ca }),
-  };
-}
-
-async function readCa({ caFile }: Config): Promise<string | undefined> {
-  if (caFile === undefined) return undefined;
-  const pem = await Deno.readTextFile(caFile);
-  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-  throw new RangeError(`Cannot read "${caFile}": expected certificates in PEM`);
 }
 
 /** The exit code for an error that kept the service from opening (sysexits.h). */

@@ -39,7 +39,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "settings.ts": ["task/", "lib/", ...SETTINGS_PARSERS],
   "config.ts": ["task/", "lib/", "src/settings.ts"],
   "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
-  "main.ts": ["lib/", "src/config.ts", "src/service.ts"],
+  "channel_settings.ts": ["src/channels/table.ts", "src/settings.ts"],
+  "check.ts": [/^src\/(?!main\.ts$|cli\/)/],
+  "main.ts": ["lib/", "src/check.ts", "src/config.ts", "src/service.ts"],
 };
 
 /** `task/` decides and never acts: these would let it act. */

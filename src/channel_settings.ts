@@ -1,0 +1,29 @@
+/**
+ * What the channels are told of the settings, as plain data for their threads.
+ *
+ * @module
+ */
+
+import type { ChannelSettings } from "./channels/table.ts";
+import type { Config } from "./settings.ts";
+
+/** Gathers it; rejects when the file of certificates cannot be read. */
+export async function channelSettings(config: Config, version: string): Promise<ChannelSettings> {
+  const { mail, fetchAllow, host, port } = config;
+  const ca = await readCa(config);
+  return {
+    mail,
+    fetchAllow,
+    self: { hostname: host, port },
+    version,
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+/** The further CA certificates, PEM. Throws a `RangeError` for a file that holds none. */
+export async function readCa({ caFile }: Config): Promise<string | undefined> {
+  if (caFile === undefined) return undefined;
+  const pem = await Deno.readTextFile(caFile);
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new RangeError(`Cannot read "${caFile}": expected certificates in PEM`);
+}
