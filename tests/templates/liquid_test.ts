@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { parseCondition, parseTemplate, TemplateError } from "../../src/templates/liquid.ts";
+
+Deno.test("parseTemplate() fills a text in from what it is given", () => {
+  const template = parseTemplate("{{ payload.name }}: {{ payload.list | join: '+' }}");
+  assert.equal(template.render({ payload: { name: "Ada", list: [1, 2] } }), "Ada: 1+2");
+});
+
+Deno.test("a template escapes HTML only where it is told to, and raw takes it back", () => {
+  const scope = { name: "<b>" };
+  assert.equal(parseTemplate("{{ name }}").render(scope), "<b>");
+  const html = parseTemplate("{{ name }} {{ name | raw }}", { escape: "html" });
+  assert.equal(html.render(scope), "&lt;b&gt; <b>");
+});
+
+Deno.test("what is data is never run as a template", () => {
+  assert.equal(
+    parseTemplate("{{ name }}").render({ name: "{{ 1 | plus: 1 }}" }),
+    "{{ 1 | plus: 1 }}",
+  );
+});
+
+Deno.test.each([
+  { says: "undefined variable: x", text: "a\n {{ x.y }}", line: 2, column: 5 },
+  { says: "undefined filter: nope", text: "{{ b | nope }}", line: 1, column: 1 },
+  { says: 'tag "nope" not found', text: "a {% nope %}", line: 1, column: 3 },
+  { says: "Failed to lookup", text: "{% render '/etc/passwd' %}", line: 1, column: 1 },
+  { says: "Failed to lookup", text: "{% include '../deno.json' %}", line: 1, column: 1 },
+  { says: "undefined variable: b.constructor", text: "{{ b.constructor }}", line: 1, column: 4 },
+  { says: "undefined variable: b.__proto__", text: "{{ b.__proto__ }}", line: 1, column: 4 },
+  {
+    says: "limit exceeded",
+    text:
+      "{% assign a='aaaaaaaa' %}{% for i in (1..40) %}{% assign a = a | append: a %}{% endfor %}",
+    line: 1,
+    column: 48,
+  },
+  {
+    says: "limit exceeded",
+    text: "{% for i in (1..99999) %}{% for j in (1..99999) %}x{% endfor %}{% endfor %}",
+    line: 1,
+    column: 26,
+  },
+])("a template that cannot be filled in is refused with its place: $says, $text", (row) => {
+  assert.throws(
+    () => parseTemplate(row.text).render({ b: {} }),
+    (error) => {
+      assert.ok(error instanceof TemplateError);
+      assert.ok(error.message.includes(row.says), error.message);
+      assert.deepEqual([error.line, error.column], [row.line, row.column]);
+      return true;
+    },
+  );
+});
+
+Deno.test("default and if may ask for what is not there", () => {
+  const template = parseTemplate(
+    "{{ payload.x.y | default: 'none' }}{% if payload.z %}!{% endif %}",
+  );
+  assert.equal(template.render({ payload: {} }), "none");
+});
+
+Deno.test.each([
+  { text: `event == "push" and payload.ref == "refs/heads/main"`, holds: true },
+  { text: `event == "push" and payload.ref == "refs/heads/dev"`, holds: false },
+  { text: `payload.deep.missing == "x"`, holds: false },
+  { text: "payload.ref contains 'main'", holds: true },
+])("a condition holds or does not, and what is not there is false: $text", ({ text, holds }) => {
+  const scope = { event: "push", payload: { ref: "refs/heads/main" } };
+  assert.equal(parseCondition(text).holds(scope), holds);
+});
+
+Deno.test("parseCondition() refuses what would end it", () => {
+  assert.throws(() => parseCondition("true %}{% endif %}{% if true"), TemplateError);
+  assert.throws(() => parseCondition(" "), TemplateError);
+});
