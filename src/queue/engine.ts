@@ -144,7 +144,7 @@ export interface QueueEngine extends AsyncDisposable {
   readonly name: string;
   /** Whether what it keeps outlives the process. */
   readonly durable: boolean;
-  /** The highest sequence number of any id it keeps; 0 when it is empty. */
+  /** The highest sequence number of any id it ever kept; 0 when there was none. */
   readonly lastSequence: number;
   /** How many tasks it found broken off when it was opened. */
   readonly recovered: number;
@@ -169,8 +169,10 @@ export interface QueueEngine extends AsyncDisposable {
   ): Promise<{ cancelled: number; aborting: number }>;
   /**
    * Cancels, with reason `shutdown`, all that waits, by one durable mark that
-   * every later read honours. Nothing is claimed or accepted afterwards.
-   * Resolves with how many tasks that were.
+   * every later read honours. Nothing is claimed or accepted afterwards; what
+   * runs can still be settled, and does not go back to the queue. Resolves with
+   * how many tasks that were; only those watched one by one, or by their batch,
+   * are told of.
    */
   cancelWaiting(): Promise<number>;
   /** Makes a failed, cancelled or expired task queued again, due now, its attempts counted anew. */

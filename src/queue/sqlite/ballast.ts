@@ -34,13 +34,24 @@ export class Ballast {
     if (this.held) return true;
     if (now < this.#retryAt) return false;
     try {
-      Deno.writeFileSync(this.#path, new Uint8Array(this.#bytes), { mode: 0o600 });
+      // Written, not only made so long: a file with holes sets nothing aside.
+      if (sizeOf(this.#path) !== this.#bytes) {
+        Deno.writeFileSync(this.#path, new Uint8Array(this.#bytes), { mode: 0o600 });
+      }
       this.held = true;
     } catch {
       remove(this.#path);
       this.#retryAt = now + RETRY_MS;
     }
     return this.held;
+  }
+}
+
+function sizeOf(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return undefined;
   }
 }
 

@@ -33,7 +33,8 @@ export interface SqliteOptions {
   readonly onFatal?: (error: Error) => void;
 }
 
-const DEFAULT_BALLAST_BYTES = 8 * 2 ** 20;
+/** Twice what the log grows to before it is copied into the file. */
+const DEFAULT_BALLAST_BYTES = 16 * 2 ** 20;
 
 /**
  * Opens the database at `path`, and creates it when there is none. Rejects with

@@ -16,13 +16,17 @@ const NOT_A_DATABASE = 26;
 /** Extended: a write that failed for another reason than ENOSPC, such as a quota. */
 const IOERR_WRITE = 778;
 
-/** Pages in the write-ahead log before it is copied into the file: fewer copies, longer ones. */
-const CHECKPOINT_PAGES = 4_000;
+/**
+ * Pages in the write-ahead log before it is copied into the file: fewer copies,
+ * longer ones. The ballast must be larger, so that on a full disk one succeeds.
+ */
+const CHECKPOINT_PAGES = 2_000;
 
 /** Opens the database at `path` for this process alone, and brings it up to date. */
 export function openFile(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    create(path);
     db = new DatabaseSync(path);
     // The lock dies with the process, and without shared memory WAL is faster, too.
     set(db, "busy_timeout = 100");
@@ -38,6 +42,19 @@ export function openFile(path: string): DatabaseSync {
   } catch (error) {
     db?.close();
     throw openingError(error, path);
+  }
+}
+
+/**
+ * Payloads hold secrets: nobody else reads the file, nor the log beside it,
+ * which takes the file's mode. One that is there is not touched: closing any
+ * handle on it would drop the lock of whoever has it open in this process.
+ */
+function create(path: string): void {
+  try {
+    Deno.openSync(path, { createNew: true, write: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
 }
 

@@ -110,7 +110,7 @@ export class Store {
       const [all, later] = this.#together(now, [], answers);
       return this.#reply(all, [...changes, ...later], now);
     } catch (error) {
-      if (isFull(error)) this.#ballast?.release(now);
+      if (isFull(error)) this.#makeRoom(now);
       return { ...this.#reply(answers, changes, now), wakeAt: now + CLAIM_AGAIN_MS };
     }
   }
@@ -182,11 +182,21 @@ export class Store {
       } catch (error) {
         if (!isFull(error)) throw error;
         if (command.do === "insert") return { n, value: STORAGE_FULL };
-        this.#ballast?.release(now);
+        this.#makeRoom(now);
         return { n, value: once() };
       }
     } catch (error) {
       return { n, fault: faultOf(error) };
+    }
+  }
+
+  /** With the ballast gone the log fits into the file, and what it took is free as well. */
+  #makeRoom(now: number): void {
+    this.#ballast?.release(now);
+    try {
+      this.#ledger.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    } catch {
+      // Then there is no room; whoever asked is told when it fails again.
     }
   }
 

@@ -79,8 +79,8 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
       (_, i) =>
         world.aTask({
           batchId: batch.id,
-          ...(i < 2 ? { key: "k" } : {}),
-          ...(i === 2 ? { retain: "none" } : {}),
+          ...(i < 4 ? { key: i < 2 ? "k" : "w" } : {}),
+          ...(i === 4 ? { retain: "none" } : {}),
         }),
     );
     await world.engine.insert({ tasks, batch });
@@ -96,12 +96,12 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
   await file.clock.advance(5_000);
   await file.live(async (world) => {
     // None of these awaits the sweep.
-    const fresh = world.keepOne({ key: "k" });
+    const fresh = world.keep({ key: "k" }, { key: "w" });
     const counts = world.counts();
     const listed = world.engine.list({ states: ["cancelled"], reason: "shutdown" }, 10);
     assert.deepEqual((await counts).cancelled, 2_500);
     assert.equal((await listed).tasks.length, 10);
-    assert.deepEqual(await world.claimIds(), [await fresh]);
+    assert.deepEqual(await world.claimIds(), await fresh);
     const broken = await world.find(ids[0]!);
     assert.deepEqual([broken.state, broken.reason, broken.delivery], [
       "cancelled",
@@ -119,7 +119,7 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
     // This one does.
     assert.equal(await world.engine.revive(waiting[0]!), "changed");
     assert.equal(await world.engine.reviveAll({ reason: "shutdown" }), 2_498);
-    assert.deepEqual(await world.counts(), { queued: 2_499, running: 1, cancelled: 1 });
+    assert.deepEqual(await world.counts(), { queued: 2_499, running: 2, cancelled: 1 });
     assert.equal((await world.engine.findBatch(batch.id))?.counts.queued, 2_499);
     assert.equal((await world.claim(10)).length, 10);
   });
@@ -150,6 +150,16 @@ Deno.test("sqlite: a second engine on the same file is refused, and leaves the f
     );
     await world.keepOne();
     assert.equal((await world.claim()).length, 1);
+  });
+});
+
+Deno.test("sqlite: nobody else can read the file or its log", async () => {
+  await using file = await aFile();
+  await file.live(async (world) => {
+    await world.keepOne();
+    for (const name of ["", "-wal"]) {
+      assert.equal((await Deno.stat(file.path + name)).mode! & 0o777, 0o600);
+    }
   });
 });
 
