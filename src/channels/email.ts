@@ -123,6 +123,8 @@ class EmailChannel implements Channel {
       this.#pool.release(session);
       // The relay hung up between two mails: this one has not begun.
       if (stale && neverBegan(sent) && !signal.aborted) continue;
+      // RFC 4954 §6: a login or TLS is missing. No mail is at fault, and none would fare better.
+      if (sent.kind === "failed" && sent.fault.status === 530) throw new SmtpError(sent.fault);
       return mail.note(sent, session) && !signal.aborted;
     }
   }

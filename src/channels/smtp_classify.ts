@@ -18,6 +18,8 @@ const HOLD_554_MS = 15 * 60_000;
 const HOLD_CONFIG_MS = 60_000;
 const LONGEST_REPLY = 500;
 
+const CONFIG = new Set(["auth_failed", "tls_required", "tls_failed", "smtp_530"]);
+
 /**
  * What a session that could not be opened means: the mail waits, and so does
  * every other for this relay, since it would fare no better.
@@ -29,8 +31,7 @@ export function relayOutcome(fault: SmtpFault): Extract<Outcome, { kind: "deferr
 
 function holdMs({ stage, code, status }: SmtpFault): LaneHold["forMs"] {
   if (stage === "greeting" && status === 554) return HOLD_554_MS;
-  const lasting = code === "auth_failed" || code === "tls_required" || code === "tls_failed";
-  return lasting ? HOLD_CONFIG_MS : HOLD_MS;
+  return CONFIG.has(code) ? HOLD_CONFIG_MS : HOLD_MS;
 }
 
 /** What became of each recipient of a mail that was sent, or broke off. */

@@ -12,8 +12,9 @@ const options: EmailOptions = {
   waits: { connect: 500, greeting: 300, reply: 300 },
 };
 
-function openChannel(port: number, query = "tls=none"): Channel & AsyncDisposable {
-  const channel = openEmailChannel(parseMailUrl(`smtp://127.0.0.1:${port}?${query}`), options);
+function openChannel(port: number, query = "tls=none", login = ""): Channel & AsyncDisposable {
+  const settings = parseMailUrl(`smtp://${login}127.0.0.1:${port}?${query}`);
+  const channel = openEmailChannel(settings, options);
   return Object.assign(channel, { [Symbol.asyncDispose]: async () => await channel.close?.() });
 }
 
@@ -262,6 +263,130 @@ Deno.test("A relay without STARTTLS gets no mail when TLS is required", async ()
   assert.equal(codeOf(outcome), "tls_required");
   assert.equal(outcome.hold?.forMs, 60_000);
   assert.equal(relay.taken.length, 0);
+});
+
+const OFFERS = "250-relay\n250-STARTTLS\n250 AUTH PLAIN LOGIN";
+
+const gates: { when: string; script: Script; query: string; code: string; hold: number }[] = [
+  {
+    when: "454 at STARTTLS",
+    script: { ehlo: OFFERS, starttls: "454 later" },
+    query: "tls=required",
+    code: "smtp_454",
+    hold: 5_000,
+  },
+  {
+    when: "502 at STARTTLS",
+    script: { ehlo: OFFERS, starttls: "502 what" },
+    query: "tls=required",
+    code: "tls_required",
+    hold: 60_000,
+  },
+  {
+    when: "a drop at STARTTLS",
+    script: { ehlo: OFFERS, starttls: "drop" },
+    query: "tls=required",
+    code: "connection_reset",
+    hold: 5_000,
+  },
+  {
+    when: "silence at STARTTLS",
+    script: { ehlo: OFFERS, starttls: "hang" },
+    query: "tls=required",
+    code: "timeout",
+    hold: 5_000,
+  },
+  {
+    when: "no TLS after STARTTLS",
+    script: { ehlo: OFFERS, starttls: "220 go" },
+    query: "tls=required",
+    code: "tls_failed",
+    hold: 60_000,
+  },
+  {
+    when: "530 at MAIL FROM",
+    script: { ehlo: OFFERS, mail: "530 5.7.0 log in first" },
+    query: "tls=none",
+    code: "smtp_530",
+    hold: 60_000,
+  },
+  {
+    when: "535 at AUTH",
+    script: { ehlo: OFFERS, auth: "535 5.7.8 no" },
+    query: "tls=none",
+    code: "auth_failed",
+    hold: 60_000,
+  },
+  {
+    when: "534 at AUTH",
+    script: { ehlo: OFFERS, auth: "534 too weak" },
+    query: "tls=none",
+    code: "auth_failed",
+    hold: 60_000,
+  },
+  {
+    when: "538 at AUTH",
+    script: { ehlo: OFFERS, auth: "538 encrypt" },
+    query: "tls=none",
+    code: "auth_failed",
+    hold: 60_000,
+  },
+  {
+    when: "454 at AUTH",
+    script: { ehlo: OFFERS, auth: "454 later" },
+    query: "tls=none",
+    code: "smtp_454",
+    hold: 5_000,
+  },
+  {
+    when: "421 at AUTH",
+    script: { ehlo: OFFERS, auth: "421 busy" },
+    query: "tls=none",
+    code: "smtp_421",
+    hold: 5_000,
+  },
+  {
+    when: "a drop at AUTH",
+    script: { ehlo: OFFERS, auth: "drop" },
+    query: "tls=none",
+    code: "connection_reset",
+    hold: 5_000,
+  },
+  {
+    when: "silence at AUTH",
+    script: { ehlo: OFFERS, auth: "hang" },
+    query: "tls=none",
+    code: "timeout",
+    hold: 5_000,
+  },
+  { when: "no AUTH on offer", script: {}, query: "tls=none", code: "auth_failed", hold: 60_000 },
+  {
+    when: "a refused STARTTLS when it may be",
+    script: { ehlo: OFFERS, starttls: "502 what" },
+    query: "tls=opportunistic",
+    code: "auth_failed",
+    hold: 60_000,
+  },
+];
+
+Deno.test.each(gates)(
+  "$when holds the relay's lane: $code",
+  async ({ script, query, code, hold }) => {
+    await using relay = openRawRelay(script);
+    await using channel = openChannel(relay.port, query, "ada:secret@");
+    const outcome = await channel.deliver(anAttempt(anEmail()), aContext());
+    assert.equal(outcome.kind, "deferred", JSON.stringify(outcome));
+    assert.equal(codeOf(outcome), code);
+    assert.equal(outcome.hold?.forMs, hold);
+    assert.equal(relay.taken.length, 0);
+    assert.doesNotMatch(JSON.stringify(outcome), /secret/);
+  },
+);
+
+Deno.test("A mail without a login leaves in clear text when TLS is refused and optional", async () => {
+  await using relay = openRawRelay({ ehlo: OFFERS, starttls: "502 what" });
+  await using channel = openChannel(relay.port, "tls=opportunistic");
+  assert.equal((await channel.deliver(anAttempt(anEmail()), aContext())).kind, "delivered");
 });
 
 const three = anEmail({

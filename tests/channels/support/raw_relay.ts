@@ -12,6 +12,7 @@ export interface Script {
   /** Before anything was said. */
   readonly greeting?: Answer;
   readonly ehlo?: Answer;
+  readonly starttls?: Answer;
   readonly auth?: Answer;
   readonly mail?: Answer;
   /** One answer for all, or one by address. */
@@ -77,6 +78,9 @@ export function openRawRelay(script: Script = {}): RawRelay {
       const address = /<(.*)>/.exec(line)?.[1] ?? "";
       if (verb === "EHLO" || verb === "HELO") {
         await say(script.ehlo ?? "250-relay\n250 SIZE 1000000");
+      } else if (verb === "STAR") {
+        await say(script.starttls ?? "502 what");
+        if (script.starttls?.startsWith("220")) return await spoilTls(conn);
       } else if (verb === "AUTH") await say(script.auth ?? "235 welcome");
       else if (verb === "MAIL") {
         from = address;
@@ -140,6 +144,12 @@ export function openRawRelay(script: Script = {}): RawRelay {
       await Promise.all(talks);
     },
   };
+}
+
+/** Answers the first words of TLS with what is none. */
+async function spoilTls(conn: Deno.TcpConn): Promise<void> {
+  await conn.read(new Uint8Array(16_384));
+  await conn.write(new TextEncoder().encode("500 what\r\n"));
 }
 
 async function* linesOf(conn: Deno.TcpConn): AsyncGenerator<string, void, void> {
