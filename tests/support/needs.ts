@@ -7,6 +7,7 @@
 /** What a test may need, and the Debian package that has it; `.ci/run` installs them. */
 const PACKAGES = {
   buildah: "buildah",
+  curl: "curl",
   debootstrap: "debootstrap",
   npx: "npm",
   script: "bsdutils",

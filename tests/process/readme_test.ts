@@ -1,0 +1,45 @@
+/**
+ * The manual does what it says: its `sh` blocks are run, in their order,
+ * against a service that was started as it says.
+ *
+ * A block without a service to speak to (installing, starting, testing) is not
+ * run. One whose comment names a refusal, `# 422 {"code":"address_refused"`,
+ * has to be refused so; no other may be.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+
+import { needs } from "../support/needs.ts";
+import { aFolder, ROOT, startPostrider } from "../support/process.ts";
+
+Deno.test("the commands of the README do what they say", needs("curl"), async (t) => {
+  await using folder = await aFolder();
+  await using postrider = startPostrider({ data: `${folder.path}/data` });
+  const { url } = await postrider.listening;
+  const blocks = shellBlocks(await Deno.readTextFile(`${ROOT}README.md`));
+  assert.ok(blocks.length > 5, `found only ${blocks.length} blocks`);
+  for (const block of blocks) {
+    await t.step(block.split("\n")[0] ?? "", async () => {
+      const { code, said } = await run(block.replaceAll("http://127.0.0.1:8000", url), folder.path);
+      assert.equal(code, 0, said);
+      const refusal = /"code":"(\w+)"/.exec(block)?.[1];
+      if (refusal) assert.ok(said.includes(`"code":"${refusal}"`), said);
+      else assert.ok(!said.includes("urn:postrider:problem"), said);
+    });
+  }
+});
+
+function shellBlocks(markdown: string): string[] {
+  return [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)]
+    .map(([, block = ""]) => block)
+    .filter((block) => block.includes("127.0.0.1:8000"));
+}
+
+async function run(script: string, cwd: string): Promise<{ code: number; said: string }> {
+  const bash = new Deno.Command("bash", { args: ["-euo", "pipefail", "-c", script], cwd });
+  const { code, stdout, stderr } = await bash.output();
+  const text = new TextDecoder();
+  return { code, said: text.decode(stdout) + text.decode(stderr) };
+}
