@@ -19,6 +19,14 @@ import { followRedirect, type HttpRequest } from "./http_redirect.ts";
 import { openRemotes } from "./http_remote.ts";
 import { requestOf } from "./http_request.ts";
 
+/** Bounds on waiting, in milliseconds. */
+export interface HttpWaits {
+  /** For a connection to one address, TLS included. */
+  readonly connect: number;
+  /** Between two pieces of a body. */
+  readonly idle: number;
+}
+
 /** What the channel needs. */
 export interface HttpOptions {
   /** Decides where connections may go. */
@@ -30,16 +38,10 @@ export interface HttpOptions {
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
   /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
-  readonly waits?: Partial<typeof WAITS>;
+  readonly waits?: Partial<HttpWaits>;
 }
 
-/** In milliseconds. */
-const WAITS = {
-  /** For a connection to one address, TLS included. */
-  connect: 10_000,
-  /** Between two pieces of a body. */
-  idle: 60_000,
-};
+const WAITS: HttpWaits = { connect: 10_000, idle: 60_000 };
 
 /** Headers of an answer that are longer are an attack. */
 const MOST_HEADER_BYTES = 32_768;
@@ -51,7 +53,7 @@ export function openHttpChannel(options: HttpOptions): Channel {
 
 class HttpChannel implements Channel {
   readonly #options: HttpOptions;
-  readonly #waits: typeof WAITS;
+  readonly #waits: HttpWaits;
   readonly #agent: Agent;
   readonly #remotes = openRemotes();
 

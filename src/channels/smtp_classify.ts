@@ -77,7 +77,7 @@ function faultOutcome({ stage, status, code }: SmtpFault, dotLeft: boolean): Rec
 /** A fault as a task keeps it. */
 export function errorOf({ stage, code, reply }: SmtpFault): TaskError {
   const detail = reply === undefined
-    ? `${WORDS[code] ?? "The relay failed"} (${STAGES[stage]})`
+    ? (WORDS[code] ?? "The relay failed") + (stage === "connect" ? "" : ` at ${STAGES[stage]}`)
     : `The relay said at ${STAGES[stage]}: ${shortened(reply)}`;
   return { code, detail };
 }

@@ -56,13 +56,20 @@ export class SmtpError extends Error {
 }
 
 /** What nodemailer says of a fault. */
-interface NodemailerFault {
+export interface NodemailerFault {
+  /** Its own word for the fault, such as `EENVELOPE`. */
   readonly code?: string | undefined;
+  /** The system's word. */
   readonly originalCode?: string | undefined;
+  /** The command that failed. */
   readonly command?: string | undefined;
+  /** The whole reply. */
   readonly response?: string | undefined;
+  /** The reply's code. */
   readonly responseCode?: number | false | undefined;
+  /** Who was refused. */
   readonly recipient?: string | undefined;
+  /** All who were refused. */
   readonly rejectedErrors?: readonly NodemailerFault[] | undefined;
 }
 
