@@ -60,23 +60,26 @@ export function createApp(parts: AppParts): Hono {
   for (const route of routes) {
     app.on(route.method, honoPath(route.path), handle(route, authenticate));
   }
-  for (const path of new Set(routes.map((route) => route.path))) {
-    app.all(honoPath(path), (context) => {
-      const methods = routes.filter((route) => route.path === path).map((route) => route.method);
-      const allow = methods.flatMap((one) => one === "GET" ? [one, "HEAD"] : [one]).join(", ");
-      const detail = `Expected ${allow}`;
-      const refusal = new Refusal("method_not_allowed", { detail, headers: { allow } });
-      return answerError(refusal, requestIdOf(context.req.raw), log);
-    });
-  }
-  app.notFound((context) =>
-    answerError(
-      new Refusal("not_found", "There is nothing at this path: see /openapi.json"),
-      requestIdOf(context.req.raw),
-      log,
-    )
-  );
+  // Not by a route for all methods: Hono composes routes that share a path, on every call.
+  const refuse = openRefusal(routes);
+  app.notFound(({ req }) => answerError(refuse(req.path), requestIdOf(req.raw), log));
   return app;
+}
+
+/** Says why a call meets no route: the path is none, or knows other methods. */
+function openRefusal(routes: readonly Route[]): (path: string) => Refusal {
+  const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, routes]) => {
+    const methods = routes.flatMap(({ method }) => method === "GET" ? [method, "HEAD"] : [method]);
+    return { path, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`), methods };
+  });
+  return (path) => {
+    // A path without parameters before one that it would fit into.
+    const fitting = paths.filter(({ pattern }) => pattern.test(path));
+    const found = fitting.find((one) => one.path === path) ?? fitting[0];
+    if (!found) return new Refusal("not_found", "There is nothing at this path: see /openapi.json");
+    const allow = found.methods.join(", ");
+    return new Refusal("method_not_allowed", { detail: `Expected ${allow}`, headers: { allow } });
+  };
 }
 
 function honoPath(path: string): string {

@@ -15,7 +15,9 @@ import { Refusal } from "./problems.ts";
 /** A body that has been read. */
 export interface JsonBody {
   /** As it came: what an `Idempotency-Key` vouches for. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly text: string;
+  /** In bytes. */
+  readonly size: number;
   /** As `JSON.parse` makes it. */
   readonly value: unknown;
 }
@@ -28,6 +30,7 @@ const DEADLINE_MS = 30_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:; *charset="?utf-?8"? *)?$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+const encoder = new TextEncoder();
 
 /** Reads a JSON body of at most `limit` bytes. Throws a `Refusal`. */
 export async function readJson(request: Request, limit: number, clock: Clock): Promise<JsonBody> {
@@ -41,20 +44,16 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   }
   const length = headers.get("content-length");
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const bytes = await readBytes(request, length === null ? limit : undefined, clock);
-  if (bytes.length > limit) throw tooLarge(limit);
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    throw new Refusal("malformed_json", "Expected UTF-8");
-  }
+  const { text, size } = length === null
+    ? await inTime(readCounted(request, limit), clock)
+    : await inTime(readAnnounced(request, Number(length)), clock);
+  if (size > limit) throw tooLarge(limit);
   if (isTooDeep(text)) {
     const detail = `Expected arrays and objects nested at most ${MOST_DEPTH} deep`;
     throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
   }
   try {
-    return { bytes, value: JSON.parse(text) };
+    return { text, size, value: JSON.parse(text) };
   } catch {
     throw new Refusal("malformed_json", `Expected JSON; it is broken at ${place(text)}`);
   }
@@ -68,48 +67,85 @@ export function tooLarge(limit: number): Refusal {
   );
 }
 
-/** With a `limit`, counts as it reads; the server itself holds a body to its Content-Length. */
-async function readBytes(
-  request: Request,
-  limit: number | undefined,
-  clock: Clock,
-): Promise<Uint8Array<ArrayBuffer>> {
+/** What has been read of a body so far. */
+interface Reading {
+  /** Resolves at its end; rejects with a `Refusal`. */
+  readonly whole: Promise<{ readonly text: string; readonly size: number }>;
+  /** Gives it up. */
+  leave(): void;
+}
+
+/** A body that came with its headers is there after two turns; only others are worth a timer. */
+const TURNS = 8;
+
+async function inTime({ whole, leave }: Reading, clock: Clock): Reading["whole"] {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  whole.then(over, over);
+  for (let turn = 0; turn < TURNS && !isOver; turn++) await null;
+  if (isOver) return await whole;
   const late = Promise.withResolvers<never>();
   const undo = clock.after(DEADLINE_MS, () => {
     const detail = `Expected the whole body within ${DEADLINE_MS / 1_000} seconds`;
     late.reject(new Refusal("malformed_json", { detail, headers: { connection: "close" } }));
+    leave();
   });
   try {
-    if (limit === undefined) return await Promise.race([request.bytes(), late.promise]);
-    return await readCounted(request, limit, late.promise);
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new Refusal("malformed_json", "The body broke off");
+    return await Promise.race([whole, late.promise]);
   } finally {
     undo();
   }
 }
 
-async function readCounted(
-  request: Request,
-  limit: number,
-  late: Promise<never>,
-): Promise<Uint8Array<ArrayBuffer>> {
+/** The server itself holds a body to its Content-Length, and reads it fastest as text. */
+function readAnnounced(request: Request, size: number): Reading {
+  const whole = request.text().then((text) => {
+    // What is not UTF-8 has been replaced, and is then of another length.
+    if (text.includes("\ufffd") && encoder.encode(text).length !== size) throw notUtf8();
+    return { text, size };
+  }, brokenOff);
+  return { whole, leave() {} };
+}
+
+/** Counts as it reads, and stops beyond the limit. */
+function readCounted(request: Request, limit: number): Reading {
   const reader = request.body?.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  try {
+  const leave = () => {
+    reader?.cancel().catch(() => {});
+  };
+  async function read() {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let size = 0;
     for (;;) {
-      const read = await Promise.race([reader?.read(), late]);
-      if (!read || read.done) return joined(chunks, length);
-      length += read.value.length;
-      if (length > limit) throw tooLarge(limit);
-      chunks.push(read.value);
+      const { done, value } = await reader?.read().catch(brokenOff) ?? { done: true };
+      if (done || !value) return { text: decoded(joined(chunks, size)), size };
+      size += value.length;
+      if (size > limit) {
+        leave();
+        throw tooLarge(limit);
+      }
+      chunks.push(value);
     }
-  } catch (error) {
-    reader?.cancel(error).catch(() => {});
-    throw error;
   }
+  return { whole: read(), leave };
+}
+
+function decoded(bytes: Uint8Array<ArrayBuffer>): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw notUtf8();
+  }
+}
+
+function notUtf8(): Refusal {
+  return new Refusal("malformed_json", "Expected UTF-8");
+}
+
+function brokenOff(): never {
+  throw new Refusal("malformed_json", "The body broke off");
 }
 
 function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {

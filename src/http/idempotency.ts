@@ -29,7 +29,7 @@ export interface IdempotencyKeys {
   begin(
     request: Request,
     scope: string,
-    body: Uint8Array<ArrayBuffer>,
+    body: string,
   ): Idempotent | undefined;
 }
 

@@ -8,8 +8,8 @@ import type { Clock } from "../lib/clock.ts";
 
 /** Counts and measures. */
 export interface Meters {
-  /** So many tasks were accepted by a call that took so many milliseconds. */
-  accepted(tasks: number, ms: number): void;
+  /** So many tasks were accepted by a call that began then, on the monotonic clock. */
+  accepted(tasks: number, startedAt: number): void;
   /** A task became final so many milliseconds after it was accepted. */
   settled(ms: number): void;
   /** Tasks a second, over the last minute. */
@@ -33,55 +33,53 @@ const SAMPLES = 1_000;
 
 /** Opens meters that stand at zero. */
 export function openMeters(clock: Clock): Meters {
-  const accepted = new PerSecond(clock);
-  const settled = new PerSecond(clock);
+  const accepted = new PerSecond(clock.monotonic());
+  const settled = new PerSecond(clock.monotonic());
   const accept = new Latest();
   const finish = new Latest();
   return {
-    accepted(tasks, ms) {
-      accepted.add(tasks);
-      accept.add(ms);
+    accepted(tasks, startedAt) {
+      const now = clock.monotonic();
+      accepted.add(tasks, now);
+      accept.add(now - startedAt);
     },
     settled(ms) {
-      settled.add(1);
+      settled.add(1, clock.monotonic());
       finish.add(ms);
     },
-    rates: () => ({ accepted: accepted.rate(), settled: settled.rate() }),
+    rates() {
+      const now = clock.monotonic();
+      return { accepted: accepted.rate(now), settled: settled.rate(now) };
+    },
     latency: () => ({ accept: accept.quantiles(), finish: finish.quantiles() }),
   };
 }
 
 /** A ring with one count for each of the last sixty seconds. */
 class PerSecond {
-  #clock: Clock;
   #counts = new Float64Array(WINDOW_S);
   #second: number;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#second = this.#now();
+  constructor(now: number) {
+    this.#second = Math.floor(now / 1_000);
   }
 
-  add(count: number): void {
-    this.#turn();
+  add(count: number, now: number): void {
+    this.#turn(now);
     const at = this.#second % WINDOW_S;
     this.#counts[at] = (this.#counts[at] ?? 0) + count;
   }
 
-  rate(): number {
-    this.#turn();
+  rate(now: number): number {
+    this.#turn(now);
     return Math.round(this.#counts.reduce((sum, count) => sum + count, 0) / WINDOW_S * 100) / 100;
   }
 
-  #now(): number {
-    return Math.floor(this.#clock.monotonic() / 1_000);
-  }
-
-  #turn(): void {
-    const now = this.#now();
-    const stale = Math.min(WINDOW_S, now - this.#second);
+  #turn(now: number): void {
+    const second = Math.floor(now / 1_000);
+    const stale = Math.min(WINDOW_S, second - this.#second);
     for (let i = 1; i <= stale; i++) this.#counts[(this.#second + i) % WINDOW_S] = 0;
-    this.#second = now;
+    this.#second = second;
   }
 }
 

@@ -11,7 +11,30 @@ import type { Log } from "../lib/log.ts";
 import { EngineError } from "../queue/engine.ts";
 import type { Fault } from "../task/faults.ts";
 
-const problems = {
+/** The codes of the contract. */
+export type ProblemCode =
+  | "malformed_json"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "method_not_allowed"
+  | "idempotency_in_progress"
+  | "not_cancellable"
+  | "not_retryable"
+  | "too_large"
+  | "unsupported_media_type"
+  | "invalid"
+  | "address_refused"
+  | "idempotency_conflict"
+  | "rate_limited"
+  | "internal"
+  | "queue_full"
+  | "shutting_down"
+  | "engine_down"
+  | "storage_full";
+
+/** Every code with the HTTP status it comes with and its title. */
+export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   malformed_json: [400, "The body is not JSON"],
   unauthorized: [401, "An API key is needed"],
   forbidden: [403, "This is not allowed"],
@@ -31,14 +54,7 @@ const problems = {
   shutting_down: [503, "The service is shutting down"],
   engine_down: [503, "The queue is away"],
   storage_full: [507, "The disk is full"],
-} as const satisfies Record<string, readonly [number, string]>;
-
-/** The codes of the contract. */
-export type ProblemCode = keyof typeof problems;
-
-/** Every code with the HTTP status it comes with and its title. */
-export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> =
-  problems;
+};
 
 /** What a refusal may carry beside its code. */
 export interface RefusalDetails {

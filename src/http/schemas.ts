@@ -15,12 +15,12 @@ import { PROBLEMS } from "./problems.ts";
 type Members = Record<string, Json>;
 
 /** A reference to one of the schemas by name. */
-export function ref(name: string): Members {
+export function ref(name: string): { [name: string]: Json } {
   return { $ref: `#/components/schemas/${name}` };
 }
 
 /** An object with these members and no others; those named with a `?` may be left out. */
-export function shape(members: Members, description?: string): Members {
+function shape(members: Members, description?: string): Members {
   const names = Object.keys(members);
   return {
     type: "object",

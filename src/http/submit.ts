@@ -48,30 +48,32 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
     if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
     const headers = takeToken?.(caller.name ?? "");
     query(call, []);
-    const { bytes, value } = await readJson(request, MOST_BYTES, clock);
+    const { text, size, value } = await readJson(request, MOST_BYTES, clock);
     const owner = caller.name;
     const now = clock.now();
-    const draft = draftOf(value, bytes.length, {
+    const draft = draftOf(value, size, {
       ids,
       now,
       owner,
       requestId,
       traceparent: traceparentOf(request),
     });
-    const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, bytes);
+    const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once);
     if (stored !== undefined) return answerReplay(call, stored, headers);
-    meters.accepted(draft.drafted.length, clock.monotonic() - startedAt);
+    meters.accepted(draft.drafted.length, startedAt);
     return await answerAccepted(call, draft, headers);
   }
 
   /** Keeps the draft; resolves with the id of the first submission where this is a second one. */
   async function store(draft: Draft, once: Idempotent | undefined): Promise<string | undefined> {
-    const inserted = await engine.insert({
+    const submission = {
       tasks: draft.drafted.map(({ task }) => task),
       ...(draft.batch ? { batch: draft.batch } : {}),
       ...(once ? { idempotency: once.key } : {}),
-    }).finally(once?.end);
+    };
+    const inserting = engine.insert(submission);
+    const inserted = await (once ? inserting.finally(once.end) : inserting);
     switch (inserted.kind) {
       case "stored":
         return undefined;

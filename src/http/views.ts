@@ -5,7 +5,7 @@
  */
 
 import { base64Bytes } from "../task/base64.ts";
-import type { EmailPayload, FetchPayload, Mailbox } from "../task/payloads.ts";
+import type { Attachment, EmailPayload, FetchPayload, Mailbox } from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskUrl } from "../task/secrets.ts";
 import type { Counts, TaskState } from "../task/state.ts";
@@ -25,17 +25,16 @@ export type View = Readonly<Record<string, unknown>>;
 
 /** A task that has just been accepted, without reading it back. */
 export function acceptedView({ task, payload }: DraftedTask): View {
-  return {
-    ...headView({ ...task, state: "queued", attempt: 0 }),
-    attempts: [],
-    payload: payloadView(payload),
-  };
+  const view = headView(task, "queued", 0);
+  view.attempts = [];
+  view.payload = payloadView(payload);
+  return view;
 }
 
 /** A task with all that is kept of it. */
 export function taskView(task: TaskRecord, progress?: TaskProgress): View {
   return {
-    ...headView(task),
+    ...headView(task, task.state, task.attempt),
     attempts: task.attempts.map(attemptView),
     progress: task.state === "running" ? progress : undefined,
     payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
@@ -45,7 +44,7 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
 
 /** A task in a list: without attempts, payload and result. */
 export function summaryView(task: TaskSummary): View {
-  return headView(task);
+  return headView(task, task.state, task.attempt);
 }
 
 /** A task's state in brief, for pollers. */
@@ -87,31 +86,35 @@ export function timeView(at: number | undefined): string | undefined {
   return at === undefined ? undefined : new Date(at).toISOString();
 }
 
-type Head =
-  & Pick<NewTask, "id" | "type" | "createdAt" | "priority">
-  & Partial<Omit<TaskSummary, "state" | "attempt">>
-  & Pick<TaskSummary, "state" | "attempt">;
+type Head = NewTask | TaskSummary;
 
-function headView(task: Head): View {
+/** Made in one piece, and added to by whoever called: this is on the way of every submit. */
+function headView(task: Head, state: TaskState, attempt: number): Record<string, unknown> {
+  const known: Partial<TaskSummary> = task;
+  const createdAt = timeView(task.createdAt);
   return {
     id: task.id,
     type: task.type,
-    state: task.state,
-    reason: task.reason,
-    delivery: task.delivery,
-    attempt: task.attempt,
-    createdAt: timeView(task.createdAt),
-    dueAt: isFinal(task.state) ? undefined : timeView(task.dueAt),
+    state,
+    reason: known.reason,
+    delivery: known.delivery,
+    attempt,
+    createdAt,
+    dueAt: isFinal(state)
+      ? undefined
+      : task.dueAt === task.createdAt
+      ? createdAt
+      : timeView(task.dueAt),
     expiresAt: timeView(task.expiresAt),
-    finishedAt: timeView(task.finishedAt),
+    finishedAt: timeView(known.finishedAt),
     priority: task.priority,
     key: task.key,
     tags: task.tags,
     batchId: task.batchId,
     parentId: task.parentId,
     owner: task.owner,
-    possibleDuplicate: task.possibleDuplicate,
-    error: task.error,
+    possibleDuplicate: known.possibleDuplicate,
+    error: known.error,
   };
 }
 
@@ -124,21 +127,24 @@ export function payloadView(payload: EmailPayload | FetchPayload): View {
   return "url" in payload ? fetchView(payload) : emailView(payload);
 }
 
-function emailView(
-  { from, to, cc, bcc, replyTo, headers, attachments, ...mail }: EmailPayload,
-): View {
+function emailView(mail: EmailPayload): View {
+  const { to, cc, bcc, replyTo, headers, attachments } = mail;
   return {
-    from: mailboxText(from),
+    from: mailboxText(mail.from),
     to: to.map(mailboxText),
     cc: cc.length > 0 ? cc.map(mailboxText) : undefined,
     bcc: bcc.length > 0 ? bcc.map(mailboxText) : undefined,
     replyTo: replyTo && mailboxText(replyTo),
-    ...mail,
+    subject: mail.subject,
+    text: mail.text,
+    html: mail.html,
     headers: isEmpty(headers) ? undefined : maskHeaders(headers),
-    attachments: attachments.length === 0 ? undefined : attachments.map(
-      ({ content, ...attachment }) => ({ ...attachment, bytes: base64Bytes(content) }),
-    ),
+    attachments: attachments.length > 0 ? attachments.map(attachmentView) : undefined,
   };
+}
+
+function attachmentView({ content, ...attachment }: Attachment): View {
+  return { ...attachment, bytes: base64Bytes(content) };
 }
 
 /** A longer body is told by its size: it would have to be parsed to mask what is in it. */

@@ -21,6 +21,8 @@ const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$
 const DOMAIN_TEXT = /^[\p{L}\p{M}\p{N}.-]+$/u;
 const DOMAIN =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A name that the host parser would leave as it is: no IDNA, nothing that could be a number. */
+const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
 /** Controls, line separators, and the marks that turn the order of reading. */
 const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 /** `Ada <…>` or `"Lovelace, Ada" <…>`. */
@@ -58,6 +60,8 @@ function parseAddress(text: string): string | undefined {
 /** The URL standard's host parser knows UTS 46; it also turns `1.2` into an address. */
 function asciiDomain(text: string): string | undefined {
   if (text.length > LONGEST_ADDRESS || !DOMAIN_TEXT.test(text)) return undefined;
+  const plain = text.toLowerCase();
+  if (PLAIN_DOMAIN.test(plain)) return DOMAIN.test(plain) ? plain : undefined;
   const url = URL.parse(`http://${text}/`);
   if (!url || !DOMAIN.test(url.hostname) || /^\d+$/.test(url.hostname.split(".").at(-1) ?? "")) {
     return undefined;

@@ -93,22 +93,35 @@ function newTask(
   { ids, now, owner, requestId, traceparent }: SubmitContext,
   batchId: string | undefined,
 ): NewTask {
-  const { delayMs, runAt, expiresMs, expiresAt, ...kept } = options;
-  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
-  return {
+  const { delayMs, runAt, expiresMs } = options;
+  const expiresAt = expiresMs === undefined ? options.expiresAt : now + expiresMs;
+  // Made in one piece, without spreads: this is on the way of every submit.
+  const task: Mutable<NewTask> = {
     id: ids("tsk"),
-    ...place,
+    type: place.type,
+    channel: place.channel,
+    lane: place.lane,
     payload: JSON.stringify(payload),
+    label: place.label,
     createdAt: now,
     dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
-    ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
-    ...kept,
-    ...(batchId === undefined ? {} : { batchId }),
-    ...(owner === undefined ? {} : { owner }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    priority: options.priority,
+    retry: options.retry,
+    timeoutMs: options.timeoutMs,
+    onUnknown: options.onUnknown,
   };
+  if (expiresAt !== undefined) task.expiresAt = expiresAt;
+  if (options.key !== undefined) task.key = options.key;
+  if (options.tags !== undefined) task.tags = options.tags;
+  if (options.retain !== undefined) task.retain = options.retain;
+  if (batchId !== undefined) task.batchId = batchId;
+  if (owner !== undefined) task.owner = owner;
+  if (requestId !== undefined) task.requestId = requestId;
+  if (traceparent !== undefined) task.traceparent = traceparent;
+  return task;
 }
+
+type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
 /** Long lists of recipients would make every row of a list long. */
 const LABEL_LETTERS = 1_000;

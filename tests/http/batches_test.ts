@@ -109,10 +109,27 @@ Deno.test("results say every 15 seconds that they are alive", async () => {
 });
 
 Deno.test("a reader of results that leaves cancels nothing and leaves nothing behind", async () => {
-  await using api = await Api.open();
+  let watchers = 0;
+  await using api = await Api.open({
+    engine: (memory) => {
+      const watch = memory.watch.bind(memory);
+      memory.watch = (what, listener) => {
+        watchers++;
+        const unwatch = watch(what, listener);
+        return () => {
+          watchers--;
+          unwatch();
+        };
+      };
+      return memory;
+    },
+  });
   const id = await submit(api, ["a"]);
+  const before = watchers;
   const response = await api.raw(`/batches/${id}/results`);
+  assert.equal(watchers, before + 1);
   await response.body?.cancel();
+  assert.equal(watchers, before);
   await api.clock.advance(15_000);
   assert.equal(api.clock.waiting, 0);
   assert.equal((await api.get(`/batches/${id}`)).body.counts.queued, 1);

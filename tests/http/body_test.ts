@@ -70,8 +70,16 @@ Deno.test.each([
   });
 });
 
-Deno.test("what is not UTF-8 is malformed", async () => {
-  assert.equal(await codeOf(read(new Uint8Array([0x22, 0xff, 0x22]))), "malformed_json");
+Deno.test.each([
+  { kind: "announced", headers: { "content-length": "3" } },
+  { kind: "not announced", headers: {} },
+])("what is not UTF-8 is malformed, its length $kind", async ({ headers }) => {
+  const body = new Uint8Array([0x22, 0xff, 0x22]);
+  assert.equal(await codeOf(read(body, { headers })), "malformed_json");
+});
+
+Deno.test("a replacement character that was sent is kept", async () => {
+  assert.equal(await read('"\ufffd"', { headers: { "content-length": "5" } }), "\ufffd");
 });
 
 Deno.test("a byte order mark is passed over", async () => {
@@ -133,6 +141,14 @@ Deno.test("a body that does not come in time is given up, and its stream let go"
   assert.equal(await reading, "malformed_json");
   assert.ok(cancelled);
   assert.equal(clock.waiting, 0);
+});
+
+Deno.test("a body that announces its length does not have longer", async () => {
+  const clock = new FakeClock();
+  const never = new ReadableStream<Uint8Array<ArrayBuffer>>();
+  const reading = codeOf(readJson(request(never, { "content-length": "9" }), 1_000, clock));
+  await clock.advance(30_000);
+  assert.equal(await reading, "malformed_json");
 });
 
 Deno.test("a body that breaks off is malformed", async () => {
