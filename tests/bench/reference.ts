@@ -1,0 +1,116 @@
+/**
+ * What Postrider's accept is measured against: bare Hono and zod, storing nothing.
+ *
+ *     deno run -A tests/bench/reference.ts manners   the contract's manners
+ *     deno run -A tests/bench/reference.ts four      four fields and a random id
+ *
+ * `manners` does what any server of this contract must do (size check, full
+ * schema, TypeID, request id, the whole task as answer) in the shortest way
+ * that we know of; it uses none of Postrider's code but the making of ids.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { z } from "zod";
+import { openIds } from "../../src/lib/ids.ts";
+
+const MOST_BYTES = 32 * 2 ** 20;
+
+const address = z.string().regex(/^[^\s@<>"]{1,64}@[a-z0-9.-]{1,253}$/i);
+const addresses = z.union([address, z.array(address).min(1).max(1_000)]);
+const duration = z.string().regex(/^(?:\d+(?:ms|[smhd]))+$/);
+
+const full = z.strictObject({
+  to: addresses.optional(),
+  cc: addresses.optional(),
+  bcc: addresses.optional(),
+  from: address.optional(),
+  replyTo: address.optional(),
+  subject: z.string().max(998).optional(),
+  title: z.string().max(998).optional(),
+  text: z.string().optional(),
+  html: z.string().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  attachments: z.array(z.strictObject({
+    filename: z.string(),
+    content: z.string(),
+    contentType: z.string().optional(),
+    cid: z.string().optional(),
+  })).max(100).optional(),
+  delay: duration.optional(),
+  runAt: z.string().optional(),
+  expires: z.string().optional(),
+  priority: z.int().min(0).max(9).optional(),
+  retry: z.union([z.int().min(0).max(100), z.string()]).optional(),
+  timeout: duration.optional(),
+  key: z.string().max(256).optional(),
+  tags: z.array(z.string().max(64)).max(20).optional(),
+  onUnknown: z.enum(["retry", "stop"]).optional(),
+  retain: z.literal("none").optional(),
+});
+
+const four = z.object({
+  to: z.string(),
+  subject: z.string(),
+  text: z.string(),
+  delay: z.string(),
+});
+
+function manners(): Hono {
+  const app = new Hono();
+  const ids = openIds(() => Date.now(), (bytes) => crypto.getRandomValues(bytes));
+  let calls = 0;
+  app.post("/notify", async ({ req: { raw } }) => {
+    const requestId = raw.headers.get("x-request-id") ?? `req_${++calls}`;
+    if (Number(raw.headers.get("content-length") ?? Infinity) > MOST_BYTES) {
+      return new Response(null, { status: 413 });
+    }
+    const { data } = full.safeParse(await raw.json());
+    if (!data) return new Response(null, { status: 422 });
+    const id = ids("tsk");
+    const at = Date.now();
+    const time = new Date(at).toISOString();
+    const { to, cc, bcc, from, replyTo, subject, text, html, headers, attachments, ...rest } = data;
+    const task = {
+      id,
+      type: "notify",
+      state: "queued",
+      attempt: 0,
+      createdAt: time,
+      dueAt: rest.delay === undefined ? time : new Date(at + 3_600_000).toISOString(),
+      priority: rest.priority ?? 5,
+      key: rest.key,
+      tags: rest.tags,
+      attempts: [],
+      payload: { from, to: [to], cc, bcc, replyTo, subject, text, html, headers, attachments },
+    };
+    return new Response(JSON.stringify(task), {
+      status: 202,
+      headers: {
+        "content-type": "application/json",
+        "x-request-id": requestId,
+        location: `/tasks/${id}`,
+      },
+    });
+  });
+  return app;
+}
+
+function fourFields(): Hono {
+  const app = new Hono();
+  app.post("/notify", async (context) => {
+    const { data } = four.safeParse(await context.req.json());
+    if (!data) return context.json({ error: "invalid" }, 422);
+    return context.json({ id: crypto.randomUUID(), state: "queued" }, 202);
+  });
+  return app;
+}
+
+const app = Deno.args[0] === "four" ? fourFields() : manners();
+Deno.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  onListen: ({ port }) =>
+    Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify({ port }) + "\n")),
+}, app.fetch);
