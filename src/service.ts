@@ -77,6 +77,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     mailLane: config.mail.lane,
     mailFrom: config.mailFrom,
     progressOf: (id) => worker.progressOf(id),
+    runningTasks: () => worker.runningTasks(),
     worker: () => ({
       running: worker.running,
       concurrency: config.concurrency,

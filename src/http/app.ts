@@ -14,6 +14,7 @@ import { isFinal } from "../task/state.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
+import { eventRoutes } from "./events.ts";
 import { openMeters } from "./meters.ts";
 import { openapiRoutes } from "./openapi.ts";
 import type { AppParts } from "./parts.ts";
@@ -36,6 +37,7 @@ export function createApp(parts: AppParts): Hono {
   const routes = [
     ...submitRoutes(parts, meters),
     ...taskRoutes(parts),
+    ...eventRoutes(parts),
     ...batchRoutes(parts),
     ...statusRoutes(parts, meters),
     ...openapiRoutes(parts.version),

@@ -66,6 +66,10 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
       },
       headers: {
         XRequestId: { description: "The call's own, or ours.", schema: { type: "string" } },
+        XAccelBuffering: {
+          description: "no: a proxy is to pass each event on at once.",
+          schema: { type: "string" },
+        },
         Location: { description: "Where it can be read.", schema: { type: "string" } },
         PreferenceApplied: {
           description: "wait=N, as it was honoured.",
@@ -95,7 +99,11 @@ function operationObject(operation: Operation): Json {
     responses: {
       ...Object.fromEntries(answers.map(({ status, description, headers = [], content }) => [
         status,
-        { description, headers: headersOf(["XRequestId", ...headers]), content },
+        {
+          description,
+          headers: headersOf(["XRequestId", ...headers]),
+          ...(content === undefined ? {} : { content }),
+        },
       ])),
       ...refusalObjects([...refusals, ...(open ? [] : ["unauthorized", "forbidden"] as const)]),
     },
@@ -127,6 +135,7 @@ const HEADERS_OF_STATUS: Record<number, string[]> = {
 
 const NAMES: Record<string, string> = {
   XRequestId: "X-Request-Id",
+  XAccelBuffering: "X-Accel-Buffering",
   PreferenceApplied: "Preference-Applied",
   RetryAfter: "Retry-After",
   WwwAuthenticate: "WWW-Authenticate",

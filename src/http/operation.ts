@@ -38,7 +38,7 @@ export interface Answer {
   /** Names of header components. */
   readonly headers?: readonly string[];
   /** Media type objects. */
-  readonly content: Json;
+  readonly content?: Json;
 }
 
 /** The content of an answer, or of a body, that is JSON. */

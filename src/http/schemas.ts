@@ -80,6 +80,12 @@ const summary: Members = {
   "error?": ref("TaskError"),
 };
 
+const progress = shape({
+  bytes: count("Bytes moved so far."),
+  "totalBytes?": count("Bytes there are, when that is known."),
+  rate: number("Bytes a second."),
+}, "While it runs, when its channel says.");
+
 const attempt = shape({
   number: count("From 1; anew after a retry of the task."),
   startedAt: time("When it began."),
@@ -138,11 +144,7 @@ export const schemas: Readonly<Record<string, Json>> = {
   Task: shape({
     ...summary,
     attempts: list(ref("Attempt")),
-    "progress?": shape({
-      bytes: count("Bytes moved so far."),
-      "totalBytes?": count("Bytes there are, when that is known."),
-      rate: number("Bytes a second."),
-    }, "While it runs, when its channel says."),
+    "progress?": progress,
     "payload?": { type: "object", description: "What is to be sent; secrets are masked." },
     "result?": anything("What the last attempt brought back."),
   }, "One thing asked for and accepted."),
@@ -150,6 +152,15 @@ export const schemas: Readonly<Record<string, Json>> = {
     Object.fromEntries(brief.map((name) => [name, summary[name] as Json])),
     "A task's state in brief.",
   ),
+  TaskEvent: shape({
+    id: text("tsk_…"),
+    type: summary.type as Json,
+    state: summary.state as Json,
+    attempt: summary.attempt as Json,
+    at: time("When it changed."),
+    "batchId?": text("bat_…"),
+    "progress?": progress,
+  }, "What the data of an event says, as JSON."),
   TaskPage: shape({
     data: list(ref("TaskSummary")),
     "nextCursor?": text("Continues the list; absent at its end."),

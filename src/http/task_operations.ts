@@ -7,6 +7,7 @@
 import { TASK_STATES } from "../task/state.ts";
 import { REASONS, TASK_TYPES } from "./filter.ts";
 import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
+import { ref } from "./schemas.ts";
 
 const filter = [
   parameter("query", "state", `Any of ${TASK_STATES.join(", ")}, joined by commas.`),
@@ -22,6 +23,28 @@ const filter = [
   parameter("query", "parent", "Was made by this task."),
   parameter("query", "q", "Its subject, recipients or URL hold this text, in any case."),
 ];
+
+const lastEventId = parameter(
+  "header",
+  "Last-Event-ID",
+  "The id of the last event that was read: what changed since comes first.",
+  { type: "integer", minimum: 0 },
+);
+
+const events = (description: string): Operation["answers"][number] => ({
+  status: "200",
+  description: `${description} Each event is named task, its data is a TaskEvent, its id the ` +
+    "number of the change; progress has none. A comment every 15 s says that it is alive.",
+  headers: ["XAccelBuffering"],
+  content: {
+    "text/event-stream": {
+      schema: { type: "string", contentSchema: ref("TaskEvent") },
+      example:
+        'id: 42\nevent: task\ndata: {"id":"tsk_01jd00000000000000000000000","type":"fetch",' +
+        '"state":"running","attempt":1,"at":"2026-11-20T12:00:00.000Z"}\n\n',
+    },
+  },
+});
 
 /** How tasks are looked at and changed. */
 export const taskOperations: readonly Operation[] = [
@@ -91,6 +114,29 @@ export const taskOperations: readonly Operation[] = [
     parameters: [taskId, wait],
     answers: [answered(200, "Task", "The task.")],
     refusals: looking,
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}/events",
+    id: "watchTask",
+    tag: "Tasks",
+    summary: "Watch a task until it is final",
+    parameters: [taskId, lastEventId],
+    answers: [
+      events("How it stands, and then each change."),
+      { status: "204", description: "It is final, and that was read: do not come again." },
+    ],
+    refusals: looking,
+  },
+  {
+    method: "GET",
+    path: "/events",
+    id: "watchTasks",
+    tag: "Tasks",
+    summary: "Watch all tasks",
+    parameters: [lastEventId],
+    answers: [events("Each change of any task.")],
+    refusals: ["invalid", "engine_down"],
   },
   {
     method: "DELETE",

@@ -190,6 +190,13 @@ export interface QueueEngine extends AsyncDisposable {
   findBatch(id: string): Promise<BatchRecord | undefined>;
   /** Where the tasks of a batch stand, in the order of submission. */
   batchTasks(id: string): Promise<{ id: string; state: TaskState }[]>;
+  /** The number of the latest change; 0 before the first. */
+  lastChange(): Promise<number>;
+  /**
+   * Up to `limit` tasks that changed after the change of that number, each once and as it now
+   * stands, in the order of their latest changes. `at` is the latest moment that is kept of it.
+   */
+  changesAfter(change: number, limit: number): Promise<TaskChange[]>;
   /** How many tasks are kept in each state, exact as of the last commit. */
   counts(): Promise<Counts>;
   /** Lanes with attempts under way or a hold, the busiest first. */

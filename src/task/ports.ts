@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { TaskError } from "./task.ts";
+import type { TaskError, TaskType } from "./task.ts";
 
 /** How far a running task has come. */
 export interface TaskProgress {
@@ -16,6 +16,20 @@ export interface TaskProgress {
   readonly totalBytes?: number;
   /** Bytes a second, over the attempt so far. */
   readonly rate: number;
+}
+
+/** A task that runs and whose channel says how far it has come. */
+export interface RunningTask {
+  /** `tsk_…` */
+  readonly id: string;
+  /** What is asked for. */
+  readonly type: TaskType;
+  /** The attempt's number. */
+  readonly attempt: number;
+  /** The batch it belongs to. */
+  readonly batchId?: string;
+  /** How far it has come. */
+  readonly progress: TaskProgress;
 }
 
 /** A thread of the channels, for `/status` and `/livez`. */
@@ -50,6 +64,8 @@ export interface Ports {
   readonly mailFrom: string;
   /** How far a running task has come, when its channel says. */
   progressOf(taskId: string): TaskProgress | undefined;
+  /** Every running task whose channel says how far it has come. */
+  runningTasks(): RunningTask[];
   /** How the worker is. */
   worker(): WorkerStatus;
 }

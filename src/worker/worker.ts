@@ -13,7 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
-import type { TaskProgress } from "../task/ports.ts";
+import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
 import { type LiveAttempt, startAttempt } from "./attempt.ts";
 
@@ -65,6 +65,8 @@ export interface Worker {
   readonly settled: number;
   /** How far a running task has come, when its channel says. */
   progressOf(taskId: string): TaskProgress | undefined;
+  /** Every running task whose channel says how far it has come. */
+  runningTasks(): RunningTask[];
 }
 
 /** Opens a worker, which waits for its `start`. */
@@ -72,10 +74,16 @@ export function openWorker(parts: WorkerParts): Worker {
   return new SlotWorker(parts);
 }
 
+interface Live {
+  readonly task: ClaimedTask;
+  readonly attempt: LiveAttempt;
+  readonly done: Promise<void>;
+}
+
 class SlotWorker implements Worker {
   readonly #parts: WorkerParts;
   readonly #intake = new AbortController();
-  readonly #live = new Map<string, { attempt: LiveAttempt; done: Promise<void> }>();
+  readonly #live = new Map<string, Live>();
   /** Wishes to abort that arrived together with the claim they are about. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
@@ -106,6 +114,14 @@ class SlotWorker implements Worker {
 
   progressOf(taskId: string): TaskProgress | undefined {
     return this.#live.get(taskId)?.attempt.progress();
+  }
+
+  runningTasks(): RunningTask[] {
+    return [...this.#live.values()].flatMap(({ task: { id, type, attempt, batchId }, ...live }) => {
+      const progress = live.attempt.progress();
+      if (!progress) return [];
+      return [{ id, type, attempt, progress, ...(batchId === undefined ? {} : { batchId }) }];
+    });
   }
 
   hurry(): void {
@@ -147,7 +163,7 @@ class SlotWorker implements Worker {
     const done = this.#seeThrough(task, attempt)
       .catch((error) => this.#parts.onFatal(error))
       .finally(() => this.#letGo(task.id));
-    this.#live.set(task.id, { attempt, done });
+    this.#live.set(task.id, { task, attempt, done });
   }
 
   /** One attempt from its outcome to its settlement: the straight line. */

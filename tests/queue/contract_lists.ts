@@ -72,6 +72,43 @@ export function listContract(name: string, open: OpenEngine): void {
     assert.deepEqual(summary, rest);
   });
 
+  Deno.test(`${name}: what changed since is told once, as it now stands`, async () => {
+    await using world = await World.open(open);
+    assert.equal(await world.engine.lastChange(), 0);
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const [first, second] = await world.keep({}, {});
+    const member = world.aTask({ batchId: batch.id, dueAt: world.clock.now() + 60_000 });
+    await world.engine.insert({ tasks: [member], batch });
+    const before = await world.engine.lastChange();
+    assert.ok(before > 0);
+    assert.deepEqual(await world.engine.changesAfter(before, 10), []);
+    await world.clock.advance(1_000);
+    for (const task of await world.claim(1)) await world.settle(task);
+    await world.engine.cancel(member.id, "request");
+    const changes = await world.engine.changesAfter(before, 10);
+    assert.deepEqual(
+      changes.map(({ change: _, ...rest }) => rest),
+      [
+        { id: first, type: "fetch", state: "succeeded", attempt: 1, at: world.clock.now() },
+        {
+          id: member.id,
+          type: "fetch",
+          state: "cancelled",
+          attempt: 0,
+          at: world.clock.now(),
+          batchId: batch.id,
+        },
+      ],
+    );
+    assert.equal(changes.at(-1)?.change, await world.engine.lastChange());
+    const all = await world.engine.changesAfter(0, 2);
+    assert.deepEqual(
+      all.map(({ id }) => id),
+      [second, first],
+      "by the latest change, up to a limit",
+    );
+  });
+
   Deno.test(`${name}: pages follow on each other without gap or repetition`, async () => {
     await using world = await World.open(open);
     const ids = await world.keep(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));

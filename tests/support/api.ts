@@ -84,6 +84,7 @@ export class Api implements AsyncDisposable {
         mailLane: "mail:localhost:25",
         mailFrom: "Postrider <postrider@localhost>",
         progressOf: () => undefined,
+        runningTasks: () => [],
         worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
         ...ports,
       },

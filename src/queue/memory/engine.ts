@@ -182,6 +182,14 @@ class MemoryEngine implements QueueEngine {
     );
   }
 
+  lastChange() {
+    return this.#do(() => this.#ledger.change);
+  }
+
+  changesAfter(change: number, limit: number): Promise<TaskChange[]> {
+    return this.#do(() => this.#ledger.changesAfter(change, limit));
+  }
+
   counts() {
     return this.#do(() => ({ ...this.#ledger.counts }));
   }

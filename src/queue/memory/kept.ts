@@ -18,7 +18,7 @@ import type {
   TaskRecord,
   TaskSummary,
 } from "../../task/task.ts";
-import type { TaskFilter } from "../engine.ts";
+import type { TaskChange, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 
 /** What was accepted, and what has become of it since. */
@@ -73,6 +73,20 @@ export function summaryOf(kept: Kept): TaskSummary {
       aborting: kept.aborting === undefined ? undefined : true,
     }),
   } as TaskSummary;
+}
+
+/** Where the task now stands, as its latest change. */
+export function changeOf(kept: Kept): TaskChange {
+  const { id, type, createdAt, batchId } = kept.task;
+  return {
+    id,
+    type,
+    state: kept.state,
+    attempt: kept.attempt,
+    at: kept.finishedAt ?? Math.max(createdAt, kept.startedAt),
+    change: kept.change,
+    ...(batchId === undefined ? {} : { batchId }),
+  };
 }
 
 /** The task with all that is kept of it. */

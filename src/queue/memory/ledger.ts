@@ -10,7 +10,7 @@ import type { BatchRecord, NewTask } from "../../task/task.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { Heap } from "../heap.ts";
 import { LaneBook } from "../lanes.ts";
-import type { Kept, KeptBatch } from "./kept.ts";
+import { changeOf, type Kept, type KeptBatch } from "./kept.ts";
 
 interface Place {
   readonly kept: Kept;
@@ -44,6 +44,15 @@ export class Ledger {
   constructor(now: () => number, tell: (change: TaskChange) => void) {
     this.now = now;
     this.#tell = tell;
+  }
+
+  /** Tasks changed after that change, each once, in the order of their latest changes. */
+  changesAfter(change: number, limit: number): TaskChange[] {
+    return [...this.tasks.values()]
+      .filter((kept) => kept.change > change)
+      .sort((a, b) => a.change - b.change)
+      .slice(0, limit)
+      .map(changeOf);
   }
 
   /** Keeps a new task. */

@@ -6,6 +6,7 @@
 
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { Submission, TaskFilter } from "../engine.ts";
+import { changesAfter } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 import { list } from "./lists.ts";
 import { cancelWaiting, purge, sweep } from "./marks.ts";
@@ -32,6 +33,9 @@ export const commands = {
     list(ledger, filter, limit, before),
   findBatch: (ledger: Ledger, id: string) => findBatch(ledger, id),
   batchTasks: (ledger: Ledger, id: string) => batchTasks(ledger, id),
+  lastChange: (ledger: Ledger) => ledger.change,
+  changesAfter: (ledger: Ledger, change: number, limit: number) =>
+    changesAfter(ledger, change, limit),
   counts: (ledger: Ledger) => counts(ledger),
   lanes: (ledger: Ledger, limit: number) => ledger.book.status(ledger.now, limit),
   limitLane: (ledger: Ledger, lane: string, limit: number): null => {

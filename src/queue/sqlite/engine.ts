@@ -148,6 +148,16 @@ class SqliteEngine implements QueueEngine {
     return this.#line.ask("batchTasks", id);
   }
 
+  lastChange() {
+    return this.#line.ask("lastChange");
+  }
+
+  async changesAfter(change: number, limit: number) {
+    // What is swept gets its number only then.
+    await this.#swept;
+    return this.#line.ask("changesAfter", change, limit);
+  }
+
   counts() {
     return this.#line.ask("counts");
   }

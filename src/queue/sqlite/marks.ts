@@ -54,7 +54,7 @@ export function sweep(ledger: Ledger): boolean {
   if (!ledger.sweeping || ledger.closed) return false;
   const rows = ledger.sql.marked.all(ledger.era, SWEPT_AT_ONCE) as unknown as Row[];
   for (const { seq, batch, erase: erased } of rows) {
-    ledger.sql.sweep.run(ledger.markAt, seq);
+    ledger.sql.sweep.run(ledger.markAt, ++ledger.change, seq);
     if (erased) erase(ledger, seq);
     if (batch !== null) ledger.batches.move(batch, STATE.queued, STATE.cancelled);
   }

@@ -113,6 +113,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO meta VALUES (1, '[0,0,0,0,0,0]', 0, 0, 0, 0, 0);
   `,
+  `CREATE INDEX task_change ON task (change)`,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

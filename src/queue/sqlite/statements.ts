@@ -48,6 +48,7 @@ const TEXTS = {
            started_at = ?, expires_at = ?, finished_at = ?, reason = ?, delivery = ?, aborting = ?, error = ?,
            change = ?
      WHERE seq = ?`,
+  changed: `SELECT * FROM task INDEXED BY task_change WHERE change > ? ORDER BY change LIMIT ?`,
   park: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
   insertAttempt: `INSERT INTO attempt (seq, ordinal, record) VALUES (?, ?, ?)`,
   setResult: `
@@ -95,7 +96,7 @@ const TEXTS = {
   sweep: `
     UPDATE task
        SET state = 4, parked = 0, finished_at = ?, reason = 'shutdown',
-           delivery = iif(duplicate, 'unknown', 'not_delivered')
+           delivery = iif(duplicate, 'unknown', 'not_delivered'), change = ?
      WHERE seq = ? AND state = 0`,
 
   finished: `
