@@ -6,6 +6,7 @@
 
 import { readCa } from "./channel_settings.ts";
 import { verifyRelay } from "./channels/email.ts";
+import { readConfigFile } from "./config_file.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openQueue } from "./queue/open.ts";
 import type { Config } from "./settings.ts";
@@ -22,6 +23,9 @@ export async function checkService(config: Config): Promise<string[]> {
   };
   await attempt("POSTRIDER_QUEUE", async () => {
     await using _engine = await openQueue(config.queue, { clock: systemClock });
+  });
+  await attempt("POSTRIDER_CONFIG", async () => {
+    await readConfigFile(config.configFile, Deno.readTextFileSync);
   });
   await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
   if (faults.length === 0) {

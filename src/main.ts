@@ -93,6 +93,7 @@ async function serve(
     say("Postrider cannot start", reasonOf(error));
     return exitCodeOf(error);
   }
+  Deno.addSignalListener("SIGHUP", () => service.reload());
   if (unknown.length > 0) service.log.warn("Unknown settings are ignored", { names: unknown });
   return await Promise.race([
     fatal.promise,

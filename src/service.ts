@@ -15,6 +15,7 @@ import { type Log, openLog } from "./lib/log.ts";
 import { EngineDamagedError, EngineError, type QueueEngine } from "./queue/engine.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
+import { ConfigFileError, openConfigFile } from "./config_file.ts";
 import type { Config } from "./settings.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
@@ -44,6 +45,8 @@ export interface Service {
   readonly url: string;
   /** What it says. */
   readonly log: Log;
+  /** Reads `postrider.yaml` again; a wrong one is logged, and what was in force stays so. */
+  reload(): void;
   /**
    * Ends it. `drain`: running attempts may end, what waits is kept for the next
    * start. `cancel`: running attempts are aborted, what waits is cancelled.
@@ -64,6 +67,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     options.onFatal();
   });
 
+  const file = openConfigFile(config.configFile, Deno.readTextFileSync);
   await using stack = new AsyncDisposableStack();
   const engine = stack.use(
     await openQueue(config.queue, { clock, maxQueued: config.maxQueued, onFatal: fatal }),
@@ -134,6 +138,15 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   return {
     url: server.url,
     log,
+    reload() {
+      try {
+        file.reload();
+        log.info("The settings were read again", { file: config.configFile });
+      } catch (error) {
+        if (!(error instanceof ConfigFileError)) throw error;
+        log.error("The settings stay as they were: the file is wrong", { faults: error.message });
+      }
+    },
     async stop(how) {
       state.ready = false;
       if (how === "cancel") await cancelAll();

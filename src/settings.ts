@@ -7,11 +7,11 @@
 import { type AllowEntry, parseFetchAllow } from "./channels/guard.ts";
 import { type MailSettings, parseMailUrl } from "./channels/mail_settings.ts";
 import { type ApiKey, parseApiKeys } from "./http/auth.ts";
-import { parseRate, type Rate } from "./http/rate.ts";
 import type { LogFormat, LogLevel } from "./lib/log.ts";
 import { parseQueueUrl } from "./queue/open.ts";
 import { parseDuration } from "./task/duration.ts";
 import { parseMailbox } from "./task/mailbox.ts";
+import { parseRate, type Rate } from "./task/rate.ts";
 
 /** Everything an operator can decide. */
 export interface Config {
@@ -33,6 +33,8 @@ export interface Config {
   readonly fetchAllow: readonly AllowEntry[];
   /** A PEM file of further CA certificates. */
   readonly caFile: string | undefined;
+  /** The file of aliases, hooks, schedules and limits; `undefined`: `./postrider.yaml` if it is there. */
+  readonly configFile: string | undefined;
   /** The most attempts at once. */
   readonly concurrency: number;
   /** Threads for the channels. */
@@ -134,6 +136,12 @@ export const SETTINGS: Table = {
   caFile: {
     name: "POSTRIDER_CA_FILE",
     means: "further CA certificates (PEM), for SMTP and fetch",
+    expects: "a path",
+    parse: (text) => text || undefined,
+  },
+  configFile: {
+    name: "POSTRIDER_CONFIG",
+    means: "aliases, hooks, schedules, per-host limits; ./postrider.yaml if there",
     expects: "a path",
     parse: (text) => text || undefined,
   },

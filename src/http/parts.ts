@@ -10,7 +10,7 @@ import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import type { Ports } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth.ts";
-import type { Rate } from "./rate.ts";
+import type { Rate } from "../task/rate.ts";
 
 /** What the API is made of. */
 export interface AppParts {

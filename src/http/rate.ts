@@ -5,28 +5,8 @@
  */
 
 import type { Clock } from "../lib/clock.ts";
-import { parseDuration } from "../task/duration.ts";
+import type { Rate } from "../task/rate.ts";
 import { Refusal } from "./problems.ts";
-
-/** So many in such a time. */
-export interface Rate {
-  /** How many. */
-  readonly count: number;
-  /** In how many milliseconds. */
-  readonly windowMs: number;
-}
-
-/** Reads `100/1m`. Throws a `RangeError`. */
-export function parseRate(text: string): Rate {
-  const [, count, window = ""] = /^(\d{1,9})\/(\w+)$/.exec(text.trim()) ?? [];
-  const windowMs = parseDuration(window);
-  if (!Number(count) || !windowMs) {
-    throw new RangeError(
-      `Cannot read rate "${text}": expected a number and a duration such as "100/1m"`,
-    );
-  }
-  return { count: Number(count), windowMs };
-}
 
 /**
  * Takes one token of this name and returns the headers that tell what is left;

@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
 import { parseApiKeys } from "../../src/http/auth.ts";
-import { openRateLimit, parseRate } from "../../src/http/rate.ts";
+import { openRateLimit } from "../../src/http/rate.ts";
+import { parseRate } from "../../src/task/rate.ts";
 import { Api } from "../support/api.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-
-Deno.test.each([
-  { text: "100/1m", count: 100, windowMs: 60_000 },
-  { text: " 1/1s ", count: 1, windowMs: 1_000 },
-  { text: "5/1h30m", count: 5, windowMs: 5_400_000 },
-])(
-  "$text is $count in $windowMs ms",
-  ({ text, ...rate }) => assert.deepEqual(parseRate(text), rate),
-);
-
-Deno.test.each(["", "100", "0/1m", "-1/1m", "1.5/1m", "100/0s", "100/m", "1m/100", "1/1m/1"])(
-  "%j is no rate",
-  (text) => assert.throws(() => parseRate(text), RangeError),
-);
 
 Deno.test("a bucket empties at once and fills evenly", async () => {
   const clock = new FakeClock();

@@ -1,0 +1,67 @@
+/**
+ * What an operator allows towards one host.
+ *
+ * @module
+ */
+
+import { isMembers } from "./entries.ts";
+import { type Fault, type Parsed, pointerTo } from "./faults.ts";
+import { parseRate, type Rate } from "./rate.ts";
+
+/** What is allowed towards one host; without a word the defaults hold. */
+export interface HostLimits {
+  /** The most attempts at once. */
+  readonly concurrency?: number;
+  /** The most attempts in a time. */
+  readonly rate?: Rate;
+}
+
+/** Limits by host: `example.org` (any scheme and port) or a whole lane, `https://example.org:443`. */
+export type Hosts = ReadonlyMap<string, HostLimits>;
+
+const MOST_AT_ONCE = 10_000;
+const EXPECTED = {
+  section: `Expected hosts such as "example.org", each with concurrency, rate or both`,
+  concurrency: `Expected a whole number from 1 to ${MOST_AT_ONCE}`,
+  rate: `Expected a number per duration such as "10/1s"`,
+};
+
+/** Reads `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
+export function parseHosts(value: unknown): Parsed<Hosts> {
+  if (!isMembers(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
+  const faults: Fault[] = [];
+  const hosts = new Map<string, HostLimits>();
+  for (const [host, given] of Object.entries(value)) {
+    if (isMembers(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, faults));
+    else faults.push({ pointer: pointerTo([host]), detail: EXPECTED.section });
+  }
+  return faults.length > 0 ? { faults } : { value: hosts };
+}
+
+function limitsOf(
+  host: string,
+  { concurrency, rate, ...unknown }: Readonly<Record<string, unknown>>,
+  faults: Fault[],
+): HostLimits {
+  const wrong = (name: string, detail: string) => {
+    faults.push({ pointer: pointerTo([host, name]), detail });
+  };
+  for (const name of Object.keys(unknown)) {
+    wrong(name, "Unknown field: remove it, or mend its spelling");
+  }
+  const limits: { concurrency?: number; rate?: Rate } = {};
+  if (concurrency !== undefined) {
+    const most = Number(concurrency);
+    if (Number.isInteger(concurrency) && most >= 1 && most <= MOST_AT_ONCE) {
+      limits.concurrency = most;
+    } else wrong("concurrency", EXPECTED.concurrency);
+  }
+  if (rate !== undefined) {
+    try {
+      limits.rate = parseRate(String(rate));
+    } catch {
+      wrong("rate", EXPECTED.rate);
+    }
+  }
+  return limits;
+}
