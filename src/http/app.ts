@@ -10,7 +10,6 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
-import { isFinal } from "../task/state.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
@@ -31,9 +30,7 @@ const ANYBODY: Caller = { scopes: new Set() };
 export function createApp(parts: AppParts): Hono {
   const { engine, log } = parts;
   const meters = openMeters(parts.clock);
-  engine.watch("all", (change) => {
-    if (isFinal(change.state)) meters.settled(change.at - createdAtOf(change.id));
-  });
+  engine.watch("final", ({ at, id }) => meters.settled(at - createdAtOf(id)));
   const routes = [
     ...submitRoutes(parts, meters),
     ...taskRoutes(parts),

@@ -122,6 +122,7 @@ export type Watched =
   | { readonly task: string }
   | { readonly batch: string }
   | "running" // wishes to abort a running task
+  | "final" // tasks that have become final
   | "all";
 
 /** What can be said of a lane at a glance. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isFinal } from "../task/state.ts";
 import type { TaskChange, Watched } from "./engine.ts";
 
 type Listener = (change: TaskChange) => void;
@@ -19,6 +20,7 @@ export function watchKeys(change: TaskChange): string[] {
   const keys = ["all", change.id];
   if (change.batchId !== undefined) keys.push(change.batchId);
   if (change.abort !== undefined) keys.push("running");
+  if (isFinal(change.state)) keys.push("final");
   return keys;
 }
 

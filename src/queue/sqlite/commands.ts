@@ -1,5 +1,5 @@
 /**
- * What can be asked of the thread, by name. Arguments and answers cross as JSON.
+ * What can be asked of the thread, by name. Arguments and answers cross as plain data.
  *
  * @module
  */

@@ -13,8 +13,9 @@ import type { TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
 import { Batches, type BatchRow } from "./batches.ts";
+import { Intake } from "./intake.ts";
 import { LaneTable } from "./lane_table.ts";
-import { type Row, STATE } from "./rows.ts";
+import { type Row, rowFrom, STATE } from "./rows.ts";
 import { prepare, type Statements } from "./statements.ts";
 
 interface Meta {
@@ -34,6 +35,8 @@ export class Ledger {
   readonly sql: Statements;
   /** Batches touched by the present transaction. */
   readonly batches: Batches;
+  /** New tasks of the present transaction. */
+  readonly intake: Intake;
   /** Numbers of lanes, and what is set for them. */
   readonly lanes: LaneTable;
   /** Which lane is served next. */
@@ -58,6 +61,8 @@ export class Ledger {
   readonly watched = new Set<string>();
   /** Watched changes of the present transaction. */
   changes: TaskChange[] = [];
+  /** The rows of tasks that run: each is looked at again when it is settled. */
+  readonly #running = new Map<number, Row>();
   #dirty = false;
   readonly #openedIn: number;
 
@@ -65,6 +70,7 @@ export class Ledger {
     this.db = db;
     this.sql = prepare(db);
     this.batches = new Batches(this.sql);
+    this.intake = new Intake(this.sql);
     this.lanes = new LaneTable(this.sql);
     this.load();
     this.#openedIn = this.era;
@@ -82,6 +88,7 @@ export class Ledger {
     this.sql.begin.run();
     try {
       const value = work();
+      this.intake.flush();
       this.batches.flush();
       if (this.#dirty) this.#writeMeta();
       this.sql.commit.run();
@@ -105,6 +112,8 @@ export class Ledger {
     this.changes = [];
     this.#dirty = false;
     this.batches.forget();
+    this.intake.forget();
+    this.#running.clear();
     this.book = new LaneBook();
     this.lanes.load(this.book);
     for (const row of this.sql.running.iterate() as Iterable<unknown>) {
@@ -140,8 +149,16 @@ export class Ledger {
 
   /** The row of that number as it now reads. */
   rowOf(seq: number): Row | undefined {
-    const row = this.sql.task.get(seq) as unknown as Row | undefined;
-    return row && this.asMarked(row);
+    const running = this.#running.get(seq);
+    if (running) return running;
+    const row = this.sql.task.get(seq) as unknown as Parameters<typeof rowFrom>[0] | undefined;
+    return row && this.asMarked(rowFrom(row));
+  }
+
+  /** Notes whether a row, which has just been written, is one that runs. */
+  keepRunning(row: Row): void {
+    if (row.state === STATE.running) this.#running.set(row.seq, row);
+    else this.#running.delete(row.seq);
   }
 
   /** A batch as of the present transaction; `undefined` when there is none of that id. */

@@ -86,7 +86,7 @@ export class Line {
     this.#options = options;
     this.opened = opened;
     this.#underWay = 1;
-    worker.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#hear(data);
     worker.onerror = (event) => {
       event.preventDefault();
       this.#die(new EngineError(`The queue's thread has died: ${event.message}`));
@@ -204,7 +204,7 @@ export class Line {
 
 function next(worker: Worker): Promise<FromThread> {
   return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(JSON.parse(data));
+    worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => {
       event.preventDefault();
       reject(new EngineError(`The queue's thread did not start: ${event.message}`));
@@ -213,7 +213,7 @@ function next(worker: Worker): Promise<FromThread> {
 }
 
 function post(worker: Worker, message: ToThread): void {
-  worker.postMessage(JSON.stringify(message));
+  worker.postMessage(message);
 }
 
 function errorOf({ name, message }: { name: string; message: string }): Error {

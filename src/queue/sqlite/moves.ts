@@ -67,6 +67,7 @@ export function write(ledger: Ledger, row: Row): void {
     row.change,
     row.seq,
   );
+  ledger.keepRunning(row);
   ledger.touch();
 }
 

@@ -48,6 +48,44 @@ export interface Row {
   change: number;
 }
 
+/** The columns of a `Row`, in the order in which `rowFrom` reads them. */
+export const ROW_COLUMNS = "seq, id, type, state, era, lane, priority, parked, due_at, attempt, " +
+  "listed, broken, duplicate, erase, created_at, started_at, expires_at, finished_at, key, batch, " +
+  "label, reason, delivery, aborting, error, change";
+
+/** Makes a row of the values of `ROW_COLUMNS`. */
+// deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
+export function rowFrom(v: readonly any[]): Row {
+  return {
+    seq: v[0],
+    id: v[1],
+    type: v[2],
+    state: v[3],
+    era: v[4],
+    lane: v[5],
+    priority: v[6],
+    parked: v[7],
+    due_at: v[8],
+    attempt: v[9],
+    listed: v[10],
+    broken: v[11],
+    duplicate: v[12],
+    erase: v[13],
+    created_at: v[14],
+    started_at: v[15],
+    expires_at: v[16],
+    finished_at: v[17],
+    key: v[18],
+    batch: v[19],
+    label: v[20],
+    reason: v[21],
+    delivery: v[22],
+    aborting: v[23],
+    error: v[24],
+    change: v[25],
+  };
+}
+
 /** A row of `body`. */
 export interface Body {
   readonly spec: string;
@@ -55,8 +93,31 @@ export interface Body {
   readonly checksum: number;
 }
 
+type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
+
 /** What was decided when a task was accepted, less what stands in its row or is bulky. */
-export type Spec = Omit<NewTask, "payload" | "dueAt" | "createdAt" | "expiresAt" | "label">;
+export interface Spec extends Omit<NewTask, "payload" | "retry" | InRow> {
+  /** A wait, and how often it comes in a row; and so on. */
+  readonly retry: readonly number[];
+}
+
+function packRetry(schedule: RetrySchedule): number[] {
+  const packed: number[] = [];
+  for (const step of schedule) {
+    if (packed.at(-2) === step) packed[packed.length - 1]!++;
+    else packed.push(step, 1);
+  }
+  return packed;
+}
+
+/** The schedule of a spec. */
+export function unpackRetry({ retry }: Spec): RetrySchedule {
+  const schedule: number[] = [];
+  for (let at = 0; at < retry.length; at += 2) {
+    for (let times = retry[at + 1] ?? 0; times > 0; times--) schedule.push(retry[at] ?? 0);
+  }
+  return schedule;
+}
 
 /** The number under which a state is kept. */
 export const STATE: Record<TaskState, number> = Object.fromEntries(
@@ -82,13 +143,17 @@ export function isIntact(body: Body | undefined): body is Body {
 export function specOf(task: NewTask): string {
   const {
     payload: _,
+    id: _id,
+    type: _type,
+    priority: _priority,
     dueAt: _due,
     createdAt: _created,
     expiresAt: _expires,
     label: _label,
+    retry,
     ...spec
   } = task;
-  return JSON.stringify(spec);
+  return JSON.stringify({ ...spec, retry: packRetry(retry) });
 }
 
 /** A damaged spec must not hide the task: what the row holds still stands. */
@@ -97,11 +162,8 @@ function readSpec(row: Row, text: string | undefined): Spec {
     return JSON.parse(text ?? "");
   } catch {
     return {
-      id: row.id,
-      type: row.type,
       channel: "",
       lane: "",
-      priority: row.priority,
       retry: [],
       timeoutMs: 0,
       onUnknown: "retry",
@@ -114,8 +176,13 @@ function readSpec(row: Row, text: string | undefined): Spec {
 export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: RetrySchedule } {
   const state = stateOf(row);
   const waits = state === "queued" || state === "running";
+  const spec = readSpec(row, specText);
   return {
-    ...readSpec(row, specText),
+    ...spec,
+    id: row.id,
+    type: row.type,
+    priority: row.priority,
+    retry: unpackRetry(spec),
     state,
     label: row.label,
     createdAt: row.created_at,
@@ -148,7 +215,7 @@ export function claimedOf(
     attempt: row.attempt,
     startedAt: row.started_at ?? 0,
     createdAt: row.created_at,
-    retry: spec.retry,
+    retry: unpackRetry(spec),
     timeoutMs: spec.timeoutMs,
     onUnknown: spec.onUnknown,
     possibleDuplicate: row.duplicate === 1,

@@ -8,7 +8,7 @@ import { decideBroken, type Settlement } from "../../task/outcome.ts";
 import { overrule } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { move } from "./moves.ts";
-import { type Body, isIntact, type Row, type Spec, stateOf } from "./rows.ts";
+import { type Body, isIntact, type Row, type Spec, stateOf, unpackRetry } from "./rows.ts";
 
 /** Writes a settlement down; `false` when the task is no longer at that attempt. */
 export function settle(ledger: Ledger, settlement: Settlement): boolean {
@@ -65,7 +65,7 @@ export function recover(ledger: Ledger): number {
       id: row.id,
       attempt: row.attempt,
       startedAt: row.started_at ?? ledger.now,
-      retry: spec?.retry ?? [],
+      retry: spec ? unpackRetry(spec) : [],
       onUnknown: spec?.onUnknown ?? "retry",
       broken: row.broken,
       ...(aborting ? { aborting } : {}),

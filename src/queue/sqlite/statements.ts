@@ -5,20 +5,33 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ROW_COLUMNS } from "./rows.ts";
+
+/** Rows that one INSERT takes: each call of a statement costs as much as a small row. */
+export const ROWS_AT_ONCE = 16;
+
+const insertTasks = (rows: number) => `
+    INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
+                      duplicate, erase, created_at, expires_at, key, batch, parent, owner, label, change)
+    VALUES ${
+  Array(rows).fill("(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")
+}`;
+const insertBodies = (rows: number) => `
+    INSERT INTO body (seq, checksum, spec, payload)
+    VALUES ${Array(rows).fill("(?, ?, ?, ?)").join(", ")}`;
 
 const TEXTS = {
   begin: `BEGIN`,
   commit: `COMMIT`,
   rollback: `ROLLBACK`,
 
-  insertTask: `
-    INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
-                      duplicate, erase, created_at, expires_at, key, batch, parent, owner, label, change)
-    VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  insertBody: `INSERT INTO body (seq, checksum, spec, payload) VALUES (?, ?, ?, ?)`,
+  insertTask: insertTasks(1),
+  insertTasks: insertTasks(ROWS_AT_ONCE),
+  insertBody: insertBodies(1),
+  insertBodies: insertBodies(ROWS_AT_ONCE),
   insertTag: `INSERT OR IGNORE INTO tag (tag, seq) VALUES (?, ?)`,
 
-  task: `SELECT * FROM task WHERE seq = ?`,
+  task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
   body: `SELECT spec, payload, checksum FROM body WHERE seq = ?`,
   attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
   result: `SELECT result, carry FROM result WHERE seq = ?`,
@@ -113,7 +126,10 @@ export type Statements = Record<keyof typeof TEXTS, StatementSync>;
 
 /** Prepares every statement. */
 export function prepare(db: DatabaseSync): Statements {
-  return Object.fromEntries(
+  const statements = Object.fromEntries(
     Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
   ) as Statements;
+  // An object of two dozen members costs as much as reading the row: see `rowFrom`.
+  statements.task.setReturnArrays(true);
+  return statements;
 }

@@ -144,6 +144,7 @@ export class Store {
     const answers = [...before];
     const served = this.#ledger.transaction(now, () => {
       for (const command of asked) answers.push({ n: command.n, value: this.#do(command) });
+      this.#ledger.intake.flush();
       expireDue(this.#ledger);
       return this.#serve();
     });
@@ -166,6 +167,7 @@ export class Store {
     if (command.do === "insert" && this.#ballast?.hold(this.#ledger.now) === false) {
       return STORAGE_FULL;
     }
+    if (command.do !== "insert") this.#ledger.intake.flush();
     const run = commands[command.do as CommandName] as (
       ledger: Ledger,
       ...args: unknown[]

@@ -67,7 +67,8 @@ function keep(ledger: Ledger, task: NewTask): void {
     change: ++ledger.change,
   } as Row;
   row.parked = row.key !== null && !joinKey(ledger, row) ? 1 : 0;
-  sql.insertTask.run(
+  const spec = specOf(task);
+  const values = [
     seq,
     task.id,
     task.type,
@@ -85,9 +86,8 @@ function keep(ledger: Ledger, task: NewTask): void {
     task.owner ?? null,
     task.label,
     row.change,
-  );
-  const spec = specOf(task);
-  sql.insertBody.run(seq, checksumOf(spec, task.payload), spec, task.payload);
+  ];
+  ledger.intake.add(values, [seq, checksumOf(spec, task.payload), spec, task.payload]);
   for (const tag of task.tags ?? []) sql.insertTag.run(tag, seq);
   if (!row.parked) ledger.book.offer(task.lane, task.priority, task.dueAt);
   if (task.expiresAt !== undefined) {

@@ -9,13 +9,13 @@
 import type { EngineError } from "../engine.ts";
 import { type Group, type Opened, openStore, type Reply, type Store } from "./store.ts";
 
-/** What the main thread says, as JSON. */
+/** What the main thread says. */
 export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number } }
   | { readonly group: Group }
   | { readonly close: true };
 
-/** What the thread says, as JSON. */
+/** What the thread says. */
 export type FromThread =
   | { readonly opened: Opened }
   | { readonly refused: { name: string; message: string } }
@@ -24,8 +24,7 @@ export type FromThread =
 
 let store: Store | undefined;
 
-self.onmessage = ({ data }: MessageEvent<string>) => {
-  const message: ToThread = JSON.parse(data);
+self.onmessage = ({ data: message }: MessageEvent<ToThread>) => {
   if ("open" in message) {
     const { path, now, ballastBytes } = message.open;
     try {
@@ -44,5 +43,5 @@ self.onmessage = ({ data }: MessageEvent<string>) => {
 };
 
 function say(message: FromThread): void {
-  self.postMessage(JSON.stringify(message));
+  self.postMessage(message);
 }
