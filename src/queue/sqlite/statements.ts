@@ -121,6 +121,11 @@ const TEXTS = {
   dropTag: `DELETE FROM tag WHERE tag = ? AND seq = ?`,
 } as const;
 
+/** Node's, of which Deno's types do not know yet. */
+interface ReturningArrays {
+  setReturnArrays(enabled: boolean): void;
+}
+
 /** The statements, prepared. */
 export type Statements = Record<keyof typeof TEXTS, StatementSync>;
 
@@ -130,6 +135,6 @@ export function prepare(db: DatabaseSync): Statements {
     Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
   ) as Statements;
   // An object of two dozen members costs as much as reading the row: see `rowFrom`.
-  statements.task.setReturnArrays(true);
+  (statements.task as StatementSync & ReturningArrays).setReturnArrays(true);
   return statements;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../src/queue/engine.ts";
 import { Line } from "../../../src/queue/sqlite/line.ts";
 import type { Opened, Reply } from "../../../src/queue/sqlite/store.ts";
-import type { ToThread } from "../../../src/queue/sqlite/thread.ts";
+import type { FromThread, ToThread } from "../../../src/queue/sqlite/thread.ts";
 import { FakeClock, settled } from "../../support/fake_clock.ts";
 
 Deno.test("a line sends what is asked within one turn as one group", async () => {
@@ -84,17 +84,16 @@ function setup(opened: Partial<Opened> = {}) {
 class FakeThread {
   groups: Extract<ToThread, { group: unknown }>["group"][] = [];
   terminated = false;
-  onmessage: (event: { data: string }) => void = () => {};
+  onmessage: (event: { data: FromThread }) => void = () => {};
   onerror: (event: { message: string; preventDefault(): void }) => void = () => {};
 
-  postMessage(text: string): void {
-    const message: ToThread = JSON.parse(text);
+  postMessage(message: ToThread): void {
     if ("group" in message) this.groups.push(message.group);
   }
 
   reply(reply: Partial<Reply>): void {
     const whole = { answers: [], changes: [], last: 0, ...reply };
-    this.onmessage({ data: JSON.stringify({ reply: whole }) });
+    this.onmessage({ data: { reply: whole } });
   }
 
   terminate(): void {

@@ -3,7 +3,7 @@ import { openIds } from "../../../src/lib/ids.ts";
 import { Ballast } from "../../../src/queue/sqlite/ballast.ts";
 import { openFile } from "../../../src/queue/sqlite/file.ts";
 import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
-import type { ClaimedTask } from "../../../src/task/task.ts";
+import type { ClaimedTask, NewTask, TaskRecord } from "../../../src/task/task.ts";
 
 const STORED = { kind: "stored" };
 const FULL = { kind: "refused", code: "storage_full" };
@@ -20,6 +20,24 @@ Deno.test("a group is served to claims in the transaction that keeps it", async 
   const [withdrawn] = file.run({ do: "withdraw", with: [3] }).answers;
   assert.deepEqual(withdrawn, { n: 3, value: [] });
   assert.deepEqual(file.run({ do: "withdraw", with: [3] }).answers, []);
+});
+
+Deno.test("many new tasks of one group are kept each as it came, and can be read within it", async () => {
+  await using file = await aStore();
+  const retry = [1_000, 1_000, 5_000, 1_000, 1_000];
+  const given = Array.from({ length: 40 }, (_, n) => {
+    const [task] = aSubmission().tasks;
+    return { ...task as NewTask, payload: `{"n":${n}}`, retry: retry.slice(n % 6) };
+  });
+  const { answers } = file.run(
+    ...given.map((task) => ({ do: "insert" as const, with: [{ tasks: [task] }, 100] })),
+    ...given.map(({ id }) => ({ do: "find" as const, with: [id] })),
+  );
+  const found = answers.slice(40).map(({ value }) => value as TaskRecord);
+  assert.deepEqual(
+    found.map(({ id, payload, retry }) => ({ id, payload, retry })),
+    given.map(({ id, payload, retry }) => ({ id, payload, retry })),
+  );
 });
 
 Deno.test("a command that fails is told so, and its fellows are done", async () => {
