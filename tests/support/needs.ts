@@ -9,7 +9,9 @@ const PACKAGES = {
   buildah: "buildah",
   curl: "curl",
   debootstrap: "debootstrap",
+  node: "nodejs",
   npx: "npm",
+  openssl: "openssl",
   script: "bsdutils",
   unshare: "util-linux",
 } as const;
