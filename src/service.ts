@@ -12,6 +12,8 @@ import { openServer } from "./http/server.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openIds } from "./lib/ids.ts";
 import { type Log, openLog } from "./lib/log.ts";
+import { openMetrics } from "./lib/metrics.ts";
+import { openTraces } from "./lib/traces.ts";
 import { EngineDamagedError, EngineError, type QueueEngine } from "./queue/engine.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
@@ -20,6 +22,7 @@ import type { Config } from "./settings.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { purgeOn } from "./worker/janitor.ts";
+import { openObserver } from "./worker/observer.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
 import { openWorker, type Worker } from "./worker/worker.ts";
 
@@ -76,6 +79,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   stack.defer(() => ending.abort());
   const state = { accepting: true, ready: true };
 
+  const metrics = openMetrics({ version: VERSION, engine: engine.name });
+  const traces = openTraces(VERSION);
   const ports: Ports = {
     refuseUrl: (url) => guard.refuseUrl(url),
     mailLane: config.mail.lane,
@@ -94,6 +99,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     ports,
     clock,
     log,
+    metrics,
+    traces,
     ids: openIds(clock.now, (bytes) => crypto.getRandomValues(bytes), engine.lastSequence),
     keys: config.apiKeys,
     anonymous: anonymousRule(config),
@@ -121,6 +128,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     random: Math.random,
     log,
     concurrency: config.concurrency,
+    observer: openObserver({ clock, log, metrics, traces }),
     onFatal: fatal,
   });
   const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock });

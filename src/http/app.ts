@@ -15,6 +15,7 @@ import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
 import { eventRoutes } from "./events.ts";
 import { openMeters } from "./meters.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
 import type { AppParts } from "./parts.ts";
 import { answerError, Refusal } from "./problems.ts";
@@ -28,15 +29,19 @@ const ANYBODY: Caller = { scopes: new Set() };
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
 export function createApp(parts: AppParts): Hono {
-  const { engine, log } = parts;
+  const { engine, log, metrics } = parts;
   const meters = openMeters(parts.clock);
-  engine.watch("final", ({ at, id }) => meters.settled(at - createdAtOf(id)));
+  engine.watch("final", ({ at, id, type, state }) => {
+    meters.settled(at - createdAtOf(id));
+    metrics.finished(type, state);
+  });
   const routes = [
     ...submitRoutes(parts, meters),
     ...taskRoutes(parts),
     ...eventRoutes(parts),
     ...batchRoutes(parts),
     ...statusRoutes(parts, meters),
+    ...metricsRoutes(parts),
     ...openapiRoutes(parts.version),
   ];
   const authenticate = openAuth(parts.keys, parts.anonymous);
@@ -51,6 +56,7 @@ export function createApp(parts: AppParts): Hono {
         const caller = open ? ANYBODY : authenticate(request);
         return await answer({ request, requestId, caller, context });
       } catch (error) {
+        if (error instanceof Refusal) metrics.refused(error.code);
         return answerError(error, requestId, log);
       }
     };

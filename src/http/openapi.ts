@@ -53,6 +53,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
         "method than those of a path is answered 405, with Allow.",
       license: { name: "MIT", identifier: "MIT" },
     },
+    servers: [{ url: "/", description: "Where this document comes from." }],
     security: [{ apiKey: [] }, {}],
     paths,
     components: {

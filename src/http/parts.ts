@@ -7,6 +7,8 @@
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Traces } from "../lib/traces.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import type { Ports } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth.ts";
@@ -24,6 +26,10 @@ export interface AppParts {
   readonly clock: Clock;
   /** Takes what was not expected. */
   readonly log: Log;
+  /** Counts and measures, for Prometheus. */
+  readonly metrics: Metrics;
+  /** Takes the span of each submit. */
+  readonly traces: Traces;
   /** Who may call. */
   readonly keys: readonly ApiKey[];
   /** What is done about calls without a key. */

@@ -97,6 +97,52 @@ export const serviceOperations: readonly Operation[] = [
   },
   {
     method: "GET",
+    path: "/metrics",
+    id: "metrics",
+    tag: "Service",
+    summary: "Figures for Prometheus",
+    answers: [{
+      status: "200",
+      description: "Prometheus' text format.",
+      content: {
+        "text/plain": {
+          schema: { type: "string" },
+          example: '# TYPE postrider_tasks gauge\npostrider_tasks{state="queued"} 3\n',
+        },
+      },
+    }],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "GET",
+    path: "/metrics/alerts.yaml",
+    id: "alerts",
+    tag: "Service",
+    open: true,
+    summary: "Alert rules for Prometheus",
+    answers: [{
+      status: "200",
+      description: "A rule file.",
+      content: { "application/yaml": { schema: { type: "string" } } },
+    }],
+    refusals: ["invalid"],
+  },
+  {
+    method: "GET",
+    path: "/metrics/grafana.json",
+    id: "grafana",
+    tag: "Service",
+    open: true,
+    summary: "A dashboard for Grafana, to be imported",
+    answers: [{
+      status: "200",
+      description: "The dashboard.",
+      content: json({ type: "object" }),
+    }],
+    refusals: ["invalid"],
+  },
+  {
+    method: "GET",
     path: "/openapi.json",
     id: "openapi",
     tag: "Service",

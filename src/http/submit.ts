@@ -10,6 +10,7 @@ import { type FetchRequest, parseFetch } from "../task/fetch.ts";
 import type { Requests } from "../task/entries.ts";
 import type { Parsed } from "../task/faults.ts";
 import { pointerTo } from "../task/faults.ts";
+import { traceIdOf } from "../lib/traces.ts";
 import { parseMailbox } from "../task/mailbox.ts";
 import { parseNotify } from "../task/notify.ts";
 import { type Draft, draftFetch, draftNotify, type SubmitContext } from "../task/submission.ts";
@@ -31,7 +32,7 @@ const MOST_BYTES = 32 * 2 ** 20;
 
 /** The routes that take tasks in. */
 export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
-  const { engine, ports, clock, ids } = parts;
+  const { engine, ports, clock, ids, metrics, traces, log } = parts;
   const takeToken = parts.rate && openRateLimit(parts.rate, clock);
   const from = parseMailbox(ports.mailFrom);
   if (!from) {
@@ -43,6 +44,24 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
   const idempotency = openIdempotency(clock);
 
   async function submit(call: Call, path: string, draftOf: DraftOf): Promise<Response> {
+    const parent = traceparentOf(call.request);
+    const span = traces.begin(`submit ${path}`, { parent, kind: "producer" });
+    try {
+      const answered = await submitWithin(call, path, draftOf, span.traceparent);
+      span.end();
+      return answered;
+    } catch (error) {
+      span.end({}, error instanceof Refusal ? error.code : "internal");
+      throw error;
+    }
+  }
+
+  async function submitWithin(
+    call: Call,
+    path: string,
+    draftOf: DraftOf,
+    traceparent: string | undefined,
+  ): Promise<Response> {
     const startedAt = clock.monotonic();
     const { request, caller, requestId } = call;
     if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
@@ -56,12 +75,19 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
       now,
       owner,
       requestId,
-      traceparent: traceparentOf(request),
+      traceparent,
     });
     const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once);
     if (stored !== undefined) return answerReplay(call, stored, headers);
     meters.accepted(draft.drafted.length, startedAt);
+    metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
+    log.debug("Accepted", {
+      tasks: draft.drafted.length,
+      [draft.batch ? "batch" : "task"]: draft.batch?.id ?? draft.drafted[0]?.task.id,
+      requestId,
+      traceId: traceIdOf(traceparent),
+    });
     return await answerAccepted(call, draft, headers);
   }
 

@@ -159,6 +159,8 @@ export interface ClaimedTask {
   readonly attempt: number;
   /** When this attempt began, in milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Since when it might have begun, in milliseconds since the epoch. */
+  readonly dueAt: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** No attempt begins at or after it; milliseconds since the epoch. */

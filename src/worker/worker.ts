@@ -16,6 +16,7 @@ import { type AbortCause, type CancelReason, decide, type Settlement } from "../
 import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
 import { type LiveAttempt, startAttempt } from "./attempt.ts";
+import { type AttemptObserver, type Observation, unobserved } from "./observer.ts";
 
 /** What a worker works with. */
 export interface WorkerParts {
@@ -31,6 +32,8 @@ export interface WorkerParts {
   readonly log: Log;
   /** The most attempts at once. */
   readonly concurrency: number;
+  /** Sees each attempt begin and end. */
+  readonly observer?: AttemptObserver;
   /** Called once when the engine fails under it; the worker has then stopped claiming. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -155,25 +158,29 @@ class SlotWorker implements Worker {
 
   #carryOut(task: ClaimedTask): void {
     const stopping = this.#intake.signal.aborted;
-    const attempt = stopping
-      ? untried(this.#intake.signal.reason)
-      : startAttempt(task, this.#parts);
+    const observer = stopping ? unobserved : this.#parts.observer ?? unobserved;
+    const seen = observer.begin(task);
+    const attempt = stopping ? untried(this.#intake.signal.reason) : startAttempt(
+      seen.traceparent ? { ...task, traceparent: seen.traceparent } : task,
+      this.#parts,
+    );
     const wish = this.#early.get(task.id);
     if (wish) attempt.abort("cancelled", wish);
-    const done = this.#seeThrough(task, attempt)
+    const done = this.#seeThrough(task, attempt, seen)
       .catch((error) => this.#parts.onFatal(error))
       .finally(() => this.#letGo(task.id));
     this.#live.set(task.id, { task, attempt, done });
   }
 
   /** One attempt from its outcome to its settlement: the straight line. */
-  async #seeThrough(task: ClaimedTask, attempt: LiveAttempt): Promise<void> {
+  async #seeThrough(task: ClaimedTask, attempt: LiveAttempt, seen: Observation): Promise<void> {
     const outcome = await attempt.outcome;
     const now = this.#parts.clock.now();
     const random = this.#parts.random();
     const settlement = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
     const release = attempt.cause === "drain" && outcome.kind === "deferred";
     this.#tally(attempt.cause, settlement, release);
+    seen.end(outcome, settlement);
     await this.#parts.engine.settle(release ? releaseOf(task, now) : settlement);
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { z } from "zod";
 import { createApp } from "../../src/http/app.ts";
 import { parseApiKeys } from "../../src/http/auth.ts";
@@ -205,6 +206,9 @@ Deno.test("real answers are what the document says", async () => {
   await check("GET", "/livez");
   await check("GET", "/readyz");
   await check("GET", "/openapi.json");
+  await check("GET", "/metrics");
+  await check("GET", "/metrics/alerts.yaml");
+  await check("GET", "/metrics/grafana.json");
   accepting = false;
   await check("GET", "/readyz");
   await check("POST", "/fetch", "/fetch", URLS);
@@ -229,4 +233,24 @@ Deno.test("an answer with a member too many would not pass", () => {
   assert.equal(misfits(schema, batch), "");
   assert.notEqual(misfits(schema, { ...batch, more: 1 }), "");
   assert.notEqual(misfits(schema, { ...batch, counts: {} }), "");
+});
+
+Deno.test("a public linter finds no fault in the document", async () => {
+  const lint = async (source: unknown) => {
+    const config = await createConfig({ extends: ["recommended"] });
+    const problems = await lintFromString({
+      source: JSON.stringify(source),
+      absoluteRef: "openapi.json",
+      config,
+    });
+    return problems.filter(({ ignored }) => !ignored);
+  };
+  const found = (await lint(document)).map(({ ruleId, message, location }) =>
+    `${ruleId} ${location[0]?.pointer} ${message}`
+  );
+  // Whoever asks for health gets it: these two refuse nothing.
+  const none = (path: string) =>
+    `operation-4xx-response #/paths/~1${path}/get/responses Operation must have at least one \`4XX\` response.`;
+  assert.deepEqual(found, [none("livez"), none("readyz")]);
+  assert.notDeepEqual(await lint({ ...document, paths: { "/x": { get: {} } } }), []);
 });

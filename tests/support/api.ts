@@ -9,6 +9,8 @@ import { createApp } from "../../src/http/app.ts";
 import type { AppParts } from "../../src/http/parts.ts";
 import { openIds } from "../../src/lib/ids.ts";
 import type { Log } from "../../src/lib/log.ts";
+import { openMetrics } from "../../src/lib/metrics.ts";
+import { noTraces } from "../../src/lib/traces.ts";
 import type { QueueEngine } from "../../src/queue/engine.ts";
 import { openQueue } from "../../src/queue/open.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
@@ -69,6 +71,8 @@ export class Api implements AsyncDisposable {
     this.parts = {
       clock,
       log,
+      metrics: openMetrics({ version: "1.2.3", engine: "memory" }),
+      traces: noTraces,
       ids: openIds(() => clock.now(), (bytes) => bytes.fill(7)),
       keys: [],
       anonymous: "loopback",

@@ -8,10 +8,13 @@
 const PACKAGES = {
   buildah: "buildah",
   curl: "curl",
+  chromium: "chromium",
   debootstrap: "debootstrap",
   node: "nodejs",
   npx: "npm",
   openssl: "openssl",
+  prometheus: "prometheus",
+  promtool: "prometheus",
   script: "bsdutils",
   unshare: "util-linux",
 } as const;

@@ -213,6 +213,7 @@ function aClaim(parts: Partial<ClaimedTask> = {}): ClaimedTask {
     payload: "{}",
     attempt: 1,
     startedAt: AT - 1_000,
+    dueAt: AT - 1_000,
     createdAt: AT - 2_000,
     retry: [1_000],
     timeoutMs: 30_000,

@@ -103,7 +103,7 @@ export function recordOf(kept: Kept): TaskRecord {
 export function claimedOf(kept: Kept): ClaimedTask {
   const { id, type, channel, lane, createdAt, retry, timeoutMs, onUnknown } = kept.task;
   const { batchId, requestId, traceparent } = kept.task;
-  const { attempt, startedAt, possibleDuplicate, carry, expiresAt } = kept;
+  const { attempt, startedAt, dueAt, possibleDuplicate, carry, expiresAt } = kept;
   return {
     id,
     type,
@@ -112,6 +112,7 @@ export function claimedOf(kept: Kept): ClaimedTask {
     payload: kept.payload ?? "",
     attempt,
     startedAt,
+    dueAt,
     createdAt,
     retry,
     timeoutMs,

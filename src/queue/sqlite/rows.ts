@@ -214,6 +214,7 @@ export function claimedOf(
     payload: body.payload ?? "",
     attempt: row.attempt,
     startedAt: row.started_at ?? 0,
+    dueAt: row.due_at,
     createdAt: row.created_at,
     retry: unpackRetry(spec),
     timeoutMs: spec.timeoutMs,
