@@ -98,7 +98,9 @@ function readFilter(
     wrong("reason", `Expected one of ${REASONS.join(", ")}`);
   }
   if (batch !== undefined && !isId("bat", batch)) wrong("batch", "Expected an id, bat_…");
-  if (parent !== undefined && !isId("tsk", parent)) wrong("parent", "Expected an id, tsk_…");
+  if (parent !== undefined && !isId("tsk", parent) && !isId("bat", parent)) {
+    wrong("parent", "Expected an id, tsk_… or bat_…");
+  }
   if (faults.length > 0) throw refuseFaults(faults);
   return {
     ...(states === undefined ? {} : { states }),

@@ -7,18 +7,11 @@
 import { base64Bytes } from "../task/base64.ts";
 import type { Attachment, EmailPayload, FetchPayload, Mailbox } from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
-import { MASK, maskForm, maskHeaders, maskJson, maskUrl } from "../task/secrets.ts";
+import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import { isFinal } from "../task/state.ts";
 import type { DraftedTask } from "../task/submission.ts";
-import type {
-  AttemptRecord,
-  BatchRecord,
-  Json,
-  NewTask,
-  TaskRecord,
-  TaskSummary,
-} from "../task/task.ts";
+import type { AttemptRecord, BatchRecord, NewTask, TaskRecord, TaskSummary } from "../task/task.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
 export type View = Readonly<Record<string, unknown>>;
@@ -38,7 +31,7 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
     attempts: task.attempts.map(attemptView),
     progress: task.state === "running" ? progress : undefined,
     payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
-    result: task.result === undefined ? undefined : resultView(task.result),
+    result: task.result === undefined ? undefined : maskResult(task.result),
   };
 }
 
@@ -169,22 +162,6 @@ function bodyView(body: string, type: string): View {
   } catch {
     return { body: MASK };
   }
-}
-
-/** A result as its channel made it; what an upstream answered may hold secrets of its own. */
-function resultView(result: Json): Json {
-  if (result === null || typeof result !== "object" || Array.isArray(result)) return result;
-  const shown = { ...result };
-  if (typeof shown.url === "string") shown.url = maskUrl(shown.url);
-  if (Array.isArray(shown.hops)) {
-    shown.hops = shown.hops.map((hop) =>
-      hop !== null && typeof hop === "object" && !Array.isArray(hop) && typeof hop.url === "string"
-        ? { ...hop, url: maskUrl(hop.url) }
-        : hop
-    );
-  }
-  if (shown.headers) shown.headers = maskHeaders(shown.headers as Record<string, string>);
-  return shown;
 }
 
 /** RFC 5322 wants quotes around a name that holds anything but words. */

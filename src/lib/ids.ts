@@ -27,18 +27,22 @@ const VALUE_OF = new Map([...LETTERS].map((letter, value) => [letter, value]));
 
 /**
  * Opens a source of ids. `fill` puts random bytes into what it is given;
- * `after`, a sequence number, is the latest one already in use.
+ * `after`, a sequence number, is the latest one already in use. Two sources
+ * never make the same number when one makes the `even` ones: that is for who
+ * accepts; the `odd` ones are for an engine that makes tasks itself.
  */
 export function openIds(
   now: () => number,
   fill: (bytes: Uint8Array<ArrayBuffer>) => void,
   after = 0,
+  turn: "even" | "odd" = "even",
 ): IdSource {
-  let last = after;
+  const own = turn === "even" ? 0 : 1;
+  let last = after % 2 === own ? after : after - 1;
   const pool = new Uint8Array(8 * 512);
   let used = pool.length;
   return (kind) => {
-    last = Math.max(last + 1, (now() - EPOCH_MS) * PER_MS);
+    last = Math.max(last + 2, (now() - EPOCH_MS) * PER_MS + own);
     if (used === pool.length) {
       fill(pool);
       used = 0;

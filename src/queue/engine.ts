@@ -12,8 +12,16 @@
  * @module
  */
 
+export * from "./errors.ts";
+
 import type { CancelReason, Settlement } from "../task/outcome.ts";
 import type { Counts, TaskState } from "../task/state.ts";
+import type {
+  DeliverySummary,
+  KeptDelivery,
+  KeptSchedule,
+  ScheduleChange,
+} from "../task/trigger.ts";
 import type {
   BatchRecord,
   ClaimedTask,
@@ -27,12 +35,16 @@ import type {
 
 /** What is kept together or not at all. */
 export interface Submission {
-  /** One or many, in the order of their ids. */
+  /** In the order of their ids; none only beside a schedule or a delivery. */
   readonly tasks: readonly NewTask[];
   /** The batch they name as theirs. */
   readonly batch?: NewBatch;
   /** Makes a second submission of the same thing answer with the first. */
   readonly idempotency?: Idempotency;
+  /** The schedule whose tick, or change, this is. */
+  readonly schedule?: ScheduleChange;
+  /** The delivery of a hook that asks for the tasks; one of the same id is rewritten. */
+  readonly delivery?: KeptDelivery;
 }
 
 /** An `Idempotency-Key` as an engine keeps it. */
@@ -49,8 +61,11 @@ export interface Idempotency {
 
 /** What became of a submission. */
 export type Inserted =
-  | { readonly kind: "stored" }
-  /** The key was used before with the same body: the id of that task or batch. */
+  /** With the schedule's new version, where there is one. */
+  | { readonly kind: "stored"; readonly version?: number }
+  /** The schedule is no longer as it was seen. */
+  | { readonly kind: "stale" }
+  /** The key was used before with the same body: the id of that delivery, batch or task. */
   | { readonly kind: "replayed"; readonly id: string }
   /** The key was used before with another body. */
   | { readonly kind: "conflict" }
@@ -73,7 +88,7 @@ export interface TaskFilter {
   readonly host?: string;
   /** Stands there for this reason. */
   readonly reason?: Reason;
-  /** Was made by this task. */
+  /** Was made by this task, or by the end of this batch. */
   readonly parentId?: string;
   /** Its label holds this text, in any case. */
   readonly q?: string;
@@ -85,6 +100,14 @@ export interface TaskFilter {
 export interface Page {
   /** At most as many as asked for; a search by `q` may return fewer and yet go on. */
   readonly tasks: readonly TaskSummary[];
+  /** Continues the list; absent at its end. */
+  readonly nextCursor?: string;
+}
+
+/** A part of the deliveries of a hook, newest first. */
+export interface DeliveryPage {
+  /** At most as many as asked for. */
+  readonly deliveries: readonly DeliverySummary[];
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
 }
@@ -203,29 +226,21 @@ export interface QueueEngine extends AsyncDisposable {
   /** Lanes with attempts under way or a hold, the busiest first. */
   lanes(limit: number): Promise<LaneStatus[]>;
 
+  /** All schedules, by name. */
+  schedules(): Promise<KeptSchedule[]>;
+  /** Deliveries of a hook, newest first. Throws a `RangeError` for a cursor it never gave. */
+  deliveries(hook: string, limit: number, cursor?: string): Promise<DeliveryPage>;
+  /** The delivery with all that is kept of it. */
+  findDelivery(id: string): Promise<KeptDelivery | undefined>;
+
   /** Limits how many tasks of a lane run at once; 64 for a lane it has no word for. */
   limitLane(lane: string, limit: number): Promise<void>;
-  /** Deletes up to `limit` tasks that became final before then; resolves with how many. */
+  /**
+   * Deletes up to `limit` tasks that became final before then; resolves with how many.
+   * As many deliveries of hooks go with them.
+   */
   purge(finishedBefore: number, limit: number): Promise<number>;
 
   /** Calls `listener` after the commit of each change of those watched; returns what ends it. */
   watch(what: Watched, listener: (change: TaskChange) => void): () => void;
-}
-
-/** The engine cannot go on: its file or its server is gone, or it is closed. */
-export class EngineError extends Error {
-  /** `EngineError`. */
-  override name = "EngineError";
-}
-
-/** Another process has the file open. */
-export class EngineInUseError extends EngineError {
-  /** `EngineInUseError`. */
-  override name = "EngineInUseError";
-}
-
-/** What is kept cannot be read as it was written. */
-export class EngineDamagedError extends EngineError {
-  /** `EngineDamagedError`. */
-  override name = "EngineDamagedError";
 }

@@ -113,3 +113,19 @@ export function maskJson(value: Json): Json {
     ) => [name, looksSecret(name) && member !== null ? MASK : maskJson(member)]),
   );
 }
+
+/** A result as its channel made it; what an upstream answered may hold secrets of its own. */
+export function maskResult(result: Json): Json {
+  if (result === null || typeof result !== "object" || Array.isArray(result)) return result;
+  const shown = { ...result };
+  if (typeof shown.url === "string") shown.url = maskUrl(shown.url);
+  if (Array.isArray(shown.hops)) {
+    shown.hops = shown.hops.map((hop) =>
+      hop !== null && typeof hop === "object" && !Array.isArray(hop) && typeof hop.url === "string"
+        ? { ...hop, url: maskUrl(hop.url) }
+        : hop
+    );
+  }
+  if (shown.headers) shown.headers = maskHeaders(shown.headers as Record<string, string>);
+  return shown;
+}

@@ -97,7 +97,7 @@ export interface NewTask {
   readonly retain?: "none";
   /** The batch it was submitted in. */
   readonly batchId?: string;
-  /** The task that had it made. */
+  /** The task, or the batch, that had it made. */
   readonly parentId?: string;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
@@ -105,10 +105,49 @@ export interface NewTask {
   readonly requestId?: string;
   /** The submit's W3C `traceparent`. */
   readonly traceparent?: string;
+  /** What is made when it has ended. */
+  readonly followers?: readonly Follower[];
+}
+
+/** A task that will be made when another, or a batch, has ended. */
+export interface Follower {
+  /**
+   * `chain`: the marks `{{task.…}}` and `{{batch.…}}` of its payload are filled in.
+   * `callback`: the body of its request becomes the event that tells of the end.
+   */
+  readonly kind: "chain" | "callback";
+  /** The ends of a task that it follows; a batch has but one. */
+  readonly on: readonly TaskState[];
+  /** What is to be done. */
+  readonly task: FollowerTask;
+}
+
+/** A task that has no id and no moment yet. */
+export interface FollowerTask extends
+  Omit<
+    NewTask,
+    | "id"
+    | "createdAt"
+    | "dueAt"
+    | "expiresAt"
+    | "parentId"
+    | "batchId"
+    | "owner"
+    | "requestId"
+    | "traceparent"
+  > {
+  /** Milliseconds from the parent's end to the first attempt. */
+  readonly delayMs?: number;
+  /** Earliest time of the first attempt, in milliseconds since the epoch. */
+  readonly runAt?: number;
+  /** No attempt begins that many milliseconds after the parent's end, or later. */
+  readonly expiresMs?: number;
+  /** No attempt begins at or after it, in milliseconds since the epoch. */
+  readonly expiresAt?: number;
 }
 
 /** A task as an engine keeps it, but for its bulky parts. */
-export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt"> {
+export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followers"> {
   /** Where it stands. */
   readonly state: TaskState;
   /** Why, where the state alone does not say. */
@@ -191,10 +230,12 @@ export interface NewBatch {
   readonly createdAt: number;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
+  /** What is made, once, when all of its tasks have ended. */
+  readonly followers?: readonly Follower[];
 }
 
 /** A batch as it now stands. */
-export interface BatchRecord extends NewBatch {
+export interface BatchRecord extends Omit<NewBatch, "followers"> {
   /** How many tasks it was submitted with. */
   readonly total: number;
   /** Where those that are still kept stand. */

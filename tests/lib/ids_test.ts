@@ -49,7 +49,18 @@ Deno.test("ids of one millisecond run over into the next ones and stay in order"
 Deno.test("ids go on after the latest one in use, although the clock was set back", () => {
   const latest = openIds(() => AT, fill)("tsk");
   const make = openIds(() => AT - 3_600_000, fill, sequenceOf(latest));
-  assert.equal(sequenceOf(make("bat")), sequenceOf(latest) + 1);
+  assert.equal(sequenceOf(make("bat")), sequenceOf(latest) + 2);
+});
+
+Deno.test("a source of even and one of odd numbers never meet", () => {
+  fc.assert(fc.property(fc.nat(100), fc.array(fc.boolean()), (after, turns) => {
+    const even = openIds(() => AT, fill, after);
+    const odd = openIds(() => AT, fill, after, "odd");
+    const made = turns.map((turn) => sequenceOf((turn ? even : odd)("tsk")));
+    assert.equal(new Set(made).size, made.length);
+    assert.ok(made.every((sequence, i) => sequence % 2 === (turns[i] ? 0 : 1)));
+    assert.ok(made.every((sequence) => sequence > after));
+  }));
 });
 
 Deno.test("two sources at one moment make different ids: 61 bits are chance", () => {

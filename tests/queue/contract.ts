@@ -5,11 +5,13 @@
  */
 
 import { claimContract } from "./contract_claims.ts";
+import { followerContract } from "./contract_followers.ts";
 import { keepContract } from "./contract_keeping.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
 import { wishContract } from "./contract_wishes.ts";
+import { triggerContract } from "./contract_triggers.ts";
 import type { OpenEngine } from "./world.ts";
 
 /** Registers the tests for an engine. */
@@ -19,5 +21,7 @@ export function engineContract(name: string, open: OpenEngine): void {
   keyContract(name, open);
   wishContract(name, open);
   listContract(name, open);
+  followerContract(name, open);
+  triggerContract(name, open);
   modelContract(name, open);
 }

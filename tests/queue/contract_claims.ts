@@ -22,6 +22,7 @@ export function claimContract(name: string, open: OpenEngine): void {
       attempt: 1,
       startedAt: world.clock.now(),
       createdAt: world.clock.now(),
+      dueAt: world.clock.now(),
       retry: [1_000, 5_000],
       timeoutMs: 30_000,
       onUnknown: "retry",

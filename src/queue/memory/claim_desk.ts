@@ -7,6 +7,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { undelivered } from "../rulings.ts";
+import { follow } from "./followers.ts";
 import { claimedOf, type Kept } from "./kept.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -62,13 +63,14 @@ export class ClaimDesk {
     this.#wake();
   }
 
-  /** Ends the tasks whose time is over. */
+  /** Ends the tasks whose time is over, and makes what follows any end. */
   expire(): void {
     for (let kept = this.#ledger.firstExpired(); kept; kept = this.#ledger.firstExpired()) {
       kept.reason = "expired";
       kept.delivery = undelivered(kept.possibleDuplicate);
       this.#ledger.move(kept, "expire");
     }
+    follow(this.#ledger);
   }
 
   /** From now on nothing is handed out. */

@@ -6,7 +6,6 @@
  */
 
 import type { Clock } from "../../lib/clock.ts";
-import { sequenceOf } from "../../lib/ids.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { formatCursor, parseCursor } from "../cursor.ts";
@@ -24,8 +23,10 @@ import {
 import { allowing, DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
 import { ClaimDesk } from "./claim_desk.ts";
-import { type Kept, matches, recordOf, summaryOf } from "./kept.ts";
-import { batchRecordOf, Ledger } from "./ledger.ts";
+import { batchRecordOf, type Kept, matches, recordOf, summaryOf } from "./kept.ts";
+import { Ledger } from "./ledger.ts";
+import { insert } from "./submissions.ts";
+import { Triggers } from "./triggers.ts";
 import { UsedKeys } from "./used_keys.ts";
 import { cancel, revive, runNow, settle } from "./wishes.ts";
 
@@ -46,13 +47,13 @@ class MemoryEngine implements QueueEngine {
   readonly name = "memory";
   readonly durable = false;
   readonly recovered = 0;
-  lastSequence = 0;
   readonly #clock: Clock;
   readonly #maxQueued: number;
   readonly #watchers = new Watchers();
   readonly #ledger: Ledger;
   readonly #desk: ClaimDesk;
   readonly #used = new UsedKeys();
+  readonly #triggers = new Triggers();
   #ended: EngineError | undefined;
 
   constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions) {
@@ -65,28 +66,18 @@ class MemoryEngine implements QueueEngine {
     this.#desk = new ClaimDesk(this.#ledger, clock);
   }
 
+  get lastSequence(): number {
+    return this.#ledger.last;
+  }
+
   insert(submission: Submission): Promise<Inserted> {
-    return this.#do(() => {
-      if (this.#ledger.closed) {
-        throw new EngineError("Cannot keep tasks: a shutdown has cancelled what waits");
-      }
-      const { tasks, batch, idempotency } = submission;
-      const known = idempotency && this.#used.recall(idempotency, this.#clock.now());
-      if (known) return known;
-      if (this.#ledger.counts.queued + tasks.length > this.#maxQueued) {
-        return { kind: "refused", code: "queue_full" };
-      }
-      for (const { id } of tasks) {
-        if (this.#ledger.tasks.has(id)) throw new EngineError(`Cannot keep task "${id}" twice`);
-      }
-      if (batch) {
-        this.#ledger.batches.set(batch.id, { batch, total: tasks.length, tasks: new Set() });
-      }
-      for (const task of tasks) this.#ledger.add(task, this.#sequence(task.id));
-      if (batch) this.#sequence(batch.id);
-      if (idempotency) this.#used.keep(idempotency, batch?.id ?? tasks[0]?.id ?? "");
-      return { kind: "stored" };
-    });
+    return this.#do(() =>
+      insert(
+        { ledger: this.#ledger, used: this.#used, triggers: this.#triggers },
+        submission,
+        this.#maxQueued,
+      )
+    );
   }
 
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
@@ -190,6 +181,18 @@ class MemoryEngine implements QueueEngine {
     return this.#do(() => this.#ledger.changesAfter(change, limit));
   }
 
+  schedules() {
+    return this.#do(() => this.#triggers.schedules());
+  }
+
+  deliveries(hook: string, limit: number, cursor?: string) {
+    return this.#do(() => this.#triggers.deliveries(hook, limit, parseCursor(cursor)));
+  }
+
+  findDelivery(id: string) {
+    return this.#do(() => this.#triggers.find(id));
+  }
+
   counts() {
     return this.#do(() => ({ ...this.#ledger.counts }));
   }
@@ -205,6 +208,7 @@ class MemoryEngine implements QueueEngine {
   purge(finishedBefore: number, limit: number): Promise<number> {
     return this.#do(() => {
       this.#used.forget(this.#clock.now());
+      this.#triggers.purge(finishedBefore, limit);
       const old = [...this.#ledger.tasks.values()]
         .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore)
         .slice(0, limit);
@@ -228,12 +232,6 @@ class MemoryEngine implements QueueEngine {
     return [...this.#ledger.tasks.values()]
       .filter((kept) => matches(filter, kept))
       .sort((a, b) => b.seq - a.seq);
-  }
-
-  #sequence(id: string): number {
-    const sequence = sequenceOf(id);
-    this.lastSequence = Math.max(this.lastSequence, sequence);
-    return sequence;
   }
 
   /** Every call is answered later, as by an engine elsewhere; an exception is a rejection. */

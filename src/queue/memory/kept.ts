@@ -5,9 +5,10 @@
  */
 
 import type { CancelReason } from "../../task/outcome.ts";
-import type { TaskState } from "../../task/state.ts";
+import { noCounts, type TaskState } from "../../task/state.ts";
 import type {
   AttemptRecord,
+  BatchRecord,
   ClaimedTask,
   Delivery,
   Json,
@@ -51,11 +52,20 @@ export interface KeptBatch {
   readonly batch: NewBatch;
   readonly total: number;
   readonly tasks: Set<Kept>;
+  /** Whether something is to be made when it is done. */
+  armed: boolean;
 }
 
 /** The task without its bulky parts. */
 export function summaryOf(kept: Kept): TaskSummary {
-  const { payload: _, retry: _retry, dueAt: _due, expiresAt: _expires, ...task } = kept.task;
+  const {
+    payload: _,
+    retry: _retry,
+    dueAt: _due,
+    expiresAt: _expires,
+    followers: _followers,
+    ...task
+  } = kept.task;
   const waits = kept.state === "queued" || kept.state === "running";
   return {
     ...task,
@@ -142,4 +152,12 @@ export function matches(filter: TaskFilter, { task, state, reason }: Kept): bool
     (parentId === undefined || task.parentId === parentId) &&
     (q === undefined || task.label.toLowerCase().includes(q.toLowerCase())) &&
     (owner === undefined || task.owner === owner);
+}
+
+/** A batch as it now stands. */
+export function batchRecordOf({ batch, total, tasks }: KeptBatch): BatchRecord {
+  const { followers: _, ...head } = batch;
+  const counts = noCounts();
+  for (const { state } of tasks) counts[state]++;
+  return { ...head, total, counts, done: counts.queued + counts.running === 0 };
 }

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
 import { type Counts, isFinal, next, noCounts, type TaskEvent } from "../../task/state.ts";
-import type { BatchRecord, NewTask } from "../../task/task.ts";
+import type { NewTask } from "../../task/task.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { Heap } from "../heap.ts";
 import { LaneBook } from "../lanes.ts";
-import { changeOf, type Kept, type KeptBatch } from "./kept.ts";
+import { batchRecordOf, changeOf, type Kept, type KeptBatch } from "./kept.ts";
 
 interface Place {
   readonly kept: Kept;
@@ -29,6 +30,12 @@ export class Ledger {
   readonly counts: Counts = noCounts();
   /** The latest change's number. */
   change = 0;
+  /** The highest sequence number ever kept. */
+  last = 0;
+  /** What has ended and may have something that follows. */
+  readonly ended: Kept[] = [];
+  /** Makes the ids of tasks that follow others. */
+  readonly ids: IdSource;
   /** What waits, by lane and priority, in the order in which it is served; what has left stands there, too. */
   #places = new Map<string, Heap<Place>>();
   /** Tasks of each key that are not final. */
@@ -43,6 +50,7 @@ export class Ledger {
 
   constructor(now: () => number, tell: (change: TaskChange) => void) {
     this.now = now;
+    this.ids = openIds(now, crypto.getRandomValues.bind(crypto), 0, "odd");
     this.#tell = tell;
   }
 
@@ -55,8 +63,13 @@ export class Ledger {
       .map(changeOf);
   }
 
+  /** Notes the number of an id that is kept. */
+  noteId(id: string): void {
+    this.last = Math.max(this.last, sequenceOf(id));
+  }
+
   /** Keeps a new task. */
-  add(task: NewTask, seq: number): void {
+  add(task: NewTask, seq: number): Kept {
     const batch = task.batchId === undefined ? undefined : this.batches.get(task.batchId);
     const kept: Kept = {
       seq,
@@ -74,10 +87,12 @@ export class Ledger {
       payload: task.payload,
     };
     this.tasks.set(task.id, kept);
+    this.last = Math.max(this.last, seq);
     batch?.tasks.add(kept);
     this.counts.queued++;
     this.#queue(kept);
     this.tell(kept);
+    return kept;
   }
 
   /** Takes a task through an event; the caller has set what goes with it. */
@@ -98,10 +113,17 @@ export class Ledger {
     }
     if (isFinal(to)) {
       kept.finishedAt ??= this.now();
-      if (kept.task.retain === "none") kept.payload = kept.result = kept.carry = undefined;
+      // What follows may tell of the result, and erases it then.
+      if (!kept.task.followers) this.erase(kept);
+      if (kept.task.followers || kept.batch?.armed) this.ended.push(kept);
       this.#leaveKey(kept);
     }
     this.tell(kept);
+  }
+
+  /** Erases what is bulky, where that was asked for. */
+  erase(kept: Kept): void {
+    if (kept.task.retain === "none") kept.payload = kept.result = kept.carry = undefined;
   }
 
   /** Something of a task has changed, but not its state. */
@@ -222,11 +244,4 @@ export class Ledger {
     }
     return places;
   }
-}
-
-/** A batch as it now stands. */
-export function batchRecordOf({ batch, total, tasks }: KeptBatch): BatchRecord {
-  const counts = noCounts();
-  for (const { state } of tasks) counts[state]++;
-  return { ...batch, total, counts, done: counts.queued + counts.running === 0 };
 }

@@ -19,6 +19,8 @@ export interface BatchRow {
   readonly total: number;
   /** In the order of `TASK_STATES`. */
   readonly counts: number[];
+  /** Whether something is to be made when it is done. */
+  follows: number;
 }
 
 /** Batches touched by the present transaction. */
@@ -35,8 +37,11 @@ export class Batches {
   insert(seq: number, batch: NewBatch, era: number, total: number): void {
     const { id, createdAt, owner = null } = batch;
     const counts = [total, 0, 0, 0, 0, 0];
-    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, JSON.stringify(counts));
-    this.#touched.set(seq, { seq, id, created_at: createdAt, owner, era, total, counts });
+    const follows = batch.followers?.length ? 1 : 0;
+    const text = JSON.stringify(counts);
+    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows);
+    if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followers));
+    this.#touched.set(seq, { seq, id, created_at: createdAt, owner, era, total, counts, follows });
   }
 
   /** The batch as of the present transaction. */
@@ -69,6 +74,7 @@ export class Batches {
         this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.seq);
       } else {
         this.#sql.dropBatch.run(batch.seq);
+        if (batch.follows) this.#sql.dropFollowers.run(batch.seq);
       }
     }
     this.forget();

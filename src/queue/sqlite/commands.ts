@@ -13,6 +13,7 @@ import { cancelWaiting, purge, sweep } from "./marks.ts";
 import { batchTasks, counts, find, findBatch } from "./records.ts";
 import { settle } from "./settlements.ts";
 import { insert } from "./submissions.ts";
+import { deliveries, findDelivery, schedules } from "./triggers.ts";
 import { cancel, cancelSome, revive, reviveSome, runNow } from "./wishes.ts";
 
 /** Each runs within a transaction. */
@@ -36,6 +37,10 @@ export const commands = {
   lastChange: (ledger: Ledger) => ledger.change,
   changesAfter: (ledger: Ledger, change: number, limit: number) =>
     changesAfter(ledger, change, limit),
+  schedules: (ledger: Ledger) => schedules(ledger),
+  deliveries: (ledger: Ledger, hook: string, limit: number, before: number) =>
+    deliveries(ledger, hook, limit, before),
+  findDelivery: (ledger: Ledger, id: string) => findDelivery(ledger, id),
   counts: (ledger: Ledger) => counts(ledger),
   lanes: (ledger: Ledger, limit: number) => ledger.book.status(ledger.now, limit),
   limitLane: (ledger: Ledger, lane: string, limit: number): null => {

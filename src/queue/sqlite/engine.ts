@@ -158,6 +158,18 @@ class SqliteEngine implements QueueEngine {
     return this.#line.ask("changesAfter", change, limit);
   }
 
+  schedules() {
+    return this.#line.ask("schedules");
+  }
+
+  async deliveries(hook: string, limit: number, cursor?: string) {
+    return await this.#line.ask("deliveries", hook, limit, parseCursor(cursor));
+  }
+
+  findDelivery(id: string) {
+    return this.#line.ask("findDelivery", id);
+  }
+
   counts() {
     return this.#line.ask("counts");
   }

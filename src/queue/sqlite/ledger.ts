@@ -8,7 +8,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { isId, sequenceOf } from "../../lib/ids.ts";
+import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
@@ -63,6 +63,10 @@ export class Ledger {
   changes: TaskChange[] = [];
   /** The rows of tasks that run: each is looked at again when it is settled. */
   readonly #running = new Map<number, Row>();
+  /** What has ended in the present transaction and has something that follows. */
+  readonly ended: { readonly row: Row; readonly batch: number | undefined }[] = [];
+  /** Makes the ids of tasks that follow others. */
+  readonly ids: IdSource;
   #dirty = false;
   readonly #openedIn: number;
 
@@ -73,6 +77,7 @@ export class Ledger {
     this.intake = new Intake(this.sql);
     this.lanes = new LaneTable(this.sql);
     this.load();
+    this.ids = openIds(() => this.now, crypto.getRandomValues.bind(crypto), this.last, "odd");
     this.#openedIn = this.era;
   }
 
@@ -110,6 +115,7 @@ export class Ledger {
     this.sweeping = meta.sweeping === 1;
     this.markAt = meta.mark_at;
     this.changes = [];
+    this.ended.length = 0;
     this.#dirty = false;
     this.batches.forget();
     this.intake.forget();

@@ -45,7 +45,7 @@ export function matching(
   before: number,
 ): { seqs: number[]; next?: number } {
   if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
-  if (filter.parentId !== undefined && !isId("tsk", filter.parentId)) return { seqs: [] };
+  if (filter.parentId !== undefined && !isParent(filter.parentId)) return { seqs: [] };
   const driver = driverOf(ledger, filter, before);
   const tests = testsOf(ledger, filter);
   const where = tests.map((test) => test.sql).join(" AND ") || "1";
@@ -122,4 +122,9 @@ function testsOf(ledger: Ledger, filter: TaskFilter): Clause[] {
   }
   if (filter.q !== undefined) test("instr(fold(label), ?) > 0", filter.q.toLowerCase());
   return tests;
+}
+
+/** Both have children. */
+function isParent(id: string): boolean {
+  return isId("tsk", id) || isId("bat", id);
 }

@@ -66,13 +66,15 @@ export function sweep(ledger: Ledger): boolean {
 /** Deletes tasks that became final before then, with all that hangs on them; resolves with how many. */
 export function purge(ledger: Ledger, finishedBefore: number, limit: number): number {
   const { sql } = ledger;
+  sql.purgeDeliveries.run(finishedBefore, limit);
   const rows = sql.finished.all(finishedBefore, limit) as unknown as Row[];
-  for (const { seq, state, batch } of rows) {
+  for (const { seq, state, batch, follows } of rows) {
     const body = sql.body.get(seq) as { spec: string } | undefined;
     for (const tag of tagsOf(body?.spec)) sql.dropTag.run(tag, seq);
     sql.dropTask.run(seq);
     sql.dropBody.run(seq);
     sql.dropAttempts.run(seq);
+    if (follows) sql.dropFollowers.run(seq);
     sql.eraseResult.run(seq);
     if (batch !== null) ledger.batches.move(batch, state, undefined);
     ledger.count(state, undefined);

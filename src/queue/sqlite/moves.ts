@@ -27,7 +27,8 @@ export function move(ledger: Ledger, row: Row, event: TaskEvent): void {
   if (to !== "running") row.aborting = null;
   if (isFinal(to)) {
     row.finished_at ??= ledger.now;
-    if (row.erase) erase(ledger, row.seq);
+    // What follows may tell of the result, and erases it then.
+    if (row.erase && !row.follows) erase(ledger, row.seq);
   }
   if (to === "queued") {
     row.finished_at = row.reason = row.delivery = null;
@@ -43,6 +44,9 @@ export function move(ledger: Ledger, row: Row, event: TaskEvent): void {
   const batch = row.batch === null
     ? undefined
     : ledger.batches.move(row.batch, STATE[from], row.state);
+  if (isFinal(to) && (row.follows || batch?.follows)) {
+    ledger.ended.push({ row: { ...row }, batch: row.batch ?? undefined });
+  }
   tell(ledger, row, batch);
 }
 

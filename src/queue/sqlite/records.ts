@@ -8,12 +8,16 @@ import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { BatchRecord, TaskRecord } from "../../task/task.ts";
 import { batchRecordOf } from "./batches.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Body, isIntact, STATE, summaryOf } from "./rows.ts";
+import { type Body, isIntact, type Row, STATE, summaryOf } from "./rows.ts";
 
 /** The task with all that is kept of it; a damaged payload is left out. */
 export function find(ledger: Ledger, id: string): TaskRecord | undefined {
   const row = ledger.row(id);
-  if (!row) return undefined;
+  return row && recordOf(ledger, row);
+}
+
+/** A task with all that is kept of it, standing as `row` says. */
+export function recordOf(ledger: Ledger, row: Row): TaskRecord {
   const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
   const kept = ledger.sql.result.get(row.seq) as { result: string | null } | undefined;
   const attempts = ledger.sql.attempts.all(row.seq) as { record: string }[];

@@ -34,6 +34,7 @@ export interface Row {
   broken: number;
   duplicate: number;
   readonly erase: number;
+  readonly follows: number;
   readonly created_at: number;
   started_at: number | null;
   expires_at: number | null;
@@ -51,7 +52,7 @@ export interface Row {
 /** The columns of a `Row`, in the order in which `rowFrom` reads them. */
 export const ROW_COLUMNS = "seq, id, type, state, era, lane, priority, parked, due_at, attempt, " +
   "listed, broken, duplicate, erase, created_at, started_at, expires_at, finished_at, key, batch, " +
-  "label, reason, delivery, aborting, error, change";
+  "label, reason, delivery, aborting, error, change, follows";
 
 /** Makes a row of the values of `ROW_COLUMNS`. */
 // deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
@@ -83,6 +84,7 @@ export function rowFrom(v: readonly any[]): Row {
     aborting: v[23],
     error: v[24],
     change: v[25],
+    follows: v[26],
   };
 }
 
@@ -96,7 +98,7 @@ export interface Body {
 type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
 
 /** What was decided when a task was accepted, less what stands in its row or is bulky. */
-export interface Spec extends Omit<NewTask, "payload" | "retry" | InRow> {
+export interface Spec extends Omit<NewTask, "payload" | "retry" | "followers" | InRow> {
   /** A wait, and how often it comes in a row; and so on. */
   readonly retry: readonly number[];
 }
@@ -151,6 +153,7 @@ export function specOf(task: NewTask): string {
     expiresAt: _expires,
     label: _label,
     retry,
+    followers: _followers,
     ...spec
   } = task;
   return JSON.stringify({ ...spec, retry: packRetry(retry) });

@@ -114,6 +114,29 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO meta VALUES (1, '[0,0,0,0,0,0]', 0, 0, 0, 0, 0);
   `,
   `CREATE INDEX task_change ON task (change)`,
+  `
+  ALTER TABLE task  ADD COLUMN follows INTEGER NOT NULL DEFAULT 0; -- has a row in "follower"
+  ALTER TABLE batch ADD COLUMN follows INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE follower (
+    seq       INTEGER PRIMARY KEY, -- of a task or of a batch
+    followers TEXT    NOT NULL
+  ) STRICT;
+  CREATE TABLE schedule (
+    name    TEXT    PRIMARY KEY,
+    version INTEGER NOT NULL,
+    record  TEXT    NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE delivery (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL,
+    hook        TEXT    NOT NULL,
+    received_at INTEGER NOT NULL,
+    verdict     TEXT    NOT NULL,
+    content     TEXT    NOT NULL
+  ) STRICT;
+  CREATE INDEX delivery_hook     ON delivery (hook, seq);
+  CREATE INDEX delivery_received ON delivery (received_at);
+  `,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

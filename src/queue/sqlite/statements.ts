@@ -12,9 +12,12 @@ export const ROWS_AT_ONCE = 16;
 
 const insertTasks = (rows: number) => `
     INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
-                      duplicate, erase, created_at, expires_at, key, batch, parent, owner, label, change)
+                      duplicate, erase, follows, created_at, expires_at, key, batch, parent, owner,
+                      label, change)
     VALUES ${
-  Array(rows).fill("(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")
+  Array(rows).fill("(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(
+    ", ",
+  )
 }`;
 const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
@@ -78,11 +81,18 @@ const TEXTS = {
     SELECT seq FROM task INDEXED BY task_turn
      WHERE key = ? AND state = 0 AND era = ? AND (parked = 1 OR due_at <= ?) ORDER BY seq LIMIT 1`,
 
+  insertFollowers: `INSERT INTO follower (seq, followers) VALUES (?, ?)`,
+  followers: `SELECT followers FROM follower WHERE seq = ?`,
+  dropFollowers: `DELETE FROM follower WHERE seq = ?`,
+
   insertBatch: `
-    INSERT INTO batch (seq, id, created_at, owner, era, total, counts) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   batch: `SELECT * FROM batch WHERE seq = ?`,
   writeBatch: `UPDATE batch SET counts = ? WHERE seq = ?`,
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
+  disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
+  batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,
   batchTasks: `SELECT id, state, era FROM task WHERE batch = ? ORDER BY seq`,
 
   lastOfBatch: `
@@ -94,6 +104,22 @@ const TEXTS = {
   purgeIdempotency: `
     DELETE FROM idempotency WHERE (scope, key) IN
       (SELECT scope, key FROM idempotency WHERE expires_at <= ? LIMIT 100)`,
+
+  schedules: `SELECT name, version, record FROM schedule ORDER BY name`,
+  schedule: `SELECT version FROM schedule WHERE name = ?`,
+  setSchedule: `INSERT OR REPLACE INTO schedule (name, version, record) VALUES (?, ?, ?)`,
+  dropSchedule: `DELETE FROM schedule WHERE name = ?`,
+
+  setDelivery: `
+    INSERT OR REPLACE INTO delivery (seq, id, hook, received_at, verdict, content)
+    VALUES (?, ?, ?, ?, ?, ?)`,
+  deliveries: `
+    SELECT seq, id, hook, received_at, verdict FROM delivery INDEXED BY delivery_hook
+     WHERE hook = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  delivery: `SELECT * FROM delivery WHERE seq = ?`,
+  purgeDeliveries: `
+    DELETE FROM delivery WHERE seq IN
+      (SELECT seq FROM delivery INDEXED BY delivery_received WHERE received_at < ? LIMIT ?)`,
 
   lanes: `SELECT id, name, most, held_until, reason FROM lane`,
   insertLane: `INSERT INTO lane (id, name) VALUES (?, ?)`,
@@ -113,7 +139,7 @@ const TEXTS = {
      WHERE seq = ? AND state = 0`,
 
   finished: `
-    SELECT seq, id, batch, state FROM task INDEXED BY task_finished
+    SELECT seq, id, batch, state, follows FROM task INDEXED BY task_finished
      WHERE finished_at < ? ORDER BY finished_at LIMIT ?`,
   dropTask: `DELETE FROM task WHERE seq = ?`,
   dropBody: `DELETE FROM body WHERE seq = ?`,

@@ -12,6 +12,7 @@ import { Ballast } from "./ballast.ts";
 import { claim, expireDue } from "./claims.ts";
 import { type CommandName, commands } from "./commands.ts";
 import { isDamage, isFull, openFile } from "./file.ts";
+import { follow } from "./followers.ts";
 import { Ledger } from "./ledger.ts";
 import { recover } from "./settlements.ts";
 
@@ -87,7 +88,11 @@ export class Store {
     this.#ledger = new Ledger(db);
     this.#ballast = ballast;
     ballast?.hold(now);
-    const recovered = this.#ledger.transaction(now, () => recover(this.#ledger));
+    const recovered = this.#ledger.transaction(now, () => {
+      const tasks = recover(this.#ledger);
+      follow(this.#ledger);
+      return tasks;
+    });
     this.opened = { ...this.#reply([], [], now), recovered, sweeping: this.#ledger.sweeping };
   }
 
@@ -146,7 +151,10 @@ export class Store {
       for (const command of asked) answers.push({ n: command.n, value: this.#do(command) });
       this.#ledger.intake.flush();
       expireDue(this.#ledger);
-      return this.#serve();
+      follow(this.#ledger);
+      const served = this.#serve();
+      follow(this.#ledger);
+      return served;
     });
     this.#claims.splice(0, served.length);
     return [[...answers, ...served], this.#ledger.changes];
@@ -172,7 +180,9 @@ export class Store {
       ledger: Ledger,
       ...args: unknown[]
     ) => unknown;
-    return run(this.#ledger, ...command.with);
+    const value = run(this.#ledger, ...command.with);
+    follow(this.#ledger);
+    return value;
   }
 
   #alone(now: number, command: Command): Answered {

@@ -1,0 +1,97 @@
+/**
+ * What follows a task or a batch when it has ended: callbacks and chained tasks.
+ *
+ * A follower is decided when its parent is accepted and kept with it; the
+ * engine makes the task of it in the very transaction that ends the parent, so
+ * that it is there exactly when the end is.
+ *
+ * @module
+ */
+
+import type { IdSource } from "../lib/ids.ts";
+import { batchEvent, batchFacts, type EndedTask, taskEvent, taskFacts } from "./facts.ts";
+import { fillPayload } from "./marks.ts";
+import { isFinal } from "./state.ts";
+import type { BatchRecord, Follower, FollowerTask, NewTask, TaskRecord } from "./task.ts";
+
+/** What an end happens in. */
+export interface EndContext {
+  /** Makes the ids. */
+  readonly ids: IdSource;
+  /** The moment of the end, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * The tasks that follow the end of `parent`. None follows a shutdown: whoever
+ * revives the parent gets them at its later end.
+ */
+export function followersOf(
+  parent: TaskRecord,
+  followers: readonly Follower[],
+  { ids, now }: EndContext,
+): NewTask[] {
+  if (!isFinal(parent.state) || parent.reason === "shutdown") return [];
+  return followers.filter(({ on }) => on.includes(parent.state)).map(({ kind, task }) =>
+    born(task, {
+      id: ids("tsk"),
+      now,
+      parentId: parent.id,
+      payload: kind === "callback"
+        ? withBody(task.payload, taskEvent(parent, now))
+        : fillPayload(task.payload, { task: taskFacts(parent) }),
+      ...given(parent),
+    })
+  );
+}
+
+/** The tasks that follow the end of a batch; what a caller has cancelled has no chain. */
+export function followersOfBatch(
+  batch: BatchRecord,
+  tasks: readonly EndedTask[],
+  followers: readonly Follower[],
+  { ids, now }: EndContext,
+): NewTask[] {
+  const cancelled = tasks.some(({ reason }) => reason === "batch");
+  return followers.filter(({ kind }) => kind === "callback" || !cancelled).map(({ kind, task }) =>
+    born(task, {
+      id: ids("tsk"),
+      now,
+      parentId: batch.id,
+      payload: kind === "callback"
+        ? withBody(task.payload, batchEvent(batch, tasks, now))
+        : fillPayload(task.payload, { batch: batchFacts(batch, tasks) }),
+      ...(batch.owner === undefined ? {} : { owner: batch.owner }),
+    })
+  );
+}
+
+function born(
+  { delayMs, runAt, expiresMs, expiresAt, ...task }: FollowerTask,
+  { now, ...made }:
+    & Pick<NewTask, "id" | "payload" | "parentId" | "owner" | "requestId" | "traceparent">
+    & { readonly now: number },
+): NewTask {
+  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
+  return {
+    ...task,
+    ...made,
+    createdAt: now,
+    dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
+    ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+  };
+}
+
+function given(
+  { owner, requestId, traceparent }: TaskRecord,
+): Pick<NewTask, "owner" | "requestId" | "traceparent"> {
+  return {
+    ...(owner === undefined ? {} : { owner }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function withBody(payload: string, body: string): string {
+  return JSON.stringify({ ...JSON.parse(payload), body });
+}
