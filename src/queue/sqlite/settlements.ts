@@ -4,7 +4,8 @@
  * @module
  */
 
-import { decideBroken, type Settlement } from "../../task/outcome.ts";
+import { decideBroken } from "../../task/crash.ts";
+import type { Settlement } from "../../task/outcome.ts";
 import { overrule } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { move } from "./moves.ts";

@@ -1,0 +1,65 @@
+/**
+ * What is written down for an attempt that a crash broke off.
+ *
+ * @module
+ */
+
+import type { CancelReason, Settlement } from "./outcome.ts";
+import type { RetrySchedule } from "./retry.ts";
+import type { OnUnknown } from "./task.ts";
+
+/** What an engine knows of a task that was running when the process died. */
+export interface BrokenTask {
+  /** `tsk_…` */
+  readonly id: string;
+  /** The attempt that broke off. */
+  readonly attempt: number;
+  /** When it began, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** The waits before further tries. */
+  readonly retry: RetrySchedule;
+  /** What to do when its effect is unknown. */
+  readonly onUnknown: OnUnknown;
+  /** Attempts in a row that broke off, this one included. */
+  readonly broken: number;
+  /** Why it was being aborted when the process died, if it was. */
+  readonly aborting?: CancelReason;
+  /** No attempt begins at or after it; milliseconds since the epoch. */
+  readonly expiresAt?: number;
+}
+
+/** Attempts that break off in a row before a task is given up: it may be what kills us. */
+const MOST_BROKEN = 3;
+
+/**
+ * What to write down for an attempt that a crash broke off at a time nobody
+ * knows. It counts, yet a task without a try left gets one more; the third one
+ * running ends it.
+ */
+export function decideBroken(task: BrokenTask, now: number): Settlement {
+  const error = {
+    code: "crashed",
+    detail: "The service stopped while this attempt was running; it may have had its effect.",
+  };
+  const base = {
+    id: task.id,
+    attempt: task.attempt,
+    at: now,
+    record: {
+      number: task.attempt,
+      startedAt: task.startedAt,
+      endedAt: now,
+      outcome: "unknown",
+      error,
+    },
+    possibleDuplicate: true,
+  } as const;
+  const delivery = "unknown";
+  if (task.aborting) return { ...base, event: "cancel", reason: task.aborting, delivery };
+  if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
+  if (task.broken >= MOST_BROKEN) return { ...base, event: "fail", reason: "crashed", delivery };
+  if (task.expiresAt !== undefined && now >= task.expiresAt) {
+    return { ...base, event: "expire", reason: "expired", delivery };
+  }
+  return { ...base, event: "retry", dueAt: now };
+}
