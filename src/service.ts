@@ -5,7 +5,9 @@
  */
 
 import meta from "../deno.json" with { type: "json" };
+import { readTargets } from "./channels/chat/table.ts";
 import { openGuard } from "./channels/guard.ts";
+import { listOutbox, readOutbox } from "./channels/outbox_reader.ts";
 import { channelSettings } from "./channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
@@ -19,8 +21,10 @@ import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
 import { ConfigFileError, openConfigFile } from "./config_file.ts";
 import type { Config } from "./settings.ts";
-import type { Ports } from "./task/ports.ts";
+import type { OutboxPort, Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
+import { TemplateFileError } from "./templates/mail_template.ts";
+import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 import { purgeOn } from "./worker/janitor.ts";
 import { openObserver } from "./worker/observer.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
@@ -71,6 +75,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
 
   const file = openConfigFile(config.configFile, Deno.readTextFileSync);
+  const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
   const engine = stack.use(
     await openQueue(config.queue, { clock, maxQueued: config.maxQueued, onFatal: fatal }),
@@ -83,6 +88,11 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const traces = openTraces(VERSION);
   const ports: Ports = {
     refuseUrl: (url) => guard.refuseUrl(url),
+    readTargets,
+    aliasOf: (name) => file.current.aliases.get(name),
+    render: (template, data) => templates.render(template, data),
+    templates: () => templates.list(),
+    outbox: config.mail.kind === "outbox" ? outboxPort(config.mail.directory) : undefined,
     mailLane: config.mail.lane,
     mailFrom: config.mailFrom,
     progressOf: (id) => worker.progressOf(id),
@@ -149,9 +159,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     reload() {
       try {
         file.reload();
+        templates.reload();
         log.info("The settings were read again", { file: config.configFile });
       } catch (error) {
-        if (!(error instanceof ConfigFileError)) throw error;
+        if (!(error instanceof ConfigFileError || error instanceof TemplateFileError)) throw error;
         log.error("The settings stay as they were: the file is wrong", { faults: error.message });
       }
     },
@@ -218,6 +229,13 @@ function announce(config: Config, engine: QueueEngine, url: string, log: Log): v
       setting: "POSTRIDER_MAIL",
     });
   }
+}
+
+function outboxPort(directory: string): OutboxPort {
+  return {
+    list: (limit) => listOutbox(directory, limit),
+    read: (id) => readOutbox(directory, id),
+  };
 }
 
 function once<Arg>(call: (arg: Arg) => void): (arg: Arg) => void {

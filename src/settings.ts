@@ -31,6 +31,8 @@ export interface Config {
   readonly apiKeys: readonly ApiKey[];
   /** What may be called although it is not public. */
   readonly fetchAllow: readonly AllowEntry[];
+  /** The folder of the operator's mail templates. */
+  readonly templates: string;
   /** A PEM file of further CA certificates. */
   readonly caFile: string | undefined;
   /** The file of aliases, hooks, schedules and limits; `undefined`: `./postrider.yaml` if it is there. */
@@ -132,6 +134,13 @@ export const SETTINGS: Table = {
     means: "what may be called although it is not public",
     expects: 'names, addresses or CIDRs, each with optional ":port", comma-separated',
     parse: parseFetchAllow,
+  },
+  templates: {
+    name: "POSTRIDER_TEMPLATES",
+    means: "folder of mail templates",
+    fallback: "./templates",
+    expects: "a path",
+    parse: (text) => text || undefined,
   },
   caFile: {
     name: "POSTRIDER_CA_FILE",

@@ -8,6 +8,8 @@
 import type { Buffer } from "node:buffer";
 import { createTransport } from "nodemailer";
 import type { EmailPayload, Mailbox } from "../task/payloads.ts";
+import { htmlToPlain } from "./html_text.ts";
+import { markdownToHtml } from "./markdown.ts";
 
 /** A mail, ready to leave. */
 export interface Message {
@@ -60,16 +62,18 @@ export function openComposer(): Composer {
 
 /** All but Bcc, which belongs to the envelope alone. */
 function contentOf(
-  { from, to, cc, replyTo, subject, text, html, headers, attachments }: EmailPayload,
+  { from, to, cc, replyTo, subject, severity, headers, attachments, ...said }: EmailPayload,
 ) {
+  const { text, html } = bodiesOf(said);
   return {
     from: addressed(from),
     to: to.map(addressed),
     cc: cc.map(addressed),
     ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
     subject,
-    ...(text === undefined && html !== undefined ? {} : { text: text ?? "" }),
+    text,
     ...(html === undefined ? {} : { html }),
+    ...(severity === "failure" ? { priority: "high" as const } : {}),
     headers: { ...headers },
     attachments: attachments.map(({ filename, content, contentType, cid }) => ({
       filename,
@@ -79,6 +83,18 @@ function contentOf(
       ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
     })),
   };
+}
+
+/** Nobody gets HTML alone: filters distrust it, and some readers show none. */
+function bodiesOf({ text, html, markdown }: Pick<EmailPayload, "text" | "html" | "markdown">) {
+  if (html !== undefined) return { text: text ?? htmlToPlain(html), html };
+  if (markdown === undefined) return { text: text ?? "" };
+  return { text: text ?? markdown, html: page(markdownToHtml(markdown)) };
+}
+
+function page(body: string): string {
+  const style = "max-width:40em;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif";
+  return `<!doctype html>\n<meta charset="utf-8">\n<div style="${style}">\n${body}</div>\n`;
 }
 
 function addressed({ name = "", address }: Mailbox) {

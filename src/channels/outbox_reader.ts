@@ -5,22 +5,7 @@
  */
 
 import { isId } from "../lib/ids.ts";
-
-/** One mail of the outbox, in brief. */
-export interface OutboxEntry {
-  /** The task that wrote it. */
-  readonly id: string;
-  /** The size of its file. */
-  readonly bytes: number;
-  /** When it was written, in milliseconds since the epoch. */
-  readonly writtenAt: number;
-  /** The `From` header, decoded. */
-  readonly from: string;
-  /** The `To` header, decoded; empty when there were only copies. */
-  readonly to: string;
-  /** The `Subject` header, decoded. */
-  readonly subject: string;
-}
+import type { OutboxEntry } from "../task/ports.ts";
 
 /** Headers are looked for in so many bytes. */
 const HEAD_BYTES = 16_384;

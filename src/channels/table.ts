@@ -7,6 +7,8 @@
 import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
 import type { Channel, OpenChannels } from "./channel.ts";
+import { openChatChannel } from "./chat/channel.ts";
+import { SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./email.ts";
 import type { AllowEntry } from "./fetch_allow.ts";
 import { openGuard } from "./guard.ts";
@@ -34,9 +36,11 @@ const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel
   const { mail, fetchAllow, version, self, hostname, ca } = settings as unknown as ChannelSettings;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...(self === undefined ? {} : { self }) });
+  const http = openHttpChannel({ guard, version, clock, ca });
   return new Map<string, Channel>([
     ["email", openEmailChannel(mail, { clock, ca, hostname })],
-    ["http", openHttpChannel({ guard, version, clock, ca })],
+    ["http", http],
+    ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),
   ]);
 };
 

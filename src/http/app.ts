@@ -17,12 +17,14 @@ import { eventRoutes } from "./events.ts";
 import { openMeters } from "./meters.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
+import { outboxRoutes } from "./outbox.ts";
 import type { AppParts } from "./parts.ts";
 import { answerError, Refusal } from "./problems.ts";
 import type { Route } from "./route.ts";
 import { statusRoutes } from "./status.ts";
 import { submitRoutes } from "./submit.ts";
 import { taskRoutes } from "./tasks.ts";
+import { templateRoutes } from "./templates.ts";
 
 /** Who calls a route that asks for no key. */
 const ANYBODY: Caller = { scopes: new Set() };
@@ -40,6 +42,8 @@ export function createApp(parts: AppParts): Hono {
     ...taskRoutes(parts),
     ...eventRoutes(parts),
     ...batchRoutes(parts),
+    ...templateRoutes(parts),
+    ...outboxRoutes(parts),
     ...statusRoutes(parts, meters),
     ...metricsRoutes(parts),
     ...openapiRoutes(parts.version),

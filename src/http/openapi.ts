@@ -6,6 +6,7 @@
 
 import type { Json } from "../task/task.ts";
 import { answer, query } from "./call.ts";
+import { mailOperations, mailSchemas } from "./mail_operations.ts";
 import type { Operation } from "./operation.ts";
 import { type ProblemCode, PROBLEMS } from "./problems.ts";
 import type { Route } from "./route.ts";
@@ -19,6 +20,7 @@ const operations = [
   ...submitOperations,
   ...taskOperations,
   ...batchOperations,
+  ...mailOperations,
   ...serviceOperations,
 ];
 
@@ -57,7 +59,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
     security: [{ apiKey: [] }, {}],
     paths,
     components: {
-      schemas: { ...schemas },
+      schemas: { ...schemas, ...mailSchemas },
       securitySchemes: {
         apiKey: {
           type: "http",
@@ -71,6 +73,15 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
           description: "no: a proxy is to pass each event on at once.",
           schema: { type: "string" },
         },
+        ContentDisposition: {
+          description: "attachment: what is downloaded is not shown.",
+          schema: { type: "string" },
+        },
+        ContentSecurityPolicy: {
+          description: "sandbox: what is shown runs nothing and loads nothing.",
+          schema: { type: "string" },
+        },
+        ContentTypeOptions: { description: "nosniff.", schema: { type: "string" } },
         Location: { description: "Where it can be read.", schema: { type: "string" } },
         PreferenceApplied: {
           description: "wait=N, as it was honoured.",
@@ -137,6 +148,9 @@ const HEADERS_OF_STATUS: Record<number, string[]> = {
 const NAMES: Record<string, string> = {
   XRequestId: "X-Request-Id",
   XAccelBuffering: "X-Accel-Buffering",
+  ContentDisposition: "Content-Disposition",
+  ContentSecurityPolicy: "Content-Security-Policy",
+  ContentTypeOptions: "X-Content-Type-Options",
   PreferenceApplied: "Preference-Applied",
   RetryAfter: "Retry-After",
   WwwAuthenticate: "WWW-Authenticate",

@@ -20,7 +20,10 @@ export function ref(name: string): { [name: string]: Json } {
 }
 
 /** An object with these members and no others; those named with a `?` may be left out. */
-function shape(members: Members, description?: string): Members {
+export function shape(
+  members: { [name: string]: Json },
+  description?: string,
+): { [name: string]: Json } {
   const names = Object.keys(members);
   return {
     type: "object",

@@ -168,7 +168,7 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
   }
 
   const draftsNotify: DraftOf = (body, _size, context) =>
-    draftNotify(vouched(parseNotify(body)), context, mail);
+    draftNotify(vouched(parseNotify(body, ports)), context, mail);
 
   const draftsFetch: DraftOf = (body, size, context) => {
     const isBatch = isMembers(body) &&

@@ -5,12 +5,18 @@
  */
 
 import { base64Bytes } from "../task/base64.ts";
-import type { Attachment, EmailPayload, FetchPayload, Mailbox } from "../task/payloads.ts";
+import type {
+  Attachment,
+  ChatPayload,
+  EmailPayload,
+  FetchPayload,
+  Mailbox,
+} from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import { isFinal } from "../task/state.ts";
-import type { DraftedTask } from "../task/submission.ts";
+import type { DraftedTask, Payload } from "../task/submission.ts";
 import type { AttemptRecord, BatchRecord, NewTask, TaskRecord, TaskSummary } from "../task/task.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
@@ -116,8 +122,13 @@ function attemptView({ startedAt, endedAt, ...attempt }: AttemptRecord): View {
 }
 
 /** A payload as it may be shown: secrets masked, files replaced by their size. */
-export function payloadView(payload: EmailPayload | FetchPayload): View {
-  return "url" in payload ? fetchView(payload) : emailView(payload);
+export function payloadView(payload: Payload): View {
+  if ("url" in payload) return fetchView(payload);
+  return "target" in payload ? chatView(payload) : emailView(payload);
+}
+
+function chatView({ target: _, shown, attachments, ...note }: ChatPayload): View {
+  return { to: shown, ...note, attachments: attachmentsView(attachments) };
 }
 
 function emailView(mail: EmailPayload): View {
@@ -131,9 +142,15 @@ function emailView(mail: EmailPayload): View {
     subject: mail.subject,
     text: mail.text,
     html: mail.html,
+    markdown: mail.markdown,
+    severity: mail.severity,
     headers: isEmpty(headers) ? undefined : maskHeaders(headers),
-    attachments: attachments.length > 0 ? attachments.map(attachmentView) : undefined,
+    attachments: attachmentsView(attachments),
   };
+}
+
+function attachmentsView(attachments: readonly Attachment[]): View[] | undefined {
+  return attachments.length > 0 ? attachments.map(attachmentView) : undefined;
 }
 
 function attachmentView({ content, ...attachment }: Attachment): View {

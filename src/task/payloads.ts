@@ -27,6 +27,9 @@ export interface Attachment {
   readonly cid?: string;
 }
 
+/** How serious a notification is. */
+export type Severity = "info" | "success" | "warning" | "failure";
+
 /** A mail, for the channel `email`. */
 export interface EmailPayload {
   /** The `From`, and the envelope's sender. */
@@ -45,9 +48,33 @@ export interface EmailPayload {
   readonly text?: string;
   /** The HTML part. */
   readonly html?: string;
+  /** Becomes the HTML part, and is the plain text where there is none. */
+  readonly markdown?: string;
+  /** A failure is marked as important. */
+  readonly severity?: Severity;
   /** Further headers; none of those that the message itself is made of. */
   readonly headers: Readonly<Record<string, string>>;
   /** Files. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** A note, for the channel of a chat service. */
+export interface ChatPayload {
+  /** The URL of one place at one service; holds secrets. */
+  readonly target: string;
+  /** The same as it may be shown. */
+  readonly shown: string;
+  /** One line; may be empty. */
+  readonly title: string;
+  /** Plain text. */
+  readonly text?: string;
+  /** The same in markdown, for services that can show it. */
+  readonly markdown?: string;
+  /** The same in HTML, for services that can show nothing else of it. */
+  readonly html?: string;
+  /** `info` when absent. */
+  readonly severity?: Severity;
+  /** Files; most services only get their names. */
   readonly attachments: readonly Attachment[];
 }
 

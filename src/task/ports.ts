@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { TaskError, TaskType } from "./task.ts";
+import type { Parsed } from "./faults.ts";
+import type { Json, TaskError, TaskType } from "./task.ts";
 
 /** How far a running task has come. */
 export interface TaskProgress {
@@ -54,10 +55,86 @@ export interface WorkerStatus {
   readonly lost: readonly { readonly at: number; readonly reason: string }[];
 }
 
-/** What `http/` and `hooks/` may ask. */
-export interface Ports {
+/** One place that a channel's URL names: a task of its own. */
+export interface ReadTarget {
+  /** The name of the channel that brings it there. */
+  readonly channel: string;
+  /** The lane of the service. */
+  readonly lane: string;
+  /** The service, without anything secret; for the guard. */
+  readonly url: URL;
+  /** The URL that names only this place; holds secrets. */
+  readonly target: string;
+  /** The same as it may be shown. */
+  readonly shown: string;
+}
+
+/** A template that was filled in. */
+export interface RenderedTemplate {
+  /** One line. */
+  readonly subject: string;
+  /** The plain text; made of the HTML where the template has none. */
+  readonly text?: string;
+  /** The HTML. */
+  readonly html?: string;
+}
+
+/** What is asked while a notification is read. */
+export interface NotifyPorts {
   /** Why this URL may not be called, by its text alone; nothing is resolved. */
   refuseUrl(url: URL): TaskError | undefined;
+  /** The places that a channel's URL names, at least one; a sentence when it names none. */
+  readTargets(text: string): readonly ReadTarget[] | string;
+  /** What an alias of the settings stands for, by its name without the `@`. */
+  aliasOf(name: string): readonly string[] | undefined;
+  /** Fills a template in; a fault points to `/template` or into `/data`. */
+  render(template: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
+}
+
+/** One template, as a list tells it. */
+export interface TemplateSummary {
+  /** By which it is asked for. */
+  readonly name: string;
+  /** What it is for. */
+  readonly description?: string;
+  /** What it makes. */
+  readonly formats: readonly ("html" | "text")[];
+  /** Data to look at it with. */
+  readonly sample: Readonly<Record<string, Json | undefined>>;
+  /** Whether it came with Postrider. */
+  readonly ready: boolean;
+}
+
+/** One mail of the outbox, in brief. */
+export interface OutboxEntry {
+  /** The task that wrote it. */
+  readonly id: string;
+  /** The size of its file. */
+  readonly bytes: number;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly writtenAt: number;
+  /** The `From` header, decoded. */
+  readonly from: string;
+  /** The `To` header, decoded; empty when there were only copies. */
+  readonly to: string;
+  /** The `Subject` header, decoded. */
+  readonly subject: string;
+}
+
+/** The folder that mails are written to when there is no relay. */
+export interface OutboxPort {
+  /** The newest mails, newest first. */
+  list(limit: number): Promise<readonly OutboxEntry[]>;
+  /** One mail's bytes; `undefined` when it is not there. */
+  read(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+}
+
+/** What `http/` and `hooks/` may ask. */
+export interface Ports extends NotifyPorts {
+  /** All templates, by name. */
+  templates(): readonly TemplateSummary[];
+  /** The outbox; absent when mails go to a relay. */
+  readonly outbox: OutboxPort | undefined;
   /** The lane of the relay that takes the mails. */
   readonly mailLane: string;
   /** The `From` of mails that name none: `name <local@domain>`. */

@@ -9,7 +9,8 @@ import { type FetchRequest, laneOf } from "./fetch.ts";
 import type { Requests } from "./entries.ts";
 import type { NotifyRequest } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
-import type { EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
+import type { ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
+import { afterQuiet } from "./quiet.ts";
 import { maskUrl } from "./secrets.ts";
 import type { NewBatch, NewTask } from "./task.ts";
 
@@ -40,8 +41,11 @@ export interface DraftedTask {
   /** As the engine keeps it. */
   readonly task: NewTask;
   /** What `task.payload` says. */
-  readonly payload: EmailPayload | FetchPayload;
+  readonly payload: Payload;
 }
+
+/** What any channel may be given. */
+export type Payload = ChatPayload | EmailPayload | FetchPayload;
 
 /** What is to be kept together or not at all. */
 export interface Draft {
@@ -51,16 +55,26 @@ export interface Draft {
   readonly batch?: NewBatch;
 }
 
-/** Makes tasks of notifications. */
+/** Makes tasks of notifications: one for the mail of each, one for each of its notes. */
 export function draftNotify(
-  asked: Requests<NotifyRequest>,
+  { isBatch, requests }: Requests<NotifyRequest>,
   context: SubmitContext,
   { lane, from }: MailContext,
 ): Draft {
-  return draft(asked, context, ({ options, mail }, batchId) => {
+  const isMany = requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
+  const asked = { isBatch: isBatch || isMany, requests };
+  return draft(asked, context, ({ options, quiet, mail, notes }, batchId) => {
+    const make = (place: Place, payload: Payload) => {
+      const task = newTask(place, payload, options, context, batchId);
+      return { task: quiet ? { ...task, dueAt: afterQuiet(task.dueAt, quiet) } : task, payload };
+    };
+    const drafted = notes.map(({ channel, lane, payload }) =>
+      make({ type: "notify", channel, lane, label: noteLabel(payload) }, payload)
+    );
+    if (!mail) return drafted;
     const payload = { ...mail, from: mail.from ?? from };
     const place = { type: "notify", channel: "email", lane, label: mailLabel(payload) } as const;
-    return { task: newTask(place, payload, options, context, batchId), payload };
+    return [make(place, payload), ...drafted];
   });
 }
 
@@ -69,26 +83,28 @@ export function draftFetch(asked: Requests<FetchRequest>, context: SubmitContext
   return draft(asked, context, ({ options, payload, target }, batchId) => {
     const label = `${payload.method} ${maskUrl(payload.url)}`;
     const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
-    return { task: newTask(place, payload, options, context, batchId), payload };
+    return [{ task: newTask(place, payload, options, context, batchId), payload }];
   });
 }
 
 function draft<Request>(
   { isBatch, requests }: Requests<Request>,
   { ids, now, owner }: SubmitContext,
-  make: (request: Request, batchId: string | undefined) => DraftedTask,
+  make: (request: Request, batchId: string | undefined) => DraftedTask[],
 ): Draft {
-  if (!isBatch) return { drafted: requests.map((request) => make(request, undefined)) };
+  if (!isBatch) return { drafted: requests.flatMap((request) => make(request, undefined)) };
   const id = ids("bat");
   return {
-    drafted: requests.map((request) => make(request, id)),
+    drafted: requests.flatMap((request) => make(request, id)),
     batch: { id, createdAt: now, ...(owner === undefined ? {} : { owner }) },
   };
 }
 
+type Place = Pick<NewTask, "type" | "channel" | "lane" | "label">;
+
 function newTask(
-  place: Pick<NewTask, "type" | "channel" | "lane" | "label">,
-  payload: EmailPayload | FetchPayload,
+  place: Place,
+  payload: Payload,
   options: SubmitOptions,
   { ids, now, owner, requestId, traceparent }: SubmitContext,
   batchId: string | undefined,
@@ -125,6 +141,11 @@ type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
 /** Long lists of recipients would make every row of a list long. */
 const LABEL_LETTERS = 1_000;
+
+function noteLabel({ title, text, shown }: ChatPayload): string {
+  return `${title || text?.slice(0, 100) || ""} ${shown}`.trim().slice(0, LABEL_LETTERS)
+    .toWellFormed();
+}
 
 function mailLabel({ subject, to, cc, bcc }: EmailPayload): string {
   let label = subject;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SERVICES } from "../../src/channels/chat/table.ts";
 import type { Attempt } from "../../src/channels/channel.ts";
 import openChannels, { type ChannelSettings } from "../../src/channels/table.ts";
 import type { Json } from "../../src/task/task.ts";
@@ -29,7 +30,8 @@ async function setup(more: Partial<ChannelSettings> = {}) {
 Deno.test("The table delivers mails and requests as its settings say", async () => {
   await using table = await setup();
   await using server = serveHttp(({ headers }) => new Response(headers.get("user-agent")));
-  assert.deepEqual([...table.channels.keys()], ["email", "http"]);
+  const names = ["email", "http", ...SERVICES.map(({ name }) => name)];
+  assert.deepEqual([...table.channels.keys()], names);
   assert.equal((await table.deliver("email", anAttempt(anEmail())))?.kind, "delivered");
   const url = `http://localhost:${server.port}/`;
   const outcome = await table.deliver("http", anAttempt(aFetch(url)));

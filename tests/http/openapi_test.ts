@@ -91,6 +91,12 @@ Deno.test("real answers are what the document says", async () => {
     anonymous: "allowed",
     rate: { count: 100, windowMs: 1_000 },
     ports: {
+      templates: () => [{ name: "alert", formats: ["text"], sample: {}, ready: true }],
+      outbox: {
+        list: () =>
+          Promise.resolve([{ id: "tsk_1", bytes: 1, writtenAt: 0, from: "", to: "", subject: "" }]),
+        read: () => Promise.resolve(new Uint8Array(1)),
+      },
       progressOf: () => ({ bytes: 1, totalBytes: 2, rate: 3 }),
       worker: () => ({
         running: 1,
@@ -162,6 +168,10 @@ Deno.test("real answers are what the document says", async () => {
     tags: ["a"],
     key: "k",
   }, { authorization: "Bearer s" });
+  await check("GET", "/outbox");
+  await check("GET", "/outbox/{id}", `/outbox/${mail.id}`);
+  await check("GET", "/templates");
+  await check("GET", "/templates/{name}", `/templates/alert?data={"title":"a"}`);
   await check("GET", "/tasks/{id}", `/tasks/${mail.id}`);
   const [running] = await api.claim();
   await check("GET", "/tasks/{id}", `/tasks/${mail.id}`);

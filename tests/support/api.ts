@@ -16,6 +16,7 @@ import { openQueue } from "../../src/queue/open.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
 import type { Ports } from "../../src/task/ports.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
+import { notifyPorts } from "./notify_ports.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** What a test may want otherwise. */
@@ -84,7 +85,9 @@ export class Api implements AsyncDisposable {
       ...parts,
       engine,
       ports: {
-        refuseUrl: () => undefined,
+        ...notifyPorts(),
+        templates: () => [],
+        outbox: undefined,
         mailLane: "mail:localhost:25",
         mailFrom: "Postrider <postrider@localhost>",
         progressOf: () => undefined,

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import type { Fault } from "../../src/task/faults.ts";
+import { notifyPorts } from "../support/notify_ports.ts";
 import { type NotifyRequest, notifySchema, parseNotify } from "../../src/task/notify.ts";
 
 const TO = { to: "ada@example.org", subject: "Hello" };
 const FILE = { filename: "a.txt", content: "YQ==" };
 
 function requestsOf(body: unknown): readonly NotifyRequest[] {
-  const parsed = parseNotify(body);
+  const parsed = parseNotify(body, notifyPorts());
   assert.deepEqual(parsed.faults ?? [], []);
   return "value" in parsed ? parsed.value.requests : [];
 }
 
 function pointersOf(body: unknown): string[] {
-  return ((parseNotify(body).faults ?? []) as Fault[]).map((fault) => fault.pointer);
+  return ((parseNotify(body, notifyPorts()).faults ?? []) as Fault[]).map((fault) => fault.pointer);
 }
 
 Deno.test("an address and a subject are a mail, with the patience that mail needs", () => {
@@ -79,7 +80,7 @@ Deno.test.each([
   { body: { to: "ada@example.org", title: "a\nb" }, pointers: ["/title"] },
   { body: { ...TO, text: 1 }, pointers: ["/text"] },
   { body: { ...TO, html: null }, pointers: ["/html"] },
-  { body: { ...TO, markdown: "# a" }, pointers: ["/markdown"] },
+  { body: { ...TO, html: "<p>a", markdown: "# a" }, pointers: ["/markdown"] },
   { body: { ...TO, template: "a" }, pointers: ["/template"] },
   { body: { ...TO, callback: "https://example.org" }, pointers: ["/callback"] },
   { body: { ...TO, headers: { "X-A": "b\r\nBcc: evil@example.org" } }, pointers: ["/headers/X-A"] },
@@ -157,7 +158,7 @@ Deno.test("notifications take what stands beside them, and choose otherwise", ()
     subject: "All",
     tags: ["x"],
   });
-  assert.deepEqual(requests.map(({ mail, options }) => [mail.subject, options.tags]), [
+  assert.deepEqual(requests.map(({ mail, options }) => [mail?.subject, options.tags]), [
     ["All", ["x"]],
     ["Other", ["x"]],
   ]);
@@ -170,20 +171,25 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "attachments",
     "bcc",
     "cc",
+    "data",
     "delay",
     "expires",
     "from",
     "headers",
     "html",
     "key",
+    "markdown",
     "onUnknown",
     "priority",
+    "quiet",
     "replyTo",
     "retain",
     "retry",
     "runAt",
+    "severity",
     "subject",
     "tags",
+    "template",
     "text",
     "timeout",
     "title",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { notifyPorts } from "../support/notify_ports.ts";
 import { isId, openIds } from "../../src/lib/ids.ts";
 import { parseFetch } from "../../src/task/fetch.ts";
 import { parseNotify } from "../../src/task/notify.ts";
@@ -18,7 +19,7 @@ function fetches(body: unknown, more?: Partial<SubmitContext>) {
 }
 
 function notifies(body: unknown) {
-  const parsed = parseNotify(body);
+  const parsed = parseNotify(body, notifyPorts());
   if (!("value" in parsed)) throw new TypeError("Expected a valid body");
   return draftNotify(parsed.value, context(), MAIL);
 }

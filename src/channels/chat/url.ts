@@ -1,0 +1,63 @@
+/**
+ * A chat channel's URL in Apprise's spelling, taken apart.
+ *
+ * It is no URL of the web: `tgram://123:abc/-42` has a secret where a host
+ * would stand, and a URL parser would refuse it or change its letters.
+ *
+ * @module
+ */
+
+/** The parts, percent-decoded. */
+export interface ChatUrl {
+  /** In lower case. */
+  readonly scheme: string;
+  /** Before the `@`, up to a colon. */
+  readonly user: string;
+  /** Before the `@`, behind the colon. */
+  readonly password: string;
+  /** What stands where a host would, with its port. */
+  readonly place: string;
+  /** What follows, between slashes; empty ones left out. */
+  readonly segments: readonly string[];
+  /** Behind the question mark. */
+  readonly parameters: URLSearchParams;
+}
+
+const LONGEST = 2_048;
+const FORM = /^([a-z]{2,20}):\/\/(?:([^/?@]*)@)?([^/?@]+)((?:\/[^?]*)?)(?:\?(.*))?$/i;
+// deno-lint-ignore no-control-regex -- control characters are what it is about
+const UNFIT = /[\u0000-\u0020\u007f-\u009f\\\u2028\u2029]/;
+
+/** Takes a URL apart; `undefined` when it is none. */
+export function parseChatUrl(text: string): ChatUrl | undefined {
+  if (text.length > LONGEST || UNFIT.test(text) || !text.isWellFormed()) return undefined;
+  const [, scheme = "", account = "", place = "", path = "", query = ""] = FORM.exec(text) ?? [];
+  if (scheme === "") return undefined;
+  const colon = account.indexOf(":");
+  try {
+    return {
+      scheme: scheme.toLowerCase(),
+      user: decodeURIComponent(colon < 0 ? account : account.slice(0, colon)),
+      password: colon < 0 ? "" : decodeURIComponent(account.slice(colon + 1)),
+      place: decodeURIComponent(place),
+      segments: path.split("/").filter((segment) => segment !== "").map(decodeURIComponent),
+      parameters: new URLSearchParams(query),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `host` or `host:port` as a web server's origin; `undefined` for anything else. */
+export function originOf(place: string, secure: boolean): string | undefined {
+  if (!/^[\p{L}\p{N}.:[\]-]+$/u.test(place)) return undefined;
+  const url = URL.parse(`${secure ? "https" : "http"}://${place}/`);
+  return url && url.pathname === "/" && url.username === "" ? url.origin : undefined;
+}
+
+/** Basic credentials, or none. */
+export function basicAuth({ user, password }: ChatUrl): Record<string, string> {
+  if (user === "") return {};
+  const bytes = new TextEncoder().encode(`${user}:${password}`);
+  return { authorization: `Basic ${bytes.toBase64()}` };
+}

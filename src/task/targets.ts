@@ -1,0 +1,72 @@
+/**
+ * Whom a notification goes to: addresses, channel URLs, and aliases that stand
+ * for some of both.
+ *
+ * @module
+ */
+
+import { type Fault, pointerTo } from "./faults.ts";
+import { parseMailbox } from "./mailbox.ts";
+import type { Mailbox } from "./payloads.ts";
+import type { NotifyPorts, ReadTarget } from "./ports.ts";
+
+/** Targets, sorted by how they are reached; each once. */
+export interface Targets {
+  /** Of one mail. */
+  readonly mailboxes: readonly Mailbox[];
+  /** Each a task of its own. */
+  readonly places: readonly ReadTarget[];
+}
+
+/** One mail address and nothing else. */
+export const EXPECTED_MAILBOX =
+  `Expected one mail address such as "ada@example.org" or "Ada <ada@example.org>"`;
+const EXPECTED_TARGET = `${EXPECTED_MAILBOX}, the URL of a channel, or an "@alias"`;
+/** A scheme, but not the name of somebody who has put a colon into it. */
+const URL_FORM = /^[a-z][a-z0-9+.-]*:\/\//i;
+const ALIAS_FORM = /^@[\w.-]+$/;
+
+/** Reads the targets of the field `name`; what is wrong goes to `faults`. */
+export function readTargets(
+  given: string | readonly string[],
+  name: string,
+  ports: NotifyPorts,
+  faults: Fault[],
+): Targets {
+  const mailboxes: Mailbox[] = [];
+  const places = new Map<string, ReadTarget>();
+  const texts = typeof given === "string" ? [given] : given;
+  for (const [index, text] of texts.entries()) {
+    const pointer = pointerTo(typeof given === "string" ? [name] : [name, index]);
+    const stands = ALIAS_FORM.test(text) ? ports.aliasOf(text.slice(1)) : [text];
+    if (!stands) {
+      faults.push({ pointer, detail: `There is no alias "${text}" in the settings` });
+      continue;
+    }
+    for (const one of stands) {
+      const read = readTarget(one, ports);
+      // What an alias stands for is the operator's secret.
+      const via = one === text ? "" : `The alias "${text}" cannot be used: `;
+      if ("detail" in read) faults.push({ ...read, detail: via + read.detail, pointer });
+      else {
+        mailboxes.push(...read.mailboxes);
+        for (const place of read.places) places.set(place.target, place);
+      }
+    }
+  }
+  return { mailboxes, places: [...places.values()] };
+}
+
+function readTarget(text: string, ports: NotifyPorts): Targets | Omit<Fault, "pointer"> {
+  if (!URL_FORM.test(text)) {
+    const mailbox = parseMailbox(text);
+    return mailbox ? { mailboxes: [mailbox], places: [] } : { detail: EXPECTED_TARGET };
+  }
+  const places = ports.readTargets(text);
+  if (typeof places === "string") return { detail: places };
+  for (const { url } of places) {
+    const refused = ports.refuseUrl(url);
+    if (refused) return { detail: refused.detail, code: "address_refused" };
+  }
+  return { mailboxes: [], places };
+}

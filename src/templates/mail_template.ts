@@ -1,0 +1,130 @@
+/**
+ * One template of a mail: its files read, and filled in for a caller.
+ *
+ * ```text
+ * welcome.html.liquid      ---
+ * welcome.txt.liquid       subject: Welcome, {{ name }}
+ * layout.html.liquid       sample: {name: Ada}
+ *                          ---
+ *                          <p>Hello {{ name }}…
+ * ```
+ *
+ * @module
+ */
+
+import { readYaml } from "../lib/yaml.ts";
+import type { RenderedTemplate } from "../task/ports.ts";
+import type { Json } from "../task/task.ts";
+import { parseTemplate, type Scope, type Template, TemplateError } from "./liquid.ts";
+
+/** A template that has been read. */
+export interface MailTemplate {
+  /** What it is for. */
+  readonly description?: string;
+  /** Data to look at it with. */
+  readonly sample: Scope;
+  /** What it makes. */
+  readonly formats: readonly ("html" | "text")[];
+  /** Fills it in. Throws a `TemplateError`. */
+  fill(data: Scope): RenderedTemplate;
+}
+
+/** The files of a template: their whole texts. */
+export interface TemplateFiles {
+  /** `NAME.html.liquid` */
+  readonly html?: string | undefined;
+  /** `NAME.txt.liquid` */
+  readonly text?: string | undefined;
+  /** The layout of HTML: a template of its own with `content`. */
+  readonly layout?: string | undefined;
+}
+
+/** A wrong file. */
+export class TemplateFileError extends Error {
+  /** `TemplateFileError`. */
+  override name = "TemplateFileError";
+}
+
+/** A mail's subject is one line of at most so many letters; RFC 5322 §2.1.1 gives 998 bytes. */
+const SUBJECT_LETTERS = 300;
+const FRONT_MATTER = /^---\r?\n([\s\S]*?)\r?\n---\r?\n?/;
+const KEYS = ["subject", "description", "sample", "layout"];
+
+/** Reads a template. Throws a `TemplateFileError` that names the file and the place. */
+export function readMailTemplate(name: string, files: TemplateFiles): MailTemplate {
+  const page = files.html === undefined ? undefined : open(`${name}.html.liquid`, files.html, true);
+  const plain = files.text === undefined ? undefined : open(`${name}.txt.liquid`, files.text);
+  const front = { ...plain?.front, ...page?.front };
+  if (typeof front.subject !== "string" || front.subject.trim() === "") {
+    const file = `${name}.${files.html === undefined ? "txt" : "html"}.liquid`;
+    throw new TemplateFileError(`${file}:1:1: expected a subject in the front matter`);
+  }
+  const subject = parse(`${name}, subject`, front.subject, 0);
+  const layout = files.layout === undefined || front.layout === false
+    ? undefined
+    : parse("layout.html.liquid", files.layout, 0, "html");
+  return {
+    ...(front.description === undefined ? {} : { description: String(front.description) }),
+    sample: (front.sample ?? {}) as Scope,
+    formats: [...(page ? ["html" as const] : []), ...(plain ? ["text" as const] : [])],
+    fill(data) {
+      const line = oneLine(subject.render(data));
+      const text = plain?.body.render(data).trim();
+      const content = page?.body.render(data);
+      const html = content === undefined || !layout
+        ? content
+        : layout.render({ ...data, subject: line, content });
+      return {
+        subject: line,
+        ...(text === undefined ? {} : { text: `${text}\n` }),
+        ...(html === undefined ? {} : { html }),
+      };
+    },
+  };
+}
+
+function open(file: string, whole: string, isHtml = false) {
+  const [matter = "", yaml = ""] = FRONT_MATTER.exec(whole) ?? [];
+  const lines = matter.split("\n").length - 1;
+  const body = parse(file, whole.slice(matter.length), lines, isHtml ? "html" : undefined);
+  return { body, front: frontOf(file, yaml) };
+}
+
+function frontOf(file: string, yaml: string): Record<string, Json> {
+  const read = readYaml(yaml);
+  if ("faults" in read) {
+    const [fault] = read.faults;
+    throw new TemplateFileError(
+      `${file}:${(fault?.line ?? 0) + 1}:${fault?.column ?? 1}: ${fault?.detail}`,
+    );
+  }
+  const front = read.value ?? {};
+  if (typeof front !== "object" || Array.isArray(front)) {
+    throw new TemplateFileError(`${file}:1:1: expected ${KEYS.join(", ")} in the front matter`);
+  }
+  for (const key of Object.keys(front)) {
+    if (!KEYS.includes(key)) {
+      throw new TemplateFileError(
+        `${file}:1:1: unknown in the front matter: ${key}; known are ${KEYS.join(", ")}`,
+      );
+    }
+  }
+  return front as Record<string, Json>;
+}
+
+function parse(file: string, text: string, linesBefore: number, escape?: "html"): Template {
+  try {
+    return parseTemplate(text, escape ? { escape } : {});
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    const place = `${file}:${error.line + linesBefore}:${error.column}`;
+    throw new TemplateFileError(`${place}: ${error.message}`);
+  }
+}
+
+/** What is filled in may hold line breaks; a header may not. */
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  const line = text.replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  return line.length > SUBJECT_LETTERS ? `${line.slice(0, SUBJECT_LETTERS).toWellFormed()}…` : line;
+}

@@ -1,0 +1,113 @@
+/**
+ * The templates of mails: the operator's, in `POSTRIDER_TEMPLATES`, and the ready ones.
+ *
+ * All are read at the start, so that a slip is told then and not at night.
+ *
+ * @module
+ */
+
+import type { Fault, Parsed } from "../task/faults.ts";
+import type { RenderedTemplate, TemplateSummary } from "../task/ports.ts";
+import type { Json } from "../task/task.ts";
+import { TemplateError } from "./liquid.ts";
+import { type MailTemplate, readMailTemplate } from "./mail_template.ts";
+import { TemplateFileError } from "./mail_template.ts";
+import { READY_FILES } from "./ready.ts";
+
+/** All templates. */
+export interface MailTemplates {
+  /** By name. */
+  list(): readonly TemplateSummary[];
+  /** Fills one in; a fault points to `/template` or to `/data`. */
+  render(name: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
+  /** Reads the files again. Throws a `TemplateFileError`, and keeps what was there. */
+  reload(): void;
+}
+
+/** Reads the files of a folder by their names; throws a `Deno.errors.NotFound` when it is not there. */
+export type ReadFolder = (path: string) => ReadonlyMap<string, string>;
+
+const FILE = /^([a-z0-9][a-z0-9_-]{0,63})\.(html|txt)\.liquid$/i;
+const LAYOUT = "layout";
+
+/** Reads all templates; the folder may be missing. Throws a `TemplateFileError`. */
+export function openMailTemplates(directory: string, readFolder: ReadFolder): MailTemplates {
+  let templates = readAll(directory, readFolder);
+  return {
+    list: () => [...templates.values()].map(({ fill: _, ...summary }) => summary),
+    render(name, data) {
+      const template = templates.get(name);
+      if (!template) {
+        const known = [...templates.keys()].join(", ");
+        const detail = `There is no template "${name.slice(0, 64)}"; known are ${known}`;
+        return { faults: [{ pointer: "/template", detail }] };
+      }
+      try {
+        return { value: template.fill(data) };
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+        return { faults: [faultOf(name, error)] };
+      }
+    },
+    reload() {
+      templates = readAll(directory, readFolder);
+    },
+  };
+}
+
+type Listed = TemplateSummary & Pick<MailTemplate, "fill">;
+
+function readAll(directory: string, readFolder: ReadFolder): ReadonlyMap<string, Listed> {
+  const own = filesOf(directory, readFolder);
+  const files = new Map([...READY_FILES, ...own]);
+  for (const file of own.keys()) {
+    // A template is one thing: what the operator has of it displaces all that was ready.
+    const [, name, kind] = FILE.exec(file) ?? [];
+    const other = `${name}.${kind === "html" ? "txt" : "html"}.liquid`;
+    if (name !== LAYOUT && !own.has(other)) files.delete(other);
+  }
+  const names = new Set([...files.keys()].map((file) => FILE.exec(file)?.[1] ?? LAYOUT));
+  const layout = files.get(`${LAYOUT}.html.liquid`);
+  return new Map(
+    [...names].filter((name) => name !== LAYOUT).sort().map((name) => {
+      const html = files.get(`${name}.html.liquid`);
+      const text = files.get(`${name}.txt.liquid`);
+      const template = readMailTemplate(name, { html, text, layout });
+      const ready = !own.has(`${name}.html.liquid`) && !own.has(`${name}.txt.liquid`);
+      return [name, { name, ready, ...template }];
+    }),
+  );
+}
+
+function filesOf(directory: string, readFolder: ReadFolder): ReadonlyMap<string, string> {
+  let files: ReadonlyMap<string, string>;
+  try {
+    files = readFolder(directory);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return new Map();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TemplateFileError(`Cannot read "${directory}": ${why}`);
+  }
+  const liquid = [...files].filter(([file]) => file.endsWith(".liquid"));
+  for (const [file] of liquid) {
+    if (!FILE.test(file)) {
+      throw new TemplateFileError(
+        `${file}: expected a name such as welcome.html.liquid or welcome.txt.liquid`,
+      );
+    }
+  }
+  return new Map(liquid);
+}
+
+/** The place within the template is the operator's business. */
+function faultOf(name: string, { message }: TemplateError): Fault {
+  return { pointer: "/data", detail: `The template "${name}" cannot be filled in: ${message}` };
+}
+
+/** Reads the files of a folder on this machine. */
+export function readFolder(path: string): ReadonlyMap<string, string> {
+  const files = [...Deno.readDirSync(path)].filter(({ name, isDirectory }) =>
+    !isDirectory && name.endsWith(".liquid")
+  );
+  return new Map(files.map(({ name }) => [name, Deno.readTextFileSync(`${path}/${name}`)]));
+}

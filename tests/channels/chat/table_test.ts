@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { readTargets, SERVICES } from "../../../src/channels/chat/table.ts";
+
+const KEY = "abcdefghijklmnopqrstuvwxyz0123";
+const BOT = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456";
+
+/** What a URL names: how each place is shown, and the lane it is in. */
+const READ: readonly { url: string; shown: string[]; lane: string }[] = [
+  {
+    url: "slack://T1A2/B3C4/s3cr3ts3cr3t",
+    shown: ["slack://***"],
+    lane: "https://hooks.slack.com:443",
+  },
+  {
+    url: "slack://bot@T1A2/B3C4/s3cr3ts3cr3t/#general",
+    shown: ["slack://***/#general"],
+    lane: "https://hooks.slack.com:443",
+  },
+  {
+    url: "discord://4711/s3cr3t-s3cr3t_s3cr3t",
+    shown: ["discord://4711/***"],
+    lane: "https://discord.com:443",
+  },
+  {
+    url: `tgram://${BOT}/-100123/@news`,
+    shown: ["tgram://***/-100123", "tgram://***/@news"],
+    lane: "https://api.telegram.org:443",
+  },
+  { url: "ntfy://s3cr3t-topic", shown: ["ntfy://ntfy.sh/***"], lane: "https://ntfy.sh:443" },
+  {
+    url: "ntfy://user:s3cr3t@push.example.org:8080/s3cr3t-topic",
+    shown: ["ntfy://push.example.org:8080/***"],
+    lane: "http://push.example.org:8080",
+  },
+  {
+    url: "ntfys://tk_s3cr3t@push.example.org/one/two",
+    shown: ["ntfys://push.example.org/***", "ntfys://push.example.org/***"],
+    lane: "https://push.example.org:443",
+  },
+  {
+    url: "gotifys://push.example.org/app/As3cr3t",
+    shown: ["gotifys://push.example.org/app/***"],
+    lane: "https://push.example.org:443",
+  },
+  {
+    url: "workflows://prod-01.westeurope.logic.azure.com:443/s3cr3tflow/s3cr3t-sig",
+    shown: ["workflows://prod-01.westeurope.logic.azure.com:443/***"],
+    lane: "https://prod-01.westeurope.logic.azure.com:443",
+  },
+  {
+    url: `pover://${KEY}@${KEY}/phone`,
+    shown: ["pover://***/phone"],
+    lane: "https://api.pushover.net:443",
+  },
+  {
+    url: "matrixs://s3cr3ttoken@matrix.example.org/!room:example.org",
+    shown: ["matrixs://matrix.example.org/!room:example.org"],
+    lane: "https://matrix.example.org:443",
+  },
+  {
+    url: "jsons://user:s3cr3t@example.org/hooks/s3cr3t?+X-Token=s3cr3t",
+    shown: ["jsons://example.org/***"],
+    lane: "https://example.org:443",
+  },
+];
+
+Deno.test.each(READ)("$url is read, and shown without its secrets", ({ url, shown, lane }) => {
+  const places = readTargets(url);
+  assert.ok(typeof places !== "string", String(places));
+  assert.deepEqual(places.map((place) => place.shown), shown);
+  assert.deepEqual([...new Set(places.map((place) => place.lane))], [lane]);
+  for (const { shown, url, target } of places) {
+    assert.doesNotMatch(shown + url, /s3cr3t|AAabc|abcdefghij/);
+    // What is kept with the task names the same place again.
+    const again = readTargets(target);
+    assert.ok(typeof again !== "string" && again.length === 1);
+    assert.deepEqual([again[0]?.target, again[0]?.shown], [target, shown]);
+  }
+});
+
+Deno.test.each([
+  "slack://T1A2/B3C4",
+  "slack://T1A2/B3C4/s3cr3t\r\nX: y",
+  "slack://T1A2/../s3cr3t",
+  "discord://token/4711",
+  "discord://4711/a/b",
+  "tgram://123/42",
+  `tgram://${BOT}`,
+  `tgram://${BOT}/a b`,
+  "ntfys://push.example.org/no topic",
+  "ntfys://push.example.org/a%2Fb",
+  "gotify://push.example.org",
+  "gotify://push@host/abcdef",
+  "workflows://host/only-one",
+  `pover://${KEY}@short`,
+  "matrixs://token12345@matrix.example.org/#alias:example.org",
+  "matrixs://matrix.example.org/!room:example.org",
+  "json://",
+  "json://exa mple.org/",
+  "json://example.org/?colour=red",
+  "json://example.org/?+Host=evil.example",
+  "json://example.org/?+X-A=a%0d%0ab",
+  "json://example.org\\@evil.example/",
+  "mailto://user:pass@example.org",
+  "https://hooks.slack.com/services/a/b/c",
+  "nothing://at.all/",
+])("%s is refused with what is expected", (url) => {
+  const refused = readTargets(url);
+  assert.ok(typeof refused === "string", JSON.stringify(refused));
+  assert.match(refused, /^Expected /);
+});
+
+Deno.test("no two services share a scheme or a name", () => {
+  const schemes = SERVICES.flatMap(({ schemes }) => schemes);
+  assert.equal(new Set(schemes).size, schemes.length);
+  assert.equal(new Set(SERVICES.map(({ name }) => name)).size, SERVICES.length);
+});
