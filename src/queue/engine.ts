@@ -199,7 +199,10 @@ export interface QueueEngine extends AsyncDisposable {
    * are told of.
    */
   cancelWaiting(): Promise<number>;
-  /** Makes a failed, cancelled or expired task queued again, due now, its attempts counted anew. */
+  /**
+   * Makes a failed, cancelled or expired task queued again, its attempts counted
+   * anew: due now, or at its time if it was never tried and that has not come.
+   */
   revive(id: string): Promise<Changed>;
   /** The same for all that match; resolves with how many they were. */
   reviveAll(filter: TaskFilter): Promise<number>;

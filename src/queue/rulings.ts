@@ -34,3 +34,13 @@ export function allowing(filter: TaskFilter, event: TaskEvent): TaskFilter {
   const states = (filter.states ?? TASK_STATES).filter((state) => next(state, event));
   return { ...filter, states };
 }
+
+/**
+ * When a revived task is due: at once, but for one that was never tried and
+ * whose time has not come. A reminder for tomorrow stays one for tomorrow.
+ */
+export function revivedDueAt(
+  { attempt, dueAt, now }: { attempt: number; dueAt: number; now: number },
+): number {
+  return attempt === 0 ? Math.max(dueAt, now) : now;
+}

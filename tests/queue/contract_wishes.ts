@@ -83,6 +83,19 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { queued: 600, running: 2, cancelled: 598 });
   });
 
+  Deno.test(`${name}: a revived task that was never tried keeps the time it was asked for`, async () => {
+    await using world = await World.open(open);
+    const dueAt = world.clock.now() + 60_000;
+    const id = await world.keepOne({ dueAt });
+    assert.equal(await world.engine.cancel(id, "request"), "cancelled");
+    assert.equal(await world.engine.revive(id), "changed");
+    assert.equal((await world.find(id)).dueAt, dueAt);
+    await world.engine.cancel(id, "request");
+    await world.clock.advance(60_001);
+    await world.engine.revive(id);
+    assert.equal((await world.find(id)).dueAt, world.clock.now());
+  });
+
   Deno.test(`${name}: a revived task is due now, counts attempts anew and lists the old ones`, async () => {
     await using world = await World.open(open);
     const id = await world.keepOne({ expiresAt: world.clock.now() + 1_000 });

@@ -7,7 +7,7 @@
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import { next } from "../../task/state.ts";
 import type { Cancelled } from "../engine.ts";
-import { overrule, undelivered } from "../rulings.ts";
+import { overrule, revivedDueAt, undelivered } from "../rulings.ts";
 import type { Kept } from "./kept.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -53,13 +53,13 @@ export function cancel(ledger: Ledger, kept: Kept, reason: CancelReason): Cancel
   }
 }
 
-/** Makes a final task queued again, due now. One whose payload was erased stays as it is. */
+/** Makes a final task queued again. One whose payload was erased stays as it is. */
 export function revive(ledger: Ledger, kept: Kept): boolean {
   if (!next(kept.state, "revive") || kept.task.retain === "none") return false;
   const now = ledger.now();
   if (kept.delivery === "unknown") kept.possibleDuplicate = true;
+  kept.dueAt = revivedDueAt({ attempt: kept.attempt, dueAt: kept.dueAt, now });
   kept.attempt = 0;
-  kept.dueAt = now;
   if (kept.expiresAt !== undefined && kept.expiresAt <= now) kept.expiresAt = undefined;
   ledger.move(kept, "revive");
   return true;

@@ -7,7 +7,7 @@
 import type { CancelReason } from "../../task/outcome.ts";
 import { next } from "../../task/state.ts";
 import type { Cancelled, Changed, TaskFilter } from "../engine.ts";
-import { allowing, undelivered } from "../rulings.ts";
+import { allowing, revivedDueAt, undelivered } from "../rulings.ts";
 import type { Ledger } from "./ledger.ts";
 import { matching } from "./lists.ts";
 import { move, tell, write } from "./moves.ts";
@@ -49,7 +49,7 @@ function cancelRow(ledger: Ledger, row: Row, reason: CancelReason): Cancelled {
   }
 }
 
-/** Makes a final task queued again, due now. One whose payload was erased stays as it is. */
+/** Makes a final task queued again. One whose payload was erased stays as it is. */
 export function revive(ledger: Ledger, id: string): Changed {
   const row = ledger.row(id);
   if (!row) return "not_found";
@@ -59,9 +59,9 @@ export function revive(ledger: Ledger, id: string): Changed {
 function reviveRow(ledger: Ledger, row: Row): boolean {
   if (!next(stateOf(row), "revive") || row.erase) return false;
   if (row.delivery === "unknown") row.duplicate = 1;
+  row.due_at = revivedDueAt({ attempt: row.attempt, dueAt: row.due_at, now: ledger.now });
   row.attempt = 0;
   row.broken = 0;
-  row.due_at = ledger.now;
   row.started_at = null;
   if (row.expires_at !== null && row.expires_at <= ledger.now) row.expires_at = null;
   move(ledger, row, "revive");
