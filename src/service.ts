@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly terminal: boolean;
   /** Called once when the service cannot go on; the reason has been logged. */
   readonly onFatal: () => void;
+  /** The modules of the threads; only the crash suite has its own, whose failpoints are armed. */
+  readonly threads?: { readonly queue: URL; readonly channels: URL };
 }
 
 /** The service at work. */
@@ -78,7 +80,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
   const engine = stack.use(
-    await openQueue(config.queue, { clock, maxQueued: config.maxQueued, onFatal: fatal }),
+    await openQueue(config.queue, {
+      clock,
+      maxQueued: config.maxQueued,
+      onFatal: fatal,
+      ...(options.threads ? { thread: options.threads.queue } : {}),
+    }),
   );
   const ending = new AbortController();
   stack.defer(() => ending.abort());
@@ -123,7 +130,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   const pool: ThreadPool = stack.use(
     await openThreadPool({
-      entry: new URL("./channels/thread.ts", import.meta.url),
+      entry: options.threads?.channels ?? new URL("./channels/thread.ts", import.meta.url),
       table: new URL("./channels/table.ts", import.meta.url),
       settings: await channelSettings(config, VERSION) as unknown as Json,
       threads: config.threads,
