@@ -79,14 +79,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const file = openConfigFile(config.configFile, Deno.readTextFileSync);
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
-  const engine = stack.use(
-    await openQueue(config.queue, {
-      clock,
-      maxQueued: config.maxQueued,
-      onFatal: fatal,
-      ...(options.threads ? { thread: options.threads.queue } : {}),
-    }),
-  );
+  const { queue: url, maxQueued } = config;
+  const thread = options.threads?.queue;
+  const engine = stack.use(await openQueue(url, { clock, maxQueued, thread, onFatal: fatal }));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const state = { accepting: true, ready: true };

@@ -22,7 +22,7 @@ export interface QueueOptions {
   /** How many tasks may wait; more are refused. A million when absent. */
   readonly maxQueued?: number;
   /** The module of an engine's thread, where it has one; the crash suite has one of its own. */
-  readonly thread?: URL;
+  readonly thread?: URL | undefined;
   /** The engine has died: nothing can be kept any more. */
   readonly onFatal?: (error: Error) => void;
 }

@@ -31,7 +31,7 @@ export interface LineOptions {
   /** Bytes set aside beside the file. */
   readonly ballastBytes: number;
   /** The module of the thread; `thread.ts` when absent. */
-  readonly thread?: URL;
+  readonly thread?: URL | undefined;
   /** Called for each watched change once it is on disk. */
   readonly onChange: (change: TaskChange) => void;
   /** The thread has died. */
