@@ -9,11 +9,12 @@ import type { Config } from "./settings.ts";
 
 /** Gathers it; rejects when the file of certificates cannot be read. */
 export async function channelSettings(config: Config, version: string): Promise<ChannelSettings> {
-  const { mail, fetchAllow, host, port } = config;
+  const { mail, fetchAllow, downloads, host, port } = config;
   const ca = await readCa(config);
   return {
     mail,
     fetchAllow,
+    downloads,
     self: { hostname: host, port },
     version,
     ...(ca === undefined ? {} : { ca }),

@@ -33,6 +33,8 @@ export interface Config {
   readonly fetchAllow: readonly AllowEntry[];
   /** The folder of the operator's mail templates. */
   readonly templates: string;
+  /** The folder of saved bodies. */
+  readonly downloads: string;
   /** A PEM file of further CA certificates. */
   readonly caFile: string | undefined;
   /** The file of aliases, hooks, schedules and limits; `undefined`: `./postrider.yaml` if it is there. */
@@ -141,6 +143,13 @@ export const SETTINGS: Table = {
     fallback: "./templates",
     expects: "a path",
     parse: (text) => text || undefined,
+  },
+  downloads: {
+    name: "POSTRIDER_DOWNLOADS",
+    means: "the folder of what fetches save",
+    fallback: "./data/downloads",
+    expects: "a path",
+    parse: (text) => text.replace(/(.)\/+$/, "$1") || undefined,
   },
   caFile: {
     name: "POSTRIDER_CA_FILE",

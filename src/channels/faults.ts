@@ -9,12 +9,14 @@
 import type { TaskError } from "../task/task.ts";
 import { AddressError } from "./guard.ts";
 import { BodyError } from "./http_body.ts";
+import { SaveError } from "./http_download.ts";
 import { ConnectError } from "./sockets.ts";
 
 /** Names a fault by the code it carries. */
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
+  if (fault instanceof SaveError) return { code: fault.code, detail: DETAILS[fault.code] };
   const error = faultOfCode(codeOf(fault));
   if (error.code !== "network_fault" || !(fault instanceof ConnectError && fault.atTls)) {
     return error;
@@ -42,6 +44,8 @@ const DETAILS = {
   connection_refused: "The server refused the connection",
   connection_reset: "The connection was lost",
   network_fault: "The network failed",
+  storage_failed: "The file could not be written here",
+  storage_full: "The disk here is full",
   timeout: "The server did not answer in time",
   tls_failed: "The server's TLS was not accepted",
   unreachable: "There is no way to the server",

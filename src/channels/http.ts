@@ -13,6 +13,8 @@ import type { FetchPayload } from "../task/payloads.ts";
 import type { Attempt, Channel, DeliverContext } from "./channel.ts";
 import type { Guard } from "./guard.ts";
 import { guardedConnector } from "./guarded_connector.ts";
+import { classifyFault } from "./http_classify.ts";
+import { type Download, openDownload, SaveError } from "./http_download.ts";
 import { exchange, type Exchanged } from "./http_exchange.ts";
 import { Journey } from "./http_journey.ts";
 import { followRedirect, type HttpRequest } from "./http_redirect.ts";
@@ -37,6 +39,8 @@ export interface HttpOptions {
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
+  /** The folder of all downloads; nothing is saved without one. */
+  readonly downloads?: string | undefined;
   /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
   readonly waits?: Partial<HttpWaits>;
 }
@@ -74,10 +78,33 @@ class HttpChannel implements Channel {
   }
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const { clock, guard, version } = this.#options;
+    const { clock, downloads } = this.#options;
     const payload = JSON.parse(attempt.payload) as FetchPayload;
-    const journey = new Journey(payload, context);
-    let request = requestOf(payload, attempt, version);
+    const begunAt = clock.monotonic();
+    let download: Download | undefined;
+    try {
+      if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {
+        download = await openDownload(downloads, attempt.taskId);
+      }
+      const elapsed = () => clock.monotonic() - begunAt;
+      const journey = new Journey(payload, { context, download, elapsed });
+      return await this.#travel(payload, attempt, journey, download?.headers);
+    } catch (error) {
+      if (error instanceof SaveError) return classifyFault(error, false);
+      throw error;
+    } finally {
+      await download?.leave();
+    }
+  }
+
+  async #travel(
+    payload: FetchPayload,
+    attempt: Attempt,
+    journey: Journey,
+    ours: Readonly<Record<string, string>> = {},
+  ): Promise<Outcome> {
+    const { clock, guard, version } = this.#options;
+    let request = requestOf(payload, attempt, version, ours);
     for (;;) {
       const refused = guard.refuseUrl(request.url);
       if (refused) return journey.rejected(refused);
@@ -89,7 +116,7 @@ class HttpChannel implements Channel {
       if (!head) throw new Error("An exchange ended without a head and without a fault");
       const location = head.headers.location;
       if (location === undefined || !journey.isPassed(head)) {
-        return journey.answered(request.url, head, exchanged, clock.now());
+        return await journey.answered(request, { ...exchanged, head }, clock.now());
       }
       if (journey.hops.length >= payload.redirects) {
         const detail = `More than ${payload.redirects} redirects`;

@@ -44,6 +44,8 @@ export interface Exchanged {
   readonly fault?: { readonly cause: unknown };
   /** `address:port` of the other side, once a request left. */
   readonly remote?: string;
+  /** Bytes of the body that came, as they came. */
+  readonly bytes: number;
   /** Milliseconds until the request left; until the head came; until the end. */
   readonly timings: { connect?: number; firstByte?: number; total: number };
 }
@@ -96,6 +98,7 @@ export function exchange(
       ...(head === undefined ? {} : { head }),
       ...(fault === undefined ? {} : { fault }),
       ...(remote === undefined ? {} : { remote }),
+      bytes: received,
       timings: { ...timings, total: elapsed() },
     });
   };

@@ -27,6 +27,8 @@ const OURS = new Set([
   "postrider-attempt",
   "x-request-id",
   "traceparent",
+  "range",
+  "if-range",
 ]);
 /** Headers that speak of a body. */
 const OF_BODY = /^(?:content-.*|idempotency-key)$/;

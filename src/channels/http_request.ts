@@ -28,8 +28,13 @@ const CONNECTION_HEADERS = new Set([
   "upgrade",
 ]);
 
-/** Writes an attempt as a request. */
-export function requestOf(payload: FetchPayload, attempt: Attempt, version: string): HttpRequest {
+/** Writes an attempt as a request; `ours` are headers over which the caller has no say. */
+export function requestOf(
+  payload: FetchPayload,
+  attempt: Attempt,
+  version: string,
+  ours: Readonly<Record<string, string>> = {},
+): HttpRequest {
   const { url, method, headers, body, bodyBase64 } = payload;
   const callers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
   const sent = body ?? (bodyBase64 === undefined ? undefined : Buffer.from(bodyBase64, "base64"));
@@ -46,6 +51,7 @@ export function requestOf(payload: FetchPayload, attempt: Attempt, version: stri
       ...Object.fromEntries(callers.filter(([name = ""]) => !CONNECTION_HEADERS.has(name))),
       "postrider-task": attempt.taskId,
       "postrider-attempt": String(attempt.number),
+      ...ours,
     },
     ...(sent === undefined ? {} : { body: sent }),
   };

@@ -1,11 +1,14 @@
 /**
- * Which bodies are text, and what they say.
+ * Which bodies are text, in which charset, and what they say.
  *
  * @module
  */
 
 const TEXTUAL =
   /^(?:text\/.*|application\/(?:.*\+)?(?:json|xml|yaml)|application\/(?:json-seq|x-ndjson|ndjson|jsonl|javascript|ecmascript|x-javascript|x-yaml|toml|sql|graphql|x-www-form-urlencoded|xhtml\+xml|problem\+json)|image\/svg\+xml|message\/.*)$/;
+
+/** A page says its charset within so many bytes, as the HTML standard has it. */
+export const SNIFFED_BYTES = 1_024;
 
 /**
  * A body's beginning as text, when it is text: by its `Content-Type`, or,
@@ -17,11 +20,10 @@ export function textOf(
   contentType: string | undefined,
   truncated: boolean,
 ): string | undefined {
-  const [, type, rest] = /^\s*([^;\s]*)\s*(.*)$/s.exec((contentType ?? "").toLowerCase()) ?? [];
+  const type = typeOf(contentType);
   if (type) {
     if (!TEXTUAL.test(type)) return undefined;
-    const [, charset] = /;\s*charset\s*=\s*"?([^";\s]+)/.exec(rest ?? "") ?? [];
-    return decoderOf(charset ?? "utf-8").decode(beginning, { stream: truncated });
+    return decoderFor(beginning, contentType).decode(beginning, { stream: truncated });
   }
   if (beginning.includes(0)) return undefined;
   try {
@@ -31,10 +33,58 @@ export function textOf(
   }
 }
 
-function decoderOf(charset: string): TextDecoder {
+/**
+ * A decoder for a body, by its beginning: a byte order mark decides, then the
+ * charset that is declared, then what a page says of itself; UTF-8 where the
+ * beginning is that, else Latin-1 as browsers read it.
+ */
+export function decoderFor(beginning: Uint8Array, contentType: string | undefined): TextDecoder {
+  const [, declared] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? "") ?? [];
+  for (const charset of [markOf(beginning), declared, saidWithin(beginning, contentType)]) {
+    const decoder = charset === undefined ? undefined : decoderOf(charset);
+    if (decoder) return decoder;
+  }
+  const isJson = /[/+]json$/.test(typeOf(contentType));
+  return new TextDecoder(isJson || isUtf8(beginning) ? "utf-8" : "windows-1252");
+}
+
+function typeOf(contentType: string | undefined): string {
+  return (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+function markOf([a, b, c]: Uint8Array): string | undefined {
+  if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
+  if (a === 0xff && b === 0xfe) return "utf-16le";
+  return a === 0xfe && b === 0xff ? "utf-16be" : undefined;
+}
+
+/** `<meta charset=…>` in its two spellings, or XML's declaration. */
+const SAID =
+  /<meta[^>]{0,200}?charset\s*=\s*["']?([\w:.-]+)|^<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]+)/i;
+
+function saidWithin(beginning: Uint8Array, contentType: string | undefined): string | undefined {
+  const type = typeOf(contentType);
+  if (type !== "" && !/html|xml/.test(type)) return undefined;
+  const head = new TextDecoder("latin1").decode(beginning.subarray(0, SNIFFED_BYTES));
+  const [, meta, xml] = SAID.exec(head) ?? [];
+  const said = (meta ?? xml)?.toLowerCase();
+  // Whoever can read "utf-16" letter by letter does not have UTF-16 before him.
+  return said?.startsWith("utf-16") ? "utf-8" : said;
+}
+
+function isUtf8(beginning: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(beginning, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function decoderOf(charset: string): TextDecoder | undefined {
   try {
     return new TextDecoder(charset);
   } catch {
-    return new TextDecoder();
+    return undefined;
   }
 }

@@ -29,14 +29,17 @@ export interface ChannelSettings {
   readonly hostname?: string;
   /** Further CA certificates, PEM. */
   readonly ca?: string;
+  /** The folder of all downloads. */
+  readonly downloads?: string;
 }
 
 /** Opens every channel. */
 const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel> => {
-  const { mail, fetchAllow, version, self, hostname, ca } = settings as unknown as ChannelSettings;
+  const { mail, fetchAllow, version, self, hostname, ca, downloads } =
+    settings as unknown as ChannelSettings;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...(self === undefined ? {} : { self }) });
-  const http = openHttpChannel({ guard, version, clock, ca });
+  const http = openHttpChannel({ guard, version, clock, ca, downloads });
   return new Map<string, Channel>([
     ["email", openEmailChannel(mail, { clock, ca, hostname })],
     ["http", http],

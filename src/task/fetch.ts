@@ -7,7 +7,10 @@
 import { z } from "zod";
 import { isBase64 } from "./base64.ts";
 import { isMembers, type Members, parseEntries, parseSingle, type Requests } from "./entries.ts";
+import { expectField, readExpectation } from "./expect.ts";
+import { extractField, readExtraction } from "./extract.ts";
 import { type Fault, faultsOf, isLongerThan, type Parsed, pointerTo } from "./faults.ts";
+import { isFileName } from "./file_name.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "./payloads.ts";
 import { checkRequestHeaders } from "./request_headers.ts";
@@ -40,6 +43,7 @@ const EXPECTED = {
   base64: "Expected the body in base64, padded and without line breaks",
   redirects: `Expected a whole number from 0 to ${MOST_REDIRECTS}`,
   maxBytes: `Expected a whole number of bytes from 1 to ${MOST_BYTES}`,
+  save: "Expected true, or a file name of at most 150 bytes without path and control characters",
 };
 
 const schema = z.strictObject({
@@ -68,6 +72,12 @@ const schema = z.strictObject({
       description: "The most decoded bytes of the answer that are read.",
       default: DEFAULT_BYTES,
     }),
+  save: z.union([z.literal(true), z.string()], { error: EXPECTED.save }).optional().meta({
+    description: "Save the body as a file, under this name or the server's; any size then.",
+    examples: [true, "report.pdf"],
+  }),
+  expect: expectField,
+  extract: extractField,
   ...optionFields,
 });
 
@@ -109,7 +119,12 @@ function parseOne(members: Members): Parsed<FetchRequest> {
   if (raw.bodyBase64 !== undefined && !isBase64(raw.bodyBase64)) {
     faults.push({ pointer: "/bodyBase64", detail: EXPECTED.base64 });
   }
+  if (typeof raw.save === "string" && !isFileName(raw.save)) {
+    faults.push({ pointer: "/save", detail: EXPECTED.save });
+  }
   const headers = checkRequestHeaders(raw.headers ?? {}, faults);
+  const expect = readExpectation(raw.expect, faults);
+  const extract = readExtraction(raw.extract, faults);
   const options = readOptions(raw, DEFAULTS, faults);
   if (!target || faults.length > 0) return { faults };
   const body = raw.json === undefined ? raw.body : JSON.stringify(raw.json);
@@ -125,7 +140,10 @@ function parseOne(members: Members): Parsed<FetchRequest> {
     ...(body === undefined ? {} : { body }),
     ...(raw.bodyBase64 === undefined ? {} : { bodyBase64: raw.bodyBase64 }),
     redirects: raw.redirects ?? (isRead ? DEFAULT_REDIRECTS : 0),
-    maxBytes: raw.maxBytes ?? DEFAULT_BYTES,
+    maxBytes: raw.maxBytes ?? (raw.save === undefined ? DEFAULT_BYTES : MOST_BYTES),
+    ...(raw.save === undefined ? {} : { save: raw.save }),
+    ...(expect === undefined ? {} : { expect }),
+    ...(extract === undefined ? {} : { extract }),
   };
   return { value: { options, payload, target } };
 }

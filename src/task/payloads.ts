@@ -7,6 +7,9 @@
  * @module
  */
 
+import type { Expectation } from "./expect.ts";
+import type { Extraction } from "./extract.ts";
+
 /** One mail address, validated: neither part holds a control character. */
 export interface Mailbox {
   /** The display name. */
@@ -94,4 +97,10 @@ export interface FetchPayload {
   readonly redirects: number;
   /** The most decoded bytes of the answer that are read. */
   readonly maxBytes: number;
+  /** Save the body as a file: under this name, or one that is found on the way. */
+  readonly save?: true | string;
+  /** What the answer must be. */
+  readonly expect?: Expectation;
+  /** What to pick out of the body. */
+  readonly extract?: Extraction;
 }

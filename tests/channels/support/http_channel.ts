@@ -10,7 +10,7 @@ import { type HttpOptions, openHttpChannel } from "../../../src/channels/http.ts
 import { systemClock } from "../../../src/lib/clock.ts";
 
 /** What a test may want otherwise. */
-export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits"> {
+export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits" | "downloads"> {
   /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
   readonly allow?: string;
   /** What every name resolves to; asks the machine when absent. */

@@ -24,7 +24,11 @@ export function serveHttp(handler: Deno.ServeHandler<Deno.NetAddr>): TestServer 
 }
 
 /** What a raw server does with a connection once the request's head has come. */
-export type RawReply = string | Uint8Array | ((conn: Deno.TcpConn) => Promise<void>) | null;
+export type RawReply =
+  | string
+  | Uint8Array
+  | ((conn: Deno.TcpConn, head: string) => Promise<void>)
+  | null;
 
 /**
  * Serves raw bytes: reads a request's head, writes `reply` and closes. With
@@ -71,7 +75,7 @@ async function answer(conn: Deno.TcpConn, reply: RawReply): Promise<void> {
     if (read === null) return;
     head += new TextDecoder().decode(buffer.subarray(0, read));
   }
-  if (typeof reply === "function") return await reply(conn);
+  if (typeof reply === "function") return await reply(conn, head);
   const bytes = typeof reply === "string" ? new TextEncoder().encode(reply) : reply;
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
   await conn.closeWrite();

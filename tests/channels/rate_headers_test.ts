@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseRetryAfter } from "../../src/channels/http_classify.ts";
+import { parseRetryAfter } from "../../src/channels/rate_headers.ts";
 
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 

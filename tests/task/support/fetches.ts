@@ -1,0 +1,24 @@
+/**
+ * What `POST /fetch` makes of one request, for tests of its fields.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { parseFetch } from "../../../src/task/fetch.ts";
+import type { FetchPayload } from "../../../src/task/payloads.ts";
+
+/** The payload of a request with these fields. */
+export function payloadWith(fields: object): FetchPayload {
+  const parsed = parseFetch({ url: "https://example.org/", ...fields });
+  assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
+  const [request] = parsed.value.requests;
+  assert.ok(request);
+  return request.payload;
+}
+
+/** Where a request with these fields is wrong. */
+export function pointersIn(fields: object): string[] | undefined {
+  const parsed = parseFetch({ url: "https://example.org/", ...fields });
+  return parsed.faults?.map(({ pointer }) => pointer);
+}
