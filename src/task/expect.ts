@@ -62,9 +62,21 @@ export const expectField = z.strictObject({
       "again; any other has failed.",
   });
 
+/** The field as its schema leaves it. */
+export interface RawExpectation {
+  /** Status codes. */
+  readonly status?: number[] | undefined;
+  /** Any names. */
+  readonly headers?: Record<string, string> | undefined;
+  /** Any names and values. */
+  readonly json?: Record<string, unknown> | undefined;
+  /** Any text. */
+  readonly within?: string | undefined;
+}
+
 /** Reads the field, and adds what is wrong with it to `faults`. */
 export function readExpectation(
-  raw: z.infer<typeof expectField>,
+  raw: RawExpectation | undefined,
   faults: Fault[],
 ): Expectation | undefined {
   if (!raw) return undefined;

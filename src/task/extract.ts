@@ -62,9 +62,21 @@ export const extractField = z.strictObject({
 }, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.extract })
   .optional().meta({ description: "What to pick out of the body into result.extracted." });
 
+/** The field as its schema leaves it. */
+export interface RawExtraction {
+  /** From 1. */
+  readonly lines?: number | undefined;
+  /** As it was meant. */
+  readonly words?: true | undefined;
+  /** Any names and texts. */
+  readonly json?: Record<string, string> | undefined;
+  /** Any names and texts. */
+  readonly css?: Record<string, string> | undefined;
+}
+
 /** Reads the field, and adds what is wrong with it to `faults`. */
 export function readExtraction(
-  raw: z.infer<typeof extractField>,
+  raw: RawExtraction | undefined,
   faults: Fault[],
 ): Extraction | undefined {
   if (!raw) return undefined;
