@@ -35,7 +35,7 @@ const EXPECTED = {
 };
 
 /** The field `expect`, for the schema of a request. */
-export const expectField = z.strictObject({
+export const expectField: z.ZodOptional<z.ZodType<RawExpectation>> = z.strictObject({
   status: z.array(
     z.int({ error: EXPECTED.status }).min(200, { error: EXPECTED.status })
       .max(599, { error: EXPECTED.status }),

@@ -41,7 +41,7 @@ const EXPECTED = {
 };
 
 /** The field `extract`, for the schema of a request. */
-export const extractField = z.strictObject({
+export const extractField: z.ZodOptional<z.ZodType<RawExtraction>> = z.strictObject({
   lines: z.int({ error: EXPECTED.lines }).min(1, { error: EXPECTED.lines })
     .max(MOST_LINES, { error: EXPECTED.lines }).optional().meta({
       description: "So many of the first lines that hold more than white space.",
