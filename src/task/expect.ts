@@ -35,32 +35,36 @@ const EXPECTED = {
 };
 
 /** The field `expect`, for the schema of a request. */
-export const expectField: z.ZodOptional<z.ZodType<RawExpectation>> = z.strictObject({
-  status: z.array(
-    z.int({ error: EXPECTED.status }).min(200, { error: EXPECTED.status })
-      .max(599, { error: EXPECTED.status }),
-    { error: EXPECTED.status },
-  )
-    .min(1, { error: EXPECTED.status }).max(MOST, { error: EXPECTED.status }).optional()
-    .meta({ description: "Any of these is delivered, and no other.", examples: [[200, 404]] }),
-  headers: z.record(z.string(), z.string({ error: EXPECTED.headers }), { error: EXPECTED.headers })
-    .optional().meta({
-      description: "The value, its part before a semicolon, or one member of its list.",
-      examples: [{ "content-type": "application/json" }],
+export const expectField = {
+  expect: z.strictObject({
+    status: z.array(
+      z.int({ error: EXPECTED.status }).min(200, { error: EXPECTED.status })
+        .max(599, { error: EXPECTED.status }),
+      { error: EXPECTED.status },
+    )
+      .min(1, { error: EXPECTED.status }).max(MOST, { error: EXPECTED.status }).optional()
+      .meta({ description: "Any of these is delivered, and no other.", examples: [[200, 404]] }),
+    headers: z.record(z.string(), z.string({ error: EXPECTED.headers }), {
+      error: EXPECTED.headers,
+    })
+      .optional().meta({
+        description: "The value, its part before a semicolon, or one member of its list.",
+        examples: [{ "content-type": "application/json" }],
+      }),
+    json: z.record(z.string(), z.unknown(), { error: EXPECTED.json }).optional().meta({
+      description: "JSON pointers into the body, and what has to stand there.",
+      examples: [{ "/status": "ready" }],
     }),
-  json: z.record(z.string(), z.unknown(), { error: EXPECTED.json }).optional().meta({
-    description: "JSON pointers into the body, and what has to stand there.",
-    examples: [{ "/status": "ready" }],
-  }),
-  within: z.string({ error: EXPECTED.within }).optional().meta({
-    description: "The longest that the whole answer may take; a duration.",
-    examples: ["2s"],
-  }),
-}, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.expect })
-  .optional().meta({
-    description: "What the answer must be. A safe request that is answered otherwise is tried " +
-      "again; any other has failed.",
-  });
+    within: z.string({ error: EXPECTED.within }).optional().meta({
+      description: "The longest that the whole answer may take; a duration.",
+      examples: ["2s"],
+    }),
+  }, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.expect })
+    .optional().meta({
+      description: "What the answer must be. A safe request that is answered otherwise is tried " +
+        "again; any other has failed.",
+    }),
+};
 
 /** The field as its schema leaves it. */
 export interface RawExpectation {

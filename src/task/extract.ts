@@ -41,26 +41,28 @@ const EXPECTED = {
 };
 
 /** The field `extract`, for the schema of a request. */
-export const extractField: z.ZodOptional<z.ZodType<RawExtraction>> = z.strictObject({
-  lines: z.int({ error: EXPECTED.lines }).min(1, { error: EXPECTED.lines })
-    .max(MOST_LINES, { error: EXPECTED.lines }).optional().meta({
-      description: "So many of the first lines that hold more than white space.",
-      examples: [3],
-    }),
-  words: z.literal(true, { error: EXPECTED.words }).optional()
-    .meta({ description: "Count the runs of non-space." }),
-  json: z.record(z.string(), z.string({ error: EXPECTED.pointer }), { error: EXPECTED.json })
-    .optional().meta({
-      description: "JSON pointers by name; what is not there is null.",
-      examples: [{ title: "/items/0/title" }],
-    }),
-  css: z.record(z.string(), z.string({ error: EXPECTED.selector }), { error: EXPECTED.css })
-    .optional().meta({
-      description: "CSS selectors by name: the texts of what they match, or with @ an attribute.",
-      examples: [{ heading: "h1", links: "a@href" }],
-    }),
-}, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.extract })
-  .optional().meta({ description: "What to pick out of the body into result.extracted." });
+export const extractField = {
+  extract: z.strictObject({
+    lines: z.int({ error: EXPECTED.lines }).min(1, { error: EXPECTED.lines })
+      .max(MOST_LINES, { error: EXPECTED.lines }).optional().meta({
+        description: "So many of the first lines that hold more than white space.",
+        examples: [3],
+      }),
+    words: z.literal(true, { error: EXPECTED.words }).optional()
+      .meta({ description: "Count the runs of non-space." }),
+    json: z.record(z.string(), z.string({ error: EXPECTED.pointer }), { error: EXPECTED.json })
+      .optional().meta({
+        description: "JSON pointers by name; what is not there is null.",
+        examples: [{ title: "/items/0/title" }],
+      }),
+    css: z.record(z.string(), z.string({ error: EXPECTED.selector }), { error: EXPECTED.css })
+      .optional().meta({
+        description: "CSS selectors by name: the texts of what they match, or with @ an attribute.",
+        examples: [{ heading: "h1", links: "a@href" }],
+      }),
+  }, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.extract })
+    .optional().meta({ description: "What to pick out of the body into result.extracted." }),
+};
 
 /** The field as its schema leaves it. */
 export interface RawExtraction {

@@ -76,8 +76,8 @@ const schema = z.strictObject({
     description: "Save the body as a file, under this name or the server's; any size then.",
     examples: [true, "report.pdf"],
   }),
-  expect: expectField,
-  extract: extractField,
+  ...expectField,
+  ...extractField,
   ...optionFields,
 });
 
