@@ -1,0 +1,152 @@
+/**
+ * A million queued tasks: `deno task bench:scale [--tasks N]`, by hand.
+ *
+ * First the engine alone, as it fills: what an accept and a claim cost at each
+ * size, a part of the tasks held in one lane. Then the service on that file:
+ * how soon it is at work, what it weighs, how fast it answers, how it stops.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { systemClock } from "../../src/lib/clock.ts";
+import { type IdSource, openIds } from "../../src/lib/ids.ts";
+import type { QueueEngine } from "../../src/queue/engine.ts";
+import { openSqliteEngine } from "../../src/queue/sqlite/engine.ts";
+import type { ClaimedTask, NewTask } from "../../src/task/task.ts";
+import { aFolder, type Api, startPostrider } from "../support/process.ts";
+import { residentBytes } from "./programs.ts";
+import { figure, machine, say } from "./table.ts";
+
+const { values } = parseArgs({ args: Deno.args, options: { tasks: { type: "string" } } });
+const most = Number(values.tasks ?? 1_000_000);
+const sizes = [100, 1_000, 10_000, 100_000, 1_000_000].filter((size) => size <= most);
+/** One in five waits in a lane that is held. */
+const HELD = "http://held.example.org:80";
+const PROBE = 5_000;
+
+await machine();
+await using data = await aFolder();
+const path = `${data.path}/postrider.db`;
+await engineAlone();
+await serviceOn();
+
+async function engineAlone(): Promise<void> {
+  await using engine = await openSqliteEngine({ path, clock: systemClock, maxQueued: 2 * most });
+  const ids = openIds(systemClock.now, (bytes) => crypto.getRandomValues(bytes));
+  await engine.limitLane(HELD, 0);
+  await probe(engine, ids); // Warms up.
+  say(
+    "| queued | accept, one by one, 64 at once | claim and settle, 64 at once |",
+    "|---:|---:|---:|",
+  );
+  for (const size of sizes) {
+    await fill(engine, ids, size);
+    const { accepts, runs } = await probe(engine, ids);
+    say(`| ${figure(size)} | ${figure(accepts)} /s | ${figure(runs)} /s |`);
+  }
+}
+
+/** Has so many wait, 1,000 in each submission. */
+async function fill(engine: QueueEngine, ids: IdSource, size: number): Promise<void> {
+  for (let left = size - (await engine.counts()).queued; left > 0; left -= 1_000) {
+    const tasks = Array.from({ length: Math.min(1_000, left) }, (_, n) => {
+      const isHeld = n % 5 === 0;
+      const lane = isHeld ? HELD : `http://h${n % 50}.example.org:80`;
+      return aTask(ids, lane, isHeld ? 0 : 3_600_000);
+    });
+    await engine.insert({ tasks });
+  }
+}
+
+/** Tasks a second that are accepted, and then claimed and settled. */
+async function probe(engine: QueueEngine, ids: IdSource) {
+  let left = PROBE;
+  const acceptedAt = performance.now();
+  await Promise.all(Array.from({ length: 64 }, async () => {
+    while (left-- > 0) await engine.insert({ tasks: [aTask(ids, `probe${left % 8}`, 0)] });
+  }));
+  const accepts = PROBE / ((performance.now() - acceptedAt) / 1_000);
+  const claimedAt = performance.now();
+  const never = new AbortController();
+  for (let done = 0; done < PROBE;) {
+    const tasks = await engine.claim(64, never.signal);
+    await Promise.all(tasks.map((task) => settle(engine, task)));
+    done += tasks.length;
+  }
+  return { accepts, runs: PROBE / ((performance.now() - claimedAt) / 1_000) };
+}
+
+function settle(engine: QueueEngine, { id, attempt, startedAt }: ClaimedTask) {
+  const at = systemClock.now();
+  const record = { number: attempt, startedAt, endedAt: at, outcome: "delivered" } as const;
+  return engine.settle({ id, attempt, event: "succeed", at, delivery: "delivered", record });
+}
+
+function aTask(ids: IdSource, lane: string, delayMs: number): NewTask {
+  const now = systemClock.now();
+  return {
+    id: ids("tsk"),
+    type: "fetch",
+    channel: "http",
+    lane,
+    payload: `{"url":"http://example.org/ride","method":"GET","headers":{},"redirects":5}`,
+    label: "GET http://example.org/ride",
+    createdAt: now,
+    dueAt: now + delayMs,
+    priority: 5,
+    retry: [1_000, 5_000, 30_000],
+    timeoutMs: 30_000,
+    onUnknown: "retry",
+  };
+}
+
+async function serviceOn(): Promise<void> {
+  const arrived = Promise.withResolvers<void>();
+  await using sink = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    arrived.resolve();
+    return new Response("ridden");
+  });
+  const host = `127.0.0.1:${sink.addr.port}`;
+  const startedAt = performance.now();
+  await using service = startPostrider({
+    data: data.path,
+    env: { POSTRIDER_FETCH_ALLOW: host, POSTRIDER_MAX_QUEUED: String(2 * most) },
+  });
+  const api = await service.listening;
+  await api.call("/fetch", { url: `http://${host}/` });
+  await arrived.promise;
+  say("", `From the start of the process to the first attempt: ${since(startedAt)}`);
+  for (
+    const asked of [
+      "/status",
+      "/tasks?limit=50",
+      "/tasks?state=queued",
+      "/tasks?host=h7.example.org",
+    ]
+  ) {
+    say(`GET ${asked}: ${await answers(api, asked)}`);
+  }
+  say(`Resident: ${figure(await residentBytes(service.pid) / 1e6)} MB`);
+  const stoppedAt = performance.now();
+  service.kill("SIGINT");
+  const code = await service.exit;
+  say(`SIGINT: exit ${code} after ${since(stoppedAt)}`);
+  const { size } = await Deno.stat(path);
+  say(`File: ${figure(size / 1e6)} MB`);
+}
+
+async function answers(api: Api, path: string): Promise<string> {
+  const times: number[] = [];
+  for (let n = 0; n < 200; n++) {
+    const at = performance.now();
+    await api.call(path);
+    times.push(performance.now() - at);
+  }
+  times.sort((a, b) => a - b);
+  return `p50 ${times[100]?.toFixed(1)} ms, p99 ${times[198]?.toFixed(1)} ms`;
+}
+
+function since(at: number): string {
+  return `${figure(Math.round(performance.now() - at))} ms`;
+}
