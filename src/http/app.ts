@@ -10,6 +10,7 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
+import { appriseRoutes } from "./apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
@@ -37,8 +38,10 @@ export function createApp(parts: AppParts): Hono {
     meters.settled(at - createdAtOf(id));
     metrics.finished(type, state);
   });
+  const submits = submitRoutes(parts, meters);
   const routes = [
-    ...submitRoutes(parts, meters),
+    ...submits,
+    ...appriseRoutes(parts, submits),
     ...taskRoutes(parts),
     ...eventRoutes(parts),
     ...batchRoutes(parts),

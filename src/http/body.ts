@@ -59,6 +59,20 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   }
 }
 
+const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data) *(?:;|$)/i;
+
+/** Reads a form of at most `limit` bytes, its files included. Throws a `Refusal`. */
+export async function readForm(request: Request, limit: number, clock: Clock): Promise<FormData> {
+  const { headers } = request;
+  if (!FORM_TYPE.test(headers.get("content-type") ?? "")) {
+    throw new Refusal("unsupported_media_type", "Expected JSON or a form");
+  }
+  const length = headers.get("content-length");
+  if (length === null) throw new Refusal("unsupported_media_type", "Expected a Content-Length");
+  if (Number(length) > limit) throw tooLarge(limit);
+  return await inTime({ whole: request.formData().catch(brokenOff), leave() {} }, clock);
+}
+
 /** Says that a body is larger than `limit` bytes. */
 export function tooLarge(limit: number): Refusal {
   return new Refusal(
@@ -67,10 +81,13 @@ export function tooLarge(limit: number): Refusal {
   );
 }
 
+/** A body as text. */
+type ReadText = Pick<JsonBody, "text" | "size">;
+
 /** What has been read of a body so far. */
-interface Reading {
+interface Reading<Whole> {
   /** Resolves at its end; rejects with a `Refusal`. */
-  readonly whole: Promise<{ readonly text: string; readonly size: number }>;
+  readonly whole: Promise<Whole>;
   /** Gives it up. */
   leave(): void;
 }
@@ -78,7 +95,7 @@ interface Reading {
 /** A body that came with its headers is there after two turns; only others are worth a timer. */
 const TURNS = 8;
 
-async function inTime({ whole, leave }: Reading, clock: Clock): Reading["whole"] {
+async function inTime<Whole>({ whole, leave }: Reading<Whole>, clock: Clock): Promise<Whole> {
   let isOver = false;
   const over = () => {
     isOver = true;
@@ -100,7 +117,7 @@ async function inTime({ whole, leave }: Reading, clock: Clock): Reading["whole"]
 }
 
 /** The server itself holds a body to its Content-Length, and reads it fastest as text. */
-function readAnnounced(request: Request, size: number): Reading {
+function readAnnounced(request: Request, size: number): Reading<ReadText> {
   const whole = request.text().then((text) => {
     // What is not UTF-8 has been replaced, and is then of another length.
     if (text.includes("\ufffd") && encoder.encode(text).length !== size) throw notUtf8();
@@ -110,7 +127,7 @@ function readAnnounced(request: Request, size: number): Reading {
 }
 
 /** Counts as it reads, and stops beyond the limit. */
-function readCounted(request: Request, limit: number): Reading {
+function readCounted(request: Request, limit: number): Reading<ReadText> {
   const reader = request.body?.getReader();
   const leave = () => {
     reader?.cancel().catch(() => {});

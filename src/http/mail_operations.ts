@@ -5,12 +5,64 @@
  */
 
 import { answered, json, looking, type Operation, parameter, taskId } from "./operation.ts";
-import { shape } from "./schemas.ts";
+import type { Json } from "../task/task.ts";
+import { ref, shape } from "./schemas.ts";
+import { submitRefusals } from "./submit_operations.ts";
+
+const appriseContent = json({
+  type: "object",
+  description: "As apprise-api takes it. urls only without an alias in the path.",
+  properties: {
+    urls: {
+      description: "Where to: one or many, also joined by commas.",
+      oneOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+    },
+    title: { type: "string" },
+    body: { type: "string" },
+    type: { type: "string", enum: ["info", "success", "warning", "failure"] },
+    format: { type: "string", enum: ["text", "markdown", "html"] },
+    tag: { description: "Not served: make an alias for each group." },
+  },
+  required: ["body"],
+}) as Record<string, Json>;
+
+const appriseShared = {
+  method: "POST",
+  tag: "Submit",
+  body: {
+    required: true,
+    content: {
+      ...appriseContent,
+      "multipart/form-data": { schema: { type: "object" } },
+      "application/x-www-form-urlencoded": { schema: { type: "object" } },
+    },
+  },
+  answers: [{
+    status: "200",
+    description: "Accepted: as POST /notify answers, but for its status.",
+    headers: ["Location"],
+    content: json({ oneOf: [ref("Task"), ref("SubmittedBatch")] }),
+  }],
+  refusals: submitRefusals,
+} satisfies Partial<Operation>;
 
 const name = parameter("path", "name", "The template's name.");
 
 /** How mails are looked at before and after they are sent. */
 export const mailOperations: readonly Operation[] = [
+  {
+    ...appriseShared,
+    path: "/apprise/notify",
+    id: "appriseNotify",
+    summary: "Send, as an Apprise client asks for it",
+  },
+  {
+    ...appriseShared,
+    path: "/apprise/notify/{alias}",
+    id: "appriseNotifyAlias",
+    summary: "Send to an alias, as an Apprise client asks for it",
+    parameters: [parameter("path", "alias", "Its name in the settings, without the @.")],
+  },
   {
     method: "GET",
     path: "/templates",

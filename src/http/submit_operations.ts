@@ -20,7 +20,8 @@ const submitHeaders = [
   parameter("header", "traceparent", "W3C Trace Context; kept with the task and passed on."),
 ];
 
-const submitRefusals: ProblemCode[] = [
+/** Why nothing may be taken in. */
+export const submitRefusals: ProblemCode[] = [
   "malformed_json",
   "idempotency_in_progress",
   "too_large",

@@ -11,12 +11,13 @@ import type {
   EmailPayload,
   FetchPayload,
   Mailbox,
+  Payload,
 } from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import { isFinal } from "../task/state.ts";
-import type { DraftedTask, Payload } from "../task/submission.ts";
+import type { DraftedTask } from "../task/submission.ts";
 import type { AttemptRecord, BatchRecord, NewTask, TaskRecord, TaskSummary } from "../task/task.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */

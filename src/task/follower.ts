@@ -39,7 +39,9 @@ export function followersOf(
       parentId: parent.id,
       payload: kind === "callback"
         ? withBody(task.payload, taskEvent(parent, now))
-        : fillPayload(task.payload, { task: taskFacts(parent) }),
+        : kind === "chain"
+        ? fillPayload(task.payload, { task: taskFacts(parent) })
+        : task.payload,
       ...given(parent),
     })
   );

@@ -16,19 +16,25 @@ import type { Attachment, ChatPayload, EmailPayload, Mailbox } from "./payloads.
 import type { NotifyPorts, ReadTarget } from "./ports.ts";
 import { quietFields, type QuietHours, readQuiet } from "./quiet.ts";
 import { DEFAULT_RETRIES } from "./retry.ts";
-import { EXPECTED_MAILBOX, readTargets } from "./targets.ts";
+import { EXPECTED_MAILBOX, MOST_WAYS, readTargets, readWays, type Targets } from "./targets.ts";
 import type { Json } from "./task.ts";
 
-/** One notification, as it was meant: one mail at most, and a note for each place. */
-export interface NotifyRequest {
-  /** When and how often. */
-  readonly options: SubmitOptions;
-  /** Nothing is attempted first in these hours. */
-  readonly quiet?: QuietHours;
+/** What is sent: one mail at most, and a note for each place. */
+export interface NotifyContent {
   /** The mail, when any address is named; its sender may still be open. */
   readonly mail?: Omit<EmailPayload, "from"> & { readonly from?: Mailbox };
   /** The notes. */
   readonly notes: readonly DraftedNote[];
+}
+
+/** One notification, as it was meant. */
+export interface NotifyRequest extends NotifyContent {
+  /** When and how often. */
+  readonly options: SubmitOptions;
+  /** Nothing is attempted first in these hours. */
+  readonly quiet?: QuietHours;
+  /** What is sent instead when it has failed, one after another. */
+  readonly fallback?: readonly NotifyContent[];
 }
 
 /** A note, and which channel brings it. */
@@ -40,9 +46,11 @@ export interface DraftedNote extends Pick<ReadTarget, "channel" | "lane"> {
 const DEFAULTS = { retry: DEFAULT_RETRIES.mail, timeoutMs: 60_000 };
 const ALTERNATIVES = [...OPTION_ALTERNATIVES, ["subject", "title"]];
 const MOST_RECIPIENTS = 1_000;
+const NOBODY: readonly Mailbox[] = [];
 
 const EXPECTED = {
   mailboxes: "Expected a mail address, or a list of them",
+  fallback: `Expected one target, or a list of at most ${MOST_WAYS}`,
   targets: `Expected a mail address, the URL of a channel or an "@alias", or a list of them`,
 };
 
@@ -79,6 +87,12 @@ const schema = z.strictObject({
     { error: EXPECTED_PARTS.attachments },
   ).max(MOST_ATTACHMENTS, { error: EXPECTED_PARTS.attachments }).optional()
     .meta({ description: "Files, in base64." }),
+  fallback: z.union([target, z.array(target).min(1).max(MOST_WAYS)], { error: EXPECTED.fallback })
+    .optional().meta({
+      description: "Where it goes instead once it has failed for good, one after another; each " +
+        "is a task of its own. Name a short retry beside it: mail is patient for a day.",
+      examples: [["ntfys://ntfy.example.org/oncall", "ada@example.org"]],
+    }),
   ...quietFields,
   ...optionFields,
 }, { error: "Expected a JSON object" });
@@ -116,13 +130,14 @@ function parseOne(members: Members, ports: NotifyPorts): Parsed<NotifyRequest> {
     if (!read) wrong(EXPECTED_MAILBOX, ...path);
     return read ? [read] : [];
   };
-  const { mailboxes: to, places } = readTargets(raw.to ?? [], "to", ports, faults);
+  const to = readTargets(raw.to ?? [], "to", ports, faults);
+  const ways = readWays(raw.fallback ?? [], ports, faults);
   const [cc, bcc] = [mailboxesOf("cc"), mailboxesOf("bcc")];
   const [from] = raw.from === undefined ? [] : mailboxOf(raw.from, "from");
   const [replyTo] = raw.replyTo === undefined ? [] : mailboxOf(raw.replyTo, "replyTo");
   const asked = [raw.to, raw.cc, raw.bcc].flat().filter((text) => text !== undefined).length;
   if (asked === 0) wrong("Expected at least one recipient in to, cc or bcc", "to");
-  const recipients = to.length + cc.length + bcc.length;
+  const recipients = to.mailboxes.length + cc.length + bcc.length;
   if (recipients > MOST_RECIPIENTS || asked > MOST_RECIPIENTS) {
     const count = Math.max(recipients, asked);
     wrong(`Expected at most ${MOST_RECIPIENTS} recipients in to, cc and bcc, not ${count}`, "to");
@@ -140,22 +155,30 @@ function parseOne(members: Members, ports: NotifyPorts): Parsed<NotifyRequest> {
     ...(raw.severity === undefined ? {} : { severity: raw.severity }),
     attachments,
   };
-  const mail = {
-    ...(from ? { from } : {}),
-    to,
-    cc,
-    bcc,
-    ...(replyTo ? { replyTo } : {}),
-    subject,
-    ...common,
-    headers: raw.headers ?? {},
+  const contentFor = ({ mailboxes, places }: Targets, copies = { cc: NOBODY, bcc: NOBODY }) => {
+    const isMail = mailboxes.length + copies.cc.length + copies.bcc.length > 0;
+    const mail = {
+      ...(from ? { from } : {}),
+      to: mailboxes,
+      ...copies,
+      ...(replyTo ? { replyTo } : {}),
+      subject,
+      ...common,
+      headers: raw.headers ?? {},
+    };
+    const notes = places.map(({ channel, lane, target, shown }) => ({
+      channel,
+      lane,
+      payload: { target, shown, title: subject, ...common },
+    }));
+    return { ...(isMail ? { mail } : {}), notes };
   };
-  const notes = places.map(({ channel, lane, target, shown }) => ({
-    channel,
-    lane,
-    payload: { target, shown, title: subject, ...common },
-  }));
   return {
-    value: { options, ...(quiet ? { quiet } : {}), ...(recipients > 0 ? { mail } : {}), notes },
+    value: {
+      options,
+      ...(quiet ? { quiet } : {}),
+      ...(ways.length > 0 ? { fallback: ways.map((way) => contentFor(way)) } : {}),
+      ...contentFor(to, { cc, bcc }),
+    },
   };
 }

@@ -104,3 +104,6 @@ export interface FetchPayload {
   /** What to pick out of the body. */
   readonly extract?: Extraction;
 }
+
+/** What any channel may be given. */
+export type Payload = ChatPayload | EmailPayload | FetchPayload;

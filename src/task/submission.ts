@@ -7,10 +7,12 @@
 import type { IdSource } from "../lib/ids.ts";
 import { type FetchRequest, laneOf } from "./fetch.ts";
 import type { Requests } from "./entries.ts";
+import { fallbackOf } from "./fallback.ts";
 import type { NotifyRequest } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
-import type { ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
+import type { Payload } from "./payloads.ts";
 import { afterQuiet } from "./quiet.ts";
+import { type MailContext, type Place, sendingsOf } from "./sendings.ts";
 import { maskUrl } from "./secrets.ts";
 import type { NewBatch, NewTask } from "./task.ts";
 
@@ -28,14 +30,6 @@ export interface SubmitContext {
   readonly traceparent?: string | undefined;
 }
 
-/** Where mails go and whom they come from. */
-export interface MailContext {
-  /** The lane of the relay. */
-  readonly lane: string;
-  /** The sender of mails that name none. */
-  readonly from: Mailbox;
-}
-
 /** A payload beside the task that carries it as JSON text. */
 export interface DraftedTask {
   /** As the engine keeps it. */
@@ -43,9 +37,6 @@ export interface DraftedTask {
   /** What `task.payload` says. */
   readonly payload: Payload;
 }
-
-/** What any channel may be given. */
-export type Payload = ChatPayload | EmailPayload | FetchPayload;
 
 /** What is to be kept together or not at all. */
 export interface Draft {
@@ -59,22 +50,18 @@ export interface Draft {
 export function draftNotify(
   { isBatch, requests }: Requests<NotifyRequest>,
   context: SubmitContext,
-  { lane, from }: MailContext,
+  sentBy: MailContext,
 ): Draft {
   const isMany = requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
   const asked = { isBatch: isBatch || isMany, requests };
-  return draft(asked, context, ({ options, quiet, mail, notes }, batchId) => {
-    const make = (place: Place, payload: Payload) => {
+  return draft(asked, context, (request, batchId) => {
+    const { options, quiet, fallback } = request;
+    const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
+    return [...sendingsOf(request, sentBy)].map(({ place, payload }) => {
       const task = newTask(place, payload, options, context, batchId);
-      return { task: quiet ? { ...task, dueAt: afterQuiet(task.dueAt, quiet) } : task, payload };
-    };
-    const drafted = notes.map(({ channel, lane, payload }) =>
-      make({ type: "notify", channel, lane, label: noteLabel(payload) }, payload)
-    );
-    if (!mail) return drafted;
-    const payload = { ...mail, from: mail.from ?? from };
-    const place = { type: "notify", channel: "email", lane, label: mailLabel(payload) } as const;
-    return [make(place, payload), ...drafted];
+      const dueAt = quiet ? afterQuiet(task.dueAt, quiet) : task.dueAt;
+      return { task: { ...task, dueAt, ...(followers ? { followers } : {}) }, payload };
+    });
   });
 }
 
@@ -99,8 +86,6 @@ function draft<Request>(
     batch: { id, createdAt: now, ...(owner === undefined ? {} : { owner }) },
   };
 }
-
-type Place = Pick<NewTask, "type" | "channel" | "lane" | "label">;
 
 function newTask(
   place: Place,
@@ -138,20 +123,3 @@ function newTask(
 }
 
 type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
-
-/** Long lists of recipients would make every row of a list long. */
-const LABEL_LETTERS = 1_000;
-
-function noteLabel({ title, text, shown }: ChatPayload): string {
-  return `${title || text?.slice(0, 100) || ""} ${shown}`.trim().slice(0, LABEL_LETTERS)
-    .toWellFormed();
-}
-
-function mailLabel({ subject, to, cc, bcc }: EmailPayload): string {
-  let label = subject;
-  for (const { name, address } of [...to, ...cc, ...bcc]) {
-    if (label.length > LABEL_LETTERS) break;
-    label += name === undefined ? ` ${address}` : ` ${name} <${address}>`;
-  }
-  return label.slice(0, LABEL_LETTERS).toWellFormed();
-}

@@ -57,6 +57,28 @@ export function readTargets(
   return { mailboxes, places: [...places.values()] };
 }
 
+/** The most ways to fall back on. */
+export const MOST_WAYS = 5;
+
+/** Reads `fallback`: each way is one mail or one place. */
+export function readWays(
+  given: string | readonly string[],
+  ports: NotifyPorts,
+  faults: Fault[],
+): Targets[] {
+  const texts = typeof given === "string" ? [given] : given;
+  return texts.map((text, index) => {
+    const own: Fault[] = [];
+    const way = readTargets(text, "fallback", ports, own);
+    const pointer = pointerTo(typeof given === "string" ? ["fallback"] : ["fallback", index]);
+    if (own.length === 0 && way.places.length + (way.mailboxes.length > 0 ? 1 : 0) > 1) {
+      own.push({ pointer, detail: "Expected one way: this stands for several" });
+    }
+    faults.push(...own.map((fault) => ({ ...fault, pointer })));
+    return way;
+  });
+}
+
 function readTarget(text: string, ports: NotifyPorts): Targets | Omit<Fault, "pointer"> {
   if (!URL_FORM.test(text)) {
     const mailbox = parseMailbox(text);

@@ -114,8 +114,9 @@ export interface Follower {
   /**
    * `chain`: the marks `{{task.…}}` and `{{batch.…}}` of its payload are filled in.
    * `callback`: the body of its request becomes the event that tells of the end.
+   * `fallback`: it is as it is.
    */
-  readonly kind: "chain" | "callback";
+  readonly kind: "chain" | "callback" | "fallback";
   /** The ends of a task that it follows; a batch has but one. */
   readonly on: readonly TaskState[];
   /** What is to be done. */

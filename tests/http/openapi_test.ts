@@ -91,6 +91,7 @@ Deno.test("real answers are what the document says", async () => {
     anonymous: "allowed",
     rate: { count: 100, windowMs: 1_000 },
     ports: {
+      aliasOf: () => ["ada@example.org"],
       templates: () => [{ name: "alert", formats: ["text"], sample: {}, ready: true }],
       outbox: {
         list: () =>
@@ -168,6 +169,10 @@ Deno.test("real answers are what the document says", async () => {
     tags: ["a"],
     key: "k",
   }, { authorization: "Bearer s" });
+  const apprise = { urls: "ada@example.org", body: "Hello" };
+  await check("POST", "/apprise/notify", "/apprise/notify", apprise);
+  await check("POST", "/apprise/notify", "/apprise/notify", {});
+  await check("POST", "/apprise/notify/{alias}", "/apprise/notify/oncall", apprise);
   await check("GET", "/outbox");
   await check("GET", "/outbox/{id}", `/outbox/${mail.id}`);
   await check("GET", "/templates");

@@ -116,6 +116,26 @@ Deno.test.each([
   { body: { notifications: [{ to: "x" }], subject: "s" }, pointers: ["/notifications/0/to"] },
   { body: { notifications: [{ subject: "s" }], to: "x" }, pointers: ["/to"] },
   { body: { notifications: [TO], fallback: [] }, pointers: ["/fallback"] },
+  { body: { ...TO, fallback: "x" }, pointers: ["/fallback"] },
+  { body: { ...TO, fallback: ["b@example.org", "@nobody"] }, pointers: ["/fallback/1"] },
+  { body: { ...TO, to: "@nobody" }, pointers: ["/to"] },
+  { body: { ...TO, to: ["ada@example.org", "nothing://at.all"] }, pointers: ["/to/1"] },
+  { body: { ...TO, template: "no-such" }, pointers: ["/template"] },
+  { body: { ...TO, template: "password-reset" }, pointers: ["/data"] },
+  {
+    body: { ...TO, template: "password-reset", data: { link: "x" }, text: "a" },
+    pointers: ["/text"],
+  },
+  { body: { ...TO, data: {} }, pointers: ["/data"] },
+  { body: { ...TO, markdown: "x".repeat(65_537) }, pointers: ["/markdown"] },
+  { body: { ...TO, severity: "fatal" }, pointers: ["/severity"] },
+  { body: { ...TO, quiet: { from: "22:00" } }, pointers: ["/quiet/until"] },
+  { body: { ...TO, quiet: { from: "25:00", until: "07:00" } }, pointers: ["/quiet/from"] },
+  { body: { ...TO, quiet: { from: "07:00", until: "07:00" } }, pointers: ["/quiet/until"] },
+  {
+    body: { ...TO, quiet: { from: "22:00", until: "07:00", timeZone: "Mars/Base" } },
+    pointers: ["/quiet/timeZone"],
+  },
 ])("$body is refused at $pointers", ({ body, pointers }) => {
   assert.deepEqual(pointersOf(body), pointers);
 });
@@ -174,6 +194,7 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "data",
     "delay",
     "expires",
+    "fallback",
     "from",
     "headers",
     "html",

@@ -1,0 +1,40 @@
+/**
+ * `fallback`: another way for what has failed for good, and another after that.
+ *
+ * @module
+ */
+
+import type { NotifyContent } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import { type MailContext, sendingsOf } from "./sendings.ts";
+import type { Follower } from "./task.ts";
+
+/**
+ * What follows a failure: the first way, which is followed by the second if
+ * it fails too. No way is tried after the time at which the whole is worthless.
+ */
+export function fallbackOf(
+  ways: readonly NotifyContent[],
+  options: SubmitOptions,
+  sentBy: MailContext,
+  now: number,
+): Follower[] {
+  const { delayMs: _, runAt: __, expiresMs, expiresAt, ...kept } = options;
+  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
+  let followers: Follower[] = [];
+  for (const way of ways.toReversed()) {
+    const next = followers;
+    followers = [...sendingsOf(way, sentBy)].map(({ place, payload }) => ({
+      kind: "fallback",
+      on: ["failed"],
+      task: {
+        ...place,
+        ...kept,
+        payload: JSON.stringify(payload),
+        ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+        ...(next.length > 0 ? { followers: next } : {}),
+      },
+    }));
+  }
+  return followers;
+}

@@ -1,0 +1,43 @@
+/**
+ * What a notification sends: its mail and its notes, each with its place.
+ *
+ * @module
+ */
+
+import { mailLabel, noteLabel } from "./labels.ts";
+import type { NotifyContent } from "./notify.ts";
+import type { Mailbox, Payload } from "./payloads.ts";
+import type { NewTask } from "./task.ts";
+
+/** Where mails go and whom they come from. */
+export interface MailContext {
+  /** The lane of the relay. */
+  readonly lane: string;
+  /** The sender of mails that name none. */
+  readonly from: Mailbox;
+}
+
+/** Where a payload goes. */
+export type Place = Pick<NewTask, "type" | "channel" | "lane" | "label">;
+
+/** One thing to send. */
+export interface Sending {
+  /** Where to. */
+  readonly place: Place;
+  /** What. */
+  readonly payload: Payload;
+}
+
+/** All that is sent: the mail first. */
+export function* sendingsOf(
+  { mail, notes }: NotifyContent,
+  { lane, from }: MailContext,
+): Generator<Sending> {
+  if (mail) {
+    const payload = { ...mail, from: mail.from ?? from };
+    yield { place: { type: "notify", channel: "email", lane, label: mailLabel(payload) }, payload };
+  }
+  for (const { channel, lane, payload } of notes) {
+    yield { place: { type: "notify", channel, lane, label: noteLabel(payload) }, payload };
+  }
+}
