@@ -7,7 +7,7 @@
 import { answered, json, looking, type Operation, parameter, taskId } from "./operation.ts";
 import type { Json } from "../task/task.ts";
 import { ref, shape } from "./schemas.ts";
-import { submitRefusals } from "./submit_operations.ts";
+import { submitHeadersOut, submitRefusals } from "./submit_operations.ts";
 
 const appriseContent = json({
   type: "object",
@@ -40,7 +40,7 @@ const appriseShared = {
   answers: [{
     status: "200",
     description: "Accepted: as POST /notify answers, but for its status.",
-    headers: ["Location"],
+    headers: submitHeadersOut,
     content: json({ oneOf: [ref("Task"), ref("SubmittedBatch")] }),
   }],
   refusals: submitRefusals,

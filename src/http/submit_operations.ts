@@ -35,7 +35,8 @@ export const submitRefusals: ProblemCode[] = [
   "storage_full",
   "not_found",
 ];
-const submitHeadersOut = ["Location", "PreferenceApplied", "RateLimit", "RateLimitPolicy"];
+/** Headers of what was accepted. */
+export const submitHeadersOut = ["Location", "PreferenceApplied", "RateLimit", "RateLimitPolicy"];
 
 const submitAnswers: Answer[] = [
   {

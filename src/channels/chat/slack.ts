@@ -45,9 +45,12 @@ export const slack: ChatService = {
     return [{
       url: `${ORIGIN}${path}`,
       json: {
-        // What a phone shows in its notification.
-        text: escapeSlack(title || truncate(note.text, letters(HEADER_LETTERS))),
-        attachments: [{ color: COLOURS[severity], blocks }],
+        attachments: [{
+          color: COLOURS[severity],
+          // What a phone shows in its notification.
+          fallback: escapeSlack(title || truncate(note.text, letters(HEADER_LETTERS))),
+          blocks,
+        }],
         ...(channel ? { channel } : {}),
         ...(user ? { username: user } : {}),
       },

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { openChatChannel } from "../../../src/channels/chat/channel.ts";
+import { readTargets, SERVICES } from "../../../src/channels/chat/table.ts";
+import type { ChatPayload } from "../../../src/task/payloads.ts";
+import { aContext, anAttempt } from "../support/attempts.ts";
+import { openRecorder } from "./recorder.ts";
+
+const KEY = "abcdefghijklmnopqrstuvwxyz0123";
+const BOT = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456";
+const TASK = "tsk_01jb1qhq6seq0b5t0r3wwg4b2n";
+/** One of each service. */
+const TARGETS = {
+  slack: "slack://T1A2/B3C4/s3cr3ts3cr3t",
+  discord: "discord://4711/s3cr3t-s3cr3t",
+  telegram: `tgram://${BOT}/-100123:7`,
+  ntfy: "ntfys://user:pass@push.example.org/topic",
+  gotify: "gotifys://push.example.org/app/As3cr3t",
+  workflows: "workflows://prod.example.org/flow1/sig-1",
+  pushover: `pover://${KEY}@${KEY}/phone`,
+  matrix: "matrixs://s3cr3ttoken@matrix.example.org/!room:example.org",
+  json: "jsons://user:pass@example.org/hooks/a?+X-Token=s3cr3t",
+};
+
+function aNote(target: string, more: Partial<ChatPayload> = {}): ChatPayload {
+  const places = readTargets(target);
+  if (typeof places === "string") throw new TypeError(places);
+  return {
+    target,
+    shown: places[0]?.shown ?? "",
+    title: "Build <42>",
+    markdown:
+      "All **tests** _pass_ in `main`:\n\n- [log](https://ci.example.org/42?a=1&b=2)\n- 3 > 2",
+    severity: "warning",
+    attachments: [],
+    ...more,
+  };
+}
+
+function channelOf(target: string, recorder: ReturnType<typeof openRecorder>) {
+  const places = readTargets(target);
+  const name = typeof places === "string" ? "" : places[0]?.channel;
+  const service = SERVICES.find((one) => one.name === name) ?? assert.fail();
+  return openChatChannel(service, recorder.http);
+}
+
+async function send(payload: ChatPayload, recorder: ReturnType<typeof openRecorder>, more = {}) {
+  const attempt = anAttempt(payload, { taskId: TASK, ...more });
+  return await channelOf(payload.target, recorder).deliver(attempt, aContext());
+}
+
+for (const [name, target] of Object.entries(TARGETS)) {
+  Deno.test(`what ${name} gets is as its documentation asks`, async (t) => {
+    await using recorder = openRecorder();
+    const outcome = await send(aNote(target), recorder);
+    assert.equal(outcome.kind, "delivered");
+    assert.doesNotMatch(JSON.stringify(outcome), /s3cr3t|AAabc|abcdefghij|sig-1/);
+    const requests = recorder.requests.map(({ url, method, headers, json }) => ({
+      url,
+      method,
+      headers: Object.fromEntries(
+        ["authorization", "content-type", "x-gotify-key", "x-token"].flatMap((header) => {
+          const value = headers.get(header);
+          return value === null ? [] : [[header, value]];
+        }),
+      ),
+      json,
+    }));
+    await t.assertSnapshot(requests);
+  });
+}
+
+Deno.test("every service has its request checked", () => {
+  assert.deepEqual(Object.keys(TARGETS).sort(), SERVICES.map(({ name }) => name).sort());
+});
+
+Deno.test("plain text stays plain: no service takes it for markup", async () => {
+  await using recorder = openRecorder();
+  const text = "2 * 3 * 4 <b>bold</b> & @everyone";
+  for (const target of Object.values(TARGETS)) {
+    const { markdown: _, ...note } = aNote(target, { title: "", text });
+    await send(note, recorder);
+  }
+  const told = recorder.requests.map(({ json }) => json);
+  const [slack, discord, telegram, ntfy, gotify, , pushover, matrix, json] = told;
+  assert.deepEqual(slack.attachments[0].blocks, [{
+    type: "section",
+    text: { type: "plain_text", text },
+  }]);
+  assert.equal(discord.embeds[0].description, "2 \\* 3 \\* 4 <b\\>bold</b\\> & @everyone");
+  assert.deepEqual(discord.allowed_mentions, { parse: [] });
+  assert.equal(telegram.text, "⚠️ 2 * 3 * 4 &lt;b&gt;bold&lt;/b&gt; &amp; @everyone");
+  assert.deepEqual([ntfy.message, gotify.message, pushover.message, json.message], [
+    text,
+    text,
+    text,
+    text,
+  ]);
+  assert.equal(pushover.html, undefined);
+  assert.equal(matrix.formatted_body, undefined);
+});
+
+Deno.test("what is too long is cut in pieces that each fit, and nothing is lost", async () => {
+  await using recorder = openRecorder();
+  const lines = Array.from({ length: 900 }, (_, i) => `Line ${i} has **some** words in it.`);
+  for (const target of [TARGETS.discord, TARGETS.telegram, TARGETS.matrix]) {
+    recorder.requests.length = 0;
+    const outcome = await send(aNote(target, { markdown: lines.join("\n") }), recorder);
+    assert.equal(outcome.kind, "delivered");
+    assert.ok(recorder.requests.length > 1);
+    const texts = recorder.requests.map(({ json }) =>
+      json.embeds?.[0].description ?? json.text ?? json.body
+    );
+    if (target !== TARGETS.matrix) { for (const text of texts) assert.ok(text.length <= 4_096); }
+    for (let i = 0; i < 900; i++) {
+      assert.equal(texts.filter((text) => text.includes(`Line ${i} has`)).length, 1, `line ${i}`);
+    }
+  }
+});
+
+Deno.test("a push is cut off with a mark, by bytes where the service counts bytes", async () => {
+  await using recorder = openRecorder();
+  await send(aNote(TARGETS.ntfy, { markdown: "ü".repeat(5_000) }), recorder);
+  const { message } = recorder.requests[0]?.json ?? {};
+  assert.match(message, /^ü+…$/);
+  assert.ok(new TextEncoder().encode(message).length <= 4_096);
+});
+
+Deno.test("what was cut off is sent on from where it was, not anew", async () => {
+  const limited = () =>
+    new Response('{"ok":false,"parameters":{"retry_after":7}}', { status: 429 });
+  const answers = [() => new Response("{}"), limited, () => new Response("{}")];
+  await using recorder = openRecorder(...answers);
+  const note = aNote(TARGETS.telegram, { markdown: "word ".repeat(1_500) });
+  const first = await send(note, recorder);
+  assert.ok(first.kind === "deferred");
+  assert.deepEqual([first.retryAfterMs, first.hold?.forMs, first.carry], [7_000, 7_000, {
+    sent: 1,
+  }]);
+  const second = await send(note, recorder, { number: 2, carry: first.carry });
+  assert.equal(second.kind, "delivered");
+  const texts = recorder.requests.map(({ json }) => json.text);
+  assert.equal(texts.length, 3);
+  assert.equal(texts[1], texts[2]);
+});
+
+Deno.test("Retry-After holds the lane of the service", async () => {
+  const answer = () => new Response("", { status: 429, headers: { "retry-after": "3" } });
+  await using recorder = openRecorder(answer);
+  const outcome = await send(aNote(TARGETS.slack), recorder);
+  assert.ok(outcome.kind === "deferred");
+  assert.deepEqual([outcome.retryAfterMs, outcome.hold?.forMs], [3_000, 3_000]);
+});
+
+Deno.test("a refusal is told in the service's words, less what let us in", async () => {
+  const answer = () => new Response(`no_service for ${KEY} and T1A2`, { status: 404 });
+  await using recorder = openRecorder(answer);
+  const outcome = await send(aNote(TARGETS.pushover), recorder);
+  assert.ok(outcome.kind === "rejected");
+  assert.equal(outcome.error.code, "http_404");
+  assert.match(JSON.stringify(outcome.evidence), /no_service for \*\*\* and T1A2/);
+});
+
+Deno.test("a redirect is no delivery: nothing is sent elsewhere", async () => {
+  const answer = () => new Response("", { status: 302, headers: { location: "/other" } });
+  await using recorder = openRecorder(answer);
+  const outcome = await send(aNote(TARGETS.json), recorder);
+  assert.ok(outcome.kind === "rejected");
+  assert.equal(outcome.error.code, "http_302");
+  assert.equal(recorder.requests.length, 1);
+});
+
+Deno.test("files go where they are taken; elsewhere their names are told", async () => {
+  await using recorder = openRecorder();
+  const attachments = [{ filename: "report.txt", content: "YQ==", contentType: "text/plain" }];
+  await send(aNote(TARGETS.json, { attachments }), recorder);
+  await send(aNote(TARGETS.gotify, { attachments }), recorder);
+  assert.deepEqual(recorder.requests[0]?.json.attachments, [
+    { filename: "report.txt", base64: "YQ==", mimetype: "text/plain" },
+  ]);
+  assert.match(recorder.requests[1]?.json.message, /\(Not attached here: report.txt\)$/);
+});
