@@ -95,6 +95,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     outbox: config.mail.kind === "outbox" ? outboxPort(config.mail.directory) : undefined,
     mailLane: config.mail.lane,
     mailFrom: config.mailFrom,
+    downloads: config.downloads,
     progressOf: (id) => worker.progressOf(id),
     runningTasks: () => worker.runningTasks(),
     worker: () => ({

@@ -24,6 +24,7 @@ import { answerError, Refusal } from "./problems.ts";
 import type { Route } from "./route.ts";
 import { statusRoutes } from "./status.ts";
 import { submitRoutes } from "./submit.ts";
+import { taskBodyRoutes } from "./task_body.ts";
 import { taskRoutes } from "./tasks.ts";
 import { templateRoutes } from "./templates.ts";
 
@@ -43,6 +44,7 @@ export function createApp(parts: AppParts): Hono {
     ...submits,
     ...appriseRoutes(parts, submits),
     ...taskRoutes(parts),
+    ...taskBodyRoutes(parts),
     ...eventRoutes(parts),
     ...batchRoutes(parts),
     ...templateRoutes(parts),

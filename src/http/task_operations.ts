@@ -46,6 +46,16 @@ const events = (description: string): Operation["answers"][number] => ({
   },
 });
 
+const DOWNLOAD = { "application/octet-stream": { schema: { type: "string", format: "binary" } } };
+
+const downloadHeaders = [
+  "ContentDisposition",
+  "ContentTypeOptions",
+  "ContentSecurityPolicy",
+  "ResourcePolicy",
+  "AcceptRanges",
+];
+
 /** How tasks are looked at and changed. */
 export const taskOperations: readonly Operation[] = [
   {
@@ -150,6 +160,41 @@ export const taskOperations: readonly Operation[] = [
       answered(202, "Task", "It was running and is being aborted."),
     ],
     refusals: [...looking, "not_cancellable"],
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}/body",
+    id: "getTaskBody",
+    tag: "Tasks",
+    summary: "Download what a fetch brought back",
+    description: "The saved file, or the whole text where it was kept. Range, If-Range and " +
+      "If-None-Match are honoured.",
+    parameters: [taskId, parameter("header", "Range", "bytes=0-1023: one part.")],
+    answers: [
+      {
+        status: "200",
+        description: "The whole of it.",
+        headers: [...downloadHeaders, "ETag", "ContentLength"],
+        content: DOWNLOAD,
+      },
+      {
+        status: "206",
+        description: "The part that was asked for.",
+        headers: [...downloadHeaders, "ETag", "ContentLength", "ContentRange"],
+        content: DOWNLOAD,
+      },
+      {
+        status: "304",
+        description: "The caller has it already.",
+        headers: [...downloadHeaders, "ETag"],
+      },
+      {
+        status: "416",
+        description: "There is nothing at that place.",
+        headers: [...downloadHeaders, "ETag", "ContentRange"],
+      },
+    ],
+    refusals: looking,
   },
   {
     method: "POST",

@@ -139,6 +139,8 @@ export interface Ports extends NotifyPorts {
   readonly mailLane: string;
   /** The `From` of mails that name none: `name <local@domain>`. */
   readonly mailFrom: string;
+  /** The folder of what fetches save. */
+  readonly downloads: string;
   /** How far a running task has come, when its channel says. */
   progressOf(taskId: string): TaskProgress | undefined;
   /** Every running task whose channel says how far it has come. */

@@ -213,6 +213,11 @@ Deno.test("real answers are what the document says", async () => {
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
   await check("POST", "/tasks/retry");
   await check("DELETE", "/tasks", "/tasks?state=queued");
+  const fetched = await check("POST", "/fetch", "/fetch", { url: "https://example.org/" });
+  await api.finish(1, { kind: "delivered", result: { body: "héllo", truncated: false } });
+  const itsBody = `/tasks/${fetched.id}/body`;
+  await check("GET", "/tasks/{id}/body", itsBody);
+  await check("GET", "/tasks/{id}/body", itsBody, undefined, { range: "bytes=0-1" });
   await check("DELETE", "/tasks");
   await check("POST", "/notify", "/notify", { to: "x" });
   await check("POST", "/fetch", "/fetch", undefined);

@@ -90,6 +90,7 @@ export class Api implements AsyncDisposable {
         outbox: undefined,
         mailLane: "mail:localhost:25",
         mailFrom: "Postrider <postrider@localhost>",
+        downloads: "./nowhere",
         progressOf: () => undefined,
         runningTasks: () => [],
         worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
