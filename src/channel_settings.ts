@@ -9,7 +9,7 @@ import type { Config } from "./settings.ts";
 
 /** Gathers it; rejects when the file of certificates cannot be read. */
 export async function channelSettings(config: Config, version: string): Promise<ChannelSettings> {
-  const { mail, fetchAllow, downloads, host, port } = config;
+  const { mail, fetchAllow, downloads, host, port, webhookSecrets } = config;
   const ca = await readCa(config);
   return {
     mail,
@@ -17,6 +17,7 @@ export async function channelSettings(config: Config, version: string): Promise<
     downloads,
     self: { hostname: host, port },
     version,
+    webhookSecrets,
     ...(ca === undefined ? {} : { ca }),
   };
 }

@@ -36,6 +36,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   const config = {
     apiKeys: [],
     fetchAllow: [],
+    webhookSecrets: [],
     ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
   } as unknown as Config;
   if (wrong.length === 0) wrong.push(...contradictions(config));

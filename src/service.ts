@@ -224,6 +224,9 @@ function announce(config: Config, engine: QueueEngine, url: string, log: Log): v
   if (engine.recovered > 0) {
     log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
   }
+  if (config.webhookSecrets.length === 0) {
+    log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
+  }
   if (config.mail.kind === "outbox") {
     log.warn("No relay is set: mails are kept as files and sent to nobody", {
       folder: config.mail.directory,

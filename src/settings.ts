@@ -6,6 +6,7 @@
 
 import { type AllowEntry, parseFetchAllow } from "./channels/guard.ts";
 import { type MailSettings, parseMailUrl } from "./channels/mail_settings.ts";
+import { parseWebhookSecrets } from "./channels/webhook_secret.ts";
 import { type ApiKey, parseApiKeys } from "./http/auth.ts";
 import type { LogFormat, LogLevel } from "./lib/log.ts";
 import { parseQueueUrl } from "./queue/open.ts";
@@ -39,6 +40,8 @@ export interface Config {
   readonly caFile: string | undefined;
   /** The file of aliases, hooks, schedules and limits; `undefined`: `./postrider.yaml` if it is there. */
   readonly configFile: string | undefined;
+  /** Each of them signs callbacks; empty: they are not signed. */
+  readonly webhookSecrets: readonly string[];
   /** The most attempts at once. */
   readonly concurrency: number;
   /** Threads for the channels. */
@@ -162,6 +165,13 @@ export const SETTINGS: Table = {
     means: "aliases, hooks, schedules, per-host limits; ./postrider.yaml if there",
     expects: "a path",
     parse: (text) => text || undefined,
+  },
+  webhookSecrets: {
+    name: "POSTRIDER_WEBHOOK_SECRET",
+    means: "signs callbacks; during a rotation the new and the old one",
+    expects: '"whsec_" and the base64 of 24 to 64 bytes, or several, comma-separated',
+    secret: true,
+    parse: parseWebhookSecrets,
   },
   concurrency: {
     name: "POSTRIDER_CONCURRENCY",

@@ -6,6 +6,7 @@
 
 import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
+import { openCallbackChannel } from "./callback.ts";
 import type { Channel, OpenChannels } from "./channel.ts";
 import { openChatChannel } from "./chat/channel.ts";
 import { SERVICES } from "./chat/table.ts";
@@ -31,16 +32,20 @@ export interface ChannelSettings {
   readonly ca?: string;
   /** The folder of all downloads. */
   readonly downloads?: string;
+  /** Each of them signs callbacks. */
+  readonly webhookSecrets?: readonly string[];
 }
 
 /** Opens every channel. */
 const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel> => {
-  const { mail, fetchAllow, version, self, hostname, ca, downloads } =
-    settings as unknown as ChannelSettings;
+  const given = settings as unknown as ChannelSettings;
+  const { mail, fetchAllow, version, self, hostname, ca, downloads } = given;
+  const { webhookSecrets: secrets = [] } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...(self === undefined ? {} : { self }) });
   const http = openHttpChannel({ guard, version, clock, ca, downloads });
   return new Map<string, Channel>([
+    ["callback", openCallbackChannel({ http, clock, secrets })],
     ["email", openEmailChannel(mail, { clock, ca, hostname })],
     ["http", http],
     ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),

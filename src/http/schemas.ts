@@ -227,6 +227,11 @@ function withDefaults(entry: Json, name: string, items: Json, without: string[] 
     description: `What stands beside ${name} is a default for each of them.`,
     properties: {
       [name]: { type: "array", items, minItems: 1, maxItems: MOST_ENTRIES },
+      onComplete: {
+        type: "object",
+        description: "Made once, when all are done: {notify: {…}} or {fetch: {…}}; " +
+          "{{batch.counts.succeeded}} is filled in by path.",
+      },
       ...Object.fromEntries(defaults),
     },
     required: [name],

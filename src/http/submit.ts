@@ -5,16 +5,11 @@
  */
 
 import { noCounts } from "../task/state.ts";
-import { isMembers } from "../task/entries.ts";
-import { type FetchRequest, parseFetch } from "../task/fetch.ts";
-import type { Requests } from "../task/entries.ts";
 import type { Parsed } from "../task/faults.ts";
-import { pointerTo } from "../task/faults.ts";
 import { traceIdOf } from "../lib/traces.ts";
-import { parseMailbox } from "../task/mailbox.ts";
-import { parseNotify } from "../task/notify.ts";
-import { type Draft, draftFetch, draftNotify, type SubmitContext } from "../task/submission.ts";
-import { requireScope } from "./auth.ts";
+import { asksForBatch, openAcceptance } from "../task/acceptance.ts";
+import type { Draft, SubmitContext } from "../task/submission.ts";
+import { type Caller, requireScope } from "./auth.ts";
 import { readJson, tooLarge } from "./body.ts";
 import { answer, type Call, preferredWait, query, traceparentOf } from "./call.ts";
 import { type Idempotent, openIdempotency } from "./idempotency.ts";
@@ -34,13 +29,7 @@ const MOST_BYTES = 32 * 2 ** 20;
 export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
   const { engine, ports, clock, ids, metrics, traces, log } = parts;
   const takeToken = parts.rate && openRateLimit(parts.rate, clock);
-  const from = parseMailbox(ports.mailFrom);
-  if (!from) {
-    throw new RangeError(
-      `Cannot use "${ports.mailFrom}" as mail sender: expected one mail address`,
-    );
-  }
-  const mail = { lane: ports.mailLane, from };
+  const acceptance = openAcceptance(ports);
   const idempotency = openIdempotency(clock);
 
   async function submit(call: Call, path: string, draftOf: DraftOf): Promise<Response> {
@@ -77,6 +66,7 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
       requestId,
       traceparent,
     });
+    requireSequels(caller, draft);
     const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once);
     if (stored !== undefined) return answerReplay(call, stored, headers);
@@ -167,33 +157,12 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
     return answer(call, wait !== undefined && batch.done ? 200 : 202, view, applied(headers, wait));
   }
 
-  const draftsNotify: DraftOf = (body, _size, context) =>
-    draftNotify(vouched(parseNotify(body, ports)), context, mail);
+  const draftsNotify: DraftOf = (body, _size, context) => vouched(acceptance.notify(body, context));
 
   const draftsFetch: DraftOf = (body, size, context) => {
-    const isBatch = isMembers(body) &&
-      (Object.hasOwn(body, "requests") || Object.hasOwn(body, "urls"));
-    if (size > SINGLE_BYTES && !isBatch) throw tooLarge(SINGLE_BYTES);
-    const asked = vouched(parseFetch(body));
-    guard(asked, body);
-    return draftFetch(asked, context);
+    if (size > SINGLE_BYTES && !asksForBatch(body)) throw tooLarge(SINGLE_BYTES);
+    return vouched(acceptance.fetch(body, context));
   };
-
-  /** Refuses what may not be called by its text; nothing of the whole request is stored then. */
-  function guard({ isBatch, requests }: Requests<FetchRequest>, body: unknown): void {
-    const list = isMembers(body) && Object.hasOwn(body, "urls") ? "urls" : "requests";
-    const faults = requests.flatMap(({ target }, i) => {
-      const refused = ports.refuseUrl(target);
-      if (!refused) return [];
-      const path = !isBatch ? ["url"] : list === "urls" ? [list, i] : [list, i, "url"];
-      return [{
-        pointer: pointerTo(path),
-        detail: refused.detail,
-        code: "address_refused" as const,
-      }];
-    });
-    if (faults.length > 0) throw refuseFaults(faults);
-  }
 
   return [
     {
@@ -213,6 +182,13 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
       },
     },
   ];
+}
+
+/** What follows needs the same scope as if it were asked for at once; a callback needs none. */
+function requireSequels(caller: Caller, { drafted, batch }: Draft): void {
+  for (const { followers = [] } of [...drafted.map(({ task }) => task), batch ?? {}]) {
+    for (const { kind, task } of followers) if (kind === "chain") requireScope(caller, task.type);
+  }
 }
 
 type Headers = Readonly<Record<string, string>>;

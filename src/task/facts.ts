@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isLongerThan } from "./faults.ts";
 import { maskResult } from "./secrets.ts";
 import type { TaskState } from "./state.ts";
 import type { BatchRecord, Json, Reason, TaskError, TaskRecord } from "./task.ts";
@@ -27,7 +28,7 @@ export interface EndedTask {
 }
 
 /** Standard Webhooks asks for less than 20 KB. */
-const EVENT_LETTERS = 16_000;
+const EVENT_BYTES = 19_000;
 /** Tasks of a batch that are told one by one. */
 const LISTED_TASKS = 1_000;
 const LIST_LETTERS = 64_000;
@@ -69,9 +70,9 @@ export function taskEvent(task: TaskRecord, now: number): string {
   const event = (data: JsonObject) => eventText(`task.${task.state}`, now, data);
   if (result === undefined) return event(head);
   const whole = event({ ...head, result });
-  if (whole.length <= EVENT_LETTERS) return whole;
+  if (!isLongerThan(whole, EVENT_BYTES)) return whole;
   const small = event({ ...head, result: shortened(result), truncated: true });
-  return small.length <= EVENT_LETTERS ? small : event({ ...head, truncated: true });
+  return isLongerThan(small, EVENT_BYTES) ? event({ ...head, truncated: true }) : small;
 }
 
 /** The event that tells of a batch's end, as JSON: `batch.completed`. */
@@ -89,7 +90,7 @@ export function batchEvent(
       ...(count < listed.length ? { truncated: true } : {}),
     };
     const text = eventText("batch.completed", now, data);
-    if (text.length <= EVENT_LETTERS) return text;
+    if (!isLongerThan(text, EVENT_BYTES)) return text;
   }
   return eventText("batch.completed", now, { ...head, truncated: true });
 }

@@ -156,7 +156,8 @@ const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 // deno-lint-ignore no-control-regex -- control characters are what it is about
 const MISLEADING = /[\u0000-\u0020\u007f\\]/;
 
-function readUrl(text: string, faults: Fault[]): URL | undefined {
+/** Reads a URL that may be called, as far as its text tells; what is wrong goes to `faults`, at `/url`. */
+export function readUrl(text: string, faults: Fault[]): URL | undefined {
   const refused = (detail: string) => {
     faults.push({ pointer: "/url", detail, code: "address_refused" });
     return undefined;

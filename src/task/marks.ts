@@ -18,7 +18,7 @@ export type Facts = Readonly<Record<string, Json>>;
 const MARK = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
 /** The URL standard encodes braces and spaces in a path. */
 const URL_MARK =
-  /(?:\{|%7B){2}(?: |%20)*((?:task|batch)(?:\.[\w-]{1,100}){1,10})(?: |%20)*(?:\}|%7D){2}/gi;
+  /(?:\{|%7B){2}(?: |%20)*(?:(?:"|%22)(\{|%7B)(?:"|%22)|((?:task|batch)(?:\.[\w-]{1,100}){1,10}))(?: |%20)*(?:\}|%7D){2}/gi;
 /** RFC 5322 §2.1.1: a line is at most 998 bytes, of which a letter takes up to three. */
 const LINE_LETTERS = 330;
 
@@ -62,7 +62,10 @@ function fillText(place: string, text: string, facts: Facts): string {
     text.replace(MARK, (_, brace, path) => brace ?? escape(textAt(path, facts)));
   switch (place) {
     case "url":
-      return text.replace(URL_MARK, (_, path) => encodeURIComponent(textAt(path, facts)));
+      return text.replace(
+        URL_MARK,
+        (_, brace, path) => encodeURIComponent(brace ? "{" : textAt(path, facts)),
+      );
     case "html":
       return filled(escapeHtml);
     case "subject":

@@ -8,7 +8,8 @@ import { z } from "zod";
 import { parseDuration } from "./duration.ts";
 import { type Fault, isLongerThan, isOneLine, pointerTo } from "./faults.ts";
 import { MOST_RETRIES, parseRetry, type RetrySchedule } from "./retry.ts";
-import type { OnUnknown } from "./task.ts";
+import { type RawSequel, sequelFields, sequelOf } from "./sequel_fields.ts";
+import type { Follower, OnUnknown } from "./task.ts";
 
 /** The options of one request, as they were meant. */
 export interface SubmitOptions {
@@ -34,6 +35,10 @@ export interface SubmitOptions {
   readonly onUnknown: OnUnknown;
   /** Bodies are erased at the end. */
   readonly retain?: "none";
+  /** What is to follow, as the caller wrote it. */
+  readonly sequel?: RawSequel;
+  /** The same, once it has been read. */
+  readonly followers?: readonly Follower[];
 }
 
 /** Names of which a request takes one. */
@@ -108,10 +113,11 @@ export const optionFields = {
   retain: z.literal("none", { error: EXPECTED.retain }).optional().meta({
     description: "Erase payload and result at the end.",
   }),
+  ...sequelFields,
 };
 
 /** The options as the schema leaves them: the right types, not yet read. */
-export interface RawOptions {
+export interface RawOptions extends RawSequel {
   /** A duration. */
   readonly delay?: string | undefined;
   /** A time. */
@@ -179,6 +185,7 @@ export function readOptions(
     ...(raw.tags?.length ? { tags: [...new Set(raw.tags)] } : {}),
     onUnknown: raw.onUnknown ?? "retry",
     ...(raw.retain === undefined ? {} : { retain: raw.retain }),
+    ...sequelOf(raw),
   };
 }
 

@@ -115,6 +115,7 @@ function newTask(
   if (options.key !== undefined) task.key = options.key;
   if (options.tags !== undefined) task.tags = options.tags;
   if (options.retain !== undefined) task.retain = options.retain;
+  if (options.followers !== undefined) task.followers = options.followers;
   if (batchId !== undefined) task.batchId = batchId;
   if (owner !== undefined) task.owner = owner;
   if (requestId !== undefined) task.requestId = requestId;

@@ -215,3 +215,14 @@ Deno.test("a wrong key is refused even where none is needed", async () => {
   assert.equal((await api.get("/tasks")).status, 200);
   assert.equal((await api.get("/tasks", bearer("x"))).status, 401);
 });
+
+Deno.test("what follows needs the same scope as if it were asked for at once", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("web:fetch-only:fetch") });
+  const chain = { onSuccess: { notify: { to: "ada@example.org", text: "done" } } };
+  const refused = await api.post("/fetch", { ...GET, ...chain }, bearer("fetch-only"));
+  assert.equal(refused.status, 403);
+  const batch = { urls: [GET.url], onComplete: chain.onSuccess };
+  assert.equal((await api.post("/fetch", batch, bearer("fetch-only"))).status, 403);
+  const told = { ...GET, callback: "https://example.org/told" };
+  assert.equal((await api.post("/fetch", told, bearer("fetch-only"))).status, 202);
+});

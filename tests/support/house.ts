@@ -19,6 +19,7 @@ const SETTINGS_PARSERS = [
   "src/channels/guard.ts",
   "src/channels/fetch_allow.ts",
   "src/channels/mail_settings.ts",
+  "src/channels/webhook_secret.ts",
   "src/http/auth.ts",
   "src/queue/open.ts",
 ];

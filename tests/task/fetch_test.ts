@@ -237,6 +237,7 @@ Deno.test("the JSON Schema knows every field and no other", () => {
   assert.deepEqual(Object.keys(schema.properties).sort(), [
     "body",
     "bodyBase64",
+    "callback",
     "delay",
     "expect",
     "expires",
@@ -246,6 +247,8 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "key",
     "maxBytes",
     "method",
+    "onFailure",
+    "onSuccess",
     "onUnknown",
     "priority",
     "redirects",

@@ -1,0 +1,132 @@
+/**
+ * From the body of a submit to what an engine keeps: the one way in, for
+ * callers, hooks and schedules alike.
+ *
+ * @module
+ */
+
+import { isMembers, type Members, type Requests } from "./entries.ts";
+import { type FetchRequest, parseFetch } from "./fetch.ts";
+import { type Fault, type Parsed, pointerTo } from "./faults.ts";
+import { parseMailbox } from "./mailbox.ts";
+import { parseNotify } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import type { Ports } from "./ports.ts";
+import { readBatchSequel, readSequel, type SequelParts } from "./sequel.ts";
+import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./submission.ts";
+import type { Follower } from "./task.ts";
+
+/** Makes drafts of bodies. */
+export interface Acceptance {
+  /** Of the body of `POST /notify`. */
+  notify(body: unknown, context: SubmitContext): Parsed<Draft>;
+  /** Of the body of `POST /fetch`. */
+  fetch(body: unknown, context: SubmitContext): Parsed<Draft>;
+}
+
+/** Whether a body asks for a batch: it holds a list of requests. */
+export function asksForBatch(body: unknown): body is Members {
+  return isMembers(body) && LISTS.some((name) => Object.hasOwn(body, name));
+}
+
+const LISTS = ["notifications", "requests", "urls"];
+
+/** Opens the way in. Throws a `RangeError` when the settings name no sender for mails. */
+export function openAcceptance(ports: Ports): Acceptance {
+  const from = parseMailbox(ports.mailFrom);
+  if (!from) {
+    throw new RangeError(
+      `Cannot use "${ports.mailFrom}" as mail sender: expected one mail address`,
+    );
+  }
+  const parts: SequelParts = { ports, mail: { lane: ports.mailLane, from } };
+
+  function read<Request extends { readonly options: SubmitOptions }>(
+    body: unknown,
+    parse: (body: unknown) => Parsed<Requests<Request>>,
+    check: (request: Request) => Fault[],
+  ): Parsed<{ asked: Requests<Request>; followers: readonly Follower[] }> {
+    const { own, rest } = splitBatch(body);
+    const parsed = parse(rest);
+    if (parsed.faults) return parsed;
+    const faults: Fault[] = [];
+    const followers = readBatchSequel(own, parts, faults);
+    const { isBatch, requests } = parsed.value;
+    const whole = requests.map((request, index) => {
+      const found: Fault[] = check(request);
+      const { sequel } = request.options;
+      const following = sequel ? readSequel(sequel, parts, found) : [];
+      for (const fault of found) faults.push(isBatch ? relocate(fault, body, index) : fault);
+      if (following.length === 0) return request;
+      return { ...request, options: { ...request.options, followers: following } };
+    });
+    if (faults.length > 0) return { faults: unique(faults) };
+    return { value: { asked: { isBatch, requests: whole }, followers } };
+  }
+
+  const guard = ({ target }: FetchRequest): Fault[] => {
+    const refused = ports.refuseUrl(target);
+    return refused ? [{ pointer: "/url", detail: refused.detail, code: "address_refused" }] : [];
+  };
+
+  return {
+    notify(body, context) {
+      const submit = read(body, (rest) => parseNotify(rest, ports), () => []);
+      if (submit.faults) return submit;
+      const { asked, followers } = submit.value;
+      const draft = draftNotify(asked, context, parts.mail);
+      return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followers) };
+    },
+    fetch(body, context) {
+      const submit = read(body, parseFetch, guard);
+      if (submit.faults) return submit;
+      const { asked, followers } = submit.value;
+      return { value: withFollowers(draftFetch(asked, context), followers) };
+    },
+  };
+}
+
+/** Beside a list, `callback` and `onComplete` are the batch's own. */
+function splitBatch(body: unknown): { own: Members; rest: unknown } {
+  if (!asksForBatch(body)) return { own: {}, rest: body };
+  if (!Object.hasOwn(body, "callback") && !Object.hasOwn(body, "onComplete")) {
+    return { own: {}, rest: body };
+  }
+  const { callback, onComplete, ...rest } = body;
+  return { own: { callback, onComplete }, rest };
+}
+
+/** A fault points into the entry, or at the default that is to blame. */
+function relocate(fault: Fault, body: unknown, index: number): Fault {
+  const list = LISTS.find((name) => isMembers(body) && Object.hasOwn(body, name)) ?? "";
+  const entries = isMembers(body) ? body[list] : undefined;
+  const entry: unknown = Array.isArray(entries) ? entries[index] : undefined;
+  const member = fault.pointer.split("/")[1] ?? "";
+  if (typeof entry === "string") return { ...fault, pointer: pointerTo([list, index]) };
+  if (!isMembers(entry) || !Object.hasOwn(entry, member)) return fault;
+  return { ...fault, pointer: pointerTo([list, index]) + fault.pointer };
+}
+
+function unique(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((f) => [`${f.pointer} ${f.detail}`, f])).values()];
+}
+
+/** A request that became several tasks is told of once, when all are done. */
+function toldOnce({ drafted, batch }: Draft): Draft {
+  const all = drafted[0]?.task.followers ?? [];
+  if (!batch || all.length === 0) return { drafted, ...(batch ? { batch } : {}) };
+  const [callbacks, chains] = [
+    all.filter(({ kind }) => kind === "callback"),
+    all.filter(({ kind }) => kind === "chain"),
+  ];
+  return {
+    drafted: drafted.map((one) => ({ ...one, task: { ...one.task, followers: chains } })),
+    batch: { ...batch, followers: callbacks },
+  };
+}
+
+function withFollowers(draft: Draft, followers: readonly Follower[]): Draft {
+  return draft.batch && followers.length > 0
+    ? { ...draft, batch: { ...draft.batch, followers } }
+    : draft;
+}

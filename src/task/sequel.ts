@@ -1,0 +1,187 @@
+/**
+ * What a caller wants to follow: `callback`, `onSuccess`, `onFailure`, and for
+ * a batch `onComplete`.
+ *
+ * @module
+ */
+
+import { isMembers, type Members } from "./entries.ts";
+import { type FetchRequest, laneOf, parseFetch, readUrl } from "./fetch.ts";
+import { type Fault, type Parsed, pointerTo } from "./faults.ts";
+import { hasMarks } from "./marks.ts";
+import { type NotifyRequest, parseNotify } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import type { FetchPayload } from "./payloads.ts";
+import type { Ports } from "./ports.ts";
+import { DEFAULT_RETRIES } from "./retry.ts";
+import { maskUrl } from "./secrets.ts";
+import type { RawSequel } from "./sequel_fields.ts";
+import { TASK_STATES } from "./state.ts";
+import { draftFetch, draftNotify, type MailContext, type SubmitContext } from "./submission.ts";
+import type { Follower, FollowerTask, NewTask } from "./task.ts";
+
+/** What the reading of a sequel asks of others. */
+export interface SequelParts {
+  /** Judges addresses. */
+  readonly ports: Ports;
+  /** Where mails go. */
+  readonly mail: MailContext;
+}
+
+const CALLBACK_TIMEOUT_MS = 30_000;
+const CALLBACK_BYTES = 65_536;
+const EXPECTED = {
+  callback: "Expected an absolute http: or https: URL without marks",
+  chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
+  single: "Expected one request: a chain makes no batch",
+  level: "A chain has one level: nothing follows it",
+};
+
+/** Reads what is to follow a task; what is wrong goes to `faults`. */
+export function readSequel(
+  { callback, onSuccess, onFailure }: RawSequel,
+  parts: SequelParts,
+  faults: Fault[],
+): Follower[] {
+  return [
+    ...callbackOf(callback, parts, faults),
+    ...chainOf("onSuccess", onSuccess, ["succeeded"], parts, faults),
+    ...chainOf("onFailure", onFailure, ["failed", "expired"], parts, faults),
+  ];
+}
+
+/** Reads what is to follow a batch. */
+export function readBatchSequel(
+  { callback, onComplete }: { readonly callback?: unknown; readonly onComplete?: unknown },
+  parts: SequelParts,
+  faults: Fault[],
+): Follower[] {
+  return [
+    ...callbackOf(callback, parts, faults),
+    ...chainOf("onComplete", onComplete, [], parts, faults),
+  ];
+}
+
+function callbackOf(value: unknown, { ports }: SequelParts, faults: Fault[]): Follower[] {
+  if (value === undefined) return [];
+  const pointer = "/callback";
+  const found: Fault[] = [];
+  const url = typeof value === "string" && !hasMarks(value) ? readUrl(value, found) : undefined;
+  if (!url) {
+    faults.push(
+      ...(found.length > 0
+        ? found.map((fault) => ({ ...fault, pointer }))
+        : [{ pointer, detail: EXPECTED.callback }]),
+    );
+    return [];
+  }
+  const refused = ports.refuseUrl(url);
+  if (refused) {
+    faults.push({ pointer, detail: refused.detail, code: "address_refused" });
+    return [];
+  }
+  const payload: FetchPayload = {
+    url: url.href,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    redirects: 0,
+    maxBytes: CALLBACK_BYTES,
+  };
+  return [{
+    kind: "callback",
+    on: TASK_STATES,
+    task: {
+      type: "fetch",
+      channel: "callback",
+      lane: laneOf(url),
+      payload: JSON.stringify(payload),
+      label: `POST ${maskUrl(url.href)}`,
+      priority: 5,
+      retry: DEFAULT_RETRIES.callback,
+      timeoutMs: CALLBACK_TIMEOUT_MS,
+      onUnknown: "retry",
+    },
+  }];
+}
+
+function chainOf(
+  name: string,
+  value: unknown,
+  on: Follower["on"],
+  parts: SequelParts,
+  faults: Fault[],
+): Follower[] {
+  if (value === undefined) return [];
+  const [kind, ...more] = isMembers(value) ? Object.keys(value) : [];
+  const request = isMembers(value) && kind !== undefined ? value[kind] : undefined;
+  if (more.length > 0 || !isMembers(request) || (kind !== "notify" && kind !== "fetch")) {
+    faults.push({ pointer: `/${name}`, detail: EXPECTED.chain });
+    return [];
+  }
+  const wrong = faultsIn(request);
+  const drafted = wrong.length > 0
+    ? { faults: wrong }
+    : kind === "notify"
+    ? draftedNotify(request, parts)
+    : draftedFetch(request, parts);
+  if (!drafted.faults) return drafted.value.map((task) => ({ kind: "chain", on, task }));
+  const at = pointerTo([name, kind]);
+  faults.push(...drafted.faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+  return [];
+}
+
+function faultsIn(request: Members): Fault[] {
+  return [
+    ...["notifications", "requests", "urls"].map((name) => ({ name, detail: EXPECTED.single })),
+    ...["onSuccess", "onFailure", "onComplete", "callback"]
+      .map((name) => ({ name, detail: EXPECTED.level })),
+  ].filter(({ name }) => Object.hasOwn(request, name)).map(({ name, detail }) => ({
+    pointer: `/${name}`,
+    detail,
+  }));
+}
+
+/** Without id and moment: those it gets when it is made. */
+const NOWHERE: SubmitContext = { ids: () => "", now: 0 };
+
+function draftedNotify(request: Members, { mail, ports }: SequelParts): Parsed<FollowerTask[]> {
+  const parsed = parseNotify(request, ports);
+  if (parsed.faults) return parsed;
+  return {
+    value: parsed.value.requests.flatMap((one: NotifyRequest) =>
+      draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail).drafted
+        .map(({ task }) => timeless(task, one.options))
+    ),
+  };
+}
+
+function draftedFetch(request: Members, { ports }: SequelParts): Parsed<FollowerTask[]> {
+  const parsed = parseFetch(request);
+  if (parsed.faults) return parsed;
+  const refused = parsed.value.requests.map(({ target }) => ports.refuseUrl(target))
+    .find((error) => error !== undefined);
+  if (refused) {
+    return { faults: [{ pointer: "/url", detail: refused.detail, code: "address_refused" }] };
+  }
+  return {
+    value: parsed.value.requests.flatMap((one: FetchRequest) =>
+      draftFetch({ isBatch: false, requests: [one] }, NOWHERE).drafted
+        .map(({ task }) => timeless(task, one.options))
+    ),
+  };
+}
+
+function timeless(
+  task: NewTask,
+  { delayMs, runAt, expiresMs, expiresAt }: SubmitOptions,
+): FollowerTask {
+  const { id: _, createdAt: _created, dueAt: _due, expiresAt: _expires, batchId: _batch, ...kept } =
+    task;
+  return {
+    ...kept,
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(runAt === undefined ? {} : { runAt }),
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}
