@@ -8,6 +8,7 @@ import meta from "../deno.json" with { type: "json" };
 import { readTargets } from "./channels/chat/table.ts";
 import { openGuard } from "./channels/guard.ts";
 import { listOutbox, readOutbox } from "./channels/outbox_reader.ts";
+import { announce } from "./announcement.ts";
 import { channelSettings } from "./channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
@@ -16,7 +17,7 @@ import { openIds } from "./lib/ids.ts";
 import { type Log, openLog } from "./lib/log.ts";
 import { openMetrics } from "./lib/metrics.ts";
 import { openTraces } from "./lib/traces.ts";
-import { EngineDamagedError, EngineError, type QueueEngine } from "./queue/engine.ts";
+import { EngineDamagedError, EngineError } from "./queue/engine.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
 import { ConfigFileError, openConfigFile } from "./config_file.ts";
@@ -151,7 +152,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
 
   worker.start();
   purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
-  announce(config, engine, server.url, log);
+  announce(config, { engine, url: server.url, version: VERSION, log });
 
   const parts = stack.move();
   return {
@@ -215,24 +216,6 @@ function anonymousRule(
 ): "refused" | "loopback" | "allowed" {
   if (apiKeys.length > 0) return "refused";
   return allowAnonymous ? "allowed" : isLoopback(host) ? "loopback" : "refused";
-}
-
-/** Says what an operator wants to know at the start, and what he should not overlook. */
-function announce(config: Config, engine: QueueEngine, url: string, log: Log): void {
-  log.info(`Listening on ${url}`, { url, version: VERSION, queue: config.queue });
-  if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
-  if (engine.recovered > 0) {
-    log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
-  }
-  if (config.webhookSecrets.length === 0) {
-    log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
-  }
-  if (config.mail.kind === "outbox") {
-    log.warn("No relay is set: mails are kept as files and sent to nobody", {
-      folder: config.mail.directory,
-      setting: "POSTRIDER_MAIL",
-    });
-  }
 }
 
 function outboxPort(directory: string): OutboxPort {

@@ -30,7 +30,7 @@ async function setup(more: Partial<ChannelSettings> = {}) {
 Deno.test("The table delivers mails and requests as its settings say", async () => {
   await using table = await setup();
   await using server = serveHttp(({ headers }) => new Response(headers.get("user-agent")));
-  const names = ["email", "http", ...SERVICES.map(({ name }) => name)];
+  const names = ["callback", "email", "http", ...SERVICES.map(({ name }) => name)];
   assert.deepEqual([...table.channels.keys()], names);
   assert.equal((await table.deliver("email", anAttempt(anEmail())))?.kind, "delivered");
   const url = `http://localhost:${server.port}/`;

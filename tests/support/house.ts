@@ -43,6 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "config_file.ts": ["task/", "lib/", ...SECTION_PARSERS],
   "config.ts": ["task/", "lib/", "src/settings.ts"],
   "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
+  "announcement.ts": ["lib/", "src/settings.ts", ENGINE_SEAM],
   "channel_settings.ts": ["src/channels/table.ts", "src/settings.ts"],
   "check.ts": [/^src\/(?!main\.ts$|cli\/)/],
   "main.ts": ["lib/", "src/check.ts", "src/config.ts", "src/service.ts"],

@@ -1,0 +1,39 @@
+/**
+ * What the service says of itself at the start.
+ *
+ * @module
+ */
+
+import type { Log } from "./lib/log.ts";
+import type { QueueEngine } from "./queue/engine.ts";
+import type { Config } from "./settings.ts";
+
+/** What is spoken of, and where. */
+export interface Announced {
+  /** Keeps the tasks. */
+  readonly engine: QueueEngine;
+  /** Where the service is reached. */
+  readonly url: string;
+  /** The service's version. */
+  readonly version: string;
+  /** Takes what is said. */
+  readonly log: Log;
+}
+
+/** Says what an operator wants to know at the start, and what he should not overlook. */
+export function announce(config: Config, { engine, url, version, log }: Announced): void {
+  log.info(`Listening on ${url}`, { url, version, queue: config.queue });
+  if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
+  if (engine.recovered > 0) {
+    log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
+  }
+  if (config.webhookSecrets.length === 0) {
+    log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
+  }
+  if (config.mail.kind === "outbox") {
+    log.warn("No relay is set: mails are kept as files and sent to nobody", {
+      folder: config.mail.directory,
+      setting: "POSTRIDER_MAIL",
+    });
+  }
+}
