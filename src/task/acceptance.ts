@@ -113,14 +113,15 @@ function unique(faults: readonly Fault[]): Fault[] {
 
 /** A request that became several tasks is told of once, when all are done. */
 function toldOnce({ drafted, batch }: Draft): Draft {
-  const all = drafted[0]?.task.followers ?? [];
-  if (!batch || all.length === 0) return { drafted, ...(batch ? { batch } : {}) };
-  const [callbacks, chains] = [
-    all.filter(({ kind }) => kind === "callback"),
-    all.filter(({ kind }) => kind === "chain"),
-  ];
+  if (!batch) return { drafted };
+  const isCallback = ({ kind }: Follower) => kind === "callback";
+  const callbacks = drafted[0]?.task.followers?.filter(isCallback) ?? [];
+  if (callbacks.length === 0) return { drafted, batch };
   return {
-    drafted: drafted.map((one) => ({ ...one, task: { ...one.task, followers: chains } })),
+    drafted: drafted.map(({ task, payload }) => {
+      const followers = task.followers?.filter((one) => !isCallback(one)) ?? [];
+      return { task: { ...task, followers }, payload };
+    }),
     batch: { ...batch, followers: callbacks },
   };
 }

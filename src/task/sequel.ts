@@ -17,7 +17,8 @@ import { DEFAULT_RETRIES } from "./retry.ts";
 import { maskUrl } from "./secrets.ts";
 import type { RawSequel } from "./sequel_fields.ts";
 import { TASK_STATES } from "./state.ts";
-import { draftFetch, draftNotify, type MailContext, type SubmitContext } from "./submission.ts";
+import type { MailContext } from "./sendings.ts";
+import { draftFetch, draftNotify, type SubmitContext } from "./submission.ts";
 import type { Follower, FollowerTask, NewTask } from "./task.ts";
 
 /** What the reading of a sequel asks of others. */

@@ -60,7 +60,9 @@ export function draftNotify(
     return [...sendingsOf(request, sentBy)].map(({ place, payload }) => {
       const task = newTask(place, payload, options, context, batchId);
       const dueAt = quiet ? afterQuiet(task.dueAt, quiet) : task.dueAt;
-      return { task: { ...task, dueAt, ...(followers ? { followers } : {}) }, payload };
+      if (!followers) return { task: { ...task, dueAt }, payload };
+      const all = [...task.followers ?? [], ...followers];
+      return { task: { ...task, dueAt, followers: all }, payload };
     });
   });
 }
