@@ -7,6 +7,7 @@
 /** What a test may need, and the Debian package that has it; `.ci/run` installs them. */
 const PACKAGES = {
   buildah: "buildah",
+  cc: "gcc libc6-dev",
   curl: "curl",
   chromium: "chromium",
   debootstrap: "debootstrap",
