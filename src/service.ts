@@ -45,6 +45,8 @@ export interface ServiceOptions {
   readonly terminal: boolean;
   /** Called once when the service cannot go on; the reason has been logged. */
   readonly onFatal: () => void;
+  /** The modules of the threads; only the crash suite has its own, whose failpoints are armed. */
+  readonly threads?: { readonly queue: URL; readonly channels: URL };
 }
 
 /** The service at work. */
@@ -78,9 +80,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const file = openConfigFile(config.configFile, Deno.readTextFileSync);
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
-  const engine = stack.use(
-    await openQueue(config.queue, { clock, maxQueued: config.maxQueued, onFatal: fatal }),
-  );
+  const { queue: url, maxQueued } = config;
+  const thread = options.threads?.queue;
+  const engine = stack.use(await openQueue(url, { clock, maxQueued, thread, onFatal: fatal }));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const state = { accepting: true, ready: true };
@@ -125,7 +127,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   const pool: ThreadPool = stack.use(
     await openThreadPool({
-      entry: new URL("./channels/thread.ts", import.meta.url),
+      entry: options.threads?.channels ?? new URL("./channels/thread.ts", import.meta.url),
       table: new URL("./channels/table.ts", import.meta.url),
       settings: await channelSettings(config, VERSION) as unknown as Json,
       threads: config.threads,

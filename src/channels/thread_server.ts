@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../lib/clock.ts";
+import { type Failpoint, noFailpoints } from "../lib/failpoints.ts";
 import type { Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 import type { Channel, OpenChannels, Progress } from "./channel.ts";
@@ -19,6 +20,8 @@ export interface ThreadServerOptions {
   readonly clock: Clock;
   /** Loads a table of channels: a module's default export. */
   readonly load: (table: string) => Promise<OpenChannels>;
+  /** Told before, amid and after each effect. */
+  readonly failpoint?: Failpoint;
 }
 
 /** Figures cross at most four times a second. */
@@ -34,16 +37,18 @@ class ThreadServer {
   readonly #send: ThreadServerOptions["send"];
   readonly #clock: Clock;
   readonly #load: ThreadServerOptions["load"];
+  readonly #failpoint: Failpoint;
   readonly #inHand = new Map<number, AbortController>();
   readonly #figures = new Map<number, Progress>();
   #channels: ReadonlyMap<string, Channel> = new Map();
   #outcomes: { ref: number; outcome: Outcome }[] = [];
   #undoFigures: (() => void) | undefined;
 
-  constructor({ send, clock, load }: ThreadServerOptions) {
+  constructor({ send, clock, load, failpoint = noFailpoints }: ThreadServerOptions) {
     this.#send = send;
     this.#clock = clock;
     this.#load = load;
+    this.#failpoint = failpoint;
   }
 
   receive(message: ToThread): void {
@@ -84,10 +89,12 @@ class ThreadServer {
       if (said.stage) {
         sending = true;
         this.#send({ type: "progress", list: [{ ref, ...said }] });
+        this.#failpoint("amid_effect");
       } else this.#noteFigures(ref, said);
     };
     const context = { signal: aborter.signal, progress };
     let outcome: Outcome;
+    this.#failpoint("before_effect");
     try {
       outcome =
         await (this.#channels.get(channel)?.deliver(attempt, context) ?? noChannel(channel));
@@ -96,6 +103,7 @@ class ThreadServer {
       const fields = { task: attempt.taskId, channel, error: textOf(error) };
       this.#send({ type: "log", level: "error", message: "A channel broke", fields });
     }
+    this.#failpoint("after_effect");
     this.#inHand.delete(ref);
     this.#figures.delete(ref);
     if (this.#outcomes.length === 0) setImmediate(() => this.#settle());

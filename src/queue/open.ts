@@ -21,6 +21,8 @@ export interface QueueOptions {
   readonly clock: Clock;
   /** How many tasks may wait; more are refused. A million when absent. */
   readonly maxQueued?: number;
+  /** The module of an engine's thread, where it has one; the crash suite has one of its own. */
+  readonly thread?: URL | undefined;
   /** The engine has died: nothing can be kept any more. */
   readonly onFatal?: (error: Error) => void;
 }

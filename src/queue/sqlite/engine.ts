@@ -29,6 +29,8 @@ export interface SqliteOptions {
   readonly maxQueued?: number;
   /** Bytes set aside so that attempts can be settled on a full disk. */
   readonly ballastBytes?: number;
+  /** The module of the thread; the crash suite has one of its own. */
+  readonly thread?: URL | undefined;
   /** The thread has died: nothing can be kept any more. */
   readonly onFatal?: (error: Error) => void;
 }

@@ -8,6 +8,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
@@ -69,9 +70,11 @@ export class Ledger {
   readonly ids: IdSource;
   #dirty = false;
   readonly #openedIn: number;
+  readonly #failpoint: Failpoint;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, failpoint: Failpoint = noFailpoints) {
     this.db = db;
+    this.#failpoint = failpoint;
     this.sql = prepare(db);
     this.batches = new Batches(this.sql);
     this.intake = new Intake(this.sql);
@@ -96,7 +99,9 @@ export class Ledger {
       this.intake.flush();
       this.batches.flush();
       if (this.#dirty) this.#writeMeta();
+      this.#failpoint("before_commit");
       this.sql.commit.run();
+      this.#failpoint("after_commit");
       return value;
     } catch (error) {
       if (this.db.isTransaction) this.sql.rollback.run();

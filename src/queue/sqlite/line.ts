@@ -11,7 +11,7 @@ import type { ClaimedTask } from "../../task/task.ts";
 import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
 import type { Answer, Arguments, CommandName } from "./commands.ts";
 import type { Command, Opened, Reply } from "./store.ts";
-import type { FromThread, ToThread } from "./thread.ts";
+import type { FromThread, ToThread } from "./thread_server.ts";
 
 /**
  * Groups under way at once: one that is being written, and one that waits on
@@ -30,6 +30,8 @@ export interface LineOptions {
   readonly clock: Clock;
   /** Bytes set aside beside the file. */
   readonly ballastBytes: number;
+  /** The module of the thread; `thread.ts` when absent. */
+  readonly thread?: URL | undefined;
   /** Called for each watched change once it is on disk. */
   readonly onChange: (change: TaskChange) => void;
   /** The thread has died. */
@@ -45,7 +47,7 @@ const CLASSES = { EngineError, EngineDamagedError, EngineInUseError };
 
 /** Starts the thread; resolves once it has the file open. */
 export async function openLine(options: LineOptions): Promise<Line> {
-  const worker = new Worker(import.meta.resolve("./thread.ts"), {
+  const worker = new Worker(options.thread ?? new URL("./thread.ts", import.meta.url), {
     type: "module",
     name: "queue",
   });

@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import type { Failpoint } from "../../lib/failpoints.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import type { TaskChange } from "../engine.ts";
 import { Ballast } from "./ballast.ts";
@@ -84,8 +85,8 @@ export class Store {
   /** What the open file says of itself. */
   readonly opened: Opened;
 
-  constructor(db: DatabaseSync, now: number, ballast?: Ballast) {
-    this.#ledger = new Ledger(db);
+  constructor(db: DatabaseSync, now: number, ballast?: Ballast, failpoint?: Failpoint) {
+    this.#ledger = new Ledger(db, failpoint);
     this.#ballast = ballast;
     ballast?.hold(now);
     const recovered = this.#ledger.transaction(now, () => {
@@ -233,6 +234,11 @@ function faultOf(error: unknown): Fault {
 }
 
 /** Opens the file at `path`; `ballastBytes` are set aside beside it. */
-export function openStore(path: string, now: number, ballastBytes: number): Store {
-  return new Store(openFile(path), now, new Ballast(`${path}.ballast`, ballastBytes));
+export function openStore(
+  path: string,
+  now: number,
+  ballastBytes: number,
+  failpoint?: Failpoint,
+): Store {
+  return new Store(openFile(path), now, new Ballast(`${path}.ballast`, ballastBytes), failpoint);
 }

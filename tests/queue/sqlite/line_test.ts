@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../src/queue/engine.ts";
 import { Line } from "../../../src/queue/sqlite/line.ts";
 import type { Opened, Reply } from "../../../src/queue/sqlite/store.ts";
-import type { FromThread, ToThread } from "../../../src/queue/sqlite/thread.ts";
+import type { FromThread, ToThread } from "../../../src/queue/sqlite/thread_server.ts";
 import { FakeClock, settled } from "../../support/fake_clock.ts";
 
 Deno.test("a line sends what is asked within one turn as one group", async () => {

@@ -1,0 +1,87 @@
+/**
+ * Callers that submit mails, requests and batches until the service is gone,
+ * and note each id that was acknowledged.
+ *
+ * @module
+ */
+
+import type { Api } from "../support/process.ts";
+
+/** A load under way. */
+export interface Load {
+  /** Resolves once so many tasks more have been acknowledged, or the load has ended. */
+  acknowledged(count: number): Promise<void>;
+  /** Whether a caller has found the service gone. */
+  readonly isOver: boolean;
+  /** Resolves once every caller has found the service gone. */
+  readonly ended: Promise<unknown>;
+}
+
+/** What the callers need. */
+export interface LoadOptions {
+  /** The port of the ledger. */
+  readonly ledger: number;
+  /** In [0, 1): chooses what is submitted. */
+  readonly random: () => number;
+  /** Where ids are noted at their 202. */
+  readonly acknowledged: Set<string>;
+}
+
+const CALLERS = 8;
+/** What may wait at once: the service is to be killed at work, not under a mountain. */
+const PAUSE_MS = 2;
+
+/** Starts them. */
+export function startLoad(api: Api, { ledger, random, acknowledged }: LoadOptions): Load {
+  const before = acknowledged.size;
+  let wanted = Infinity;
+  let isOver = false;
+  const reached = Promise.withResolvers<void>();
+  const note = (id: string) => {
+    acknowledged.add(id);
+    if (acknowledged.size - before >= wanted) reached.resolve();
+  };
+  const url = `http://127.0.0.1:${ledger}/ride`;
+  const mail = { to: "ada@example.org", subject: "Hello", text: "It rides." };
+
+  async function submit(): Promise<void> {
+    const chance = random();
+    if (chance < 0.3) return note((await taken("/notify", mail)).id);
+    if (chance < 0.8) return note((await taken("/fetch", { url, retry: "200ms*20" })).id);
+    const requests = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({ url }));
+    const { tasks = [] } = await taken("/fetch", { requests, retry: "200ms*20" });
+    for (const { id } of tasks) note(id);
+  }
+
+  async function taken(path: string, body: unknown) {
+    const answer = await api.call<{ id: string; tasks?: { id: string }[] }>(path, body);
+    if (answer.status !== 202) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    return answer.body;
+  }
+
+  async function call(): Promise<void> {
+    for (;;) {
+      try {
+        await submit();
+      } catch (error) {
+        // The connection broke, and nothing was promised.
+        if (!(error instanceof TypeError)) throw error;
+        isOver = true;
+        return reached.resolve();
+      }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  return {
+    acknowledged(count) {
+      wanted = count;
+      if (acknowledged.size - before >= count) reached.resolve();
+      return reached.promise;
+    },
+    get isOver() {
+      return isOver;
+    },
+    ended: Promise.all(Array.from({ length: CALLERS }, call)),
+  };
+}
