@@ -10,6 +10,7 @@ import { keepContract } from "./contract_keeping.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
+import { stateContract } from "./contract_states.ts";
 import { wishContract } from "./contract_wishes.ts";
 import { triggerContract } from "./contract_triggers.ts";
 import type { OpenEngine } from "./world.ts";
@@ -24,4 +25,5 @@ export function engineContract(name: string, open: OpenEngine): void {
   followerContract(name, open);
   triggerContract(name, open);
   modelContract(name, open);
+  stateContract(name, open);
 }
