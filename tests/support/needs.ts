@@ -6,6 +6,7 @@
 
 /** What a test may need, and the Debian package that has it; `.ci/run` installs them. */
 const PACKAGES = {
+  apprise: "apprise",
   buildah: "buildah",
   cc: "gcc libc6-dev",
   curl: "curl",
