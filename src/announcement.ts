@@ -12,6 +12,8 @@ import type { Config } from "./settings.ts";
 export interface Announced {
   /** Keeps the tasks. */
   readonly engine: QueueEngine;
+  /** Relays that take the place of `POSTRIDER_MAIL`. */
+  readonly relays: readonly unknown[];
   /** Where the service is reached. */
   readonly url: string;
   /** The service's version. */
@@ -21,7 +23,7 @@ export interface Announced {
 }
 
 /** Says what an operator wants to know at the start, and what he should not overlook. */
-export function announce(config: Config, { engine, url, version, log }: Announced): void {
+export function announce(config: Config, { engine, relays, url, version, log }: Announced): void {
   log.info(`Listening on ${url}`, { url, version, queue: config.queue });
   if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
   if (engine.recovered > 0) {
@@ -30,7 +32,7 @@ export function announce(config: Config, { engine, url, version, log }: Announce
   if (config.webhookSecrets.length === 0) {
     log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
   }
-  if (config.mail.kind === "outbox") {
+  if (config.mail.kind === "outbox" && relays.length === 0) {
     log.warn("No relay is set: mails are kept as files and sent to nobody", {
       folder: config.mail.directory,
       setting: "POSTRIDER_MAIL",

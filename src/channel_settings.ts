@@ -5,14 +5,21 @@
  */
 
 import type { ChannelSettings } from "./channels/table.ts";
+import type { ConfigFile } from "./config_file.ts";
 import type { Config } from "./settings.ts";
 
 /** Gathers it; rejects when the file of certificates cannot be read. */
-export async function channelSettings(config: Config, version: string): Promise<ChannelSettings> {
+export async function channelSettings(
+  config: Config,
+  { relays, dkim }: Pick<ConfigFile, "relays" | "dkim">,
+  version: string,
+): Promise<ChannelSettings> {
   const { mail, fetchAllow, downloads, host, port, webhookSecrets } = config;
   const ca = await readCa(config);
   return {
     mail,
+    relays,
+    dkim,
     fetchAllow,
     downloads,
     self: { hostname: host, port },

@@ -6,10 +6,12 @@
 
 import { readCa } from "./channel_settings.ts";
 import { verifyRelay } from "./channels/email.ts";
+import type { RelayRule } from "./channels/relays.ts";
 import { readConfigFile } from "./config_file.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openQueue } from "./queue/open.ts";
 import type { Config } from "./settings.ts";
+import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 
 /** Everything that would keep these settings from working, each as a sentence. */
 export async function checkService(config: Config): Promise<string[]> {
@@ -24,18 +26,24 @@ export async function checkService(config: Config): Promise<string[]> {
   await attempt("POSTRIDER_QUEUE", async () => {
     await using _engine = await openQueue(config.queue, { clock: systemClock });
   });
+  let relays: readonly RelayRule[] = [];
   await attempt("POSTRIDER_CONFIG", async () => {
-    await readConfigFile(config.configFile, Deno.readTextFileSync);
+    ({ relays } = await readConfigFile(config.configFile, Deno.readTextFileSync));
+  });
+  await attempt("POSTRIDER_TEMPLATES", async () => {
+    await openMailTemplates(config.templates, readFolder);
   });
   await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
   if (faults.length === 0) {
-    await attempt("POSTRIDER_MAIL", async () => {
-      const fault = await verifyRelay(config.mail, {
-        clock: systemClock,
-        ca: await readCa(config),
-      });
+    const ca = await readCa(config);
+    const verify = async (relay: Parameters<typeof verifyRelay>[0]) => {
+      const fault = await verifyRelay(relay, { clock: systemClock, ca });
       if (fault) throw new Error(`${fault.code}: ${fault.detail}`);
-    });
+    };
+    if (relays.length === 0) await attempt("POSTRIDER_MAIL", () => verify(config.mail));
+    for (const { relay } of relays) {
+      await attempt(`${relay.host}:${relay.port}`, () => verify(relay));
+    }
   }
   return faults;
 }

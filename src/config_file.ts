@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "./channels/relays.ts";
 import { readYaml, type TextPlace } from "./lib/yaml.ts";
 import { type Aliases, parseAliases } from "./task/aliases.ts";
 import type { Fault, Parsed } from "./task/faults.ts";
@@ -17,6 +18,10 @@ import { type Hosts, parseHosts } from "./task/host_limits.ts";
 export interface ConfigFile {
   /** Targets by the names they go by. */
   readonly aliases: Aliases;
+  /** Keys that mails are signed with. */
+  readonly dkim: readonly DkimKey[];
+  /** Relays, the best first; none: `POSTRIDER_MAIL`. */
+  readonly relays: readonly RelayRule[];
   /** What is allowed towards each host. */
   readonly hosts: Hosts;
 }
@@ -32,7 +37,9 @@ const SECTIONS: {
   ) => Parsed<ConfigFile[Name]>;
 } = {
   aliases: parseAliases,
+  dkim: parseDkim,
   hosts: parseHosts,
+  relays: parseRelays,
 };
 
 /** Where the file is looked for when no setting names it. */

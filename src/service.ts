@@ -7,8 +7,9 @@
 import meta from "../deno.json" with { type: "json" };
 import { readTargets } from "./channels/chat/table.ts";
 import { openGuard } from "./channels/guard.ts";
-import { listOutbox, readOutbox } from "./channels/outbox_reader.ts";
+import { openOutboxReader } from "./channels/outbox_reader.ts";
 import { announce } from "./announcement.ts";
+import { relaysFor } from "./channels/relays.ts";
 import { channelSettings } from "./channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
@@ -22,7 +23,7 @@ import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
 import { ConfigFileError, openConfigFile } from "./config_file.ts";
 import type { Config } from "./settings.ts";
-import type { OutboxPort, Ports } from "./task/ports.ts";
+import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { TemplateFileError } from "./templates/mail_template.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
@@ -78,6 +79,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
 
   const file = openConfigFile(config.configFile, Deno.readTextFileSync);
+  // The threads have them, so they are those of the start whatever a reload says.
+  const { relays } = file.current;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
   const { queue: url, maxQueued } = config;
@@ -95,8 +98,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     aliasOf: (name) => file.current.aliases.get(name),
     render: (template, data) => templates.render(template, data),
     templates: () => templates.list(),
-    outbox: config.mail.kind === "outbox" ? outboxPort(config.mail.directory) : undefined,
-    mailLane: config.mail.lane,
+    outbox: config.mail.kind === "outbox" && relays.length === 0
+      ? openOutboxReader(config.mail.directory)
+      : undefined,
+    mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
     downloads: config.downloads,
     progressOf: (id) => worker.progressOf(id),
@@ -129,7 +134,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     await openThreadPool({
       entry: options.threads?.channels ?? new URL("./channels/thread.ts", import.meta.url),
       table: new URL("./channels/table.ts", import.meta.url),
-      settings: await channelSettings(config, VERSION) as unknown as Json,
+      settings: await channelSettings(config, file.current, VERSION) as unknown as Json,
       threads: config.threads,
       clock,
       log,
@@ -154,7 +159,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
 
   worker.start();
   purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
-  announce(config, { engine, url: server.url, version: VERSION, log });
+  announce(config, { engine, relays, url: server.url, version: VERSION, log });
 
   const parts = stack.move();
   return {
@@ -218,13 +223,6 @@ function anonymousRule(
 ): "refused" | "loopback" | "allowed" {
   if (apiKeys.length > 0) return "refused";
   return allowAnonymous ? "allowed" : isLoopback(host) ? "loopback" : "refused";
-}
-
-function outboxPort(directory: string): OutboxPort {
-  return {
-    list: (limit) => listOutbox(directory, limit),
-    read: (id) => readOutbox(directory, id),
-  };
 }
 
 function once<Arg>(call: (arg: Arg) => void): (arg: Arg) => void {

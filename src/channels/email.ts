@@ -9,13 +9,15 @@ import type { Outcome } from "../task/outcome.ts";
 import type { EmailPayload } from "../task/payloads.ts";
 import type { TaskError } from "../task/task.ts";
 import type { Attempt, Channel, DeliverContext } from "./channel.ts";
-import type { MailSettings, RelaySettings } from "./mail_settings.ts";
 import { Mail } from "./mail_attempt.ts";
-import { openComposer } from "./message.ts";
+import type { MailSettings, OutboxSettings } from "./mail_settings.ts";
+import { type Composer, openComposer } from "./message.ts";
+import { openTokens } from "./oauth.ts";
 import { openOutbox } from "./outbox.ts";
+import { type DkimKey, type RelayRule, relaysFor } from "./relays.ts";
 import { errorOf, relayOutcome } from "./smtp_classify.ts";
 import { openSession, type SmtpWaits } from "./smtp_connect.ts";
-import { SmtpError } from "./smtp_fault.ts";
+import { SmtpError, type SmtpFault } from "./smtp_fault.ts";
 import { openSmtpPool, type SmtpPool } from "./smtp_pool.ts";
 import type { Sent } from "./smtp_session.ts";
 
@@ -29,17 +31,27 @@ export interface EmailOptions {
   readonly hostname?: string | undefined;
   /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
   readonly waits?: Partial<SmtpWaits>;
+  /** Take the place of the one relay, the best first. */
+  readonly relays?: readonly RelayRule[] | undefined;
+  /** Keys that mails are signed with. */
+  readonly dkim?: readonly DkimKey[] | undefined;
 }
 
 /** RFC 5321 §4.5.3.2.6, in milliseconds: cutting the last wait short makes duplicates. */
 const DOT_MS = 600_000;
 /** A relay's limit per client is often twenty; two threads stay below. */
 const MOST_SESSIONS = 8;
+/** A relay that cannot be used is passed over so long, in milliseconds. */
+const DOWN_MS = 30_000;
 const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: DOT_MS + 60_000 };
 
 /** Opens the channel. */
 export function openEmailChannel(settings: MailSettings, options: EmailOptions): Channel {
-  return settings.kind === "outbox" ? openOutbox(settings) : new EmailChannel(settings, options);
+  const { relays = [], dkim } = options;
+  if (relays.length > 0) return new EmailChannel(relays, options);
+  return settings.kind === "outbox"
+    ? openOutbox(settings, dkim)
+    : new EmailChannel([{ relay: settings }], options);
 }
 
 /**
@@ -47,7 +59,7 @@ export function openEmailChannel(settings: MailSettings, options: EmailOptions):
  * with what went wrong.
  */
 export async function verifyRelay(
-  settings: MailSettings,
+  settings: OutboxSettings | RelayRule["relay"],
   options: EmailOptions,
 ): Promise<TaskError | undefined> {
   if (settings.kind === "outbox") {
@@ -60,11 +72,7 @@ export async function verifyRelay(
     }
   }
   try {
-    const session = await openSession(
-      settings,
-      sessionOptions(options),
-      new AbortController().signal,
-    );
+    const session = await openerOf(settings, options)(new AbortController().signal);
     await session.close();
   } catch (error) {
     if (error instanceof SmtpError) return errorOf(error.fault);
@@ -72,55 +80,101 @@ export async function verifyRelay(
   }
 }
 
+function openerOf(relay: RelayRule["relay"], options: EmailOptions) {
+  const { oauth } = relay;
+  const tokens = oauth && openTokens(oauth, options.clock);
+  const more = oauth && tokens ? { oauth: { user: oauth.user, tokens } } : {};
+  return (signal: AbortSignal) => {
+    return openSession(relay, { ...sessionOptions(options), ...more }, signal);
+  };
+}
+
 function sessionOptions({ clock, ca, hostname, waits }: EmailOptions) {
   return { clock, ca, name: hostname ?? "[127.0.0.1]", waits: { ...WAITS, ...waits } };
 }
 
+/** A relay at work. */
+interface OpenRelay {
+  readonly rule: RelayRule;
+  readonly name: string;
+  readonly pool: SmtpPool;
+  /** Passed over until then where there is another, on the monotonic clock. */
+  downUntil: number;
+}
+
 class EmailChannel implements Channel {
   readonly graceMs = DOT_MS;
-  readonly #relay: RelaySettings;
-  readonly #compose = openComposer();
-  readonly #pool: SmtpPool;
+  readonly #relays: readonly OpenRelay[];
+  readonly #compose: Composer;
+  readonly #clock: Clock;
 
-  constructor(relay: RelaySettings, options: EmailOptions) {
-    this.#relay = relay;
-    this.#pool = openSmtpPool({
-      open: (signal) => openSession(relay, sessionOptions(options), signal),
-      clock: options.clock,
-      most: MOST_SESSIONS,
-      idleMs: 30_000,
-      mails: 100,
-    });
+  constructor(rules: readonly RelayRule[], options: EmailOptions) {
+    this.#clock = options.clock;
+    this.#compose = openComposer(options.dkim);
+    this.#relays = rules.map((rule) => ({
+      rule,
+      name: rule.relay.lane.slice("mail:".length),
+      pool: openSmtpPool({
+        open: openerOf(rule.relay, options),
+        clock: options.clock,
+        most: MOST_SESSIONS,
+        idleMs: 30_000,
+        mails: 100,
+      }),
+      downUntil: 0,
+    }));
   }
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
     const message = await this.#compose(JSON.parse(attempt.payload) as EmailPayload, attempt);
-    const mail = new Mail(message, attempt, this.#relay.lane.slice("mail:".length));
-    try {
-      // A relay that takes some and has had enough (452) is given the rest at once.
-      while (mail.isOpen && await this.#send(mail, context));
-    } catch (error) {
-      if (context.signal.aborted) return mail.aborted(String(context.signal.reason));
-      if (error instanceof SmtpError) return mail.outcome(relayOutcome(error.fault));
-      throw error;
+    const mail = new Mail(message, attempt);
+    let fault: SmtpFault | undefined;
+    for (const relay of this.#relaysFor(message.from)) {
+      mail.via(relay.name);
+      try {
+        // A relay that takes some and has had enough (452) is given the rest at once.
+        while (mail.isOpen && await this.#send(relay, mail, context));
+        fault = undefined;
+        break;
+      } catch (error) {
+        if (context.signal.aborted) return mail.aborted(String(context.signal.reason));
+        if (!(error instanceof SmtpError)) throw error;
+        fault = error.fault;
+        mail.passedOver(errorOf(fault));
+        relay.downUntil = this.#clock.monotonic() + DOWN_MS;
+      }
     }
+    if (fault) return mail.outcome(relayOutcome(fault));
     return context.signal.aborted && mail.isOpen
       ? mail.aborted(String(context.signal.reason))
       : mail.outcome();
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  /** A relay that was down a moment ago comes last, not never. */
+  #relaysFor(sender: string): OpenRelay[] {
+    const rules = relaysFor(this.#relays.map(({ rule }) => rule), sender);
+    const relays = rules.flatMap((rule) => this.#relays.filter((relay) => relay.rule === rule));
+    const now = this.#clock.monotonic();
+    const isDown = ({ downUntil }: OpenRelay) => downUntil > now;
+    return [...relays.filter((relay) => !isDown(relay)), ...relays.filter(isDown)];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#relays.map(({ pool }) => pool.close()));
   }
 
   /** Sends to all who are still open; true when some were served and others may be now. */
-  async #send(mail: Mail, { signal, progress }: DeliverContext): Promise<boolean> {
+  async #send(
+    { pool }: OpenRelay,
+    mail: Mail,
+    { signal, progress }: DeliverContext,
+  ): Promise<boolean> {
     for (;;) {
-      const session = await this.#pool.acquire(signal);
+      const session = await pool.acquire(signal);
       const stale = session.used;
       const onDot = () => progress({ stage: "sending" });
       const sent = await session.send(mail.message, mail.open, { signal, onDot });
-      this.#pool.release(session);
+      pool.release(session);
       // The relay hung up between two mails: this one has not begun.
       if (stale && neverBegan(sent) && !signal.aborted) continue;
       // RFC 4954 §6: a login or TLS is missing. No mail is at fault, and none would fare better.

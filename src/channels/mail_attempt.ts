@@ -21,16 +21,16 @@ import type { Sent, SmtpSession } from "./smtp_session.ts";
 export class Mail {
   /** What is sent. */
   readonly message: Message;
-  readonly #relay: string;
+  #relay = "";
+  readonly #tried: { relay: string; code: string }[] = [];
   readonly #results: Map<string, RecipientResult>;
   #queueId: string | undefined;
   #session: SmtpSession | undefined;
   #failed: Extract<Sent, { kind: "failed" }> | undefined;
 
-  /** Takes up where the last attempt ended; `relay` is how the result calls it. */
-  constructor(message: Message, attempt: Attempt, relay: string) {
+  /** Takes up where the last attempt ended. */
+  constructor(message: Message, attempt: Attempt) {
     this.message = message;
-    this.#relay = relay;
     this.#results = new Map(readCarry(attempt).map((result) => [result.address, result]));
   }
 
@@ -45,6 +45,16 @@ export class Mail {
   /** Whether there is such a one. */
   get isOpen(): boolean {
     return this.open.length > 0;
+  }
+
+  /** The relay that is tried now, as the result calls it. */
+  via(relay: string): void {
+    this.#relay = relay;
+  }
+
+  /** That relay cannot be used. */
+  passedOver({ code }: TaskError): void {
+    this.#tried.push({ relay: this.#relay, code });
   }
 
   /** Takes down what was said; true when some were served and others deferred. */
@@ -100,6 +110,7 @@ export class Mail {
     const session = this.#session;
     const fault = this.#failed?.fault;
     return {
+      ...(this.#tried.length > 0 ? { tried: this.#tried } : {}),
       ...(session ? { remote: session.remote, tls: session.secure } : {}),
       ...(fault ? { stage: fault.stage } : {}),
       ...(fault?.reply === undefined ? {} : { reply: fault.reply.slice(0, 500) }),

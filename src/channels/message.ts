@@ -10,6 +10,7 @@ import { createTransport } from "nodemailer";
 import type { EmailPayload, Mailbox } from "../task/payloads.ts";
 import { htmlToPlain } from "./html_text.ts";
 import { markdownToHtml } from "./markdown.ts";
+import type { DkimKey } from "./relays.ts";
 
 /** A mail, ready to leave. */
 export interface Message {
@@ -35,7 +36,7 @@ export interface MessageOptions {
 export type Composer = (payload: EmailPayload, options: MessageOptions) => Promise<Message>;
 
 /** Opens a composer. It reads no file and no URL, whatever a payload says. */
-export function openComposer(): Composer {
+export function openComposer(keys: readonly DkimKey[] = []): Composer {
   const writer = createTransport({
     streamTransport: true,
     buffer: true,
@@ -45,7 +46,9 @@ export function openComposer(): Composer {
   });
   return async (payload, { taskId, createdAt }) => {
     const { from, to, cc, bcc } = payload;
-    const messageId = `<${taskId}@${from.address.slice(from.address.lastIndexOf("@") + 1)}>`;
+    const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
+    const messageId = `<${taskId}@${domain}>`;
+    const key = keys.find((key) => key.domain === domain.toLowerCase());
     const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
     const { message } = await writer.sendMail({
       ...contentOf(payload),
@@ -54,10 +57,16 @@ export function openComposer(): Composer {
       // Random by default, and then no two attempts are alike.
       baseBoundary: taskId,
       envelope: { from: from.address, to: recipients },
+      ...(key === undefined ? {} : { dkim: signingWith(key) }),
       maxRecipients: 0,
     });
     return { messageId, from: from.address, recipients, bytes: message as Buffer };
   };
+}
+
+/** The signature says no time, and so is the same on every attempt. */
+function signingWith({ domain, selector, privateKey }: DkimKey) {
+  return { domainName: domain, keySelector: selector, privateKey };
 }
 
 /** All but Bcc, which belongs to the envelope alone. */

@@ -10,10 +10,14 @@ import type { Channel } from "./channel.ts";
 import type { OutboxSettings } from "./mail_settings.ts";
 import { resultJson } from "./mail_result.ts";
 import { openComposer } from "./message.ts";
+import type { DkimKey } from "./relays.ts";
 
 /** Opens the channel that writes each mail to `DIR/tsk_….eml`, whole or not at all. */
-export function openOutbox({ directory }: OutboxSettings): Channel {
-  const compose = openComposer();
+export function openOutbox(
+  { directory }: OutboxSettings,
+  dkim: readonly DkimKey[] = [],
+): Channel {
+  const compose = openComposer(dkim);
   return {
     async deliver(attempt, { signal }) {
       const payload = JSON.parse(attempt.payload) as EmailPayload;

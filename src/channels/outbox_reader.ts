@@ -5,10 +5,18 @@
  */
 
 import { isId } from "../lib/ids.ts";
-import type { OutboxEntry } from "../task/ports.ts";
+import type { OutboxEntry, OutboxPort } from "../task/ports.ts";
 
 /** Headers are looked for in so many bytes. */
 const HEAD_BYTES = 16_384;
+
+/** The outbox in a directory, for those who look at it. */
+export function openOutboxReader(directory: string): OutboxPort {
+  return {
+    list: (limit) => listOutbox(directory, limit),
+    read: (id) => readOutbox(directory, id),
+  };
+}
 
 /** The newest `limit` mails of an outbox, newest first; none when there is no directory. */
 export async function listOutbox(directory: string, limit: number): Promise<OutboxEntry[]> {

@@ -8,6 +8,7 @@ import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { Clock } from "../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
 import type { RelaySettings } from "./mail_settings.ts";
+import type { TokenSource } from "./oauth.ts";
 import { resolveName } from "./resolver.ts";
 import { SmtpError, smtpFaultOf } from "./smtp_fault.ts";
 import { Session, type SmtpSession } from "./smtp_session.ts";
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly name: string;
   /** Bounds on waiting, in milliseconds. */
   readonly waits: SmtpWaits;
+  /** Logs in by token. */
+  readonly oauth?: { readonly user: string; readonly tokens: TokenSource };
 }
 
 /** In milliseconds. */
@@ -83,7 +86,8 @@ export async function openSession(
   signal.addEventListener("abort", abort, { once: true });
   try {
     await session.open();
-    if (login) await session.login(login);
+    if (options.oauth) await session.loginByToken(options.oauth);
+    else if (login) await session.login(login);
   } catch (error) {
     session.cut();
     throw error;

@@ -9,6 +9,7 @@
 
 import { Readable } from "node:stream";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
+import type { TokenSource } from "./oauth.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Message } from "./message.ts";
 import { type Refusal, refusalsOf, SmtpError, type SmtpFault, smtpFaultOf } from "./smtp_fault.ts";
@@ -102,6 +103,22 @@ export class Session implements SmtpSession {
     }
     const credentials = { user, pass };
     return this.#step("login", (done) => this.#connection.login({ credentials }, done));
+  }
+
+  /** Logs in by XOAUTH2, with a new token when the first is refused; rejects with an `SmtpError`. */
+  loginByToken({ user, tokens }: { user: string; tokens: TokenSource }): Promise<void> {
+    const oauth2 = {
+      getToken(renew: boolean, done: (error: Error | null, token?: string) => void) {
+        tokens.token(renew).then((token) => done(null, token), done);
+      },
+      buildXOAuth2Token: (token: string) => btoa(`user=${user}\x01auth=Bearer ${token}\x01\x01`),
+    };
+    const login = {
+      method: "XOAUTH2",
+      user,
+      oauth2,
+    } as unknown as SMTPConnection.AuthenticationType;
+    return this.#step("login", (done) => this.#connection.login(login, done));
   }
 
   /** As the interface says. */

@@ -15,11 +15,16 @@ import type { AllowEntry } from "./fetch_allow.ts";
 import { openGuard } from "./guard.ts";
 import { openHttpChannel } from "./http.ts";
 import type { MailSettings } from "./mail_settings.ts";
+import type { DkimKey, RelayRule } from "./relays.ts";
 
 /** What the channels of a thread are opened with; plain JSON, since it crosses by message. */
 export interface ChannelSettings {
   /** Where mails go. */
   readonly mail: MailSettings;
+  /** Relays that take the place of it, the best first. */
+  readonly relays?: readonly RelayRule[];
+  /** Keys that mails are signed with. */
+  readonly dkim?: readonly DkimKey[];
   /** What may be called although it is not public. */
   readonly fetchAllow: readonly AllowEntry[];
   /** For `User-Agent`. */
@@ -39,14 +44,14 @@ export interface ChannelSettings {
 /** Opens every channel. */
 const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel> => {
   const given = settings as unknown as ChannelSettings;
-  const { mail, fetchAllow, version, self, hostname, ca, downloads } = given;
+  const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads } = given;
   const { webhookSecrets: secrets = [] } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...(self === undefined ? {} : { self }) });
   const http = openHttpChannel({ guard, version, clock, ca, downloads });
   return new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],
-    ["email", openEmailChannel(mail, { clock, ca, hostname })],
+    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim })],
     ["http", http],
     ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),
   ]);

@@ -39,7 +39,7 @@ export function openAcceptance(ports: Ports): Acceptance {
       `Cannot use "${ports.mailFrom}" as mail sender: expected one mail address`,
     );
   }
-  const parts: SequelParts = { ports, mail: { lane: ports.mailLane, from } };
+  const parts: SequelParts = { ports, mail: { laneOf: ports.mailLaneOf, from } };
 
   function read<Request extends { readonly options: SubmitOptions }>(
     body: unknown,

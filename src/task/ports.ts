@@ -135,8 +135,8 @@ export interface Ports extends NotifyPorts {
   templates(): readonly TemplateSummary[];
   /** The outbox; absent when mails go to a relay. */
   readonly outbox: OutboxPort | undefined;
-  /** The lane of the relay that takes the mails. */
-  readonly mailLane: string;
+  /** The lane of the relay that takes the mails of a sender. */
+  mailLaneOf(sender: string): string;
   /** The `From` of mails that name none: `name <local@domain>`. */
   readonly mailFrom: string;
   /** The folder of what fetches save. */

@@ -11,8 +11,8 @@ import type { NewTask } from "./task.ts";
 
 /** Where mails go and whom they come from. */
 export interface MailContext {
-  /** The lane of the relay. */
-  readonly lane: string;
+  /** The lane of the relay for a sender. */
+  readonly laneOf: (sender: string) => string;
   /** The sender of mails that name none. */
   readonly from: Mailbox;
 }
@@ -31,10 +31,11 @@ export interface Sending {
 /** All that is sent: the mail first. */
 export function* sendingsOf(
   { mail, notes }: NotifyContent,
-  { lane, from }: MailContext,
+  { laneOf, from }: MailContext,
 ): Generator<Sending> {
   if (mail) {
     const payload = { ...mail, from: mail.from ?? from };
+    const lane = laneOf(payload.from.address);
     yield { place: { type: "notify", channel: "email", lane, label: mailLabel(payload) }, payload };
   }
   for (const { channel, lane, payload } of notes) {

@@ -88,7 +88,7 @@ export class Api implements AsyncDisposable {
         ...notifyPorts(),
         templates: () => [],
         outbox: undefined,
-        mailLane: "mail:localhost:25",
+        mailLaneOf: () => "mail:localhost:25",
         mailFrom: "Postrider <postrider@localhost>",
         downloads: "./nowhere",
         progressOf: () => undefined,

@@ -25,7 +25,7 @@ const SETTINGS_PARSERS = [
 ];
 
 /** The same for the sections of the file. */
-const SECTION_PARSERS: string[] = [];
+const SECTION_PARSERS: string[] = ["src/channels/relays.ts"];
 
 /** What each room may import besides itself: a room, a file, or a kind of file. */
 const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "config.ts": ["task/", "lib/", "src/settings.ts"],
   "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
   "announcement.ts": ["lib/", "src/settings.ts", ENGINE_SEAM],
-  "channel_settings.ts": ["src/channels/table.ts", "src/settings.ts"],
+  "channel_settings.ts": ["src/channels/table.ts", "src/config_file.ts", "src/settings.ts"],
   "check.ts": [/^src\/(?!main\.ts$|cli\/)/],
   "main.ts": ["lib/", "src/check.ts", "src/config.ts", "src/service.ts"],
 };

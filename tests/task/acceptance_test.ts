@@ -8,7 +8,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const URL_ = "https://example.org/";
 const context = () => ({ ids: openIds(() => NOW, (bytes) => bytes.fill(7)), now: NOW });
 const { notify, fetch } = openAcceptance({
-  mailLane: "mail:localhost:25",
+  mailLaneOf: () => "mail:localhost:25",
   mailFrom: "postrider@localhost",
   readTargets: (target: string) => [
     { channel: "chat", lane: "chat", url: new URL(URL_), target, shown: "chat://***" },

@@ -6,7 +6,7 @@ import { parseNotify } from "../../src/task/notify.ts";
 import { draftFetch, draftNotify, type SubmitContext } from "../../src/task/submission.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
-const MAIL = { lane: "mail:localhost:25", from: { address: "postrider@localhost" } };
+const MAIL = { laneOf: () => "mail:localhost:25", from: { address: "postrider@localhost" } };
 
 function context(more: Partial<SubmitContext> = {}): SubmitContext {
   return { ids: openIds(() => NOW, (bytes) => bytes.fill(7)), now: NOW, ...more };

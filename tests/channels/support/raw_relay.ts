@@ -9,6 +9,8 @@ export type Answer = string | "drop" | "hang";
 
 /** What the relay answers; every step has a friendly default. */
 export interface Script {
+  /** Told each line that came, before it is answered. */
+  readonly heard?: (line: string) => void;
   /** Before anything was said. */
   readonly greeting?: Answer;
   readonly ehlo?: Answer;
@@ -74,6 +76,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
     let from = "";
     let to: string[] = [];
     for await (const line of lines) {
+      script.heard?.(line);
       const verb = line.slice(0, 4).toUpperCase();
       const address = /<(.*)>/.exec(line)?.[1] ?? "";
       if (verb === "EHLO" || verb === "HELO") {
@@ -81,7 +84,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
       } else if (verb === "STAR") {
         await say(script.starttls ?? "502 what");
         if (script.starttls?.startsWith("220")) return await spoilTls(conn);
-      } else if (verb === "AUTH") await say(script.auth ?? "235 welcome");
+      } else if (verb === "AUTH" || line === "") await say(script.auth ?? "235 welcome");
       else if (verb === "MAIL") {
         from = address;
         to = [];
