@@ -30,7 +30,7 @@ export interface DkimKey {
 }
 
 /** Reads a file; throws when it cannot. */
-type ReadFile = (path: string) => string;
+export type ReadFile = (path: string) => string;
 type Wrong = (detail: string, ...path: (string | number)[]) => undefined;
 
 const EXPECTED = {
