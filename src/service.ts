@@ -86,6 +86,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const { queue: url, maxQueued } = config;
   const thread = options.threads?.queue;
   const engine = stack.use(await openQueue(url, { clock, maxQueued, thread, onFatal: fatal }));
+  file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const state = { accepting: true, ready: true };

@@ -12,9 +12,11 @@
  * @module
  */
 
+export * from "./change.ts";
 export * from "./errors.ts";
 
 import type { CancelReason, Settlement } from "../task/outcome.ts";
+import type { Hosts } from "../task/host_limits.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import type {
   DeliverySummary,
@@ -22,6 +24,7 @@ import type {
   KeptSchedule,
   ScheduleChange,
 } from "../task/trigger.ts";
+import type { TaskChange, Watched } from "./change.ts";
 import type {
   BatchRecord,
   ClaimedTask,
@@ -118,36 +121,6 @@ export type Cancelled = "cancelled" | "aborting" | "too_late" | "not_found";
 /** What became of a wish to retry one task, or to run it now. */
 export type Changed = "changed" | "not_possible" | "not_found";
 
-/** One change of one task. */
-export interface TaskChange {
-  /** `tsk_…` */
-  readonly id: string;
-  /** What is asked for. */
-  readonly type: TaskType;
-  /** Where it now stands. */
-  readonly state: TaskState;
-  /** Attempts begun since it was accepted or revived. */
-  readonly attempt: number;
-  /** When it changed, in milliseconds since the epoch. */
-  readonly at: number;
-  /** Ascending over all tasks of the engine. */
-  readonly change: number;
-  /** The batch it belongs to. */
-  readonly batchId?: string;
-  /** Set when its batch has become done with this change. */
-  readonly batchDone?: true;
-  /** Set when a running task is to be aborted, and why. */
-  readonly abort?: CancelReason;
-}
-
-/** Whose changes a watcher wants. */
-export type Watched =
-  | { readonly task: string }
-  | { readonly batch: string }
-  | "running" // wishes to abort a running task
-  | "final" // tasks that have become final
-  | "all";
-
 /** What can be said of a lane at a glance. */
 export interface LaneStatus {
   /** Its name. */
@@ -228,6 +201,8 @@ export interface QueueEngine extends AsyncDisposable {
   counts(): Promise<Counts>;
   /** Lanes with attempts under way or a hold, the busiest first. */
   lanes(limit: number): Promise<LaneStatus[]>;
+  /** How one lane stands. */
+  lane(lane: string): Promise<LaneStatus>;
 
   /** All schedules, by name. */
   schedules(): Promise<KeptSchedule[]>;
@@ -238,6 +213,8 @@ export interface QueueEngine extends AsyncDisposable {
 
   /** Limits how many tasks of a lane run at once; 64 for a lane it has no word for. */
   limitLane(lane: string, limit: number): Promise<void>;
+  /** Sets what an operator allows towards hosts, until it is set anew; it is not kept. */
+  limitHosts(hosts: Hosts): Promise<void>;
   /**
    * Deletes up to `limit` tasks that became final before then; resolves with how many.
    * As many deliveries of hooks go with them.

@@ -9,11 +9,12 @@
  * @module
  */
 
+import { DEFAULT_LANE_LIMIT, type Hosts } from "../task/host_limits.ts";
 import type { LaneStatus } from "./engine.ts";
 import { Heap } from "./heap.ts";
-
-/** How many tasks of a lane run at once unless somebody says otherwise. */
-export const DEFAULT_LANE_LIMIT = 64;
+import { laneIsOfHost } from "./host.ts";
+import { applyLimits, type Lane, newLane, type Slot, statusOf } from "./lane.ts";
+import { Pace } from "./pace.ts";
 
 /** The lane and priority to take from now. */
 export interface Turn {
@@ -31,29 +32,12 @@ export interface Turn {
 export interface LaneTerms {
   /** The most at once. */
   readonly limit?: number;
+  /** The most at once that the other side was found to bear. */
+  readonly bears?: number;
   /** Held until then, in milliseconds since the epoch. */
   readonly heldUntil?: number;
   /** Why it is held. */
   readonly reason?: string;
-}
-
-interface Lane {
-  readonly name: string;
-  running: number;
-  limit: number;
-  heldUntil: number;
-  reason: string | undefined;
-  /** By priority. */
-  readonly slots: Slot[];
-}
-
-interface Slot {
-  readonly lane: Lane;
-  readonly priority: number;
-  /** Nothing of it is due before then; infinity when nothing waits. */
-  head: number;
-  /** Entries in the heaps with another stamp are out of date. */
-  stamp: number;
 }
 
 interface Entry {
@@ -68,6 +52,7 @@ interface Entry {
 /** Keeps what runs, waits and is held in each lane. */
 export class LaneBook {
   #lanes = new Map<string, Lane>();
+  #hosts: Hosts = new Map();
   /** Slots whose time has not come, by when it comes. */
   #waiting = new Heap<Entry>((a, b) => a.at < b.at);
   /** Slots that are due, by their head; one heap for each priority. */
@@ -98,18 +83,20 @@ export class LaneBook {
       due.pop();
       const { lane, priority } = entry.slot;
       const until = Math.min(now, fresh(due)?.head ?? now);
-      return { lane: lane.name, priority, room: lane.limit - lane.running, until };
+      const room = Math.min(lane.limit - lane.running, lane.pace?.room(now) ?? Infinity);
+      return { lane: lane.name, priority, room, until };
     }
     return undefined;
   }
 
   /** From a turn, so many now run; the first that was left is due at `head`, infinity for none. */
-  took(turn: Turn, running: number, head: number): void {
+  took(turn: Turn, running: number, head: number, now = turn.until): void {
     const lane = this.#lane(turn.lane);
     lane.running += running;
+    lane.pace?.spend(running, now);
     const slot = lane.slots[turn.priority];
     if (slot) slot.head = head;
-    if (lane.running >= lane.limit) this.#enqueueAll(lane);
+    if (lane.running >= lane.limit || lane.pace) this.#enqueueAll(lane);
     else if (slot) this.#enqueue(slot);
     this.#forget(lane);
   }
@@ -130,10 +117,12 @@ export class LaneBook {
     this.#forget(lane);
   }
 
-  /** Sets a limit, or holds the lane. A hold is never shortened: `false` when the present one is longer. */
-  set(name: string, { limit, heldUntil, reason }: LaneTerms): boolean {
+  /** Sets limits, or holds the lane. A hold is never shortened: `false` when the present one is longer. */
+  set(name: string, { limit, bears, heldUntil, reason }: LaneTerms): boolean {
     const lane = this.#lane(name);
-    if (limit !== undefined) lane.limit = limit;
+    if (limit !== undefined) lane.own = limit;
+    if (bears !== undefined) lane.bears = bears;
+    applyLimits(lane);
     const longer = heldUntil !== undefined && heldUntil > lane.heldUntil;
     if (longer) {
       lane.heldUntil = heldUntil;
@@ -141,6 +130,21 @@ export class LaneBook {
     }
     this.#enqueueAll(lane);
     return longer;
+  }
+
+  /** Sets what an operator allows towards hosts; what was allowed before is forgotten. */
+  limitHosts(hosts: Hosts): void {
+    this.#hosts = hosts;
+    for (const lane of this.#lanes.values()) {
+      this.#govern(lane);
+      this.#enqueueAll(lane);
+    }
+  }
+
+  /** How one lane stands, whether or not anything is to be told of it. */
+  statusOf(name: string, now: number): LaneStatus {
+    const lane = this.#lanes.get(name);
+    return lane ? statusOf(lane, now) : { lane: name, running: 0, limit: DEFAULT_LANE_LIMIT };
   }
 
   /** Nothing waits any more in any lane. */
@@ -163,29 +167,25 @@ export class LaneBook {
       .filter((lane) => lane.running > 0 || lane.heldUntil > now)
       .sort((a, b) => b.running - a.running)
       .slice(0, limit)
-      .map((lane) => ({
-        lane: lane.name,
-        running: lane.running,
-        limit: lane.limit,
-        ...(lane.heldUntil > now ? { heldUntil: lane.heldUntil } : {}),
-        ...(lane.heldUntil > now && lane.reason !== undefined ? { reason: lane.reason } : {}),
-      }));
+      .map((lane) => statusOf(lane, now));
   }
 
   #lane(name: string): Lane {
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = {
-        name,
-        running: 0,
-        limit: DEFAULT_LANE_LIMIT,
-        heldUntil: 0,
-        reason: undefined,
-        slots: [],
-      };
+      lane = newLane(name);
+      this.#govern(lane);
       this.#lanes.set(name, lane);
     }
     return lane;
+  }
+
+  #govern(lane: Lane): void {
+    if (this.#hosts.size === 0 && !lane.host) return;
+    lane.host = this.#hosts.get(lane.name) ??
+      [...this.#hosts].find(([host]) => laneIsOfHost(lane.name, host))?.[1];
+    lane.pace = lane.host?.rate && new Pace(lane.host.rate);
+    applyLimits(lane);
   }
 
   #enqueueAll(lane: Lane): void {
@@ -196,13 +196,15 @@ export class LaneBook {
   #enqueue(slot: Slot): void {
     slot.stamp++;
     if (slot.head === Infinity || slot.lane.running >= slot.lane.limit) return;
-    const at = Math.max(slot.head, slot.lane.heldUntil);
+    const { heldUntil, pace } = slot.lane;
+    const at = Math.max(slot.head, heldUntil, pace?.opensAt ?? 0);
     this.#waiting.push({ slot, stamp: slot.stamp, head: slot.head, at });
   }
 
   /** Hosts come and go: a lane that says nothing is not kept. */
   #forget(lane: Lane): void {
-    if (lane.running > 0 || lane.limit !== DEFAULT_LANE_LIMIT || lane.heldUntil > 0) return;
+    if (lane.running > 0 || lane.own !== undefined || lane.heldUntil > 0) return;
+    if (lane.bears !== Infinity || lane.pace) return;
     if (lane.slots.every((slot) => slot.head === Infinity)) this.#lanes.delete(lane.name);
   }
 }

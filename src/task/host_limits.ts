@@ -8,6 +8,9 @@ import { isMembers } from "./entries.ts";
 import { type Fault, type Parsed, pointerTo } from "./faults.ts";
 import { parseRate, type Rate } from "./rate.ts";
 
+/** How many attempts go to one host or relay at once unless somebody says otherwise. */
+export const DEFAULT_LANE_LIMIT = 64;
+
 /** What is allowed towards one host; without a word the defaults hold. */
 export interface HostLimits {
   /** The most attempts at once. */

@@ -89,6 +89,8 @@ export interface Settlement {
   readonly carry?: Json;
   /** The payload may have had its effect already. */
   readonly possibleDuplicate?: boolean;
+  /** How many attempts of the lane at once the other side was found to bear; not kept. */
+  readonly bears?: number;
   /** Pauses the task's lane until then, in milliseconds since the epoch. */
   readonly hold?: { readonly until: number; readonly reason: string };
 }

@@ -48,6 +48,18 @@ export function startAttempt(task: ClaimedTask, parts: AttemptParts): LiveAttemp
   return attempt;
 }
 
+/** Stands for the attempt at a task that was handed over while the worker stops. */
+export function untried(cause: AbortCause): LiveAttempt {
+  const error = { code: "aborted", detail: "The service stopped before the attempt began." };
+  return {
+    outcome: Promise.resolve({ kind: "deferred", error }),
+    cause,
+    cancelReason: undefined,
+    abort() {},
+    progress: () => undefined,
+  };
+}
+
 class RunningAttempt implements LiveAttempt {
   readonly #task: ClaimedTask;
   readonly #parts: AttemptParts;

@@ -15,7 +15,8 @@ import type { QueueEngine } from "../queue/engine.ts";
 import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
 import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
-import { type LiveAttempt, startAttempt } from "./attempt.ts";
+import { type Courtesy, openCourtesy } from "./courtesy.ts";
+import { type LiveAttempt, startAttempt, untried } from "./attempt.ts";
 import { type AttemptObserver, type Observation, unobserved } from "./observer.ts";
 
 /** What a worker works with. */
@@ -90,6 +91,7 @@ class SlotWorker implements Worker {
   /** Wishes to abort that arrived together with the claim they are about. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
+  readonly #courtesy: Courtesy;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
   #slotFree = Promise.withResolvers<void>();
@@ -98,6 +100,7 @@ class SlotWorker implements Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#courtesy = openCourtesy(parts.log);
   }
 
   get running(): number {
@@ -177,11 +180,24 @@ class SlotWorker implements Worker {
     const outcome = await attempt.outcome;
     const now = this.#parts.clock.now();
     const random = this.#parts.random();
-    const settlement = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
+    const decided = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
+    const running = () => this.#runningIn(task.lane);
+    const byUs = attempt.cause !== undefined;
+    const settlement = this.#courtesy.consider({
+      task,
+      outcome,
+      settlement: decided,
+      byUs,
+      running,
+    });
     const release = attempt.cause === "drain" && outcome.kind === "deferred";
     this.#tally(attempt.cause, settlement, release);
     seen.end(outcome, settlement);
     await this.#parts.engine.settle(release ? releaseOf(task, now) : settlement);
+  }
+
+  #runningIn(lane: string): number {
+    return this.#live.values().filter(({ task }) => task.lane === lane).toArray().length;
   }
 
   #letGo(id: string): void {
@@ -216,18 +232,6 @@ class SlotWorker implements Worker {
   async #allDone(): Promise<void> {
     await Promise.all([...this.#live.values()].map(({ done }) => done));
   }
-}
-
-/** Stands for the attempt at a task that was handed over while the worker stops. */
-function untried(cause: AbortCause): LiveAttempt {
-  const error = { code: "aborted", detail: "The service stopped before the attempt began." };
-  return {
-    outcome: Promise.resolve({ kind: "deferred", error }),
-    cause,
-    cancelReason: undefined,
-    abort() {},
-    progress: () => undefined,
-  };
 }
 
 /** Only a cancellation or a shutdown ends a task; a timeout is an outcome like others. */

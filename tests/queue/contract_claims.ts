@@ -108,6 +108,57 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal((await world.claim()).length, 1);
   });
 
+  Deno.test(`${name}: what is allowed towards a host holds for its lanes, until it is set anew`, async () => {
+    await using world = await World.open(open);
+    await world.engine.limitHosts(new Map([["example.org", { concurrency: 2 }]]));
+    const elsewhere = await world.keepOne({ lane: OTHER });
+    await world.keep({}, {}, {}, {});
+    const running = await world.claim();
+    assert.equal(running.length, 3);
+    assert.ok(running.some(({ id }) => id === elsewhere));
+    assert.deepEqual(await world.engine.lane(LANE), { lane: LANE, running: 2, limit: 2 });
+    await world.engine.limitHosts(new Map([["example.org", { concurrency: 3 }]]));
+    assert.equal((await world.claim()).length, 1);
+    await world.engine.limitHosts(new Map());
+    assert.equal((await world.claim()).length, 1);
+    assert.deepEqual(await world.engine.lane("http://never.example:80"), {
+      lane: "http://never.example:80",
+      running: 0,
+      limit: 64,
+    });
+  });
+
+  Deno.test(`${name}: a rate spreads what is claimed of a host, and nobody else waits for it`, async () => {
+    await using world = await World.open(open);
+    const rate = { count: 2, windowMs: 1_000 };
+    await world.engine.limitHosts(new Map([["example.org", { rate }]]));
+    await world.keep({}, {}, {}, {}, {}, {});
+    const elsewhere = await world.keepOne({ lane: OTHER });
+    const first = await world.claim();
+    assert.equal(first.length, 3);
+    assert.ok(first.some(({ id }) => id === elsewhere));
+    assert.deepEqual(await world.claim(), []);
+    for (const _ of [1, 2]) {
+      await world.clock.advance(499);
+      assert.deepEqual(await world.claim(), []);
+      await world.clock.advance(1);
+      assert.equal((await world.claim()).length, 1);
+    }
+    await world.clock.advance(5_000);
+    assert.equal((await world.claim()).length, 2);
+  });
+
+  Deno.test(`${name}: a settlement tells how much its lane bears`, async () => {
+    await using world = await World.open(open);
+    await world.keep({}, {}, {}, {});
+    const [one, two] = await world.claim(2);
+    await world.settle(one!, { bears: 1 });
+    assert.deepEqual(await world.claim(), []);
+    await world.settle(two!);
+    assert.equal((await world.claim()).length, 1);
+    assert.equal((await world.engine.lane(LANE)).limit, 1);
+  });
+
   Deno.test(`${name}: a settlement can hold its lane, and a shorter hold does not end it`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();

@@ -100,7 +100,7 @@ export class ClaimDesk {
         else first.parked = true;
         first = this.#ledger.first(turn.lane, turn.priority);
       }
-      book.took(turn, claimed.length - before, first?.dueAt ?? Infinity);
+      book.took(turn, claimed.length - before, first?.dueAt ?? Infinity, now);
     }
     return claimed;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Hosts } from "../../task/host_limits.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
@@ -25,7 +26,8 @@ import { Watchers } from "../watchers.ts";
 import { ClaimDesk } from "./claim_desk.ts";
 import { batchRecordOf, type Kept, matches, recordOf, summaryOf } from "./kept.ts";
 import { Ledger } from "./ledger.ts";
-import { insert } from "./submissions.ts";
+import { purge } from "./purge.ts";
+import { type Books, insert } from "./submissions.ts";
 import { Triggers } from "./triggers.ts";
 import { UsedKeys } from "./used_keys.ts";
 import { cancel, revive, runNow, settle } from "./wishes.ts";
@@ -70,14 +72,12 @@ class MemoryEngine implements QueueEngine {
     return this.#ledger.last;
   }
 
+  get #books(): Books {
+    return { ledger: this.#ledger, used: this.#used, triggers: this.#triggers };
+  }
+
   insert(submission: Submission): Promise<Inserted> {
-    return this.#do(() =>
-      insert(
-        { ledger: this.#ledger, used: this.#used, triggers: this.#triggers },
-        submission,
-        this.#maxQueued,
-      )
-    );
+    return this.#do(() => insert(this.#books, submission, this.#maxQueued));
   }
 
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
@@ -201,20 +201,20 @@ class MemoryEngine implements QueueEngine {
     return this.#do(() => this.#ledger.book.status(this.#clock.now(), limit));
   }
 
+  lane(lane: string) {
+    return this.#do(() => this.#ledger.book.statusOf(lane, this.#clock.now()));
+  }
+
+  limitHosts(hosts: Hosts): Promise<void> {
+    return this.#do(() => this.#ledger.book.limitHosts(hosts));
+  }
+
   limitLane(lane: string, limit: number): Promise<void> {
     return this.#do(() => void this.#ledger.book.set(lane, { limit }));
   }
 
   purge(finishedBefore: number, limit: number): Promise<number> {
-    return this.#do(() => {
-      this.#used.forget(this.#clock.now());
-      this.#triggers.purge(finishedBefore, limit);
-      const old = [...this.#ledger.tasks.values()]
-        .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore)
-        .slice(0, limit);
-      for (const kept of old) this.#ledger.drop(kept);
-      return old.length;
-    });
+    return this.#do(() => purge(this.#books, finishedBefore, limit));
   }
 
   watch(what: Watched, listener: (change: TaskChange) => void): () => void {

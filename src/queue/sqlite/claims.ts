@@ -49,7 +49,7 @@ function takeTurn(ledger: Ledger, turn: Turn, most: number, claimed: ClaimedTask
   const taken = claimed.length - before;
   // What was passed over may have let others of its key go.
   if (taken < seen) head = headOf(ledger, lane, turn.priority);
-  ledger.book.took(turn, taken, head);
+  ledger.book.took(turn, taken, head, ledger.now);
 }
 
 function headOf(ledger: Ledger, lane: number, priority: number): number {

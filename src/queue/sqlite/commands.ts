@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HostLimits } from "../../task/host_limits.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { Submission, TaskFilter } from "../engine.ts";
 import { changesAfter } from "./changes.ts";
@@ -43,6 +44,12 @@ export const commands = {
   findDelivery: (ledger: Ledger, id: string) => findDelivery(ledger, id),
   counts: (ledger: Ledger) => counts(ledger),
   lanes: (ledger: Ledger, limit: number) => ledger.book.status(ledger.now, limit),
+  lane: (ledger: Ledger, lane: string) => ledger.book.statusOf(lane, ledger.now),
+  limitHosts: (ledger: Ledger, hosts: readonly (readonly [string, HostLimits])[]): null => {
+    ledger.hosts = new Map(hosts);
+    ledger.book.limitHosts(ledger.hosts);
+    return null;
+  },
   limitLane: (ledger: Ledger, lane: string, limit: number): null => {
     ledger.lanes.limit(lane, limit);
     ledger.book.set(lane, { limit });

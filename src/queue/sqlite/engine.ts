@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Hosts } from "../../task/host_limits.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
@@ -178,6 +179,14 @@ class SqliteEngine implements QueueEngine {
 
   lanes(limit: number) {
     return this.#line.ask("lanes", limit);
+  }
+
+  lane(lane: string) {
+    return this.#line.ask("lane", lane);
+  }
+
+  async limitHosts(hosts: Hosts) {
+    await this.#line.ask("limitHosts", [...hosts]);
   }
 
   async limitLane(lane: string, limit: number) {

@@ -10,6 +10,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
+import type { Hosts } from "../../task/host_limits.ts";
 import type { TaskChange } from "../engine.ts";
 import { LaneBook } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
@@ -42,6 +43,8 @@ export class Ledger {
   readonly lanes: LaneTable;
   /** Which lane is served next. */
   book = new LaneBook();
+  /** What is allowed towards hosts. */
+  hosts: Hosts = new Map();
   /** The time of the present transaction, in milliseconds since the epoch. */
   now = 0;
   /** Tasks by state, in the order of `TASK_STATES`. */
@@ -126,6 +129,7 @@ export class Ledger {
     this.intake.forget();
     this.#running.clear();
     this.book = new LaneBook();
+    this.book.limitHosts(this.hosts);
     this.lanes.load(this.book);
     for (const row of this.sql.running.iterate() as Iterable<unknown>) {
       this.book.started(this.lanes.name((row as Row).lane));

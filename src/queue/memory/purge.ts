@@ -1,0 +1,21 @@
+/**
+ * Forgetting what has been kept long enough.
+ *
+ * @module
+ */
+
+import type { Books } from "./submissions.ts";
+
+/** Forgets tasks that became final before then, at most so many, and what is as old; tells how many. */
+export function purge(
+  { ledger, used, triggers }: Books,
+  finishedBefore: number,
+  limit: number,
+): number {
+  used.forget(ledger.now());
+  triggers.purge(finishedBefore, limit);
+  const old = ledger.tasks.values()
+    .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore).take(limit).toArray();
+  for (const kept of old) ledger.drop(kept);
+  return old.length;
+}
