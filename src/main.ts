@@ -10,6 +10,7 @@
 import { checkService } from "./check.ts";
 import { describeSettings, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
+import { areFree } from "./lib/descriptors.ts";
 import { type Config, exitCodeOf, openService, type Service, VERSION } from "./service.ts";
 
 const HELP = `Postrider ${VERSION}: takes a notification or an HTTP request, answers at once,
@@ -31,6 +32,9 @@ Exit codes: 0 drained, 130 Ctrl+C, 143 second SIGTERM, 2 usage, 78 wrong setting
 const EXIT = { ok: 0, usage: 2, wrongSettings: 78, engineAway: 75, sigint: 130, sigterm: 143 };
 /** A Ctrl+C under `deno task` or npx arrives twice within 10 ms; a second thought takes longer. */
 const SAME_KEYSTROKE_MS = 500;
+
+/** What is open beside attempts: the queue, the threads, a few callers. */
+const DESCRIPTORS = 96;
 
 type StopSignal = "SIGINT" | "SIGTERM";
 
@@ -82,6 +86,14 @@ async function serve(
   unknown: readonly string[],
   stopped: Promise<StopSignal>,
 ): Promise<number> {
+  const needed = config.concurrency + DESCRIPTORS;
+  if (!areFree(needed)) {
+    say(
+      `Postrider cannot start: expected ${needed} more files and connections to be allowed`,
+      "raise the limit (ulimit -n, LimitNOFILE), or lower POSTRIDER_CONCURRENCY",
+    );
+    return EXIT.wrongSettings;
+  }
   const fatal = Promise.withResolvers<number>();
   let service: Service;
   try {

@@ -151,7 +151,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     observer: openObserver({ clock, log, metrics, traces }),
     onFatal: fatal,
   });
-  const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock });
+  const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock, log });
   const guard = openGuard({
     allow: config.fetchAllow,
     self: { hostname: config.host, port: server.port },

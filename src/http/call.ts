@@ -6,6 +6,7 @@
 
 import type { Context } from "hono";
 import { parseDuration } from "../task/duration.ts";
+import type { Fault } from "../task/faults.ts";
 import type { Caller } from "./auth.ts";
 import { refuseFaults } from "./problems.ts";
 
@@ -50,16 +51,18 @@ export function param({ context }: Call, name: string): string {
 }
 
 /**
- * The parameters of the query, each given once. Throws a `Refusal` that names
- * every one that is not `allowed`: what is not understood is not passed over.
+ * The parameters of the query, each given once. Names every one that is not
+ * `allowed`, for what is not understood is not passed over: among `faults`, or,
+ * without them, by throwing a `Refusal`.
  */
 export function query<Name extends string>(
   { request, context }: Call,
   allowed: readonly Name[],
+  faults?: Fault[],
 ): Partial<Record<Name, string>> {
   if (!request.url.includes("?")) return {};
   const given = Object.entries(context.req.queries());
-  const faults = given.flatMap(([name, values]) => {
+  const found = given.flatMap(([name, values]) => {
     const pointer = `/${name}`;
     if (!(allowed as readonly string[]).includes(name)) {
       const known = allowed.length > 0 ? `; known are ${allowed.join(", ")}` : "";
@@ -67,8 +70,10 @@ export function query<Name extends string>(
     }
     return values.length > 1 ? [{ pointer, detail: "Expected this query parameter once" }] : [];
   });
-  if (faults.length > 0) throw refuseFaults(faults);
-  return Object.fromEntries(given.map(([name, [value]]) => [name, value])) as Partial<
+  faults?.push(...found);
+  if (!faults && found.length > 0) throw refuseFaults(found);
+  const known = given.filter(([name]) => (allowed as readonly string[]).includes(name));
+  return Object.fromEntries(known.map(([name, [value]]) => [name, value])) as Partial<
     Record<Name, string>
   >;
 }

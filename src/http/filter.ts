@@ -62,8 +62,9 @@ export interface Selection {
 
 /** Reads the filter and the page of a list. */
 export function selectionOf(call: Call): Selection {
-  const { limit = `${LISTED}`, cursor, ...words } = query(call, [...FILTER_NAMES, ...PAGE_NAMES]);
   const faults: Fault[] = [];
+  const names = [...FILTER_NAMES, ...PAGE_NAMES];
+  const { limit = `${LISTED}`, cursor, ...words } = query(call, names, faults);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST_LISTED) {
     faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MOST_LISTED}` });
   }
@@ -73,7 +74,8 @@ export function selectionOf(call: Call): Selection {
 
 /** Reads a filter that stands alone. */
 export function filterOf(call: Call): TaskFilter {
-  return readFilter(query(call, FILTER_NAMES), []);
+  const faults: Fault[] = [];
+  return readFilter(query(call, FILTER_NAMES, faults), faults);
 }
 
 function readFilter(

@@ -1,10 +1,17 @@
 /**
  * The listener, and an end that waits for nobody for ever.
  *
+ * Deno's server gives up listening when it is out of file descriptors, and what
+ * it has accepted lives on. So some descriptors are kept for that hour: they
+ * are let go of for the rest of the service, and when they can be had again,
+ * somebody has left and the listener is opened anew.
+ *
  * @module
  */
 
 import type { Clock } from "../lib/clock.ts";
+import { openReserve, type Reserve } from "../lib/descriptors.ts";
+import type { Log } from "../lib/log.ts";
 
 /** A listener at work. */
 export interface Server {
@@ -19,21 +26,79 @@ export interface Server {
   close(graceMs: number): Promise<void>;
 }
 
+/** Where to listen, and with what. */
+export interface ServerOptions {
+  /** The address. */
+  readonly hostname: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Times the end, and the next look for descriptors. */
+  readonly clock: Clock;
+  /** Told when no more connections can be taken, and when they can again. */
+  readonly log: Log;
+  /** Descriptors for a bad hour; some files of our own when absent. */
+  readonly reserve?: Reserve;
+}
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/** Enough for the database, a few attempts and the listener itself. */
+const RESERVED = 32;
+/** Between two looks for descriptors, in milliseconds. */
+const LOOK_MS = 100;
+
 /** Listens; throws a `Deno.errors.AddrInUse` when somebody else does. */
 export function openServer(
-  handler: (request: Request) => Response | Promise<Response>,
-  { hostname, port, clock }: { hostname: string; port: number; clock: Clock },
+  handler: Handler,
+  { hostname, port, clock, log, reserve = openReserve(RESERVED) }: ServerOptions,
 ): Server {
-  const server = Deno.serve({ hostname, port, onListen() {} }, handler);
+  const listen = (at: number) =>
+    Deno.serve({ hostname, port: at, onListen() {} }, handler) as Deno.HttpServer<Deno.NetAddr>;
+  const servers = [listen(port)];
+  const at = servers[0]?.addr.port ?? port;
+  let closing = false;
+  let stopLooking = () => {};
+  reserve.take();
+  guard();
+
+  function guard(): void {
+    servers.at(-1)?.finished.catch((error) => {
+      if (closing) return;
+      reserve.release();
+      log.error("No more connections are taken until some have ended", { error });
+      look();
+    });
+  }
+
+  function look(): void {
+    stopLooking = clock.after(LOOK_MS, () => {
+      if (!reserve.take()) return look();
+      try {
+        servers.push(listen(at));
+        guard();
+        log.info("Connections are taken again");
+      } catch {
+        reserve.release();
+        look();
+      }
+    });
+  }
+
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
-    url: `http://${host}:${server.addr.port}`,
-    port: server.addr.port,
+    url: `http://${host}:${at}`,
+    port: at,
     async close(graceMs) {
+      closing = true;
+      stopLooking();
+      reserve.release();
       const late = Promise.withResolvers<void>();
       const undo = clock.after(graceMs, late.resolve);
       // Aborting a server that shuts down throws on Deno 2.9.6: the process's end cuts off the rest.
-      await Promise.race([server.shutdown(), late.promise]);
+      await Promise.race([
+        Promise.allSettled(servers.map((server) => server.shutdown())),
+        late.promise,
+      ]);
       undo();
     },
   };

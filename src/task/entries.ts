@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Fault, MOST_FAULTS, type Parsed, pointerTo } from "./faults.ts";
+import { type Fault, MOST_FAULTS, type Parsed, pointerTo, UNKNOWN_FIELD } from "./faults.ts";
 
 /** The most tasks one batch can hold. */
 export const MOST_ENTRIES = 10_000;
@@ -26,6 +26,37 @@ export type Alternatives = readonly (readonly string[])[];
 /** Whether a value is a JSON object. */
 export function isMembers(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A parser that tells all that is wrong at once. One that stops at a first sort
+ * of faults is asked again about what is left without them; `standIns` then
+ * take the place of faulty members that it cannot do without.
+ */
+export function thorough<Request>(
+  parse: (members: Members) => Parsed<Request>,
+  standIns: Members = {},
+): (members: Members) => Parsed<Request> {
+  return (members) => {
+    const parsed = parse(members);
+    if (!parsed.faults) return parsed;
+    const faulty = new Set(parsed.faults.map(memberOf));
+    const rest = Object.entries(members).filter(([name]) => !faulty.has(name));
+    const stood = Object.entries(standIns).filter(([name]) => faulty.has(name));
+    const further = parse(Object.fromEntries([...rest, ...stood])).faults ?? [];
+    // That a member is missing may come of its having been left out, unless only strange ones were.
+    const isSound = parsed.faults.every(({ detail }) => detail === UNKNOWN_FIELD);
+    const told = further.filter((fault) => {
+      const name = memberOf(fault);
+      return !faulty.has(name) && (isSound || Object.hasOwn(members, name));
+    });
+    return { faults: [...parsed.faults, ...told].slice(0, MOST_FAULTS) };
+  };
+}
+
+/** The member of the body that a fault is about. */
+function memberOf({ pointer }: Fault): string {
+  return (pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 /** Parses what stands alone. */
@@ -100,7 +131,7 @@ function relocate(
     defaults: Members;
   },
 ): Fault {
-  const member = (fault.pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+  const member = memberOf(fault);
   if (!Object.hasOwn(entry, member) && Object.hasOwn(defaults, member)) return fault;
   const at = pointerTo([name, index]);
   return { ...fault, pointer: bare === member ? at : at + fault.pointer };

@@ -22,6 +22,9 @@ export type Parsed<Value> =
 /** The most faults that are told at once. */
 export const MOST_FAULTS = 50;
 
+/** What is told of a field that no schema knows. */
+export const UNKNOWN_FIELD = "Unknown field: remove it, or mend its spelling";
+
 /** Writes a path as an RFC 6901 pointer. */
 export function pointerTo(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(
@@ -47,7 +50,7 @@ export function faultsOf(error: { readonly issues: readonly SchemaIssue[] }): Fa
     issue.keys
       ? issue.keys.map((key) => ({
         pointer: pointerTo([...issue.path, key]),
-        detail: "Unknown field: remove it, or mend its spelling",
+        detail: UNKNOWN_FIELD,
       }))
       : { pointer: pointerTo(issue.path), detail: issue.message }
   );

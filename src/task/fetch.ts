@@ -6,7 +6,14 @@
 
 import { z } from "zod";
 import { isBase64 } from "./base64.ts";
-import { isMembers, type Members, parseEntries, parseSingle, type Requests } from "./entries.ts";
+import {
+  isMembers,
+  type Members,
+  parseEntries,
+  parseSingle,
+  type Requests,
+  thorough,
+} from "./entries.ts";
 import { expectField, readExpectation } from "./expect.ts";
 import { extractField, readExtraction } from "./extract.ts";
 import { type Fault, faultsOf, isLongerThan, type Parsed, pointerTo } from "./faults.ts";
@@ -87,7 +94,8 @@ export const fetchSchema: Json = z.toJSONSchema(schema) as Json;
 /** Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or `{"urls":[…]}`. */
 export function parseFetch(body: unknown): Parsed<Requests<FetchRequest>> {
   if (!isMembers(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const shared = { alternatives: ALTERNATIVES, parse: parseOne };
+  const parse = thorough(parseOne, { url: "https://example.org/" });
+  const shared = { alternatives: ALTERNATIVES, parse };
   if (Object.hasOwn(body, "urls")) {
     const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
     const detail = "Not beside urls: remove one of the two";
@@ -97,7 +105,7 @@ export function parseFetch(body: unknown): Parsed<Requests<FetchRequest>> {
   }
   return Object.hasOwn(body, "requests")
     ? parseEntries(body, { ...shared, name: "requests" })
-    : parseSingle(body, parseOne);
+    : parseSingle(body, parse);
 }
 
 function parseOne(members: Members): Parsed<FetchRequest> {

@@ -5,7 +5,14 @@
  */
 
 import { z } from "zod";
-import { isMembers, type Members, parseEntries, parseSingle, type Requests } from "./entries.ts";
+import {
+  isMembers,
+  type Members,
+  parseEntries,
+  parseSingle,
+  type Requests,
+  thorough,
+} from "./entries.ts";
 import { type Fault, faultsOf, type Parsed, pointerTo } from "./faults.ts";
 import { checkAttachment, checkHeaders, EXPECTED_PARTS } from "./mail_parts.ts";
 import { MOST_ATTACHMENTS } from "./mail_parts.ts";
@@ -55,11 +62,15 @@ const EXPECTED = {
 };
 
 const mailbox = z.string({ error: EXPECTED_MAILBOX });
-const mailboxes = z.union([mailbox, z.array(mailbox).min(1)], { error: EXPECTED.mailboxes });
+const mailboxes = z.union([mailbox, z.array(mailbox).min(1, { error: EXPECTED.mailboxes })], {
+  error: EXPECTED.mailboxes,
+});
 const target = z.string({ error: EXPECTED.targets });
 
 const schema = z.strictObject({
-  to: z.union([target, z.array(target).min(1)], { error: EXPECTED.targets }).optional().meta({
+  to: z.union([target, z.array(target).min(1, { error: EXPECTED.targets })], {
+    error: EXPECTED.targets,
+  }).optional().meta({
     description: "Mail addresses, URLs of channels (slack://…), aliases (@oncall): one or many. " +
       `All addresses are one mail of at most ${MOST_RECIPIENTS} recipients; each other is a ` +
       "task of its own.",
@@ -83,6 +94,8 @@ const schema = z.strictObject({
       contentType: z.string({ error: EXPECTED_PARTS.contentType }).optional(),
       cid: z.string({ error: EXPECTED_PARTS.cid }).optional()
         .meta({ description: "Shown inline where the HTML says cid:…" }),
+    }, {
+      error: ({ code }) => code === "invalid_type" ? EXPECTED_PARTS.attachments : undefined,
     }),
     { error: EXPECTED_PARTS.attachments },
   ).max(MOST_ATTACHMENTS, { error: EXPECTED_PARTS.attachments }).optional()
@@ -106,7 +119,7 @@ export const notifySchema = z.toJSONSchema(schema, {
 /** Reads the body of `POST /notify`: one notification, or `{"notifications":[…]}`. */
 export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<NotifyRequest>> {
   if (!isMembers(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = (members: Members) => parseOne(members, ports);
+  const parse = thorough((members: Members) => parseOne(members, ports));
   return Object.hasOwn(body, "notifications")
     ? parseEntries(body, { name: "notifications", alternatives: ALTERNATIVES, parse })
     : parseSingle(body, parse);

@@ -90,7 +90,8 @@ export const optionFields = {
     .max(9, { error: EXPECTED.priority }).optional()
     .meta({ description: "0 goes first, 9 last.", default: 5 }),
   retry: z.union([
-    z.int().min(0).max(MOST_RETRIES),
+    z.int({ error: EXPECTED.retry }).min(0, { error: EXPECTED.retry })
+      .max(MOST_RETRIES, { error: EXPECTED.retry }),
     z.string(),
   ], { error: EXPECTED.retry }).optional().meta({
     description: "Further tries on the default schedule, or a schedule: one try after each step.",

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 
 import { systemClock } from "../../src/lib/clock.ts";
+import { silentLog } from "../../src/lib/log.ts";
 import { openServer } from "../../src/http/server.ts";
 
-const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock };
+const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock, log: silentLog };
 
 Deno.test("a server says where it is, and answers there", async () => {
   const server = openServer(() => new Response("here"), AT_LOOPBACK);

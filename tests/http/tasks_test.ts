@@ -269,3 +269,13 @@ Deno.test("HEAD is GET without its body", async () => {
   assert.equal(status, 200);
   assert.equal(body, "");
 });
+
+Deno.test("all that is wrong with a query is told at once", async () => {
+  await using api = await Api.open();
+  const { status, body } = await api.get("/tasks?limit=201&foo=&state=bad");
+  assert.equal(status, 422);
+  assert.deepEqual(
+    body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(),
+    ["/foo", "/limit", "/state"],
+  );
+});
