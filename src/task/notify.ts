@@ -100,7 +100,11 @@ const schema = z.strictObject({
     { error: EXPECTED_PARTS.attachments },
   ).max(MOST_ATTACHMENTS, { error: EXPECTED_PARTS.attachments }).optional()
     .meta({ description: "Files, in base64." }),
-  fallback: z.union([target, z.array(target).min(1).max(MOST_WAYS)], { error: EXPECTED.fallback })
+  fallback: z.union([
+    target,
+    z.array(target).min(1, { error: EXPECTED.fallback })
+      .max(MOST_WAYS, { error: EXPECTED.fallback }),
+  ], { error: EXPECTED.fallback })
     .optional().meta({
       description: "Where it goes instead once it has failed for good, one after another; each " +
         "is a task of its own. Name a short retry beside it: mail is patient for a day.",

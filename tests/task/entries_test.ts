@@ -53,11 +53,7 @@ Deno.test.each([
   for (const name of Object.keys((schema as { properties: object }).properties)) {
     for (const value of STRANGE) {
       for (const { detail } of parse({ [name]: value }).faults ?? []) {
-        assert.match(
-          detail,
-          /^(Expected|Unknown field|Not beside|This header|There is no|The message)/,
-          `${name}: ${detail}`,
-        );
+        assert.doesNotMatch(detail, /^(Invalid|Too |Unrecognized)/, `${name}: ${detail}`);
       }
     }
   }
