@@ -15,10 +15,15 @@ import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
 import { eventRoutes } from "./events.ts";
+import { openHistory } from "./history.ts";
 import { openMeters } from "./meters.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
 import { outboxRoutes } from "./outbox.ts";
+import { assetRoutes } from "./pages/assets.ts";
+import { docsRoutes } from "./pages/docs.tsx";
+import { doorRoutes } from "./pages/door.tsx";
+import { pageRoutes } from "./pages/routes.tsx";
 import type { AppParts } from "./parts.ts";
 import { answerError, Refusal } from "./problems.ts";
 import type { Route } from "./route.ts";
@@ -35,11 +40,14 @@ const ANYBODY: Caller = { scopes: new Set() };
 export function createApp(parts: AppParts): Hono {
   const { engine, log, metrics } = parts;
   const meters = openMeters(parts.clock);
+  const history = openHistory(parts.clock);
+  const authenticate = openAuth(parts.keys, parts.anonymous, () => parts.clock.now());
   engine.watch("final", ({ at, id, type, state }) => {
     meters.settled(at - createdAtOf(id));
     metrics.finished(type, state);
+    history.finished(state);
   });
-  const submits = submitRoutes(parts, meters);
+  const submits = submitRoutes(parts, meters, history);
   const routes = [
     ...submits,
     ...appriseRoutes(parts, submits),
@@ -52,8 +60,11 @@ export function createApp(parts: AppParts): Hono {
     ...statusRoutes(parts, meters),
     ...metricsRoutes(parts),
     ...openapiRoutes(parts.version),
+    ...pageRoutes(parts, { authenticate, meters, history }),
+    ...doorRoutes(parts),
+    ...docsRoutes(),
+    ...assetRoutes(),
   ];
-  const authenticate = openAuth(parts.keys, parts.anonymous);
   const requestIdOf = openRequestIds(parts.startedAt);
   const app = new Hono();
 

@@ -11,6 +11,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "./problems.ts";
+import { isOwnPage, sessionOf } from "./session.ts";
 
 /** What a key may be good for. */
 export type Scope = "notify" | "fetch" | "read" | "operate" | "admin";
@@ -83,24 +84,42 @@ function digestOf(text: string): Uint8Array {
 /** Tells who calls, or throws a `Refusal`. */
 export type Authenticate = (request: Request) => Caller;
 
-/** Opens the door for these keys. */
-export function openAuth(keys: readonly ApiKey[], anonymous: Anonymous): Authenticate {
+/** Opens the door for these keys, and for who is signed in with one; `now` is the time of day. */
+export function openAuth(
+  keys: readonly ApiKey[],
+  anonymous: Anonymous,
+  now: () => number,
+): Authenticate {
   const nobody: Caller = { scopes: new Set(SCOPES) };
   return (request) => {
     const { headers } = request;
     const given = keys.length > 0 ? headers.get("authorization") : null;
     if (given !== null) return callerOf(given, keys);
+    const signedIn = headers.has("cookie") ? sessionOf(request, keys, now()) : undefined;
+    if (signedIn) return ownPageOnly(request, signedIn);
     if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer KEY");
     if (anonymous === "loopback") checkLoopback(request);
     return nobody;
   };
 }
 
-function callerOf(given: string, keys: readonly ApiKey[]): Caller {
-  const digest = digestOf(/^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "");
+/** A browser sends its cookie whoever asks it to: what changes something has to come from our page. */
+function ownPageOnly(request: Request, key: ApiKey): Caller {
+  if (request.method === "GET" || request.method === "HEAD" || isOwnPage(request)) return key;
+  throw new Refusal("forbidden", "Expected a call of the dashboard's own: no foreign Origin");
+}
+
+/** The key with this secret. */
+export function keyOf(secret: string, keys: readonly ApiKey[]): ApiKey | undefined {
+  const digest = digestOf(secret);
   let found: ApiKey | undefined;
   // Every key is compared, each in constant time: how long it takes tells nothing.
   for (const key of keys) if (timingSafeEqual(key.digest, digest)) found = key;
+  return found;
+}
+
+function callerOf(given: string, keys: readonly ApiKey[]): Caller {
+  const found = keyOf(/^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "", keys);
   if (!found) throw unauthorized("This API key is not known");
   return found;
 }

@@ -78,10 +78,11 @@ export function filterOf(call: Call): TaskFilter {
   return readFilter(query(call, FILTER_NAMES, faults), faults);
 }
 
-function readFilter(
-  words: Partial<Record<typeof FILTER_NAMES[number], string>>,
-  faults: Fault[],
-): TaskFilter {
+/** The words of a filter, as they were written. */
+export type FilterWords = Partial<Record<typeof FILTER_NAMES[number], string>>;
+
+/** Reads a filter; throws a `Refusal` that names what is wrong, `faults` found before it included. */
+export function readFilter(words: FilterWords, faults: Fault[] = []): TaskFilter {
   const wrong = (name: string, detail: string) => faults.push({ pointer: `/${name}`, detail });
   for (const [name, value] of Object.entries(words)) {
     if (value === "" || value.length > LONGEST_VALUE) {

@@ -78,7 +78,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
           schema: { type: "string" },
         },
         ContentSecurityPolicy: {
-          description: "sandbox: what is shown runs nothing and loads nothing.",
+          description: "What is shown may run and load; nothing from elsewhere.",
           schema: { type: "string" },
         },
         ContentTypeOptions: { description: "nosniff.", schema: { type: "string" } },
@@ -87,6 +87,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
         ContentRange: { description: "Which part it is.", schema: { type: "string" } },
         ResourcePolicy: { description: "same-origin.", schema: { type: "string" } },
         ETag: { description: "Of a saved file.", schema: { type: "string" } },
+        CacheControl: { description: "no-store.", schema: { type: "string" } },
         Location: { description: "Where it can be read.", schema: { type: "string" } },
         PreferenceApplied: {
           description: "wait=N, as it was honoured.",
@@ -152,6 +153,7 @@ const HEADERS_OF_STATUS: Record<number, string[]> = {
 
 const NAMES: Record<string, string> = {
   XRequestId: "X-Request-Id",
+  CacheControl: "Cache-Control",
   XAccelBuffering: "X-Accel-Buffering",
   ContentDisposition: "Content-Disposition",
   ContentSecurityPolicy: "Content-Security-Policy",

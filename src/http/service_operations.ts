@@ -7,6 +7,14 @@
 import { answered, batchId, json, looking, type Operation, parameter, wait } from "./operation.ts";
 import { ref } from "./schemas.ts";
 
+const html = {
+  status: "200",
+  description: "A page.",
+  content: { "text/html": { schema: { type: "string" } } },
+} as const;
+
+const PAGE_HEADERS = ["ContentSecurityPolicy", "CacheControl"];
+
 /** How batches are waited for. */
 export const batchOperations: readonly Operation[] = [
   {
@@ -139,6 +147,35 @@ export const serviceOperations: readonly Operation[] = [
       description: "The dashboard.",
       content: json({ type: "object" }),
     }],
+    refusals: ["invalid"],
+  },
+  {
+    method: "GET",
+    path: "/",
+    id: "dashboard",
+    tag: "Service",
+    open: true,
+    summary: "The dashboard, for people",
+    description: "Its further pages are below /ui/. Whoever is not signed in is led to /ui/signin.",
+    answers: [
+      { ...html, headers: PAGE_HEADERS },
+      {
+        status: "303",
+        description: "An API key is needed: to the door.",
+        headers: ["Location", "CacheControl"],
+      },
+      { ...html, status: "403", description: "Not for this key.", headers: PAGE_HEADERS },
+    ],
+    refusals: [],
+  },
+  {
+    method: "GET",
+    path: "/docs",
+    id: "docs",
+    tag: "Service",
+    open: true,
+    summary: "The reader of this document",
+    answers: [{ ...html, headers: PAGE_HEADERS }],
     refusals: ["invalid"],
   },
   {

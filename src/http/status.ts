@@ -87,6 +87,7 @@ export function statusRoutes(parts: AppParts, meters: Meters): Route[] {
   ];
 }
 
-function isHost(lane: string): boolean {
+/** Whether a lane leads to a host, and not to a relay. */
+export function isHost(lane: string): boolean {
   return /^https?:/.test(lane);
 }

@@ -13,6 +13,7 @@ import { type Caller, requireScope } from "./auth.ts";
 import { readJson, tooLarge } from "./body.ts";
 import { answer, type Call, preferredWait, query, traceparentOf } from "./call.ts";
 import { type Idempotent, openIdempotency } from "./idempotency.ts";
+import type { History } from "./history.ts";
 import type { Meters } from "./meters.ts";
 import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
@@ -26,7 +27,7 @@ const SINGLE_BYTES = 2 ** 20;
 const MOST_BYTES = 32 * 2 ** 20;
 
 /** The routes that take tasks in. */
-export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
+export function submitRoutes(parts: AppParts, meters: Meters, history: History): Route[] {
   const { engine, ports, clock, ids, metrics, traces, log } = parts;
   const takeToken = parts.rate && openRateLimit(parts.rate, clock);
   const acceptance = openAcceptance(ports);
@@ -71,6 +72,7 @@ export function submitRoutes(parts: AppParts, meters: Meters): Route[] {
     const stored = await store(draft, once);
     if (stored !== undefined) return answerReplay(call, stored, headers);
     meters.accepted(draft.drafted.length, startedAt);
+    history.accepted(draft.drafted.length);
     metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
     log.debug("Accepted", {
       tasks: draft.drafted.length,

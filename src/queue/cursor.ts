@@ -4,6 +4,16 @@
  * @module
  */
 
+import type { BatchRecord } from "../task/task.ts";
+
+/** A part of the batches, newest first. */
+export interface BatchPage {
+  /** At most as many as asked for. */
+  readonly batches: readonly BatchRecord[];
+  /** Continues the list; absent at its end. */
+  readonly nextCursor?: string;
+}
+
 const PATTERN = /^c([0-9a-z]{1,11})$/;
 
 /** The cursor of what was accepted before this sequence number. */

@@ -35,6 +35,8 @@ import type {
   TaskSummary,
   TaskType,
 } from "../task/task.ts";
+export type { BatchPage } from "./cursor.ts";
+import type { BatchPage } from "./cursor.ts";
 
 /** What is kept together or not at all. */
 export interface Submission {
@@ -188,14 +190,13 @@ export interface QueueEngine extends AsyncDisposable {
   list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
   /** A batch as it now stands. */
   findBatch(id: string): Promise<BatchRecord | undefined>;
+  /** Batches, newest first. Throws a `RangeError` for a cursor it never gave. */
+  listBatches(limit: number, cursor?: string): Promise<BatchPage>;
   /** Where the tasks of a batch stand, in the order of submission. */
   batchTasks(id: string): Promise<{ id: string; state: TaskState }[]>;
   /** The number of the latest change; 0 before the first. */
   lastChange(): Promise<number>;
-  /**
-   * Up to `limit` tasks that changed after the change of that number, each once and as it now
-   * stands, in the order of their latest changes. `at` is the latest moment that is kept of it.
-   */
+  /** Tasks changed after that change, each once, as it now stands, in the order of `change`. */
   changesAfter(change: number, limit: number): Promise<TaskChange[]>;
   /** How many tasks are kept in each state, exact as of the last commit. */
   counts(): Promise<Counts>;

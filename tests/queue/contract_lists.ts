@@ -72,6 +72,23 @@ export function listContract(name: string, open: OpenEngine): void {
     assert.deepEqual(summary, rest);
   });
 
+  Deno.test(`${name}: batches are listed newest first, page by page`, async () => {
+    await using world = await World.open(open);
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+      await world.engine.insert({ tasks: [world.aTask({ batchId: batch.id })], batch });
+      ids.unshift(batch.id);
+    }
+    const first = await world.engine.listBatches(3);
+    assert.deepEqual(first.batches[0], await world.engine.findBatch(ids[0] ?? ""));
+    const second = await world.engine.listBatches(3, first.nextCursor);
+    const found = [...first.batches, ...second.batches].map(({ id }) => id);
+    assert.deepEqual(found, ids);
+    assert.equal(second.nextCursor, undefined);
+    await assert.rejects(world.engine.listBatches(3, "nonsense"), RangeError);
+  });
+
   Deno.test(`${name}: what changed since is told once, as it now stands`, async () => {
     await using world = await World.open(open);
     assert.equal(await world.engine.lastChange(), 0);

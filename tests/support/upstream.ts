@@ -18,7 +18,7 @@ export interface Upstream extends AsyncDisposable {
   release(): void;
 }
 
-/** Starts one: `/hold…` answers after `release()`, anything else at once. */
+/** Starts one: `/hold…` answers after `release()`, `/missing…` with 404, anything else at once. */
 export function startUpstream(): Upstream {
   const asked = new Map<string, number>();
   const released = Promise.withResolvers<void>();
@@ -35,7 +35,7 @@ export function startUpstream(): Upstream {
         new Promise((resolve) => request.signal.addEventListener("abort", resolve)),
       ]);
     }
-    return new Response("ridden");
+    return new Response("ridden", { status: pathname.startsWith("/missing") ? 404 : 200 });
   });
   const host = `127.0.0.1:${server.addr.port}`;
   return {

@@ -23,8 +23,9 @@ import {
 } from "../engine.ts";
 import { allowing, DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
+import { batchTasks, findBatch, listBatches } from "./batches.ts";
 import { ClaimDesk } from "./claim_desk.ts";
-import { batchRecordOf, type Kept, matches, recordOf, summaryOf } from "./kept.ts";
+import { type Kept, matches, recordOf, summaryOf } from "./kept.ts";
 import { Ledger } from "./ledger.ts";
 import { purge } from "./purge.ts";
 import { type Books, insert } from "./submissions.ts";
@@ -160,17 +161,15 @@ class MemoryEngine implements QueueEngine {
   }
 
   findBatch(id: string) {
-    return this.#do(() => {
-      const batch = this.#ledger.batches.get(id);
-      return batch && batchRecordOf(batch);
-    });
+    return this.#do(() => findBatch(this.#ledger.batches, id));
   }
 
   batchTasks(id: string) {
-    return this.#do(() =>
-      [...this.#ledger.batches.get(id)?.tasks ?? []]
-        .map(({ task, state }) => ({ id: task.id, state }))
-    );
+    return this.#do(() => batchTasks(this.#ledger.batches, id));
+  }
+
+  listBatches(limit: number, cursor?: string) {
+    return this.#do(() => listBatches(this.#ledger.batches, limit, parseCursor(cursor)));
   }
 
   lastChange() {

@@ -11,7 +11,7 @@ import { changesAfter } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 import { list } from "./lists.ts";
 import { cancelWaiting, purge, sweep } from "./marks.ts";
-import { batchTasks, counts, find, findBatch } from "./records.ts";
+import { batchTasks, counts, find, findBatch, listBatches } from "./records.ts";
 import { settle } from "./settlements.ts";
 import { insert } from "./submissions.ts";
 import { deliveries, findDelivery, schedules } from "./triggers.ts";
@@ -34,6 +34,8 @@ export const commands = {
   list: (ledger: Ledger, filter: TaskFilter, limit: number, before: number) =>
     list(ledger, filter, limit, before),
   findBatch: (ledger: Ledger, id: string) => findBatch(ledger, id),
+  listBatches: (ledger: Ledger, limit: number, before: number) =>
+    listBatches(ledger, limit, before),
   batchTasks: (ledger: Ledger, id: string) => batchTasks(ledger, id),
   lastChange: (ledger: Ledger) => ledger.change,
   changesAfter: (ledger: Ledger, change: number, limit: number) =>

@@ -147,6 +147,10 @@ class SqliteEngine implements QueueEngine {
     return this.#line.ask("findBatch", id);
   }
 
+  async listBatches(limit: number, cursor?: string) {
+    return await this.#line.ask("listBatches", limit, parseCursor(cursor));
+  }
+
   batchTasks(id: string) {
     return this.#line.ask("batchTasks", id);
   }

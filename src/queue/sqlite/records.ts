@@ -6,7 +6,8 @@
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { BatchRecord, TaskRecord } from "../../task/task.ts";
-import { batchRecordOf } from "./batches.ts";
+import { type BatchPage, formatCursor } from "../cursor.ts";
+import { batchRecordOf, type BatchRow } from "./batches.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Body, isIntact, type Row, STATE, summaryOf } from "./rows.ts";
 
@@ -33,6 +34,17 @@ export function recordOf(ledger: Ledger, row: Row): TaskRecord {
 export function findBatch(ledger: Ledger, id: string): BatchRecord | undefined {
   const batch = ledger.batchOf(id);
   return batch && batchRecordOf(batch, ledger.isMarked(batch));
+}
+
+/** Batches that were submitted before that number, newest first. */
+export function listBatches(ledger: Ledger, limit: number, before: number): BatchPage {
+  const rows = ledger.sql.batches.all(before, limit + 1) as { seq: number }[];
+  const batches = rows.slice(0, limit).map(({ seq }) => {
+    const batch = ledger.batches.get(seq) as BatchRow;
+    return batchRecordOf(batch, ledger.isMarked(batch));
+  });
+  const last = rows.length > limit ? rows[limit - 1] : undefined;
+  return last ? { batches, nextCursor: formatCursor(last.seq) } : { batches };
 }
 
 /** Where the tasks of a batch stand, in the order of submission. */

@@ -93,6 +93,7 @@ const TEXTS = {
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
   disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
   batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,
+  batches: `SELECT seq FROM batch WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
   batchTasks: `SELECT id, state, era FROM task WHERE batch = ? ORDER BY seq`,
 
   lastOfBatch: `

@@ -1,0 +1,338 @@
+// What the dashboard's pages do in the browser. Every page is whole without it;
+// this keeps it up to date, asks the API for what a button says, and draws the chart.
+//
+// Nothing here makes HTML of data: what changes comes from the server as the same
+// page once more, and its parts take the place of the old ones.
+
+const REFRESH_MS = 400;
+const TOAST_MS = 8_000;
+
+const $ = (id) => document.getElementById(id);
+
+// ---- Live: a pulse says that something changed, then the page is read again.
+
+/** What the server last sent of each part, to leave alone what did not change. */
+const sent = new Map();
+let refreshing = false;
+let again = false;
+
+async function refresh() {
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = true;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.redirected) location.reload();
+    else if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch {
+    // The service is away: the stream says so, and the next pulse comes with it.
+  }
+  await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+  refreshing = false;
+  if (again) {
+    again = false;
+    refresh();
+  }
+}
+
+function swap(fresh) {
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(part.id);
+    if (!next || sent.get(part.id) === next.outerHTML) continue;
+    sent.set(part.id, next.outerHTML);
+    if (part.id === "chart") {
+      part.dataset.series = next.dataset.series;
+      part.setAttribute("aria-label", next.getAttribute("aria-label"));
+      drawChart(part);
+    } else replace(part, next);
+  }
+}
+
+/** What a person has done to the old part is done to the new one. */
+function replace(part, next) {
+  const focused = document.activeElement;
+  const place = part.contains(focused) ? placeOf(focused, part) : undefined;
+  const ticked = [...part.querySelectorAll("input:checked")].map(({ id }) => id);
+  const open = [...part.querySelectorAll("details[open]")].map(({ id }) => id);
+  part.replaceWith(document.adoptNode(next));
+  for (const id of ticked) if ($(id)) $(id).checked = true;
+  for (const id of open) if ($(id)) $(id).open = true;
+  if (place !== undefined) next.querySelectorAll("a, button, input, summary, pre")[place]?.focus();
+  countTicked();
+  tellTimes();
+}
+
+function placeOf(element, part) {
+  const place = [...part.querySelectorAll("a, button, input, summary, pre")].indexOf(element);
+  return place < 0 ? undefined : place;
+}
+
+function follow(url) {
+  const connection = $("connection");
+  const source = new EventSource(url);
+  let known = document.body.dataset.change;
+  let isFirst = true;
+  source.addEventListener("pulse", ({ data }) => {
+    connection.textContent = "live";
+    connection.classList.add("on");
+    // The first one only matters when something changed since the page was made. A later one
+    // with the same number says that what runs has come further.
+    if (!isFirst || data !== known) refresh();
+    isFirst = false;
+    known = data;
+  });
+  source.addEventListener("error", () => {
+    connection.textContent = "reconnecting";
+    connection.classList.remove("on");
+    // A stream that was refused, as after the end of a session, does not come again by itself.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+// ---- Times: a distance grows while nothing else changes.
+
+const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
+
+function tellTimes() {
+  for (const time of document.querySelectorAll("time.ago")) {
+    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1_000;
+    const size = Math.floor(Math.abs(seconds));
+    const [unit, name] = UNITS.find(([unit]) => size >= unit) ?? [1, "s"];
+    const text = `${Math.floor(size / unit)} ${name}`;
+    time.textContent = size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`;
+  }
+}
+
+// ---- The API: a button says what to ask for.
+
+async function ask(call) {
+  const [method, path] = call.split(" ");
+  const answer = await fetch(path, { method });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.detail ?? answer.statusText);
+  return body;
+}
+
+/** `{cancelled: 3, aborting: 1}` as words. */
+function told(done, body) {
+  const counts = Object.entries(body).filter(([, value]) => typeof value === "number");
+  const isTally = counts.length > 0 && counts.length === Object.keys(body).length;
+  return isTally ? counts.map(([name, count]) => `${count} ${name}`).join(", ") : done;
+}
+
+function toast(text, undo) {
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.append(Object.assign(document.createElement("span"), { textContent: text }));
+  if (undo) {
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: "Undo",
+    });
+    button.addEventListener("click", async () => {
+      box.remove();
+      await run(undo, "Undone");
+    });
+    box.append(button);
+  }
+  $("toasts").append(box);
+  setTimeout(() => box.remove(), TOAST_MS);
+}
+
+async function run(work, done, undo) {
+  try {
+    toast(told(done, await work()), undo);
+  } catch (error) {
+    toast(error.message);
+  }
+  refresh();
+}
+
+function confirmed(question) {
+  if (!question) return Promise.resolve(true);
+  const dialog = $("confirm");
+  $("confirm-text").textContent = question;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true })
+  );
+}
+
+async function press({ dataset }) {
+  if (dataset.copy) {
+    await navigator.clipboard.writeText($(dataset.copy).textContent).then(
+      () => toast("Copied"),
+      () => toast("The browser does not allow copying"),
+    );
+    return;
+  }
+  if (dataset.bulk) return await pressBulk(dataset);
+  if (!await confirmed(dataset.confirm)) return;
+  const undo = dataset.undo && (() => ask(dataset.undo));
+  await run(() => ask(dataset.call), dataset.done, undo);
+}
+
+async function pressBulk({ bulk, undo }) {
+  const ids = tickedIds();
+  if (bulk.startsWith("DELETE") && !await confirmed(`Cancel ${ids.length} selected?`)) return;
+  const each = (call) => async () => {
+    const asked = await Promise.allSettled(ids.map((id) => ask(call.replace("{id}", id))));
+    const good = asked.filter(({ status }) => status === "fulfilled").length;
+    const bad = asked.length - good;
+    return bad > 0 ? { done: good, "not possible": bad } : { done: good };
+  };
+  await run(each(bulk), "Done", undo && each(undo));
+}
+
+// ---- Many at once: the boxes of a list.
+
+const ticks = () => [...document.querySelectorAll('input[name="task"]')];
+const tickedIds = () => ticks().filter(({ checked }) => checked).map(({ value }) => value);
+
+function countTicked() {
+  const said = $("ticked");
+  if (!said) return;
+  const count = tickedIds().length;
+  said.textContent = count === 0 ? "None selected" : `${count} selected`;
+  for (const button of document.querySelectorAll("[data-bulk]")) button.disabled = count === 0;
+  const all = $("tick-all");
+  if (all) all.checked = count > 0 && count === ticks().length;
+}
+
+// ---- Sending: a form becomes the JSON of a submit.
+
+const LISTS = ["to", "tags"];
+
+function submitOf(form) {
+  const body = {};
+  for (const [name, value] of new FormData(form)) {
+    const text = String(value);
+    if (text.trim() === "") continue;
+    if (name === "headers") body.headers = headersOf(text);
+    else if (name === "priority") body.priority = Number(text);
+    else if (name === "retry") body.retry = /^\d+$/.test(text.trim()) ? Number(text) : text;
+    else if (LISTS.includes(name)) body[name] = text.split(",").map((one) => one.trim());
+    else body[name] = text;
+  }
+  return body;
+}
+
+function headersOf(text) {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return Object.fromEntries(lines.map((line) => {
+    const at = line.indexOf(":");
+    return at < 0 ? [line.trim(), ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+  }));
+}
+
+async function send(form) {
+  for (const place of form.querySelectorAll("[data-fault]")) place.textContent = "";
+  for (const field of form.elements) field.removeAttribute("aria-invalid");
+  const answer = await fetch(form.dataset.send, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(submitOf(form)),
+  });
+  const body = await answer.json();
+  if (answer.ok) {
+    location.assign(body.id.startsWith("bat") ? `/ui/batches/${body.id}` : `/ui/tasks/${body.id}`);
+    return;
+  }
+  let first;
+  for (const { pointer, detail } of body.errors ?? []) {
+    const name = pointer.split("/")[1];
+    const place = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
+    if (!place) continue;
+    place.textContent = detail;
+    const field = form.elements[name];
+    field.setAttribute("aria-invalid", "true");
+    first ??= field;
+  }
+  first?.closest("details")?.setAttribute("open", "");
+  first?.focus();
+  toast(body.detail ?? body.title);
+}
+
+// ---- The chart.
+
+let chart;
+
+function drawChart(place) {
+  if (!globalThis.uPlot) return;
+  const { at, accepted, succeeded, failed } = JSON.parse(place.dataset.series);
+  const data = [at, accepted, succeeded, failed];
+  // At the beginning there are few points: ten minutes are shown in any case.
+  if (at.at(-1) - at[0] < 600) {
+    data[0] = [at.at(-1) - 600, ...at];
+    for (let i = 1; i < data.length; i++) data[i] = [null, ...data[i]];
+  }
+  if (chart) return chart.setData(data);
+  const style = getComputedStyle(document.body);
+  const probe = document.createElement("i");
+  document.body.append(probe);
+  // A canvas does not know light-dark(): an element says what it comes to.
+  const color = (name) => {
+    probe.className = `badge ${name}`;
+    return getComputedStyle(probe).color;
+  };
+  const grid = { stroke: color("queued"), width: 0.3 };
+  const axis = { stroke: style.color, grid, ticks: grid };
+  const line = (label, name) => ({ label, stroke: color(name), width: 2 });
+  chart = new globalThis.uPlot(
+    {
+      width: place.clientWidth - 8,
+      height: 190,
+      legend: { show: true },
+      cursor: { drag: { x: false, y: false } },
+      scales: {
+        y: { range: (_chart, _low, high) => [0, Math.max(1, high * 1.1)] },
+      },
+      axes: [axis, { ...axis, size: 60 }],
+      series: [
+        {},
+        line("accepted a second", "running"),
+        line("succeeded", "succeeded"),
+        line("failed", "failed"),
+      ],
+    },
+    data,
+    place,
+  );
+  probe.remove();
+}
+
+function redrawChart() {
+  const place = $("chart");
+  if (!place) return;
+  chart?.destroy();
+  chart = undefined;
+  drawChart(place);
+}
+
+// ---- Begin.
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("button[data-call], button[data-bulk], button[data-copy]");
+  if (button) press(button);
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "tick-all") { for (const one of ticks()) one.checked = target.checked; }
+  countTicked();
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.send) return;
+  event.preventDefault();
+  send(event.target).catch((error) => toast(error.message));
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawChart);
+addEventListener("resize", redrawChart);
+
+redrawChart();
+countTicked();
+tellTimes();
+setInterval(tellTimes, 5_000);
+if (document.body.dataset.follow) follow(document.body.dataset.follow);

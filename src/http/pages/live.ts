@@ -1,0 +1,47 @@
+/**
+ * The pulse of the dashboard: says that something has changed, a few times a
+ * second at most, however much does. What has, the page then reads itself.
+ *
+ * @module
+ */
+
+import { requireScope } from "../auth.ts";
+import type { Call } from "../call.ts";
+import { ending, eventAnswer } from "../events.ts";
+import type { AppParts } from "../parts.ts";
+import { KEEP_ALIVE_MS, openInbox, streamOf } from "../stream.ts";
+
+/** Between two looks, in milliseconds. */
+const LOOK_MS = 250;
+/** While attempts run their progress moves without a change, in milliseconds. */
+const RUNNING_MS = 1_000;
+
+/** Answers with a pulse at once, at each change, and while anything runs. */
+export function pulses({ engine, ports, clock, closing }: AppParts, call: Call): Response {
+  requireScope(call.caller, "read");
+  if (call.request.method === "HEAD") return eventAnswer(call, null);
+  const inbox = openInbox<never>(clock);
+  let seen = -1;
+  let saidAt = -Infinity;
+
+  async function next(): Promise<string | undefined> {
+    for (;;) {
+      const change = await engine.lastChange();
+      const sinceMs = clock.monotonic() - saidAt;
+      const isMoving = ports.worker().running > 0 && sinceMs >= RUNNING_MS;
+      if (change !== seen || isMoving) {
+        seen = change;
+        saidAt = clock.monotonic();
+        return `retry: 1000\nevent: pulse\ndata: ${change}\n\n`;
+      }
+      if (sinceMs >= KEEP_ALIVE_MS) {
+        saidAt = clock.monotonic();
+        return ": still here\n\n";
+      }
+      const { ended } = await inbox.take(LOOK_MS);
+      if (ended) return undefined;
+    }
+  }
+
+  return eventAnswer(call, streamOf(next, ending(closing, () => inbox.end())));
+}

@@ -1,0 +1,45 @@
+/**
+ * The door of the dashboard, and what is shown to whom it stays closed.
+ *
+ * @module
+ */
+
+/** The content of the sign-in page. */
+export function SignInContent(
+  { next, fault }: { readonly next: string; readonly fault?: string | undefined },
+) {
+  return (
+    <form class="door" method="post" action="/ui/signin">
+      {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
+      <label for="key">API key</label>
+      <input
+        id="key"
+        name="key"
+        type="password"
+        autocomplete="current-password"
+        required
+        autofocus
+      />
+      <input type="hidden" name="next" value={next} />
+      <button type="submit">Sign in</button>
+      <p>
+        The secret of a key in <code>POSTRIDER_API_KEYS</code>; to look around it needs the scope
+        {" "}
+        <code>read</code>.
+      </p>
+    </form>
+  );
+}
+
+/** The content of a page that says what is wrong. */
+export function FaultContent({ detail, requestId }: { detail: string; requestId: string }) {
+  return (
+    <>
+      <p class="notice" role="alert">{detail}</p>
+      <p>
+        <small>Request {requestId}</small> · <a href="/">To the overview</a> ·{" "}
+        <a href="/ui/signin">Sign in</a>
+      </p>
+    </>
+  );
+}

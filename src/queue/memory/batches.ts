@@ -1,0 +1,35 @@
+/**
+ * Reading the batches that are kept in memory.
+ *
+ * @module
+ */
+
+import { sequenceOf } from "../../lib/ids.ts";
+import type { TaskState } from "../../task/state.ts";
+import type { BatchRecord } from "../../task/task.ts";
+import { type BatchPage, formatCursor } from "../cursor.ts";
+import { batchRecordOf, type KeptBatch } from "./kept.ts";
+
+type KeptBatches = ReadonlyMap<string, KeptBatch>;
+
+/** A batch as it now stands. */
+export function findBatch(batches: KeptBatches, id: string): BatchRecord | undefined {
+  const batch = batches.get(id);
+  return batch && batchRecordOf(batch);
+}
+
+/** Where the tasks of a batch stand, in the order of submission. */
+export function batchTasks(batches: KeptBatches, id: string): { id: string; state: TaskState }[] {
+  return [...batches.get(id)?.tasks ?? []].map(({ task, state }) => ({ id: task.id, state }));
+}
+
+/** Those that were submitted before that number, newest first. */
+export function listBatches(batches: KeptBatches, limit: number, before: number): BatchPage {
+  const seqOf = ({ batch }: KeptBatch) => sequenceOf(batch.id);
+  const found = [...batches.values()]
+    .filter((batch) => seqOf(batch) < before)
+    .sort((a, b) => seqOf(b) - seqOf(a));
+  const page = { batches: found.slice(0, limit).map(batchRecordOf) };
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return last ? { ...page, nextCursor: formatCursor(seqOf(last)) } : page;
+}

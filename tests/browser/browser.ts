@@ -1,0 +1,83 @@
+/**
+ * Debian's Chromium, driven by Playwright, with an eye on what no page may do:
+ * ask anybody else, break its own policy, or log an error.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import axe, { type AxeResults } from "axe-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** A page under observation. */
+export interface Watched {
+  /** Playwright's page. */
+  readonly page: Page;
+  /** Throws when the page asked anybody else, broke a policy or failed. */
+  assertClean(): void;
+}
+
+/** Each breach of a policy becomes an error in the console, in every frame. */
+const TELL_VIOLATIONS =
+  `document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    console.error("policy: " + violatedDirective + " " + blockedURI));`;
+
+/** One browser for the tests of a file. */
+export class Chromium implements AsyncDisposable {
+  readonly #browser: Browser;
+
+  constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  static async start(): Promise<Chromium> {
+    const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
+    return new Chromium(await chromium.launch({ executablePath: "/usr/bin/chromium", args }));
+  }
+
+  /** Opens a page in a profile of its own. */
+  async open(origin: string, options: { width?: number; dark?: boolean } = {}): Promise<Watched> {
+    const { width = 1280, dark = false } = options;
+    const context = await this.#browser.newContext({
+      baseURL: origin,
+      viewport: { width, height: width < 700 ? 844 : 800 },
+      colorScheme: dark ? "dark" : "light",
+    });
+    context.setDefaultTimeout(15_000);
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on("request", (request) => {
+      const url = request.url();
+      const isOurs = url.startsWith(`${origin}/`) || /^(?:data|about|blob):/.test(url);
+      if (!isOurs) faults.push(`asked for ${url}`);
+    });
+    page.on("console", (message) => {
+      // A refused submit is an answer that the page shows; the browser notes it all the same.
+      const isAnswer = /the server responded with a status of 4\d\d/.test(message.text());
+      if (message.type() === "error" && !isAnswer) faults.push(`logged ${message.text()}`);
+    });
+    page.on("pageerror", (error) => faults.push(`threw ${error.message}`));
+    page.on("dialog", (dialog) => {
+      faults.push(`opened a dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    await page.addInitScript(TELL_VIOLATIONS);
+    return { page, assertClean: () => assert.deepEqual(faults, []) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close();
+  }
+}
+
+/** What axe finds wrong with a page: nothing, for WCAG 2.2 AA and axe's own best practices. */
+export async function accessFaults(page: Page): Promise<string[]> {
+  // By the debugger's own way in: a policy that lets no script in lets this one in neither.
+  await page.evaluate(axe.source);
+  const results: AxeResults = await page.evaluate('axe.run({ resultTypes: ["violations"] })');
+  return results.violations.map(({ id, help, nodes }) =>
+    `${id}: ${help} (${
+      nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")
+    })`
+  );
+}

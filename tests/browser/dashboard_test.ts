@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { accessFaults } from "./browser.ts";
+import { browserTest, everyPage } from "./world.ts";
+
+const DRAFT = { subject: "Build 42 is green", text: "All tests passed.", tags: ["build"] };
+
+browserTest("a mail is sent by the form, and its page goes live to its end", async (world) => {
+  const { page, assertClean } = await world.open();
+  await page.goto("/ui/send");
+  await page.getByLabel("To").fill("Ada <ada@example.org>, bob@example.org");
+  await page.getByLabel("Subject").fill("From the form");
+  await page.getByLabel("Text").fill("It rides.");
+  await page.getByRole("button", { name: "Send the mail" }).click();
+  await page.waitForURL(/\/ui\/tasks\/tsk_/);
+  await page.locator("#state .badge", { hasText: "succeeded" }).waitFor();
+  await page.getByText("Attempt 1").waitFor();
+  assertClean();
+});
+
+browserTest(
+  "what is wrong with a form is said beside its field, which is focused",
+  async (world) => {
+    const { page } = await world.open();
+    await page.goto("/ui/send");
+    await page.getByLabel("URL").fill("ftp://example.org/");
+    await page.getByRole("button", { name: "Send the request" }).click();
+    await page.locator("#fetch-url-fault", { hasText: "http:" }).waitFor();
+    assert.equal(await page.locator("#fetch-url").getAttribute("aria-invalid"), "true");
+    assert.equal(await page.evaluate("document.activeElement.id"), "fetch-url");
+  },
+);
+
+browserTest(
+  "the overview and a list follow what happens elsewhere, without a reload",
+  async (world) => {
+    const { page, assertClean } = await world.open();
+    await page.goto("/");
+    await page.locator("#connection.on").waitFor();
+    await page.evaluate("globalThis.notReloaded = true");
+    await world.send("/fetch", { url: `${world.upstream.url}/hold/1`, tags: ["seen"] });
+    await page.locator(".counts li", { hasText: "running" }).locator("strong", { hasText: /^1$/ })
+      .waitFor();
+    world.upstream.release();
+    await page.locator(".counts li", { hasText: "succeeded" }).locator("strong", { hasText: /^1$/ })
+      .waitFor();
+    assert.equal(await page.evaluate("globalThis.notReloaded"), true);
+    assertClean();
+  },
+);
+
+browserTest(
+  "a task is cancelled after a question, taken back by undo, and run at once",
+  async (world) => {
+    const id = await world.send("/notify", { ...DRAFT, to: "ada@example.org", delay: "1h" });
+    const { page, assertClean } = await world.open();
+    await page.goto(`/ui/tasks/${id}`);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "No", exact: true }).click();
+    assert.equal((await world.api.call<{ state: string }>(`/tasks/${id}`)).body.state, "queued");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Yes" }).click();
+    await page.locator("#state .badge", { hasText: "cancelled" }).waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.locator("#state .badge", { hasText: "queued" }).waitFor();
+    await page.getByRole("button", { name: "Run now" }).click();
+    await page.locator("#state .badge", { hasText: "succeeded" }).waitFor();
+    assertClean();
+  },
+);
+
+browserTest("what failed is retried from its page", async (world) => {
+  const id = await world.send("/fetch", { url: `${world.upstream.url}/missing` });
+  await world.api.final(id);
+  const { page, assertClean } = await world.open();
+  await page.goto(`/ui/tasks/${id}`);
+  await page.getByRole("button", { name: "Retry" }).click();
+  await page.locator(".timeline .badge", { hasText: /deferred|rejected/ }).nth(1).waitFor();
+  assertClean();
+});
+
+browserTest(
+  "tasks are found by search, and many are cancelled and taken back at once",
+  async (world) => {
+    for (const word of ["apple", "pear", "plum"]) {
+      await world.send("/notify", {
+        ...DRAFT,
+        subject: `About the ${word}`,
+        to: "ada@example.org",
+        delay: "1h",
+        tags: [word === "plum" ? "stone" : "core"],
+      });
+    }
+    const { page, assertClean } = await world.open();
+    await page.goto("/ui/tasks");
+    await page.getByLabel("Tag").fill("core");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.waitForURL(/tag=core/);
+    assert.equal(await page.getByRole("row").count(), 3);
+    assert.ok(await page.getByText("About the pear").isVisible());
+    assert.equal(await page.getByText("About the plum").count(), 0);
+    await page.getByLabel("Select all tasks shown").check();
+    await page.getByText("2 selected").waitFor();
+    await page.getByRole("button", { name: "Cancel selected" }).click();
+    await page.getByRole("button", { name: "Yes" }).click();
+    await page.locator("tbody .badge.cancelled").nth(1).waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.locator("tbody .badge.queued").nth(1).waitFor();
+    await page.getByRole("button", { name: "Cancel all that match" }).click();
+    await page.getByRole("button", { name: "Yes" }).click();
+    await page.getByText("2 cancelled, 0 aborting").waitFor();
+    assertClean();
+  },
+);
+
+browserTest("after the service was away the page is right again by itself", async (world) => {
+  const { page } = await world.open();
+  await page.goto("/ui/tasks");
+  await page.locator("#connection.on").waitFor();
+  await world.restart(async () => {
+    await page.getByText("reconnecting").waitFor();
+  });
+  await world.send("/notify", { ...DRAFT, subject: "Meanwhile", to: "ada@example.org" });
+  await page.getByText("Meanwhile").waitFor();
+  await page.locator("#connection.on").waitFor();
+});
+
+browserTest("all of it works by the keyboard alone", async (world) => {
+  const id = await world.send("/notify", { ...DRAFT, to: "ada@example.org", delay: "1h" });
+  const { page, assertClean } = await world.open();
+  await page.goto(`/ui/tasks/${id}`);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to the content");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Cancel");
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("#state .badge", { hasText: "cancelled" }).waitFor();
+  assertClean();
+});
+
+const KEYS = { POSTRIDER_API_KEYS: "ada:a-long-secret,eye:only-to-look:read" };
+
+browserTest("who has a key signs in, works, and signs out", async (world) => {
+  const { page, assertClean } = await world.open();
+  await page.goto("/ui/send");
+  await page.waitForURL(/\/ui\/signin\?next=/);
+  await page.getByLabel("API key").fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("This API key is not known").waitFor();
+  await page.getByLabel("API key").fill("a-long-secret");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(/\/ui\/send$/);
+  await page.getByLabel("To").fill("ada@example.org");
+  await page.getByLabel("Subject").fill("Signed in");
+  await page.getByLabel("Text").fill("It rides.");
+  await page.getByRole("button", { name: "Send the mail" }).click();
+  await page.locator("#state .badge", { hasText: "succeeded" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL(/\/ui\/signin$/);
+  await page.goto("/");
+  await page.waitForURL(/\/ui\/signin\?next=/);
+  assertClean();
+}, KEYS);
+
+browserTest("who may only look sees no button that would change anything", async (world) => {
+  const { page, assertClean } = await world.open();
+  await page.goto("/");
+  await page.getByLabel("API key").fill("only-to-look");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("#connection.on").waitFor();
+  assert.equal(await page.getByRole("link", { name: "Send", exact: true }).count(), 0);
+  await page.goto("/ui/tasks?state=queued");
+  assert.equal(await page.getByRole("checkbox").count(), 0);
+  assert.equal(await page.locator("[data-call], [data-bulk]").count(), 0);
+  assertClean();
+}, KEYS);
+
+for (
+  const [look, options] of Object.entries({
+    "a wide screen, light": {},
+    "a wide screen, dark": { dark: true },
+    "a phone, light": { width: 390 },
+    "a phone, dark": { width: 390, dark: true },
+  })
+) {
+  browserTest(`on ${look}, no page is wider than it, and axe finds nothing`, async (world) => {
+    const paths = await everyPage(world);
+    const { page, assertClean } = await world.open(options);
+    for (const path of paths) {
+      await page.goto(path);
+      assert.deepEqual(await accessFaults(page), [], path);
+      const [wide, screen] = await page.evaluate(
+        "[document.documentElement.scrollWidth, innerWidth]",
+      ) as [number, number];
+      assert.ok(wide <= screen, `${path} is ${wide} wide on ${screen}`);
+      assertClean();
+    }
+  });
+}
+
+browserTest("the reader of the API works without anything from elsewhere", async (world) => {
+  const { page, assertClean } = await world.open();
+  await page.goto("/docs");
+  await page.locator(".opblock").first().waitFor();
+  assert.ok(await page.locator(".opblock").count() > 15);
+  await page.getByText("Make an HTTP request, or a batch of them").click();
+  await page.getByText("Parameters").first().waitFor();
+  assertClean();
+});

@@ -1,0 +1,96 @@
+/**
+ * A service at work, an upstream it calls, and a browser that looks at it.
+ *
+ * @module
+ */
+
+import { needs } from "../support/needs.ts";
+import { aFolder, type Api, startPostrider } from "../support/process.ts";
+import { startUpstream, type Upstream } from "../support/upstream.ts";
+import { Chromium, type Watched } from "./browser.ts";
+
+/** What a test looks at. */
+export interface World {
+  readonly api: Api;
+  readonly upstream: Upstream;
+  /** Opens a page in a profile of its own. */
+  open(options?: { width?: number; dark?: boolean }): Promise<Watched>;
+  /** Ends the service and starts it again at the same place. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
+  /** Submits, and tells the id. */
+  send(path: string, body: unknown): Promise<string>;
+}
+
+/** A test in a browser: skipped by name where there is none, but not in CI. */
+export function browserTest(
+  name: string,
+  test: (world: World) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): void {
+  // The browser's own pipes and timers outlive a test by a moment.
+  const options = { ...needs("chromium"), sanitizeOps: false, sanitizeResources: false };
+  Deno.test(name, options, async () => {
+    await using folder = await aFolder();
+    await using upstream = startUpstream();
+    const start = (port = "0") =>
+      startPostrider({
+        data: folder.path,
+        env: { ...upstream.env, ...env, POSTRIDER_PORT: port },
+      });
+    await using services = new AsyncDisposableStack();
+    let postrider = services.use(start());
+    const api = await postrider.listening;
+    await using chromium = await Chromium.start();
+    await test({
+      api,
+      upstream,
+      open: (options) => chromium.open(api.url, options),
+      async restart(meanwhile) {
+        postrider.kill("SIGTERM");
+        await postrider.exit;
+        await meanwhile();
+        postrider = services.use(start(new URL(api.url).port));
+        await postrider.listening;
+      },
+      async send(path, body) {
+        const answer = await api.call<{ id: string }>(path, body);
+        if (answer.status !== 202) throw new Error(JSON.stringify(answer));
+        return answer.body.id;
+      },
+    });
+  });
+}
+
+/** Every kind of page, with something on it. */
+export async function everyPage(
+  { api, upstream, send }: World,
+): Promise<string[]> {
+  const mail = await send("/notify", {
+    subject: "Build 42 is green",
+    text: "All tests passed.",
+    tags: ["build"],
+    to: "Ada <ada@example.org>",
+    html: "<h1>Green</h1>",
+  });
+  const fetched = await send("/fetch", {
+    url: `${upstream.url}/a-${"long-".repeat(60)}?token=t`,
+    key: "k",
+  });
+  const batch = await send("/fetch", { urls: [`${upstream.url}/a`, `${upstream.url}/b`] });
+  await send("/fetch", { url: `${upstream.url}/hold/1` });
+  const failed = await send("/fetch", { url: `${upstream.url}/missing` });
+  for (const id of [mail, fetched, failed]) await api.final(id);
+  await api.call(`/batches/${batch}?wait=10s`);
+  return [
+    "/",
+    "/ui/tasks",
+    "/ui/tasks?state=asleep",
+    ...[mail, fetched, failed].map((id) => `/ui/tasks/${id}`),
+    "/ui/batches",
+    `/ui/batches/${batch}`,
+    "/ui/lanes",
+    "/ui/send",
+    "/ui/signin",
+    "/ui/tasks/tsk_unknown",
+  ];
+}
