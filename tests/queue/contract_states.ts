@@ -224,6 +224,7 @@ export function stateContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: whatever is done in whatever order, it agrees with the state machine`, async () => {
     const steps = fc.commands(aStep.map((one) => one.map((step) => new Compared(step))), {
       maxCommands: 60,
+      size: "max",
     });
     await fc.assert(
       fc.asyncProperty(steps, async (commands) => {
@@ -233,7 +234,7 @@ export function stateContract(name: string, open: OpenEngine): void {
           commands,
         );
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 }
