@@ -235,13 +235,19 @@ const faults: {
   },
 ];
 
-Deno.test.each(faults)("$when makes a mail $kind: $code", async ({ script, kind, code, hold }) => {
-  await using relay = openRawRelay(script);
-  await using channel = openChannel(relay.port);
-  const outcome = await channel.deliver(anAttempt(anEmail()), aContext());
-  assert.equal(outcome.kind, kind, JSON.stringify(outcome));
-  assert.equal(codeOf(outcome), code);
-  assert.equal(outcome.hold?.forMs, hold);
+Deno.test("The table of replies: each fault at each stage, and what it makes of a mail", async (t) => {
+  assert.ok(faults.length >= 36, `only ${faults.length} faults`);
+  for (const { when, script, kind, code, hold } of faults) {
+    const held = hold === undefined ? "" : `, its lane held for ${hold / 1_000} s`;
+    await t.step(`${when}: ${kind} (${code})${held}`, async () => {
+      await using relay = openRawRelay(script);
+      await using channel = openChannel(relay.port);
+      const outcome = await channel.deliver(anAttempt(anEmail()), aContext());
+      assert.equal(outcome.kind, kind, JSON.stringify(outcome));
+      assert.equal(codeOf(outcome), code);
+      assert.equal(outcome.hold?.forMs, hold);
+    });
+  }
 });
 
 Deno.test("A relay that is not there holds its lane", async () => {
