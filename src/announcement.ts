@@ -6,6 +6,8 @@
 
 import type { Log } from "./lib/log.ts";
 import type { QueueEngine } from "./queue/engine.ts";
+import { networkFileSystemAt } from "./queue/file_system.ts";
+import { parseQueueUrl } from "./queue/open.ts";
 import type { Config } from "./settings.ts";
 
 /** What is spoken of, and where. */
@@ -25,6 +27,11 @@ export interface Announced {
 /** Says what an operator wants to know at the start, and what he should not overlook. */
 export function announce(config: Config, { engine, relays, url, version, log }: Announced): void {
   log.info(`Listening on ${url}`, { url, version, queue: config.queue });
+  const queue = parseQueueUrl(config.queue);
+  const network = queue.kind === "sqlite" ? networkFileSystemAt(queue.path) : undefined;
+  if (network !== undefined) {
+    log.warn("The queue's file lies on a network: a local disk keeps it safer", { network });
+  }
   if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
   if (engine.recovered > 0) {
     log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });

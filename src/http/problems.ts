@@ -131,7 +131,7 @@ function problemAnswer({ code, details }: Refusal, requestId: string): Response 
     headers: {
       "content-type": "application/problem+json",
       "x-request-id": requestId,
-      ...(status === 503 ? { "retry-after": RETRY_AFTER } : {}),
+      ...(status === 503 || status === 507 ? { "retry-after": RETRY_AFTER } : {}),
       ...details.headers,
     },
   });
