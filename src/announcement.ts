@@ -6,14 +6,14 @@
 
 import type { Log } from "./lib/log.ts";
 import type { QueueEngine } from "./queue/engine.ts";
-import { networkFileSystemAt } from "./queue/file_system.ts";
-import { parseQueueUrl } from "./queue/open.ts";
 import type { Config } from "./settings.ts";
 
 /** What is spoken of, and where. */
 export interface Announced {
   /** Keeps the tasks. */
   readonly engine: QueueEngine;
+  /** The kind of network file system that the queue's file lies on, if it does. */
+  readonly network: string | undefined;
   /** Relays that take the place of `POSTRIDER_MAIL`. */
   readonly relays: readonly unknown[];
   /** Where the service is reached. */
@@ -25,10 +25,9 @@ export interface Announced {
 }
 
 /** Says what an operator wants to know at the start, and what he should not overlook. */
-export function announce(config: Config, { engine, relays, url, version, log }: Announced): void {
+export function announce(config: Config, announced: Announced): void {
+  const { engine, network, relays, url, version, log } = announced;
   log.info(`Listening on ${url}`, { url, version, queue: config.queue });
-  const queue = parseQueueUrl(config.queue);
-  const network = queue.kind === "sqlite" ? networkFileSystemAt(queue.path) : undefined;
   if (network !== undefined) {
     log.warn("The queue's file lies on a network: a local disk keeps it safer", { network });
   }

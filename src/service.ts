@@ -19,6 +19,7 @@ import { type Log, openLog } from "./lib/log.ts";
 import { openMetrics } from "./lib/metrics.ts";
 import { openTraces } from "./lib/traces.ts";
 import { EngineDamagedError, EngineError } from "./queue/engine.ts";
+import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
 import { ConfigFileError, openConfigFile } from "./config_file.ts";
@@ -160,7 +161,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
 
   worker.start();
   purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
-  announce(config, { engine, relays, url: server.url, version: VERSION, log });
+  const network = networkFileSystemAt(config.queue);
+  announce(config, { engine, network, relays, url: server.url, version: VERSION, log });
 
   const parts = stack.move();
   return {

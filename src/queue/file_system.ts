@@ -4,6 +4,8 @@
  * @module
  */
 
+import { parseQueueUrl } from "./open.ts";
+
 /** Names as `/proc/mounts` has them; `fuse.…` is judged by what follows the dot. */
 const OVER_A_NETWORK = new Set([
   "9p",
@@ -42,10 +44,13 @@ export function networkFileSystemOf(path: string, mounts: string): string | unde
   return OVER_A_NETWORK.has(kind.replace(/^fuse\./, "")) ? kind : undefined;
 }
 
-/** The same for a path as it is set; `undefined` where nothing tells of mounts. */
-export function networkFileSystemAt(path: string): string | undefined {
+/** The same for the file of a queue's URL; `undefined` without one, or where nothing tells of mounts. */
+export function networkFileSystemAt(url: string): string | undefined {
+  const queue = parseQueueUrl(url);
+  if (queue.kind !== "sqlite") return undefined;
   try {
-    return networkFileSystemOf(Deno.realPathSync(path), Deno.readTextFileSync("/proc/mounts"));
+    const path = Deno.realPathSync(queue.path);
+    return networkFileSystemOf(path, Deno.readTextFileSync("/proc/mounts"));
   } catch {
     return undefined;
   }

@@ -20,6 +20,7 @@ Deno.test.each([
   assert.equal(networkFileSystemOf(path, MOUNTS), network);
 });
 
-Deno.test("a file that is not there is on no network", () => {
-  assert.equal(networkFileSystemAt("/nowhere/q.db"), undefined);
+Deno.test("a file that is not there is on no network, and neither is none", () => {
+  assert.equal(networkFileSystemAt("memory:"), undefined);
+  assert.equal(networkFileSystemAt("sqlite:/nowhere/q.db"), undefined);
 });
