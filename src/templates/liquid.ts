@@ -50,6 +50,8 @@ export class TemplateError extends Error {
 export interface TemplateOptions {
   /** `html`: what is filled in is escaped, unless the filter `raw` says otherwise. */
   readonly escape?: "html";
+  /** Has the last word on all that is filled in; the filter `raw` does not get round it. */
+  readonly finish?: (text: string) => string;
 }
 
 const MOST_LETTERS = 256 * 1024;
@@ -71,13 +73,21 @@ const bounds = {
 };
 
 /** Reads a text. Throws a `TemplateError`. */
-export function parseTemplate(text: string, { escape }: TemplateOptions = {}): Template {
+export function parseTemplate(text: string, { escape, finish }: TemplateOptions = {}): Template {
   const engine = new Liquid({
     ...bounds,
     strictVariables: true,
     lenientIf: true,
-    ...(escape ? { outputEscape: "escape" as const } : {}),
+    ...(finish
+      ? {
+        outputEscape: (value: unknown) =>
+          finish(escape ? escapeHtml(textOf(value)) : textOf(value)),
+      }
+      : escape
+      ? { outputEscape: "escape" as const }
+      : {}),
   });
+  if (finish) engine.registerFilter("raw", (value: unknown) => value);
   const parsed = within(() => engine.parse(text));
   return { render: (scope) => within(() => String(engine.renderSync(parsed, scope))) };
 }
@@ -90,6 +100,15 @@ export function parseCondition(text: string): Condition {
   const engine = new Liquid({ ...bounds, strictVariables: false });
   const parsed = within(() => engine.parse(`{% if ${text} %}1{% endif %}`));
   return { holds: (scope) => within(() => engine.renderSync(parsed, scope)) === "1" };
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return Array.isArray(value) ? value.map(textOf).join("") : String(value);
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }
 
 function within<T>(work: () => T): T {

@@ -1,0 +1,221 @@
+/**
+ * The section `hooks` of `postrider.yaml`.
+ *
+ * @module
+ */
+
+import { isMembers, type Members } from "../task/entries.ts";
+import { type Fault, type Parsed, pointerTo } from "../task/faults.ts";
+import { fetchSchema } from "../task/fetch.ts";
+import { notifySchema } from "../task/notify.ts";
+import { parseRate, type Rate } from "../task/rate.ts";
+import type { Json, TaskType } from "../task/task.ts";
+import { type Condition, parseCondition, TemplateError } from "../templates/liquid.ts";
+import { type Mapping, parseMapping } from "./mapping.ts";
+import { type HookPreset } from "./preset.ts";
+import { parsePreset, PRESET_FIELDS } from "./preset_settings.ts";
+
+/** A hook as an operator has set it up. */
+export interface Hook {
+  /** As its path names it. */
+  readonly name: string;
+  /** Who sends. */
+  readonly preset: HookPreset;
+  /** Any of these vouches for a delivery. */
+  readonly secrets: readonly string[];
+  /** Which deliveries become tasks; all without it. */
+  readonly filter?: Condition;
+  /** The most deliveries in a time. */
+  readonly rate: Rate;
+  /** The most bytes of a delivery. */
+  readonly maxBytes: number;
+  /** What each becomes. */
+  readonly tasks: readonly HookTask[];
+}
+
+/** One thing that a delivery becomes. */
+export interface HookTask {
+  /** Which submit it is like. */
+  readonly type: TaskType;
+  /** The submit's body. */
+  readonly mapping: Mapping;
+}
+
+/** The hooks by name. */
+export type Hooks = ReadonlyMap<string, Hook>;
+
+/** Reads a file that holds a secret; throws when it cannot. */
+export type ReadSecret = (path: string) => string;
+
+const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
+const DEFAULT_RATE: Rate = { count: 600, windowMs: 60_000 };
+const DEFAULT_BYTES = 2 ** 20;
+const MOST_BYTES = 32 * 2 ** 20;
+const LEAST_SECRET = 8;
+const FIELDS = [
+  "preset",
+  "secret",
+  "secrets",
+  "filter",
+  "rate",
+  "maxBytes",
+  "notify",
+  "fetch",
+  "tasks",
+];
+const EXPECTED = {
+  section: "Expected hooks by name, each an object",
+  name: `Expected a name of letters, digits, ".", "_" and "-"`,
+  unknown: "Unknown field: remove it, or mend its spelling",
+  secret: `Expected a text of at least ${LEAST_SECRET} letters, or {file: PATH}`,
+  secrets: "Expected secret, or secrets: a list",
+  rate: `Expected a number per duration such as "600/1m"`,
+  maxBytes: `Expected a whole number of bytes from 1 to ${MOST_BYTES}`,
+  tasks: "Expected notify, fetch, or tasks: a list of them",
+  task: "Expected {notify: {…}} or {fetch: {…}}",
+};
+
+/** Reads the section; a fault points into it. */
+export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks> {
+  if (!isMembers(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
+  const faults: Fault[] = [];
+  const hooks = new Map<string, Hook>();
+  for (const [name, given] of Object.entries(value)) {
+    if (!NAME.test(name)) faults.push({ pointer: pointerTo([name]), detail: EXPECTED.name });
+    else if (!isMembers(given)) {
+      faults.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
+    } else {
+      const found: Fault[] = [];
+      const hook = readHook(name, given, readSecret, found);
+      faults.push(...found.map((f) => ({ ...f, pointer: pointerTo([name]) + f.pointer })));
+      if (hook) hooks.set(name, hook);
+    }
+  }
+  return faults.length > 0 ? { faults } : { value: hooks };
+}
+
+function readHook(
+  name: string,
+  given: Members,
+  readSecret: ReadSecret,
+  faults: Fault[],
+): Hook | undefined {
+  const wrong = (detail: string, ...path: (string | number)[]) => {
+    faults.push({ pointer: pointerTo(path), detail });
+  };
+  const preset = parsePreset(given, faults);
+  const known = [...FIELDS, ...preset ? PRESET_FIELDS[preset.kind] ?? [] : []];
+  for (const field of Object.keys(given)) {
+    if (preset && !known.includes(field)) wrong(EXPECTED.unknown, field);
+  }
+  const secrets = readSecrets(given, readSecret, wrong);
+  const filter = given.filter === undefined ? undefined : readFilter(given.filter, wrong);
+  const rate = given.rate === undefined ? DEFAULT_RATE : readRate(given.rate, wrong);
+  const { maxBytes = DEFAULT_BYTES } = given;
+  const isSize = Number.isInteger(maxBytes) && Number(maxBytes) > 0;
+  if (!isSize || Number(maxBytes) > MOST_BYTES) wrong(EXPECTED.maxBytes, "maxBytes");
+  const tasks = readTasks(given, faults, wrong);
+  if (faults.length > 0 || !preset) return undefined;
+  return {
+    name,
+    preset,
+    secrets,
+    rate,
+    maxBytes: Number(maxBytes),
+    tasks,
+    ...(filter ? { filter } : {}),
+  };
+}
+
+type Wrong = (detail: string, ...path: (string | number)[]) => void;
+
+function readSecrets(given: Members, readSecret: ReadSecret, wrong: Wrong): string[] {
+  const isOne = given.secret !== undefined;
+  const list = isOne ? [given.secret] : given.secrets;
+  if (!Array.isArray(list) || list.length === 0 || (isOne && given.secrets !== undefined)) {
+    wrong(EXPECTED.secrets, isOne ? "secrets" : "secret");
+    return [];
+  }
+  return list.flatMap((one, index) => {
+    const path = isOne ? ["secret"] : ["secrets", index];
+    try {
+      const text = isMembers(one) && typeof one.file === "string"
+        ? readSecret(one.file).trim()
+        : one;
+      if (typeof text === "string" && text.length >= LEAST_SECRET) return [text];
+      wrong(EXPECTED.secret, ...path);
+    } catch (error) {
+      wrong(
+        `Expected a file that can be read: ${error instanceof Error ? error.message : error}`,
+        ...path,
+      );
+    }
+    return [];
+  });
+}
+
+function readFilter(value: unknown, wrong: Wrong): Condition | undefined {
+  try {
+    return parseCondition(typeof value === "string" ? value : "");
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    wrong(`Expected a condition such as event == "push": ${error.message}`, "filter");
+    return undefined;
+  }
+}
+
+function readRate(value: unknown, wrong: Wrong): Rate {
+  try {
+    return parseRate(String(value));
+  } catch {
+    wrong(EXPECTED.rate, "rate");
+    return DEFAULT_RATE;
+  }
+}
+
+interface Asked {
+  readonly at: readonly (string | number)[];
+  readonly type: TaskType;
+  readonly body: unknown;
+}
+
+function readTasks(given: Members, faults: Fault[], wrong: Wrong): HookTask[] {
+  const { notify, fetch, tasks } = given;
+  const own: Asked[] = [
+    ...(notify === undefined ? [] : [{ at: ["notify"], type: "notify" as const, body: notify }]),
+    ...(fetch === undefined ? [] : [{ at: ["fetch"], type: "fetch" as const, body: fetch }]),
+  ];
+  if (tasks !== undefined && !Array.isArray(tasks)) wrong(EXPECTED.tasks, "tasks");
+  const listed = (Array.isArray(tasks) ? tasks : []).flatMap((entry: unknown, index): Asked[] => {
+    const [type, ...more] = isMembers(entry) ? Object.keys(entry) : [];
+    if (!isMembers(entry) || more.length > 0 || (type !== "notify" && type !== "fetch")) {
+      wrong(EXPECTED.task, "tasks", index);
+      return [];
+    }
+    return [{ at: ["tasks", index, type], type, body: entry[type] }];
+  });
+  const all = [...own, ...listed];
+  if (all.length === 0) wrong(EXPECTED.tasks, "tasks");
+  return all.map(({ at, type, body }) => {
+    if (!isMembers(body)) wrong(EXPECTED.task, ...at);
+    else checkFields(type, body, at, wrong);
+    return { type, mapping: parseMapping(body as Json, at, faults) };
+  });
+}
+
+const BESIDE = ["notifications", "requests", "urls", "onComplete", "concurrency"];
+
+/** A slip in a field's name shows at once; what its value comes to is known only with a payload. */
+function checkFields(
+  type: TaskType,
+  body: Members,
+  at: readonly (string | number)[],
+  wrong: Wrong,
+): void {
+  const { properties } = (type === "notify" ? notifySchema : fetchSchema) as { properties: object };
+  for (const field of Object.keys(body)) {
+    if (!Object.hasOwn(properties, field) && !BESIDE.includes(field)) {
+      wrong(EXPECTED.unknown, ...at, field);
+    }
+  }
+}

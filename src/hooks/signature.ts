@@ -1,0 +1,150 @@
+/**
+ * Whether a delivery comes from whom it should: judged on its raw bytes, in
+ * constant time. Whatever is empty, short or odd is not; nothing throws.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { HookPreset } from "./preset.ts";
+
+/** A delivery as it came. */
+export interface RawDelivery {
+  /** Names in any case. */
+  readonly headers: { get(name: string): string | null };
+  /** Not one byte changed. */
+  readonly body: Uint8Array;
+}
+
+/** How far a timestamp may be off, either way, in seconds. */
+const MOST_SKEW = 300;
+
+/** Whether any of the secrets vouches for the delivery at this time, in milliseconds since the epoch. */
+export function isGenuine(
+  preset: HookPreset,
+  secrets: readonly string[],
+  delivery: RawDelivery,
+  now: number,
+): boolean {
+  const { headers, body } = delivery;
+  const header = (name: string) => headers.get(name) ?? "";
+  switch (preset.kind) {
+    case "github":
+      return anySigned(secrets, [body], "sha256", "hex", [
+        after("sha256=", header("x-hub-signature-256")),
+      ]);
+    case "shopify":
+      return anySigned(secrets, [body], "sha256", "base64", [header("x-shopify-hmac-sha256")]);
+    case "gitlab":
+      return anyEqual(secrets, header("x-gitlab-token"));
+    case "stripe": {
+      const parts = header("stripe-signature").split(",").map((part) => part.trim());
+      const t = after("t=", parts.find((part) => part.startsWith("t=")) ?? "");
+      const given = parts.filter((part) => part.startsWith("v1=")).map((part) => part.slice(3));
+      return isFresh(t, now) && anySigned(secrets, [`${t}.`, body], "sha256", "hex", given);
+    }
+    case "slack": {
+      const t = header("x-slack-request-timestamp");
+      const given = [after("v0=", header("x-slack-signature"))];
+      return isFresh(t, now) && anySigned(secrets, [`v0:${t}:`, body], "sha256", "hex", given);
+    }
+    case "standard": {
+      const of = (name: string) => header(`webhook-${name}`) || header(`svix-${name}`);
+      const [id, t] = [of("id"), of("timestamp")];
+      const given = of("signature").split(" ").map((one) => after("v1,", one));
+      return id !== "" && isFresh(t, now) &&
+        anySigned(secrets.map(standardKey), [`${id}.${t}.`, body], "sha256", "base64", given);
+    }
+    case "grafana":
+      return isGrafana(preset.timestampHeader, secrets, delivery, now);
+    case "alertmanager":
+      return isAuthorized(secrets, header("authorization"));
+    case "hmac": {
+      const t = preset.timestampHeader === undefined ? "" : header(preset.timestampHeader);
+      if (preset.timestampHeader !== undefined && !isFresh(t, now)) return false;
+      const given = after(preset.prefix, header(preset.header));
+      const [before = "", behind = ""] = preset.template.replaceAll("{timestamp}", t)
+        .split("{body}");
+      return anySigned(secrets, [before, body, behind], preset.hash, preset.encoding, [given]);
+    }
+  }
+}
+
+function isGrafana(
+  timestampHeader: string | undefined,
+  secrets: readonly string[],
+  { headers, body }: RawDelivery,
+  now: number,
+): boolean {
+  const given = headers.get("x-grafana-alerting-signature");
+  if (given === null) return isAuthorized(secrets, headers.get("authorization") ?? "");
+  if (timestampHeader === undefined) return anySigned(secrets, [body], "sha256", "hex", [given]);
+  const t = headers.get(timestampHeader) ?? "";
+  return isFresh(t, now) && anySigned(secrets, [`${t}:`, body], "sha256", "hex", [given]);
+}
+
+/** The rest of a text that begins so; else nothing. */
+function after(prefix: string, text: string): string {
+  return text.startsWith(prefix) ? text.slice(prefix.length) : "";
+}
+
+function isFresh(timestamp: string, now: number): boolean {
+  return /^\d{1,12}$/.test(timestamp) && Math.abs(Number(timestamp) - now / 1_000) <= MOST_SKEW;
+}
+
+/** Every signature is compared with that of every secret: how long it takes tells nothing. */
+function anySigned(
+  secrets: readonly (string | Uint8Array)[],
+  parts: readonly (string | Uint8Array)[],
+  hash: string,
+  encoding: "hex" | "base64",
+  given: readonly string[],
+): boolean {
+  let genuine = false;
+  for (const secret of secrets) {
+    const hmac = createHmac(hash, secret);
+    for (const part of parts) hmac.update(part);
+    const expected = hmac.digest();
+    for (const text of given.slice(0, MOST_SIGNATURES)) {
+      const bytes = decode(text, encoding);
+      if (bytes?.length === expected.length && timingSafeEqual(bytes, expected)) genuine = true;
+    }
+  }
+  return genuine;
+}
+
+/** A header holds as many as are in use during a rotation, and no thousands. */
+const MOST_SIGNATURES = 10;
+
+/** Strict: a decoder that skips what it does not know would take one signature in many spellings. */
+function decode(text: string, encoding: "hex" | "base64"): Uint8Array | undefined {
+  const bytes = Buffer.from(text, encoding);
+  const isSame = encoding === "hex"
+    ? bytes.toString("hex") === text.toLowerCase()
+    : bytes.toString("base64") === text;
+  return isSame && bytes.length > 0 ? bytes : undefined;
+}
+
+function standardKey(secret: string): string | Uint8Array {
+  return secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : secret;
+}
+
+/** `Bearer SECRET`, or `Basic` with the secret `user:password`. */
+function isAuthorized(secrets: readonly string[], authorization: string): boolean {
+  const [, scheme = "", given = ""] = /^(bearer|basic) +([^ ]+)$/i.exec(authorization) ?? [];
+  if (scheme.toLowerCase() === "bearer") return anyEqual(secrets, given);
+  const bytes = decode(given, "base64");
+  const text = bytes && Buffer.from(bytes).toString("utf8");
+  return text !== undefined && text.includes(":") && anyEqual(secrets, text);
+}
+
+/** Digests have one length, whatever the texts have. */
+function anyEqual(secrets: readonly string[], given: string): boolean {
+  const digest = createHash("sha256").update(given).digest();
+  let equal = false;
+  for (const secret of secrets) {
+    if (timingSafeEqual(createHash("sha256").update(secret).digest(), digest)) equal = true;
+  }
+  return equal && given !== "";
+}
