@@ -9,6 +9,8 @@
  */
 
 import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "./channels/relays.ts";
+import { type Hooks, parseHooks } from "./hooks/hook_settings.ts";
+import { parseSchedules, type Schedules } from "./hooks/schedule_settings.ts";
 import { readYaml, type TextPlace } from "./lib/yaml.ts";
 import { type Aliases, parseAliases } from "./task/aliases.ts";
 import type { Fault, Parsed } from "./task/faults.ts";
@@ -24,6 +26,10 @@ export interface ConfigFile {
   readonly relays: readonly RelayRule[];
   /** What is allowed towards each host. */
   readonly hosts: Hosts;
+  /** Who may send what, and what becomes of it. */
+  readonly hooks: Hooks;
+  /** What is done again and again. */
+  readonly schedules: Schedules;
 }
 
 /** Reads a file; throws when it cannot. */
@@ -39,6 +45,8 @@ const SECTIONS: {
   aliases: parseAliases,
   dkim: parseDkim,
   hosts: parseHosts,
+  hooks: parseHooks,
+  schedules: parseSchedules,
   relays: parseRelays,
 };
 

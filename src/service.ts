@@ -22,11 +22,13 @@ import { EngineDamagedError, EngineError } from "./queue/engine.ts";
 import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
-import { ConfigFileError, openConfigFile } from "./config_file.ts";
+import { openConfigFile } from "./config_file.ts";
+import { openTriggers } from "./hooks/triggers.ts";
+import { openReload } from "./reload.ts";
 import type { Config } from "./settings.ts";
+import { openAcceptance } from "./task/acceptance.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
-import { TemplateFileError } from "./templates/mail_template.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 import { purgeOn } from "./worker/janitor.ts";
 import { openObserver } from "./worker/observer.ts";
@@ -115,14 +117,30 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       lost: pool.lost,
     }),
   };
+  const ids = openIds(clock.now, crypto.getRandomValues.bind(crypto), engine.lastSequence);
+  const acceptance = openAcceptance(ports);
+  const triggers = openTriggers({
+    engine,
+    ids,
+    clock,
+    log,
+    acceptance,
+    hooks: () => file.current.hooks,
+  });
+  const takeSchedules = () => triggers.follow(file.current.schedules);
+  const reload = openReload({ file, templates, then: takeSchedules, log });
   const app = createApp({
     engine,
     ports,
+    acceptance,
+    hooks: triggers.hooks,
+    schedules: triggers.schedules,
+    reload,
     clock,
     log,
     metrics,
     traces,
-    ids: openIds(clock.now, (bytes) => crypto.getRandomValues(bytes), engine.lastSequence),
+    ids,
     keys: config.apiKeys,
     anonymous: anonymousRule(config),
     ...(config.rate ? { rate: config.rate } : {}),
@@ -159,6 +177,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   stack.defer(() => server.close(CLOSE_MS));
 
+  stack.defer(() => triggers.schedules.stop());
+  await triggers.schedules.start();
+  await takeSchedules();
   worker.start();
   purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
@@ -168,18 +189,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   return {
     url: server.url,
     log,
-    reload() {
-      try {
-        file.reload();
-        templates.reload();
-        log.info("The settings were read again", { file: config.configFile });
-      } catch (error) {
-        if (!(error instanceof ConfigFileError || error instanceof TemplateFileError)) throw error;
-        log.error("The settings stay as they were: the file is wrong", { faults: error.message });
-      }
-    },
+    reload: () => void reload().catch(fatal),
     async stop(how) {
       state.ready = false;
+      await triggers.schedules.stop();
       if (how === "cancel") await cancelAll();
       else await drain();
       ending.abort();

@@ -12,7 +12,7 @@ import { parseRate, type Rate } from "../task/rate.ts";
 import type { Json, TaskType } from "../task/task.ts";
 import { type Condition, parseCondition, TemplateError } from "../templates/liquid.ts";
 import { type Mapping, parseMapping } from "./mapping.ts";
-import { type HookPreset } from "./preset.ts";
+import type { HookPreset } from "./preset.ts";
 import { parsePreset, PRESET_FIELDS } from "./preset_settings.ts";
 
 /** A hook as an operator has set it up. */

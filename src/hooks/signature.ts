@@ -120,9 +120,7 @@ const MOST_SIGNATURES = 10;
 /** Strict: a decoder that skips what it does not know would take one signature in many spellings. */
 function decode(text: string, encoding: "hex" | "base64"): Uint8Array | undefined {
   const bytes = Buffer.from(text, encoding);
-  const isSame = encoding === "hex"
-    ? bytes.toString("hex") === text.toLowerCase()
-    : bytes.toString("base64") === text;
+  const isSame = bytes.toString(encoding) === text;
   return isSame && bytes.length > 0 ? bytes : undefined;
 }
 

@@ -10,12 +10,14 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
+import { adminRoutes } from "./admin.ts";
 import { appriseRoutes } from "./apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth.ts";
 import { batchRoutes } from "./batches.ts";
 import { openRequestIds } from "./call.ts";
 import { eventRoutes } from "./events.ts";
 import { openHistory } from "./history.ts";
+import { hookRoutes } from "./hooks.ts";
 import { openMeters } from "./meters.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
@@ -27,6 +29,7 @@ import { pageRoutes } from "./pages/routes.tsx";
 import type { AppParts } from "./parts.ts";
 import { answerError, Refusal } from "./problems.ts";
 import type { Route } from "./route.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { statusRoutes } from "./status.ts";
 import { submitRoutes } from "./submit.ts";
 import { taskBodyRoutes } from "./task_body.ts";
@@ -55,6 +58,9 @@ export function createApp(parts: AppParts): Hono {
     ...taskBodyRoutes(parts),
     ...eventRoutes(parts),
     ...batchRoutes(parts),
+    ...hookRoutes(parts),
+    ...scheduleRoutes(parts),
+    ...adminRoutes(parts),
     ...templateRoutes(parts),
     ...outboxRoutes(parts),
     ...statusRoutes(parts, meters),

@@ -126,8 +126,24 @@ function readAnnounced(request: Request, size: number): Reading<ReadText> {
   return { whole, leave() {} };
 }
 
-/** Counts as it reads, and stops beyond the limit. */
+/** Reads a body of at most `limit` bytes as it is. Throws a `Refusal`. */
+export async function readRaw(
+  request: Request,
+  limit: number,
+  clock: Clock,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) > limit) throw tooLarge(limit);
+  return await inTime(readBytes(request, limit), clock);
+}
+
 function readCounted(request: Request, limit: number): Reading<ReadText> {
+  const { whole, leave } = readBytes(request, limit);
+  return { whole: whole.then((bytes) => ({ text: decoded(bytes), size: bytes.length })), leave };
+}
+
+/** Counts as it reads, and stops beyond the limit. */
+function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuffer>> {
   const reader = request.body?.getReader();
   const leave = () => {
     reader?.cancel().catch(() => {});
@@ -137,7 +153,7 @@ function readCounted(request: Request, limit: number): Reading<ReadText> {
     let size = 0;
     for (;;) {
       const { done, value } = await reader?.read().catch(brokenOff) ?? { done: true };
-      if (done || !value) return { text: decoded(joined(chunks, size)), size };
+      if (done || !value) return joined(chunks, size);
       size += value.length;
       if (size > limit) {
         leave();

@@ -72,6 +72,16 @@ export function selectionOf(call: Call): Selection {
   return { filter, limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
 }
 
+/** Reads the page of a list without a filter. */
+export function pageOf(call: Call): Pick<Selection, "limit" | "cursor"> {
+  const { limit = `${LISTED}`, cursor } = query(call, PAGE_NAMES);
+  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST_LISTED) {
+    const detail = `Expected a whole number from 1 to ${MOST_LISTED}`;
+    throw refuseFaults([{ pointer: "/limit", detail }]);
+  }
+  return { limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+}
+
 /** Reads a filter that stands alone. */
 export function filterOf(call: Call): TaskFilter {
   const faults: Fault[] = [];

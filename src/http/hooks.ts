@@ -4,13 +4,13 @@
  * @module
  */
 
-import { type HookDesk, type Received } from "../hooks/hooks.ts";
+import type { Received } from "../hooks/hooks.ts";
 import type { Hook } from "../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../task/trigger.ts";
 import { requireScope } from "./auth.ts";
 import { readRaw } from "./body.ts";
 import { answer, type Call, param, query } from "./call.ts";
-import { readPage } from "./filter.ts";
+import { pageOf } from "./filter.ts";
 import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
 import type { Route } from "./route.ts";
@@ -63,7 +63,7 @@ export function hookRoutes(parts: AppParts): Route[] {
 
   async function deliveries(call: Call): Promise<Response> {
     requireScope(call.caller, "read");
-    const { limit, cursor } = readPage(query(call, ["limit", "cursor"]));
+    const { limit, cursor } = pageOf(call);
     const hook = found(call);
     try {
       const page = await engine.deliveries(hook.name, limit, cursor);

@@ -14,12 +14,15 @@ import { schemas } from "./schemas.ts";
 import { batchOperations, serviceOperations } from "./service_operations.ts";
 import { submitOperations } from "./submit_operations.ts";
 import { taskOperations } from "./task_operations.ts";
+import { triggerOperations } from "./trigger_operations.ts";
+import { triggerSchemas } from "./trigger_schemas.ts";
 
 /** In the order in which they are shown. */
 const operations = [
   ...submitOperations,
   ...taskOperations,
   ...batchOperations,
+  ...triggerOperations,
   ...mailOperations,
   ...serviceOperations,
 ];
@@ -59,7 +62,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
     security: [{ apiKey: [] }, {}],
     paths,
     components: {
-      schemas: { ...schemas, ...mailSchemas },
+      schemas: { ...schemas, ...mailSchemas, ...triggerSchemas },
       securitySchemes: {
         apiKey: {
           type: "http",

@@ -14,7 +14,7 @@ export interface Operation extends Pick<Route, "method" | "path" | "open"> {
   /** `operationId`. */
   readonly id: string;
   /** The group it is listed in. */
-  readonly tag: "Submit" | "Tasks" | "Batches" | "Service";
+  readonly tag: "Submit" | "Tasks" | "Batches" | "Triggers" | "Service";
   /** A line. */
   readonly summary: string;
   /** More than a line. */

@@ -10,6 +10,10 @@ import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Traces } from "../lib/traces.ts";
 import type { QueueEngine } from "../queue/engine.ts";
+import type { HookDesk } from "../hooks/hooks.ts";
+import type { Scheduler } from "../hooks/scheduler.ts";
+import type { Acceptance } from "../task/acceptance.ts";
+import type { Fault } from "../task/faults.ts";
 import type { Ports } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth.ts";
 import type { Rate } from "../task/rate.ts";
@@ -20,6 +24,14 @@ export interface AppParts {
   readonly engine: QueueEngine;
   /** What other rooms know. */
   readonly ports: Ports;
+  /** Makes tasks of bodies. */
+  readonly acceptance: Acceptance;
+  /** Takes deliveries of hooks. */
+  readonly hooks: HookDesk;
+  /** Runs schedules. */
+  readonly schedules: Scheduler;
+  /** Reads the settings that may change anew; what is wrong with them, and then nothing has changed. */
+  readonly reload: () => Promise<readonly Fault[]>;
   /** Makes the ids of what is accepted. */
   readonly ids: IdSource;
   /** Tells the time and wakes those who wait. */

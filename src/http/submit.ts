@@ -7,9 +7,9 @@
 import { noCounts } from "../task/state.ts";
 import type { Parsed } from "../task/faults.ts";
 import { traceIdOf } from "../lib/traces.ts";
-import { asksForBatch, openAcceptance } from "../task/acceptance.ts";
+import { asksForBatch } from "../task/acceptance.ts";
 import type { Draft, SubmitContext } from "../task/submission.ts";
-import { type Caller, requireScope } from "./auth.ts";
+import { requireScope } from "./auth.ts";
 import { readJson, tooLarge } from "./body.ts";
 import { answer, type Call, preferredWait, query, traceparentOf } from "./call.ts";
 import { type Idempotent, openIdempotency } from "./idempotency.ts";
@@ -20,6 +20,7 @@ import { Refusal, refuseFaults } from "./problems.ts";
 import { openRateLimit } from "./rate.ts";
 import { resultLines } from "./results.ts";
 import type { Route } from "./route.ts";
+import { requireSequels } from "./sequel_scopes.ts";
 import { acceptedView, submittedBatchView, taskView, type View } from "./views.ts";
 import { waitForBatch, waitForTask } from "./waiting.ts";
 
@@ -28,9 +29,8 @@ const MOST_BYTES = 32 * 2 ** 20;
 
 /** The routes that take tasks in. */
 export function submitRoutes(parts: AppParts, meters: Meters, history: History): Route[] {
-  const { engine, ports, clock, ids, metrics, traces, log } = parts;
+  const { engine, clock, ids, metrics, traces, log, acceptance } = parts;
   const takeToken = parts.rate && openRateLimit(parts.rate, clock);
-  const acceptance = openAcceptance(ports);
   const idempotency = openIdempotency(clock);
 
   async function submit(call: Call, path: string, draftOf: DraftOf): Promise<Response> {
@@ -184,13 +184,6 @@ export function submitRoutes(parts: AppParts, meters: Meters, history: History):
       },
     },
   ];
-}
-
-/** What follows needs the same scope as if it were asked for at once; a callback needs none. */
-function requireSequels(caller: Caller, { drafted, batch }: Draft): void {
-  for (const { followers = [] } of [...drafted.map(({ task }) => task), batch ?? {}]) {
-    for (const { kind, task } of followers) if (kind === "chain") requireScope(caller, task.type);
-  }
 }
 
 type Headers = Readonly<Record<string, string>>;

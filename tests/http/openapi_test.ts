@@ -6,6 +6,7 @@ import { parseApiKeys } from "../../src/http/auth.ts";
 import { openapi } from "../../src/http/openapi.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
+import { parseHooks } from "../../src/hooks/hook_settings.ts";
 import { Api } from "../support/api.ts";
 
 // deno-lint-ignore no-explicit-any -- a document of JSON
@@ -98,6 +99,7 @@ Deno.test("real answers are what the document says", async () => {
     keys: parseApiKeys("ci:s"),
     anonymous: "allowed",
     rate: { count: 100, windowMs: 1_000 },
+    hookSettings: anAlertHook(),
     ports: {
       aliasOf: () => ["ada@example.org"],
       templates: () => [{ name: "alert", formats: ["text"], sample: {}, ready: true }],
@@ -226,6 +228,28 @@ Deno.test("real answers are what the document says", async () => {
   const itsBody = `/tasks/${fetched.id}/body`;
   await check("GET", "/tasks/{id}/body", itsBody);
   await check("GET", "/tasks/{id}/body", itsBody, undefined, { range: "bytes=0-1" });
+  await check("GET", "/hooks");
+  const alert = { status: "firing", groupKey: "g", alerts: [] };
+  const bearer = { authorization: "Bearer a-long-secret" };
+  const delivery = await check("POST", "/hooks/{name}", "/hooks/alerts", alert, bearer);
+  await check("POST", "/hooks/{name}", "/hooks/alerts", alert, bearer);
+  await check("POST", "/hooks/{name}", "/hooks/alerts", alert);
+  await check("POST", "/hooks/{name}", "/hooks/none", alert);
+  await check("GET", "/hooks/{name}/deliveries", "/hooks/alerts/deliveries");
+  const deliveries = "/hooks/{name}/deliveries/{id}/replay";
+  await check("POST", deliveries, `/hooks/alerts/deliveries/${delivery.id}/replay`);
+  const nightly = { cron: "0 3 * * *", fetch: { url: "https://example.org/" } };
+  await check("PUT", "/schedules/{name}", "/schedules/nightly", nightly);
+  await check("PUT", "/schedules/{name}", "/schedules/nightly", { ...nightly, overlap: "allow" });
+  await check("PUT", "/schedules/{name}", "/schedules/nightly", { ...nightly, every: "1h" });
+  await check("GET", "/schedules");
+  await check("GET", "/schedules/{name}", "/schedules/nightly");
+  await check("GET", "/schedules/{name}", "/schedules/none");
+  await check("POST", "/schedules/{name}/run", "/schedules/nightly/run");
+  await check("POST", "/schedules/{name}/pause", "/schedules/nightly/pause");
+  await check("POST", "/schedules/{name}/resume", "/schedules/nightly/resume");
+  await check("DELETE", "/schedules/{name}", "/schedules/nightly");
+  await check("POST", "/admin/reload");
   await check("DELETE", "/tasks");
   await check("POST", "/notify", "/notify", { to: "x" });
   await check("POST", "/fetch", "/fetch", undefined);
@@ -255,6 +279,15 @@ Deno.test("real answers are what the document says", async () => {
     );
   assert.deepEqual(good.filter((name) => !seen.has(name)), ["POST /notify 200"]);
 });
+
+/** One hook, `alerts`, that mails. */
+function anAlertHook() {
+  const notify = { to: "ada@example.org", subject: "It is {{ payload.status }}" };
+  const hook = { preset: "alertmanager", secret: "a-long-secret", notify };
+  const parsed = parseHooks({ alerts: hook }, () => "");
+  assert.ok(!parsed.faults);
+  return parsed.value;
+}
 
 Deno.test("an answer with a member too many would not pass", () => {
   const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 };

@@ -7,12 +7,16 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../src/http/app.ts";
 import type { AppParts } from "../../src/http/parts.ts";
+import type { Hooks } from "../../src/hooks/hook_settings.ts";
+import type { Scheduler } from "../../src/hooks/scheduler.ts";
+import { openTriggers } from "../../src/hooks/triggers.ts";
 import { openIds } from "../../src/lib/ids.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { openMetrics } from "../../src/lib/metrics.ts";
 import { noTraces } from "../../src/lib/traces.ts";
 import type { QueueEngine } from "../../src/queue/engine.ts";
 import { openQueue } from "../../src/queue/open.ts";
+import { openAcceptance } from "../../src/task/acceptance.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
 import type { Ports } from "../../src/task/ports.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
@@ -23,6 +27,8 @@ import { FakeClock } from "./fake_clock.ts";
 export interface ApiOptions extends Partial<Omit<AppParts, "ports" | "engine">> {
   /** The most that may wait. */
   readonly maxQueued?: number;
+  /** The hooks that deliveries may come by. */
+  readonly hookSettings?: Hooks;
   /** Parts of the ports. */
   readonly ports?: Partial<Ports>;
   /** Instead of the queue in memory, made of it. */
@@ -42,6 +48,7 @@ export interface Answered {
 export class Api implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly engine: QueueEngine;
+  readonly schedules: Scheduler;
   readonly closing: AbortController = new AbortController();
   /** What was logged as an error. */
   readonly errors: { message: string; fields: unknown }[] = [];
@@ -68,13 +75,40 @@ export class Api implements AsyncDisposable {
       warn() {},
       error: (message, fields) => this.errors.push({ message, fields }),
     };
-    const { ports, engine: _, maxQueued: __, ...parts } = options;
+    const { ports: given, engine: _, maxQueued: __, hookSettings = new Map(), ...parts } = options;
+    const ports: Ports = {
+      ...notifyPorts(),
+      templates: () => [],
+      outbox: undefined,
+      mailLaneOf: () => "mail:localhost:25",
+      mailFrom: "Postrider <postrider@localhost>",
+      downloads: "./nowhere",
+      progressOf: () => undefined,
+      runningTasks: () => [],
+      worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
+      ...given,
+    };
+    const ids = openIds(() => clock.now(), (bytes) => bytes.fill(7));
+    const acceptance = openAcceptance(ports);
+    const triggers = openTriggers({
+      engine,
+      ids,
+      clock,
+      log,
+      acceptance,
+      hooks: () => hookSettings,
+    });
+    this.schedules = triggers.schedules;
     this.parts = {
+      acceptance,
+      hooks: triggers.hooks,
+      schedules: triggers.schedules,
+      reload: () => Promise.resolve([]),
       clock,
       log,
       metrics: openMetrics({ version: "1.2.3", engine: "memory" }),
       traces: noTraces,
-      ids: openIds(() => clock.now(), (bytes) => bytes.fill(7)),
+      ids,
       keys: [],
       anonymous: "loopback",
       accepting: () => true,
@@ -84,18 +118,7 @@ export class Api implements AsyncDisposable {
       startedAt: clock.now(),
       ...parts,
       engine,
-      ports: {
-        ...notifyPorts(),
-        templates: () => [],
-        outbox: undefined,
-        mailLaneOf: () => "mail:localhost:25",
-        mailFrom: "Postrider <postrider@localhost>",
-        downloads: "./nowhere",
-        progressOf: () => undefined,
-        runningTasks: () => [],
-        worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
-        ...ports,
-      },
+      ports,
     };
     const app = createApp(this.parts);
     this.#fetch = (request) => app.fetch(request);
@@ -185,6 +208,7 @@ export class Api implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.closing.abort();
+    await this.schedules.stop();
     await this.engine[Symbol.asyncDispose]();
   }
 }

@@ -25,7 +25,11 @@ const SETTINGS_PARSERS = [
 ];
 
 /** The same for the sections of the file. */
-const SECTION_PARSERS: string[] = ["src/channels/relays.ts"];
+const SECTION_PARSERS: string[] = [
+  "src/channels/relays.ts",
+  "src/hooks/hook_settings.ts",
+  "src/hooks/schedule_settings.ts",
+];
 
 /** What each room may import besides itself: a room, a file, or a kind of file. */
 const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
@@ -43,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "config_file.ts": ["task/", "lib/", ...SECTION_PARSERS],
   "config.ts": ["task/", "lib/", "src/settings.ts"],
   "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
+  "reload.ts": ["lib/", "task/", "src/config_file.ts", "src/templates/mail_template.ts"],
   "announcement.ts": ["lib/", "src/settings.ts", ENGINE_SEAM],
   "channel_settings.ts": ["src/channels/table.ts", "src/config_file.ts", "src/settings.ts"],
   "check.ts": [/^src\/(?!main\.ts$|cli\/)/],
