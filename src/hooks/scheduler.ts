@@ -44,6 +44,7 @@ export class Scheduler {
   #line: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
+  /** Reads nothing yet: see `start`. */
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
   }
