@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { TemplateFileError } from "../../src/templates/mail_template.ts";
+import { openMailTemplates, type ReadFolder } from "../../src/templates/mail_templates.ts";
+
+const WELCOME = "---\nsubject: Welcome, {{ name }}\nsample: {name: Ada}\n---\n<p>Hi {{ name }}\n";
+
+function folder(files: Record<string, string>): ReadFolder {
+  return () => new Map(Object.entries(files));
+}
+
+function rendered(files: Record<string, string>, name: string, data = {}) {
+  const result = openMailTemplates("", folder(files)).render(name, data);
+  assert.ok("value" in result, JSON.stringify(result));
+  return result.value;
+}
+
+Deno.test("a template's HTML stands in the layout, its subject is one line", () => {
+  const files = {
+    "welcome.html.liquid": WELCOME,
+    "layout.html.liquid": "<title>{{ subject }}</title>{{ content | raw }}<p>{{ name }}",
+  };
+  const { subject, html, text } = rendered(files, "welcome", { name: "<A>\r\nBcc: x@y.example" });
+  assert.equal(subject, "Welcome, <A> Bcc: x@y.example");
+  assert.match(html ?? "", /^<title>Welcome, &lt;A&gt; Bcc: x@y.example<\/title><p>Hi &lt;A&gt;/);
+  assert.equal(text, undefined);
+});
+
+Deno.test("a text is as it is: nothing in it is escaped", () => {
+  const files = { "a.txt.liquid": "---\nsubject: A\n---\n{{ name }}\n" };
+  assert.deepEqual(rendered(files, "a", { name: "<A> & B" }), {
+    subject: "A",
+    text: "<A> & B\n",
+  });
+});
+
+Deno.test("a template of the operator's displaces a ready one, and all of it", () => {
+  const files = { "alert.txt.liquid": "---\nsubject: Mine\n---\nHello" };
+  assert.deepEqual(rendered(files, "alert"), { subject: "Mine", text: "Hello\n" });
+  const templates = openMailTemplates("", folder(files)).list();
+  assert.deepEqual(templates.map(({ name, ready }) => [name, ready]), [
+    ["alert", false],
+    ["build-result", true],
+    ["password-reset", true],
+  ]);
+});
+
+Deno.test("the ready ones can be filled with their samples, and stay whole without a folder", () => {
+  const templates = openMailTemplates("", () => {
+    throw new Deno.errors.NotFound();
+  });
+  for (const { name, sample, formats } of templates.list()) {
+    const { value } = templates.render(name, sample as Record<string, string>) as {
+      value: { subject: string; html: string; text: string };
+    };
+    assert.deepEqual(formats, ["html", "text"]);
+    assert.match(value.html, /^<!doctype html>[^]*<\/html>\s*$/);
+    assert.doesNotMatch(value.subject + value.text + value.html, /undefined|\{\{|\{%/);
+    assert.ok(value.subject.length > 0 && value.text.length > 0);
+  }
+});
+
+Deno.test("each ready one asks for what it cannot do without, and for nothing else", () => {
+  const templates = openMailTemplates("", folder({}));
+  const least = {
+    "alert": { title: "Down" },
+    "build-result": { project: "p", passed: true },
+    "password-reset": { link: "https://example.org/" },
+  };
+  for (const [name, data] of Object.entries(least)) {
+    assert.ok("value" in templates.render(name, data), name);
+    assert.deepEqual(templates.render(name, {}).faults?.[0]?.pointer, "/data", name);
+  }
+});
+
+Deno.test.each([
+  { file: "a b.html.liquid", text: WELCOME, says: /^a b.html.liquid: expected a name/ },
+  {
+    file: "a.html.liquid",
+    text: "no front matter",
+    says: /^a.html.liquid:1:1: expected a subject/,
+  },
+  { file: "a.html.liquid", text: "---\nsubject: [\n---\n", says: /^a.html.liquid:\d+:\d+: / },
+  {
+    file: "a.html.liquid",
+    text: "---\nsubject: x\ncolour: red\n---\n",
+    says: /^a.html.liquid:1:1: unknown in the front matter: colour/,
+  },
+  {
+    file: "a.html.liquid",
+    text: "---\nsubject: x\n---\n<p>\n{% if a %}",
+    says: /^a.html.liquid:5:1: /,
+  },
+  { file: "a.txt.liquid", text: "---\nsubject: x\n---\n{{ a | nofilter }}", says: /nofilter/ },
+])("a wrong file is told with its place: $says", ({ file, text, says }) => {
+  assert.throws(
+    () => openMailTemplates("", folder({ [file]: text })),
+    (error: unknown) => error instanceof TemplateFileError && says.test(error.message),
+  );
+});
+
+Deno.test("a reload takes what is new, and keeps what was there when it is wrong", () => {
+  const files: Record<string, string> = { "a.txt.liquid": "---\nsubject: One\n---\nx" };
+  const templates = openMailTemplates("", () => new Map(Object.entries(files)));
+  const subject = () => (templates.render("a", {}) as { value: { subject: string } }).value.subject;
+  files["a.txt.liquid"] = "---\nsubject: Two\n---\nx";
+  templates.reload();
+  assert.equal(subject(), "Two");
+  files["a.txt.liquid"] = "{% if %}";
+  assert.throws(() => templates.reload(), TemplateFileError);
+  assert.equal(subject(), "Two");
+});
