@@ -1,0 +1,115 @@
+/**
+ * What the terminal's commands do: each is a few calls of the API and some lines.
+ *
+ * @module
+ */
+
+import type { Client, TaskAnswer } from "../client.ts";
+import { type Clock, sleep } from "../lib/clock.ts";
+import { readSelected, readSending } from "./flags.ts";
+import { batchLine, statusLines, taskLines, taskTable } from "./words.ts";
+
+/** A terminal, or what stands for one. */
+export interface Screen {
+  /** Prints lines. */
+  print(lines: readonly string[]): void;
+  /** Shows these lines in place of the last ones; absent where that cannot be done. */
+  readonly replace?: (lines: readonly string[]) => void;
+  /** Width in characters. */
+  readonly columns: number;
+  /** The time, for ages and pauses. */
+  readonly clock: Clock;
+}
+
+/** Does it; resolves with the exit code. */
+export type Command = (client: Client, screen: Screen, args: readonly string[]) => Promise<number>;
+
+/** How often a live table is drawn at most, in milliseconds. */
+const DRAW_MS = 250;
+
+/** The commands by name. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  async tasks(client, screen, args) {
+    const { filter, limit, once } = readSelected(args);
+    const draw = async () => {
+      const { data } = await client.tasks({ ...filter, limit });
+      return taskTable(data, screen.clock.now(), screen.columns);
+    };
+    if (!screen.replace || once) {
+      screen.print(await draw());
+      return 0;
+    }
+    await follow(client, screen, async () => screen.replace?.(await draw()));
+    return 0;
+  },
+
+  async send(client, screen, args) {
+    const sending = readSending(args);
+    const task = "notify" in sending
+      ? await client.notify(sending.notify)
+      : await client.fetch(sending.fetch);
+    if (!sending.wait) {
+      screen.print([`${task.id}  ${task.state ?? "queued"}`]);
+      return 0;
+    }
+    const final = await client.wait(task.id);
+    screen.print(taskLines(final));
+    return final.state === "succeeded" ? 0 : 1;
+  },
+
+  async status(client, screen, args) {
+    const { ids } = readSelected(args);
+    if (ids.length === 0) screen.print(statusLines(await client.status()));
+    for (const id of ids) {
+      if (id.startsWith("bat_")) screen.print([batchLine(await client.batch(id))]);
+      else screen.print(taskLines(await client.task(id)));
+    }
+    return 0;
+  },
+
+  cancel: (client, screen, args) =>
+    change(screen, args, client.cancel, async (filter) => {
+      const { cancelled, aborting } = await client.cancelAll(filter);
+      return `${cancelled} cancelled, ${aborting} being aborted`;
+    }),
+
+  retry: (client, screen, args) =>
+    change(screen, args, client.retry, async (filter) => {
+      const { retried } = await client.retryAll(filter);
+      return `${retried} waiting again`;
+    }),
+};
+
+/** Either those with these ids, or all that match; never all there are by mistake. */
+async function change(
+  screen: Screen,
+  args: readonly string[],
+  one: (id: string) => Promise<TaskAnswer>,
+  all: (filter: ReturnType<typeof readSelected>["filter"]) => Promise<string>,
+): Promise<number> {
+  const { ids, filter } = readSelected(args);
+  if (ids.length === 0 && Object.keys(filter).length === 0) {
+    throw new TypeError("Cannot tell which: expected ids, or a filter such as --tag NAME");
+  }
+  for (const id of ids) {
+    const task = await one(id);
+    screen.print([`${task.id}  ${task.state}`]);
+  }
+  if (ids.length === 0) screen.print([await all(filter)]);
+  return 0;
+}
+
+/** Draws at once, and again after what happens, until the stream of events ends. */
+async function follow(client: Client, { clock }: Screen, draw: () => Promise<void>): Promise<void> {
+  let news = Promise.withResolvers<boolean>();
+  const watching = (async () => {
+    for await (const _ of client.events()) news.resolve(true);
+  })().finally(() => news.resolve(false));
+  for (let isGoingOn = true; isGoingOn;) {
+    await draw();
+    await sleep(clock, DRAW_MS);
+    isGoingOn = await news.promise;
+    if (isGoingOn) news = Promise.withResolvers<boolean>();
+  }
+  await watching;
+}

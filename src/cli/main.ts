@@ -1,0 +1,77 @@
+/**
+ * The terminal's commands: thin clients of the API.
+ *
+ * `POSTRIDER_URL` says where the service is, `POSTRIDER_KEY` is the secret of an API key.
+ *
+ * @module
+ */
+
+import { openClient, PostriderError } from "../client.ts";
+import { systemClock } from "../lib/clock.ts";
+import { COMMANDS, type Screen } from "./commands.ts";
+import { plain } from "./words.ts";
+
+const USAGE = `Usage: deno task COMMAND
+
+  tasks  [FILTER] [--limit 20] [--once]     a table of tasks, live on a terminal
+  send   URL [--method M] [--header "N: v"] [--body TEXT] [OPTIONS]
+  send   --to ADDRESS --subject S --text T [--html H] [OPTIONS]
+  status [ID…]                              the service, or tasks and batches
+  cancel ID… | FILTER
+  retry  ID… | FILTER
+
+FILTER:  --state --type --tag --key --batch --host --reason --parent --q
+OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait for the end
+
+POSTRIDER_URL   where the service is; http://127.0.0.1:POSTRIDER_PORT when absent
+POSTRIDER_KEY   the secret of an API key`;
+
+const ENCODER = new TextEncoder();
+/** Cursor home, and erase what is below once the lines are written. */
+const [HOME, END_OF_LINE, BELOW] = ["\x1b[H", "\x1b[K\n", "\x1b[J"];
+
+/** Runs a command; resolves with the exit code. */
+export async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) {
+    say(Deno.stderr, `${USAGE}\n`);
+    return 2;
+  }
+  const port = Deno.env.get("POSTRIDER_PORT") || "8000";
+  const key = Deno.env.get("POSTRIDER_KEY");
+  const client = openClient({
+    url: Deno.env.get("POSTRIDER_URL") || `http://127.0.0.1:${port}`,
+    ...(key ? { key } : {}),
+  });
+  try {
+    return await command(client, openScreen(), args);
+  } catch (error) {
+    say(Deno.stderr, `${plain(error instanceof Error ? error.message : String(error))}\n`);
+    // A refusal or an absent service; anything else is a mistake in what was written.
+    return error instanceof PostriderError || isAway(error) ? 1 : 2;
+  }
+}
+
+/** A table is drawn in place on a terminal, and printed once anywhere else. */
+function openScreen(): Screen {
+  const isTerminal = Deno.stdout.isTerminal();
+  const replace = (lines: readonly string[]) =>
+    say(Deno.stdout, HOME + lines.map((line) => line + END_OF_LINE).join("") + BELOW);
+  return {
+    print: (lines) => say(Deno.stdout, lines.map((line) => `${line}\n`).join("")),
+    ...(isTerminal ? { replace } : {}),
+    columns: isTerminal ? Deno.consoleSize().columns : Infinity,
+    clock: systemClock,
+  };
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof TypeError && /error sending request/.test(error.message);
+}
+
+function say(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = ENCODER.encode(text);
+  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

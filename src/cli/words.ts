@@ -1,0 +1,83 @@
+/**
+ * Tasks, batches and the service, as words and columns on a terminal.
+ *
+ * @module
+ */
+
+import type { BatchAnswer, StatusAnswer, TaskAnswer, TaskSummaryAnswer } from "../client.ts";
+
+/** Text from elsewhere, without what would steer the terminal. */
+export function plain(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, " ");
+}
+
+const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "ERROR"];
+
+/** A table with a row for each task, its lines no wider than `columns`. */
+export function taskTable(
+  tasks: readonly TaskSummaryAnswer[],
+  now: number,
+  columns: number,
+): string[] {
+  const rows = [HEAD, ...tasks.map((task) => rowOf(task, now))];
+  const widths = HEAD.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows.map((row) =>
+    row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd().slice(0, columns)
+  );
+}
+
+function rowOf(task: TaskSummaryAnswer, now: number): string[] {
+  const { state, type, attempt, createdAt, id, error } = task;
+  const age = distance(now - Date.parse(createdAt));
+  return [state, type, `${attempt}`, age, id, plain(error ? `${error.code}: ${error.detail}` : "")];
+}
+
+function distance(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** One task: a line for where it stands, and one for each attempt. */
+export function taskLines(task: TaskAnswer): string[] {
+  const { id, type, state, delivery, reason, dueAt, error } = task;
+  const stands = [state, reason && `(${reason})`, delivery].filter(Boolean).join(" ");
+  return [
+    `${id}  ${type}  ${stands}`,
+    ...(dueAt === undefined ? [] : [`  due ${dueAt}`]),
+    ...task.attempts.map(({ number, startedAt, outcome, error }) =>
+      plain(
+        `  attempt ${number}  ${startedAt}  ${outcome}${
+          error ? `  ${error.code}: ${error.detail}` : ""
+        }`,
+      )
+    ),
+    ...(error && task.attempts.length === 0 ? [plain(`  ${error.code}: ${error.detail}`)] : []),
+  ];
+}
+
+/** One batch: how far it has come. */
+export function batchLine({ id, total, counts, done }: BatchAnswer): string {
+  return `${id}  ${done ? "done" : "under way"}  ${total} tasks: ${countWords({ ...counts })}`;
+}
+
+/** The service at a glance. */
+export function statusLines(status: StatusAnswer): string[] {
+  const { version, uptime, engine, durable, accepting, running, concurrency, rates } = status;
+  return [
+    `Postrider ${version}, up ${distance(uptime * 1_000)}, ${engine}${
+      durable ? "" : " (in memory)"
+    }, ` +
+    `${accepting ? "accepting" : "not accepting"}`,
+    `tasks     ${countWords({ ...status.counts }) || "none"}`,
+    `attempts  ${running} of at most ${concurrency}`,
+    `rates     ${rates.accepted}/s accepted, ${rates.settled}/s finished`,
+  ];
+}
+
+function countWords(counts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.map(([state, count]) => `${count} ${state}`).join(", ");
+}

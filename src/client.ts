@@ -1,0 +1,211 @@
+/**
+ * A client of Postrider's API, for programs in TypeScript or JavaScript.
+ *
+ * ```ts
+ * import { openClient } from "@postrider/postrider/client";
+ *
+ * const postrider = openClient({ url: "http://127.0.0.1:8000" });
+ * const task = await postrider.notify({ to: "ada@example.org", subject: "Hello", text: "It rides." });
+ * const final = await postrider.wait(task.id);
+ * ```
+ *
+ * @module
+ */
+
+import type {
+  BatchAnswer,
+  ProblemAnswer,
+  StatusAnswer,
+  TaskAnswer,
+  TaskEventAnswer,
+  TaskPageAnswer,
+} from "./task/answers.ts";
+import type { FetchAsk, FetchManyAsk, FilterAsk, NotifyAsk, NotifyManyAsk } from "./task/asks.ts";
+
+export type * from "./task/answers.ts";
+export type * from "./task/asks.ts";
+export type { Counts, TaskState } from "./task/state.ts";
+export type {
+  Delivery,
+  Json,
+  OnUnknown,
+  OutcomeKind,
+  Reason,
+  TaskError,
+  TaskType,
+} from "./task/task.ts";
+
+/** Where the service is, and who asks. */
+export interface ClientOptions {
+  /** Where it listens; `http://127.0.0.1:8000` when absent. */
+  readonly url?: string;
+  /** The API key's secret; none is needed on loopback when no keys are set. */
+  readonly key?: string;
+  /** Instead of the runtime's own `fetch`. */
+  readonly fetch?: typeof fetch;
+}
+
+/** What a single call may want otherwise. */
+export interface CallOptions {
+  /** Makes a repeated submit answer with the first one's task, for 24 hours. */
+  readonly idempotencyKey?: string;
+  /** Ends the call; what was submitted is not cancelled by it. */
+  readonly signal?: AbortSignal;
+}
+
+/** The service has refused a call; the message says why and what to do about it. */
+export class PostriderError extends Error {
+  /** `PostriderError`. */
+  override name = "PostriderError";
+  /** All that was said. */
+  readonly problem: ProblemAnswer;
+
+  /** Made of what was answered. */
+  constructor(problem: ProblemAnswer) {
+    super(problem.detail ?? problem.title);
+    this.problem = problem;
+  }
+
+  /** For programs: `invalid`, `not_found`, `queue_full` … */
+  get code(): string {
+    return this.problem.code;
+  }
+}
+
+/** Calls the API. Every call rejects with a `PostriderError` when it is refused. */
+export interface Client {
+  /** Submits one notification: a task, or a batch when it goes to several targets. */
+  notify(ask: NotifyAsk, options?: CallOptions): Promise<TaskAnswer>;
+  /** Submits many notifications as a batch. */
+  notifyMany(ask: NotifyManyAsk, options?: CallOptions): Promise<BatchAnswer>;
+  /** Submits one HTTP request. */
+  fetch(ask: FetchAsk, options?: CallOptions): Promise<TaskAnswer>;
+  /** Submits many HTTP requests as a batch. */
+  fetchMany(ask: FetchManyAsk, options?: CallOptions): Promise<BatchAnswer>;
+  /** The task as it now stands. */
+  task(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  /** The task as soon as it is final. */
+  wait(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  /** Tasks, newest first. */
+  tasks(
+    filter?: FilterAsk & { readonly limit?: number; readonly cursor?: string },
+    options?: CallOptions,
+  ): Promise<TaskPageAnswer>;
+  /** Cancels a task; it is still running when it is being aborted. */
+  cancel(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  /** Cancels all that match. */
+  cancelAll(
+    filter: FilterAsk,
+    options?: CallOptions,
+  ): Promise<{ readonly cancelled: number; readonly aborting: number }>;
+  /** Makes a failed, cancelled or expired task queued again. */
+  retry(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  /** The same for all that match. */
+  retryAll(filter: FilterAsk, options?: CallOptions): Promise<{ readonly retried: number }>;
+  /** Makes a waiting task due now. */
+  run(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  /** The batch as it now stands. */
+  batch(id: string, options?: CallOptions): Promise<BatchAnswer>;
+  /** The tasks of a batch, each as it becomes final. */
+  results(id: string, options?: CallOptions): AsyncIterable<TaskAnswer>;
+  /** What happens to a task until its end, or to all tasks, without an end. */
+  events(id?: string, options?: CallOptions): AsyncIterable<TaskEventAnswer>;
+  /** How the service is. */
+  status(options?: CallOptions): Promise<StatusAnswer>;
+}
+
+const DEFAULT_URL = "http://127.0.0.1:8000";
+/** As long as one call waits; then it is made again. */
+const WAIT = "wait=60s";
+
+/** Opens a client; nothing is called before the first call. */
+export function openClient(options: ClientOptions = {}): Client {
+  const base = (options.url ?? DEFAULT_URL).replace(/\/+$/, "");
+  const send = options.fetch ?? fetch;
+
+  async function call(
+    method: string,
+    path: string,
+    { idempotencyKey, signal }: CallOptions = {},
+    body?: unknown,
+  ): Promise<Response> {
+    const response = await send(base + path, {
+      method,
+      headers: {
+        ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
+        ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+    if (!response.ok) throw new PostriderError(await problemOf(response));
+    return response;
+  }
+
+  const json = async <Answer>(...args: Parameters<typeof call>): Promise<Answer> =>
+    await (await call(...args)).json();
+
+  async function* lines(path: string, options: CallOptions): AsyncGenerator<string> {
+    const { body } = await call("GET", path, options);
+    let rest = "";
+    for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const whole = (rest + part).split("\n");
+      rest = whole.pop() ?? "";
+      yield* whole;
+    }
+  }
+
+  return {
+    notify: (ask, options) => json("POST", "/notify", options, ask),
+    notifyMany: (ask, options) => json("POST", "/notify", options, ask),
+    fetch: (ask, options) => json("POST", "/fetch", options, ask),
+    fetchMany: (ask, options) => json("POST", "/fetch", options, ask),
+    task: (id, options) => json("GET", `/tasks/${encodeURIComponent(id)}`, options),
+    async wait(id, options) {
+      const path = `/tasks/${encodeURIComponent(id)}?${WAIT}`;
+      for (;;) {
+        const task: TaskAnswer = await json("GET", path, options);
+        if (task.finishedAt !== undefined) return task;
+      }
+    },
+    tasks: (filter = {}, options) => json("GET", `/tasks${queryOf(filter)}`, options),
+    cancel: (id, options) => json("DELETE", `/tasks/${encodeURIComponent(id)}`, options),
+    cancelAll: (filter, options) => json("DELETE", `/tasks${queryOf(filter)}`, options),
+    retry: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/retry`, options),
+    retryAll: (filter, options) => json("POST", `/tasks/retry${queryOf(filter)}`, options),
+    run: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/run`, options),
+    batch: (id, options) => json("GET", `/batches/${encodeURIComponent(id)}`, options),
+    async *results(id, options = {}) {
+      for await (const line of lines(`/batches/${encodeURIComponent(id)}/results`, options)) {
+        if (line !== "") yield JSON.parse(line);
+      }
+    },
+    async *events(id, options = {}) {
+      const path = id === undefined ? "/events" : `/tasks/${encodeURIComponent(id)}/events`;
+      for await (const line of lines(path, options)) {
+        if (line.startsWith("data: ")) yield JSON.parse(line.slice(6));
+      }
+    },
+    status: (options) => json("GET", "/status", options),
+  };
+}
+
+function queryOf(fields: object): string {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return query.size === 0 ? "" : `?${query}`;
+}
+
+/** What stands before the service, such as a proxy, may answer with something else. */
+async function problemOf(response: Response): Promise<ProblemAnswer> {
+  const text = await response.text();
+  try {
+    const problem = JSON.parse(text);
+    if (typeof problem.code === "string") return problem;
+  } catch {
+    // No JSON.
+  }
+  const { status, statusText } = response;
+  return { type: "about:blank", title: statusText, status, code: `http_${status}`, requestId: "" };
+}

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import {
+  type Client,
+  type FetchAsk,
+  type NotifyAsk,
+  openClient,
+  PostriderError,
+} from "../src/client.ts";
+import { parseApiKeys } from "../src/http/auth.ts";
+import { fetchSchema } from "../src/task/fetch.ts";
+import { notifySchema } from "../src/task/notify.ts";
+import { Api } from "./support/api.ts";
+
+function clientOf(api: Api, key?: string): Client {
+  const send = (input: string | URL | Request, init?: RequestInit) =>
+    api.raw(String(input).replace("http://here", ""), init);
+  return openClient({
+    url: "http://here/",
+    fetch: send as typeof fetch,
+    ...(key === undefined ? {} : { key }),
+  });
+}
+
+Deno.test("a client submits, reads, waits, cancels, retries and runs", async () => {
+  await using api = await Api.open();
+  const client = clientOf(api);
+  const task = await client.fetch({ url: "https://example.org/", delay: "1h", tags: ["x"] });
+  assert.equal(task.state, "queued");
+  assert.equal((await client.task(task.id)).id, task.id);
+  assert.deepEqual((await client.tasks({ tag: "x", limit: 1 })).data.map(({ id }) => id), [
+    task.id,
+  ]);
+  assert.equal((await client.cancel(task.id)).state, "cancelled");
+  assert.deepEqual(await client.retryAll({ tag: "x" }), { retried: 1 });
+  assert.deepEqual(await client.cancelAll({ tag: "x" }), { cancelled: 1, aborting: 0 });
+  assert.equal((await client.retry(task.id)).state, "queued");
+  await client.run(task.id);
+  const waited = client.wait(task.id);
+  await api.finish();
+  assert.equal((await waited).state, "succeeded");
+  assert.equal((await client.status()).counts.succeeded, 1);
+});
+
+Deno.test("a client gathers a batch, each result as it comes", async () => {
+  await using api = await Api.open();
+  const client = clientOf(api);
+  const batch = await client.fetchMany({ urls: ["https://a.example/", "https://b.example/"] });
+  assert.equal(batch.total, 2);
+  const results = client.results(batch.id)[Symbol.asyncIterator]();
+  const [first] = await api.finish(1);
+  assert.equal((await results.next()).value?.id, first);
+  await api.finish(1);
+  assert.equal((await results.next()).value?.state, "succeeded");
+  assert.equal((await results.next()).done, true);
+  assert.equal((await client.batch(batch.id)).done, true);
+});
+
+Deno.test("a client watches a task to its end", async () => {
+  await using api = await Api.open();
+  const client = clientOf(api);
+  const { id } = await client.notify({ to: "ada@example.org", subject: "s", text: "t" });
+  const states: string[] = [];
+  for await (const { state } of client.events(id)) {
+    if (state === "queued") await api.finish();
+    states.push(state);
+  }
+  assert.deepEqual(states, ["queued", "running", "succeeded"]);
+});
+
+Deno.test("the same Idempotency-Key is the same task", async () => {
+  await using api = await Api.open();
+  const client = clientOf(api);
+  const submit = () => client.fetch({ url: "https://example.org/" }, { idempotencyKey: "k" });
+  assert.equal((await submit()).id, (await submit()).id);
+});
+
+Deno.test("a refusal is an error that says why, to people and programs", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("a:s"), anonymous: "refused" });
+  await assert.rejects(clientOf(api).status(), (error) => {
+    assert.ok(error instanceof PostriderError);
+    assert.equal(error.code, "unauthorized");
+    assert.equal(error.problem.status, 401);
+    return true;
+  });
+  await assert.rejects(clientOf(api, "s").fetch({ url: "nonsense" }), (error) => {
+    assert.ok(error instanceof PostriderError);
+    assert.equal(error.code, "invalid");
+    assert.equal(error.problem.errors?.[0]?.pointer, "/url");
+    assert.match(error.message, /Expected an absolute http/);
+    return true;
+  });
+});
+
+Deno.test("what is no problem document is an error, too", async () => {
+  const answer = () => Promise.resolve(new Response("<h1>Bad gateway</h1>", { status: 502 }));
+  await assert.rejects(openClient({ fetch: answer as typeof fetch }).status(), {
+    code: "http_502",
+  });
+});
+
+/** The compiler holds these to the types, the test to the schemas: none can have a field alone. */
+const SUBMIT = {
+  delay: 1,
+  runAt: 1,
+  expires: 1,
+  priority: 1,
+  retry: 1,
+  timeout: 1,
+  key: 1,
+  tags: 1,
+  onUnknown: 1,
+  retain: 1,
+  callback: 1,
+  onSuccess: 1,
+  onFailure: 1,
+} as const;
+const NOTIFY: Record<keyof NotifyAsk, 1> = {
+  ...SUBMIT,
+  to: 1,
+  cc: 1,
+  bcc: 1,
+  from: 1,
+  replyTo: 1,
+  subject: 1,
+  title: 1,
+  text: 1,
+  html: 1,
+  markdown: 1,
+  template: 1,
+  data: 1,
+  severity: 1,
+  headers: 1,
+  attachments: 1,
+  fallback: 1,
+  quiet: 1,
+};
+const FETCH: Record<keyof FetchAsk, 1> = {
+  ...SUBMIT,
+  url: 1,
+  method: 1,
+  headers: 1,
+  body: 1,
+  json: 1,
+  bodyBase64: 1,
+  redirects: 1,
+  maxBytes: 1,
+  save: 1,
+  expect: 1,
+  extract: 1,
+};
+
+Deno.test.each([
+  { name: "NotifyAsk", fields: NOTIFY, schema: notifySchema },
+  { name: "FetchAsk", fields: FETCH, schema: fetchSchema },
+])("$name has each field of its schema, and no other", ({ fields, schema }) => {
+  const { properties } = schema as { properties: Record<string, unknown> };
+  assert.deepEqual(Object.keys(fields).sort(), Object.keys(properties).sort());
+});
