@@ -232,6 +232,12 @@ function withDefaults(entry: Json, name: string, items: Json, without: string[] 
         description: "Made once, when all are done: {notify: {…}} or {fetch: {…}}; " +
           "{{batch.counts.succeeded}} is filled in by path.",
       },
+      concurrency: {
+        type: "integer",
+        minimum: 1,
+        maximum: MOST_ENTRIES,
+        description: "The most of them that are attempted at once.",
+      },
       ...Object.fromEntries(defaults),
     },
     required: [name],

@@ -141,6 +141,14 @@ export class LaneBook {
     }
   }
 
+  /** Whether something of this lane could begin now. */
+  isOpen(name: string, now: number): boolean {
+    const lane = this.#lanes.get(name);
+    if (!lane) return true;
+    const opensAt = Math.max(lane.heldUntil, lane.pace?.opensAt ?? 0);
+    return lane.running < lane.limit && opensAt <= now;
+  }
+
   /** How one lane stands, whether or not anything is to be told of it. */
   statusOf(name: string, now: number): LaneStatus {
     const lane = this.#lanes.get(name);

@@ -15,6 +15,8 @@ export interface Requests<Request> {
   readonly isBatch: boolean;
   /** At least one. */
   readonly requests: readonly Request[];
+  /** The most of them that are attempted at once. */
+  readonly concurrency?: number;
 }
 
 /** A JSON object not yet looked into. */
@@ -69,7 +71,8 @@ export function parseSingle<Request>(
 }
 
 /**
- * Parses the list `name` of a body, with all that stands beside it as defaults.
+ * Parses the list `name` of a body, with all that stands beside it as defaults:
+ * but `concurrency` belongs to the batch.
  * An entry that is a text is taken as the member `bare`, where that is given.
  * A fault points into the entry, or at the default that is to blame.
  */
@@ -82,7 +85,7 @@ export function parseEntries<Request>(
     readonly parse: (members: Members) => Parsed<Request>;
   },
 ): Parsed<Requests<Request>> {
-  const { [name]: list, ...defaults } = body;
+  const { [name]: list, concurrency, ...defaults } = body;
   const expected = bare ? "texts" : "objects";
   if (!Array.isArray(list) || list.length < 1 || list.length > MOST_ENTRIES) {
     const count = Array.isArray(list) ? `, not ${list.length}` : "";
@@ -91,6 +94,10 @@ export function parseEntries<Request>(
   }
   const requests: Request[] = [];
   const faults = new Map<string, Fault>();
+  if (concurrency !== undefined && !isConcurrency(concurrency)) {
+    const detail = `Expected a whole number from 1 to ${MOST_ENTRIES}`;
+    add(faults, { pointer: "/concurrency", detail });
+  }
   for (const [index, item] of list.entries()) {
     const entry = bare && typeof item === "string" ? { [bare]: item } : item;
     if (!isMembers(entry) || (bare && typeof item !== "string")) {
@@ -107,9 +114,17 @@ export function parseEntries<Request>(
     }
     if (faults.size >= MOST_FAULTS) break;
   }
-  return faults.size > 0
-    ? { faults: [...faults.values()] }
-    : { value: { isBatch: true, requests } };
+  return faults.size > 0 ? { faults: [...faults.values()] } : {
+    value: {
+      isBatch: true,
+      requests,
+      ...(isConcurrency(concurrency) ? { concurrency } : {}),
+    },
+  };
+}
+
+function isConcurrency(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_ENTRIES;
 }
 
 function overlay(defaults: Members, entry: Members, alternatives: Alternatives): Members {

@@ -48,12 +48,12 @@ export interface Draft {
 
 /** Makes tasks of notifications: one for the mail of each, one for each of its notes. */
 export function draftNotify(
-  { isBatch, requests }: Requests<NotifyRequest>,
+  { isBatch, requests, ...rest }: Requests<NotifyRequest>,
   context: SubmitContext,
   sentBy: MailContext,
 ): Draft {
   const isMany = requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
-  const asked = { isBatch: isBatch || isMany, requests };
+  const asked = { isBatch: isBatch || isMany, requests, ...rest };
   return draft(asked, context, (request, batchId) => {
     const { options, quiet, fallback } = request;
     const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
@@ -77,7 +77,7 @@ export function draftFetch(asked: Requests<FetchRequest>, context: SubmitContext
 }
 
 function draft<Request>(
-  { isBatch, requests }: Requests<Request>,
+  { isBatch, requests, concurrency }: Requests<Request>,
   { ids, now, owner }: SubmitContext,
   make: (request: Request, batchId: string | undefined) => DraftedTask[],
 ): Draft {
@@ -85,7 +85,12 @@ function draft<Request>(
   const id = ids("bat");
   return {
     drafted: requests.flatMap((request) => make(request, id)),
-    batch: { id, createdAt: now, ...(owner === undefined ? {} : { owner }) },
+    batch: {
+      id,
+      createdAt: now,
+      ...(owner === undefined ? {} : { owner }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    },
   };
 }
 

@@ -165,6 +165,8 @@ export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt"
   readonly possibleDuplicate?: true;
   /** The last attempt's error, also while the task waits for the next. */
   readonly error?: TaskError;
+  /** What a waiting task stands behind, once its time has come: others of its key, or of its batch. */
+  readonly behind?: "key" | "batch";
   /** Set while a running task is being aborted. */
   readonly aborting?: true;
   /** Number of its latest change, ascending over all tasks of the engine. */
@@ -233,6 +235,8 @@ export interface NewBatch {
   readonly owner?: string;
   /** What is made, once, when all of its tasks have ended. */
   readonly followers?: readonly Follower[];
+  /** The most of its tasks that run at once. */
+  readonly concurrency?: number;
 }
 
 /** A batch as it now stands. */

@@ -150,3 +150,18 @@ Deno.test("HEAD of results is answered without waiting for them", async () => {
   assert.equal((await api.call("HEAD", `/batches/${id}/results`)).status, 200);
   assert.equal(api.clock.waiting, 0);
 });
+
+Deno.test("a batch runs no more at once than its concurrency, and single requests have none", async () => {
+  await using api = await Api.open();
+  const urls = ["https://a.example.org/", "https://b.example.org/", "https://c.example.org/"];
+  const { status, body } = await api.post("/fetch", { urls, concurrency: 2 });
+  assert.equal(status, 202);
+  assert.equal((await api.claim(9)).length, 2);
+  assert.equal((await api.get(`/batches/${body.id}`)).body.counts.running, 2);
+  for (const concurrency of [0, 1.5, "2", 10_001]) {
+    const refused = await api.post("/fetch", { urls, concurrency });
+    assert.equal(refused.body.errors[0].pointer, "/concurrency");
+  }
+  const single = await api.post("/fetch", { url: urls[0], concurrency: 2 });
+  assert.equal(single.body.errors[0].pointer, "/concurrency");
+});

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { batchContract } from "./contract_batches.ts";
 import { claimContract } from "./contract_claims.ts";
 import { followerContract } from "./contract_followers.ts";
 import { keepContract } from "./contract_keeping.ts";
@@ -19,6 +20,7 @@ import type { OpenEngine } from "./world.ts";
 export function engineContract(name: string, open: OpenEngine): void {
   keepContract(name, open);
   claimContract(name, open);
+  batchContract(name, open);
   keyContract(name, open);
   wishContract(name, open);
   listContract(name, open);

@@ -204,7 +204,7 @@ Deno.test.each([
   { body: { requests: [{ url: URL_TEXT }, { url: "x" }] }, pointers: ["/requests/1/url"] },
   { body: { requests: [{ url: URL_TEXT }, { url: URL_TEXT }], x: 1 }, pointers: ["/x"] },
   { body: { requests: [{ url: URL_TEXT }], timeout: "1" }, pointers: ["/timeout"] },
-  { body: { requests: [{ url: URL_TEXT }], concurrency: 2 }, pointers: ["/concurrency"] },
+  { body: { requests: [{ url: URL_TEXT }], concurrency: 0 }, pointers: ["/concurrency"] },
   { body: { urls: [] }, pointers: ["/urls"] },
   { body: { urls: [{ url: URL_TEXT }] }, pointers: ["/urls/0"] },
   { body: { urls: [URL_TEXT, "x"] }, pointers: ["/urls/1"] },

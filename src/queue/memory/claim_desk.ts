@@ -8,6 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { undelivered } from "../rulings.ts";
 import { follow } from "./followers.ts";
+import { comeForward, standsBack } from "./bench.ts";
 import { claimedOf, type Kept } from "./kept.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -96,8 +97,10 @@ export class ClaimDesk {
       const before = claimed.length;
       let first = this.#ledger.first(turn.lane, turn.priority);
       while (first && first.dueAt <= turn.until && claimed.length - before < most) {
-        if (this.#ledger.joinKey(first)) claimed.push(this.#begin(first, now));
-        else first.parked = true;
+        if (!this.#ledger.joinKey(first)) {
+          first.parked = true;
+          if (first.batch) comeForward(this.#ledger, first.batch);
+        } else if (!standsBack(first)) claimed.push(this.#begin(first, now));
         first = this.#ledger.first(turn.lane, turn.priority);
       }
       book.took(turn, claimed.length - before, first?.dueAt ?? Infinity, now);

@@ -30,6 +30,8 @@ export interface Kept {
   state: TaskState;
   /** Behind another of its key. */
   parked: boolean;
+  /** Behind others of its batch. */
+  benched: boolean;
   dueAt: number;
   expiresAt: number | undefined;
   attempt: number;
@@ -54,6 +56,12 @@ export interface KeptBatch {
   readonly tasks: Set<Kept>;
   /** Whether something is to be made when it is done. */
   armed: boolean;
+  /** How many of its tasks run. */
+  running: number;
+  /** While it is being kept: how many more of its tasks need not stand back. */
+  seats: number;
+  /** Those that stand behind others of it, in the order in which they came to. */
+  readonly bench: Set<Kept>;
 }
 
 /** The task without its bulky parts. */
@@ -81,6 +89,7 @@ export function summaryOf(kept: Kept): TaskSummary {
       possibleDuplicate: kept.possibleDuplicate || undefined,
       error: kept.error,
       aborting: kept.aborting === undefined ? undefined : true,
+      behind: kept.parked ? "key" as const : kept.benched ? "batch" as const : undefined,
     }),
   } as TaskSummary;
 }

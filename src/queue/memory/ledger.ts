@@ -11,6 +11,7 @@ import type { NewTask } from "../../task/task.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { Heap } from "../heap.ts";
 import { LaneBook } from "../lanes.ts";
+import { reseat, standBack } from "./bench.ts";
 import { batchRecordOf, changeOf, type Kept, type KeptBatch } from "./kept.ts";
 
 interface Place {
@@ -77,6 +78,7 @@ export class Ledger {
       batch,
       state: "queued",
       parked: false,
+      benched: false,
       dueAt: task.dueAt,
       expiresAt: task.expiresAt,
       attempt: 0,
@@ -91,6 +93,7 @@ export class Ledger {
     batch?.tasks.add(kept);
     this.counts.queued++;
     this.#queue(kept);
+    standBack(kept, this.now());
     this.tell(kept);
     return kept;
   }
@@ -102,7 +105,7 @@ export class Ledger {
     if (!to) throw new EngineError(`Cannot ${event} task "${kept.task.id}": it is ${from}`);
     kept.state = to;
     kept.change = ++this.change;
-    kept.parked = false;
+    kept.parked = kept.benched = false;
     if (to !== "running") kept.aborting = undefined;
     this.counts[from]--;
     this.counts[to]++;
@@ -112,12 +115,12 @@ export class Ledger {
       this.#queue(kept);
     }
     if (isFinal(to)) {
-      kept.finishedAt ??= this.now();
-      // What follows may tell of the result, and erases it then.
+      kept.finishedAt ??= this.now(); // What follows may tell of the result, and erases it then.
       if (!kept.task.followers) this.erase(kept);
       if (kept.task.followers || kept.batch?.armed) this.ended.push(kept);
       this.#leaveKey(kept);
     }
+    reseat(this, kept, from, to);
     this.tell(kept);
   }
 
@@ -136,9 +139,8 @@ export class Ledger {
   drop(kept: Kept): void {
     this.tasks.delete(kept.task.id);
     this.counts[kept.state]--;
-    const { batch } = kept;
-    batch?.tasks.delete(kept);
-    if (batch?.tasks.size === 0) this.batches.delete(batch.batch.id);
+    kept.batch?.tasks.delete(kept);
+    if (kept.batch?.tasks.size === 0) this.batches.delete(kept.batch.batch.id);
   }
 
   /** Notes a change for whoever watches. */
@@ -160,7 +162,7 @@ export class Ledger {
 
   /** Puts a task where it waits for its turn. */
   place(kept: Kept): void {
-    if (kept.parked) return;
+    if (kept.parked || kept.benched) return;
     const { lane, priority } = kept.task;
     this.#placesOf(lane, priority).push({ kept, dueAt: kept.dueAt });
     this.book.offer(lane, priority, kept.dueAt);
@@ -171,7 +173,9 @@ export class Ledger {
     const places = this.#placesOf(lane, priority);
     for (let place = places.peek(); place; place = places.peek()) {
       const { kept, dueAt } = place;
-      if (kept.state === "queued" && !kept.parked && kept.dueAt === dueAt) return kept;
+      if (kept.state === "queued" && !kept.parked && !kept.benched && kept.dueAt === dueAt) {
+        return kept;
+      }
       places.pop();
     }
     this.#places.delete(`${priority} ${lane}`);
@@ -218,8 +222,7 @@ export class Ledger {
     const { key } = kept.task;
     if (key === undefined) return;
     const others = this.#ofKey.get(key);
-    others?.delete(kept);
-    if (others?.size === 0) this.#ofKey.delete(key);
+    if (others?.delete(kept) && others.size === 0) this.#ofKey.delete(key);
     if (this.#holders.get(key) !== kept) return;
     this.#holders.delete(key);
     let heir: Kept | undefined;

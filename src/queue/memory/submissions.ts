@@ -6,6 +6,7 @@
 
 import { sequenceOf } from "../../lib/ids.ts";
 import { EngineError, type Inserted, type Submission } from "../engine.ts";
+import type { Kept } from "./kept.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Triggers } from "./triggers.ts";
 import type { UsedKeys } from "./used_keys.ts";
@@ -41,7 +42,9 @@ export function insert(
   if (schedule && !triggers.isAsSeen(schedule)) return { kind: "stale" };
   if (batch) {
     const armed = (batch.followers?.length ?? 0) > 0;
-    ledger.batches.set(batch.id, { batch, total: tasks.length, tasks: new Set(), armed });
+    const kept = { batch, total: tasks.length, tasks: new Set<Kept>(), armed, running: 0 };
+    const seats = batch.concurrency ?? Infinity;
+    ledger.batches.set(batch.id, { ...kept, seats, bench: new Set() });
     ledger.noteId(batch.id);
   }
   for (const task of tasks) ledger.add(task, sequenceOf(task.id));

@@ -21,6 +21,10 @@ export interface BatchRow {
   readonly counts: number[];
   /** Whether something is to be made when it is done. */
   follows: number;
+  /** The most of its tasks that run at once. */
+  readonly most: number | null;
+  /** While it is being kept: how many more of its tasks need not stand back. */
+  seats?: number;
 }
 
 /** Batches touched by the present transaction. */
@@ -39,9 +43,21 @@ export class Batches {
     const counts = [total, 0, 0, 0, 0, 0];
     const follows = batch.followers?.length ? 1 : 0;
     const text = JSON.stringify(counts);
-    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows);
+    const most = batch.concurrency ?? null;
+    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows, most);
     if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followers));
-    this.#touched.set(seq, { seq, id, created_at: createdAt, owner, era, total, counts, follows });
+    this.#touched.set(seq, {
+      seq,
+      id,
+      created_at: createdAt,
+      owner,
+      era,
+      total,
+      counts,
+      follows,
+      most,
+      seats: most ?? Infinity,
+    });
   }
 
   /** The batch as of the present transaction. */

@@ -7,6 +7,7 @@
 import type { ClaimedTask } from "../../task/task.ts";
 import type { Turn } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
+import { BENCHED, comeForward, isCrowded } from "./bench.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { move } from "./moves.ts";
@@ -59,7 +60,7 @@ function headOf(ledger: Ledger, lane: number, priority: number): number {
   return first?.due_at ?? Infinity;
 }
 
-/** Begins an attempt; nothing comes of a task that is too late, behind its key, or damaged. */
+/** Begins an attempt; nothing comes of a task that is too late, behind others, or damaged. */
 function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
   if (row.expires_at !== null && row.expires_at <= ledger.now) {
     expire(ledger, row);
@@ -67,6 +68,12 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
   }
   if (row.key !== null && !joinKey(ledger, row)) {
     ledger.sql.park.run(1, row.seq);
+    const batch = row.batch === null ? undefined : ledger.batches.get(row.batch);
+    if (batch) comeForward(ledger, batch);
+    return undefined;
+  }
+  if (isCrowded(ledger, row)) {
+    ledger.sql.park.run(BENCHED, row.seq);
     return undefined;
   }
   const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;

@@ -6,6 +6,7 @@
 
 import { sequenceOf } from "../../lib/ids.ts";
 import type { NewTask } from "../../task/task.ts";
+import { BENCHED, standsBack } from "./bench.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { tell } from "./moves.ts";
@@ -33,6 +34,9 @@ export function keep(ledger: Ledger, task: NewTask): void {
     change: ++ledger.change,
   } as Row;
   row.parked = row.key !== null && !closed && !joinKey(ledger, row) ? 1 : 0;
+  if (!row.parked && row.batch !== null && row.due_at <= ledger.now) {
+    row.parked = standsBack(ledger.batches.get(row.batch)) ? BENCHED : 0;
+  }
   const spec = specOf(task);
   const values = [
     seq,

@@ -7,6 +7,7 @@
 import { isFinal, next, type TaskEvent } from "../../task/state.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { watchKeys } from "../watchers.ts";
+import { comeForward } from "./bench.ts";
 import { batchRecordOf, type BatchRow } from "./batches.ts";
 import { joinKey, leaveKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
@@ -44,6 +45,7 @@ export function move(ledger: Ledger, row: Row, event: TaskEvent): void {
   const batch = row.batch === null
     ? undefined
     : ledger.batches.move(row.batch, STATE[from], row.state);
+  if (batch && to !== "running") comeForward(ledger, batch);
   if (isFinal(to) && (row.follows || batch?.follows)) {
     ledger.ended.push({ row: { ...row }, batch: row.batch ?? undefined });
   }

@@ -199,6 +199,9 @@ export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: R
     ...(row.duplicate ? { possibleDuplicate: true as const } : {}),
     ...(row.error === null ? {} : { error: JSON.parse(row.error) }),
     ...(row.aborting === null ? {} : { aborting: true as const }),
+    ...(row.parked && state === "queued"
+      ? { behind: row.parked === 1 ? "key" as const : "batch" as const }
+      : {}),
   };
 }
 

@@ -137,6 +137,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX delivery_hook     ON delivery (hook, seq);
   CREATE INDEX delivery_received ON delivery (received_at);
   `,
+  `
+  ALTER TABLE batch ADD COLUMN most INTEGER; -- tasks of it that may run at once
+  CREATE INDEX task_bench ON task (batch, seq) WHERE state = 0 AND parked = 2; -- behind others of its batch
+  `,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

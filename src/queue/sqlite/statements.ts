@@ -86,9 +86,13 @@ const TEXTS = {
   dropFollowers: `DELETE FROM follower WHERE seq = ?`,
 
   insertBatch: `
-    INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows, most)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   batch: `SELECT * FROM batch WHERE seq = ?`,
+  /** What stands behind others of its batch. */
+  bench: `
+    SELECT seq, lane, priority, due_at FROM task INDEXED BY task_bench
+     WHERE batch = ? AND state = 0 AND parked = 2 AND era = ? ORDER BY seq LIMIT ?`,
   writeBatch: `UPDATE batch SET counts = ? WHERE seq = ?`,
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
   disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
