@@ -51,7 +51,7 @@ export function openAcceptance(ports: Ports): Acceptance {
     if (parsed.faults) return parsed;
     const faults: Fault[] = [];
     const followers = readBatchSequel(own, parts, faults);
-    const { isBatch, requests, ...rest } = parsed.value;
+    const { isBatch, requests, ...beside } = parsed.value;
     const whole = requests.map((request, index) => {
       const found: Fault[] = check(request);
       const { sequel } = request.options;
@@ -61,7 +61,7 @@ export function openAcceptance(ports: Ports): Acceptance {
       return { ...request, options: { ...request.options, followers: following } };
     });
     if (faults.length > 0) return { faults: unique(faults) };
-    return { value: { asked: { isBatch, requests: whole, ...rest }, followers } };
+    return { value: { asked: { isBatch, requests: whole, ...beside }, followers } };
   }
 
   const guard = ({ target }: FetchRequest): Fault[] => {

@@ -20,11 +20,15 @@ export function isFileName(name: string): boolean {
 
 /** Makes a name harmless; `undefined` when nothing is left of it. */
 export function safeFileName(name: string): string | undefined {
-  let safe = name.toWellFormed().normalize("NFC").replace(UNSAFE, "_").trim()
-    .replace(/^\.+/, "").replace(/[. ]+$/, "");
+  let safe = stripped(name.toWellFormed().normalize("NFC").replace(UNSAFE, "_"));
   if (DEVICE.test(safe)) safe = `_${safe}`;
-  if (encoder.encode(safe).length > MOST_BYTES) safe = shortened(safe);
+  if (encoder.encode(safe).length > MOST_BYTES) safe = stripped(shortened(safe));
   return /[^_]/.test(safe) ? safe : undefined;
+}
+
+/** A dot in front hides a file, one behind it is lost on Windows. */
+function stripped(name: string): string {
+  return name.replace(/^[.\s]+|[.\s]+$/g, "");
 }
 
 /** Keeps the ending: it says what the file is. */
