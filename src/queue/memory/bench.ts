@@ -7,7 +7,13 @@
 
 import type { TaskState } from "../../task/state.ts";
 import type { Kept, KeptBatch } from "./kept.ts";
-import type { Ledger } from "./ledger.ts";
+
+/** Where those who come forward go. */
+interface Floor {
+  readonly book: { isOpen(lane: string, now: number): boolean };
+  readonly now: () => number;
+  place(kept: Kept): void;
+}
 
 /** Has a task that is being kept stand back, but for the first few of its batch. */
 export function standBack(kept: Kept, now: number): void {
@@ -27,23 +33,23 @@ export function standsBack(kept: Kept): boolean {
 }
 
 /** Counts who runs of a batch, and lets another come forward when one does no more. */
-export function reseat(ledger: Ledger, kept: Kept, from: TaskState, to: TaskState): void {
+export function reseat(floor: Floor, kept: Kept, from: TaskState, to: TaskState): void {
   const { batch } = kept;
   if (!batch) return;
   batch.bench.delete(kept);
   if (from === "running") batch.running--;
   if (to === "running") batch.running++;
-  else comeForward(ledger, batch);
+  else comeForward(floor, batch);
 }
 
 /** Lets the next of a batch come forward: the first whose lane is open. */
-export function comeForward(ledger: Ledger, batch: KeptBatch): void {
+export function comeForward(floor: Floor, batch: KeptBatch): void {
   if (batch.running >= (batch.batch.concurrency ?? Infinity)) return;
-  const isOpen = ({ task }: Kept) => ledger.book.isOpen(task.lane, ledger.now());
+  const isOpen = ({ task }: Kept) => floor.book.isOpen(task.lane, floor.now());
   const first = batch.bench.values().next().value;
   const next = batch.bench.values().take(32).find(isOpen) ?? first;
   if (!next) return;
   batch.bench.delete(next);
   next.benched = false;
-  ledger.place(next);
+  floor.place(next);
 }
