@@ -32,7 +32,9 @@ export async function channelSettings(
 /** The further CA certificates, PEM. Throws a `RangeError` for a file that holds none. */
 export async function readCa({ caFile }: Config): Promise<string | undefined> {
   if (caFile === undefined) return undefined;
-  const pem = await Deno.readTextFile(caFile);
+  const pem = await Deno.readTextFile(caFile).catch((error) => {
+    throw new RangeError(`Cannot read "${caFile}" as POSTRIDER_CA_FILE: ${error.message}`);
+  });
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
   throw new RangeError(`Cannot read "${caFile}": expected certificates in PEM`);
 }

@@ -80,7 +80,8 @@ export function createApp(parts: AppParts): Hono {
       const requestId = requestIdOf(request);
       try {
         const caller = open ? ANYBODY : authenticate(request);
-        return await answer({ request, requestId, caller, context });
+        const response = await answer({ request, requestId, caller, context });
+        return request.method === "HEAD" ? await measured(response) : response;
       } catch (error) {
         if (error instanceof Refusal) metrics.refused(error.code);
         return answerError(error, requestId, log);
@@ -95,6 +96,16 @@ export function createApp(parts: AppParts): Hono {
   const refuse = openRefusal(routes);
   app.notFound(({ req }) => answerError(refuse(req.path), requestIdOf(req.raw), log));
   return app;
+}
+
+/** RFC 9110 §8.6: the length that HEAD tells is that of what GET would bring; of streams nobody knows. */
+async function measured(response: Response): Promise<Response> {
+  const isWhole = response.headers.get("content-type") === "application/json";
+  if (!isWhole || response.body === null) return response;
+  const { status, headers } = response;
+  const { byteLength } = await response.arrayBuffer();
+  headers.set("content-length", `${byteLength}`);
+  return new Response(null, { status, headers });
 }
 
 /** Says why a call meets no route: the path is none, or knows other methods. */

@@ -70,6 +70,8 @@ export function parseApiKeys(text: string): ApiKey[] {
     }
     keys.push({ name, digest, scopes: new Set(named) });
   }
+  // Nobody who names an empty file of keys means that everybody may call.
+  if (keys.length === 0) throw new RangeError("Cannot read API key 1: expected at least one");
   return keys;
 }
 

@@ -25,6 +25,7 @@ export function batchRoutes(parts: AppParts): Route[] {
   }
 
   async function cancel(call: Call): Promise<Response> {
+    query(call, []);
     const batch = await operatedBatch(engine, call);
     await engine.cancelAll({ batchId: batch.id }, "batch");
     return answer(call, 200, batchView(await engine.findBatch(batch.id) ?? batch));

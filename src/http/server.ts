@@ -52,8 +52,17 @@ export function openServer(
   handler: Handler,
   { hostname, port, clock, log, reserve = openReserve(RESERVED) }: ServerOptions,
 ): Server {
-  const listen = (at: number) =>
-    Deno.serve({ hostname, port: at, onListen() {} }, handler) as Deno.HttpServer<Deno.NetAddr>;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const listen = (at: number) => {
+    try {
+      return Deno.serve({ hostname, port: at, onListen() {} }, handler);
+    } catch (error) {
+      if (error instanceof Error) {
+        error.message = `Cannot listen on ${host}:${at}: ${error.message}`;
+      }
+      throw error;
+    }
+  };
   const servers = [listen(port)];
   const at = servers[0]?.addr.port ?? port;
   let closing = false;
@@ -84,7 +93,6 @@ export function openServer(
     });
   }
 
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
     url: `http://${host}:${at}`,
     port: at,

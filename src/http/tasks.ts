@@ -6,7 +6,8 @@
 
 import { isFinal } from "../task/state.ts";
 import type { TaskRecord } from "../task/task.ts";
-import { answer, type Call, waitOf } from "./call.ts";
+import { maySee } from "./auth.ts";
+import { answer, type Call, query, waitOf } from "./call.ts";
 import { filterOf, selectionOf } from "./filter.ts";
 import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
@@ -19,6 +20,9 @@ import { waitForTask } from "./waiting.ts";
 export function taskRoutes(parts: AppParts): Route[] {
   const { engine, ports } = parts;
   const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
+  /** Whoever may change a task need not be allowed to see what is in it. */
+  const changedView = ({ caller }: Call, task: TaskRecord): View =>
+    maySee(caller, task.owner) ? view(task) : summaryView(task);
 
   async function show(call: Call): Promise<Response> {
     const ms = waitOf(call);
@@ -37,14 +41,15 @@ export function taskRoutes(parts: AppParts): Route[] {
   }
 
   async function cancel(call: Call): Promise<Response> {
+    query(call, []);
     const { id } = await operatedTask(engine, call);
     const cancelled = await engine.cancel(id, "request");
     const task = await present(id);
     if (cancelled === "too_late") {
       const detail = `It has already ${ended(task)}`;
-      throw new Refusal("not_cancellable", { detail, task: view(task) });
+      throw new Refusal("not_cancellable", { detail, task: changedView(call, task) });
     }
-    return answer(call, cancelled === "aborting" ? 202 : 200, view(task));
+    return answer(call, cancelled === "aborting" ? 202 : 200, changedView(call, task));
   }
 
   async function cancelAll(call: Call): Promise<Response> {
@@ -57,6 +62,7 @@ export function taskRoutes(parts: AppParts): Route[] {
   }
 
   async function retry(call: Call): Promise<Response> {
+    query(call, []);
     acceptOrRefuse();
     const { id } = await operatedTask(engine, call);
     const changed = await engine.revive(id);
@@ -64,9 +70,9 @@ export function taskRoutes(parts: AppParts): Route[] {
     if (changed === "not_possible") {
       const detail =
         `Only what failed, was cancelled or expired can be retried; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: view(task) });
+      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
     }
-    return answer(call, 202, view(task), { location: `/tasks/${id}` });
+    return answer(call, 202, changedView(call, task), { location: `/tasks/${id}` });
   }
 
   async function retryAll(call: Call): Promise<Response> {
@@ -76,14 +82,15 @@ export function taskRoutes(parts: AppParts): Route[] {
   }
 
   async function run(call: Call): Promise<Response> {
+    query(call, []);
     const { id } = await operatedTask(engine, call);
     const changed = await engine.runNow(id);
     const task = await present(id);
     if (changed === "not_possible") {
       const detail = `Only what waits can be run at once; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: view(task) });
+      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
     }
-    return answer(call, 202, view(task), { location: `/tasks/${id}` });
+    return answer(call, 202, changedView(call, task), { location: `/tasks/${id}` });
   }
 
   async function present(id: string): Promise<TaskRecord> {

@@ -29,6 +29,8 @@ Deno.test("keys are read with their scopes, and spaces around them", () => {
 });
 
 Deno.test.each([
+  "",
+  " , ",
   "hunter2",
   "a:",
   ":hunter2",
@@ -225,4 +227,26 @@ Deno.test("what follows needs the same scope as if it were asked for at once", a
   assert.equal((await api.post("/fetch", batch, bearer("fetch-only"))).status, 403);
   const told = { ...GET, callback: "https://example.org/told" };
   assert.equal((await api.post("/fetch", told, bearer("fetch-only"))).status, 202);
+});
+
+Deno.test("a key that may only operate changes a task of others without seeing what is in it", async () => {
+  await using api = await Api.open({
+    keys: parseApiKeys("f:f1:fetch,o:o1:operate"),
+    anonymous: "refused",
+  });
+  const operator = { authorization: "Bearer o1" };
+  const body = { url: "https://example.org/private", delay: "1h" };
+  const { body: task } = await api.post("/fetch", body, { authorization: "Bearer f1" });
+  const path = `/tasks/${task.id}`;
+  const answers = [
+    await api.post(`${path}/retry`, undefined, operator),
+    await api.post(`${path}/run`, undefined, operator),
+    await api.delete(path, operator),
+    await api.delete(path, operator),
+  ];
+  assert.deepEqual(answers.map(({ status }) => status), [409, 202, 200, 409]);
+  for (const answer of answers) {
+    assert.equal((answer.body.task ?? answer.body).id, task.id);
+    assert.doesNotMatch(JSON.stringify(answer.body), /private/);
+  }
 });

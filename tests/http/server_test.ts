@@ -44,3 +44,12 @@ Deno.test("a server that closes does not wait for a body half sent", async () =>
   socket.close();
   await server.close(5_000);
 });
+
+Deno.test("an address that is taken is named", async () => {
+  const server = openServer(() => new Response(), AT_LOOPBACK);
+  assert.throws(() => openServer(() => new Response(), { ...AT_LOOPBACK, port: server.port }), {
+    name: "AddrInUse",
+    message: new RegExp(`127\\.0\\.0\\.1:${server.port}`),
+  });
+  await server.close(5_000);
+});

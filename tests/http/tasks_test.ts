@@ -279,3 +279,26 @@ Deno.test("all that is wrong with a query is told at once", async () => {
     ["/foo", "/limit", "/state"],
   );
 });
+
+Deno.test.each([
+  { method: "DELETE", path: "/tasks/{id}?state=queued" },
+  { method: "POST", path: "/tasks/{id}/run?now=1" },
+  { method: "POST", path: "/tasks/{id}/retry?now=1" },
+])("$method $path does nothing: its query is not known", async ({ method, path }) => {
+  await using api = await Api.open();
+  const id = await api.accept({ delay: "1h" });
+  const { status, body } = await api.call(method, path.replace("{id}", id));
+  assert.equal(status, 422);
+  assert.equal(body.code, "invalid");
+  const task = (await api.get(`/tasks/${id}`)).body;
+  assert.deepEqual([task.state, task.dueAt], ["queued", "2026-01-01T01:00:00.000Z"]);
+});
+
+Deno.test("HEAD tells the length of what GET would bring", async () => {
+  await using api = await Api.open();
+  const path = `/tasks/${await api.accept()}`;
+  const whole = await (await api.raw(path)).arrayBuffer();
+  const head = await api.raw(path, { method: "HEAD" });
+  assert.equal(head.headers.get("content-length"), `${whole.byteLength}`);
+  assert.equal(await head.text(), "");
+});
