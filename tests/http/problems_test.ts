@@ -173,7 +173,7 @@ Deno.test.each([
   assert.equal(headers.get("allow"), allow);
 });
 
-Deno.test.each(["/nothing", "/tasks/", "/tasks/x/events/y", "/hooks/x", "/schedules"])(
+Deno.test.each(["/nothing", "/tasks/", "/tasks/x/events/y", "/nothing/x"])(
   "%s is not found",
   async (path) => {
     await using api = await Api.open();
