@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { MappingError, parseMapping } from "../../src/hooks/mapping.ts";
+import { fillPayload } from "../../src/task/marks.ts";
+import type { Fault } from "../../src/task/faults.ts";
+import type { Json } from "../../src/task/task.ts";
+
+const EVIL = '{{task.result.body}}{{"{"}}<script>{% raw %}';
+
+function mapped(mapping: Json, payload: Json): Json {
+  const faults: Fault[] = [];
+  const read = parseMapping(mapping, ["notify"], faults);
+  assert.deepEqual(faults, []);
+  return read.fill({ payload });
+}
+
+Deno.test("texts are filled in wherever they stand, all else stays as it is", () => {
+  const mapping = {
+    to: ["{{ payload.who }}"],
+    priority: 3,
+    json: { a: "{{ payload.n | plus: 1 }}" },
+  };
+  assert.deepEqual(mapped(mapping, { who: "ada@example.org", n: 1 }), {
+    to: ["ada@example.org"],
+    priority: 3,
+    json: { a: "2" },
+  });
+});
+
+Deno.test("what a sender wrote is escaped in HTML, and never a template", () => {
+  assert.deepEqual(
+    mapped({ html: "<b>{{ payload.x }}</b>", text: "{{ payload.x }}" }, { x: EVIL }),
+    {
+      html: `<b>${
+        EVIL.replaceAll('"', "&#34;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+      }</b>`,
+      text: EVIL,
+    },
+  );
+});
+
+Deno.test("a sender cannot write a mark that the end of a task fills in", () => {
+  const mapping = {
+    onSuccess: {
+      notify: {
+        text: "{{ payload.x }} is {{task.state}} {{ payload.x | raw }} {{ task.id }}",
+        html: "<i>{{ payload.x }}</i> {{task.state}}",
+      },
+    },
+  };
+  const filled = mapped(mapping, { x: EVIL }) as { onSuccess: { notify: Json } };
+  const facts = { task: { state: "succeeded", id: "tsk_1", result: { body: "hush" } } };
+  const end = JSON.parse(fillPayload(JSON.stringify(filled.onSuccess.notify), facts));
+  assert.equal(end.text, `${EVIL} is succeeded ${EVIL} tsk_1`);
+  assert.ok(!end.html.includes("hush") && !end.html.includes("<script>"), end.html);
+  assert.ok(end.html.endsWith("</i> succeeded"));
+});
+
+Deno.test("a text that cannot be read is told at once, one that cannot be filled in when it is", () => {
+  const faults: Fault[] = [];
+  parseMapping({ subject: "{{ payload.x", text: "{% nope %}" }, ["notify"], faults);
+  assert.deepEqual(faults.map(({ pointer }) => pointer), ["/notify/subject", "/notify/text"]);
+  assert.throws(() => mapped({ tags: ["{{ payload.none }}"] }, {}), (error) => {
+    assert.ok(error instanceof MappingError);
+    assert.equal(error.pointer, "/notify/tags/0");
+    assert.match(error.message, /undefined variable: payload.none \(line 1, column 4/);
+    return true;
+  });
+});
