@@ -28,9 +28,10 @@ export interface SchedulerParts {
   readonly acceptance: Acceptance;
   /** Told of runs that made nothing. */
   readonly log: Log;
+  /** A wait is cut there, so that a clock that was set is noticed; a minute when absent. */
+  readonly longestWaitMs?: number;
 }
 
-/** A wait is cut here, so that a clock that was set is noticed. */
 const LONGEST_WAIT_MS = 60_000;
 /** After the engine could not take a run, in milliseconds. */
 const AGAIN_MS = 5_000;
@@ -126,7 +127,7 @@ export class Scheduler {
   }
 
   async #lookRound(): Promise<void> {
-    let again = LONGEST_WAIT_MS;
+    let again = this.#parts.longestWaitMs ?? LONGEST_WAIT_MS;
     for (const name of [...this.#kept.keys()]) {
       if (!await this.#catchUp(name)) again = Math.min(again, AGAIN_MS);
     }
