@@ -66,7 +66,7 @@ export class PostriderError extends Error {
     this.problem = problem;
   }
 
-  /** For programs: `invalid`, `not_found`, `queue_full` … */
+  /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when nobody answered. */
   get code(): string {
     return this.problem.code;
   }
@@ -129,7 +129,7 @@ export function openClient(options: ClientOptions = {}): Client {
     { idempotencyKey, signal }: CallOptions = {},
     body?: unknown,
   ): Promise<Response> {
-    const response = await send(base + path, {
+    const init = {
       method,
       headers: {
         ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
@@ -138,6 +138,10 @@ export function openClient(options: ClientOptions = {}): Client {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
+    };
+    const response = await send(base + path, init).catch((error) => {
+      signal?.throwIfAborted();
+      throw unreachable(base, error);
     });
     if (!response.ok) throw new PostriderError(await problemOf(response));
     return response;
@@ -189,6 +193,19 @@ export function openClient(options: ClientOptions = {}): Client {
     },
     status: (options) => json("GET", "/status", options),
   };
+}
+
+function unreachable(url: string, cause: unknown): PostriderError {
+  const detail = `Cannot reach ${url}: ${cause instanceof Error ? cause.message : cause}`;
+  const title = "The service cannot be reached";
+  return new PostriderError({
+    type: "about:blank",
+    title,
+    status: 0,
+    detail,
+    code: "unreachable",
+    requestId: "",
+  });
 }
 
 function queryOf(fields: object): string {

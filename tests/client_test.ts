@@ -98,6 +98,12 @@ Deno.test("what is no problem document is an error, too", async () => {
   });
 });
 
+Deno.test("a service that is away is an error of its own, a call that was ended is not", async () => {
+  const client = openClient({ url: "http://127.0.0.1:1" });
+  await assert.rejects(client.status(), { code: "unreachable" });
+  await assert.rejects(client.status({ signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
 /** The compiler holds these to the types, the test to the schemas: none can have a field alone. */
 const SUBMIT = {
   delay: 1,

@@ -48,7 +48,7 @@ export async function main([name = "", ...args]: readonly string[]): Promise<num
   } catch (error) {
     say(Deno.stderr, `${plain(error instanceof Error ? error.message : String(error))}\n`);
     // A refusal or an absent service; anything else is a mistake in what was written.
-    return error instanceof PostriderError || isAway(error) ? 1 : 2;
+    return error instanceof PostriderError ? 1 : 2;
   }
 }
 
@@ -63,10 +63,6 @@ function openScreen(): Screen {
     columns: isTerminal ? Deno.consoleSize().columns : Infinity,
     clock: systemClock,
   };
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof TypeError && /error sending request/.test(error.message);
 }
 
 function say(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
