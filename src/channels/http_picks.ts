@@ -27,7 +27,7 @@ const TEXT_LETTERS = 2_000;
 
 /** What was picked out, with the keys of the `extract` that asked for it. */
 export type Extracted = { [Name in keyof Extraction]?: Json } & {
-  /** Why something is missing, by `json`, `css`, or `json/name`. */
+  /** Why something is missing, by `text`, `json`, `css`, or `json/name`. */
   errors?: Record<string, string>;
 };
 
@@ -35,6 +35,7 @@ export type Extracted = { [Name in keyof Extraction]?: Json } & {
 export function pick(extract: Extraction, reading: Reading): Extracted {
   const { lines, words, json, css } = extract;
   const errors: Record<string, string> = {};
+  if (!reading.isText) errors.text = "The body is not text";
   const text = json || css ? reading.text() : undefined;
   const extracted: Extracted = {
     ...(lines === undefined ? {} : { lines: reading.lines }),

@@ -34,6 +34,8 @@ export class Reading {
   words = 0;
   #whole: string[] = [];
   #bytes = 0;
+  /** Whether it is text at all: other bodies have no lines and words. */
+  isText = true;
   #sniffed: Uint8Array[] | undefined = [];
   #decoder = new TextDecoder();
   #line = "";
@@ -73,11 +75,13 @@ export class Reading {
       at += piece.length;
     }
     this.#decoder = decoderFor(beginning, this.#options.contentType);
+    this.isText = this.#decoder.encoding.startsWith("utf-16") || !beginning.includes(0);
     this.#read(this.#decoder.decode(beginning, { stream: true }));
   }
 
   #read(text: string): void {
     const { whole, words, lines = 0 } = this.#options;
+    if (!this.isText) return;
     if (whole && this.#bytes <= READ_BYTES) this.#whole.push(text);
     else this.#whole = [];
     if (words && text !== "") this.#count(text);

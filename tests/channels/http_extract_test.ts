@@ -45,6 +45,12 @@ Deno.test.each(lines)("The first $wanted lines are $got.length", async ({ text, 
   }
 });
 
+Deno.test("A body that is no text has neither lines nor words", async () => {
+  const body = bytes(0x89, 0x50, 0, 0x20, 0x0a, 0x41, 0x0a);
+  const { lines, words, errors } = await extracted(body, { lines: 3, words: true }, "image/png");
+  assert.deepEqual([lines, words, errors.text], [[], 0, "The body is not text"]);
+});
+
 const words: { text: string; count: number }[] = [
   { text: "", count: 0 },
   { text: " \n ", count: 0 },

@@ -1,0 +1,130 @@
+/**
+ * Many URLs at once, as a caller sees them: each result as soon as it is there.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { linesOf } from "../support/lines.ts";
+import { aFolder, ROOT, startPostrider, type TaskView } from "../support/process.ts";
+import { startUpstream } from "../support/upstream.ts";
+import { openSite, PICTURES } from "../site/site.ts";
+
+/** The tasks of an answer, one after the other. */
+async function* tasksOf(
+  response: Response,
+): AsyncGenerator<TaskView & { payload: { url: string } }> {
+  let rest = "";
+  for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield JSON.parse(line);
+  }
+}
+
+Deno.test("1,000 URLs are gathered in one call, each line before the last is fetched", async () => {
+  await using upstream = startUpstream();
+  await using data = await aFolder();
+  await using service = startPostrider({ data: data.path, env: upstream.env });
+  const { url } = await service.listening;
+  const urls = Array.from({ length: 999 }, (_, i) => `${upstream.url}/quick/${i}`);
+  const response = await fetch(`${url}/fetch`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/x-ndjson" },
+    body: JSON.stringify({ urls: [`${upstream.url}/hold`, ...urls], concurrency: 50 }),
+  });
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("location") ?? "", /^\/batches\/bat_/);
+  const seen = new Set<string>();
+  for await (const task of tasksOf(response)) {
+    assert.equal(task.state, "succeeded");
+    seen.add(task.payload.url);
+    // The one that holds is let go when all others have been told.
+    if (seen.size === 999) {
+      assert.ok(!seen.has(`${upstream.url}/hold`));
+      upstream.release();
+    }
+  }
+  assert.equal(seen.size, 1_000);
+});
+
+Deno.test("one slow host among a hundred does not delay the others", async () => {
+  await using slow = startUpstream();
+  const quick = Array.from({ length: 99 }, () => startUpstream());
+  await using data = await aFolder();
+  const env = { POSTRIDER_FETCH_ALLOW: "127.0.0.1" };
+  await using service = startPostrider({ data: data.path, env });
+  const { url } = await service.listening;
+  const urls = [
+    ...Array.from({ length: 100 }, (_, i) => `${slow.url}/hold/${i}`),
+    ...quick.map((upstream) => `${upstream.url}/`),
+  ];
+  const response = await fetch(`${url}/fetch`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/x-ndjson" },
+    body: JSON.stringify({ urls }),
+  });
+  let count = 0;
+  for await (const task of tasksOf(response)) {
+    count++;
+    const isSlow = task.payload.url.startsWith(slow.url);
+    assert.equal(isSlow, count > 99, `${task.payload.url} came as number ${count}`);
+    if (count === 99) slow.release();
+  }
+  assert.equal(count, 199);
+  await Promise.all(quick.map((upstream) => upstream[Symbol.asyncDispose]()));
+});
+
+Deno.test("a 429 with Retry-After: 2 is obeyed by all tasks of its host, to the tenth", async () => {
+  const begun: number[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    begun.push(performance.now());
+    return begun.length === 1
+      ? new Response(null, { status: 429, headers: { "retry-after": "2" } })
+      : new Response("fine");
+  });
+  await using data = await aFolder();
+  const host = `127.0.0.1:${server.addr.port}`;
+  await using service = startPostrider({ data: data.path, env: { POSTRIDER_FETCH_ALLOW: host } });
+  const api = await service.listening;
+  const first = await api.call<TaskView>("/fetch", { url: `http://${host}/` });
+  while ((await api.call<TaskView>(`/tasks/${first.body.id}`)).body.error === undefined);
+  const later = await api.call<{ id: string }>("/fetch", {
+    urls: Array.from({ length: 20 }, (_, i) => `http://${host}/${i}`),
+  });
+  await api.call(`/batches/${later.body.id}?wait=20s`);
+  await api.final(first.body.id);
+  assert.equal(begun.length, 22);
+  const waits = begun.slice(1).map((at) => (at - (begun[0] ?? 0)) / 1_000);
+  const earliest = Math.min(...waits);
+  const told = `Retry-After: 2 was kept for ${earliest.toFixed(3)} s\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(told));
+  assert.ok(earliest >= 2, told);
+  await server.shutdown();
+});
+
+Deno.test("deno task fetch saves an album of 50 and tells each picture", async () => {
+  await using site = openSite();
+  await using data = await aFolder();
+  const urls = Array.from({ length: PICTURES }, (_, i) => `http://${site.host}/album/${i + 1}.png`);
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "src/cli/fetch.ts", ...urls, "--save"],
+    cwd: ROOT,
+    env: {
+      POSTRIDER_URL: "",
+      POSTRIDER_PORT: "1",
+      POSTRIDER_FETCH_ALLOW: site.host,
+      POSTRIDER_DOWNLOADS: data.path,
+    },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const lines = linesOf(process.stdout, process.stderr);
+  assert.equal((await process.status).code, 0);
+  await lines.ended;
+  const pictures = [...Deno.readDirSync(data.path)].flatMap(({ name }) =>
+    [...Deno.readDirSync(`${data.path}/${name}`)].map((file) => file.name)
+  );
+  const names = urls.map((url) => url.split("/").pop() ?? "");
+  assert.deepEqual(pictures.sort(), names.sort());
+});
