@@ -46,7 +46,8 @@ export function createApp(parts: AppParts): Hono {
   const history = openHistory(parts.clock);
   const authenticate = openAuth(parts.keys, parts.anonymous, () => parts.clock.now());
   engine.watch("final", ({ at, id, type, state }) => {
-    meters.settled(at - createdAtOf(id));
+    // The machine's clock may have been set back in between.
+    meters.settled(Math.max(0, at - createdAtOf(id)));
     metrics.finished(type, state);
     history.finished(state);
   });

@@ -20,6 +20,7 @@ const MOST_LANES = 100;
 /** The routes that tell how things stand. */
 export function statusRoutes(parts: AppParts, meters: Meters): Route[] {
   const { engine, ports, clock } = parts;
+  const openedAt = clock.monotonic();
 
   async function status(call: Call): Promise<Response> {
     requireScope(call.caller, "read");
@@ -32,7 +33,7 @@ export function statusRoutes(parts: AppParts, meters: Meters): Route[] {
     const { running, concurrency, threads } = ports.worker();
     return answer(call, 200, {
       version: parts.version,
-      uptime: Math.floor((clock.now() - parts.startedAt) / 1_000),
+      uptime: Math.floor((clock.monotonic() - openedAt) / 1_000),
       engine: engine.name,
       durable: engine.durable,
       accepting: parts.accepting(),

@@ -6,8 +6,8 @@
  */
 
 import { isMembers, type Members, type Requests } from "./entries.ts";
-import { type FetchRequest, parseFetch } from "./fetch.ts";
-import { type Fault, type Parsed, pointerTo } from "./faults.ts";
+import { parseFetch } from "./fetch.ts";
+import { type Fault, MOST_FAULTS, type Parsed, pointerTo } from "./faults.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -44,41 +44,35 @@ export function openAcceptance(ports: Ports): Acceptance {
   function read<Request extends { readonly options: SubmitOptions }>(
     body: unknown,
     parse: (body: unknown) => Parsed<Requests<Request>>,
-    check: (request: Request) => Fault[],
   ): Parsed<{ asked: Requests<Request>; followers: readonly Follower[] }> {
     const { own, rest } = splitBatch(body);
     const parsed = parse(rest);
-    if (parsed.faults) return parsed;
     const faults: Fault[] = [];
     const followers = readBatchSequel(own, parts, faults);
+    if (parsed.faults) return { faults: told([...parsed.faults, ...faults]) };
     const { isBatch, requests, ...beside } = parsed.value;
     const whole = requests.map((request, index) => {
-      const found: Fault[] = check(request);
+      const found: Fault[] = [];
       const { sequel } = request.options;
       const following = sequel ? readSequel(sequel, parts, found) : [];
       for (const fault of found) faults.push(isBatch ? relocate(fault, body, index) : fault);
       if (following.length === 0) return request;
       return { ...request, options: { ...request.options, followers: following } };
     });
-    if (faults.length > 0) return { faults: unique(faults) };
+    if (faults.length > 0) return { faults: told(faults) };
     return { value: { asked: { isBatch, requests: whole, ...beside }, followers } };
   }
 
-  const guard = ({ target }: FetchRequest): Fault[] => {
-    const refused = ports.refuseUrl(target);
-    return refused ? [{ pointer: "/url", detail: refused.detail, code: "address_refused" }] : [];
-  };
-
   return {
     notify(body, context) {
-      const submit = read(body, (rest) => parseNotify(rest, ports), () => []);
+      const submit = read(body, (rest) => parseNotify(rest, ports));
       if (submit.faults) return submit;
       const { asked, followers } = submit.value;
       const draft = draftNotify(asked, context, parts.mail);
       return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followers) };
     },
     fetch(body, context) {
-      const submit = read(body, parseFetch, guard);
+      const submit = read(body, (rest) => parseFetch(rest, ports.refuseUrl));
       if (submit.faults) return submit;
       const { asked, followers } = submit.value;
       return { value: withFollowers(draftFetch(asked, context), followers) };
@@ -107,8 +101,10 @@ function relocate(fault: Fault, body: unknown, index: number): Fault {
   return { ...fault, pointer: pointerTo([list, index]) + fault.pointer };
 }
 
-function unique(faults: readonly Fault[]): Fault[] {
-  return [...new Map(faults.map((f) => [`${f.pointer} ${f.detail}`, f])).values()];
+/** Each once, and not too many. */
+function told(faults: readonly Fault[]): Fault[] {
+  const each = new Map(faults.map((fault) => [`${fault.pointer} ${fault.detail}`, fault]));
+  return [...each.values()].slice(0, MOST_FAULTS);
 }
 
 /** A request that became several tasks is told of once, when all are done. */

@@ -20,6 +20,7 @@ import { type Fault, faultsOf, isLongerThan, type Parsed, pointerTo } from "./fa
 import { isFileName } from "./file_name.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "./payloads.ts";
+import type { Ports } from "./ports.ts";
 import { checkRequestHeaders } from "./request_headers.ts";
 import { DEFAULT_RETRIES } from "./retry.ts";
 import type { Json } from "./task.ts";
@@ -30,7 +31,7 @@ export interface FetchRequest {
   readonly options: SubmitOptions;
   /** The request, complete. */
   readonly payload: FetchPayload;
-  /** The payload's URL, for the guard that judges it by its text. */
+  /** The payload's URL, which the guard does not refuse by its text. */
   readonly target: URL;
 }
 
@@ -91,10 +92,18 @@ const schema = z.strictObject({
 /** JSON Schema of one request. */
 export const fetchSchema: Json = z.toJSONSchema(schema) as Json;
 
-/** Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or `{"urls":[…]}`. */
-export function parseFetch(body: unknown): Parsed<Requests<FetchRequest>> {
+/**
+ * Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or
+ * `{"urls":[…]}`. `refuseUrl` says which URLs may not be called, by their text.
+ */
+export function parseFetch(
+  body: unknown,
+  refuseUrl: Ports["refuseUrl"],
+): Parsed<Requests<FetchRequest>> {
   if (!isMembers(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = thorough(parseOne, { url: "https://example.org/" });
+  const parse = thorough((members: Members) => parseOne(members, refuseUrl), {
+    url: "https://example.org/",
+  });
   const shared = { alternatives: ALTERNATIVES, parse };
   if (Object.hasOwn(body, "urls")) {
     const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
@@ -108,12 +117,14 @@ export function parseFetch(body: unknown): Parsed<Requests<FetchRequest>> {
     : parseSingle(body, parse);
 }
 
-function parseOne(members: Members): Parsed<FetchRequest> {
+function parseOne(members: Members, refuseUrl: Ports["refuseUrl"]): Parsed<FetchRequest> {
   const checked = schema.safeParse(members);
   if (!checked.success) return { faults: faultsOf(checked.error) };
   const raw = checked.data;
   const faults: Fault[] = [];
   const target = readUrl(raw.url, faults);
+  const refused = target && refuseUrl(target);
+  if (refused) faults.push({ pointer: "/url", detail: refused.detail, code: "address_refused" });
   const bodies = BODIES.filter((name) => raw[name] !== undefined);
   const method = (raw.method ?? (bodies.length > 0 ? "POST" : "GET")).toUpperCase();
   const isRead = method === "GET" || method === "HEAD";

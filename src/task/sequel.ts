@@ -157,13 +157,8 @@ function draftedNotify(request: Members, { mail, ports }: SequelParts): Parsed<F
 }
 
 function draftedFetch(request: Members, { ports }: SequelParts): Parsed<FollowerTask[]> {
-  const parsed = parseFetch(request);
+  const parsed = parseFetch(request, ports.refuseUrl);
   if (parsed.faults) return parsed;
-  const refused = parsed.value.requests.map(({ target }) => ports.refuseUrl(target))
-    .find((error) => error !== undefined);
-  if (refused) {
-    return { faults: [{ pointer: "/url", detail: refused.detail, code: "address_refused" }] };
-  }
   return {
     value: parsed.value.requests.flatMap((one: FetchRequest) =>
       draftFetch({ isBatch: false, requests: [one] }, NOWHERE).drafted

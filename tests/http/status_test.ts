@@ -91,3 +91,17 @@ Deno.test.each([
   assert.equal((await api.get("/readyz")).status, status);
   assert.equal((await api.get("/livez")).status, 200);
 });
+
+Deno.test("a machine's clock that is set back makes no figure negative", async () => {
+  await using api = await Api.open();
+  await api.accept();
+  const [task] = await api.claim();
+  await api.clock.advance(2_000);
+  api.clock.jump(-3_600_000);
+  if (task) await api.settle(task);
+  const { uptime, latency } = (await api.get("/status")).body;
+  assert.deepEqual({ uptime, finish: latency.finish }, {
+    uptime: 2,
+    finish: { p50: 0, p95: 0, p99: 0 },
+  });
+});

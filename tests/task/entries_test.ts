@@ -4,6 +4,9 @@ import { fetchSchema, parseFetch } from "../../src/task/fetch.ts";
 import { notifySchema, parseNotify } from "../../src/task/notify.ts";
 import { notifyPorts } from "../support/notify_ports.ts";
 
+/** Any address will do: the guard has tests of its own. */
+const allowAll = () => undefined;
+
 const pointers = (parsed: Parsed<unknown>) =>
   (parsed.faults ?? []).map(({ pointer }) => pointer).sort();
 
@@ -24,7 +27,21 @@ Deno.test.each([
     wrong: ["/bogus", "/delay", "/urls/1", "/urls/2"],
   },
 ])("a fetch is told all that is wrong with $body at once", ({ body, wrong }) => {
-  assert.deepEqual(pointers(parseFetch(body)), wrong);
+  assert.deepEqual(pointers(parseFetch(body, allowAll)), wrong);
+});
+
+Deno.test("an address that may not be called is told beside what else is wrong", () => {
+  const refuse = ({ hostname }: URL) =>
+    hostname.startsWith("10.") ? { code: "address_refused", detail: "Not public" } : undefined;
+  const body = { url: "http://10.0.0.1", timeout: "1ms", bogus: 1 };
+  assert.deepEqual(pointers(parseFetch(body, refuse)), ["/bogus", "/timeout", "/url"]);
+  const many = { urls: ["http://10.0.0.1", "https://example.org"], timeout: "1ms" };
+  assert.deepEqual(pointers(parseFetch(many, refuse)), ["/timeout", "/urls/0"]);
+  const [only, ...others] = parseFetch({ url: "http://10.0.0.1" }, refuse).faults ?? [];
+  assert.deepEqual({ only, others }, {
+    only: { pointer: "/url", detail: "Not public", code: "address_refused" },
+    others: [],
+  });
 });
 
 Deno.test.each([
@@ -43,7 +60,7 @@ const STRANGE = [null, true, -1, 1.5, 101, 1e300, "", "\u0000", "x".repeat(70_00
 }];
 
 Deno.test.each([
-  { path: "fetch", schema: fetchSchema, parse: (body: unknown) => parseFetch(body) },
+  { path: "fetch", schema: fetchSchema, parse: (body: unknown) => parseFetch(body, allowAll) },
   {
     path: "notify",
     schema: notifySchema,

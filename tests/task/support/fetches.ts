@@ -8,9 +8,12 @@ import assert from "node:assert/strict";
 import { parseFetch } from "../../../src/task/fetch.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 
+/** Any address will do: the guard has tests of its own. */
+const allowAll = () => undefined;
+
 /** The payload of a request with these fields. */
 export function payloadWith(fields: object): FetchPayload {
-  const parsed = parseFetch({ url: "https://example.org/", ...fields });
+  const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
   assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
   const [request] = parsed.value.requests;
   assert.ok(request);
@@ -19,6 +22,6 @@ export function payloadWith(fields: object): FetchPayload {
 
 /** Where a request with these fields is wrong. */
 export function pointersIn(fields: object): string[] | undefined {
-  const parsed = parseFetch({ url: "https://example.org/", ...fields });
+  const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
   return parsed.faults?.map(({ pointer }) => pointer);
 }
