@@ -8,6 +8,7 @@
 import type { Buffer } from "node:buffer";
 import { createTransport } from "nodemailer";
 import type { EmailPayload, Mailbox } from "../task/payloads.ts";
+import { gatheredMail } from "./digest.ts";
 import { htmlToPlain } from "./html_text.ts";
 import { markdownToHtml } from "./markdown.ts";
 import type { DkimKey } from "./relays.ts";
@@ -51,7 +52,7 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     const key = keys.find((key) => key.domain === domain.toLowerCase());
     const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
     const { message } = await writer.sendMail({
-      ...contentOf(payload),
+      ...contentOf(gatheredMail(payload)),
       messageId,
       date: new Date(createdAt),
       // Random by default, and then no two attempts are alike.

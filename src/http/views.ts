@@ -128,7 +128,7 @@ export function payloadView(payload: Payload): View {
   return "target" in payload ? chatView(payload) : emailView(payload);
 }
 
-function chatView({ target: _, shown, attachments, ...note }: ChatPayload): View {
+function chatView({ target: _, digestMax: __, shown, attachments, ...note }: ChatPayload): View {
   return { to: shown, ...note, attachments: attachmentsView(attachments) };
 }
 

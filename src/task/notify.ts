@@ -13,6 +13,7 @@ import {
   type Requests,
   thorough,
 } from "./entries.ts";
+import { digestFields, type DigestOptions, readDigest } from "./digest.ts";
 import { type Fault, faultsOf, type Parsed, pointerTo } from "./faults.ts";
 import { checkAttachment, checkHeaders, EXPECTED_PARTS } from "./mail_parts.ts";
 import { MOST_ATTACHMENTS } from "./mail_parts.ts";
@@ -40,6 +41,8 @@ export interface NotifyRequest extends NotifyContent {
   readonly options: SubmitOptions;
   /** Nothing is attempted first in these hours. */
   readonly quiet?: QuietHours;
+  /** What of it is gathered with others. */
+  readonly digest?: DigestOptions;
   /** What is sent instead when it has failed, one after another. */
   readonly fallback?: readonly NotifyContent[];
 }
@@ -111,6 +114,7 @@ const schema = z.strictObject({
       examples: [["ntfys://ntfy.example.org/oncall", "ada@example.org"]],
     }),
   ...quietFields,
+  ...digestFields,
   ...optionFields,
 }, { error: "Expected a JSON object" });
 
@@ -164,6 +168,8 @@ function parseOne(members: Members, ports: NotifyPorts): Parsed<NotifyRequest> {
   raw.attachments?.forEach((attachment, i) => checkAttachment(attachment, i, wrong));
   const options = readOptions(raw, DEFAULTS, faults);
   const quiet = raw.quiet && readQuiet(raw.quiet, faults);
+  const digest = raw.digest && readDigest(raw.digest, faults);
+  if (digest && raw.key !== undefined) wrong("Not beside digest: its tasks go together", "key");
   if (faults.length > 0 || !said) return { faults };
   const { subject, ...content } = said;
   const attachments = (raw.attachments ?? []) as Attachment[];
@@ -194,6 +200,7 @@ function parseOne(members: Members, ports: NotifyPorts): Parsed<NotifyRequest> {
     value: {
       options,
       ...(quiet ? { quiet } : {}),
+      ...(digest ? { digest } : {}),
       ...(ways.length > 0 ? { fallback: ways.map((way) => contentFor(way)) } : {}),
       ...contentFor(to, { cc, bcc }),
     },

@@ -59,6 +59,10 @@ export interface EmailPayload {
   readonly headers: Readonly<Record<string, string>>;
   /** Files. */
   readonly attachments: readonly Attachment[];
+  /** The most of a digest that one attempt serves. */
+  readonly digestMax?: number;
+  /** Further ones of a digest that this attempt serves; never kept. */
+  readonly gathered?: readonly EmailPayload[];
 }
 
 /** A note, for the channel of a chat service. */
@@ -79,6 +83,10 @@ export interface ChatPayload {
   readonly severity?: Severity;
   /** Files; most services only get their names. */
   readonly attachments: readonly Attachment[];
+  /** The most of a digest that one attempt serves. */
+  readonly digestMax?: number;
+  /** Further ones of a digest that this attempt serves; never kept. */
+  readonly gathered?: readonly ChatPayload[];
 }
 
 /** An HTTP request, for the channel `http`. */

@@ -7,12 +7,13 @@
 import type { IdSource } from "../lib/ids.ts";
 import { type FetchRequest, laneOf } from "./fetch.ts";
 import type { Requests } from "./entries.ts";
+import { type DigestOptions, digestPlace, windowEnd } from "./digest.ts";
 import { fallbackOf } from "./fallback.ts";
 import type { NotifyRequest } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import type { Payload } from "./payloads.ts";
 import { afterQuiet } from "./quiet.ts";
-import { type MailContext, type Place, sendingsOf } from "./sendings.ts";
+import { type MailContext, type Place, type Sending, sendingsOf } from "./sendings.ts";
 import { maskUrl } from "./secrets.ts";
 import type { NewBatch, NewTask } from "./task.ts";
 
@@ -55,16 +56,24 @@ export function draftNotify(
   const isMany = requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
   const asked = { isBatch: isBatch || isMany, requests, ...rest };
   return draft(asked, context, (request, batchId) => {
-    const { options, quiet, fallback } = request;
+    const { options, quiet, fallback, digest } = request;
     const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
-    return [...sendingsOf(request, sentBy)].map(({ place, payload }) => {
+    return [...sendingsOf(request, sentBy)].map((sending) => {
+      const { place, payload } = digest ? gatheredLater(sending, digest) : sending;
       const task = newTask(place, payload, options, context, batchId);
-      const dueAt = quiet ? afterQuiet(task.dueAt, quiet) : task.dueAt;
-      if (!followers) return { task: { ...task, dueAt }, payload };
-      const all = [...task.followers ?? [], ...followers];
-      return { task: { ...task, dueAt, followers: all }, payload };
+      if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
+      if (digest) task.dueAt = windowEnd(task.dueAt, digest);
+      if (followers) task.followers = [...task.followers ?? [], ...followers];
+      return { task, payload };
     });
   });
+}
+
+function gatheredLater({ place, payload }: Sending, digest: DigestOptions): Sending {
+  return {
+    place: digestPlace(place, payload, digest),
+    payload: { ...payload, digestMax: digest.max } as Payload,
+  };
 }
 
 /** Makes tasks of HTTP requests. */
@@ -100,7 +109,7 @@ function newTask(
   options: SubmitOptions,
   { ids, now, owner, requestId, traceparent }: SubmitContext,
   batchId: string | undefined,
-): NewTask {
+): Mutable<NewTask> {
   const { delayMs, runAt, expiresMs } = options;
   const expiresAt = expiresMs === undefined ? options.expiresAt : now + expiresMs;
   // Made in one piece, without spreads: this is on the way of every submit.

@@ -60,6 +60,13 @@ export function untried(cause: AbortCause): LiveAttempt {
   };
 }
 
+/** Only a cancellation or a shutdown ends a task; a timeout is an outcome like others. */
+export function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } {
+  if (attempt.cause === "shutdown") return { cancelled: "shutdown" };
+  if (attempt.cause === "cancelled") return { cancelled: attempt.cancelReason ?? "request" };
+  return {};
+}
+
 class RunningAttempt implements LiveAttempt {
   readonly #task: ClaimedTask;
   readonly #parts: AttemptParts;

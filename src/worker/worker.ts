@@ -12,11 +12,13 @@ import type { Delivery } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
+import { isDigestLane } from "../task/digest.ts";
 import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
 import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
 import { type Courtesy, openCourtesy } from "./courtesy.ts";
-import { type LiveAttempt, startAttempt, untried } from "./attempt.ts";
+import { cancelledBy, type LiveAttempt, startAttempt, untried } from "./attempt.ts";
+import { type Gathering, openGathering } from "./gathering.ts";
 import { type AttemptObserver, type Observation, unobserved } from "./observer.ts";
 
 /** What a worker works with. */
@@ -92,6 +94,7 @@ class SlotWorker implements Worker {
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
   readonly #courtesy: Courtesy;
+  readonly #gathering: Gathering;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
   #slotFree = Promise.withResolvers<void>();
@@ -101,6 +104,7 @@ class SlotWorker implements Worker {
   constructor(parts: WorkerParts) {
     this.#parts = parts;
     this.#courtesy = openCourtesy(parts.log);
+    this.#gathering = openGathering(parts);
   }
 
   get running(): number {
@@ -163,10 +167,12 @@ class SlotWorker implements Worker {
     const stopping = this.#intake.signal.aborted;
     const observer = stopping ? unobserved : this.#parts.observer ?? unobserved;
     const seen = observer.begin(task);
-    const attempt = stopping ? untried(this.#intake.signal.reason) : startAttempt(
-      seen.traceparent ? { ...task, traceparent: seen.traceparent } : task,
-      this.#parts,
-    );
+    const traced = seen.traceparent ? { ...task, traceparent: seen.traceparent } : task;
+    const attempt = stopping
+      ? untried(this.#intake.signal.reason)
+      : isDigestLane(task.lane)
+      ? this.#gathering.join(traced)
+      : startAttempt(traced, this.#parts);
     const wish = this.#early.get(task.id);
     if (wish) attempt.abort("cancelled", wish);
     const done = this.#seeThrough(task, attempt, seen)
@@ -179,7 +185,8 @@ class SlotWorker implements Worker {
   async #seeThrough(task: ClaimedTask, attempt: LiveAttempt, seen: Observation): Promise<void> {
     const outcome = await attempt.outcome;
     const now = this.#parts.clock.now();
-    const random = this.#parts.random();
+    // What was gathered is gathered again: its members keep in step.
+    const random = isDigestLane(task.lane) ? 0.5 : this.#parts.random();
     const decided = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
     const running = () => this.#runningIn(task.lane);
     const byUs = attempt.cause !== undefined;
@@ -232,13 +239,6 @@ class SlotWorker implements Worker {
   async #allDone(): Promise<void> {
     await Promise.all([...this.#live.values()].map(({ done }) => done));
   }
-}
-
-/** Only a cancellation or a shutdown ends a task; a timeout is an outcome like others. */
-function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } {
-  if (attempt.cause === "shutdown") return { cancelled: "shutdown" };
-  if (attempt.cause === "cancelled") return { cancelled: attempt.cancelReason ?? "request" };
-  return {};
 }
 
 function releaseOf(task: ClaimedTask, now: number): Settlement {

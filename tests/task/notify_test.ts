@@ -194,6 +194,7 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "cc",
     "data",
     "delay",
+    "digest",
     "expires",
     "fallback",
     "from",
