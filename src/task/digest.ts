@@ -12,7 +12,6 @@ import { z } from "zod";
 import { parseDuration } from "./duration.ts";
 import { type Fault, isLongerThan, isOneLine, pointerTo } from "./faults.ts";
 import type { Payload } from "./payloads.ts";
-import type { Place } from "./sendings.ts";
 
 /** What is gathered, as it was meant. */
 export interface DigestOptions {
@@ -79,8 +78,8 @@ export function windowEnd(at: number, { windowMs }: DigestOptions): number {
 }
 
 /** Where what is gathered waits: a lane of its key and its place. */
-export function digestPlace(place: Place, payload: Payload, { key }: DigestOptions): Place {
-  return { ...place, lane: `${PREFIX}${key}:${place.channel}:${checksum(destinationOf(payload))}` };
+export function digestLane(channel: string, payload: Payload, { key }: DigestOptions): string {
+  return `${PREFIX}${key}:${channel}:${checksum(destinationOf(payload))}`;
 }
 
 /** Whether a lane is one of these. */

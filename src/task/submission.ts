@@ -7,7 +7,7 @@
 import type { IdSource } from "../lib/ids.ts";
 import { type FetchRequest, laneOf } from "./fetch.ts";
 import type { Requests } from "./entries.ts";
-import { type DigestOptions, digestPlace, windowEnd } from "./digest.ts";
+import { digestLane, type DigestOptions, windowEnd } from "./digest.ts";
 import { fallbackOf } from "./fallback.ts";
 import type { NotifyRequest } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -71,7 +71,7 @@ export function draftNotify(
 
 function gatheredLater({ place, payload }: Sending, digest: DigestOptions): Sending {
   return {
-    place: digestPlace(place, payload, digest),
+    place: { ...place, lane: digestLane(place.channel, payload, digest) },
     payload: { ...payload, digestMax: digest.max } as Payload,
   };
 }
