@@ -26,7 +26,8 @@ export function describeFault(fault: unknown): TaskError {
 
 /** Names a fault by a system's or a library's code. */
 export function faultOfCode(code: string): TaskError {
-  const known = CODES[code] ?? (TLS_CODE.test(code) ? "tls_failed" : "network_fault");
+  const known = CODES[code] ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ??
+    "network_fault";
   return { code: known, detail: DETAILS[known] };
 }
 
@@ -51,7 +52,10 @@ const DETAILS = {
   unreachable: "There is no way to the server",
 } as const;
 
-const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$)/;
+const FAMILIES: readonly (readonly [RegExp, keyof typeof DETAILS])[] = [
+  [/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$)/, "tls_failed"],
+  [/^ERR_HTTP2_/, "connection_reset"],
+];
 
 const CODES: Record<string, keyof typeof DETAILS | undefined> = {
   ECONNREFUSED: "connection_refused",
