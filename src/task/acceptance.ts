@@ -11,7 +11,7 @@ import { type Fault, MOST_FAULTS, type Parsed, pointerTo } from "./faults.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
-import type { Ports } from "./ports.ts";
+import type { AcceptancePorts } from "./ports.ts";
 import { readBatchSequel, readSequel, type SequelParts } from "./sequel.ts";
 import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./submission.ts";
 import type { Follower } from "./task.ts";
@@ -32,7 +32,7 @@ export function asksForBatch(body: unknown): body is Members {
 const LISTS = ["notifications", "requests", "urls"];
 
 /** Opens the way in. Throws a `RangeError` when the settings name no sender for mails. */
-export function openAcceptance(ports: Ports): Acceptance {
+export function openAcceptance(ports: AcceptancePorts): Acceptance {
   const from = parseMailbox(ports.mailFrom);
   if (!from) {
     throw new RangeError(

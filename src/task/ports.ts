@@ -129,6 +129,9 @@ export interface OutboxPort {
   read(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
+/** What is asked while anything is accepted. */
+export type AcceptancePorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
+
 /** What `http/` and `hooks/` may ask. */
 export interface Ports extends NotifyPorts {
   /** All templates, by name. */

@@ -12,7 +12,7 @@ import { hasMarks } from "./marks.ts";
 import { type NotifyRequest, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "./payloads.ts";
-import type { Ports } from "./ports.ts";
+import type { AcceptancePorts } from "./ports.ts";
 import { DEFAULT_RETRIES } from "./retry.ts";
 import { maskUrl } from "./secrets.ts";
 import type { RawSequel } from "./sequel_fields.ts";
@@ -24,7 +24,7 @@ import type { Follower, FollowerTask, NewTask } from "./task.ts";
 /** What the reading of a sequel asks of others. */
 export interface SequelParts {
   /** Judges addresses. */
-  readonly ports: Ports;
+  readonly ports: AcceptancePorts;
   /** Where mails go. */
   readonly mail: MailContext;
 }

@@ -1,0 +1,80 @@
+/**
+ * `deno task hook-test NAME FILE`: shows what a payload would make of a hook.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { readConfig } from "../config.ts";
+import { ConfigFileError } from "../config_file.ts";
+import { previewHook } from "../preview.ts";
+
+const USAGE = `Usage: deno task hook-test NAME FILE [--event EVENT] [--header "Name: value"]...
+
+  NAME      a hook of postrider.yaml (or of the file that POSTRIDER_CONFIG names)
+  FILE      a payload, as the sender would send it
+  --event   what it is about, for senders that say so in a header (GitHub, GitLab, Shopify)
+  --header  a further header of the delivery
+
+Nothing is verified, stored or sent. Ends with 0 when tasks would be made, or the filter
+would not let it through; with 1 when it would fail; with 2 for wrong usage.`;
+
+/** Runs the command; resolves with its exit code. */
+export function hookTest(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  say: (text: string) => void,
+): number {
+  const wanted = read(args);
+  if (!wanted) {
+    say(USAGE);
+    return 2;
+  }
+  const { name, path, headers } = wanted;
+  const settings = readConfig(env, Deno.readTextFileSync);
+  if ("wrong" in settings) {
+    say(settings.wrong.join("\n"));
+    return 2;
+  }
+  try {
+    const content = { headers, body: Deno.readTextFileSync(path) };
+    const preview = previewHook(settings.config, name, content);
+    say(JSON.stringify(preview, undefined, 2));
+    return preview.verdict.kind === "failed" ? 1 : 0;
+  } catch (error) {
+    const isExpected = error instanceof RangeError || error instanceof ConfigFileError ||
+      error instanceof Deno.errors.NotFound;
+    if (!isExpected) throw error;
+    say(error.message);
+    return 2;
+  }
+}
+
+function read(args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { event: { type: "string" }, header: { type: "string", multiple: true } },
+    });
+    const [name, path, ...more] = positionals;
+    if (name === undefined || path === undefined || more.length > 0) return undefined;
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    for (const event of ["x-github-event", "x-gitlab-event", "x-shopify-topic"]) {
+      if (values.event !== undefined) headers[event] = values.event;
+    }
+    for (const line of values.header ?? []) {
+      const at = line.indexOf(":");
+      if (at < 1) return undefined;
+      headers[line.slice(0, at).trim().toLowerCase()] = line.slice(at + 1).trim();
+    }
+    return { name, path, headers };
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+  Deno.exit(hookTest(Deno.args, Deno.env.toObject(), write));
+}
