@@ -22,6 +22,7 @@ const PACKAGES = {
   saslpasswd2: "sasl2-bin libsasl2-modules",
   script: "bsdutils",
   unshare: "util-linux",
+  "prometheus-alertmanager": "prometheus-alertmanager",
 } as const;
 
 /**

@@ -1,0 +1,257 @@
+/**
+ * Hooks end to end: the README's own configuration, GitHub's recorded payloads, a real
+ * Alertmanager, and the reload.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import examples from "@octokit/webhooks-examples" with { type: "json" };
+import { linesOf } from "../support/lines.ts";
+import { needs } from "../support/needs.ts";
+import { aFolder, ROOT, startPostrider } from "../support/process.ts";
+import { startUpstream } from "../support/upstream.ts";
+
+const SECRET = "a-secret-of-some-length";
+const EXAMPLES = examples as unknown as { name: string; examples: unknown[] }[];
+
+function signed(event: string, payload: unknown, id: string) {
+  const body = JSON.stringify(payload);
+  const signature = createHmac("sha256", SECRET).update(body).digest("hex");
+  return {
+    body,
+    headers: {
+      "content-type": "application/json",
+      "x-github-event": event,
+      "x-github-delivery": id,
+      "x-hub-signature-256": `sha256=${signature}`,
+    },
+  };
+}
+
+async function post(url: string, init: { body: string; headers: Record<string, string> }) {
+  const response = await fetch(url, { method: "POST", ...init });
+  return { status: response.status, body: await response.json() };
+}
+
+/** The mails of an outbox as texts, once there are so many. */
+async function mailsOf(data: string, count: number): Promise<string[]> {
+  const folder = `${data}/outbox`;
+  await Deno.mkdir(folder, { recursive: true });
+  using watcher = Deno.watchFs(folder);
+  const events = watcher[Symbol.asyncIterator]();
+  for (;;) {
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+      .filter((name) => name.endsWith(".eml"));
+    if (names.length >= count) {
+      return await Promise.all(names.sort().map((name) => Deno.readTextFile(`${folder}/${name}`)));
+    }
+    await events.next();
+  }
+}
+
+Deno.test("the README's hook: a push builds, and its result is mailed", async () => {
+  await using folder = await aFolder();
+  await using upstream = startUpstream();
+  const [, yaml = ""] = /^```yaml\n(hooks:\n.*?)^```$/ms.exec(
+    await Deno.readTextFile(`${ROOT}README.md`),
+  ) ?? [];
+  assert.ok(yaml.trimEnd().split("\n").length <= 20, "at most 20 lines");
+  await Deno.writeTextFile(`${folder.path}/github`, SECRET);
+  await Deno.writeTextFile(
+    `${folder.path}/postrider.yaml`,
+    yaml.replace("/run/secrets/github", `${folder.path}/github`)
+      .replace("https://ci.example.org", upstream.url),
+  );
+  const data = `${folder.path}/data`;
+  await using postrider = startPostrider({
+    data,
+    env: { ...upstream.env, POSTRIDER_CONFIG: `${folder.path}/postrider.yaml` },
+  });
+  const api = await postrider.listening;
+  const pushes = EXAMPLES.find(({ name }) => name === "push")?.examples as Record<
+    string,
+    unknown
+  >[];
+  const push = {
+    ...pushes[0],
+    ref: "refs/heads/main",
+    after: "abc123",
+    head_commit: { message: "Mend {{task.result.body}}" },
+    pusher: { name: "ada", email: "ada@example.org" },
+  };
+  const delivered = await post(`${api.url}/hooks/builds`, signed("push", push, "d-1"));
+  assert.deepEqual([delivered.status, delivered.body.verdict], [202, "accepted"]);
+  const [mail = ""] = await mailsOf(data, 1);
+  assert.match(mail, /^To: ada@example\.org/m);
+  assert.match(mail, /^Subject: .* is built/m);
+  assert.ok(mail.includes("Mend {{task.result.body}}: ridden"), mail);
+  assert.equal(upstream.asked.get("/build"), 1);
+  const other = { ...push, ref: "refs/heads/other" };
+  const filtered = await post(`${api.url}/hooks/builds`, signed("push", other, "d-2"));
+  assert.equal(filtered.body.verdict, "filtered");
+});
+
+Deno.test("every recorded payload of GitHub's goes through a hook, and none is doubled", async () => {
+  await using folder = await aFolder();
+  await Deno.writeTextFile(
+    `${folder.path}/postrider.yaml`,
+    `
+hooks:
+  all:
+    preset: github
+    secret: ${SECRET}
+    rate: 10000/1m
+    notify:
+      to: ada@example.org
+      subject: "{{ event }} {{ payload.action | default: 'without action' }}"
+      text: "{{ payload | json | truncate: 2000 }}"
+      html: "<p>{{ payload.repository.full_name | default: 'an organization' }}"
+`,
+  );
+  const data = `${folder.path}/data`;
+  await using postrider = startPostrider({
+    data,
+    env: { POSTRIDER_CONFIG: `${folder.path}/postrider.yaml` },
+  });
+  const { url } = await postrider.listening;
+  let count = 0;
+  for (const { name, examples } of EXAMPLES) {
+    for (const payload of examples) {
+      const delivery = signed(name, payload, `d-${count++}`);
+      const { status, body } = await post(`${url}/hooks/all`, delivery);
+      assert.deepEqual(
+        [status, body.verdict],
+        [202, "accepted"],
+        `${name}: ${JSON.stringify(body)}`,
+      );
+      const again = await post(`${url}/hooks/all`, delivery);
+      assert.equal(again.body.duplicate, true);
+    }
+  }
+  assert.ok(count > 300, `only ${count} payloads`);
+  assert.equal((await mailsOf(data, count)).length, count);
+});
+
+Deno.test(
+  "a real Alertmanager's alert ends as a mail",
+  needs("prometheus-alertmanager"),
+  async () => {
+    await using folder = await aFolder();
+    await Deno.writeTextFile(
+      `${folder.path}/postrider.yaml`,
+      `
+hooks:
+  alerts:
+    preset: alertmanager
+    secret: ${SECRET}
+    notify:
+      to: ops@example.org
+      subject: "{{ payload.status | upcase }}: {{ payload.commonLabels.alertname }}"
+      text: |
+        {% for alert in payload.alerts -%}
+        {{ alert.labels.instance }}: {{ alert.annotations.summary }}
+        {% endfor %}
+`,
+    );
+    const data = `${folder.path}/data`;
+    await using postrider = startPostrider({
+      data,
+      env: { POSTRIDER_CONFIG: `${folder.path}/postrider.yaml` },
+    });
+    const { url } = await postrider.listening;
+    await Deno.writeTextFile(
+      `${folder.path}/alertmanager.yml`,
+      `
+route: {receiver: postrider, group_wait: 100ms}
+receivers:
+  - name: postrider
+    webhook_configs:
+      - url: ${url}/hooks/alerts
+        http_config: {authorization: {credentials: ${SECRET}}}
+`,
+    );
+    await using alertmanager = await startAlertmanager(folder.path);
+    const alert = {
+      labels: { alertname: "DiskFull", instance: "db1" },
+      annotations: { summary: "The disk is 97 % full" },
+    };
+    const fired = await fetch(`${alertmanager.url}/api/v2/alerts`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify([alert]),
+    });
+    assert.equal(fired.status, 200, await fired.text());
+    const [mail = ""] = await mailsOf(data, 1);
+    assert.match(mail, /^Subject: FIRING: DiskFull/m);
+    assert.ok(mail.includes("db1: The disk is 97 % full"), mail);
+  },
+);
+
+async function startAlertmanager(folder: string) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  const process = new Deno.Command("prometheus-alertmanager", {
+    args: [
+      `--config.file=${folder}/alertmanager.yml`,
+      `--storage.path=${folder}/alertmanager`,
+      `--web.listen-address=${address}`,
+      "--cluster.listen-address=",
+    ],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const lines = linesOf(process.stdout, process.stderr);
+  await lines.find(/Listening on/);
+  return {
+    url: `http://${address}`,
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGKILL");
+      await process.status;
+      await lines.ended;
+    },
+  };
+}
+
+Deno.test("SIGHUP and POST /admin/reload take the file whole, or leave what was in force", async () => {
+  await using folder = await aFolder();
+  const path = `${folder.path}/postrider.yaml`;
+  const hook = (name: string) => `
+hooks:
+  ${name}: {preset: gitlab, secret: ${SECRET}, notify: {to: ada@example.org, subject: x}}
+schedules:
+  ${name}: {every: 1h, fetch: {url: "https://example.org/"}}
+`;
+  await Deno.writeTextFile(path, hook("one"));
+  await using postrider = startPostrider({
+    data: `${folder.path}/data`,
+    env: { POSTRIDER_CONFIG: path, POSTRIDER_API_KEYS: "ops:s:read+admin,web:t" },
+  });
+  const { url } = await postrider.listening;
+  const names = async (list: string) => {
+    const response = await fetch(`${url}/${list}`, { headers: { authorization: "Bearer s" } });
+    const { data } = await response.json();
+    return data.map(({ name }: { name: string }) => name);
+  };
+  const reload = async (key: string) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const response = await fetch(`${url}/admin/reload`, { method: "POST", headers });
+    return { status: response.status, body: await response.json() };
+  };
+  assert.deepEqual([await names("hooks"), await names("schedules")], [["one"], ["one"]]);
+  await Deno.writeTextFile(path, `${hook("two")}\nhook: 1\n`);
+  const refused = await reload("s");
+  assert.equal(refused.status, 422);
+  assert.match(refused.body.errors[0].detail, /^Line 7, column 7: Unknown section/);
+  assert.deepEqual([await names("hooks"), await names("schedules")], [["one"], ["one"]]);
+  assert.equal((await reload("t")).status, 403);
+  await Deno.writeTextFile(path, hook("two"));
+  assert.equal((await reload("s")).status, 200);
+  assert.deepEqual([await names("hooks"), await names("schedules")], [["two"], ["two"]]);
+  await Deno.writeTextFile(path, hook("three"));
+  postrider.kill("SIGHUP");
+  while ((await names("schedules"))[0] !== "three");
+  assert.deepEqual(await names("hooks"), ["three"]);
+});
