@@ -9,7 +9,7 @@ import { openGuard } from "./channels/guard.ts";
 import { relaysFor } from "./channels/relays.ts";
 import { type ConfigFile, readConfigFile } from "./config_file.ts";
 import { type DeliveryContent, judge, type Judged } from "./hooks/delivery.ts";
-import { payloadView, type View } from "./http/views.ts";
+import { payloadView } from "./http/views.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openIds } from "./lib/ids.ts";
 import type { Config } from "./settings.ts";
@@ -24,7 +24,7 @@ export interface HookPreview {
   readonly tasks: readonly {
     readonly type: string;
     readonly label: string;
-    readonly payload: View;
+    readonly payload: Readonly<Record<string, unknown>>;
     /** What would follow each. */
     readonly followers: readonly string[];
   }[];
