@@ -12,6 +12,9 @@ import type { TaskFilter } from "./engine.ts";
 /** How many tasks may wait unless somebody says otherwise. */
 export const DEFAULT_MAX_QUEUED = 1_000_000;
 
+/** A wait is cut here, so that a clock set forward is noticed. */
+export const LONGEST_WAIT_MS = 5 * 60_000;
+
 /** What became of a task that ends while it waits: an attempt that broke off may have had its effect. */
 export function undelivered(possibleDuplicate: boolean): Delivery {
   return possibleDuplicate ? "unknown" : "not_delivered";

@@ -7,6 +7,7 @@
 import { batchContract } from "./contract_batches.ts";
 import { claimContract } from "./contract_claims.ts";
 import { followerContract } from "./contract_followers.ts";
+import { clockContract } from "./contract_clock.ts";
 import { keepContract } from "./contract_keeping.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
@@ -20,6 +21,7 @@ import type { OpenEngine } from "./world.ts";
 export function engineContract(name: string, open: OpenEngine): void {
   keepContract(name, open);
   claimContract(name, open);
+  clockContract(name, open);
   batchContract(name, open);
   keyContract(name, open);
   wishContract(name, open);

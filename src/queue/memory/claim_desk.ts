@@ -6,7 +6,7 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import type { ClaimedTask } from "../../task/task.ts";
-import { undelivered } from "../rulings.ts";
+import { LONGEST_WAIT_MS, undelivered } from "../rulings.ts";
 import { follow } from "./followers.ts";
 import { comeForward, standsBack } from "./bench.ts";
 import { claimedOf, type Kept } from "./kept.ts";
@@ -124,9 +124,11 @@ export class ClaimDesk {
     if (at === this.#wakeAt) return;
     this.#undoWake();
     this.#wakeAt = at;
-    this.#undoWake = at === Infinity ? () => {} : this.#clock.after(at - now, () => {
-      this.#wakeAt = Infinity;
-      this.serve();
-    });
+    this.#undoWake = at === Infinity
+      ? () => {}
+      : this.#clock.after(Math.min(at - now, LONGEST_WAIT_MS), () => {
+        this.#wakeAt = Infinity;
+        this.serve();
+      });
   }
 }

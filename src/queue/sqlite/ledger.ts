@@ -29,6 +29,9 @@ interface Meta {
   readonly mark_at: number;
 }
 
+/** A clock that is set back by less is one that was corrected a little. */
+const SET_BACK_MS = 500;
+
 /** The open file. */
 export class Ledger {
   /** For statements made to measure. */
@@ -94,10 +97,12 @@ export class Ledger {
 
   /** Runs `work` as one transaction: all of it is on disk when this returns, or nothing. */
   transaction<T>(now: number, work: () => T): T {
+    const was = this.now;
     this.now = now;
     this.changes = [];
     this.sql.begin.run();
     try {
+      if (now < was - SET_BACK_MS) this.#setBack(was);
       const value = work();
       this.intake.flush();
       this.batches.flush();
@@ -108,9 +113,18 @@ export class Ledger {
       return value;
     } catch (error) {
       if (this.db.isTransaction) this.sql.rollback.run();
+      this.now = was;
       this.load();
       throw error;
     }
+  }
+
+  /** Dates that were made of a time that is not yet come would keep everybody waiting. */
+  #setBack(was: number): void {
+    const back = was - this.now;
+    this.sql.resetDue.run({ now: this.now, back, was });
+    this.sql.resetHolds.run(back);
+    this.load();
   }
 
   /** Reads from the file what is kept in memory. */

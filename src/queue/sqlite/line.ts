@@ -8,6 +8,7 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/clock.ts";
 import type { ClaimedTask } from "../../task/task.ts";
+import { LONGEST_WAIT_MS } from "../rulings.ts";
 import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
 import type { Answer, Arguments, CommandName } from "./commands.ts";
 import type { Command, Opened, Reply } from "./store.ts";
@@ -18,9 +19,6 @@ import type { FromThread, ToThread } from "./thread_server.ts";
  * the thread's doorstep. What is asked for meanwhile grows the next.
  */
 const GROUPS_UNDER_WAY = 2;
-
-/** A wait is cut here, so that a clock set forward is noticed. */
-const LONGEST_WAIT_MS = 5 * 60_000;
 
 /** What a line needs. */
 export interface LineOptions {

@@ -65,6 +65,11 @@ const TEXTS = {
            change = ?
      WHERE seq = ?`,
   changed: `SELECT * FROM task INDEXED BY task_change WHERE change > ? ORDER BY change LIMIT ?`,
+  /** After the clock was set back: what was due still is, and a wait for the next try is as long as it was. */
+  resetDue: `
+    UPDATE task SET due_at = max(:now, due_at - :back)
+     WHERE state = 0 AND (due_at <= :was OR attempt > 0)`,
+  resetHolds: `UPDATE lane SET held_until = held_until - ? WHERE held_until IS NOT NULL`,
   park: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
   insertAttempt: `INSERT INTO attempt (seq, ordinal, record) VALUES (?, ?, ?)`,
   setResult: `

@@ -176,6 +176,33 @@ Deno.test("sqlite: a file of a newer version, or of somebody else, is refused as
   await assert.rejects(open(`${file.path}/nowhere/q.db`), EngineError);
 });
 
+Deno.test.each([1_500, 3_600_000, 365 * 86_400_000])(
+  "sqlite: a clock set back by %d ms keeps nobody waiting who was due, and shortens no wait",
+  async (back) => {
+    await using file = await aFile();
+    await file.live(async (world) => {
+      const { clock, engine } = world;
+      const [retriedId] = await world.keep({});
+      await world.retry(await world.claimOne(), 60_000);
+      const heldId = await world.keepOne({ lane: "held" });
+      const hold = { until: clock.now() + 60_000, reason: "busy" };
+      await world.retry(await world.claimOne(), 0, { hold });
+      const [dueId] = await world.keep({});
+      const datedId = await world.keepOne({ dueAt: clock.now() + 60_000 });
+      await engine.counts();
+      clock.jump(-back);
+      assert.deepEqual(await world.claimIds(), [dueId]);
+      await clock.advance(59_000);
+      assert.deepEqual(await world.claimIds(), []);
+      await clock.advance(1_000);
+      assert.deepEqual((await world.claimIds()).sort(), [retriedId, heldId].sort());
+      // A date is a date, whatever the clock said when it was given.
+      clock.jump(back);
+      assert.deepEqual(await world.claimIds(), [datedId]);
+    });
+  },
+);
+
 Deno.test("sqlite: a damaged file is refused", async () => {
   await using file = await aFile();
   await file.live((world) => world.keep({}, {}, {}));
