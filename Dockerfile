@@ -45,14 +45,14 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
 
 # Deno itself is PID 1 and gets the signals: no shell, no `deno task`, no entrypoint of the base.
 #   net    anywhere, guarded by Postrider itself, but for the machines' link-local metadata
-#   read   its code (threads load it), its data, mounted settings and secrets
+#   read   its code (threads load it), its data, mounted settings, templates and secrets
 #   write  its data
 #   env    its own settings; of any other variable not even the name
 #   sys    the host name, with which it greets mail relays
 ENTRYPOINT []
 CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", \
      "--allow-net", "--deny-net=169.254.0.0/16", \
-     "--allow-read=/app,/data,/etc/postrider,/run/secrets", \
+     "--allow-read=/app,/data,/etc/postrider,/run/secrets,/postrider.yaml,/templates", \
      "--allow-write=/data", \
      "--allow-env=POSTRIDER_*", "--ignore-env", \
      "--allow-sys=hostname", \

@@ -63,9 +63,10 @@ export const submitOperations: readonly Operation[] = [
     path: "/notify",
     id: "notify",
     tag: "Submit",
-    summary: "Send a mail, or a batch of mails",
-    description: "All addresses of one request are one mail. With Accept: application/x-ndjson " +
-      "the results of a batch follow in the answer.",
+    summary: "Send a mail, or a note to a chat or push service",
+    description: "All addresses of one request are one mail; each channel's URL is a task of its " +
+      "own, and several targets are a batch. With Accept: application/x-ndjson the results of a " +
+      "batch follow in the answer.",
     parameters: submitHeaders,
     body: {
       required: true,
