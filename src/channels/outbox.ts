@@ -51,7 +51,8 @@ export function openOutbox(
 async function keep(directory: string, name: string, bytes: Uint8Array): Promise<void> {
   const path = `${directory}/${name}`;
   const part = `${path}.part`;
-  const file = await Deno.open(part, { write: true, create: true, truncate: true });
+  // A mail is nobody else's business, as little as the queue that it came from.
+  const file = await Deno.open(part, { write: true, create: true, truncate: true, mode: 0o600 });
   try {
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     await file.sync();

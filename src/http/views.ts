@@ -118,8 +118,13 @@ function headView(task: Head, state: TaskState, attempt: number): Record<string,
   };
 }
 
-function attemptView({ startedAt, endedAt, ...attempt }: AttemptRecord): View {
-  return { ...attempt, startedAt: timeView(startedAt), endedAt: timeView(endedAt) };
+function attemptView({ startedAt, endedAt, evidence, ...attempt }: AttemptRecord): View {
+  return {
+    ...attempt,
+    evidence: evidence === undefined ? undefined : maskResult(evidence),
+    startedAt: timeView(startedAt),
+    endedAt: timeView(endedAt),
+  };
 }
 
 /** A payload as it may be shown: secrets masked, files replaced by their size. */
@@ -174,11 +179,13 @@ function fetchView({ url, headers, body, bodyBase64, ...rest }: FetchPayload): V
 function bodyView(body: string, type: string): View {
   if (body.length > SHOWN_BODY) return { bodyBytes: new TextEncoder().encode(body).length };
   if (/^application\/x-www-form-urlencoded/i.test(type)) return { body: maskForm(body) };
-  if (!/[/+]json/i.test(type)) return { body };
+  const isJson = /[/+]json/i.test(type);
+  // Many who send JSON do not say so.
+  if (!isJson && !/^\s*[[{]/.test(body)) return { body };
   try {
     return { body: JSON.stringify(maskJson(JSON.parse(body))) };
   } catch {
-    return { body: MASK };
+    return { body: isJson ? MASK : body };
   }
 }
 

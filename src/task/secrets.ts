@@ -60,13 +60,13 @@ export function maskUrl(text: string): string {
   return url.search ? `${start}?${maskForm(url.search.slice(1))}` : start;
 }
 
-/** The same for `a=1&token=2`. */
+/** The same for `a=1&token=2`; some write `;` between the two, which a secret may hold as well. */
 export function maskForm(text: string): string {
   return text.split("&").map((pair) => {
-    const at = pair.indexOf("=");
-    return at > 0 && looksSecret(decoded(pair.slice(0, at)))
-      ? `${pair.slice(0, at)}=${MASK}`
-      : pair;
+    const parts = pair.split(";");
+    const names = parts.map((part) => part.slice(0, Math.max(0, part.indexOf("="))));
+    const first = names.findIndex((name) => looksSecret(decoded(name)));
+    return first < 0 ? pair : [...parts.slice(0, first), `${names[first]}=${MASK}`].join(";");
   }).join("&");
 }
 
@@ -94,7 +94,7 @@ export function maskHeaders(headers: Readonly<Record<string, string>>): Record<s
 
 /** Headers whose value is a URL, which may carry a secret in its query. */
 function isAddress(name: string): boolean {
-  return /^(?:location|content-location|referer|link|origin)$/i.test(name);
+  return /^(?:location|content-location|referer|refresh|link|origin)$/i.test(name);
 }
 
 /** `Bearer abc` stays recognisable as `Bearer ***`. */

@@ -31,6 +31,8 @@ Deno.test("The outbox writes a mail to a file named for its task", async () => {
   assert.deepEqual(await world.names(), [`${attempt.taskId}.eml`]);
   const bytes = await readOutbox(world.directory, attempt.taskId);
   assert.match(new TextDecoder().decode(bytes), /^Subject: Hello\r$/m);
+  const { mode } = await Deno.stat(`${world.directory}/${attempt.taskId}.eml`);
+  assert.equal((mode ?? 0) & 0o077, 0, "others may not read it");
 });
 
 Deno.test("A second attempt leaves one file with the same bytes", async () => {

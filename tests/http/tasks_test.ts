@@ -302,3 +302,16 @@ Deno.test("HEAD tells the length of what GET would bring", async () => {
   assert.equal(head.headers.get("content-length"), `${whole.byteLength}`);
   assert.equal(await head.text(), "");
 });
+
+Deno.test("the redirects of an attempt and a body that is JSON unsaid are shown without secrets", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({ body: `{"user":"ada","password":"s3cr3t"}`, retry: 1 });
+  const hops = [{ status: 302, url: "https://example.org/?token=s3cr3t" }];
+  await api.finish(1, { ...DEFERRED, evidence: { hops } });
+  const { attempts, payload } = (await api.get(`/tasks/${id}`)).body;
+  assert.deepEqual(attempts[0].evidence.hops, [{
+    status: 302,
+    url: "https://example.org/?token=***",
+  }]);
+  assert.equal(payload.body, `{"user":"ada","password":"***"}`);
+});

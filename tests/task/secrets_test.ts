@@ -52,6 +52,8 @@ Deno.test.each([
   { url: "https://u:p@example.org:8443/a", shown: "https://***@example.org:8443/a" },
   { url: "https://example.org/#token=x", shown: "https://example.org/" },
   { url: "/relative?token=x", shown: "/relative" },
+  { url: "https://example.org/?a=1;token=x;y", shown: "https://example.org/?a=1;token=***" },
+  { url: "https://example.org/?token=x;y&b=1;2", shown: "https://example.org/?token=***&b=1;2" },
 ])("$url is shown as $shown", ({ url, shown }) => assert.equal(maskUrl(url), shown));
 
 Deno.test("headers keep the scheme of an authorization, and addresses lose their secrets", () => {
@@ -62,6 +64,7 @@ Deno.test("headers keep the scheme of an authorization, and addresses lose their
       cookie: "a=b",
       accept: "*/*",
       location: "https://example.org/?token=x",
+      refresh: "0; url=/?token=x",
     }),
     {
       authorization: "Bearer ***",
@@ -69,6 +72,7 @@ Deno.test("headers keep the scheme of an authorization, and addresses lose their
       cookie: "***",
       accept: "*/*",
       location: "https://example.org/?token=***",
+      refresh: "0; url=/",
     },
   );
 });
