@@ -11,22 +11,33 @@
 
 import assert from "node:assert/strict";
 
+import { openSite } from "../site/site.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
 
 Deno.test("the commands of the README do what they say", needs("curl"), async (t) => {
   await using folder = await aFolder();
-  await using postrider = startPostrider({ data: `${folder.path}/data` });
+  await using site = openSite();
+  await using postrider = startPostrider({
+    data: `${folder.path}/data`,
+    env: { POSTRIDER_FETCH_ALLOW: site.host },
+  });
   const { url } = await postrider.listening;
   const blocks = shellBlocks(await Deno.readTextFile(`${ROOT}README.md`));
   assert.ok(blocks.length > 5, `found only ${blocks.length} blocks`);
   for (const block of blocks) {
     await t.step(block.split("\n")[0] ?? "", async () => {
-      const { code, said } = await run(block.replaceAll("http://127.0.0.1:8000", url), folder.path);
+      const script = block.replaceAll("http://127.0.0.1:8000", url)
+        .replaceAll("127.0.0.1:9000", site.host);
+      const { code, said } = await run(script, folder.path);
       assert.equal(code, 0, said);
       const refusal = /"code":"(\w+)"/.exec(block)?.[1];
       if (refusal) assert.ok(said.includes(`"code":"${refusal}"`), said);
       else assert.ok(!said.includes("urn:postrider:problem"), said);
+      // What a comment quotes of an answer stands in it.
+      const [, quoted] = /^# … (.*?),? …$/m.exec(block) ?? [];
+      if (quoted) assert.ok(said.includes(quoted), said);
+      if (block.includes(":9000")) assert.ok(!said.includes('"state":"failed"'), said);
     });
   }
 });
