@@ -36,6 +36,7 @@ const EXPECTED = {
   chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
   single: "Expected one request: a chain makes no batch",
   level: "A chain has one level: nothing follows it",
+  quiet: "Expected no quiet hours: when it will be made is not known yet; use delay",
 };
 
 /** Reads what is to follow a task; what is wrong goes to `faults`. */
@@ -136,6 +137,7 @@ function faultsIn(request: Members): Fault[] {
     ...["notifications", "requests", "urls"].map((name) => ({ name, detail: EXPECTED.single })),
     ...["onSuccess", "onFailure", "onComplete", "callback"]
       .map((name) => ({ name, detail: EXPECTED.level })),
+    { name: "quiet", detail: EXPECTED.quiet },
   ].filter(({ name }) => Object.hasOwn(request, name)).map(({ name, detail }) => ({
     pointer: `/${name}`,
     detail,

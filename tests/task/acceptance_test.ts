@@ -88,6 +88,10 @@ Deno.test.each([
     pointers: ["/onFailure/fetch/onSuccess"],
   },
   { body: { onComplete: { notify: MAIL } }, pointers: ["/onComplete"] },
+  {
+    body: { onSuccess: { notify: { ...MAIL, quiet: "22:00-07:00" } } },
+    pointers: ["/onSuccess/notify/quiet"],
+  },
 ])("what cannot follow is refused where it stands: $body", ({ body, pointers }) => {
   assert.deepEqual(pointersOf({ url: URL_, ...body }), pointers);
 });

@@ -1,0 +1,131 @@
+/**
+ * What follows an end, end to end: signed callbacks, chains, and a batch's own word.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Webhook } from "standardwebhooks";
+import { aFolder, startPostrider } from "../support/process.ts";
+
+const SECRET = `whsec_${btoa("k".repeat(32))}`;
+
+interface Told {
+  readonly headers: Record<string, string>;
+  readonly body: string;
+  // deno-lint-ignore no-explicit-any -- what is told is what the tests are about
+  readonly event: any;
+}
+
+/** Answers pages with their status, and is told of ends: `refused` times with 500 first. */
+function startSite(refused = 0) {
+  const told: Told[] = [];
+  let waiting = { count: Infinity, resolve: () => {} };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname !== "/told") return new Response("page", { status: Number(pathname.slice(1)) });
+    const body = await request.text();
+    const headers = Object.fromEntries(request.headers);
+    told.push({ headers, body, event: JSON.parse(body) });
+    if (told.length >= waiting.count) waiting.resolve();
+    return new Response(null, { status: told.length <= refused ? 500 : 200 });
+  });
+  return {
+    host: `127.0.0.1:${server.addr.port}`,
+    told(count: number): Promise<Told[]> {
+      return new Promise((resolve) => {
+        waiting = { count, resolve: () => resolve(told) };
+        if (told.length >= count) resolve(told);
+      });
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+async function setup(refused = 0) {
+  const folder = await aFolder();
+  const site = startSite(refused);
+  const postrider = startPostrider({
+    data: `${folder.path}/data`,
+    env: { POSTRIDER_FETCH_ALLOW: site.host, POSTRIDER_WEBHOOK_SECRET: SECRET },
+  });
+  const api = await postrider.listening;
+  return {
+    api,
+    site,
+    page: (status: number) => `http://${site.host}/${status}`,
+    callback: `http://${site.host}/told`,
+    children: async (id: string) =>
+      (await api.call<{ data: { id: string }[] }>(`/tasks?parent=${id}`)).body.data,
+    async [Symbol.asyncDispose]() {
+      await postrider[Symbol.asyncDispose]();
+      await site[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("an end is told of by a callback that the independent library verifies, as a task of its own", async () => {
+  await using world = await setup(1);
+  const { api, site } = world;
+  const { body: { id } } = await api.call<{ id: string }>("/fetch", {
+    url: world.page(404),
+    callback: world.callback,
+    tags: ["build"],
+  });
+  await site.told(1);
+  const [child] = await world.children(id);
+  assert.ok(child);
+  const ran = await fetch(`${api.url}/tasks/${child.id}/run`, { method: "POST" });
+  await ran.body?.cancel();
+  const [first, second] = await site.told(2) as [Told, Told];
+  for (const { headers, body } of [first, second]) {
+    assert.deepEqual(new Webhook(SECRET).verify(body, headers), JSON.parse(body));
+  }
+  assert.equal(first.headers["webhook-id"], child.id);
+  assert.equal(first.headers["webhook-id"], second.headers["webhook-id"]);
+  assert.deepEqual(first.event, second.event);
+  const { type, data } = first.event;
+  assert.equal(type, "task.failed");
+  assert.deepEqual([data.id, data.error.code, data.result.status, data.final], [
+    id,
+    "http_404",
+    404,
+    true,
+  ]);
+  const task = await api.final(child.id);
+  assert.deepEqual([task.state, task.attempt], ["succeeded", 2]);
+});
+
+Deno.test("a success is followed by its own chain, filled in by path", async () => {
+  await using world = await setup();
+  const { api } = world;
+  const { body: { id } } = await api.call<{ id: string }>("/fetch", {
+    url: world.page(201),
+    onSuccess: {
+      fetch: { url: world.callback, json: { status: "{{task.result.status}}", by: "{{task.id}}" } },
+    },
+    onFailure: { fetch: { url: world.page(500) } },
+  });
+  const [{ event }] = await world.site.told(1) as [Told];
+  assert.deepEqual(event, { status: 201, by: id });
+  assert.equal((await world.children(id)).length, 1);
+});
+
+Deno.test("a batch says once how many of its mirrors answered", async () => {
+  await using world = await setup();
+  const { api } = world;
+  const { body: { id } } = await api.call<{ id: string }>("/fetch", {
+    urls: [200, 404, 202].map(world.page),
+    onComplete: {
+      fetch: {
+        url: world.callback,
+        json: { text: "{{batch.counts.succeeded}} of {{batch.total}}", list: "{{batch.list}}" },
+      },
+    },
+  });
+  const [{ event }] = await world.site.told(1) as [Told];
+  assert.equal(event.text, "2 of 3");
+  assert.match(event.list, /^succeeded {2}GET .*\/200\nfailed {2}GET .*\/404 {2}\(http_404\)\n/);
+  assert.equal((await world.children(id)).length, 1);
+});
