@@ -9,6 +9,18 @@ import { aFolder, type Api, startPostrider } from "../support/process.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 import { Chromium, type Watched } from "./browser.ts";
 
+/** JSON is YAML, too. */
+const SETTINGS = {
+  hooks: {
+    builds: {
+      preset: "github",
+      secret: "a-secret-of-some-length",
+      notify: { to: "ada@example.org", subject: "{{ payload.ref }}" },
+    },
+  },
+  schedules: { nightly: { cron: "0 3 * * *", fetch: { url: "https://example.org/nightly" } } },
+};
+
 /** What a test looks at. */
 export interface World {
   readonly api: Api;
@@ -32,10 +44,16 @@ export function browserTest(
   Deno.test(name, options, async () => {
     await using folder = await aFolder();
     await using upstream = startUpstream();
+    await Deno.writeTextFile(`${folder.path}/postrider.yaml`, JSON.stringify(SETTINGS));
     const start = (port = "0") =>
       startPostrider({
         data: folder.path,
-        env: { ...upstream.env, ...env, POSTRIDER_PORT: port },
+        env: {
+          ...upstream.env,
+          POSTRIDER_CONFIG: `${folder.path}/postrider.yaml`,
+          ...env,
+          POSTRIDER_PORT: port,
+        },
       });
     await using services = new AsyncDisposableStack();
     let postrider = services.use(start());
@@ -89,6 +107,12 @@ export async function everyPage(
     "/ui/batches",
     `/ui/batches/${batch}`,
     "/ui/lanes",
+    "/ui/schedules",
+    "/ui/hooks",
+    "/ui/hooks/builds",
+    "/ui/templates",
+    "/ui/templates/password-reset",
+    "/ui/outbox",
     "/ui/send",
     "/ui/signin",
     "/ui/tasks/tsk_unknown",

@@ -48,9 +48,31 @@ function shellBlocks(markdown: string): string[] {
     .filter((block) => block.includes("127.0.0.1:8000"));
 }
 
+/** `deno task`, of this house and of this Deno, from any folder. */
+const DENO_TASK = `deno() { "${Deno.execPath()}" task --config "${ROOT}deno.json" "\${@:2}"; }\n`;
+
 async function run(script: string, cwd: string): Promise<{ code: number; said: string }> {
-  const bash = new Deno.Command("bash", { args: ["-euo", "pipefail", "-c", script], cwd });
+  const bash = new Deno.Command("bash", {
+    args: ["-euo", "pipefail", "-c", DENO_TASK + script],
+    cwd,
+  });
   const { code, stdout, stderr } = await bash.output();
   const text = new TextDecoder();
   return { code, said: text.decode(stdout) + text.decode(stderr) };
 }
+
+Deno.test("the TypeScript of the README does what it says", async () => {
+  await using folder = await aFolder();
+  await using postrider = startPostrider({ data: `${folder.path}/data` });
+  const { url } = await postrider.listening;
+  const readme = await Deno.readTextFile(`${ROOT}README.md`);
+  const [, program] = /^```ts\n(.*?)^```$/ms.exec(readme) ?? assert.fail("found no TypeScript");
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", program?.replace("http://127.0.0.1:8000", url) ?? ""],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr));
+  assert.equal(text.decode(stdout), "succeeded delivered\n");
+});

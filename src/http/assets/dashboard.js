@@ -4,7 +4,7 @@
 // Nothing here makes HTML of data: what changes comes from the server as the same
 // page once more, and its parts take the place of the old ones.
 
-const REFRESH_MS = 400;
+const REFRESH_MS = 200;
 const TOAST_MS = 8_000;
 
 const $ = (id) => document.getElementById(id);
@@ -286,12 +286,15 @@ function drawChart(place) {
     {
       width: place.clientWidth - 8,
       height: 190,
-      legend: { show: true },
+      legend: { show: true, live: false },
       cursor: { drag: { x: false, y: false } },
       scales: {
         y: { range: (_chart, _low, high) => [0, Math.max(1, high * 1.1)] },
       },
-      axes: [axis, { ...axis, size: 60 }],
+      axes: [{ ...axis, space: 80, values: (_chart, ticks) => ticks.map(clockTime) }, {
+        ...axis,
+        size: 60,
+      }],
       series: [
         {},
         line("accepted a second", "running"),
@@ -303,6 +306,11 @@ function drawChart(place) {
     place,
   );
   probe.remove();
+}
+
+function clockTime(seconds) {
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Date(seconds * 1_000).toLocaleTimeString([], time);
 }
 
 function redrawChart() {

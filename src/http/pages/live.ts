@@ -12,7 +12,7 @@ import type { AppParts } from "../parts.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "../stream.ts";
 
 /** Between two looks, in milliseconds. */
-const LOOK_MS = 250;
+const LOOK_MS = 100;
 /** While attempts run their progress moves without a change, in milliseconds. */
 const RUNNING_MS = 1_000;
 

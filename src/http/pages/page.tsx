@@ -10,9 +10,37 @@
 
 import type { Child } from "hono/jsx";
 import { type Caller, maySee } from "../auth.ts";
+import type { Call } from "../call.ts";
 
 /** Where a page stands among the others. */
-export type Place = "overview" | "tasks" | "batches" | "lanes" | "send" | "none";
+export type Place =
+  | "overview"
+  | "tasks"
+  | "batches"
+  | "lanes"
+  | "schedules"
+  | "hooks"
+  | "templates"
+  | "outbox"
+  | "send"
+  | "none";
+
+/** A page as it is made for who looks at it. */
+export interface Made {
+  /** The page's own title. */
+  readonly title: string;
+  /** Which link of the navigation is the page itself. */
+  readonly place: Place;
+  /** What stands below the title. */
+  readonly content: Child;
+  /** Whether it follows what happens. */
+  readonly live?: boolean;
+  /** Further assets, by their names. */
+  readonly scripts?: readonly string[];
+}
+
+/** Makes a page, or throws a `Refusal`. */
+export type MakePage = (call: Call) => Made | Promise<Made>;
 
 /** What the frame of a page needs to know. */
 export interface Frame {
@@ -35,6 +63,10 @@ const PLACES: readonly [Place, string, string][] = [
   ["tasks", "/ui/tasks", "Tasks"],
   ["batches", "/ui/batches", "Batches"],
   ["lanes", "/ui/lanes", "Hosts and relays"],
+  ["schedules", "/ui/schedules", "Schedules"],
+  ["hooks", "/ui/hooks", "Hooks"],
+  ["templates", "/ui/templates", "Templates"],
+  ["outbox", "/ui/outbox", "Outbox"],
   ["send", "/ui/send", "Send"],
 ];
 

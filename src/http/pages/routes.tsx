@@ -19,11 +19,12 @@ import { seenBatch, seenTask } from "../sight.ts";
 import { isHost } from "../status.ts";
 import { taskView } from "../views.ts";
 import { BatchContent, BatchesContent } from "./batches.tsx";
+import { furtherPages } from "./further_pages.tsx";
 import { LanesContent } from "./lanes.tsx";
 import { pulses } from "./live.ts";
 import { mailPage } from "./mail.ts";
 import { OverviewContent } from "./overview.tsx";
-import { type Frame, Page, pageHeaders } from "./page.tsx";
+import { type Frame, type MakePage, Page, pageHeaders } from "./page.tsx";
 import { SendContent } from "./send.tsx";
 import { FaultContent } from "./sign_in.tsx";
 import { TaskContent } from "./task.tsx";
@@ -70,7 +71,13 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
         startedAt={parts.startedAt}
       />
     );
-    return { title: "Overview", place: "overview", live: true, scripts: ["uplot.js"], content };
+    return {
+      title: "Overview",
+      place: "overview",
+      live: true,
+      scripts: ["uplot.js"],
+      content,
+    } as const;
   }
 
   async function tasks(call: Call) {
@@ -82,7 +89,7 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
     const found = await search(words, cursor || undefined);
     const operates = mayOperate(call.caller, undefined);
     const content = <TasksContent now={clock.now()} words={words} operates={operates} {...found} />;
-    return { title: "Tasks", place: "tasks", live: true, content };
+    return { title: "Tasks", place: "tasks", live: true, content } as const;
   }
 
   /** What cannot be searched for is said on the page, beside the form. */
@@ -110,7 +117,7 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
         origin={new URL(call.request.url).origin}
       />
     );
-    return { title: task.label.trim() || task.id, place: "tasks", live: true, content };
+    return { title: task.label.trim() || task.id, place: "tasks", live: true, content } as const;
   }
 
   async function batches(call: Call) {
@@ -122,7 +129,7 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
       throw error;
     });
     const content = <BatchesContent now={clock.now()} {...page} />;
-    return { title: "Batches", place: "batches", live: true, content };
+    return { title: "Batches", place: "batches", live: true, content } as const;
   }
 
   async function batch(call: Call) {
@@ -133,7 +140,7 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
     const content = (
       <BatchContent now={clock.now()} batch={batch} tasks={tasks} operates={operates} />
     );
-    return { title: "Batch", place: "batches", live: true, content };
+    return { title: "Batch", place: "batches", live: true, content } as const;
   }
 
   async function lanes(call: Call) {
@@ -147,16 +154,16 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
         relays={of(({ lane }) => !isHost(lane))}
       />
     );
-    return { title: "Hosts and relays", place: "lanes", live: true, content };
+    return { title: "Hosts and relays", place: "lanes", live: true, content } as const;
   }
 
   function send(call: Call) {
     query(call, []);
-    return { title: "Send", place: "send", content: <SendContent caller={call.caller} /> };
+    return { title: "Send", place: "send", content: <SendContent caller={call.caller} /> } as const;
   }
 
   /** A page for who may see it; who is not signed in is led to the door. */
-  function page(path: string, make: (call: Call) => Made | Promise<Made>, scope = true): Route {
+  function page(path: string, make: MakePage, scope = true): Route {
     return {
       method: "GET",
       path,
@@ -184,6 +191,7 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
     page("/ui/batches", batches),
     page("/ui/batches/{id}", batch),
     page("/ui/lanes", lanes),
+    ...Object.entries(furtherPages(parts)).map(([path, make]) => page(path, make)),
     page("/ui/send", send, false),
     {
       method: "GET",
@@ -192,15 +200,6 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
     },
     { method: "GET", path: "/ui/live", answer: (call) => pulses(parts, call) },
   ];
-}
-
-interface Made {
-  readonly title: string;
-  readonly place: string;
-  readonly scripts?: readonly string[];
-  readonly content: Child;
-  /** Whether it follows what happens. */
-  readonly live?: boolean;
 }
 
 /** Answers with a page. */

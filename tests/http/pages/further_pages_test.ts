@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { parseHooks } from "../../../src/hooks/hook_settings.ts";
+import { openMailTemplates } from "../../../src/templates/mail_templates.ts";
+import { SECRET, SENDERS } from "../../hooks/support.ts";
+import { Api } from "../../support/api.ts";
+
+const DAILY = {
+  cron: "0 8 * * *",
+  timezone: "Europe/Berlin",
+  fetch: { url: "https://example.org/" },
+};
+
+async function html(api: Api, path: string): Promise<string> {
+  const response = await api.raw(path);
+  assert.equal(response.status, 200, path);
+  return await response.text();
+}
+
+Deno.test("schedules are listed with when, next and last, and can be run, paused, deleted", async () => {
+  await using api = await Api.open();
+  assert.match(await html(api, "/ui/schedules"), /There is none/);
+  assert.equal((await api.call("PUT", "/schedules/daily", { json: DAILY })).status, 201);
+  const fresh = await html(api, "/ui/schedules");
+  for (
+    const word of ["cron 0 8 * * *, timezone Europe/Berlin", "never", "in 7 h", "set up by the API"]
+  ) {
+    assert.ok(fresh.includes(word), word);
+  }
+  assert.match(fresh, /data-call="POST \/schedules\/daily\/pause"/);
+  assert.match(fresh, /data-call="DELETE \/schedules\/daily"/);
+  await api.post("/schedules/daily/run");
+  await api.post("/schedules/daily/pause");
+  const later = await html(api, "/ui/schedules");
+  assert.match(later, /<a href="\/ui\/tasks\/tsk_/);
+  assert.match(later, /badge paused/);
+  assert.match(later, /data-call="POST \/schedules\/daily\/resume"/);
+});
+
+Deno.test("a hook's deliveries are listed with what became of them, to be replayed", async () => {
+  const notify = { to: "ada@example.org", subject: "{{ payload.ref }}" };
+  const parsed = parseHooks({ builds: { preset: "github", secret: SECRET, notify } }, () => "");
+  await using api = await Api.open({ hookSettings: parsed.faults ? assert.fail() : parsed.value });
+  const list = await html(api, "/ui/hooks");
+  assert.match(list, /<a href="\/ui\/hooks\/builds">builds<\/a>/);
+  assert.ok(!list.includes(SECRET));
+  assert.match(await html(api, "/ui/hooks/builds"), /Nothing was delivered yet/);
+  const body = JSON.stringify({ ref: "main" });
+  const headers = { "content-type": "application/json", ...SENDERS.github?.headers(body) };
+  const { body: delivery } = await api.call("POST", "/hooks/builds", { body, headers });
+  const text = await html(api, "/ui/hooks/builds");
+  assert.match(text, /badge accepted">accepted<\/span> push/);
+  assert.match(text, new RegExp(`href="/ui/tasks/${delivery.tasks[0]}"`));
+  assert.match(text, new RegExp(`data-call="POST /hooks/builds/deliveries/${delivery.id}/replay"`));
+  assert.equal((await api.raw("/ui/hooks/unknown")).status, 404);
+});
+
+Deno.test("templates are shown as their mails would look, in a frame that runs nothing", async () => {
+  const templates = openMailTemplates("", () => new Map());
+  await using api = await Api.open({
+    ports: {
+      templates: () => templates.list(),
+      render: (name, data) => templates.render(name, data),
+    },
+  });
+  assert.match(await html(api, "/ui/templates"), /<a href="\/ui\/templates\/password-reset">/);
+  const text = await html(api, "/ui/templates/password-reset");
+  assert.match(text, /<iframe[^>]* src="\/templates\/password-reset\?format=html" sandbox=""/);
+  assert.match(text, /example\.org\/reset/);
+  assert.equal((await api.raw("/ui/templates/unknown")).status, 404);
+});
+
+Deno.test("the outbox lists mails with their tasks and files; without one it says where mails go", async () => {
+  const entry = { id: "tsk_1", bytes: 1_536, writtenAt: 0, from: "a", to: "ada@example.org" };
+  const list = () => Promise.resolve([{ ...entry, subject: "<b>Hi</b>" }]);
+  const outbox = { list, read: () => Promise.resolve(undefined) };
+  await using api = await Api.open({ ports: { outbox } });
+  const text = await html(api, "/ui/outbox");
+  assert.match(text, /<a href="\/ui\/tasks\/tsk_1">&lt;b&gt;Hi&lt;\/b&gt;<\/a>/);
+  assert.match(text, /<a href="\/outbox\/tsk_1">1\.5 KiB<\/a>/);
+  await using relayed = await Api.open();
+  assert.match(await html(relayed, "/ui/outbox"), /Mails go to a relay/);
+});
