@@ -5,12 +5,14 @@
  */
 
 import { readCa } from "./channel_settings.ts";
+import { readTargets } from "./channels/chat/table.ts";
 import { verifyRelay } from "./channels/email.ts";
 import type { RelayRule } from "./channels/relays.ts";
 import { readConfigFile } from "./config_file.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openQueue } from "./queue/open.ts";
 import type { Config } from "./settings.ts";
+import { parseMailbox } from "./task/mailbox.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 
 /** Everything that would keep these settings from working, each as a sentence. */
@@ -28,7 +30,9 @@ export async function checkService(config: Config): Promise<string[]> {
   });
   let relays: readonly RelayRule[] = [];
   await attempt("POSTRIDER_CONFIG", async () => {
-    ({ relays } = await readConfigFile(config.configFile, Deno.readTextFileSync));
+    const file = await readConfigFile(config.configFile, Deno.readTextFileSync);
+    relays = file.relays;
+    for (const [name, targets] of file.aliases) checkAlias(name, targets);
   });
   await attempt("POSTRIDER_TEMPLATES", async () => {
     await openMailTemplates(config.templates, readFolder);
@@ -46,4 +50,14 @@ export async function checkService(config: Config): Promise<string[]> {
     }
   }
   return faults;
+}
+
+/** A target is the operator's secret, so it is not shown. */
+function checkAlias(name: string, targets: readonly string[]): void {
+  for (const [index, target] of targets.entries()) {
+    const said = target.includes("://") ? readTargets(target) : parseMailbox(target);
+    if (typeof said === "object") continue;
+    const expected = said ?? "Expected a mail address";
+    throw new Error(`alias "${name}", target ${index + 1}: ${expected}`);
+  }
 }

@@ -57,14 +57,16 @@ export class Mail {
     this.#tried.push({ relay: this.#relay, code });
   }
 
-  /** Takes down what was said; true when some were served and others deferred. */
+  /** Takes down what was said; true when some were served and others were too many at once. */
   note(sent: Sent, session: SmtpSession): boolean {
     const results = recipientResults(sent, this.open);
     for (const result of results) this.#results.set(result.address, result);
     this.#session = session;
     this.#failed = sent.kind === "failed" ? sent : undefined;
     if (sent.kind === "taken") this.#queueId = queueIdOf(sent.reply) ?? this.#queueId;
-    return sent.kind === "taken" && this.isOpen;
+    // Too many recipients at once is no word on any of them; greylisting (450, 451) is.
+    return sent.kind === "taken" && this.isOpen &&
+      sent.refused.some(({ status }) => status === 452 || status === 552);
   }
 
   /** The attempt was cut off by us. */
