@@ -2,7 +2,7 @@
  * A million queued tasks: `deno task bench:scale [--tasks N]`, by hand.
  *
  * First the engine alone, as it fills: what an accept and a claim cost at each
- * size, a part of the tasks held in one lane. Then the service on that file:
+ * size, a part of the tasks held in one lane. CPU tells it on a busy machine, too. Then the service on that file:
  * how soon it is at work, what it weighs, how fast it answers, how it stops.
  *
  * @module
@@ -15,7 +15,7 @@ import type { QueueEngine } from "../../src/queue/engine.ts";
 import { openSqliteEngine } from "../../src/queue/sqlite/engine.ts";
 import type { ClaimedTask, NewTask } from "../../src/task/task.ts";
 import { aFolder, type Api, startPostrider } from "../support/process.ts";
-import { residentBytes } from "./programs.ts";
+import { cpuMs, residentBytes } from "./programs.ts";
 import { figure, machine, say } from "./table.ts";
 
 const { values } = parseArgs({ args: Deno.args, options: { tasks: { type: "string" } } });
@@ -23,7 +23,7 @@ const most = Number(values.tasks ?? 1_000_000);
 const sizes = [100, 1_000, 10_000, 100_000, 1_000_000].filter((size) => size <= most);
 /** One in five waits in a lane that is held. */
 const HELD = "http://held.example.org:80";
-const PROBE = 5_000;
+const PROBE = 20_000;
 
 await machine();
 await using data = await aFolder();
@@ -37,13 +37,17 @@ async function engineAlone(): Promise<void> {
   await engine.limitLane(HELD, 0);
   await probe(engine, ids); // Warms up.
   say(
-    "| queued | accept, one by one, 64 at once | claim and settle, 64 at once |",
-    "|---:|---:|---:|",
+    "| queued | accept, one by one, 64 at once | CPU each | claim and settle | CPU each |",
+    "|---:|---:|---:|---:|---:|",
   );
   for (const size of sizes) {
     await fill(engine, ids, size);
     const { accepts, runs } = await probe(engine, ids);
-    say(`| ${figure(size)} | ${figure(accepts)} /s | ${figure(runs)} /s |`);
+    const cells = [accepts, runs].flatMap(({ rate, cpu }) => [
+      `${figure(rate)} /s`,
+      `${figure(cpu)} µs`,
+    ]);
+    say(`| ${figure(size)} | ${cells.join(" | ")} |`);
   }
 }
 
@@ -59,22 +63,33 @@ async function fill(engine: QueueEngine, ids: IdSource, size: number): Promise<v
   }
 }
 
-/** Tasks a second that are accepted, and then claimed and settled. */
+/** What it costs to accept a task, and then to claim and settle it. */
 async function probe(engine: QueueEngine, ids: IdSource) {
   let left = PROBE;
-  const acceptedAt = performance.now();
-  await Promise.all(Array.from({ length: 64 }, async () => {
-    while (left-- > 0) await engine.insert({ tasks: [aTask(ids, `probe${left % 8}`, 0)] });
-  }));
-  const accepts = PROBE / ((performance.now() - acceptedAt) / 1_000);
-  const claimedAt = performance.now();
+  const accepts = await measured(() =>
+    Promise.all(Array.from({ length: 64 }, async () => {
+      while (left-- > 0) await engine.insert({ tasks: [aTask(ids, `probe${left % 8}`, 0)] });
+    }))
+  );
   const never = new AbortController();
-  for (let done = 0; done < PROBE;) {
-    const tasks = await engine.claim(64, never.signal);
-    await Promise.all(tasks.map((task) => settle(engine, task)));
-    done += tasks.length;
-  }
-  return { accepts, runs: PROBE / ((performance.now() - claimedAt) / 1_000) };
+  const runs = await measured(async () => {
+    for (let done = 0; done < PROBE;) {
+      const tasks = await engine.claim(64, never.signal);
+      await Promise.all(tasks.map((task) => settle(engine, task)));
+      done += tasks.length;
+    }
+  });
+  return { accepts, runs };
+}
+
+/** Tasks a second, and microseconds of CPU for each, both threads together. */
+async function measured(work: () => Promise<unknown>): Promise<{ rate: number; cpu: number }> {
+  const [at, cpu] = [performance.now(), await cpuMs(Deno.pid)];
+  await work();
+  return {
+    rate: PROBE / ((performance.now() - at) / 1_000),
+    cpu: (await cpuMs(Deno.pid) - cpu) * 1_000 / PROBE,
+  };
 }
 
 function settle(engine: QueueEngine, { id, attempt, startedAt }: ClaimedTask) {
