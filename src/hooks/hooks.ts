@@ -20,7 +20,7 @@ import {
 } from "./delivery.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
 import { openLimiter } from "./limiter.ts";
-import { keyOf } from "./preset.ts";
+import { challengeOf, keyOf } from "./preset.ts";
 import { isGenuine } from "./signature.ts";
 
 /** What hooks work with. */
@@ -56,6 +56,8 @@ export type Received =
     /** It had been stored before. */
     readonly duplicate?: true;
   }
+  /** A sender asks, once, whether this is its receiver: it wants this word back. */
+  | { readonly kind: "challenge"; readonly word: string }
   /** Nobody vouches for it, whatever the cause. */
   | { readonly kind: "forged" }
   /** Too many in too short a time. */
@@ -96,7 +98,10 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
       if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
       const id = ids("hkd");
       const content = { headers: plainHeaders(headers), body: decoder.decode(body) };
-      const { senderId, key, keptMs } = keyOf(hook.preset, headers, payloadOf(content), body);
+      const payload = payloadOf(content);
+      const word = challengeOf(hook.preset, payload);
+      if (word !== undefined) return { kind: "challenge", word };
+      const { senderId, key, keptMs } = keyOf(hook.preset, headers, payload, body);
       const { verdict, drafts } = judged(hook, content, id, requestId);
       const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
       const whole: Verdict = {

@@ -113,6 +113,12 @@ function senderIdOf(
   }
 }
 
+/** Slack's Events API sends nothing to a URL that has not given this word back. */
+export function challengeOf({ kind }: HookPreset, payload: Json): string | undefined {
+  const isAsked = kind === "slack" && textAt(payload, "/type") === "url_verification";
+  return isAsked ? textAt(payload, "/challenge") : undefined;
+}
+
 /** What a delivery is about: `push`, `invoice.paid` … */
 export function eventOf(
   { kind }: HookPreset,

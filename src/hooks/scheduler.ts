@@ -9,7 +9,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
-import type { Inserted, QueueEngine } from "../queue/engine.ts";
+import { EngineError, type Inserted, type QueueEngine } from "../queue/engine.ts";
 import type { Acceptance } from "../task/acceptance.ts";
 import { isFinal } from "../task/state.ts";
 import type { Draft } from "../task/submission.ts";
@@ -31,6 +31,12 @@ export interface SchedulerParts {
   /** A wait is cut there, so that a clock that was set is noticed; a minute when absent. */
   readonly longestWaitMs?: number;
 }
+
+/** What became of a wish to run a schedule now: what was made, why nothing, or that nothing fits. */
+export type RunNow =
+  | { readonly id: string }
+  | { readonly error: string }
+  | { readonly refused: "queue_full" | "storage_full" };
 
 const LONGEST_WAIT_MS = 60_000;
 /** After the engine could not take a run, in milliseconds. */
@@ -88,7 +94,9 @@ export class Scheduler {
         if (record === "keep" || (!kept && !record)) return kept;
         const inserted = await this.#keep(name, kept, record, undefined);
         if (inserted.kind === "stored") break;
-        if (inserted.kind !== "stale") throw new RangeError("Cannot keep a schedule now");
+        if (inserted.kind !== "stale") {
+          throw new EngineError("Cannot keep a schedule: the disk is full");
+        }
         await this.#read();
       }
       this.#wakeIn(0);
@@ -97,7 +105,7 @@ export class Scheduler {
   }
 
   /** Makes a run now, beside those of its times; `undefined` when there is no such schedule. */
-  runNow(name: string): Promise<{ id: string } | { error: string } | undefined> {
+  runNow(name: string): Promise<RunNow | undefined> {
     return this.#inLine(async () => {
       const kept = this.#kept.get(name);
       if (!kept) return undefined;
@@ -106,7 +114,8 @@ export class Scheduler {
       const id = idOf(made);
       const record = ran(recordOf(kept), id, this.#parts.clock.now());
       const inserted = await this.#keep(name, kept, record, made);
-      return inserted.kind === "stored" ? { id } : { error: "The queue could not take it" };
+      if (inserted.kind === "refused") return { refused: inserted.code };
+      return inserted.kind === "stored" ? { id } : { error: "Somebody else has changed it" };
     });
   }
 

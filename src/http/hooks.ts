@@ -92,6 +92,8 @@ function answerReceived(call: Call, got: Received): Response {
         ...deliveryView(got.delivery),
         duplicate: got.duplicate,
       });
+    case "challenge":
+      return answer(call, 200, { challenge: got.word });
     case "forged":
       // One sentence for every cause: a forger learns nothing from it.
       throw new Refusal("unauthorized", "This delivery could not be verified");

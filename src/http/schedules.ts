@@ -96,6 +96,7 @@ export function scheduleRoutes(parts: AppParts): Route[] {
     if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "There is no such schedule any more");
+    if ("refused" in made) throw new Refusal(made.refused, "Nothing was stored. Try again later.");
     if ("error" in made) throw new Refusal("invalid", made.error);
     const place = made.id.startsWith("bat") ? "batches" : "tasks";
     return answerOne(call, 202, schedules.find(name), { location: `/${place}/${made.id}` });

@@ -67,7 +67,10 @@ export const triggerOperations: readonly Operation[] = [
         "application/x-www-form-urlencoded": { schema: { type: "object" } },
       },
     },
-    answers: [answered(202, "Delivery", "It is stored.")],
+    answers: [
+      answered(200, "Challenge", "Slack asks whether this is its receiver; nothing is stored."),
+      answered(202, "Delivery", "It is stored."),
+    ],
     refusals: [
       "not_found",
       "unauthorized",

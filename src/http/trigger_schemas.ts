@@ -57,6 +57,7 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
     ...delivery,
     "duplicate?": { type: "boolean", description: "It had been stored before." },
   }, "A delivery of a hook."),
+  Challenge: shape({ challenge: text("The word that was asked for.") }),
   DeliveryPage: shape({
     data: list(shape(delivery)),
     "nextCursor?": text("Continues the list; absent at its end."),

@@ -168,3 +168,13 @@ Deno.test("a group of alerts that fires again with the same words is only then a
   await api.clock.advance(600_000);
   assert.equal((await send()).body.duplicate, undefined);
 });
+
+Deno.test("Slack gets its word back, once it has signed for it, and nothing is kept", async () => {
+  await using api = await Api.open({ hookSettings: hooksOf({}, "slack") });
+  const body = JSON.stringify({ type: "url_verification", challenge: "a-word" });
+  const headers = SENDERS.slack!.headers(body);
+  const answered = await api.call("POST", "/hooks/builds", { body, headers });
+  assert.deepEqual([answered.status, answered.body], [200, { challenge: "a-word" }]);
+  assert.equal((await api.call("POST", "/hooks/builds", { body })).status, 401);
+  assert.deepEqual((await api.get("/hooks/builds/deliveries")).body.data, []);
+});

@@ -7,6 +7,7 @@ import { openapi } from "../../src/http/openapi.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import { parseHooks } from "../../src/hooks/hook_settings.ts";
+import { SECRET, SENDERS } from "../hooks/support.ts";
 import { Api } from "../support/api.ts";
 
 // deno-lint-ignore no-explicit-any -- a document of JSON
@@ -235,6 +236,9 @@ Deno.test("real answers are what the document says", async () => {
   await check("POST", "/hooks/{name}", "/hooks/alerts", alert, bearer);
   await check("POST", "/hooks/{name}", "/hooks/alerts", alert);
   await check("POST", "/hooks/{name}", "/hooks/none", alert);
+  const asked = { type: "url_verification", challenge: "word" };
+  const sender = SENDERS.slack ?? assert.fail();
+  await check("POST", "/hooks/{name}", "/hooks/chat", asked, sender.headers(JSON.stringify(asked)));
   await check("GET", "/hooks/{name}/deliveries", "/hooks/alerts/deliveries");
   const deliveries = "/hooks/{name}/deliveries/{id}/replay";
   await check("POST", deliveries, `/hooks/alerts/deliveries/${delivery.id}/replay`);
@@ -280,11 +284,12 @@ Deno.test("real answers are what the document says", async () => {
   assert.deepEqual(good.filter((name) => !seen.has(name)), ["POST /notify 200"]);
 });
 
-/** One hook, `alerts`, that mails. */
+/** Two hooks, `alerts` and `chat`, that mail. */
 function anAlertHook() {
   const notify = { to: "ada@example.org", subject: "It is {{ payload.status }}" };
   const hook = { preset: "alertmanager", secret: "a-long-secret", notify };
-  const parsed = parseHooks({ alerts: hook }, () => "");
+  const chat = { ...hook, preset: "slack", secret: SECRET };
+  const parsed = parseHooks({ alerts: hook, chat }, () => "");
   assert.ok(!parsed.faults);
   return parsed.value;
 }

@@ -34,6 +34,16 @@ export function triggerContract(name: string, open: OpenEngine): void {
     assert.equal((await tick(kept!.version)).kind, "stale");
   });
 
+  Deno.test(`${name}: a full queue refuses a tick, and takes what makes no task`, async () => {
+    await using world = await World.open(open, 1);
+    await world.keepOne();
+    const schedule = { name: "nightly", expects: 0, record: {} };
+    const tick = { tasks: [world.aTask()], schedule };
+    assert.deepEqual(await world.engine.insert(tick), { kind: "refused", code: "queue_full" });
+    assert.deepEqual(await world.engine.schedules(), []);
+    assert.equal((await world.engine.insert({ tasks: [], schedule })).kind, "stored");
+  });
+
   Deno.test(`${name}: a delivery is kept with its tasks, once for each id of the sender`, async () => {
     await using world = await World.open(open);
     const { engine, clock } = world;

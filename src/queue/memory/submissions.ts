@@ -33,7 +33,7 @@ export function insert(
   const { tasks, batch, idempotency, schedule, delivery } = submission;
   const known = idempotency && used.recall(idempotency, ledger.now());
   if (known) return known;
-  if (ledger.counts.queued + tasks.length > maxQueued) {
+  if (tasks.length > 0 && ledger.counts.queued + tasks.length > maxQueued) {
     return { kind: "refused", code: "queue_full" };
   }
   for (const { id } of tasks) {

@@ -18,7 +18,7 @@ export function insert(ledger: Ledger, submission: Submission, maxQueued: number
   const { tasks, batch, idempotency, schedule, delivery } = submission;
   const known = idempotency && recall(ledger, idempotency);
   if (known) return known;
-  if ((ledger.counts[0] ?? 0) + tasks.length > maxQueued) {
+  if (tasks.length > 0 && (ledger.counts[0] ?? 0) + tasks.length > maxQueued) {
     return { kind: "refused", code: "queue_full" };
   }
   const version = schedule && changeSchedule(ledger, schedule);
