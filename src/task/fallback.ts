@@ -19,7 +19,9 @@ export function fallbackOf(
   sentBy: MailContext,
   now: number,
 ): Follower[] {
-  const { delayMs: _, runAt: __, expiresMs, expiresAt, ...kept } = options;
+  // What follows the task follows its own end, not that of another way.
+  const { delayMs: _, runAt: __, sequel: ___, followers: ____, ...rest } = options;
+  const { expiresMs, expiresAt, ...kept } = rest;
   const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
   let followers: Follower[] = [];
   for (const way of ways.toReversed()) {

@@ -60,6 +60,22 @@ Deno.test("what fails for good goes the next way, and the next, each a task of i
   assert.deepEqual((await api.get(`/tasks?parent=${third.id}`)).body.data, []);
 });
 
+Deno.test("a callback tells of the first way's end, and only of that", async () => {
+  await using api = await Api.open();
+  const { body } = await api.post("/notify", {
+    to: SLACK,
+    title: "Down",
+    fallback: "ada@example.org",
+    callback: "https://example.org/hook",
+  });
+  await api.finish(1, REJECTED);
+  const children = (await api.get(`/tasks?parent=${body.id}`)).body.data;
+  assert.deepEqual(children.map(({ type }: { type: string }) => type).sort(), ["fetch", "notify"]);
+  const mail = children.find(({ type }: { type: string }) => type === "notify");
+  await api.finish(2, REJECTED);
+  assert.deepEqual((await api.get(`/tasks?parent=${mail.id}`)).body.data, []);
+});
+
 Deno.test("what arrives goes no other way", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", { to: SLACK, title: "Up", fallback: "a@example.org" });
