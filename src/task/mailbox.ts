@@ -25,8 +25,8 @@ const DOMAIN =
 const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
 /** Controls, line separators, and the marks that turn the order of reading. */
 const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-/** `Ada <…>` or `"Lovelace, Ada" <…>`. */
-const NAMED = /^(?:"((?:[^"\\]|\\.)*)"|([^"<>,;:@\\]*?))\s*<([^<>]*)>$/u;
+/** `Ada <…>` or `"Lovelace, Ada" <…>`; nowhere may two parts share out the same spaces. */
+const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
 
 /**
  * Reads one address, `ada@example.org` or `Ada <ada@example.org>`, into parts

@@ -107,3 +107,17 @@ Deno.test("parseMailbox() never lets through what an envelope could misread", ()
     { numRuns: 5_000 },
   );
 });
+
+Deno.test("a text that is no address takes no longer to refuse the more spaces are in it", () => {
+  const spaced = (spaces: number) => `a${" ".repeat(spaces)}b`;
+  const time = (text: string, times: number) => {
+    const startedAt = performance.now();
+    for (let i = 0; i < times; i++) assert.equal(parseMailbox(text), undefined);
+    return performance.now() - startedAt;
+  };
+  time(spaced(60), 2_000); // The first calls are slow in any case.
+  const short = Math.min(...Array.from({ length: 5 }, () => time(spaced(60), 2_000)));
+  const long = Math.min(...Array.from({ length: 5 }, () => time(spaced(960), 2_000)));
+  // 16 times the text: 16 times the time at most, not 256 times.
+  assert.ok(long < short * 64, `${short} ms grew to ${long} ms`);
+});
