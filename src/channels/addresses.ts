@@ -63,7 +63,13 @@ export function isPublicAddress(text: string): boolean {
 
 /** Whether an address lies in a range written as CIDR; an IPv4 one also when it comes mapped. */
 export function isInRange(text: string, cidr: string): boolean {
-  return isAddress(text) && isWithin(ipaddr.process(text), ipaddr.parseCIDR(cidr));
+  // The library, not told which of the two it is, finds that out by throwing, too.
+  const range = cidr.includes(":") ? ipaddr.IPv6.parseCIDR(cidr) : ipaddr.IPv4.parseCIDR(cidr);
+  return isAddress(text) && isWithin(processed(text), range);
+}
+
+function processed(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
+  return text.includes(":") ? ipaddr.process(text) : ipaddr.IPv4.parse(text);
 }
 
 /** Reads an address or a CIDR into CIDR spelling; `undefined` when it is neither. */

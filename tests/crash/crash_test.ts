@@ -16,6 +16,7 @@ Deno.test("the verdict names what a crash suite may find", () => {
     acknowledged: 100,
     states: { succeeded: 100 },
     lost: [],
+    failed: [],
     notMade: [],
     duplicates: 3,
     unmarked: [],
@@ -25,6 +26,7 @@ Deno.test("the verdict names what a crash suite may find", () => {
   assert.deepEqual(faultsOf(good, limits), []);
   const bad: Record<string, Partial<CrashReport>> = {
     "acknowledged tasks are lost": { lost: ["tsk_1"] },
+    "failed without a crash": { failed: ["tsk_1"] },
     "succeeded unmade": { notMade: ["tsk_1"] },
     "doubled unmarked": { unmarked: ["tsk_1"] },
     "attempts broke off": { mostBroken: 3 },

@@ -37,6 +37,8 @@ export interface CrashReport {
   readonly states: Readonly<Record<string, number>>;
   /** Acknowledged, and not there any more or never final. */
   readonly lost: readonly string[];
+  /** Ended otherwise than by success, and not because a crash broke it off three times running. */
+  readonly failed: readonly string[];
   /** Succeeded, and never arrived. */
   readonly notMade: readonly string[];
   /** Arrivals beyond the first of each task. */
@@ -139,6 +141,7 @@ async function settled(api: Api): Promise<void> {
 interface Listed {
   readonly id: string;
   readonly state: string;
+  readonly reason?: string;
   readonly possibleDuplicate?: boolean;
 }
 
@@ -158,6 +161,7 @@ async function compare(
   }
   const states: Record<string, number> = {};
   const lost: string[] = [];
+  const failed: string[] = [];
   const notMade: string[] = [];
   const unmarked: string[] = [];
   let duplicates = 0;
@@ -169,11 +173,12 @@ async function compare(
       continue;
     }
     states[task.state] = (states[task.state] ?? 0) + 1;
+    if (task.state !== "succeeded" && task.reason !== "crashed") failed.push(id);
     if (task.state === "succeeded" && times === 0) notMade.push(id);
     if (times > 1) duplicates += times - 1;
     if (times > 1 && !task.possibleDuplicate) unmarked.push(id);
   }
-  return { states, lost, notMade, duplicates, unmarked };
+  return { states, lost, failed, notMade, duplicates, unmarked };
 }
 
 async function startLedger() {

@@ -12,9 +12,10 @@ export function faultsOf(
   report: CrashReport,
   { kills, concurrency }: { readonly kills: number; readonly concurrency: number },
 ): string[] {
-  const { lost, notMade, unmarked, duplicates, mostBroken } = report;
+  const { lost, failed, notMade, unmarked, duplicates, mostBroken } = report;
   const faults: string[] = [];
   if (lost.length > 0) faults.push(`${lost.length} acknowledged tasks are lost: ${lost[0]} …`);
+  if (failed.length > 0) faults.push(`${failed.length} failed without a crash: ${failed[0]} …`);
   if (notMade.length > 0) faults.push(`${notMade.length} succeeded unmade: ${notMade[0]} …`);
   if (unmarked.length > 0) faults.push(`${unmarked.length} doubled unmarked: ${unmarked[0]} …`);
   if (mostBroken > concurrency) faults.push(`${mostBroken} attempts broke off at one kill`);
