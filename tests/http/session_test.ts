@@ -94,6 +94,10 @@ Deno.test("signing out takes the cookie away", async () => {
   const response = await api.raw("/ui/signout", { method: "POST", headers: { origin: ORIGIN } });
   assert.equal(response.headers.get("location"), "/ui/signin");
   assert.match(response.headers.get("set-cookie") ?? "", /^postrider_session=; .*Max-Age=0/);
+  const foreign = { origin: "https://evil.example" };
+  const refused = await api.raw("/ui/signout", { method: "POST", headers: foreign });
+  assert.equal(refused.status, 403);
+  assert.equal(refused.headers.get("set-cookie"), null);
 });
 
 Deno.test("who is signed in changes something from our own pages only", async () => {

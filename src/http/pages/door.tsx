@@ -35,7 +35,9 @@ export function doorRoutes({ keys, clock, version, log }: AppParts): Route[] {
     return seeOther(next, requestId, sessionCookie(key, clock.now(), isSecure(request)));
   }
 
-  function signOut({ request, requestId }: Call): Response {
+  function signOut(call: Call): Response {
+    const { request, requestId } = call;
+    if (!isOwnPage(request)) return show(call, 403, "/", "Expected the button of a page of ours.");
     return seeOther("/ui/signin", requestId, endingCookie(isSecure(request)));
   }
 
