@@ -172,7 +172,8 @@ export class Download {
     for (let left = this.#kept; left > 0 && !this.#closed;) {
       const count = await this.#file.read(buffer.subarray(0, Math.min(left, READ_BYTES)));
       if (count === null) throw new Error("The part is shorter than it was");
-      take(buffer.slice(0, count));
+      // The beginning is kept by whoever takes it; the rest is only looked at.
+      take(left === this.#kept ? buffer.slice(0, count) : buffer.subarray(0, count));
       left -= count;
     }
   }
