@@ -6,7 +6,7 @@
 
 import meta from "../deno.json" with { type: "json" };
 import { readTargets } from "./channels/chat/table.ts";
-import { openGuard } from "./channels/guard.ts";
+import { guardPorts, openGuard } from "./channels/guard.ts";
 import { openOutboxReader } from "./channels/outbox_reader.ts";
 import { announce } from "./announcement.ts";
 import { relaysFor } from "./channels/relays.ts";
@@ -97,7 +97,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const metrics = openMetrics({ version: VERSION, engine: engine.name });
   const traces = openTraces(VERSION);
   const ports: Ports = {
-    refuseUrl: (url) => guard.refuseUrl(url),
+    ...guardPorts(() => guard),
     readTargets,
     aliasOf: (name) => file.current.aliases.get(name),
     render: (template, data) => templates.render(template, data),

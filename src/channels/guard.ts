@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Ports } from "../task/ports.ts";
 import type { TaskError } from "../task/task.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
 import { type AllowEntry, allowsAddress, allowsName, mayLeadToAllowed } from "./fetch_allow.ts";
@@ -133,6 +134,23 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
   function isSelf(host: string, port: number): boolean {
     return self !== undefined && port === self.port && host === bareHost(self.hostname);
   }
+}
+
+/** What a guard answers to those who open no connection. */
+export function guardPorts(
+  guard: () => Guard,
+): Pick<Ports, "refuseUrl" | "addressesOf"> {
+  return {
+    refuseUrl: (url) => guard().refuseUrl(url),
+    async addressesOf(url) {
+      try {
+        return await guard().addressesOf(url.hostname, portOf(url));
+      } catch (error) {
+        if (error instanceof AddressError) return error.error;
+        throw error;
+      }
+    },
+  };
 }
 
 function refused(detail: string): TaskError {

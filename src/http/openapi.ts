@@ -10,6 +10,7 @@ import { mailOperations, mailSchemas } from "./mail_operations.ts";
 import type { Operation } from "./operation.ts";
 import { type ProblemCode, PROBLEMS } from "./problems.ts";
 import type { Route } from "./route.ts";
+import { dryRunSchemas } from "./dry_run_schemas.ts";
 import { schemas } from "./schemas.ts";
 import { batchOperations, serviceOperations } from "./service_operations.ts";
 import { submitOperations } from "./submit_operations.ts";
@@ -62,7 +63,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
     security: [{ apiKey: [] }, {}],
     paths,
     components: {
-      schemas: { ...schemas, ...mailSchemas, ...triggerSchemas },
+      schemas: { ...schemas, ...mailSchemas, ...triggerSchemas, ...dryRunSchemas },
       securitySchemes: {
         apiKey: {
           type: "http",

@@ -148,6 +148,7 @@ export const schemas: Readonly<Record<string, Json>> = {
     ...summary,
     attempts: list(ref("Attempt")),
     "progress?": progress,
+    "waitingFor?": text("What a waiting task waits for, in words."),
     "payload?": { type: "object", description: "What is to be sent; secrets are masked." },
     "result?": anything("What the last attempt brought back."),
   }, "One thing asked for and accepted."),

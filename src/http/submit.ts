@@ -16,6 +16,7 @@ import { type Idempotent, openIdempotency } from "./idempotency.ts";
 import type { History } from "./history.ts";
 import type { Meters } from "./meters.ts";
 import type { AppParts } from "./parts.ts";
+import { dryRunView } from "./dry_run.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
 import { openRateLimit } from "./rate.ts";
 import { resultLines } from "./results.ts";
@@ -56,7 +57,10 @@ export function submitRoutes(parts: AppParts, meters: Meters, history: History):
     const { request, caller, requestId } = call;
     if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
     const headers = takeToken?.(caller.name ?? "");
-    query(call, []);
+    const { dryRun } = query(call, ["dryRun"]);
+    if (dryRun !== undefined && dryRun !== "true") {
+      throw refuseFaults([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
+    }
     const { text, size, value } = await readJson(request, MOST_BYTES, clock);
     const owner = caller.name;
     const now = clock.now();
@@ -68,6 +72,7 @@ export function submitRoutes(parts: AppParts, meters: Meters, history: History):
       traceparent,
     });
     requireSequels(caller, draft);
+    if (dryRun) return answer(call, 200, await dryRunView(draft, parts.ports), headers);
     const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once);
     if (stored !== undefined) return answerReplay(call, stored, headers);

@@ -16,6 +16,7 @@ const submitHeaders = [
     "Prefer",
     "wait=10: answer 200 with what is final after at most so many seconds.",
   ),
+  parameter("query", "dryRun", "Tell what would come of it, and store nothing.", { const: "true" }),
   parameter("header", "X-Request-Id", "Kept with the task and passed on."),
   parameter("header", "traceparent", "W3C Trace Context; kept with the task and passed on."),
 ];
@@ -41,10 +42,14 @@ export const submitHeadersOut = ["Location", "PreferenceApplied", "RateLimit", "
 const submitAnswers: Answer[] = [
   {
     status: "200",
-    description: "With Prefer: wait, what has become final in time; or the results, line by line.",
+    description:
+      "With Prefer: wait, what has become final in time; or the results, line by line; or what a dry run tells.",
     headers: submitHeadersOut,
     content: {
-      ...json({ oneOf: [ref("Task"), ref("SubmittedBatch")] }) as Record<string, Json>,
+      ...json({ oneOf: [ref("Task"), ref("SubmittedBatch"), ref("DryRun")] }) as Record<
+        string,
+        Json
+      >,
       "application/x-ndjson": { schema: ref("Task") },
     },
   },

@@ -15,6 +15,7 @@ import type { Route } from "./route.ts";
 import { narrowed, operatedTask, seenTask } from "./sight.ts";
 import { summaryView, taskView, type View } from "./views.ts";
 import { waitForTask } from "./waiting.ts";
+import { waitingFor } from "./waiting_for.ts";
 
 /** The routes under `/tasks`. */
 export function taskRoutes(parts: AppParts): Route[] {
@@ -27,9 +28,15 @@ export function taskRoutes(parts: AppParts): Route[] {
   async function show(call: Call): Promise<Response> {
     const ms = waitOf(call);
     const task = await seenTask(engine, call);
-    if (ms === undefined || isFinal(task.state)) return answer(call, 200, view(task));
+    if (ms === undefined || isFinal(task.state)) return answer(call, 200, await wholeView(task));
     const later = await waitForTask(parts, task.id, { ms, signal: call.request.signal });
-    return answer(call, 200, view(later ?? task));
+    return answer(call, 200, await wholeView(later ?? task));
+  }
+
+  async function wholeView(task: TaskRecord): Promise<View> {
+    if (task.state !== "queued") return view(task);
+    const lane = await engine.lane(task.lane);
+    return { ...view(task), waitingFor: waitingFor(task, lane, parts.clock.now()) };
   }
 
   async function list(call: Call): Promise<Response> {

@@ -27,8 +27,14 @@ export type View = Readonly<Record<string, unknown>>;
 export function acceptedView({ task, payload }: DraftedTask): View {
   const view = headView(task, "queued", 0);
   view.attempts = [];
+  if (task.dueAt > task.createdAt) view.waitingFor = itsTime(task.dueAt);
   view.payload = payloadView(payload);
   return view;
+}
+
+/** What a task waits for that is not due yet. */
+export function itsTime(dueAt: number): string {
+  return `its time, ${timeView(dueAt)}`;
 }
 
 /** A task with all that is kept of it. */

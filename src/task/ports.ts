@@ -142,6 +142,8 @@ export interface Ports extends NotifyPorts {
   mailLaneOf(sender: string): string;
   /** The `From` of mails that name none: `name <local@domain>`. */
   readonly mailFrom: string;
+  /** The addresses that a URL's host leads to, or why it may not be called. */
+  addressesOf(url: URL): Promise<readonly string[] | TaskError>;
   /** The folder of what fetches save. */
   readonly downloads: string;
   /** How far a running task has come, when its channel says. */

@@ -228,6 +228,7 @@ Deno.test("real answers are what the document says", async () => {
   await api.finish(1, { kind: "delivered", result: { body: "héllo", truncated: false } });
   const itsBody = `/tasks/${fetched.id}/body`;
   await check("GET", "/tasks/{id}/body", itsBody);
+  await check("POST", "/fetch", "/fetch?dryRun=true", URLS);
   await check("GET", "/tasks/{id}/body", itsBody, undefined, { range: "bytes=0-1" });
   await check("GET", "/hooks");
   const alert = { status: "firing", groupKey: "g", alerts: [] };

@@ -83,6 +83,7 @@ export class Api implements AsyncDisposable {
       mailLaneOf: () => "mail:localhost:25",
       mailFrom: "Postrider <postrider@localhost>",
       downloads: "./nowhere",
+      addressesOf: () => Promise.resolve(["192.0.2.1"]),
       progressOf: () => undefined,
       runningTasks: () => [],
       worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
