@@ -203,6 +203,31 @@ Deno.test.each([1_500, 3_600_000, 365 * 86_400_000])(
   },
 );
 
+Deno.test("sqlite: the log stays smaller than the ballast, and the room of what was purged is used again", async () => {
+  await using file = await aFile();
+  const BALLAST = 16 * 2 ** 20;
+  const sizeOf = async (suffix: string) => (await Deno.stat(file.path + suffix)).size;
+  const sizes: number[] = [];
+  await file.live(async (world) => {
+    for (let life = 0; life < 2; life++) {
+      for (let part = 0; part < 10; part++) {
+        const tasks = Array.from({ length: 1_000 }, () => world.aTask({ tags: ["t"] }));
+        assert.deepEqual(await world.engine.insert({ tasks }), { kind: "stored" });
+        assert.ok(await sizeOf("-wal") < BALLAST);
+      }
+      await world.engine.cancelAll({}, "request");
+      sizes.push(await sizeOf(""));
+      await world.clock.advance(1);
+      while (await world.engine.purge(world.clock.now(), 500) > 0) {
+        assert.ok(await sizeOf("-wal") < BALLAST);
+      }
+      assert.deepEqual(await world.counts(), {});
+    }
+  });
+  const [first = 0, second = 0] = sizes;
+  assert.ok(first > 2 ** 20 && second < first * 1.5, `${first} and ${second} bytes`);
+});
+
 Deno.test("sqlite: a damaged file is refused", async () => {
   await using file = await aFile();
   await file.live((world) => world.keep({}, {}, {}));
