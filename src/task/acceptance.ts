@@ -5,11 +5,18 @@
  * @module
  */
 
-import { isMembers, type Members, type Requests } from "./entries.ts";
+import {
+  isMembers,
+  type Members,
+  MOST_ENTRIES,
+  MOST_SPREAD,
+  type Requests,
+  weightOf,
+} from "./entries.ts";
 import { parseFetch } from "./fetch.ts";
 import { type Fault, MOST_FAULTS, type Parsed, pointerTo } from "./faults.ts";
 import { parseMailbox } from "./mailbox.ts";
-import { parseNotify } from "./notify.ts";
+import { type NotifyRequest, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import type { AcceptancePorts } from "./ports.ts";
 import { readBatchSequel, readSequel, type SequelParts } from "./sequel.ts";
@@ -68,6 +75,8 @@ export function openAcceptance(ports: AcceptancePorts): Acceptance {
       const submit = read(body, (rest) => parseNotify(rest, ports));
       if (submit.faults) return submit;
       const { asked, followers } = submit.value;
+      const fault = spreadFault(asked);
+      if (fault) return { faults: [fault] };
       const draft = draftNotify(asked, context, parts.mail);
       return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followers) };
     },
@@ -77,6 +86,30 @@ export function openAcceptance(ports: AcceptancePorts): Acceptance {
       const { asked, followers } = submit.value;
       return { value: withFollowers(draftFetch(asked, context), followers) };
     },
+  };
+}
+
+/** A notification becomes a task for each target, and each holds all that is to be said. */
+function spreadFault({ isBatch, requests }: Requests<NotifyRequest>): Fault | undefined {
+  let tasks = 0;
+  let weight = 0;
+  for (const { mail, notes, options } of requests) {
+    if (notes.length === 0) {
+      tasks++;
+      continue;
+    }
+    const count = notes.length + (mail ? 1 : 0);
+    tasks += count;
+    weight += count * weightOf(options.followers) + weightOf(mail) + weightOf(notes);
+  }
+  const pointer = isBatch ? "/notifications" : "/to";
+  if (tasks > MOST_ENTRIES) {
+    return { pointer, detail: `Expected at most ${MOST_ENTRIES} tasks in a batch, not ${tasks}` };
+  }
+  return weight <= MOST_SPREAD ? undefined : {
+    pointer,
+    detail: `Expected at most ${MOST_SPREAD} characters in all, with what is said counted for ` +
+      "each target",
   };
 }
 

@@ -9,6 +9,18 @@ import { type Fault, MOST_FAULTS, type Parsed, pointerTo, UNKNOWN_FIELD } from "
 /** The most tasks one batch can hold. */
 export const MOST_ENTRIES = 10_000;
 
+/** The most characters that the tasks of one submit hold, all together. */
+export const MOST_SPREAD = 64 * 2 ** 20;
+
+/** How many characters the texts of a value hold, as often as they stand in it. */
+export function weightOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 0;
+  let weight = 0;
+  for (const [name, member] of Object.entries(value)) weight += name.length + weightOf(member);
+  return weight;
+}
+
 /** What one submit asks for. */
 export interface Requests<Request> {
   /** Whether it is answered as a batch, which a list with one entry is too. */
@@ -90,6 +102,11 @@ export function parseEntries<Request>(
   if (!Array.isArray(list) || list.length < 1 || list.length > MOST_ENTRIES) {
     const count = Array.isArray(list) ? `, not ${list.length}` : "";
     const detail = `Expected a list of 1 to ${MOST_ENTRIES} ${expected}${count}`;
+    return { faults: [{ pointer: pointerTo([name]), detail }] };
+  }
+  if (weightOf(defaults) * list.length > MOST_SPREAD) {
+    const detail = `Expected at most ${MOST_SPREAD} characters in all, with what holds for each ` +
+      "entry counted for each: put less beside the list, or fewer into it";
     return { faults: [{ pointer: pointerTo([name]), detail }] };
   }
   const requests: Request[] = [];

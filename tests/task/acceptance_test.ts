@@ -130,3 +130,32 @@ Deno.test("a notification to several places is told of once, and each place has 
     ["chain"],
   ]);
 });
+
+const targets = (count: number) =>
+  Array.from({ length: count }, (_, i) => `json://example.org/${i}`);
+const long = (characters: number) => "x".repeat(characters);
+
+Deno.test.each([
+  {
+    what: "more tasks than a batch holds",
+    body: { notifications: Array.from({ length: 11 }, () => ({ to: targets(999), text: "x" })) },
+    pointer: "/notifications",
+  },
+  {
+    what: "a text for many targets",
+    body: { to: targets(999), text: long(100_000) },
+    pointer: "/to",
+  },
+])("$what is refused before it is multiplied", ({ body, pointer }) => {
+  assert.deepEqual(notify(body, context()).faults?.map((fault) => fault.pointer), [pointer]);
+});
+
+Deno.test.each([
+  { beside: { body: long(10_000), method: "POST" } },
+  { beside: { json: { deep: [long(10_000)] }, method: "POST" } },
+  { beside: { headers: { "x-a": long(10_000) } } },
+])("a default that thousands of requests would repeat is refused", ({ beside }) => {
+  const urls = Array.from({ length: 9_000 }, () => URL_);
+  assert.deepEqual(pointersOf({ urls, ...beside }), ["/urls"]);
+  assert.equal(pointersOf({ urls: urls.slice(0, 10), ...beside }), undefined);
+});
