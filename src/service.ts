@@ -181,7 +181,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   await triggers.schedules.start();
   await takeSchedules();
   worker.start();
-  purgeOn(engine, clock, config.retentionMs, ending.signal).catch(fatal);
+  purgeOn(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
   announce(config, { engine, network, relays, url: server.url, version: VERSION, log });
 

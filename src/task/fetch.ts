@@ -142,6 +142,10 @@ function parseOne(members: Members, refuseUrl: Ports["refuseUrl"]): Parsed<Fetch
     faults.push({ pointer: "/save", detail: EXPECTED.save });
   }
   const headers = checkRequestHeaders(raw.headers ?? {}, faults);
+  if (raw.save !== undefined && raw.retain !== undefined) {
+    const detail = "Expected no retain beside save: what is saved is kept";
+    faults.push({ pointer: "/retain", detail });
+  }
   const expect = readExpectation(raw.expect, faults);
   const extract = readExtraction(raw.extract, faults);
   const options = readOptions(raw, DEFAULTS, faults);

@@ -37,6 +37,7 @@ Deno.test("A caller's name is taken as it is, or refused", () => {
   assert.equal(payloadWith({ save: "a.txt" }).save, "a.txt");
   assert.equal(payloadWith({ save: true }).save, true);
   assert.equal(payloadWith({ save: true }).maxBytes, 10 * 2 ** 30);
+  assert.deepEqual(pointersIn({ save: true, retain: "none" }), ["/retain"]);
   for (const save of ["../a", "", "a/b", ".part", false, 1]) {
     assert.deepEqual(pointersIn({ save }), ["/save"], `${save}`);
   }
