@@ -55,5 +55,5 @@ CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", \
      "--allow-read=/app,/data,/etc/postrider,/run/secrets,/postrider.yaml,/templates", \
      "--allow-write=/data", \
      "--allow-env=POSTRIDER_*", "--ignore-env", \
-     "--allow-sys=hostname", \
+     "--allow-sys=hostname,statfs", \
      "/app/src/main.ts"]

@@ -1,26 +1,36 @@
 import assert from "node:assert/strict";
+import { statfsSync } from "node:fs";
 import { networkFileSystemAt, networkFileSystemOf } from "../../src/queue/file_system.ts";
 
-const MOUNTS = `/dev/vda / ext4 rw,relatime 0 0
-nas:/export /srv nfs4 rw,vers=4.2 0 0
-/dev/vdb /srv/local xfs rw 0 0
-ada@host:/ /home/ada/my\\040files fuse.sshfs rw 0 0
-/dev/vdc /hidden ext4 rw 0 0
-//win/share /hidden cifs rw 0 0
-`;
-
 Deno.test.each([
-  { path: "/data/q.db", network: undefined },
-  { path: "/srv/q.db", network: "nfs4" },
-  { path: "/srv/local/q.db", network: undefined },
-  { path: "/srvlike/q.db", network: undefined },
-  { path: "/home/ada/my files/q.db", network: "fuse.sshfs" },
-  { path: "/hidden/q.db", network: "cifs" },
-])("$path lies on $network", ({ path, network }) => {
-  assert.equal(networkFileSystemOf(path, MOUNTS), network);
+  { type: 0xef53, network: undefined }, // ext4
+  { type: 0x0102_1994, network: undefined }, // tmpfs
+  { type: 0x6969, network: "nfs" },
+  { type: 0xff53_4d42, network: "cifs" },
+  { type: 0xff53_4d42 | 0, network: "cifs" }, // with a sign
+  { type: 0x6573_5546, network: "fuse" },
+])("a file system of type $type is on $network", ({ type, network }) => {
+  assert.equal(networkFileSystemOf(type), network);
 });
 
-Deno.test("a file that is not there is on no network, and neither is none", () => {
-  assert.equal(networkFileSystemAt("memory:"), undefined);
+Deno.test("a file is on what statfs says, and none is on none", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    assert.ok(statfsSync(path).type > 0);
+    const expected = networkFileSystemOf(statfsSync(path).type);
+    assert.equal(networkFileSystemAt(`sqlite:${path}`), expected);
+  } finally {
+    await Deno.remove(path);
+  }
   assert.equal(networkFileSystemAt("sqlite:/nowhere/q.db"), undefined);
+  assert.equal(networkFileSystemAt("memory:"), undefined);
+});
+
+Deno.test("the flags that it is started with let it ask", async () => {
+  const { default: config } = await import("../../deno.json", { with: { type: "json" } });
+  assert.match(config.tasks.start.command, /--allow-sys=\S*\bstatfs\b/);
+  assert.match(
+    await Deno.readTextFile(new URL("../../Dockerfile", import.meta.url)),
+    /--allow-sys=\S*\bstatfs\b/,
+  );
 });
