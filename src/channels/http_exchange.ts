@@ -46,8 +46,11 @@ export interface Exchanged {
   readonly remote?: string;
   /** Bytes of the body that came, as they came. */
   readonly bytes: number;
-  /** Milliseconds until the request left; until the head came; until the end. */
-  readonly timings: { connect?: number; firstByte?: number; total: number };
+  /**
+   * Milliseconds: of connecting and of TLS on a new connection, else until one was free; until
+   * the head came; until the end.
+   */
+  readonly timings: { connect?: number; tls?: number; firstByte?: number; total: number };
 }
 
 /**
@@ -65,7 +68,7 @@ export function exchange(
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const begunAt = clock.monotonic();
   const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
-  const timings: { connect?: number; firstByte?: number } = {};
+  const timings: { connect?: number; tls?: number; firstByte?: number } = {};
   let controller: Dispatcher.DispatchController | undefined;
   let head: ResponseHead | undefined;
   let sink: BodySink | undefined;
@@ -130,7 +133,10 @@ export function exchange(
       if (over) return started.abort(new Error("The exchange is over"));
       timings.connect = elapsed();
       onSending();
-      remotes.next((address) => remote = address);
+      remotes.next((address, opening) => {
+        remote = address;
+        Object.assign(timings, opening);
+      });
     },
     onResponseStart(_, status, raw) {
       if (over || status < 200) return;

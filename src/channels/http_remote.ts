@@ -5,11 +5,15 @@
  */
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type OpeningTimes, takeOpeningTimes } from "./sockets.ts";
 
 /** Tells exchanges their other side. */
 export interface Remotes {
-  /** Calls `tell` with `address:port` when the request that is now starting has its head written. */
-  next(tell: (remote: string) => void): void;
+  /**
+   * Calls `tell` with `address:port` when the request that is now starting has its head written,
+   * and with what opening the connection took when it is the first on it.
+   */
+  next(tell: (remote: string, opening: OpeningTimes | undefined) => void): void;
   /** Stops listening. */
   close(): void;
 }
@@ -24,11 +28,12 @@ const SEND_HEADERS = "undici:client:sendHeaders";
 /** Starts listening. */
 export function openRemotes(): Remotes {
   // A request's head is written in the same breath in which it starts.
-  let waiting: ((remote: string) => void) | undefined;
+  let waiting: ((remote: string, opening: OpeningTimes | undefined) => void) | undefined;
   const hear = (message: unknown) => {
-    const { remoteAddress = "", remotePort } = (message as SendHeaders).socket;
+    const { socket } = message as SendHeaders;
+    const { remoteAddress = "", remotePort } = socket;
     const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
-    waiting?.(`${host}:${remotePort}`);
+    waiting?.(`${host}:${remotePort}`, takeOpeningTimes(socket));
     waiting = undefined;
   };
   subscribe(SEND_HEADERS, hear);

@@ -50,6 +50,23 @@ export class ConnectError extends Error {
   }
 }
 
+/** How long it took to open a socket, in milliseconds. */
+export interface OpeningTimes {
+  /** Until the connection stood. */
+  readonly connect: number;
+  /** From there until TLS did. */
+  readonly tls?: number;
+}
+
+const openingTimes = new WeakMap<object, OpeningTimes>();
+
+/** What opening this socket took, for whoever uses it first. */
+export function takeOpeningTimes(socket: object): OpeningTimes | undefined {
+  const times = openingTimes.get(socket);
+  openingTimes.delete(socket);
+  return times;
+}
+
 /** Opens a socket; rejects with a `ConnectError`. */
 export function openSocket(target: SocketTarget, options: SocketOptions): Promise<Socket> {
   const { address, port, name, secure } = target;
@@ -65,7 +82,10 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
         ...(ca === undefined ? {} : { ca }),
       })
       : connectPlain({ host: address, port });
+    const begunAt = clock.monotonic();
+    const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
     let connected = false;
+    let stoodAfterMs = 0;
     const fail = (code: string) => {
       undo();
       socket.destroy();
@@ -73,10 +93,15 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
     };
     const undo = clock.after(connectMs, () => fail("ETIMEDOUT"));
     socket.setNoDelay(true).setKeepAlive(true, 60_000);
-    socket.once("connect", () => connected = true);
+    socket.once("connect", () => {
+      connected = true;
+      stoodAfterMs = elapsed();
+    });
     socket.once("error", (error: Error & { code?: unknown }) => fail(String(error.code)));
     socket.once(secure ? "secureConnect" : "connect", () => {
       undo();
+      const tls = Math.round((elapsed() - stoodAfterMs) * 10) / 10;
+      openingTimes.set(socket, { connect: stoodAfterMs, ...(secure ? { tls } : {}) });
       resolve(socket);
     });
   });

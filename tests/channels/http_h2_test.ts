@@ -81,7 +81,10 @@ Deno.test(
       assert.equal(seen.body, n % 2 ? `${n}` : "");
       assert.ok(seen.url.endsWith(`/${n}`));
     }
-    assert.equal((await h2.fetch("/again")).kind, "delivered");
+    const again = await h2.fetch("/again");
+    assert.equal(again.kind, "delivered");
+    assert.equal(again.result.timings.tls, undefined, "the connection stood already");
+    assert.ok(outcomes[0].result.timings.tls > 0);
   },
 );
 
