@@ -139,6 +139,7 @@ const NOTIFY: Record<keyof NotifyAsk, 1> = {
   attachments: 1,
   fallback: 1,
   quiet: 1,
+  digest: 1,
 };
 const FETCH: Record<keyof FetchAsk, 1> = {
   ...SUBMIT,

@@ -6,6 +6,7 @@
 
 import type { Json } from "../task/task.ts";
 import { answer, query } from "./call.ts";
+import { examples } from "./examples.ts";
 import { mailOperations, mailSchemas } from "./mail_operations.ts";
 import type { Operation } from "./operation.ts";
 import { type ProblemCode, PROBLEMS } from "./problems.ts";
@@ -63,7 +64,12 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
     security: [{ apiKey: [] }, {}],
     paths,
     components: {
-      schemas: { ...schemas, ...mailSchemas, ...triggerSchemas, ...dryRunSchemas },
+      schemas: withExamples({
+        ...schemas,
+        ...mailSchemas,
+        ...triggerSchemas,
+        ...dryRunSchemas,
+      }),
       securitySchemes: {
         apiKey: {
           type: "http",
@@ -105,6 +111,15 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
       },
     },
   };
+}
+
+function withExamples(schemas: Readonly<Record<string, Json>>): { [name: string]: Json } {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => {
+      const example = examples[name];
+      return [name, example === undefined ? schema : { ...schema as object, examples: [example] }];
+    }),
+  );
 }
 
 function operationObject(operation: Operation): Json {

@@ -78,6 +78,8 @@ export interface NotifyAsk extends SubmitAsk {
   }[];
   /** Where it goes instead once it has failed for good. */
   readonly fallback?: string | readonly string[];
+  /** What of this key goes to the same place within a window is one message. */
+  readonly digest?: { readonly key: string; readonly window: string; readonly max?: number };
   /** Hours in which it waits. */
   readonly quiet?: { readonly from: string; readonly until: string; readonly timeZone?: string };
 }

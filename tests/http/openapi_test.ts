@@ -3,6 +3,7 @@ import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { z } from "zod";
 import { createApp } from "../../src/http/app.ts";
 import { parseApiKeys } from "../../src/http/auth.ts";
+import { examples } from "../../src/http/examples.ts";
 import { openapi } from "../../src/http/openapi.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
@@ -85,6 +86,14 @@ Deno.test("the examples of the document are accepted", async () => {
     const { schema, example } = document.paths[path].post.requestBody.content["application/json"];
     assert.equal(misfits(schema.oneOf[0], example), "");
     assert.equal((await api.post(path, example)).status, 202);
+  }
+});
+
+Deno.test("the examples of answers are what their schemas say", () => {
+  assert.ok(Object.keys(examples).length > 10);
+  for (const [name, example] of Object.entries(examples)) {
+    assert.ok(document.components.schemas[name], name);
+    assert.equal(misfits({ $ref: `#/components/schemas/${name}` }, example), "", name);
   }
 });
 
