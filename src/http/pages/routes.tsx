@@ -18,6 +18,7 @@ import type { Route } from "../route.ts";
 import { seenBatch, seenTask } from "../sight.ts";
 import { isHost } from "../status.ts";
 import { taskView } from "../views.ts";
+import { waitingFor } from "../waiting_for.ts";
 import { BatchContent, BatchesContent } from "./batches.tsx";
 import { furtherPages } from "./further_pages.tsx";
 import { LanesContent } from "./lanes.tsx";
@@ -107,10 +108,14 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
   async function task(call: Call) {
     query(call, []);
     const task = await seenTask(engine, call);
+    const now = clock.now();
+    const isQueued = task.state === "queued";
+    const waits = isQueued ? waitingFor(task, await engine.lane(task.lane), now) : undefined;
     const content = (
       <TaskContent
-        now={clock.now()}
+        now={now}
         task={task}
+        waits={waits}
         view={taskView(task)}
         progress={ports.progressOf(task.id)}
         operates={mayOperate(call.caller, task.owner)}

@@ -20,6 +20,8 @@ export interface TaskPage {
   readonly task: TaskRecord;
   /** As the API shows it: secrets are masked. */
   readonly view: Readonly<Record<string, unknown>>;
+  /** What it waits for, in words. */
+  readonly waits?: string | undefined;
   /** How far it has come. */
   readonly progress?: TaskProgress | undefined;
   /** Whether the caller may change it. */
@@ -29,7 +31,7 @@ export interface TaskPage {
 }
 
 /** The content of a task's page. */
-export function TaskContent({ now, task, view, progress, operates, origin }: TaskPage) {
+export function TaskContent({ now, task, view, waits, progress, operates, origin }: TaskPage) {
   return (
     <>
       <section id="state" data-live aria-label="State">
@@ -41,6 +43,7 @@ export function TaskContent({ now, task, view, progress, operates, origin }: Tas
           {task.aborting ? <span class="notice">being aborted</span> : null}
         </p>
         {task.error ? <p class="error">{task.error.code}: {task.error.detail}</p> : null}
+        {waits === undefined ? null : <p>Waits for {waits}</p>}
         {progress ? <Progress progress={progress} /> : null}
         {operates ? <Actions task={task} now={now} /> : null}
         <dl class="facts">

@@ -101,7 +101,16 @@ Deno.test("a task's page tells its attempts, evidence, payload without secrets, 
     evidence: { address: "192.0.2.7" },
   });
   const text = await html(api, `/ui/tasks/${id}`);
-  for (const word of ["192.0.2.7", "http_503: Away", "Attempt 2", "Run now", "isn"]) {
+  for (
+    const word of [
+      "192.0.2.7",
+      "http_503: Away",
+      "Attempt 2",
+      "Waits for its next attempt",
+      "Run now",
+      "isn",
+    ]
+  ) {
     assert.ok(text.includes(word), word);
   }
   assert.ok(!text.includes("s3cret"));
