@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Config, type Setting, SETTINGS } from "./settings.ts";
+import { type Config, type Setting, SETTINGS } from "./config/settings.ts";
 
 /** Settings as the environment holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { checkService } from "./check.ts";
+import { checkService } from "./service/check.ts";
 import { describeSettings, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
 import { areFree } from "./lib/descriptors.ts";

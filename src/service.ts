@@ -6,11 +6,11 @@
 
 import meta from "../deno.json" with { type: "json" };
 import { readTargets } from "./channels/chat/table.ts";
-import { guardPorts, openGuard } from "./channels/guard.ts";
-import { openOutboxReader } from "./channels/outbox_reader.ts";
-import { announce } from "./announcement.ts";
-import { relaysFor } from "./channels/relays.ts";
-import { channelSettings } from "./channel_settings.ts";
+import { guardPorts, openGuard } from "./channels/guard/guard.ts";
+import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
+import { announce } from "./service/announcement.ts";
+import { relaysFor } from "./channels/mail/relays.ts";
+import { channelSettings } from "./service/channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -22,10 +22,10 @@ import { EngineDamagedError, EngineError } from "./queue/engine.ts";
 import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
-import { openConfigFile } from "./config_file.ts";
+import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./hooks/triggers.ts";
-import { openReload } from "./reload.ts";
-import type { Config } from "./settings.ts";
+import { openReload } from "./service/reload.ts";
+import type { Config } from "./config/settings.ts";
 import { openAcceptance } from "./task/acceptance.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
@@ -35,7 +35,7 @@ import { openObserver } from "./worker/observer.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
 import { openWorker, type Worker } from "./worker/worker.ts";
 
-export type { Config } from "./settings.ts";
+export type { Config } from "./config/settings.ts";
 
 /** The version, as `deno.json` has it. */
 export const VERSION: string = meta.version;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { describeSettings, type Environment, readConfig } from "../src/config.ts";
-import { SETTINGS } from "../src/settings.ts";
+import { SETTINGS } from "../src/config/settings.ts";
 
 Deno.test("without any setting the service keeps to this machine and needs no server", () => {
   const config = configOf({});

@@ -38,7 +38,7 @@ Deno.test.each([
     text: 'import type { Task } from "../task/task.ts";',
   },
   {
-    rule: "config.ts may import only",
+    rule: "config/ may import only",
     path: "src/config.ts",
     text: 'import "./channels/email.ts";',
   },

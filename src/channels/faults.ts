@@ -7,10 +7,10 @@
  */
 
 import type { TaskError } from "../task/task.ts";
-import { AddressError } from "./guard.ts";
-import { BodyError } from "./http_body.ts";
-import { SaveError } from "./http_download.ts";
-import { ConnectError } from "./sockets.ts";
+import { AddressError } from "./guard/guard.ts";
+import { BodyError } from "./http/body.ts";
+import { SaveError } from "./http/download.ts";
+import { ConnectError } from "./guard/sockets.ts";
 
 /** Names a fault by the code it carries. */
 export function describeFault(fault: unknown): TaskError {

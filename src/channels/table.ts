@@ -10,12 +10,12 @@ import { openCallbackChannel } from "./callback.ts";
 import type { Channel, OpenChannels } from "./channel.ts";
 import { openChatChannel } from "./chat/channel.ts";
 import { SERVICES } from "./chat/table.ts";
-import { openEmailChannel } from "./email.ts";
-import type { AllowEntry } from "./fetch_allow.ts";
-import { openGuard } from "./guard.ts";
-import { openHttpChannel } from "./http.ts";
-import type { MailSettings } from "./mail_settings.ts";
-import type { DkimKey, RelayRule } from "./relays.ts";
+import { openEmailChannel } from "./mail/email.ts";
+import type { AllowEntry } from "./guard/fetch_allow.ts";
+import { openGuard } from "./guard/guard.ts";
+import { openHttpChannel } from "./http/http.ts";
+import type { MailSettings } from "./mail/mail_settings.ts";
+import type { DkimKey, RelayRule } from "./mail/relays.ts";
 
 /** What the channels of a thread are opened with; plain JSON, since it crosses by message. */
 export interface ChannelSettings {

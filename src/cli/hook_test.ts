@@ -6,8 +6,8 @@
 
 import { parseArgs } from "node:util";
 import { readConfig } from "../config.ts";
-import { ConfigFileError } from "../config_file.ts";
-import { previewHook } from "../preview.ts";
+import { ConfigFileError } from "../config/config_file.ts";
+import { previewHook } from "../service/preview.ts";
 
 const USAGE = `Usage: deno task hook-test NAME FILE [--event EVENT] [--header "Name: value"]...
 

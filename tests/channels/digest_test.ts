@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gatheredMail, gatheredNote } from "../../src/channels/digest.ts";
-import { openComposer } from "../../src/channels/message.ts";
+import { openComposer } from "../../src/channels/mail/message.ts";
 import { anEmail } from "./support/attempts.ts";
 
 const NOTE = { target: "t", shown: "s", title: "One", attachments: [] };

@@ -16,9 +16,9 @@ const ENGINE_SEAM = "src/queue/engine.ts";
 const CHANNEL_SEAM = ["src/channels/channel.ts", "src/channels/thread_protocol.ts"];
 /** Each part reads its own settings: these are the files that do. */
 const SETTINGS_PARSERS = [
-  "src/channels/guard.ts",
-  "src/channels/fetch_allow.ts",
-  "src/channels/mail_settings.ts",
+  "src/channels/guard/guard.ts",
+  "src/channels/guard/fetch_allow.ts",
+  "src/channels/mail/mail_settings.ts",
   "src/channels/webhook_secret.ts",
   "src/http/auth.ts",
   "src/queue/open.ts",
@@ -26,7 +26,7 @@ const SETTINGS_PARSERS = [
 
 /** The same for the sections of the file. */
 const SECTION_PARSERS: string[] = [
-  "src/channels/relays.ts",
+  "src/channels/mail/relays.ts",
   "src/hooks/hook_settings.ts",
   "src/hooks/schedule_settings.ts",
 ];
@@ -46,21 +46,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "lib/",
     "src/client.ts",
     "src/config.ts",
-    "src/config_file.ts",
-    "src/preview.ts",
+    "src/config/config_file.ts",
+    "src/service/preview.ts",
     "src/service.ts",
   ],
   "client.ts": ["task/", "lib/"],
-  "settings.ts": ["task/", "lib/", ...SETTINGS_PARSERS],
-  "config_file.ts": ["task/", "lib/", ...SECTION_PARSERS],
-  "config.ts": ["task/", "lib/", "src/settings.ts"],
-  "service.ts": [/^src\/(?!main\.ts$|cli\/)/],
-  "reload.ts": ["lib/", "task/", "src/config_file.ts", "src/templates/mail_template.ts"],
-  "announcement.ts": ["lib/", "src/settings.ts", ENGINE_SEAM],
-  "channel_settings.ts": ["src/channels/table.ts", "src/config_file.ts", "src/settings.ts"],
-  "preview.ts": [/^src\/(?!main\.ts$|cli\/)/],
-  "check.ts": [/^src\/(?!main\.ts$|cli\/)/],
-  "main.ts": ["lib/", "src/check.ts", "src/config.ts", "src/service.ts"],
+  "config/": ["task/", "lib/", ...SETTINGS_PARSERS, ...SECTION_PARSERS],
+  "service/": [/^src\/(?!main\.ts$|cli\/)/],
+  "main.ts": ["lib/", "src/service/check.ts", "src/config.ts", "src/service.ts"],
 };
 
 /** `task/` decides and never acts: these would let it act. */
@@ -136,6 +129,7 @@ function listed(rules: readonly (string | RegExp)[]): string {
 /** `src/http/views/page.tsx` is in `http/`; `src/main.ts` is its own room. */
 function roomOf(path: string): string {
   const [, first = "", ...rest] = path.split("/");
+  if (first === "config.ts" || first === "service.ts") return first.replace(".ts", "/");
   return rest.length > 0 ? `${first}/` : first;
 }
 

@@ -5,8 +5,8 @@
  */
 
 import type { Channel } from "../../../src/channels/channel.ts";
-import { openGuard, parseFetchAllow } from "../../../src/channels/guard.ts";
-import { type HttpOptions, openHttpChannel } from "../../../src/channels/http.ts";
+import { openGuard, parseFetchAllow } from "../../../src/channels/guard/guard.ts";
+import { type HttpOptions, openHttpChannel } from "../../../src/channels/http/http.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 
 /** What a test may want otherwise. */

@@ -1,0 +1,167 @@
+/**
+ * The guard of outbound addresses: what a stranger's URL may not reach.
+ *
+ * It is asked three times: by the URL's text when a task is submitted, again
+ * at each redirect, and with the addresses a name resolves to when a
+ * connection is opened. The connection then goes to an address that was
+ * vetted, so a name that changes its mind in between gains nothing.
+ *
+ * @module
+ */
+
+import type { Ports } from "../../task/ports.ts";
+import type { TaskError } from "../../task/task.ts";
+import { isAddress, isPublicAddress } from "./addresses.ts";
+import { type AllowEntry, allowsAddress, allowsName, mayLeadToAllowed } from "./fetch_allow.ts";
+import { resolveName, v4First } from "./resolver.ts";
+
+export { type AllowEntry, parseFetchAllow } from "./fetch_allow.ts";
+
+/** What the guard is told. */
+export interface GuardOptions {
+  /** What may be called although it is not public. */
+  readonly allow: readonly AllowEntry[];
+  /** Our own listener: never called unless allowed, even when it is public. */
+  readonly self?: { readonly hostname: string; readonly port: number };
+  /** All addresses of a name; the machine's resolver when absent. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
+}
+
+/** Decides where a connection may go. */
+export interface Guard {
+  /** Why this URL may not be called, by its text alone. */
+  refuseUrl(url: URL): TaskError | undefined;
+  /**
+   * The addresses a connection may go to, best first. Rejects with an
+   * `AddressError`: `address_refused`, or `dns_failed` when the name has none.
+   */
+  addressesOf(hostname: string, port: number): Promise<readonly string[]>;
+}
+
+/** No connection was opened, and why. */
+export class AddressError extends Error {
+  /** `AddressError`. */
+  override name = "AddressError";
+  /** What a task keeps of it. */
+  readonly error: TaskError;
+
+  /** Wraps what a task keeps of it. */
+  constructor(error: TaskError) {
+    super(error.detail);
+    this.error = error;
+  }
+}
+
+const LONGEST_URL_BYTES = 2_048;
+/** Names that lead inside a network, or nowhere. */
+const SPECIAL_NAME = /^[^.]+$|\.(?:localhost|local|internal|svc|arpa|onion|test|invalid|example)$/;
+/** https://fetch.spec.whatwg.org/#bad-port: what an HTTP request could be mistaken for. */
+const BAD_PORTS = new Set(
+  [
+    [0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101],
+    [102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427],
+    [465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990],
+    [993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667],
+    [6668, 6669, 6679, 6697, 10080],
+  ].flat(),
+);
+
+/** Opens a guard. */
+export function openGuard({ allow, self, resolve = resolveName }: GuardOptions): Guard {
+  return {
+    refuseUrl(url) {
+      if (url.protocol !== "http:" && url.protocol !== "https:") {
+        return refused(`Cannot call ${url.protocol} URLs: expected http: or https:`);
+      }
+      if (url.username !== "" || url.password !== "") {
+        return refused("Cannot call a URL that holds a user name or a password");
+      }
+      // ASCII by now: a character is a byte.
+      if (url.href.length > LONGEST_URL_BYTES) {
+        return refused(`Cannot call a URL of more than ${LONGEST_URL_BYTES} bytes`);
+      }
+      return refuseHost(bareHost(url.hostname), portOf(url));
+    },
+
+    async addressesOf(hostname, port) {
+      const host = bareHost(hostname);
+      const error = refuseHost(host, port);
+      if (error) throw new AddressError(error);
+      if (isAddress(host)) return [host];
+      const addresses = await resolve(host).catch(() => []);
+      if (addresses.length === 0) {
+        throw new AddressError({ code: "dns_failed", detail: `Cannot resolve ${host}` });
+      }
+      if (allowsName(allow, host, port)) return v4First(addresses);
+      const vetted = addresses.filter((address) => permits(host, address, port));
+      // Some inside and some outside is how a name is turned around; all or none.
+      if (vetted.length === 0 || (vetted.length < addresses.length && !SPECIAL_NAME.test(host))) {
+        throw new AddressError(refused(`Cannot call ${host}: it leads to an address not public`));
+      }
+      return v4First(vetted);
+    },
+  };
+
+  function refuseHost(host: string, port: number): TaskError | undefined {
+    if (allowsName(allow, host, port)) return refusePort(host, port);
+    if (isAddress(host)) {
+      return permits(host, host, port)
+        ? refusePort(host, port)
+        : refused(`Cannot call ${host}: it is not a public address`);
+    }
+    if (host.split(".").includes("")) return refused(`Cannot call "${host}": it is not a name`);
+    if (SPECIAL_NAME.test(host) && !mayLeadToAllowed(allow, host, port)) {
+      return refused(`Cannot call ${host}: it is not a public name`);
+    }
+    if (isSelf(host, port)) return refused(`Cannot call ${host}:${port}: it is this service`);
+    return refusePort(host, port);
+  }
+
+  /** A port named by an entry was named on purpose. */
+  function refusePort(host: string, port: number): TaskError | undefined {
+    const named = allow.filter((entry) => entry.port === port);
+    return !BAD_PORTS.has(port) || allowsName(named, host, port) || allowsAddress(named, host, port)
+      ? undefined
+      : refused(`Cannot call port ${port}: it belongs to another protocol`);
+  }
+
+  function permits(host: string, address: string, port: number): boolean {
+    return allowsAddress(allow, address, port) ||
+      (isPublicAddress(address) && !isSelf(address, port) &&
+        (host === address || !SPECIAL_NAME.test(host)));
+  }
+
+  function isSelf(host: string, port: number): boolean {
+    return self !== undefined && port === self.port && host === bareHost(self.hostname);
+  }
+}
+
+/** What a guard answers to those who open no connection. */
+export function guardPorts(
+  guard: () => Guard,
+): Pick<Ports, "refuseUrl" | "addressesOf"> {
+  return {
+    refuseUrl: (url) => guard().refuseUrl(url),
+    async addressesOf(url) {
+      try {
+        return await guard().addressesOf(url.hostname, portOf(url));
+      } catch (error) {
+        if (error instanceof AddressError) return error.error;
+        throw error;
+      }
+    },
+  };
+}
+
+function refused(detail: string): TaskError {
+  return { code: "address_refused", detail };
+}
+
+/** Without the brackets of a literal and the dot of the root. */
+function bareHost(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+}
+
+function portOf(url: URL): number {
+  return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+}

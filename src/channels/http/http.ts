@@ -1,0 +1,151 @@
+/**
+ * The channel `http`: a request leaves, its answer is brought back.
+ *
+ * Redirects are followed by hand, because the guard is asked at each.
+ *
+ * @module
+ */
+
+import { Agent } from "undici";
+import type { Clock } from "../../lib/clock.ts";
+import type { Outcome } from "../../task/outcome.ts";
+import type { FetchPayload } from "../../task/payloads.ts";
+import type { Attempt, Channel, DeliverContext } from "../channel.ts";
+import type { Guard } from "../guard/guard.ts";
+import { guardedConnector } from "../guard/guarded_connector.ts";
+import { classifyFault } from "./classify.ts";
+import { type Download, openDownload, SaveError } from "./download.ts";
+import { exchange, type Exchanged } from "./exchange.ts";
+import { Journey } from "./journey.ts";
+import { followRedirect, type HttpRequest } from "./redirect.ts";
+import { openRemotes } from "./remote.ts";
+import { requestOf } from "./request.ts";
+
+/** Bounds on waiting, in milliseconds. */
+export interface HttpWaits {
+  /** For a connection to one address, TLS included. */
+  readonly connect: number;
+  /** Between two pieces of a body. */
+  readonly idle: number;
+}
+
+/** What the channel needs. */
+export interface HttpOptions {
+  /** Decides where connections may go. */
+  readonly guard: Guard;
+  /** For `User-Agent`. */
+  readonly version: string;
+  /** Times what it does. */
+  readonly clock: Clock;
+  /** Further CA certificates, PEM. */
+  readonly ca?: string | undefined;
+  /** The folder of all downloads; nothing is saved without one. */
+  readonly downloads?: string | undefined;
+  /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
+  readonly waits?: Partial<HttpWaits>;
+}
+
+const WAITS: HttpWaits = { connect: 10_000, idle: 60_000 };
+
+/** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
+const ALPN = ["h2", "http/1.1"];
+
+/** Headers of an answer that are longer are an attack. */
+const MOST_HEADER_BYTES = 32_768;
+
+/** Opens the channel. It ignores `HTTP_PROXY`: a proxy would resolve names unguarded. */
+export function openHttpChannel(options: HttpOptions): Channel {
+  return new HttpChannel(options);
+}
+
+class HttpChannel implements Channel {
+  readonly #options: HttpOptions;
+  readonly #waits: HttpWaits;
+  readonly #agent: Agent;
+  readonly #remotes = openRemotes();
+
+  constructor(options: HttpOptions) {
+    const { guard, clock, ca } = options;
+    this.#waits = { ...WAITS, ...options.waits };
+    this.#options = options;
+    this.#agent = new Agent({
+      connect: guardedConnector(guard, { clock, ca, connectMs: this.#waits.connect, alpn: ALPN }),
+      // The head may take as long as the attempt; a body's pauses are timed by the exchange.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      keepAliveMaxTimeout: 30_000,
+      pipelining: 1,
+      allowH2: true,
+    });
+  }
+
+  async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
+    const { clock, downloads } = this.#options;
+    const payload = JSON.parse(attempt.payload) as FetchPayload;
+    const begunAt = clock.monotonic();
+    let download: Download | undefined;
+    try {
+      if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {
+        download = await openDownload(downloads, attempt.taskId);
+      }
+      const elapsed = () => clock.monotonic() - begunAt;
+      const journey = new Journey(payload, { context, download, elapsed });
+      return await this.#travel(payload, attempt, journey, download?.headers);
+    } catch (error) {
+      if (error instanceof SaveError) return classifyFault(error, false);
+      throw error;
+    } finally {
+      await download?.leave();
+    }
+  }
+
+  async #travel(
+    payload: FetchPayload,
+    attempt: Attempt,
+    journey: Journey,
+    ours: Readonly<Record<string, string>> = {},
+  ): Promise<Outcome> {
+    const { clock, guard, version } = this.#options;
+    let request = requestOf(payload, attempt, version, ours);
+    for (;;) {
+      const refused = guard.refuseUrl(request.url);
+      if (refused) return journey.rejected(refused);
+      const exchanged = await this.#exchange(request, journey);
+      const { head, fault } = exchanged;
+      if (fault && (!head || !journey.isPassed(head))) {
+        return journey.faulted(fault.cause, exchanged, clock.now());
+      }
+      if (!head) throw new Error("An exchange ended without a head and without a fault");
+      const location = head.headers.location;
+      if (location === undefined || !journey.isPassed(head)) {
+        return await journey.answered(request, { ...exchanged, head }, clock.now());
+      }
+      if (journey.hops.length >= payload.redirects) {
+        const detail = `More than ${payload.redirects} redirects`;
+        return journey.rejected({ code: "too_many_redirects", detail });
+      }
+      journey.hops.push({ status: head.status, url: request.url.href });
+      const next = followRedirect(request, head.status, location);
+      if ("code" in next) return journey.rejected(next);
+      request = next;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#remotes.close();
+    return this.#agent.destroy();
+  }
+
+  #exchange(request: HttpRequest, journey: Journey): Promise<Exchanged> {
+    return exchange(this.#agent, request, {
+      signal: journey.context.signal,
+      clock: this.#options.clock,
+      idleMs: this.#waits.idle,
+      remotes: this.#remotes,
+      onSending: () => journey.sending(request.method),
+      onHead: (head) => journey.receive(request.method, head),
+      onBytes: (bytes) => journey.told(bytes),
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The first request of an attempt: the caller's words, and ours.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { FetchPayload } from "../../task/payloads.ts";
+import type { Attempt } from "../channel.ts";
+import { ACCEPTED_ENCODINGS } from "./body.ts";
+import { isSafe } from "./classify.ts";
+import type { HttpRequest } from "./redirect.ts";
+
+/** They belong to the connection, and undici writes them; a caller's would smuggle. */
+const CONNECTION_HEADERS = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Writes an attempt as a request; `ours` are headers over which the caller has no say. */
+export function requestOf(
+  payload: FetchPayload,
+  attempt: Attempt,
+  version: string,
+  ours: Readonly<Record<string, string>> = {},
+): HttpRequest {
+  const { url, method, headers, body, bodyBase64 } = payload;
+  const callers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+  const sent = body ?? (bodyBase64 === undefined ? undefined : Buffer.from(bodyBase64, "base64"));
+  return {
+    url: new URL(url),
+    method,
+    headers: {
+      "accept": "*/*",
+      "accept-encoding": ACCEPTED_ENCODINGS,
+      "user-agent": `Postrider/${version}`,
+      ...(isSafe(method) ? {} : { "idempotency-key": attempt.taskId }),
+      ...(attempt.requestId === undefined ? {} : { "x-request-id": attempt.requestId }),
+      ...(attempt.traceparent === undefined ? {} : { traceparent: attempt.traceparent }),
+      ...Object.fromEntries(callers.filter(([name = ""]) => !CONNECTION_HEADERS.has(name))),
+      "postrider-task": attempt.taskId,
+      "postrider-attempt": String(attempt.number),
+      ...ours,
+    },
+    ...(sent === undefined ? {} : { body: sent }),
+  };
+}

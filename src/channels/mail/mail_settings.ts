@@ -1,0 +1,105 @@
+/**
+ * Where mails go: `POSTRIDER_MAIL`.
+ *
+ * @module
+ */
+
+import { isAddress } from "../guard/addresses.ts";
+
+/** Mails become files in a directory. */
+export interface OutboxSettings {
+  /** Tells the two apart. */
+  readonly kind: "outbox";
+  /** The lane of every mail. */
+  readonly lane: "outbox";
+  /** Where the `.eml` files go; made when it is not there. */
+  readonly directory: string;
+}
+
+/** Mails go to a relay. */
+export interface RelaySettings {
+  /** Tells the two apart. */
+  readonly kind: "smtp";
+  /** The lane of every mail: `mail:host:port`. */
+  readonly lane: string;
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  /** 587, or 465 for implicit TLS, unless named. */
+  readonly port: number;
+  /**
+   * `implicit`: from the first byte. `required`: STARTTLS or nothing.
+   * `opportunistic`: STARTTLS when offered, whatever its certificate. `none`: clear text.
+   */
+  readonly tls: "implicit" | "required" | "opportunistic" | "none";
+  /** Logs in when given. */
+  readonly login?: { readonly user: string; readonly pass: string };
+}
+
+/** Where mails go; plain JSON. */
+export type MailSettings = OutboxSettings | RelaySettings;
+
+const EXPECTED = '"outbox:DIR", "smtp://user:pass@host:587?tls=required|opportunistic|none" ' +
+  'or "smtps://user:pass@host:465", the user and the password percent-encoded';
+
+/**
+ * Reads a mail URL. Throws a `RangeError` that says what is wrong and never
+ * shows what could be the password.
+ */
+export function parseMailUrl(text: string): MailSettings {
+  if (text.startsWith("outbox:")) {
+    const directory = text.slice("outbox:".length);
+    if (directory === "" || directory.includes("\0")) throw wrong("it names no directory");
+    return { kind: "outbox", lane: "outbox", directory };
+  }
+  const url = URL.parse(text);
+  if (!url || (url.protocol !== "smtp:" && url.protocol !== "smtps:")) {
+    throw wrong("it is none of these");
+  }
+  if (!/^\/?$/.test(url.pathname) || url.hash !== "") throw wrong("something follows the host");
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (!/^[a-z0-9._:-]+$/.test(host)) throw wrong("it names no host");
+  const port = url.port === "" ? (url.protocol === "smtps:" ? 465 : 587) : Number(url.port);
+  if (port === 0) throw wrong("no server listens on port 0");
+  const login = parseLogin(url);
+  return {
+    kind: "smtp",
+    lane: `mail:${host.includes(":") ? `[${host}]` : host}:${port}`,
+    host,
+    port,
+    tls: parseTls(url, host),
+    ...(login === undefined ? {} : { login }),
+  };
+}
+
+function parseTls(url: URL, host: string): RelaySettings["tls"] {
+  const [name, ...more] = url.searchParams.keys();
+  if (name === undefined) {
+    if (url.protocol === "smtps:") return "implicit";
+    return isLoopback(host) ? "opportunistic" : "required";
+  }
+  const tls = url.searchParams.get("tls");
+  if (name !== "tls" || more.length > 0) throw wrong('it takes no parameter but "tls"');
+  if (url.protocol === "smtps:") throw wrong('smtps takes no "tls": its TLS is implicit');
+  if (tls === "required" || tls === "opportunistic" || tls === "none") return tls;
+  throw wrong('its "tls" is none of required, opportunistic, none');
+}
+
+function parseLogin(url: URL): RelaySettings["login"] {
+  if (url.username === "" && url.password === "") return undefined;
+  if (url.username === "" || url.password === "") {
+    throw wrong("it has a user without a password, or a password without a user");
+  }
+  try {
+    return { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+  } catch {
+    throw wrong("the user or the password is not percent-encoded");
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isAddress(host) && host.startsWith("127."));
+}
+
+function wrong(why: string): RangeError {
+  return new RangeError(`Cannot read the mail URL, ${why}: expected ${EXPECTED}`);
+}

@@ -1,0 +1,112 @@
+/**
+ * A mail as bytes: the same ones on every attempt, so that a receiver who
+ * gets it twice can tell.
+ *
+ * @module
+ */
+
+import type { Buffer } from "node:buffer";
+import { createTransport } from "nodemailer";
+import type { EmailPayload, Mailbox } from "../../task/payloads.ts";
+import { gatheredMail } from "../digest.ts";
+import { htmlToPlain } from "../html_text.ts";
+import { markdownToHtml } from "../markdown.ts";
+import type { DkimKey } from "./relays.ts";
+
+/** A mail, ready to leave. */
+export interface Message {
+  /** `<tsk_…@domain of the sender>`. */
+  readonly messageId: string;
+  /** The envelope's sender. */
+  readonly from: string;
+  /** The envelope's recipients, Bcc included, each once. */
+  readonly recipients: readonly string[];
+  /** RFC 5322, lines ended by CRLF; knows nothing of Bcc. */
+  readonly bytes: Uint8Array;
+}
+
+/** What makes a mail's bytes, besides its payload. */
+export interface MessageOptions {
+  /** `tsk_…` */
+  readonly taskId: string;
+  /** The mail's date, in milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** Writes mails out; rejects only for a payload that was never checked. */
+export type Composer = (payload: EmailPayload, options: MessageOptions) => Promise<Message>;
+
+/** Opens a composer. It reads no file and no URL, whatever a payload says. */
+export function openComposer(keys: readonly DkimKey[] = []): Composer {
+  const writer = createTransport({
+    streamTransport: true,
+    buffer: true,
+    newline: "windows",
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return async (payload, { taskId, createdAt }) => {
+    const { from, to, cc, bcc } = payload;
+    const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
+    const messageId = `<${taskId}@${domain}>`;
+    const key = keys.find((key) => key.domain === domain.toLowerCase());
+    const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
+    const { message } = await writer.sendMail({
+      ...contentOf(gatheredMail(payload)),
+      messageId,
+      date: new Date(createdAt),
+      // Random by default, and then no two attempts are alike.
+      baseBoundary: taskId,
+      envelope: { from: from.address, to: recipients },
+      ...(key === undefined ? {} : { dkim: signingWith(key) }),
+      maxRecipients: 0,
+    });
+    return { messageId, from: from.address, recipients, bytes: message as Buffer };
+  };
+}
+
+/** The signature says no time, and so is the same on every attempt. */
+function signingWith({ domain, selector, privateKey }: DkimKey) {
+  return { domainName: domain, keySelector: selector, privateKey };
+}
+
+/** All but Bcc, which belongs to the envelope alone. */
+function contentOf(
+  { from, to, cc, replyTo, subject, severity, headers, attachments, ...said }: EmailPayload,
+) {
+  const { text, html } = bodiesOf(said);
+  return {
+    from: addressed(from),
+    to: to.map(addressed),
+    cc: cc.map(addressed),
+    ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
+    subject,
+    text,
+    ...(html === undefined ? {} : { html }),
+    ...(severity === "failure" ? { priority: "high" as const } : {}),
+    headers: { ...headers },
+    attachments: attachments.map(({ filename, content, contentType, cid }) => ({
+      filename,
+      content,
+      encoding: "base64",
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
+    })),
+  };
+}
+
+/** Nobody gets HTML alone: filters distrust it, and some readers show none. */
+function bodiesOf({ text, html, markdown }: Pick<EmailPayload, "text" | "html" | "markdown">) {
+  if (html !== undefined) return { text: text ?? htmlToPlain(html), html };
+  if (markdown === undefined) return { text: text ?? "" };
+  return { text: text ?? markdown, html: page(markdownToHtml(markdown)) };
+}
+
+function page(body: string): string {
+  const style = "max-width:40em;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif";
+  return `<!doctype html>\n<meta charset="utf-8">\n<div style="${style}">\n${body}</div>\n`;
+}
+
+function addressed({ name = "", address }: Mailbox) {
+  return { name, address };
+}

@@ -1,0 +1,103 @@
+/**
+ * What lies in the outbox, for those who look at it.
+ *
+ * @module
+ */
+
+import { isId } from "../../lib/ids.ts";
+import type { OutboxEntry, OutboxPort } from "../../task/ports.ts";
+
+/** Headers are looked for in so many bytes. */
+const HEAD_BYTES = 16_384;
+
+/** The outbox in a directory, for those who look at it. */
+export function openOutboxReader(directory: string): OutboxPort {
+  return {
+    list: (limit) => listOutbox(directory, limit),
+    read: (id) => readOutbox(directory, id),
+  };
+}
+
+/** The newest `limit` mails of an outbox, newest first; none when there is no directory. */
+export async function listOutbox(directory: string, limit: number): Promise<OutboxEntry[]> {
+  const ids: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(directory)) {
+      const id = name.endsWith(".eml") ? name.slice(0, -".eml".length) : "";
+      if (isId("tsk", id)) ids.push(id);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  // Ids sort by the time of acceptance.
+  const newest = ids.sort().reverse().slice(0, limit);
+  const entries = await Promise.all(newest.map((id) => readEntry(directory, id)));
+  return entries.filter((entry) => entry !== undefined);
+}
+
+/** One mail's bytes; `undefined` when it is not there or `id` is no task's. */
+export async function readOutbox(
+  directory: string,
+  id: string,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (!isId("tsk", id)) return undefined;
+  try {
+    return await Deno.readFile(`${directory}/${id}.eml`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** `undefined` when somebody deleted it since. */
+async function readEntry(directory: string, id: string): Promise<OutboxEntry | undefined> {
+  try {
+    using file = await Deno.open(`${directory}/${id}.eml`);
+    const { size, mtime } = await file.stat();
+    const head = new Uint8Array(HEAD_BYTES);
+    const text = new TextDecoder().decode(head.subarray(0, await file.read(head) ?? 0));
+    const headers = text.split(/\r?\n\r?\n/, 1)[0]?.replace(/\r?\n[ \t]+/g, " ") ?? "";
+    return {
+      id,
+      bytes: size,
+      writtenAt: mtime?.getTime() ?? 0,
+      from: headerOf(headers, "from"),
+      to: headerOf(headers, "to"),
+      subject: headerOf(headers, "subject"),
+    };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function headerOf(headers: string, name: string): string {
+  const line = headers.split(/\r?\n/).find((line) => line.toLowerCase().startsWith(`${name}:`));
+  return decodeWords(line?.slice(name.length + 1).trim() ?? "");
+}
+
+/** RFC 2047; white space between two encoded words is not part of the text. */
+function decodeWords(text: string): string {
+  const bytes: number[] = [];
+  const flush = () => new TextDecoder().decode(new Uint8Array(bytes.splice(0)));
+  let decoded = "";
+  let from = 0;
+  for (const word of text.matchAll(/=\?utf-8\?([bq])\?([^? ]*)\?=/gi)) {
+    const between = text.slice(from, word.index);
+    if (between.trim() !== "" || from === 0) decoded += flush() + between;
+    bytes.push(...decodeWord(word[1] ?? "", word[2] ?? ""));
+    from = word.index + word[0].length;
+  }
+  return decoded + flush() + text.slice(from);
+}
+
+function decodeWord(encoding: string, text: string): Iterable<number> {
+  const binary = encoding.toLowerCase() === "b"
+    ? atob(/^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0 ? text : "")
+    : text.replaceAll("_", " ").replace(
+      /=([0-9a-f]{2})/gi,
+      (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+    );
+  return [...binary].map((character) => character.charCodeAt(0));
+}

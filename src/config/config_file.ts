@@ -1,0 +1,174 @@
+/**
+ * `postrider.yaml`: what is too big for the environment, and may change while
+ * the service runs.
+ *
+ * It is taken whole or not at all: whatever is wrong with it is told with line
+ * and column, and the settings that were in force stay in force.
+ *
+ * @module
+ */
+
+import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "../channels/mail/relays.ts";
+import { type Hooks, parseHooks } from "../hooks/hook_settings.ts";
+import { parseSchedules, type Schedules } from "../hooks/schedule_settings.ts";
+import { readYaml, type TextPlace } from "../lib/yaml.ts";
+import { type Aliases, parseAliases } from "../task/aliases.ts";
+import type { Fault, Parsed } from "../task/faults.ts";
+import { type Hosts, parseHosts } from "../task/host_limits.ts";
+
+/** What the file says. */
+export interface ConfigFile {
+  /** Targets by the names they go by. */
+  readonly aliases: Aliases;
+  /** Keys that mails are signed with. */
+  readonly dkim: readonly DkimKey[];
+  /** Relays, the best first; none: `POSTRIDER_MAIL`. */
+  readonly relays: readonly RelayRule[];
+  /** What is allowed towards each host. */
+  readonly hosts: Hosts;
+  /** Who may send what, and what becomes of it. */
+  readonly hooks: Hooks;
+  /** What is done again and again. */
+  readonly schedules: Schedules;
+}
+
+/** Reads a file; throws when it cannot. */
+export type ReadFile = (path: string) => string;
+
+/** Each section's own parser; a fault points into the section. */
+const SECTIONS: {
+  readonly [Name in keyof ConfigFile]: (
+    value: unknown,
+    readFile: ReadFile,
+  ) => Parsed<ConfigFile[Name]>;
+} = {
+  aliases: parseAliases,
+  dkim: parseDkim,
+  hosts: parseHosts,
+  hooks: parseHooks,
+  schedules: parseSchedules,
+  relays: parseRelays,
+};
+
+/** Where the file is looked for when no setting names it. */
+export const DEFAULT_CONFIG_FILE = "./postrider.yaml";
+const MOST_LETTERS = 2 ** 20;
+
+/** What is wrong with the file, and where. */
+export type FileFault = Fault & TextPlace;
+
+/** Reads the text of the file: what it says, or all that is wrong with it. */
+export function parseConfigFile(
+  text: string,
+  readFile: ReadFile,
+): { readonly file: ConfigFile } | { readonly wrong: readonly FileFault[] } {
+  if (text.length > MOST_LETTERS) {
+    const detail = `Expected at most ${MOST_LETTERS} letters`;
+    return { wrong: [{ pointer: "", detail, line: 1, column: 1 }] };
+  }
+  const yaml = readYaml(text);
+  if ("faults" in yaml) {
+    return {
+      wrong: yaml.faults.map((fault) => ({
+        ...fault,
+        pointer: "",
+        detail: `Expected YAML: ${fault.detail}`,
+      })),
+    };
+  }
+  const { file, faults } = readSections(yaml.value ?? {}, readFile);
+  if (faults.length === 0) return { file };
+  return { wrong: faults.map((fault) => ({ ...fault, ...yaml.placeOf(fault.pointer) })) };
+}
+
+function readSections(
+  value: unknown,
+  readFile: ReadFile,
+): { file: ConfigFile; faults: readonly Fault[] } {
+  const faults: Fault[] = [];
+  const known = Object.keys(SECTIONS);
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const given: Record<string, unknown> = isObject ? { ...value } : {};
+  if (!isObject) faults.push({ pointer: "", detail: `Expected the sections ${known.join(", ")}` });
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    faults.push({
+      pointer: `/${name}`,
+      detail: `Unknown section: remove it, or mend its spelling; known are ${known.join(", ")}`,
+    });
+  }
+  const file: Record<string, unknown> = {};
+  for (const [name, parse] of Object.entries(SECTIONS)) {
+    const parsed = parse(given[name] ?? {}, readFile);
+    if (!parsed.faults) file[name] = parsed.value;
+    else for (const f of parsed.faults) faults.push({ ...f, pointer: `/${name}${f.pointer}` });
+  }
+  return { file: file as unknown as ConfigFile, faults };
+}
+
+/** Cannot be used; the message tells all that is wrong, a line each. */
+export class ConfigFileError extends Error {
+  /** `ConfigFileError`. */
+  override name = "ConfigFileError";
+  /** Empty when the file cannot be read at all. */
+  readonly faults: readonly FileFault[];
+
+  /** `path` is as the operator wrote it. */
+  constructor(path: string, faults: readonly FileFault[], message?: string) {
+    const sentences = faults.map(({ line, column, pointer, detail }) =>
+      `${path}:${line}:${column}: ${pointer === "" ? "" : `${pointer}: `}${detail}`
+    );
+    super(message ?? sentences.join("\n"));
+    this.faults = faults;
+  }
+}
+
+/**
+ * Reads the file at `path`, or at its default place, where it may be missing.
+ * Throws a `ConfigFileError`.
+ */
+export function readConfigFile(path: string | undefined, readFile: ReadFile): ConfigFile {
+  const place = path ?? DEFAULT_CONFIG_FILE;
+  const parsed = parseConfigFile(textOf(place, path === undefined, readFile), readFile);
+  if ("file" in parsed) return parsed.file;
+  throw new ConfigFileError(place, parsed.wrong);
+}
+
+function textOf(place: string, mayBeMissing: boolean, readFile: ReadFile): string {
+  try {
+    return readFile(place);
+  } catch (error) {
+    if (mayBeMissing && error instanceof Deno.errors.NotFound) return "";
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigFileError(place, [], `Cannot read "${place}": ${why}`);
+  }
+}
+
+/** The file as it is now in force. */
+export interface LiveConfigFile {
+  /** What holds. */
+  readonly current: ConfigFile;
+  /** Reads the file again: taken whole, or refused by a `ConfigFileError`. */
+  reload(): void;
+  /** Calls `listener` now, and after each reload. */
+  follow(listener: (file: ConfigFile) => void): void;
+}
+
+/** Reads the file and keeps it at hand. Throws a `ConfigFileError`. */
+export function openConfigFile(path: string | undefined, readFile: ReadFile): LiveConfigFile {
+  let current = readConfigFile(path, readFile);
+  const listeners: ((file: ConfigFile) => void)[] = [];
+  return {
+    get current() {
+      return current;
+    },
+    reload() {
+      current = readConfigFile(path, readFile);
+      for (const listener of listeners) listener(current);
+    },
+    follow(listener) {
+      listeners.push(listener);
+      listener(current);
+    },
+  };
+}

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import type { FetchPayload } from "../../../src/task/payloads.ts";
+import { aFolder } from "../../support/process.ts";
+import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
+import { openTestHttp } from "../support/http_channel.ts";
+import { serveHttp, serveRaw } from "../support/http_servers.ts";
+
+// deno-lint-ignore no-explicit-any -- results are JSON of many shapes
+type Any = any;
+
+const CONTENT = crypto.getRandomValues(new Uint8Array(60_000));
+const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
+
+/** Ends the connection after so many bytes of each answer; honours Range when `etag` holds. */
+function cutting(
+  cuts: (number | undefined)[],
+  { etag = '"v1"', ranges = true, more = "" } = {},
+) {
+  const asked: { range: string | null; condition: string | null }[] = [];
+  const server = serveRaw(async (conn, head) => {
+    const [, range = null] = /^range: (.*)\r$/im.exec(head) ?? [];
+    const [, condition = null] = /^if-range: (.*)\r$/im.exec(head) ?? [];
+    asked.push({ range, condition });
+    const [, start] = /^bytes=(\d+)-$/.exec(range ?? "") ?? [];
+    const partial = ranges && start !== undefined && condition === etag;
+    const from = partial ? Number(start) : 0;
+    const said = [
+      partial ? "HTTP/1.1 206 Partial Content" : "HTTP/1.1 200 OK",
+      `Content-Length: ${CONTENT.length - from}`,
+      ...(etag === "" ? [] : [`ETag: ${etag}`]),
+      ...(partial
+        ? [more || `Content-Range: bytes ${from}-${CONTENT.length - 1}/${CONTENT.length}`]
+        : []),
+    ];
+    await conn.write(new TextEncoder().encode(`${said.join("\r\n")}\r\n\r\n`));
+    const body = CONTENT.subarray(from, from + (cuts.shift() ?? CONTENT.length));
+    for (let at = 0; at < body.length;) at += await conn.write(body.subarray(at));
+  });
+  return { server, asked };
+}
+
+async function tries(
+  url: string,
+  times: number,
+  downloads: string,
+  more: Partial<FetchPayload> = {},
+) {
+  await using channel = openTestHttp({ downloads });
+  const attempt = anAttempt(aFetch(url, { save: true, ...more }));
+  const outcomes: Any[] = [];
+  for (let number = 1; number <= times; number++) {
+    outcomes.push(await channel.deliver({ ...attempt, number }, aContext()));
+  }
+  return { outcomes, last: outcomes.at(-1), folder: `${downloads}/${attempt.taskId}` };
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  return names.sort();
+}
+
+Deno.test("A body is saved in the task's own folder, measured and hashed", async () => {
+  await using downloads = await aFolder();
+  await using server = serveHttp(() => new Response(CONTENT));
+  const { last, folder } = await tries(
+    `${server.url}/a/report%20%C3%A9.pdf?x=1`,
+    1,
+    downloads.path,
+  );
+  assert.equal(last.kind, "delivered");
+  assert.equal(last.result.bytes, CONTENT.length);
+  assert.equal(last.result.sha256, SHA256);
+  assert.equal(last.result.saved.name, "report é.pdf");
+  assert.deepEqual(await filesOf(folder), ["report é.pdf"]);
+  assert.deepEqual(await Deno.readFile(`${downloads.path}/${last.result.saved.path}`), CONTENT);
+});
+
+Deno.test("What was cut off three times is gone on with, and is whole", async () => {
+  await using downloads = await aFolder();
+  const { server, asked } = cutting([10_000, 20_000, 5_000]);
+  await using _ = server;
+  const { outcomes, last, folder } = await tries(`${server.url}/f`, 4, downloads.path);
+  assert.deepEqual(outcomes.map(({ kind }) => kind), [
+    "deferred",
+    "deferred",
+    "deferred",
+    "delivered",
+  ]);
+  assert.deepEqual(asked, [
+    { range: null, condition: null },
+    { range: "bytes=10000-", condition: '"v1"' },
+    { range: "bytes=30000-", condition: '"v1"' },
+    { range: "bytes=35000-", condition: '"v1"' },
+  ]);
+  assert.equal(last.result.status, 200);
+  assert.equal(last.result.sha256, SHA256);
+  assert.equal(last.result.bytes, CONTENT.length);
+  assert.equal(last.result.saved.resumed, true);
+  assert.deepEqual(await filesOf(folder), ["f"]);
+});
+
+Deno.test.each([
+  { why: "the file has changed", before: '"v1"', after: '"v2"' },
+  { why: "the tag is weak", before: 'W/"v1"', after: 'W/"v1"' },
+  { why: "nothing tells whether it has changed", before: "", after: "" },
+])("Everything is fetched anew when $why", async ({ before, after }) => {
+  await using downloads = await aFolder();
+  await using channel = openTestHttp({ downloads: downloads.path });
+  const first = cutting([10_000], { etag: before });
+  await using _first = first.server;
+  const second = cutting([], { etag: after });
+  await using _second = second.server;
+  const attempt = anAttempt(aFetch(`${first.server.url}/f`, { save: true }));
+  assert.equal((await channel.deliver(attempt, aContext())).kind, "deferred");
+  const payload = attempt.payload.replace(first.server.url, second.server.url);
+  const outcome: Any = await channel.deliver({ ...attempt, payload }, aContext());
+  assert.equal(outcome.result.sha256, SHA256);
+  assert.equal(outcome.result.saved.resumed, false);
+});
+
+Deno.test("A server without ranges starts again, and so do we", async () => {
+  await using downloads = await aFolder();
+  const { server } = cutting([10_000], { ranges: false });
+  await using _ = server;
+  const { last } = await tries(`${server.url}/f`, 2, downloads.path);
+  assert.equal(last.result.sha256, SHA256);
+  assert.equal(last.result.saved.resumed, false);
+});
+
+Deno.test("Another part than was asked for is no whole file", async () => {
+  await using downloads = await aFolder();
+  const { server } = cutting([10_000], { more: "Content-Range: bytes 5-59999/60000" });
+  await using _ = server;
+  const { outcomes } = await tries(`${server.url}/f`, 3, downloads.path);
+  assert.equal(outcomes[1].error.code, "bad_response");
+  assert.equal(outcomes[2].result.sha256, SHA256);
+});
+
+Deno.test("A part that is whole already is fetched anew after the server's 416", async () => {
+  await using downloads = await aFolder();
+  const chunk = new Uint8Array([
+    ...new TextEncoder().encode(
+      `HTTP/1.1 200 OK\r\nETag: "v"\r\nTransfer-Encoding: chunked\r\n\r\n${
+        CONTENT.length.toString(16)
+      }\r\n`,
+    ),
+    ...CONTENT,
+  ]);
+  const whole = `HTTP/1.1 200 OK\r\nContent-Length: ${CONTENT.length}\r\n\r\n`;
+  const answers = [
+    chunk,
+    new TextEncoder().encode("HTTP/1.1 416 x\r\nContent-Length: 0\r\n\r\n"),
+    new Uint8Array([...new TextEncoder().encode(whole), ...CONTENT]),
+  ];
+  await using server = serveRaw(async (conn) => {
+    const answer = answers.shift() ?? new Uint8Array();
+    for (let at = 0; at < answer.length;) at += await conn.write(answer.subarray(at));
+  });
+  const { outcomes } = await tries(`${server.url}/f`, 3, downloads.path);
+  assert.deepEqual(outcomes.map(({ kind }) => kind), ["deferred", "deferred", "delivered"]);
+  assert.equal(outcomes[2].result.sha256, SHA256);
+});
+
+Deno.test("A refusal's page is not saved, and leaves the part alone", async () => {
+  await using downloads = await aFolder();
+  const { server } = cutting([10_000]);
+  await using _ = server;
+  await using busy = serveHttp(() => new Response("busy", { status: 503 }));
+  await using channel = openTestHttp({ downloads: downloads.path });
+  const attempt = anAttempt(aFetch(`${server.url}/f`, { save: true }));
+  const elsewhere = attempt.payload.replace(server.url, busy.url);
+  assert.equal((await channel.deliver(attempt, aContext())).kind, "deferred");
+  assert.equal(
+    (await channel.deliver({ ...attempt, payload: elsewhere }, aContext())).kind,
+    "deferred",
+  );
+  const outcome: Any = await channel.deliver(attempt, aContext());
+  assert.equal(outcome.result.saved.resumed, true);
+  assert.equal(outcome.result.sha256, SHA256);
+});
+
+Deno.test("What is not as expected leaves no file", async () => {
+  await using downloads = await aFolder();
+  await using server = serveHttp(() => new Response(CONTENT));
+  const more = { expect: { headers: { "x-a": "b" } } };
+  const { last, folder } = await tries(`${server.url}/f`, 1, downloads.path, more);
+  assert.equal(last.error.code, "expectation_failed");
+  await assert.rejects(filesOf(folder), Deno.errors.NotFound);
+});
+
+Deno.test("A body that passes maxBytes leaves no file", async () => {
+  await using downloads = await aFolder();
+  await using server = serveHttp(() => new Response(ReadableStream.from([CONTENT])));
+  const { last, folder } = await tries(`${server.url}/f`, 1, downloads.path, { maxBytes: 1_000 });
+  assert.equal(last.error.code, "too_large");
+  await assert.rejects(filesOf(folder), Deno.errors.NotFound);
+});
+
+Deno.test("A body that comes encoded although nobody asked is saved decoded", async () => {
+  await using downloads = await aFolder();
+  const body = new Uint8Array(gzipSync(CONTENT));
+  await using server = serveHttp(() =>
+    new Response(body, { headers: { "content-encoding": "gzip" } })
+  );
+  const { last } = await tries(`${server.url}/f`, 1, downloads.path);
+  assert.equal(last.result.sha256, SHA256);
+});
+
+Deno.test("A folder that cannot be written is told, and the attempt may be made again", async () => {
+  await using folder = await aFolder();
+  await Deno.writeTextFile(`${folder.path}/file`, "");
+  await using server = serveHttp(() => new Response(CONTENT));
+  const { last } = await tries(`${server.url}/f`, 1, `${folder.path}/file`);
+  assert.equal(last.kind, "deferred");
+  assert.equal(last.error.code, "storage_failed");
+});
+
+const names: { path: string; disposition?: string; save?: string; name: string }[] = [
+  { path: "/", name: "body" },
+  { path: "/a/b.png", name: "b.png" },
+  { path: "/a/..%2f..%2fetc%2fpasswd", name: "_.._etc_passwd" },
+  { path: "/x", disposition: 'attachment; filename="../../evil.sh"', name: "evil.sh" },
+  { path: "/x", disposition: "attachment; filename*=UTF-8''na%C3%AFve.txt", name: "naïve.txt" },
+  { path: "/x", disposition: 'attachment; filename="a\\"b.txt"', name: "a_b.txt" },
+  { path: "/x", disposition: "attachment; filename=.htaccess", name: "htaccess" },
+  { path: "/CON.txt", name: "_CON.txt" },
+  { path: `/${"n".repeat(400)}.tar`, name: `${"n".repeat(146)}.tar` },
+  { path: "/x", disposition: 'attachment; filename="y"', save: "mine.bin", name: "mine.bin" },
+];
+
+Deno.test.each(names)("$path with $disposition is saved as $name", async (row) => {
+  await using downloads = await aFolder();
+  const headers: HeadersInit = row.disposition === undefined
+    ? {}
+    : { "content-disposition": row.disposition };
+  await using server = serveHttp(() => new Response("x", { headers }));
+  const { last, folder } = await tries(server.url + row.path, 1, downloads.path, {
+    save: row.save ?? true,
+  });
+  assert.equal(last.result.saved.name, row.name);
+  assert.deepEqual(await filesOf(folder), [row.name]);
+});

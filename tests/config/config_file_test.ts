@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { ConfigFileError, openConfigFile, readConfigFile } from "../../src/config/config_file.ts";
+
+const PATH = "/etc/postrider.yaml";
+
+/** Reads files out of a record. */
+const from = (files: Record<string, string>) => (path: string) => {
+  const text = files[path];
+  if (text === undefined) throw new Deno.errors.NotFound(`no ${path}`);
+  return text;
+};
+const read = (text: string) => readConfigFile(PATH, from({ [PATH]: text }));
+
+Deno.test("the file names aliases, and limits of hosts", () => {
+  const file = read(`
+aliases:
+  oncall: [ada@example.org, "slack://a/b/c"]
+  ada: ada@example.org
+hosts:
+  Example.org: {concurrency: 4, rate: 10/1s}
+`);
+  assert.deepEqual([...file.aliases], [
+    ["oncall", ["ada@example.org", "slack://a/b/c"]],
+    ["ada", ["ada@example.org"]],
+  ]);
+  assert.deepEqual([...file.hosts], [
+    ["example.org", { concurrency: 4, rate: { count: 10, windowMs: 1_000 } }],
+  ]);
+});
+
+Deno.test("without a setting the file may be missing; one that is named may not", () => {
+  assert.equal(readConfigFile(undefined, from({})).aliases.size, 0);
+  assert.throws(() => readConfigFile(PATH, from({})), ConfigFileError);
+});
+
+Deno.test.each([
+  { text: "alias: {}", says: `${PATH}:1:1: /alias: Unknown section` },
+  { text: "- a", says: `${PATH}:1:1: Expected the sections aliases` },
+  { text: "aliases:\n  a b: x@example.org", says: `${PATH}:2:8: /aliases/a b: Expected a name` },
+  { text: "aliases:\n  a: [1]", says: `${PATH}:2:3: /aliases/a: Expected a mail address` },
+  {
+    text: "hosts:\n  example.org:\n    concurency: 4",
+    says: `${PATH}:3:17: /hosts/example.org/concurency: Unknown field`,
+  },
+  {
+    text: "hosts:\n  example.org: {concurrency: 0}",
+    says: `${PATH}:2:30: /hosts/example.org/concurrency: Expected a whole number`,
+  },
+  {
+    text: "hosts:\n  example.org: {rate: fast}",
+    says: `${PATH}:2:23: /hosts/example.org/rate: Expected a number per duration`,
+  },
+  { text: "hosts: [", says: `${PATH}:1:9: Expected YAML: Flow sequence` },
+])("what is wrong is told with line and column: $says", ({ text, says }) => {
+  assert.throws(() => read(text), (error) => {
+    assert.ok(error instanceof ConfigFileError);
+    assert.ok(error.message.startsWith(says), error.message);
+    return true;
+  });
+});
+
+Deno.test("all that is wrong is told at once", () => {
+  assert.throws(() => read("x: 1\naliases: {a: 1, b: 2}"), (error) => {
+    assert.ok(error instanceof ConfigFileError);
+    assert.deepEqual(error.faults.map(({ pointer }) => pointer), [
+      "/x",
+      "/aliases/a",
+      "/aliases/b",
+    ]);
+    return true;
+  });
+});
+
+Deno.test("a reload takes the file whole, or keeps what was in force", () => {
+  const files = { [PATH]: "aliases: {a: a@example.org}" };
+  const seen: number[] = [];
+  const live = openConfigFile(PATH, from(files));
+  live.follow(({ aliases }) => seen.push(aliases.size));
+  files[PATH] = "aliases: {a: a@example.org, b: b@example.org}\nhosts: 3";
+  assert.throws(() => live.reload(), ConfigFileError);
+  assert.equal(live.current.aliases.size, 1);
+  files[PATH] = "aliases: {a: a@example.org, b: b@example.org}";
+  live.reload();
+  assert.equal(live.current.aliases.size, 2);
+  assert.deepEqual(seen, [1, 2]);
+});
