@@ -20,6 +20,12 @@ import type { FromThread, ToThread } from "./thread_server.ts";
  */
 const GROUPS_UNDER_WAY = 2;
 
+/**
+ * Commands that are worth a group before the turn is over: so the disk works
+ * while the main thread still reads requests.
+ */
+const FULL_GROUP = 16;
+
 /** What a line needs. */
 export interface LineOptions {
   /** The file. */
@@ -75,6 +81,8 @@ export class Line {
   #lastN = 0;
   #outbox: Command[] = [];
   #leaving = false;
+  /** Something has fallen due: a group leaves even when nobody asks for anything. */
+  #woken = false;
   #underWay = 0;
   #wakeAt = Infinity;
   #undoWake = () => {};
@@ -143,17 +151,21 @@ export class Line {
   }
 
   #schedule(): void {
-    if (this.#leaving || this.#underWay >= GROUPS_UNDER_WAY) return;
+    if (this.#underWay >= GROUPS_UNDER_WAY) return;
+    if (this.#outbox.length >= FULL_GROUP) return this.#leave();
+    if (this.#leaving) return;
     this.#leaving = true;
     setImmediate(() => {
       this.#leaving = false;
-      if (!this.#ended) this.#leave();
+      if (this.#ended || (this.#outbox.length === 0 && !this.#woken)) return;
+      if (this.#underWay < GROUPS_UNDER_WAY) this.#leave();
     });
   }
 
   #leave(): void {
     const group = { now: this.#options.clock.now(), commands: this.#outbox };
     this.#outbox = [];
+    this.#woken = false;
     this.#underWay++;
     post(this.#worker, { group });
   }
@@ -166,7 +178,7 @@ export class Line {
   #receive({ answers, changes, wakeAt = Infinity, last }: Reply): void {
     this.#underWay--;
     this.last = last;
-    if (this.#outbox.length > 0 && !this.#ended) this.#schedule();
+    if ((this.#outbox.length > 0 || this.#woken) && !this.#ended) this.#schedule();
     for (const { n, value, fault } of answers) {
       const waiting = this.#asked.get(n);
       this.#asked.delete(n);
@@ -186,6 +198,7 @@ export class Line {
     const { clock } = this.#options;
     this.#undoWake = clock.after(Math.min(at - clock.now(), LONGEST_WAIT_MS), () => {
       this.#wakeAt = Infinity;
+      this.#woken = true;
       this.#schedule();
     });
   }
