@@ -47,9 +47,6 @@ export interface HttpOptions {
 
 const WAITS: HttpWaits = { connect: 10_000, idle: 60_000 };
 
-/** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
-const ALPN = ["h2", "http/1.1"];
-
 /** Headers of an answer that are longer are an attack. */
 const MOST_HEADER_BYTES = 32_768;
 
@@ -69,14 +66,15 @@ class HttpChannel implements Channel {
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     this.#agent = new Agent({
-      connect: guardedConnector(guard, { clock, ca, connectMs: this.#waits.connect, alpn: ALPN }),
+      connect: guardedConnector(guard, { clock, ca, connectMs: this.#waits.connect }),
       // The head may take as long as the attempt; a body's pauses are timed by the exchange.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: MOST_HEADER_BYTES,
       keepAliveMaxTimeout: 30_000,
       pipelining: 1,
-      allowH2: true,
+      // HTTP/1.1 alone: on Deno 2.9.6 a server that ends an HTTP/2 session kills the process.
+      allowH2: false,
     });
   }
 
