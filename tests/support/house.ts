@@ -106,7 +106,9 @@ export function importsOf(path: string, text: string): string[] {
 function importFaults(path: string, text: string): string[] {
   const room = roomOf(path);
   const allowed = MAY_IMPORT[room];
-  if (!allowed) return [`${path} stands in no room of the house: DESIGN §2 has no "${room}"`];
+  if (!allowed) {
+    return [`${path} stands in no room of the house: the README's table has no "${room}"`];
+  }
   return importsOf(path, text).flatMap((name) => {
     if (room === "task/" && ACTS.test(name)) {
       return [`${path} imports ${name}: task/ is pure and never imports I/O, the clock or Hono`];
