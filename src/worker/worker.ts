@@ -63,8 +63,6 @@ export interface Worker {
    * it aborts, `drain` hands it back.
    */
   stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport>;
-  /** Ends the grace of a stop that is under way. */
-  hurry(): void;
   /** Attempts under way. */
   readonly running: number;
   /** Attempts settled since the start. */
@@ -98,7 +96,6 @@ class SlotWorker implements Worker {
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
   #slotFree = Promise.withResolvers<void>();
-  #hurry = Promise.withResolvers<void>();
   #unwatch = () => {};
 
   constructor(parts: WorkerParts) {
@@ -132,10 +129,6 @@ class SlotWorker implements Worker {
       if (!progress) return [];
       return [{ id, type, attempt, progress, ...(batchId === undefined ? {} : { batchId }) }];
     });
-  }
-
-  hurry(): void {
-    this.#hurry.resolve();
   }
 
   async stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport> {
@@ -231,7 +224,7 @@ class SlotWorker implements Worker {
   async #grace(graceMs: number): Promise<void> {
     const over = Promise.withResolvers<void>();
     const undo = this.#parts.clock.after(graceMs, over.resolve);
-    await Promise.race([over.promise, this.#hurry.promise, this.#allDone()]);
+    await Promise.race([over.promise, this.#allDone()]);
     undo();
   }
 

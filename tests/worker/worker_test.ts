@@ -177,20 +177,6 @@ Deno.test("a drain hands back untried what outlives the grace", async () => {
   assert.equal(task?.attempt, 0);
 });
 
-Deno.test("hurry ends the grace of a drain", async () => {
-  const channel = new FakeChannel();
-  await using world = setup(channel);
-  const id = await world.accept();
-  world.worker.start();
-  await settled();
-  const stopped = world.worker.stop("drain", 8_000);
-  world.worker.hurry();
-  await settled();
-  assert.equal(channel.of(id).context.signal.reason, "drain");
-  channel.of(id).answer(REFUSED);
-  await stopped;
-});
-
 Deno.test("a shutdown cancels what it aborts, and says where bytes had left", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
