@@ -16,20 +16,34 @@ import type {
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
 import type { Counts, TaskState } from "../task/state.ts";
-import { isFinal } from "../task/state.ts";
 import type { DraftedTask } from "../task/submission.ts";
-import type { AttemptRecord, BatchRecord, NewTask, TaskRecord, TaskSummary } from "../task/task.ts";
+import type { AttemptRecord, BatchRecord, TaskRecord, TaskSummary } from "../task/task.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
 export type View = Readonly<Record<string, unknown>>;
 
-/** A task that has just been accepted, without reading it back. */
+/** A task that has just been accepted, without reading it back; as `taskView` would tell it. */
 export function acceptedView({ task, payload }: DraftedTask): View {
-  const view = headView(task, "queued", 0);
-  view.attempts = [];
-  if (task.dueAt > task.createdAt) view.waitingFor = itsTime(task.dueAt);
-  view.payload = payloadView(payload);
-  return view;
+  const { createdAt, dueAt } = task;
+  // Made in one piece: this is on the way of every submit.
+  return {
+    id: task.id,
+    type: task.type,
+    state: "queued",
+    attempt: 0,
+    createdAt: timeView(createdAt),
+    dueAt: timeView(dueAt),
+    expiresAt: timeView(task.expiresAt),
+    priority: task.priority,
+    key: task.key,
+    tags: task.tags,
+    batchId: task.batchId,
+    parentId: task.parentId,
+    owner: task.owner,
+    attempts: [],
+    waitingFor: dueAt > createdAt ? itsTime(dueAt) : undefined,
+    payload: payloadView(payload),
+  };
 }
 
 /** What a task waits for that is not due yet. */
@@ -40,7 +54,7 @@ export function itsTime(dueAt: number): string {
 /** A task with all that is kept of it. */
 export function taskView(task: TaskRecord, progress?: TaskProgress): View {
   return {
-    ...headView(task, task.state, task.attempt),
+    ...headView(task),
     attempts: task.attempts.map(attemptView),
     progress: task.state === "running" ? progress : undefined,
     payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
@@ -50,7 +64,7 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
 
 /** A task in a list: without attempts, payload and result. */
 export function summaryView(task: TaskSummary): View {
-  return headView(task, task.state, task.attempt);
+  return headView(task);
 }
 
 /** A task's state in brief, for pollers. */
@@ -89,38 +103,46 @@ export function submittedBatchView(
 
 /** Milliseconds since the epoch as RFC 3339. */
 export function timeView(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
+  return at === undefined ? undefined : rfc3339(at);
 }
 
-type Head = NewTask | TaskSummary;
+/** A prime, so that a round delay does not displace the time from which it counts. */
+const TIMES_KNOWN = 61;
+const timesKnown = new Float64Array(TIMES_KNOWN).fill(NaN);
+const textsKnown: string[] = Array(TIMES_KNOWN).fill("");
 
-/** Made in one piece, and added to by whoever called: this is on the way of every submit. */
-function headView(task: Head, state: TaskState, attempt: number): Record<string, unknown> {
-  const known: Partial<TaskSummary> = task;
-  const createdAt = timeView(task.createdAt);
+/** What is accepted within a millisecond tells the same times: writing each anew took a tenth of a submit. */
+function rfc3339(at: number): string {
+  const slot = at % TIMES_KNOWN;
+  if (timesKnown[slot] === at) return textsKnown[slot] ?? "";
+  const text = new Date(at).toISOString();
+  if (slot in textsKnown) {
+    timesKnown[slot] = at;
+    textsKnown[slot] = text;
+  }
+  return text;
+}
+
+function headView(task: TaskSummary): Record<string, unknown> {
   return {
     id: task.id,
     type: task.type,
-    state,
-    reason: known.reason,
-    delivery: known.delivery,
-    attempt,
-    createdAt,
-    dueAt: isFinal(state)
-      ? undefined
-      : task.dueAt === task.createdAt
-      ? createdAt
-      : timeView(task.dueAt),
+    state: task.state,
+    reason: task.reason,
+    delivery: task.delivery,
+    attempt: task.attempt,
+    createdAt: timeView(task.createdAt),
+    dueAt: timeView(task.dueAt),
     expiresAt: timeView(task.expiresAt),
-    finishedAt: timeView(known.finishedAt),
+    finishedAt: timeView(task.finishedAt),
     priority: task.priority,
     key: task.key,
     tags: task.tags,
     batchId: task.batchId,
     parentId: task.parentId,
     owner: task.owner,
-    possibleDuplicate: known.possibleDuplicate,
-    error: known.error,
+    possibleDuplicate: task.possibleDuplicate,
+    error: task.error,
   };
 }
 
