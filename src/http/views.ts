@@ -1,5 +1,5 @@
 /**
- * What callers get to see of tasks and batches: the shapes of the contract.
+ * What callers get to see of tasks: the shapes of the contract.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import type {
 } from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
-import type { Counts, TaskState } from "../task/state.ts";
 import type { DraftedTask } from "../task/submission.ts";
-import type { AttemptRecord, BatchRecord, TaskRecord, TaskSummary } from "../task/task.ts";
+import type { AttemptRecord, TaskRecord, TaskSummary } from "../task/task.ts";
+import { timeView } from "./time_view.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
 export type View = Readonly<Record<string, unknown>>;
@@ -79,48 +79,6 @@ export function statusView(task: TaskSummary): View {
     finishedAt: timeView(task.finishedAt),
     error: task.error,
   };
-}
-
-/** A batch as it now stands. */
-export function batchView({ id, total, counts, done }: BatchRecord): View {
-  const finished = total - counts.queued - counts.running;
-  return { id, total, counts, done, progress: total > 0 ? finished / total : 1 };
-}
-
-/** A batch that has just been accepted, or is shown again because it was submitted again. */
-export function submittedBatchView(
-  batch: {
-    readonly id: string;
-    readonly total: number;
-    readonly counts: Counts;
-    readonly done: boolean;
-  },
-  tasks: readonly { readonly id: string; readonly state: TaskState }[],
-): View {
-  const { id, total, counts, done } = batch;
-  return { id, total, counts, done, tasks };
-}
-
-/** Milliseconds since the epoch as RFC 3339. */
-export function timeView(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : rfc3339(at);
-}
-
-/** A prime, so that a round delay does not displace the time from which it counts. */
-const TIMES_KNOWN = 61;
-const timesKnown = new Float64Array(TIMES_KNOWN).fill(NaN);
-const textsKnown: string[] = Array(TIMES_KNOWN).fill("");
-
-/** What is accepted within a millisecond tells the same times: writing each anew took a tenth of a submit. */
-function rfc3339(at: number): string {
-  const slot = at % TIMES_KNOWN;
-  if (timesKnown[slot] === at) return textsKnown[slot] ?? "";
-  const text = new Date(at).toISOString();
-  if (slot in textsKnown) {
-    timesKnown[slot] = at;
-    textsKnown[slot] = text;
-  }
-  return text;
 }
 
 function headView(task: TaskSummary): Record<string, unknown> {

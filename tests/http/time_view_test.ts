@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { timeView } from "../../src/http/views.ts";
+import { timeView } from "../../src/http/time_view.ts";
 
 Deno.test("timeView() writes every time as toISOString() does, whatever it has written before", () => {
   const near = fc.integer({ min: -200, max: 200 }).map((ms) => Date.UTC(2026, 10, 20) + ms);
