@@ -12,8 +12,7 @@ import type { Meters } from "./meters.ts";
 import type { AppParts } from "./parts.ts";
 import type { Route } from "./route.ts";
 import { seenBatch, seenTask } from "./sight.ts";
-import { timeView } from "./time_view.ts";
-import { statusView } from "./views.ts";
+import { statusView, timeView } from "./views.ts";
 
 /** The most lanes that are told. */
 const MOST_LANES = 100;

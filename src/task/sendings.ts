@@ -29,21 +29,16 @@ export interface Sending {
 }
 
 /** All that is sent: the mail first. */
-export function sendingsOf(
+export function* sendingsOf(
   { mail, notes }: NotifyContent,
   { laneOf, from }: MailContext,
-): Sending[] {
-  const sendings: Sending[] = notes.map(({ channel, lane, payload }) => ({
-    place: { type: "notify", channel, lane, label: noteLabel(payload) },
-    payload,
-  }));
+): Generator<Sending> {
   if (mail) {
     const payload = { ...mail, from: mail.from ?? from };
     const lane = laneOf(payload.from.address);
-    sendings.unshift({
-      place: { type: "notify", channel: "email", lane, label: mailLabel(payload) },
-      payload,
-    });
+    yield { place: { type: "notify", channel: "email", lane, label: mailLabel(payload) }, payload };
   }
-  return sendings;
+  for (const { channel, lane, payload } of notes) {
+    yield { place: { type: "notify", channel, lane, label: noteLabel(payload) }, payload };
+  }
 }

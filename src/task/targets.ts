@@ -36,26 +36,24 @@ export function readTargets(
   const mailboxes: Mailbox[] = [];
   const places = new Map<string, ReadTarget>();
   const texts = typeof given === "string" ? [given] : given;
-  texts.forEach((text, index) => {
-    const wrong = (fault: Omit<Fault, "pointer">) => {
-      faults.push({
-        ...fault,
-        pointer: pointerTo(typeof given === "string" ? [name] : [name, index]),
-      });
-    };
+  for (const [index, text] of texts.entries()) {
+    const pointer = pointerTo(typeof given === "string" ? [name] : [name, index]);
     const stands = ALIAS_FORM.test(text) ? ports.aliasOf(text.slice(1)) : [text];
-    if (!stands) return wrong({ detail: `There is no alias "${text}" in the settings` });
+    if (!stands) {
+      faults.push({ pointer, detail: `There is no alias "${text}" in the settings` });
+      continue;
+    }
     for (const one of stands) {
       const read = readTarget(one, ports);
       // What an alias stands for is the operator's secret.
       const via = one === text ? "" : `The alias "${text}" cannot be used: `;
-      if ("detail" in read) wrong({ ...read, detail: via + read.detail });
+      if ("detail" in read) faults.push({ ...read, detail: via + read.detail, pointer });
       else {
         mailboxes.push(...read.mailboxes);
         for (const place of read.places) places.set(place.target, place);
       }
     }
-  });
+  }
   return { mailboxes, places: [...places.values()] };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `deno task bench:save [BYTES]`: saves a large body, whole and cut three times
- * on the way, and prints how much memory the service held meanwhile.
+ * on the way, and prints how much memory the service took for it.
  *
  * @module
  */
@@ -11,21 +11,27 @@ import { aFolder, startPostrider } from "../support/process.ts";
 
 const MIB = 2 ** 20;
 
-/** What one download came to. */
+/** A download within one run: how long it is, and after how many bytes each answer is cut. */
+export interface Ask {
+  readonly bytes: number;
+  readonly cut: number;
+}
+
+/** What the last download came to, and what memory all of them took. */
 export interface Saving {
   readonly state: string;
   readonly attempts: number;
   readonly bytes: number;
   readonly sha256: string;
-  /** Resident memory above that after a download of half a gigabyte, at most, in MiB. */
-  readonly grownMib: number;
   /** Resident memory above that of an idle service, at most, in MiB. */
   readonly aboveIdleMib: number;
+  /** During the last download above what it was when that began, at most, in MiB. */
+  readonly grownMib: number;
   readonly seconds: number;
 }
 
-/** Saves `bytes` zero bytes, each answer cut after `cut` of them. */
-export async function save(bytes: number, cut: number): Promise<Saving> {
+/** Starts a service and lets it save zero bytes, one download after another. */
+export async function save(asks: readonly Ask[]): Promise<Saving> {
   await using site = openSite();
   await using folder = await aFolder();
   const env = {
@@ -34,32 +40,36 @@ export async function save(bytes: number, cut: number): Promise<Saving> {
   };
   await using service = startPostrider({ data: folder.path, env });
   const api = await service.listening;
-  const ask = { save: true, timeout: "1h", retry: "100ms*5" };
-  const url = `http://${site.host}/bytes`;
   const idle = await residentMib(service.pid);
-  // What a collector of garbage leaves lying is there by then; more of it would be a leak.
-  const warm = await api.call<{ id: string }>("/fetch", { ...ask, url: `${url}/${512 * MIB}` });
-  await api.final(warm.body.id);
-  const before = await residentMib(service.pid);
-  let most = before;
-  const timer = setInterval(async () => {
-    most = Math.max(most, await residentMib(service.pid));
-  }, 100);
-  const begunAt = performance.now();
-  const { body } = await api.call<{ id: string }>("/fetch", {
-    ...ask,
-    url: `${url}/${bytes}?cut=${cut}`,
-  });
+  let most = idle;
+  let before = idle;
+  let mostSince = idle;
+  let begunAt = 0;
   // deno-lint-ignore no-explicit-any -- results are JSON of many shapes
-  const task: any = await api.final(body.id);
+  let task: any;
+  const look = async () => {
+    const now = await residentMib(service.pid);
+    most = Math.max(most, now);
+    mostSince = Math.max(mostSince, now);
+  };
+  const timer = setInterval(look, 50);
+  for (const { bytes, cut } of asks) {
+    before = mostSince = await residentMib(service.pid);
+    begunAt = performance.now();
+    const url = `http://${site.host}/bytes/${bytes}?cut=${cut}`;
+    const ask = { url, save: true, timeout: "1h", retry: "100ms*5" };
+    const { body } = await api.call<{ id: string }>("/fetch", ask);
+    task = await api.final(body.id);
+  }
   clearInterval(timer);
+  await look();
   return {
     state: task.state,
     attempts: task.attempts.length,
     bytes: task.result?.bytes,
     sha256: task.result?.sha256,
-    grownMib: Math.round(most - before),
     aboveIdleMib: Math.round(most - idle),
+    grownMib: Math.round(mostSince - before),
     seconds: (performance.now() - begunAt) / 1_000,
   };
 }
@@ -80,13 +90,17 @@ async function residentMib(pid: number): Promise<number> {
 if (import.meta.main) {
   const bytes = Number(Deno.args[0] ?? 2 ** 31);
   const right = digestOfZeros(bytes);
+  const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
   for (const cut of [Infinity, Math.ceil(bytes / 4)]) {
-    const { state, attempts, sha256, grownMib, aboveIdleMib, seconds } = await save(bytes, cut);
-    const verdict = sha256 === right ? "right" : "WRONG";
-    const line = `${bytes} bytes: ${state} at attempt ${attempts}, sha256 ${verdict}, ` +
-      `memory +${grownMib} MiB (+${aboveIdleMib} MiB above idle), ${
-        (bytes / MIB / seconds).toFixed(0)
-      } MiB/s\n`;
-    Deno.stdout.writeSync(new TextEncoder().encode(line));
+    const ask = { bytes, cut };
+    const first = await save([ask]);
+    const speed = (bytes / MIB / first.seconds).toFixed(0);
+    say(
+      `${bytes} bytes: ${first.state} at attempt ${first.attempts}, ` +
+        `sha256 ${first.sha256 === right ? "right" : "WRONG"}, ${speed} MiB/s`,
+    );
+    say(`  as the first task: +${first.aboveIdleMib} MiB above the idle service`);
+    const later = await save([{ bytes: 512 * MIB, cut: Infinity }, ask]);
+    say(`  after half a gigabyte: +${later.grownMib} MiB (+${later.aboveIdleMib} above idle)`);
   }
 }

@@ -25,8 +25,6 @@ export interface LoadOptions {
   readonly random: () => number;
   /** Where ids are noted at their 202. */
   readonly acknowledged: Set<string>;
-  /** The most tasks of one submit. */
-  readonly batch: number;
 }
 
 const CALLERS = 8;
@@ -34,7 +32,7 @@ const CALLERS = 8;
 const PAUSE_MS = 2;
 
 /** Starts them. */
-export function startLoad(api: Api, { ledger, random, acknowledged, batch }: LoadOptions): Load {
+export function startLoad(api: Api, { ledger, random, acknowledged }: LoadOptions): Load {
   const before = acknowledged.size;
   let wanted = Infinity;
   let isOver = false;
@@ -50,7 +48,7 @@ export function startLoad(api: Api, { ledger, random, acknowledged, batch }: Loa
     const chance = random();
     if (chance < 0.3) return note((await taken("/notify", mail)).id);
     if (chance < 0.8) return note((await taken("/fetch", { url, retry: "200ms*20" })).id);
-    const requests = Array.from({ length: 1 + Math.floor(random() * batch) }, () => ({ url }));
+    const requests = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({ url }));
     const { tasks = [] } = await taken("/fetch", { requests, retry: "200ms*20" });
     for (const { id } of tasks) note(id);
   }

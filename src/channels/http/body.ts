@@ -19,7 +19,10 @@ import {
 
 /** Takes a body piece by piece; a promise asks for a pause until it resolves. */
 export interface BodySink {
-  /** Takes the next piece. Throws or rejects when no more is wanted. */
+  /**
+   * Takes the next piece, whose memory is another's as soon as this has returned
+   * or its promise has resolved. Throws or rejects when no more is wanted.
+   */
   write(piece: Uint8Array): void | Promise<void>;
   /** Called after the last piece. */
   end(): void | Promise<void>;
@@ -71,7 +74,7 @@ export class BodyDigest implements BodySink {
       this.#hash.update(piece);
     }
     if (this.#keptBytes === this.#keepBytes) return;
-    const part = piece.subarray(0, this.#keepBytes - this.#keptBytes);
+    const part = new Uint8Array(piece.subarray(0, this.#keepBytes - this.#keptBytes));
     this.#kept.push(part);
     this.#keptBytes += part.length;
   }

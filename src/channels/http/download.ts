@@ -11,6 +11,7 @@
 
 import { BodyError } from "./body.ts";
 import type { ResponseHead } from "./exchange.ts";
+import { WriteBehind } from "./write_behind.ts";
 
 /** What is known of a part. */
 interface Note {
@@ -69,6 +70,7 @@ export class Download {
   #kept: number;
   #written: number;
   #safe: number;
+  readonly #behind = new WriteBehind((bytes) => this.#write(bytes));
   #tail: Promise<void> = Promise.resolve();
   #given = false;
   #closed = false;
@@ -122,12 +124,17 @@ export class Download {
   }
 
   /** Resolves when all that was asked for so far is done. */
-  settled(): Promise<void> {
-    return this.#tail;
+  async settled(): Promise<void> {
+    await this.#behind.flush();
+    await this.#tail;
   }
 
-  /** Takes the next piece; resolves when it is written. */
-  write(piece: Uint8Array): Promise<void> {
+  /** Takes the next piece, to be written in its turn; a promise asks for a pause. */
+  write(piece: Uint8Array): void | Promise<void> {
+    return this.#behind.take(piece);
+  }
+
+  #write(piece: Uint8Array): Promise<void> {
     return this.#then(async () => {
       for (let at = 0; at < piece.length;) at += await this.#file.write(piece.subarray(at));
       this.#written += piece.length;
@@ -137,6 +144,7 @@ export class Download {
 
   /** Gives the whole file its name. */
   async finish(name: string): Promise<void> {
+    await this.settled();
     await this.#then(async () => {
       await this.#file.sync();
       this.#close();
@@ -153,7 +161,7 @@ export class Download {
   /** Ends without a whole file: the part is kept, if the rest of it can be asked for. */
   async leave(): Promise<void> {
     if (this.#closed) return;
-    await this.#tail.catch(() => {});
+    await this.settled().catch(() => {});
     if (this.#validator !== undefined && this.#written > 0 && !this.#given) {
       await this.#then(() => this.#secure()).catch(() => {});
       this.#close();
@@ -172,8 +180,7 @@ export class Download {
     for (let left = this.#kept; left > 0 && !this.#closed;) {
       const count = await this.#file.read(buffer.subarray(0, Math.min(left, READ_BYTES)));
       if (count === null) throw new Error("The part is shorter than it was");
-      // The beginning is kept by whoever takes it; the rest is only looked at.
-      take(left === this.#kept ? buffer.slice(0, count) : buffer.subarray(0, count));
+      take(buffer.subarray(0, count));
       left -= count;
     }
   }

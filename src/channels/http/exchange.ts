@@ -1,15 +1,15 @@
 /**
- * One request and its answer, told step by step.
+ * One request and its answer, over undici, told step by step.
  *
  * @module
  */
 
-import type { Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import type { BodySink } from "./body.ts";
+import { Chunks } from "./chunks.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
-import type { Upstreams } from "./upstreams.ts";
 
 /** An answer without its body. */
 export interface ResponseHead {
@@ -62,7 +62,7 @@ const MOST_BACKLOG = 1_048_576;
 
 /** Makes one exchange; resolves however it ends, and at once when the signal aborts. */
 export function exchange(
-  upstreams: Upstreams,
+  agent: Agent,
   { url, method, headers, body }: HttpRequest,
   { signal, clock, idleMs, remotes, onSending, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
@@ -77,6 +77,7 @@ export function exchange(
   let received = 0;
   let backlog = 0;
   let over = false;
+  const chunks = new Chunks();
 
   let heardAt = 0;
   let undoIdle: (() => void) | undefined;
@@ -120,8 +121,14 @@ export function exchange(
     return promise;
   }
   signal.addEventListener("abort", abort, { once: true });
-  const path = url.pathname + url.search;
-  upstreams.dispatch({ origin: url.origin, path, method, headers, body: body ?? null }, {
+  const request: Dispatcher.DispatchOptions = {
+    origin: url.origin,
+    path: url.pathname + url.search,
+    method: method as Dispatcher.HttpMethod,
+    headers,
+    body: body ?? null,
+  };
+  agent.dispatch(request, {
     onRequestStart(started) {
       controller = started;
       // Aborted while it waited for a connection: nothing leaves any more.
@@ -152,12 +159,15 @@ export function exchange(
       heardAt = clock.monotonic();
       onBytes(received);
       try {
+        const chunk = chunks.hold(piece);
+        const { length } = piece;
         const busy = sink.write(piece);
-        if (!busy) return;
-        backlog += piece.length;
+        if (!busy) return chunks.release(chunk);
+        backlog += length;
         if (backlog > MOST_BACKLOG) at.pause();
         busy.then(() => {
-          backlog -= piece.length;
+          backlog -= length;
+          chunks.release(chunk);
           if (backlog <= MOST_BACKLOG) at.resume();
         }, fail);
       } catch (error) {

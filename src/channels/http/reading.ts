@@ -46,11 +46,11 @@ export class Reading {
     this.#options = options;
   }
 
-  /** Takes the next piece. */
+  /** Takes the next piece, and keeps nothing of its memory. */
   write(piece: Uint8Array): void {
     this.#bytes += piece.length;
     if (!this.#sniffed) return this.#read(this.#decoder.decode(piece, { stream: true }));
-    this.#sniffed.push(piece);
+    this.#sniffed.push(new Uint8Array(piece));
     if (this.#bytes >= SNIFFED_BYTES) this.#begin(this.#sniffed);
   }
 

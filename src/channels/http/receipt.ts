@@ -24,7 +24,7 @@ export class Receipt implements BodySink {
     this.#download = download;
   }
 
-  /** From now on, what is written waits until what was saved before has been taken. */
+  /** From now on, what comes is looked at only after what was saved before. */
   awaitReview(reviewed: Promise<void>): void {
     this.#reviewed = reviewed.then(() => this.#reviewed = undefined);
     this.#reviewed.catch(() => {}); // What is written hears of it.
@@ -38,9 +38,15 @@ export class Receipt implements BodySink {
 
   /** Takes the next piece. */
   write(piece: Uint8Array): void | Promise<void> {
-    if (this.#reviewed) return this.#reviewed.then(() => this.write(piece));
-    this.review(piece);
-    return this.#download?.write(piece);
+    if (!this.#reviewed) {
+      this.review(piece);
+      return this.#download?.write(piece);
+    }
+    const saved = this.#download?.write(piece);
+    return this.#reviewed.then(() => {
+      this.review(piece);
+      return saved;
+    });
   }
 
   /** The last piece has come. */

@@ -1,6 +1,5 @@
 /**
- * Which address a request went to; undici tells it only on its diagnostics channel,
- * our HTTP/2 by `heard`.
+ * Which address a request went to; undici tells it only on its diagnostics channel.
  *
  * @module
  */
@@ -15,18 +14,13 @@ export interface Remotes {
    * and with what opening the connection took when it is the first on it.
    */
   next(tell: (remote: string, opening: OpeningTimes | undefined) => void): void;
-  /** Tells the request that is now starting that it leaves by this socket. */
-  heard(socket: SendHeaders["socket"]): void;
   /** Stops listening. */
   close(): void;
 }
 
 /** What undici publishes when it has written a request's head. */
 interface SendHeaders {
-  readonly socket: {
-    readonly remoteAddress?: string | undefined;
-    readonly remotePort?: number | undefined;
-  };
+  readonly socket: { readonly remoteAddress?: string; readonly remotePort?: number };
 }
 
 const SEND_HEADERS = "undici:client:sendHeaders";
@@ -35,8 +29,8 @@ const SEND_HEADERS = "undici:client:sendHeaders";
 export function openRemotes(): Remotes {
   // A request's head is written in the same breath in which it starts.
   let waiting: ((remote: string, opening: OpeningTimes | undefined) => void) | undefined;
-  const hear = (message: unknown) => heard((message as SendHeaders).socket);
-  const heard = (socket: SendHeaders["socket"]) => {
+  const hear = (message: unknown) => {
+    const { socket } = message as SendHeaders;
     const { remoteAddress = "", remotePort } = socket;
     const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
     waiting?.(`${host}:${remotePort}`, takeOpeningTimes(socket));
@@ -45,7 +39,6 @@ export function openRemotes(): Remotes {
   subscribe(SEND_HEADERS, hear);
   return {
     next: (tell) => waiting = tell,
-    heard,
     close: () => unsubscribe(SEND_HEADERS, hear),
   };
 }

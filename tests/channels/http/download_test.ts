@@ -78,6 +78,27 @@ Deno.test("A body is saved in the task's own folder, measured and hashed", async
   assert.deepEqual(await Deno.readFile(`${downloads.path}/${last.result.saved.path}`), CONTENT);
 });
 
+Deno.test.each([
+  { length: "a length", headers: { "content-length": String(6_000_000) } },
+  { length: "no length", headers: {} },
+])("A long body with $length is saved as it came, in pieces of any size", async ({ headers }) => {
+  await using downloads = await aFolder();
+  const long = new Uint8Array(6_000_000).map((_, at) => (at * at) % 251);
+  const pieces = () =>
+    ReadableStream.from((function* () {
+      for (let at = 0, size = 1; at < long.length; at += size, size = (size * 7 + 1) % 90_001) {
+        yield long.slice(at, at + size);
+      }
+    })());
+  await using server = serveHttp(() => new Response(pieces(), { headers }));
+  const more = { maxBytes: 10_000_000, extract: { words: true } } as const;
+  const { last } = await tries(`${server.url}/f`, 1, downloads.path, more);
+  assert.equal(last.result.sha256, createHash("sha256").update(long).digest("hex"));
+  const saved = await Deno.readFile(`${downloads.path}/${last.result.saved.path}`);
+  assert.equal(saved.length, long.length);
+  assert.ok(saved.every((byte, at) => byte === long[at]));
+});
+
 Deno.test("What was cut off three times is gone on with, and is whole", async () => {
   await using downloads = await aFolder();
   const { server, asked } = cutting([10_000, 20_000, 5_000]);
