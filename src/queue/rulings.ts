@@ -21,11 +21,11 @@ export function undelivered(possibleDuplicate: boolean): Delivery {
 }
 
 /** A task that somebody has cancelled while it ran does not go back to the queue. */
-export function overrule(
-  settlement: Settlement,
+export function overrule<Some extends Omit<Settlement, "record" | "result" | "carry">>(
+  settlement: Some,
   cancelled: CancelReason | undefined,
   possibleDuplicate: boolean,
-): Settlement {
+): Some {
   const { event } = settlement;
   if (cancelled === undefined || (event !== "retry" && event !== "release")) return settlement;
   const delivery = undelivered(possibleDuplicate || settlement.possibleDuplicate === true);

@@ -10,8 +10,15 @@
  */
 
 import { openIds } from "../../src/lib/ids.ts";
+import {
+  type PackedClaim,
+  packSettlement,
+  packSubmission,
+  unpackClaim,
+} from "../../src/queue/sqlite/crossing.ts";
 import { openFile } from "../../src/queue/sqlite/file.ts";
 import { type Command, Store } from "../../src/queue/sqlite/store.ts";
+import type { Settlement } from "../../src/task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../src/task/task.ts";
 
 const [folder = "", seed = "1", synchronous = "full"] = Deno.args;
@@ -37,13 +44,20 @@ const run = (...commands: Omit<Command, "n">[]) =>
 for (let group = 0; group < GROUPS; group++) {
   now += 1 + Math.floor(random() * 50);
   const tasks = Array.from({ length: 1 + Math.floor(random() * 12) }, aTask);
-  run(...tasks.map((task) => ({ do: "insert" as const, with: [{ tasks: [task] }, 1_000_000] })));
+  run(
+    ...tasks.map((task) => ({
+      do: "insert" as const,
+      with: [packSubmission({ tasks: [task] }), 1_000_000],
+    })),
+  );
   promises.writeSync(encoder.encode(tasks.map(({ id }) => `accepted ${id}\n`).join("")));
   if (random() < 0.5) continue;
   const [claimed] = run({ do: "claim", with: [8] });
-  const settled = (claimed?.value as ClaimedTask[] | undefined ?? []).map(settle);
+  const settled = (claimed?.value as PackedClaim[] | undefined ?? []).map(unpackClaim).map(settle);
   if (settled.length === 0) continue;
-  run(...settled.map((settlement) => ({ do: "settle" as const, with: [settlement] })));
+  run(
+    ...settled.map((settlement) => ({ do: "settle" as const, with: [packSettlement(settlement)] })),
+  );
   promises.writeSync(encoder.encode(settled.map(({ id }) => `settled ${id}\n`).join("")));
 }
 
@@ -64,7 +78,7 @@ function aTask(): NewTask {
   };
 }
 
-function settle({ id, attempt, startedAt }: ClaimedTask) {
-  const record = { number: attempt, startedAt, endedAt: now, outcome: "delivered" };
+function settle({ id, attempt, startedAt }: ClaimedTask): Settlement {
+  const record = { number: attempt, startedAt, endedAt: now, outcome: "delivered" } as const;
   return { id, attempt, event: "succeed", at: now, delivery: "delivered", record };
 }

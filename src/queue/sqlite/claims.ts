@@ -4,21 +4,21 @@
  * @module
  */
 
-import type { ClaimedTask } from "../../task/task.ts";
 import type { Turn } from "../lanes.ts";
 import { undelivered } from "../rulings.ts";
 import { BENCHED, comeForward, isCrowded } from "./bench.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { packClaim, type PackedClaim } from "./crossing.ts";
 import { move } from "./moves.ts";
-import { type Body, claimedOf, isIntact, type Row } from "./rows.ts";
+import { type Body, bodyFrom, isIntact, type Row, rowFrom } from "./rows.ts";
 
 /** Rows looked at in one go. */
 const GLANCE = 16;
 
 /** Takes up to `limit` tasks that are due; each attempt is counted. */
-export function claim(ledger: Ledger, limit: number): ClaimedTask[] {
-  const claimed: ClaimedTask[] = [];
+export function claim(ledger: Ledger, limit: number): PackedClaim[] {
+  const claimed: PackedClaim[] = [];
   if (ledger.closed) return claimed;
   while (claimed.length < limit) {
     const turn = ledger.book.next(ledger.now);
@@ -28,40 +28,21 @@ export function claim(ledger: Ledger, limit: number): ClaimedTask[] {
   return claimed;
 }
 
-function takeTurn(ledger: Ledger, turn: Turn, most: number, claimed: ClaimedTask[]): void {
+function takeTurn(ledger: Ledger, turn: Turn, most: number, claimed: PackedClaim[]): void {
   const lane = ledger.lanes.id(turn.lane);
-  const wanted = Math.min(most, GLANCE);
-  const rows = ledger.sql.waiting.all(ledger.era, lane, turn.priority, wanted + 1) as unknown as {
-    seq: number;
-    due_at: number;
-  }[];
+  const { priority, until } = turn;
+  const due = ledger.sql.due.all(ledger.era, lane, priority, until, Math.min(most, GLANCE));
   const before = claimed.length;
-  let seen = 0;
-  let head = Infinity;
-  for (const { seq, due_at } of rows) {
-    if (seen === wanted || due_at > turn.until) {
-      head = due_at;
-      break;
-    }
-    seen++;
-    const task = take(ledger, ledger.rowOf(seq) as Row);
+  for (const values of due as unknown as Parameters<typeof rowFrom>[0][]) {
+    const task = take(ledger, rowFrom(values), bodyFrom(values));
     if (task) claimed.push(task);
   }
-  const taken = claimed.length - before;
-  // What was passed over may have let others of its key go.
-  if (taken < seen) head = headOf(ledger, lane, turn.priority);
-  ledger.book.took(turn, taken, head, ledger.now);
-}
-
-function headOf(ledger: Ledger, lane: number, priority: number): number {
-  const first = ledger.sql.waiting.get(ledger.era, lane, priority, 1) as
-    | { due_at: number }
-    | undefined;
-  return first?.due_at ?? Infinity;
+  const head = ledger.sql.head.get(ledger.era, lane, priority) as { due_at: number } | undefined;
+  ledger.book.took(turn, claimed.length - before, head?.due_at ?? Infinity, ledger.now);
 }
 
 /** Begins an attempt; nothing comes of a task that is too late, behind others, or damaged. */
-function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
+function take(ledger: Ledger, row: Row, body: Body | undefined): PackedClaim | undefined {
   if (row.expires_at !== null && row.expires_at <= ledger.now) {
     expire(ledger, row);
     return undefined;
@@ -76,7 +57,6 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
     ledger.sql.park.run(BENCHED, row.seq);
     return undefined;
   }
-  const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
   row.attempt++;
   row.started_at = ledger.now;
   move(ledger, row, "claim");
@@ -85,9 +65,9 @@ function take(ledger: Ledger, row: Row): ClaimedTask | undefined {
     return undefined;
   }
   const kept = row.listed > 0
-    ? ledger.sql.result.get(row.seq) as { carry: string | null } | undefined
+    ? ledger.sql.carry.get(row.seq) as { carry: string | null } | undefined
     : undefined;
-  return claimedOf(row, body, kept?.carry);
+  return packClaim(row, body, kept?.carry);
 }
 
 /** Ends a task whose time is over. */

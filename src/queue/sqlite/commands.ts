@@ -5,9 +5,10 @@
  */
 
 import type { HostLimits } from "../../task/host_limits.ts";
-import type { CancelReason, Settlement } from "../../task/outcome.ts";
-import type { Submission, TaskFilter } from "../engine.ts";
+import type { CancelReason } from "../../task/outcome.ts";
+import type { TaskFilter } from "../engine.ts";
 import { changesAfter } from "./changes.ts";
+import type { PackedSettlement, PackedSubmission } from "./crossing.ts";
 import type { Ledger } from "./ledger.ts";
 import { list } from "./lists.ts";
 import { cancelWaiting, purge, sweep } from "./marks.ts";
@@ -19,9 +20,9 @@ import { cancel, cancelSome, revive, reviveSome, runNow } from "./wishes.ts";
 
 /** Each runs within a transaction. */
 export const commands = {
-  insert: (ledger: Ledger, submission: Submission, maxQueued: number) =>
+  insert: (ledger: Ledger, submission: PackedSubmission, maxQueued: number) =>
     insert(ledger, submission, maxQueued),
-  settle: (ledger: Ledger, settlement: Settlement) => settle(ledger, settlement),
+  settle: (ledger: Ledger, settlement: PackedSettlement) => settle(ledger, settlement),
   cancel: (ledger: Ledger, id: string, reason: CancelReason) => cancel(ledger, id, reason),
   cancelSome: (ledger: Ledger, filter: TaskFilter, reason: CancelReason, before: number) =>
     cancelSome(ledger, filter, reason, before),

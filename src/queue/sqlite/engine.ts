@@ -17,6 +17,7 @@ import { parseCursor } from "../cursor.ts";
 import type { QueueEngine, Submission, TaskChange, TaskFilter, Watched } from "../engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
+import { packSettlement, packSubmission } from "./crossing.ts";
 import { type Line, openLine } from "./line.ts";
 import type { Progress } from "./wishes.ts";
 
@@ -84,7 +85,7 @@ class SqliteEngine implements QueueEngine {
   }
 
   insert(submission: Submission) {
-    return this.#line.ask("insert", submission, this.#maxQueued);
+    return this.#line.ask("insert", packSubmission(submission), this.#maxQueued);
   }
 
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
@@ -92,7 +93,7 @@ class SqliteEngine implements QueueEngine {
   }
 
   settle(settlement: Settlement) {
-    return this.#line.ask("settle", settlement);
+    return this.#line.ask("settle", packSettlement(settlement));
   }
 
   cancel(id: string, reason: CancelReason) {

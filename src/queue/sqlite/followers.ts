@@ -8,6 +8,7 @@ import { type EndContext, followersOf, followersOfBatch } from "../../task/follo
 import type { EndedTask } from "../../task/facts.ts";
 import type { Follower, NewTask } from "../../task/task.ts";
 import { batchRecordOf } from "./batches.ts";
+import { packTask } from "./crossing.ts";
 import { keep } from "./keeping.ts";
 import type { Ledger } from "./ledger.ts";
 import { erase } from "./moves.ts";
@@ -22,10 +23,10 @@ export function follow(ledger: Ledger): void {
     const born = row.follows
       ? followersOf(recordOf(ledger, row), kept(ledger, row.seq), context)
       : [];
-    for (const task of born) keep(ledger, task);
+    for (const task of born) keep(ledger, packTask(task));
     if (row.follows && row.erase) erase(ledger, row.seq);
     if (batch !== undefined && row.reason !== "shutdown" && !ledger.closed) {
-      for (const task of followBatch(ledger, batch, context)) keep(ledger, task);
+      for (const task of followBatch(ledger, batch, context)) keep(ledger, packTask(task));
     }
   }
   ledger.intake.flush();

@@ -11,6 +11,7 @@ import type { ClaimedTask } from "../../task/task.ts";
 import { LONGEST_WAIT_MS } from "../rulings.ts";
 import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
 import type { Answer, Arguments, CommandName } from "./commands.ts";
+import { type PackedClaim, unpackClaim } from "./crossing.ts";
 import type { Command, Opened, Reply } from "./store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
@@ -118,7 +119,7 @@ export class Line {
     const claimed = this.#send(n, "claim", [limit]);
     signal.addEventListener("abort", withdraw, { once: true });
     try {
-      return await claimed as ClaimedTask[];
+      return (await claimed as PackedClaim[]).map(unpackClaim);
     } finally {
       signal.removeEventListener("abort", withdraw);
     }

@@ -75,7 +75,7 @@ export function purge(ledger: Ledger, finishedBefore: number, limit: number): nu
     sql.dropBody.run(seq);
     sql.dropAttempts.run(seq);
     if (follows) sql.dropFollowers.run(seq);
-    sql.eraseResult.run(seq);
+    sql.dropResult.run(seq);
     if (batch !== null) ledger.batches.move(batch, state, undefined);
     ledger.count(state, undefined);
   }

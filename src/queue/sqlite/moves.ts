@@ -86,7 +86,8 @@ export function erase(ledger: Ledger, seq: number): void {
 
 /** Notes a change for whoever watches. */
 export function tell(ledger: Ledger, row: Row, batch?: BatchRow, abort = row.aborting): void {
-  if (ledger.watched.size === 0) return;
+  const { watched } = ledger;
+  if (watched.size === 0) return;
   const of = batch ?? (row.batch === null ? undefined : ledger.batches.get(row.batch));
   const done = of && isFinal(stateOf(row)) && batchRecordOf(of, ledger.isMarked(of)).done;
   const change: TaskChange = {

@@ -5,7 +5,7 @@
  */
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { BatchRecord, TaskRecord } from "../../task/task.ts";
+import type { AttemptRecord, BatchRecord, TaskRecord } from "../../task/task.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import { batchRecordOf, type BatchRow } from "./batches.ts";
 import type { Ledger } from "./ledger.ts";
@@ -20,14 +20,26 @@ export function find(ledger: Ledger, id: string): TaskRecord | undefined {
 /** A task with all that is kept of it, standing as `row` says. */
 export function recordOf(ledger: Ledger, row: Row): TaskRecord {
   const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
-  const kept = ledger.sql.result.get(row.seq) as { result: string | null } | undefined;
-  const attempts = ledger.sql.attempts.all(row.seq) as { record: string }[];
+  const kept = ledger.sql.result.get(row.seq) as Kept | undefined;
   return {
     ...summaryOf(row, body?.spec),
     ...(isIntact(body) && body.payload !== null ? { payload: body.payload } : {}),
-    attempts: attempts.map(({ record }) => JSON.parse(record)),
+    attempts: attemptsOf(ledger, row, kept),
     ...(kept?.result ? { result: JSON.parse(kept.result) } : {}),
   };
+}
+
+interface Kept {
+  readonly result: string | null;
+  readonly attempts: string | null;
+}
+
+/** Attempts that an earlier version has listed stand in a table of their own. */
+function attemptsOf(ledger: Ledger, row: Row, kept: Kept | undefined): AttemptRecord[] {
+  const attempts: AttemptRecord[] = JSON.parse(`[${kept?.attempts ?? ""}]`);
+  if (attempts.length === row.listed) return attempts;
+  const older = ledger.sql.attempts.all(row.seq) as { record: string }[];
+  return [...older.map(({ record }) => JSON.parse(record)), ...attempts];
 }
 
 /** A batch as it now stands. */

@@ -141,6 +141,8 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE batch ADD COLUMN most INTEGER; -- tasks of it that may run at once
   CREATE INDEX task_bench ON task (batch, seq) WHERE state = 0 AND parked = 2; -- behind others of its batch
   `,
+  // From here on "attempt" is only read: its rows took a page more of each transaction.
+  `ALTER TABLE result ADD COLUMN attempts TEXT; -- JSON records, separated by commas`,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

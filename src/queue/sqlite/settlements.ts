@@ -5,14 +5,20 @@
  */
 
 import { decideBroken } from "../../task/crash.ts";
-import type { Settlement } from "../../task/outcome.ts";
 import { overrule } from "../rulings.ts";
+import {
+  type PackedSettlement,
+  packSettlement,
+  type Settled,
+  unpackSettlement,
+} from "./crossing.ts";
 import type { Ledger } from "./ledger.ts";
 import { move } from "./moves.ts";
 import { type Body, isIntact, type Row, type Spec, stateOf, unpackRetry } from "./rows.ts";
 
 /** Writes a settlement down; `false` when the task is no longer at that attempt. */
-export function settle(ledger: Ledger, settlement: Settlement): boolean {
+export function settle(ledger: Ledger, packed: PackedSettlement): boolean {
+  const settlement = unpackSettlement(packed);
   const row = ledger.row(settlement.id);
   if (!row || stateOf(row) !== "running" || row.attempt !== settlement.attempt) return false;
   row.broken = 0;
@@ -20,16 +26,16 @@ export function settle(ledger: Ledger, settlement: Settlement): boolean {
   return true;
 }
 
-function apply(ledger: Ledger, row: Row, given: Settlement): void {
+function apply(ledger: Ledger, row: Row, given: Settled): void {
   const cancelled = row.aborting ?? (ledger.closed ? "shutdown" : undefined);
   const s = overrule(given, cancelled, row.duplicate === 1);
   if (s.record) {
-    ledger.sql.insertAttempt.run(row.seq, row.listed++, JSON.stringify(s.record));
-    row.error = s.record.error ? JSON.stringify(s.record.error) : null;
+    row.listed++;
+    row.error = s.error ?? null;
   }
   if (given.event === "release") row.attempt--;
-  else if (s.result !== undefined || s.carry !== undefined || row.listed > 1) {
-    ledger.sql.setResult.run(row.seq, textOf(s.result), textOf(s.carry));
+  else if (s.result !== undefined || s.carry !== undefined || row.listed > 0) {
+    ledger.sql.report.run(row.seq, s.record ?? null, s.result ?? null, s.carry ?? null);
   }
   if (s.possibleDuplicate) row.duplicate = 1;
   if (s.dueAt !== undefined) row.due_at = s.dueAt;
@@ -48,10 +54,6 @@ function hold(
 ): void {
   const lane = ledger.lanes.name(row.lane);
   if (ledger.book.set(lane, { heldUntil: until, reason })) ledger.lanes.hold(lane, until, reason);
-}
-
-function textOf(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value);
 }
 
 /** Settles every attempt that broke off when the process died; resolves with how many. */
@@ -73,7 +75,7 @@ export function recover(ledger: Ledger): number {
       ...(aborting ? { aborting } : {}),
       ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
     }, ledger.now);
-    apply(ledger, row, settlement);
+    apply(ledger, row, unpackSettlement(packSettlement(settlement)));
   }
   return rows.length;
 }

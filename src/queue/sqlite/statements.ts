@@ -5,7 +5,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { ROW_COLUMNS } from "./rows.ts";
+import { BODY_COLUMNS, ROW_COLUMNS } from "./rows.ts";
 
 /** Rows that one INSERT takes: each call of a statement costs as much as a small row. */
 export const ROWS_AT_ONCE = 16;
@@ -37,13 +37,20 @@ const TEXTS = {
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
   body: `SELECT spec, payload, checksum FROM body WHERE seq = ?`,
   attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
-  result: `SELECT result, carry FROM result WHERE seq = ?`,
+  result: `SELECT result, attempts FROM result WHERE seq = ?`,
+  carry: `SELECT carry FROM result WHERE seq = ?`,
 
-  /** What is waiting in one lane at one priority, in the order in which it is served. */
-  waiting: `
-    SELECT seq, due_at FROM task INDEXED BY task_due
-     WHERE era = ? AND lane = ? AND priority = ? AND state = 0 AND parked = 0
+  /** What is due in one lane at one priority, in the order in which it is served. */
+  due: `
+    SELECT ${ROW_COLUMNS}, ${BODY_COLUMNS}
+      FROM task INDEXED BY task_due LEFT JOIN body USING (seq)
+     WHERE era = ? AND lane = ? AND priority = ? AND due_at <= ? AND state = 0 AND parked = 0
      ORDER BY due_at, seq LIMIT ?`,
+  /** When the first that waits there is due. */
+  head: `
+    SELECT due_at FROM task INDEXED BY task_due
+     WHERE era = ? AND lane = ? AND priority = ? AND state = 0 AND parked = 0
+     ORDER BY due_at LIMIT 1`,
   /** The first of the next lane and priority in which anything waits. */
   nextSlot: `
     SELECT lane, priority, due_at FROM task INDEXED BY task_due
@@ -71,12 +78,13 @@ const TEXTS = {
      WHERE state = 0 AND (due_at <= :was OR attempt > 0)`,
   resetHolds: `UPDATE lane SET held_until = held_until - ? WHERE held_until IS NOT NULL`,
   park: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
-  insertAttempt: `INSERT INTO attempt (seq, ordinal, record) VALUES (?, ?, ?)`,
-  setResult: `
-    INSERT INTO result (seq, result, carry) VALUES (?1, ?2, ?3)
-    ON CONFLICT DO UPDATE SET result = ?2, carry = coalesce(?3, carry)`,
+  /** What an attempt came to: its record is listed after those before it. */
+  report: `
+    INSERT INTO result (seq, attempts, result, carry) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE
+       SET attempts = coalesce(attempts || ',' || ?2, ?2, attempts), result = ?3, carry = coalesce(?4, carry)`,
   erasePayload: `UPDATE body SET payload = NULL, checksum = ? WHERE seq = ?`,
-  eraseResult: `DELETE FROM result WHERE seq = ?`,
+  eraseResult: `UPDATE result SET result = NULL, carry = NULL WHERE seq = ?`,
 
   holder: `SELECT seq, era FROM holder WHERE key = ?`,
   setHolder: `INSERT OR REPLACE INTO holder (key, seq, era) VALUES (?, ?, ?)`,
@@ -154,6 +162,7 @@ const TEXTS = {
   dropTask: `DELETE FROM task WHERE seq = ?`,
   dropBody: `DELETE FROM body WHERE seq = ?`,
   dropAttempts: `DELETE FROM attempt WHERE seq = ?`,
+  dropResult: `DELETE FROM result WHERE seq = ?`,
   dropTag: `DELETE FROM tag WHERE tag = ? AND seq = ?`,
 } as const;
 
@@ -171,6 +180,8 @@ export function prepare(db: DatabaseSync): Statements {
     Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
   ) as Statements;
   // An object of two dozen members costs as much as reading the row: see `rowFrom`.
-  (statements.task as StatementSync & ReturningArrays).setReturnArrays(true);
+  for (const { name } of [{ name: "task" }, { name: "due" }] as const) {
+    (statements[name] as StatementSync & ReturningArrays).setReturnArrays(true);
+  }
   return statements;
 }

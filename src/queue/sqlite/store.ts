@@ -7,7 +7,6 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Failpoint } from "../../lib/failpoints.ts";
-import type { ClaimedTask } from "../../task/task.ts";
 import type { TaskChange } from "../engine.ts";
 import { Ballast } from "./ballast.ts";
 import { claim, expireDue } from "./claims.ts";
@@ -165,7 +164,7 @@ export class Store {
   #serve(): Answered[] {
     const served: Answered[] = [];
     for (const { n, limit } of this.#claims) {
-      const tasks: ClaimedTask[] = claim(this.#ledger, limit);
+      const tasks = claim(this.#ledger, limit);
       if (tasks.length === 0) break;
       served.push({ n, value: tasks });
     }

@@ -5,13 +5,14 @@
  */
 
 import { sequenceOf } from "../../lib/ids.ts";
-import { EngineError, type Idempotency, type Inserted, type Submission } from "../engine.ts";
+import { EngineError, type Idempotency, type Inserted } from "../engine.ts";
+import type { PackedSubmission } from "./crossing.ts";
 import { keep } from "./keeping.ts";
 import type { Ledger } from "./ledger.ts";
 import { changeSchedule, keepDelivery } from "./triggers.ts";
 
 /** Keeps a submission; at most `maxQueued` tasks may then wait. */
-export function insert(ledger: Ledger, submission: Submission, maxQueued: number): Inserted {
+export function insert(ledger: Ledger, submission: PackedSubmission, maxQueued: number): Inserted {
   if (ledger.closed) {
     throw new EngineError("Cannot keep tasks: a shutdown has cancelled what waits");
   }
@@ -32,7 +33,7 @@ export function insert(ledger: Ledger, submission: Submission, maxQueued: number
   if (delivery) keepDelivery(ledger, delivery);
   if (idempotency) {
     const { scope, key, fingerprint, expiresAt } = idempotency;
-    const id = delivery?.id ?? batch?.id ?? tasks[0]?.id ?? "";
+    const id = delivery?.id ?? batch?.id ?? tasks[0]?.[0] ?? "";
     ledger.sql.setIdempotency.run(scope, key, fingerprint, id, expiresAt);
     ledger.sql.purgeIdempotency.run(ledger.now);
   }

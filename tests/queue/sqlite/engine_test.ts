@@ -228,6 +228,23 @@ Deno.test("sqlite: the log stays smaller than the ballast, and the room of what 
   assert.ok(first > 2 ** 20 && second < first * 1.5, `${first} and ${second} bytes`);
 });
 
+Deno.test("sqlite: what a file of an earlier version lists of attempts stays listed, before later ones", async () => {
+  await using file = await aFile();
+  const id = await file.live(async (world) => {
+    const id = await world.keepOne({ retry: [0, 0] });
+    await world.settle(await world.claimOne(), { event: "retry" });
+    return id;
+  });
+  file.sql(`
+    INSERT INTO attempt SELECT seq, 0, attempts FROM result;
+    ALTER TABLE result DROP COLUMN attempts;
+    PRAGMA user_version = 4`);
+  await file.live(async (world) => {
+    await world.settle(await world.claimOne(), {});
+    assert.deepEqual((await world.find(id)).attempts.map(({ number }) => number), [1, 2]);
+  });
+});
+
 Deno.test("sqlite: a damaged file is refused", async () => {
   await using file = await aFile();
   await file.live((world) => world.keep({}, {}, {}));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openIds } from "../../../src/lib/ids.ts";
+import { packSubmission } from "../../../src/queue/sqlite/crossing.ts";
 import { Ballast } from "../../../src/queue/sqlite/ballast.ts";
 import { openFile } from "../../../src/queue/sqlite/file.ts";
 import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
@@ -26,11 +27,13 @@ Deno.test("many new tasks of one group are kept each as it came, and can be read
   await using file = await aStore();
   const retry = [1_000, 1_000, 5_000, 1_000, 1_000];
   const given = Array.from({ length: 40 }, (_, n) => {
-    const [task] = aSubmission().tasks;
-    return { ...task as NewTask, payload: `{"n":${n}}`, retry: retry.slice(n % 6) };
+    return { ...aTask(), payload: `{"n":${n}}`, retry: retry.slice(n % 6) };
   });
   const { answers } = file.run(
-    ...given.map((task) => ({ do: "insert" as const, with: [{ tasks: [task] }, 100] })),
+    ...given.map((task) => ({
+      do: "insert" as const,
+      with: [packSubmission({ tasks: [task] }), 100],
+    })),
     ...given.map(({ id }) => ({ do: "find" as const, with: [id] })),
   );
   const found = answers.slice(40).map(({ value }) => value as TaskRecord);
@@ -104,23 +107,25 @@ Deno.test("ballast given up is made again when there is room, and until then not
 
 const ids = openIds(() => 1_800_000_000_000, (bytes) => bytes.fill(3));
 
-function aSubmission(tasks = 1) {
+function aTask(): NewTask {
   return {
-    tasks: Array.from({ length: tasks }, () => ({
-      id: ids("tsk"),
-      type: "fetch",
-      channel: "http",
-      lane: "http://example.org:80",
-      payload: "x".repeat(500),
-      label: "GET /",
-      createdAt: 0,
-      dueAt: 0,
-      priority: 5,
-      retry: [],
-      timeoutMs: 1_000,
-      onUnknown: "retry",
-    })),
+    id: ids("tsk"),
+    type: "fetch",
+    channel: "http",
+    lane: "http://example.org:80",
+    payload: "x".repeat(500),
+    label: "GET /",
+    createdAt: 0,
+    dueAt: 0,
+    priority: 5,
+    retry: [],
+    timeoutMs: 1_000,
+    onUnknown: "retry",
   };
+}
+
+function aSubmission(tasks = 1) {
+  return packSubmission({ tasks: Array.from({ length: tasks }, aTask) });
 }
 
 function insertion(): Omit<Command, "n"> {
@@ -140,9 +145,7 @@ async function aStore({ ballastBytes = 0 } = {}) {
     now: 1_000,
     run(...commands: Omit<Command, "n">[]) {
       // As they cross to the thread.
-      const numbered = JSON.parse(
-        JSON.stringify(commands.map((command) => ({ ...command, n: ++n }))),
-      );
+      const numbered = structuredClone(commands.map((command) => ({ ...command, n: ++n })));
       return store.run({ now: this.now, commands: numbered });
     },
     /** Makes the disk as large as so many pages, or as what is used already. */
