@@ -11,12 +11,14 @@ import { AddressError } from "./guard/guard.ts";
 import { BodyError } from "./http/body.ts";
 import { SaveError } from "./http/download.ts";
 import { ConnectError } from "./guard/sockets.ts";
+import { Http2Fault } from "./http2/fault.ts";
 
 /** Names a fault by the code it carries. */
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
   if (fault instanceof SaveError) return { code: fault.code, detail: DETAILS[fault.code] };
+  if (fault instanceof Http2Fault) return { code: fault.code, detail: DETAILS[fault.code] };
   const error = faultOfCode(codeOf(fault));
   if (error.code !== "network_fault" || !(fault instanceof ConnectError && fault.atTls)) {
     return error;
@@ -54,7 +56,6 @@ const DETAILS = {
 
 const FAMILIES: readonly (readonly [RegExp, keyof typeof DETAILS])[] = [
   [/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$)/, "tls_failed"],
-  [/^ERR_HTTP2_/, "connection_reset"],
 ];
 
 const CODES: Record<string, keyof typeof DETAILS | undefined> = {

@@ -6,7 +6,8 @@
 
 import type { Ports } from "../task/ports.ts";
 import type { Draft, DraftedTask } from "../task/submission.ts";
-import { payloadView, timeView, type View } from "./views.ts";
+import { timeView } from "./time_view.ts";
+import { payloadView, type View } from "./views.ts";
 
 /** So many tasks of a large batch are told. */
 const MOST_TOLD = 100;

@@ -6,11 +6,7 @@
 
 import type { Json } from "../task/task.ts";
 import { TASK_TYPES } from "./filter.ts";
-import { ref, shape } from "./schemas.ts";
-
-const text = (description: string) => ({ type: "string", description });
-const time = (description: string) => ({ type: "string", format: "date-time", description });
-const list = (items: Json) => ({ type: "array", items });
+import { list, ref, shape, text, time } from "./shapes.ts";
 
 /** By name. */
 export const dryRunSchemas: Readonly<Record<string, Json>> = {

@@ -20,7 +20,7 @@ import { refuseFaults } from "./problems.ts";
 import type { Route } from "./route.ts";
 import { seenTask } from "./sight.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "./stream.ts";
-import { timeView } from "./views.ts";
+import { timeView } from "./time_view.ts";
 
 /** Between two looks at how far running tasks have come, in milliseconds. */
 const PROGRESS_MS = 250;

@@ -59,7 +59,13 @@ export const examples: Readonly<Record<string, Json>> = {
   },
   TaskPage: { data: [summary], nextCursor: "c4k6hm0e009" },
   Counts: counts,
-  Batch: { id: BATCH, total: 10, counts, done: false, progress: 0.9 },
+  Batch: {
+    id: BATCH,
+    total: 10,
+    counts,
+    done: false,
+    progress: { finished: 0.9, bytes: 65_536, totalBytes: 1_048_576, rate: 262_144 },
+  },
   BatchBrief: { id: BATCH, total: 10, counts, done: false },
   SubmittedBatch: {
     id: BATCH,

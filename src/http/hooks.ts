@@ -14,7 +14,8 @@ import { pageOf } from "./filter.ts";
 import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
 import type { Route } from "./route.ts";
-import { timeView, type View } from "./views.ts";
+import { timeView } from "./time_view.ts";
+import type { View } from "./views.ts";
 
 /** The routes under `/hooks`. */
 export function hookRoutes(parts: AppParts): Route[] {

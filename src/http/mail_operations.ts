@@ -6,7 +6,7 @@
 
 import { answered, json, looking, type Operation, parameter, taskId } from "./operation.ts";
 import type { Json } from "../task/task.ts";
-import { ref, shape } from "./schemas.ts";
+import { ref, shape, text } from "./shapes.ts";
 import { submitHeadersOut, submitRefusals } from "./submit_operations.ts";
 
 const appriseContent = json({
@@ -132,7 +132,6 @@ export const mailOperations: readonly Operation[] = [
   },
 ];
 
-const text = (description: string) => ({ type: "string", description });
 const template = {
   name: text("By which it is asked for."),
   "description?": text("What it is for."),

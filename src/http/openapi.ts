@@ -17,6 +17,7 @@ import { batchOperations, serviceOperations } from "./service_operations.ts";
 import { submitOperations } from "./submit_operations.ts";
 import { taskOperations } from "./task_operations.ts";
 import { triggerOperations } from "./trigger_operations.ts";
+import { statusSchemas } from "./status_schemas.ts";
 import { triggerSchemas } from "./trigger_schemas.ts";
 
 /** In the order in which they are shown. */
@@ -66,6 +67,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
     components: {
       schemas: withExamples({
         ...schemas,
+        ...statusSchemas,
         ...mailSchemas,
         ...triggerSchemas,
         ...dryRunSchemas,

@@ -7,7 +7,7 @@
 import type { Json } from "../task/task.ts";
 import type { ProblemCode } from "./problems.ts";
 import type { Route } from "./route.ts";
-import { ref } from "./schemas.ts";
+import { ref } from "./shapes.ts";
 
 /** One operation of the document. */
 export interface Operation extends Pick<Route, "method" | "path" | "open"> {

@@ -10,7 +10,7 @@ import { answer, type Call, param, query } from "./call.ts";
 import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
 import type { Route } from "./route.ts";
-import { timeView } from "./views.ts";
+import { timeView } from "./time_view.ts";
 
 const DEFAULT_LIMIT = 50;
 const MOST = 200;

@@ -15,7 +15,8 @@ import type { AppParts } from "./parts.ts";
 import { Refusal, refuseFaults } from "./problems.ts";
 import type { Route } from "./route.ts";
 import { requireSequels } from "./sequel_scopes.ts";
-import { timeView, type View } from "./views.ts";
+import { timeView } from "./time_view.ts";
+import type { View } from "./views.ts";
 
 const MOST_BYTES = 2 ** 20;
 

@@ -11,46 +11,18 @@ import { TASK_STATES } from "../task/state.ts";
 import type { Json } from "../task/task.ts";
 import { REASONS, TASK_TYPES } from "./filter.ts";
 import { PROBLEMS } from "./problems.ts";
-
-type Members = Record<string, Json>;
-
-/** A reference to one of the schemas by name. */
-export function ref(name: string): { [name: string]: Json } {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-/** An object with these members and no others; those named with a `?` may be left out. */
-export function shape(
-  members: { [name: string]: Json },
-  description?: string,
-): { [name: string]: Json } {
-  const names = Object.keys(members);
-  return {
-    type: "object",
-    ...(description === undefined ? {} : { description }),
-    properties: Object.fromEntries(
-      names.map((name) => [name.replace("?", ""), members[name] as Json]),
-    ),
-    required: names.filter((name) => !name.endsWith("?")),
-    additionalProperties: false,
-  };
-}
-
-const text = (description: string): Members => ({ type: "string", description });
-const count = (description: string): Members => ({ type: "integer", minimum: 0, description });
-const time = (description: string): Members => ({
-  type: "string",
-  format: "date-time",
-  description,
-});
-const oneOf = (values: readonly string[], description: string): Members => ({
-  type: "string",
-  enum: [...values],
-  description,
-});
-const list = (items: Json): Members => ({ type: "array", items });
-const anything = (description: string): Members => ({ description });
-const number = (description: string): Members => ({ type: "number", minimum: 0, description });
+import {
+  anything,
+  count,
+  list,
+  type Members,
+  number,
+  oneOf,
+  ref,
+  shape,
+  text,
+  time,
+} from "./shapes.ts";
 
 const error = shape({
   code: text("For programs: timeout, address_refused, http_503 …"),
@@ -83,11 +55,12 @@ const summary: Members = {
   "error?": ref("TaskError"),
 };
 
-const progress = shape({
+const moved = {
   bytes: count("Bytes moved so far."),
   "totalBytes?": count("Bytes there are, when that is known."),
   rate: number("Bytes a second."),
-}, "While it runs, when its channel says.");
+};
+const progress = shape(moved, "While it runs, when its channel says.");
 
 const attempt = shape({
   number: count("From 1; anew after a retry of the task."),
@@ -105,24 +78,6 @@ const counts = shape(
   Object.fromEntries(TASK_STATES.map((state) => [state, count(`How many are ${state}.`)])),
   "How many tasks stand in each state.",
 );
-
-const quantiles = shape(
-  Object.fromEntries(["p50?", "p95?", "p99?"].map((name) => [name, number("Milliseconds.")])),
-);
-
-const lane = shape({
-  lane: text("scheme://host:port, or the relay."),
-  running: count("Attempts under way."),
-  limit: count("The most at once."),
-  "heldUntil?": time("Held until then."),
-  "reason?": text("Why it is held."),
-});
-
-const thread = shape({
-  number: count("A thread that takes over gets a new number."),
-  attempts: count("Attempts it has in hand."),
-  silentMs: number("Milliseconds since it last answered."),
-});
 
 const brief = ["id", "type", "state", "delivery?", "attempt", "dueAt?", "finishedAt?", "error?"];
 
@@ -172,38 +127,15 @@ export const schemas: Readonly<Record<string, Json>> = {
   BatchBrief: shape(batch),
   Batch: shape({
     ...batch,
-    progress: { type: "number", minimum: 0, maximum: 1, description: "The part that is final." },
+    progress: shape({
+      finished: number("The part of its tasks that is final, 0 to 1."),
+      ...moved,
+    }, "Bytes are those of its tasks that run and whose channel says."),
   }),
   SubmittedBatch: shape({
     ...batch,
     tasks: list(shape({ id: text("tsk_…"), state: summary.state as Json })),
   }),
-  Lane: lane,
-  Thread: thread,
-  Status: shape({
-    version: text("Of the service."),
-    uptime: count("Seconds."),
-    engine: text("sqlite, memory …"),
-    durable: { type: "boolean", description: "Whether what is kept outlives the process." },
-    accepting: { type: "boolean", description: "Whether submits are taken." },
-    running: count("Attempts under way."),
-    concurrency: count("The most at once."),
-    counts: ref("Counts"),
-    rates: shape({
-      accepted: number("Tasks a second, over the last minute."),
-      settled: number("Tasks a second that became final, over the last minute."),
-    }),
-    latency: shape({ accept: quantiles, finish: quantiles }),
-    hosts: list(ref("Lane")),
-    relays: list(ref("Lane")),
-    threads: list(ref("Thread")),
-  }),
-  Live: shape({
-    status: { const: "live" },
-    threads: list(ref("Thread")),
-    lost: list(shape({ at: time("When it was given up."), reason: text("Why.") })),
-  }),
-  Ready: shape({ status: oneOf(["ready", "not ready"], ""), "reason?": text("Why not.") }),
   Problem: shape({
     type: text("urn:postrider:problem: and the code."),
     title: text("What the code means."),

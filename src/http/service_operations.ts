@@ -5,7 +5,7 @@
  */
 
 import { answered, batchId, json, looking, type Operation, parameter, wait } from "./operation.ts";
-import { ref } from "./schemas.ts";
+import { ref } from "./shapes.ts";
 
 const html = {
   status: "200",

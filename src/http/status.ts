@@ -12,7 +12,8 @@ import type { Meters } from "./meters.ts";
 import type { AppParts } from "./parts.ts";
 import type { Route } from "./route.ts";
 import { seenBatch, seenTask } from "./sight.ts";
-import { statusView, timeView } from "./views.ts";
+import { timeView } from "./time_view.ts";
+import { statusView } from "./views.ts";
 
 /** The most lanes that are told. */
 const MOST_LANES = 100;

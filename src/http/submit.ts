@@ -22,7 +22,8 @@ import { openRateLimit } from "./rate.ts";
 import { resultLines } from "./results.ts";
 import type { Route } from "./route.ts";
 import { requireSequels } from "./sequel_scopes.ts";
-import { acceptedView, submittedBatchView, taskView, type View } from "./views.ts";
+import { submittedBatchView } from "./batch_views.ts";
+import { acceptedView, taskView, type View } from "./views.ts";
 import { waitForBatch, waitForTask } from "./waiting.ts";
 
 const SINGLE_BYTES = 2 ** 20;

@@ -7,7 +7,7 @@
 import type { Json } from "../task/task.ts";
 import { type Answer, json, type Operation, parameter } from "./operation.ts";
 import type { ProblemCode } from "./problems.ts";
-import { ref } from "./schemas.ts";
+import { ref } from "./shapes.ts";
 
 const submitHeaders = [
   parameter("header", "Idempotency-Key", "The same submit twice is one; kept for 24 hours."),

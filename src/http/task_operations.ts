@@ -7,7 +7,7 @@
 import { TASK_STATES } from "../task/state.ts";
 import { REASONS, TASK_TYPES } from "./filter.ts";
 import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
-import { ref } from "./schemas.ts";
+import { ref } from "./shapes.ts";
 
 const filter = [
   parameter("query", "state", `Any of ${TASK_STATES.join(", ")}, joined by commas.`),

@@ -7,7 +7,7 @@
 import type { Json } from "../task/task.ts";
 import { answered, json, type Operation, parameter } from "./operation.ts";
 import type { ProblemCode } from "./problems.ts";
-import { ref } from "./schemas.ts";
+import { ref } from "./shapes.ts";
 
 const hookName = parameter("path", "name", "The hook's name in postrider.yaml.");
 const deliveryId = parameter("path", "id", "hkd_…");

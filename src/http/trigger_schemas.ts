@@ -6,17 +6,7 @@
 
 import { PRESETS } from "../hooks/preset.ts";
 import type { Json } from "../task/task.ts";
-import { ref, shape } from "./schemas.ts";
-
-const text = (description: string): Json => ({ type: "string", description });
-const time = (description: string): Json => ({ type: "string", format: "date-time", description });
-const count = (description: string): Json => ({ type: "integer", minimum: 0, description });
-const oneOf = (values: readonly string[], description: string): Json => ({
-  type: "string",
-  enum: [...values],
-  description,
-});
-const list = (items: Json): Json => ({ type: "array", items });
+import { count, list, oneOf, ref, shape, text, time } from "./shapes.ts";
 
 const delivery: { [name: string]: Json } = {
   id: text("hkd_…"),

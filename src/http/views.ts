@@ -1,5 +1,5 @@
 /**
- * What callers get to see of tasks and batches: the shapes of the contract.
+ * What callers get to see of tasks: the shapes of the contract.
  *
  * @module
  */
@@ -15,21 +15,35 @@ import type {
 } from "../task/payloads.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../task/secrets.ts";
-import type { Counts, TaskState } from "../task/state.ts";
-import { isFinal } from "../task/state.ts";
 import type { DraftedTask } from "../task/submission.ts";
-import type { AttemptRecord, BatchRecord, NewTask, TaskRecord, TaskSummary } from "../task/task.ts";
+import type { AttemptRecord, TaskRecord, TaskSummary } from "../task/task.ts";
+import { timeView } from "./time_view.ts";
 
 /** A view: what `JSON.stringify` leaves out because it has no value may stand in it. */
 export type View = Readonly<Record<string, unknown>>;
 
-/** A task that has just been accepted, without reading it back. */
+/** A task that has just been accepted, without reading it back; as `taskView` would tell it. */
 export function acceptedView({ task, payload }: DraftedTask): View {
-  const view = headView(task, "queued", 0);
-  view.attempts = [];
-  if (task.dueAt > task.createdAt) view.waitingFor = itsTime(task.dueAt);
-  view.payload = payloadView(payload);
-  return view;
+  const { createdAt, dueAt } = task;
+  // Made in one piece: this is on the way of every submit.
+  return {
+    id: task.id,
+    type: task.type,
+    state: "queued",
+    attempt: 0,
+    createdAt: timeView(createdAt),
+    dueAt: timeView(dueAt),
+    expiresAt: timeView(task.expiresAt),
+    priority: task.priority,
+    key: task.key,
+    tags: task.tags,
+    batchId: task.batchId,
+    parentId: task.parentId,
+    owner: task.owner,
+    attempts: [],
+    waitingFor: dueAt > createdAt ? itsTime(dueAt) : undefined,
+    payload: payloadView(payload),
+  };
 }
 
 /** What a task waits for that is not due yet. */
@@ -40,7 +54,7 @@ export function itsTime(dueAt: number): string {
 /** A task with all that is kept of it. */
 export function taskView(task: TaskRecord, progress?: TaskProgress): View {
   return {
-    ...headView(task, task.state, task.attempt),
+    ...headView(task),
     attempts: task.attempts.map(attemptView),
     progress: task.state === "running" ? progress : undefined,
     payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
@@ -50,7 +64,7 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
 
 /** A task in a list: without attempts, payload and result. */
 export function summaryView(task: TaskSummary): View {
-  return headView(task, task.state, task.attempt);
+  return headView(task);
 }
 
 /** A task's state in brief, for pollers. */
@@ -67,60 +81,26 @@ export function statusView(task: TaskSummary): View {
   };
 }
 
-/** A batch as it now stands. */
-export function batchView({ id, total, counts, done }: BatchRecord): View {
-  const finished = total - counts.queued - counts.running;
-  return { id, total, counts, done, progress: total > 0 ? finished / total : 1 };
-}
-
-/** A batch that has just been accepted, or is shown again because it was submitted again. */
-export function submittedBatchView(
-  batch: {
-    readonly id: string;
-    readonly total: number;
-    readonly counts: Counts;
-    readonly done: boolean;
-  },
-  tasks: readonly { readonly id: string; readonly state: TaskState }[],
-): View {
-  const { id, total, counts, done } = batch;
-  return { id, total, counts, done, tasks };
-}
-
-/** Milliseconds since the epoch as RFC 3339. */
-export function timeView(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
-}
-
-type Head = NewTask | TaskSummary;
-
-/** Made in one piece, and added to by whoever called: this is on the way of every submit. */
-function headView(task: Head, state: TaskState, attempt: number): Record<string, unknown> {
-  const known: Partial<TaskSummary> = task;
-  const createdAt = timeView(task.createdAt);
+function headView(task: TaskSummary): Record<string, unknown> {
   return {
     id: task.id,
     type: task.type,
-    state,
-    reason: known.reason,
-    delivery: known.delivery,
-    attempt,
-    createdAt,
-    dueAt: isFinal(state)
-      ? undefined
-      : task.dueAt === task.createdAt
-      ? createdAt
-      : timeView(task.dueAt),
+    state: task.state,
+    reason: task.reason,
+    delivery: task.delivery,
+    attempt: task.attempt,
+    createdAt: timeView(task.createdAt),
+    dueAt: timeView(task.dueAt),
     expiresAt: timeView(task.expiresAt),
-    finishedAt: timeView(known.finishedAt),
+    finishedAt: timeView(task.finishedAt),
     priority: task.priority,
     key: task.key,
     tags: task.tags,
     batchId: task.batchId,
     parentId: task.parentId,
     owner: task.owner,
-    possibleDuplicate: known.possibleDuplicate,
-    error: known.error,
+    possibleDuplicate: task.possibleDuplicate,
+    error: task.error,
   };
 }
 

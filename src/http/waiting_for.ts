@@ -6,7 +6,8 @@
 
 import type { LaneStatus } from "../queue/engine.ts";
 import type { TaskSummary } from "../task/task.ts";
-import { itsTime, timeView } from "./views.ts";
+import { timeView } from "./time_view.ts";
+import { itsTime } from "./views.ts";
 
 /** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
 export function waitingFor(task: TaskSummary, lane: LaneStatus, now: number): string | undefined {

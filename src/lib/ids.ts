@@ -39,48 +39,64 @@ export function openIds(
 ): IdSource {
   const own = turn === "even" ? 0 : 1;
   let last = after % 2 === own ? after : after - 1;
-  const pool = new Uint8Array(8 * 512);
+  const pool = new Uint8Array(RANDOM_BYTES * 512);
   let used = pool.length;
+  // Ids that come thick share the letters of their time.
+  let time = { ms: NaN, letters: "" };
   return (kind) => {
     last = Math.max(last + 2, (now() - EPOCH_MS) * PER_MS + own);
     if (used === pool.length) {
       fill(pool);
       used = 0;
     }
-    const id = spell(kind, last, pool, used);
-    used += 8;
-    return id;
+    const counter = last % PER_MS;
+    const ms = (last - counter) / PER_MS + EPOCH_MS;
+    if (ms !== time.ms) time = { ms, letters: timeLetters(ms) };
+    const text = `${kind}_${time.letters}${restLetters(counter, pool, used)}`;
+    used += RANDOM_BYTES;
+    return text;
   };
 }
 
-/** Writes a sequence number and 61 random bits as an id. */
-function spell(kind: IdKind, sequence: number, random: Uint8Array, at: number): string {
-  const counter = sequence % PER_MS;
-  const ms = (sequence - counter) / PER_MS + EPOCH_MS;
-  // 128 bits as words of 48, 16 and 64: time | version, counter | variant, counter, random.
-  const middle = 0x7000 | (counter >> 1);
-  const b = (i: number) => random[at + i] ?? 0;
-  const first = 0x80 | ((counter & 1) << 5) | (b(0) & 0x1f);
-  const high = Math.floor(ms / 2 ** 16);
-  const words = [
-    high >>> 0,
-    (((ms % 2 ** 16) << 16) | middle) >>> 0,
-    ((first << 24) | (b(1) << 16) | (b(2) << 8) | b(3)) >>> 0,
-    ((b(4) << 24) | (b(5) << 16) | (b(6) << 8) | b(7)) >>> 0,
-  ] as const;
-  let text = `${kind}_`;
-  // 26 letters of 5 bits are 130 bits: the first letter holds three.
-  for (let bit = -2; bit < 128; bit += 5) text += LETTERS[fiveBits(words, bit)];
-  return text;
+/** One of them gives a single bit, twelve give five each. */
+const RANDOM_BYTES = 13;
+const CODES = Uint8Array.from(LETTERS, (letter) => letter.charCodeAt(0));
+
+/** The 48 bits of the time, after two of padding, as ten letters. */
+function timeLetters(ms: number): string {
+  let letters = "";
+  for (let left = ms, i = 0; i < 10; i++) {
+    letters = LETTERS.charAt(left % 32) + letters;
+    left = Math.floor(left / 32);
+  }
+  return letters;
 }
 
-function fiveBits(words: readonly number[], from: number): number {
-  let value = 0;
-  for (let bit = from; bit < from + 5; bit++) {
-    const word = bit < 0 ? 0 : words[bit >> 5] ?? 0;
-    value = (value << 1) | (bit < 0 ? 0 : (word >>> (31 - (bit & 31))) & 1);
-  }
-  return value;
+/** The other 80 bits as sixteen letters: version, counter, variant, the counter's last, 61 random ones. */
+function restLetters(counter: number, random: Uint8Array, at: number): string {
+  const head = (0x70000 | (counter >> 1 << 4)) | 0b1000 | ((counter & 1) << 1) |
+    ((random[at] ?? 0) & 1);
+  const code = (value: number) => CODES[value & 31] ?? 0;
+  const drawn = (i: number) => code(random[at + i] ?? 0);
+  // In one call: letters joined one by one are a text that has to be gathered again by every reader.
+  return String.fromCharCode(
+    code(head >> 15),
+    code(head >> 10),
+    code(head >> 5),
+    code(head),
+    drawn(1),
+    drawn(2),
+    drawn(3),
+    drawn(4),
+    drawn(5),
+    drawn(6),
+    drawn(7),
+    drawn(8),
+    drawn(9),
+    drawn(10),
+    drawn(11),
+    drawn(12),
+  );
 }
 
 /** Whether `text` is spelt as an id of this kind, and of a time at which we can have made it. */

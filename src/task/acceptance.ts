@@ -57,17 +57,17 @@ export function openAcceptance(ports: AcceptancePorts): Acceptance {
     const faults: Fault[] = [];
     const followers = readBatchSequel(own, parts, faults);
     if (parsed.faults) return { faults: told([...parsed.faults, ...faults]) };
-    const { isBatch, requests, ...beside } = parsed.value;
+    const { isBatch, requests } = parsed.value;
     const whole = requests.map((request, index) => {
-      const found: Fault[] = [];
       const { sequel } = request.options;
-      const following = sequel ? readSequel(sequel, parts, found) : [];
+      if (!sequel) return request;
+      const found: Fault[] = [];
+      const following = readSequel(sequel, parts, found);
       for (const fault of found) faults.push(isBatch ? relocate(fault, body, index) : fault);
-      if (following.length === 0) return request;
       return { ...request, options: { ...request.options, followers: following } };
     });
     if (faults.length > 0) return { faults: told(faults) };
-    return { value: { asked: { isBatch, requests: whole, ...beside }, followers } };
+    return { value: { asked: { ...parsed.value, requests: whole }, followers } };
   }
 
   return {

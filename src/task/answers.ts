@@ -93,6 +93,12 @@ export interface TaskPageAnswer {
   readonly nextCursor?: string;
 }
 
+/** How far a batch has come: its tasks, and the bytes of those under way. */
+export interface BatchProgressAnswer extends ProgressAnswer {
+  /** The part of its tasks that is final, 0 to 1. */
+  readonly finished: number;
+}
+
 /** A batch as it now stands. */
 export interface BatchAnswer {
   /** `bat_…` */
@@ -103,8 +109,8 @@ export interface BatchAnswer {
   readonly counts: Counts;
   /** Whether each of them is final. */
   readonly done: boolean;
-  /** The part that is final, 0 to 1. */
-  readonly progress?: number;
+  /** How far it has come. */
+  readonly progress?: BatchProgressAnswer;
   /** Of a batch that was just submitted. */
   readonly tasks?: readonly { readonly id: string; readonly state: TaskState }[];
 }

@@ -133,6 +133,10 @@ export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<
     : parseSingle(body, parse);
 }
 
+function countOf(value: string | readonly string[] | undefined): number {
+  return value === undefined ? 0 : typeof value === "string" ? 1 : value.length;
+}
+
 function tooMany(count: number): string {
   return `Expected at most ${MOST_RECIPIENTS} recipients in to, cc and bcc, not ${count}`;
 }
@@ -141,33 +145,37 @@ function parseOne(members: Members, ports: NotifyPorts): Parsed<NotifyRequest> {
   const checked = schema.safeParse(members);
   if (!checked.success) return { faults: faultsOf(checked.error) };
   const raw = checked.data;
-  const asked = [raw.to, raw.cc, raw.bcc].flat().filter((text) => text !== undefined).length;
+  const asked = countOf(raw.to) + countOf(raw.cc) + countOf(raw.bcc);
   // Not even looked at: a body holds so many that reading them would hold up everybody else.
   if (asked > MOST_RECIPIENTS) return { faults: [{ pointer: "/to", detail: tooMany(asked) }] };
   const faults: Fault[] = [];
   const wrong = (detail: string, ...path: (string | number)[]) => {
     faults.push({ pointer: pointerTo(path), detail });
   };
-  const mailboxesOf = (name: "cc" | "bcc"): Mailbox[] => {
-    const value = raw[name] ?? [];
-    if (typeof value === "string") return mailboxOf(value, name);
-    return value.flatMap((text, i) => mailboxOf(text, name, i));
+  const mailboxesOf = (name: "cc" | "bcc"): readonly Mailbox[] => {
+    const value = raw[name];
+    if (typeof value === "object") {
+      return value.flatMap((text, i) => mailboxOf(text, name, i) ?? []);
+    }
+    const read = mailboxOf(value, name);
+    return read ? [read] : NOBODY;
   };
-  const mailboxOf = (text: string, ...path: (string | number)[]): Mailbox[] => {
-    const read = parseMailbox(text);
-    if (!read) wrong(EXPECTED_MAILBOX, ...path);
-    return read ? [read] : [];
+  const mailboxOf = (text: string | undefined, ...path: (string | number)[]) => {
+    const read = text === undefined ? undefined : parseMailbox(text);
+    if (!read && text !== undefined) wrong(EXPECTED_MAILBOX, ...path);
+    return read;
   };
   const to = readTargets(raw.to ?? [], "to", ports, faults);
-  const ways = readWays(raw.fallback ?? [], ports, faults);
-  const [cc, bcc] = [mailboxesOf("cc"), mailboxesOf("bcc")];
-  const [from] = raw.from === undefined ? [] : mailboxOf(raw.from, "from");
-  const [replyTo] = raw.replyTo === undefined ? [] : mailboxOf(raw.replyTo, "replyTo");
+  const ways = raw.fallback === undefined ? [] : readWays(raw.fallback, ports, faults);
+  const cc = mailboxesOf("cc");
+  const bcc = mailboxesOf("bcc");
+  const from = mailboxOf(raw.from, "from");
+  const replyTo = mailboxOf(raw.replyTo, "replyTo");
   if (asked === 0) wrong("Expected at least one recipient in to, cc or bcc", "to");
   const recipients = to.mailboxes.length + cc.length + bcc.length;
   if (recipients > MOST_RECIPIENTS) wrong(tooMany(recipients), "to");
   const said = contentOf(raw, ports, faults);
-  checkHeaders(raw.headers ?? {}, wrong);
+  if (raw.headers) checkHeaders(raw.headers, wrong);
   raw.attachments?.forEach((attachment, i) => checkAttachment(attachment, i, wrong));
   const options = readOptions(raw, DEFAULTS, faults);
   const quiet = raw.quiet && readQuiet(raw.quiet, faults);

@@ -29,16 +29,21 @@ export interface Sending {
 }
 
 /** All that is sent: the mail first. */
-export function* sendingsOf(
+export function sendingsOf(
   { mail, notes }: NotifyContent,
   { laneOf, from }: MailContext,
-): Generator<Sending> {
+): Sending[] {
+  const sendings: Sending[] = notes.map(({ channel, lane, payload }) => ({
+    place: { type: "notify", channel, lane, label: noteLabel(payload) },
+    payload,
+  }));
   if (mail) {
     const payload = { ...mail, from: mail.from ?? from };
     const lane = laneOf(payload.from.address);
-    yield { place: { type: "notify", channel: "email", lane, label: mailLabel(payload) }, payload };
+    sendings.unshift({
+      place: { type: "notify", channel: "email", lane, label: mailLabel(payload) },
+      payload,
+    });
   }
-  for (const { channel, lane, payload } of notes) {
-    yield { place: { type: "notify", channel, lane, label: noteLabel(payload) }, payload };
-  }
+  return sendings;
 }

@@ -49,16 +49,15 @@ export interface Draft {
 
 /** Makes tasks of notifications: one for the mail of each, one for each of its notes. */
 export function draftNotify(
-  { isBatch, requests, ...rest }: Requests<NotifyRequest>,
+  asked: Requests<NotifyRequest>,
   context: SubmitContext,
   sentBy: MailContext,
 ): Draft {
-  const isMany = requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
-  const asked = { isBatch: isBatch || isMany, requests, ...rest };
-  return draft(asked, context, (request, batchId) => {
+  const isMany = asked.requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
+  return draft(isMany ? { ...asked, isBatch: true } : asked, context, (request, batchId) => {
     const { options, quiet, fallback, digest } = request;
     const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
-    return [...sendingsOf(request, sentBy)].map((sending) => {
+    return sendingsOf(request, sentBy).map((sending) => {
       const { place, payload } = digest ? gatheredLater(sending, digest) : sending;
       const task = newTask(place, payload, options, context, batchId);
       if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);

@@ -36,24 +36,26 @@ export function readTargets(
   const mailboxes: Mailbox[] = [];
   const places = new Map<string, ReadTarget>();
   const texts = typeof given === "string" ? [given] : given;
-  for (const [index, text] of texts.entries()) {
-    const pointer = pointerTo(typeof given === "string" ? [name] : [name, index]);
+  texts.forEach((text, index) => {
+    const wrong = (fault: Omit<Fault, "pointer">) => {
+      faults.push({
+        ...fault,
+        pointer: pointerTo(typeof given === "string" ? [name] : [name, index]),
+      });
+    };
     const stands = ALIAS_FORM.test(text) ? ports.aliasOf(text.slice(1)) : [text];
-    if (!stands) {
-      faults.push({ pointer, detail: `There is no alias "${text}" in the settings` });
-      continue;
-    }
+    if (!stands) return wrong({ detail: `There is no alias "${text}" in the settings` });
     for (const one of stands) {
       const read = readTarget(one, ports);
       // What an alias stands for is the operator's secret.
       const via = one === text ? "" : `The alias "${text}" cannot be used: `;
-      if ("detail" in read) faults.push({ ...read, detail: via + read.detail, pointer });
+      if ("detail" in read) wrong({ ...read, detail: via + read.detail });
       else {
         mailboxes.push(...read.mailboxes);
         for (const place of read.places) places.set(place.target, place);
       }
     }
-  }
+  });
   return { mailboxes, places: [...places.values()] };
 }
 

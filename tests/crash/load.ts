@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly random: () => number;
   /** Where ids are noted at their 202. */
   readonly acknowledged: Set<string>;
+  /** The most tasks of one submit. */
+  readonly batch: number;
 }
 
 const CALLERS = 8;
@@ -32,7 +34,7 @@ const CALLERS = 8;
 const PAUSE_MS = 2;
 
 /** Starts them. */
-export function startLoad(api: Api, { ledger, random, acknowledged }: LoadOptions): Load {
+export function startLoad(api: Api, { ledger, random, acknowledged, batch }: LoadOptions): Load {
   const before = acknowledged.size;
   let wanted = Infinity;
   let isOver = false;
@@ -48,7 +50,7 @@ export function startLoad(api: Api, { ledger, random, acknowledged }: LoadOption
     const chance = random();
     if (chance < 0.3) return note((await taken("/notify", mail)).id);
     if (chance < 0.8) return note((await taken("/fetch", { url, retry: "200ms*20" })).id);
-    const requests = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({ url }));
+    const requests = Array.from({ length: 1 + Math.floor(random() * batch) }, () => ({ url }));
     const { tasks = [] } = await taken("/fetch", { requests, retry: "200ms*20" });
     for (const { id } of tasks) note(id);
   }

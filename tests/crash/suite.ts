@@ -23,6 +23,8 @@ export interface CrashOptions {
   readonly kills: number;
   /** Attempts at once. */
   readonly concurrency?: number;
+  /** The most tasks of one submit; 20 when absent. */
+  readonly batch?: number;
   /** Told after each kill. */
   readonly tell?: (line: string) => void;
 }
@@ -58,7 +60,7 @@ const NEVER_PASSED = 20_000;
 
 /** Runs the suite. */
 export async function crash(options: CrashOptions): Promise<CrashReport> {
-  const { seed, kills, concurrency = 32, tell = () => {} } = options;
+  const { seed, kills, concurrency = 32, batch = 20, tell = () => {} } = options;
   const random = mulberry(seed);
   await using data = await aFolder();
   await using ledger = await startLedger();
@@ -82,8 +84,8 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     const api = await service.listening.catch(() => undefined);
     // Without: it died before it listened, as the failpoint was passed while it recovered.
     const died = !api || await diesUnder(service, {
-      load: startLoad(api, { ledger: ledger.http, random, acknowledged }),
-      after: place ? NEVER_PASSED : Math.floor(random() * 400),
+      load: startLoad(api, { ledger: ledger.http, random, acknowledged, batch }),
+      after: place ? NEVER_PASSED * batch : Math.floor(random() * 20 * batch),
     });
     const code = await service.exit;
     if (code !== KILLED) throw new Error(`Ended with ${code}:\n${service.lines.said.join("\n")}`);

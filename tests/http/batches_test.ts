@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Outcome } from "../../src/task/outcome.ts";
+import type { RunningTask } from "../../src/task/ports.ts";
 import { Api } from "../support/api.ts";
 import { settled } from "../support/fake_clock.ts";
 
@@ -28,13 +29,34 @@ Deno.test("a batch tells where its tasks stand, and when it is done", async () =
     total: 4,
     counts: { queued: 3, running: 0, succeeded: 1, failed: 0, cancelled: 0, expired: 0 },
     done: false,
-    progress: 0.25,
+    progress: { finished: 0.25, bytes: 0, totalBytes: 0, rate: 0 },
   });
   await api.finish(3, REJECTED);
   const { body } = await api.get(`/batches/${id}`);
-  assert.deepEqual([body.done, body.progress, body.counts.failed], [true, 1, 3]);
+  assert.deepEqual([body.done, body.progress.finished, body.counts.failed], [true, 1, 3]);
   const { progress: _, ...brief } = body;
   assert.deepEqual((await api.get(`/status/${id}`)).body, brief);
+});
+
+Deno.test("a batch tells the bytes of its tasks under way, and not those of others", async () => {
+  const running: RunningTask[] = [];
+  await using api = await Api.open({ ports: { runningTasks: () => running } });
+  const id = await submit(api, ["a", "b"]);
+  const of = (batchId: string, bytes: number, totalBytes?: number) =>
+    running.push({
+      id: "tsk_1",
+      type: "fetch",
+      attempt: 1,
+      batchId,
+      progress: { bytes, ...(totalBytes === undefined ? {} : { totalBytes }), rate: bytes / 2 },
+    });
+  of(id, 10, 100);
+  of("bat_other", 1_000, 1_000);
+  of(id, 30, 50);
+  const progress = async () => (await api.get(`/batches/${id}`)).body.progress;
+  assert.deepEqual(await progress(), { finished: 0, bytes: 40, totalBytes: 150, rate: 20 });
+  of(id, 2);
+  assert.deepEqual(await progress(), { finished: 0, bytes: 42, rate: 21 }, "of one nobody knows");
 });
 
 Deno.test("?wait answers as soon as the batch is done", async () => {

@@ -66,8 +66,12 @@ const BAD_PORTS = new Set(
   ].flat(),
 );
 
+/** Hosts whose verdict is remembered. */
+const MOST_VERDICTS = 1_000;
+
 /** Opens a guard. */
 export function openGuard({ allow, self, resolve = resolveName }: GuardOptions): Guard {
+  const verdicts = new Map<string, TaskError | undefined>();
   return {
     refuseUrl(url) {
       if (url.protocol !== "http:" && url.protocol !== "https:") {
@@ -80,7 +84,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
       if (url.href.length > LONGEST_URL_BYTES) {
         return refused(`Cannot call a URL of more than ${LONGEST_URL_BYTES} bytes`);
       }
-      return refuseHost(bareHost(url.hostname), portOf(url));
+      return refuseHostOf(url);
     },
 
     async addressesOf(hostname, port) {
@@ -101,6 +105,17 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
       return v4First(vetted);
     },
   };
+
+  /** Which host may be called does not change, and a batch has a thousand URLs of one. */
+  function refuseHostOf(url: URL): TaskError | undefined {
+    const { protocol, host } = url;
+    const place = protocol + host;
+    if (verdicts.has(place)) return verdicts.get(place);
+    const verdict = refuseHost(bareHost(url.hostname), portOf(url));
+    if (verdicts.size >= MOST_VERDICTS) verdicts.clear();
+    verdicts.set(place, verdict);
+    return verdict;
+  }
 
   function refuseHost(host: string, port: number): TaskError | undefined {
     if (allowsName(allow, host, port)) return refusePort(host, port);

@@ -1,15 +1,16 @@
 /**
- * One request and its answer, over undici, told step by step.
+ * One request and its answer, told step by step.
  *
  * @module
  */
 
-import type { Agent, Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import type { BodySink } from "./body.ts";
 import { Chunks } from "./chunks.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** An answer without its body. */
 export interface ResponseHead {
@@ -62,7 +63,7 @@ const MOST_BACKLOG = 1_048_576;
 
 /** Makes one exchange; resolves however it ends, and at once when the signal aborts. */
 export function exchange(
-  agent: Agent,
+  upstreams: Upstreams,
   { url, method, headers, body }: HttpRequest,
   { signal, clock, idleMs, remotes, onSending, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
@@ -121,14 +122,8 @@ export function exchange(
     return promise;
   }
   signal.addEventListener("abort", abort, { once: true });
-  const request: Dispatcher.DispatchOptions = {
-    origin: url.origin,
-    path: url.pathname + url.search,
-    method: method as Dispatcher.HttpMethod,
-    headers,
-    body: body ?? null,
-  };
-  agent.dispatch(request, {
+  const path = url.pathname + url.search;
+  upstreams.dispatch({ origin: url.origin, path, method, headers, body: body ?? null }, {
     onRequestStart(started) {
       controller = started;
       // Aborted while it waited for a connection: nothing leaves any more.

@@ -6,13 +6,12 @@
  * @module
  */
 
-import { Agent } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
 import type { Guard } from "../guard/guard.ts";
-import { guardedConnector } from "../guard/guarded_connector.ts";
+import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
 import { type Download, openDownload, SaveError } from "./download.ts";
 import { exchange, type Exchanged } from "./exchange.ts";
@@ -20,6 +19,7 @@ import { Journey } from "./journey.ts";
 import { followRedirect, type HttpRequest } from "./redirect.ts";
 import { openRemotes } from "./remote.ts";
 import { requestOf } from "./request.ts";
+import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 /** Bounds on waiting, in milliseconds. */
 export interface HttpWaits {
@@ -47,9 +47,6 @@ export interface HttpOptions {
 
 const WAITS: HttpWaits = { connect: 10_000, idle: 60_000 };
 
-/** Headers of an answer that are longer are an attack. */
-const MOST_HEADER_BYTES = 32_768;
-
 /** Opens the channel. It ignores `HTTP_PROXY`: a proxy would resolve names unguarded. */
 export function openHttpChannel(options: HttpOptions): Channel {
   return new HttpChannel(options);
@@ -58,23 +55,19 @@ export function openHttpChannel(options: HttpOptions): Channel {
 class HttpChannel implements Channel {
   readonly #options: HttpOptions;
   readonly #waits: HttpWaits;
-  readonly #agent: Agent;
+  readonly #upstreams: Upstreams;
   readonly #remotes = openRemotes();
 
   constructor(options: HttpOptions) {
     const { guard, clock, ca } = options;
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
-    this.#agent = new Agent({
-      connect: guardedConnector(guard, { clock, ca, connectMs: this.#waits.connect }),
-      // The head may take as long as the attempt; a body's pauses are timed by the exchange.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: MOST_HEADER_BYTES,
-      keepAliveMaxTimeout: 30_000,
-      pipelining: 1,
-      // HTTP/1.1 alone: on Deno 2.9.6 a server that ends an HTTP/2 session kills the process.
-      allowH2: false,
+    const connectMs = this.#waits.connect;
+    this.#upstreams = openUpstreams({
+      open: guardedOpener(guard, { clock, ca, connectMs }),
+      clock,
+      beginMs: connectMs,
+      onSending: (socket) => this.#remotes.heard(socket),
     });
   }
 
@@ -132,11 +125,11 @@ class HttpChannel implements Channel {
 
   close(): Promise<void> {
     this.#remotes.close();
-    return this.#agent.destroy();
+    return this.#upstreams.close();
   }
 
   #exchange(request: HttpRequest, journey: Journey): Promise<Exchanged> {
-    return exchange(this.#agent, request, {
+    return exchange(this.#upstreams, request, {
       signal: journey.context.signal,
       clock: this.#options.clock,
       idleMs: this.#waits.idle,

@@ -1,5 +1,6 @@
 /**
- * Which address a request went to; undici tells it only on its diagnostics channel.
+ * Which address a request went to; undici tells it only on its diagnostics channel,
+ * our HTTP/2 by `heard`.
  *
  * @module
  */
@@ -14,13 +15,18 @@ export interface Remotes {
    * and with what opening the connection took when it is the first on it.
    */
   next(tell: (remote: string, opening: OpeningTimes | undefined) => void): void;
+  /** Tells the request that is now starting that it leaves by this socket. */
+  heard(socket: SendHeaders["socket"]): void;
   /** Stops listening. */
   close(): void;
 }
 
 /** What undici publishes when it has written a request's head. */
 interface SendHeaders {
-  readonly socket: { readonly remoteAddress?: string; readonly remotePort?: number };
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly remotePort?: number | undefined;
+  };
 }
 
 const SEND_HEADERS = "undici:client:sendHeaders";
@@ -29,8 +35,8 @@ const SEND_HEADERS = "undici:client:sendHeaders";
 export function openRemotes(): Remotes {
   // A request's head is written in the same breath in which it starts.
   let waiting: ((remote: string, opening: OpeningTimes | undefined) => void) | undefined;
-  const hear = (message: unknown) => {
-    const { socket } = message as SendHeaders;
+  const hear = (message: unknown) => heard((message as SendHeaders).socket);
+  const heard = (socket: SendHeaders["socket"]) => {
     const { remoteAddress = "", remotePort } = socket;
     const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
     waiting?.(`${host}:${remotePort}`, takeOpeningTimes(socket));
@@ -39,6 +45,7 @@ export function openRemotes(): Remotes {
   subscribe(SEND_HEADERS, hear);
   return {
     next: (tell) => waiting = tell,
+    heard,
     close: () => unsubscribe(SEND_HEADERS, hear),
   };
 }

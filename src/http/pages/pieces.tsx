@@ -8,7 +8,7 @@
 import type { Child } from "hono/jsx";
 import { TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import { timeView } from "../views.ts";
+import { timeView } from "../time_view.ts";
 
 /** A state, an outcome or a delivery as a word on its colour. */
 export function Badge({ word }: { word: string }) {

@@ -13,16 +13,20 @@ type Any = any;
 const CONTENT = crypto.getRandomValues(new Uint8Array(60_000));
 const MIB = 2 ** 20;
 
-/** A server that speaks TLS and would speak HTTP/2, and a channel that trusts it. */
+/** A server that speaks HTTP/2, and a channel that trusts it. */
 async function world(
   handler: (request: Request) => Response | Promise<Response>,
   downloads?: string,
 ) {
   const identity = await makeIdentity();
   const { key, ca } = identity;
+  const ports = new Set<number>();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, key, cert: ca, onListen() {}, onError: () => new Response() },
-    handler,
+    (request, { remoteAddr }) => {
+      ports.add(remoteAddr.port);
+      return handler(request);
+    },
   );
   const channel = openTestHttp({
     ca,
@@ -31,6 +35,7 @@ async function world(
     ...(downloads === undefined ? {} : { downloads }),
   });
   return {
+    ports,
     async fetch(
       path: string,
       more: Partial<FetchPayload> = {},
@@ -51,28 +56,61 @@ async function world(
 }
 
 Deno.test(
-  "a body over TLS is measured, bounded and saved as any other",
+  "an upstream that speaks HTTP/2 is spoken to in it, many at once on few connections",
   needs("openssl"),
   async () => {
-    await using folder = await aFolder();
-    const big = new Uint8Array(8 * MIB).fill(7);
-    await using upstream = await world(() => new Response(big), folder.path);
-    const saved = await upstream.fetch("/big.bin", { save: true });
-    assert.equal(saved.kind, "delivered", saved.error?.detail);
-    assert.equal(saved.result.bytes, big.length);
-    assert.equal(saved.result.sha256, createHash("sha256").update(big).digest("hex"));
-    assert.equal((await upstream.fetch("/big.bin", { maxBytes: MIB })).error.code, "too_large");
-    assert.equal((await upstream.fetch("/big.bin")).kind, "delivered");
+    await using h2 = await world(async (request) => {
+      const { method, url } = request;
+      return Response.json({
+        method,
+        url,
+        body: await request.text(),
+        host: request.headers.get("host"),
+      });
+    });
+    const outcomes = await Promise.all(
+      Array.from(
+        { length: 50 },
+        (_, n) => h2.fetch(`/${n}`, n % 2 ? { method: "POST", body: `${n}` } : {}),
+      ),
+    );
+    for (const [n, { kind, result, error }] of outcomes.entries()) {
+      assert.equal(kind, "delivered", error?.detail);
+      const seen = JSON.parse(result.body);
+      assert.equal(seen.method, n % 2 ? "POST" : "GET");
+      assert.equal(seen.body, n % 2 ? `${n}` : "");
+      assert.ok(seen.url.endsWith(`/${n}`));
+    }
+    const again = await h2.fetch("/again");
+    assert.equal(again.kind, "delivered");
+    assert.equal(again.result.timings.tls, undefined, "the connection stood already");
+    assert.ok(outcomes[0].result.timings.tls > 0);
   },
 );
 
 Deno.test(
-  "an attempt over TLS ends when it is told to, and the connection serves on",
+  "a body over HTTP/2 is measured, bounded and saved as any other",
+  needs("openssl"),
+  async () => {
+    await using folder = await aFolder();
+    const big = new Uint8Array(8 * MIB).fill(7);
+    await using h2 = await world(() => new Response(big), folder.path);
+    const saved = await h2.fetch("/big.bin", { save: true });
+    assert.equal(saved.kind, "delivered", saved.error?.detail);
+    assert.equal(saved.result.bytes, big.length);
+    assert.equal(saved.result.sha256, createHash("sha256").update(big).digest("hex"));
+    assert.equal((await h2.fetch("/big.bin", { maxBytes: MIB })).error.code, "too_large");
+    assert.equal((await h2.fetch("/big.bin")).kind, "delivered");
+  },
+);
+
+Deno.test(
+  "an attempt over HTTP/2 ends when it is told to, and the connection serves on",
   needs("openssl"),
   async () => {
     const arrived = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
-    await using upstream = await world(async ({ url }) => {
+    await using h2 = await world(async ({ url }) => {
       if (url.endsWith("/hold")) {
         arrived.resolve();
         await released.promise;
@@ -80,18 +118,18 @@ Deno.test(
       return new Response(CONTENT);
     });
     const context = aContext();
-    const holding = upstream.fetch("/hold", { method: "POST" }, context);
+    const holding = h2.fetch("/hold", { method: "POST" }, context);
     await arrived.promise;
     context.abort("cancelled");
     const outcome = await holding;
     assert.equal(`${outcome.kind} ${outcome.error.code}`, "unknown cancelled");
-    assert.equal((await upstream.fetch("/")).kind, "delivered");
+    assert.equal((await h2.fetch("/")).kind, "delivered");
     released.resolve();
   },
 );
 
-Deno.test("a body that breaks off over TLS is a lost connection", needs("openssl"), async () => {
-  await using upstream = await world(() =>
+Deno.test("a body that breaks off over HTTP/2 is a lost connection", needs("openssl"), async () => {
+  await using h2 = await world(() =>
     new Response(
       new ReadableStream({
         pull(controller) {
@@ -101,7 +139,7 @@ Deno.test("a body that breaks off over TLS is a lost connection", needs("openssl
       }),
     )
   );
-  const outcome = await upstream.fetch("/");
+  const outcome = await h2.fetch("/");
   assert.equal(outcome.kind, "deferred");
   assert.equal(outcome.error.code, "connection_reset");
 });

@@ -1,0 +1,231 @@
+/**
+ * Sends each request by the protocol that its server speaks: HTTP/2 where TLS
+ * agrees on it, else HTTP/1.1 over undici.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { Agent, type Dispatcher } from "undici";
+import type { Clock } from "../../lib/clock.ts";
+import type { GuardedOpener } from "../guard/guarded_connector.ts";
+import { Http2Fault } from "../http2/fault.ts";
+import { Http2Session } from "../http2/session.ts";
+import type { Ticket, UpstreamRequest } from "../http2/stream.ts";
+
+/** Takes requests. */
+export interface Upstreams {
+  /** Begins a request; its handler is told of everything, faults too. */
+  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void;
+  /** Ends all connections, and what is under way on them. */
+  close(): Promise<void>;
+}
+
+/** What they need. */
+export interface UpstreamOptions {
+  /** Opens connections. */
+  readonly open: GuardedOpener;
+  /** Times them. */
+  readonly clock: Clock;
+  /** The longest that a server may take to begin HTTP/2, in milliseconds. */
+  readonly beginMs: number;
+  /** Told of the socket of a request over HTTP/2 that begins to leave. */
+  readonly onSending: (socket: Socket) => void;
+}
+
+/** Headers of an answer that are longer are an attack. */
+const MOST_HEADER_BYTES = 32_768;
+/** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
+const ALPN = ["h2", "http/1.1"];
+/** Servers that are known to speak HTTP/1.1 alone, of whom the oldest is forgotten. */
+const MOST_KNOWN = 10_000;
+/** A request that one connection after another hands back untouched is given up. */
+const MOST_TRIES = 3;
+/** A connection that was opened to ask for HTTP/2 is offered to HTTP/1.1 for so long. */
+const SPARE_MS = 1_000;
+
+/** What is known of a server. */
+interface Origin {
+  readonly sessions: Set<Http2Session>;
+  readonly waiting: Ticket[];
+  connecting: boolean;
+}
+
+/** Opens the way to all servers. */
+export function openUpstreams(options: UpstreamOptions): Upstreams {
+  return new GuardedUpstreams(options);
+}
+
+class GuardedUpstreams implements Upstreams {
+  readonly #options: UpstreamOptions;
+  readonly #agent: Agent;
+  readonly #origins = new Map<string, Origin>();
+  /** All that are open, those that take no more requests too. */
+  readonly #sessions = new Set<Http2Session>();
+  readonly #plain = new Set<string>();
+  readonly #spares = new Map<string, { readonly socket: Socket; readonly undo: () => void }>();
+  #isClosed = false;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+    this.#agent = new Agent({
+      connect: ({ hostname, protocol, port }, callback) => {
+        // Never at once: undici, still busy with the request, would not hear of it.
+        const spare = this.#takeSpare(originOf(protocol, hostname, port));
+        const opened = spare ? Promise.resolve(spare) : options.open({ hostname, protocol, port });
+        opened.then((socket) => callback(null, socket), (error) => callback(error, null));
+      },
+      // The head may take as long as the attempt; a body's pauses are timed by the exchange.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      keepAliveMaxTimeout: 30_000,
+      pipelining: 1,
+      // Over node:http2, whose sessions end the process on Deno 2.9.6: ours are in http2/.
+      allowH2: false,
+    });
+  }
+
+  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
+    if (request.origin.startsWith("http:")) this.#sendPlain(request, handler);
+    else this.#send({ request, handler, tries: 0 });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const origin of this.#origins.values()) this.#giveUp(origin, ended());
+    for (const name of [...this.#spares.keys()]) this.#takeSpare(name)?.destroy();
+    await Promise.all([
+      this.#agent.destroy(),
+      ...[...this.#sessions].map((session) => session.close()),
+    ]);
+  }
+
+  #sendPlain(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
+    this.#agent.dispatch({ ...request, method: request.method as Dispatcher.HttpMethod }, handler);
+  }
+
+  #send(ticket: Ticket): void {
+    const { request: { origin: name }, handler } = ticket;
+    if (this.#isClosed || ticket.tries >= MOST_TRIES) return refuse(ticket, ended());
+    if (this.#plain.has(name)) return this.#sendPlain(ticket.request, handler);
+    const origin = this.#origins.get(name) ??
+      { sessions: new Set(), waiting: [], connecting: false };
+    this.#origins.set(name, origin);
+    for (const session of origin.sessions) {
+      if (session.room > 0) return session.request(ticket);
+    }
+    origin.waiting.push(ticket);
+    void this.#connect(name, origin);
+  }
+
+  /** Opens one connection at a time until nobody waits. */
+  async #connect(name: string, origin: Origin): Promise<void> {
+    if (origin.connecting) return;
+    origin.connecting = true;
+    try {
+      while (origin.waiting.length > 0) await this.#open(name, origin);
+    } catch (error) {
+      this.#giveUp(origin, error);
+    } finally {
+      origin.connecting = false;
+      this.#forget(name, origin);
+    }
+  }
+
+  async #open(name: string, origin: Origin): Promise<void> {
+    const { protocol, hostname, port } = new URL(name);
+    const socket = await this.#options.open({ protocol, hostname, port, alpn: ALPN });
+    if (this.#isClosed) {
+      socket.destroy();
+      throw ended();
+    }
+    if ((socket as Socket & { alpnProtocol?: unknown }).alpnProtocol !== "h2") {
+      return this.#takePlain(name, origin, socket);
+    }
+    const { clock, beginMs, onSending } = this.#options;
+    const session: Http2Session = new Http2Session(socket, {
+      clock,
+      beginMs,
+      mostHeaderBytes: MOST_HEADER_BYTES,
+      onSending,
+      onUntouched: (ticket, http11) => {
+        if (http11) this.#know(name);
+        this.#send(ticket);
+      },
+      onRetired: () => this.#retire(name, origin, session),
+    });
+    this.#sessions.add(session);
+    void session.closed.then(() => this.#sessions.delete(session));
+    await session.begun;
+    if (session.room <= 0) {
+      void session.close();
+      throw ended();
+    }
+    origin.sessions.add(session);
+    while (session.room > 0) {
+      const ticket = origin.waiting.shift();
+      if (!ticket) break;
+      session.request(ticket);
+    }
+  }
+
+  /** The server speaks HTTP/1.1: its first connection serves for that. */
+  #takePlain(name: string, origin: Origin, socket: Socket): void {
+    this.#know(name);
+    this.#takeSpare(name)?.destroy();
+    const undo = this.#options.clock.after(SPARE_MS, () => this.#takeSpare(name)?.destroy());
+    this.#spares.set(name, { socket, undo });
+    for (const { request, handler } of origin.waiting.splice(0)) this.#sendPlain(request, handler);
+  }
+
+  #takeSpare(name: string): Socket | undefined {
+    const spare = this.#spares.get(name);
+    this.#spares.delete(name);
+    spare?.undo();
+    return spare?.socket.destroyed ? undefined : spare?.socket;
+  }
+
+  #know(name: string): void {
+    this.#plain.add(name);
+    if (this.#plain.size <= MOST_KNOWN) return;
+    const [oldest = name] = this.#plain;
+    this.#plain.delete(oldest);
+  }
+
+  #retire(name: string, origin: Origin, session: Http2Session): void {
+    origin.sessions.delete(session);
+    this.#forget(name, origin);
+  }
+
+  #forget(name: string, { sessions, waiting, connecting }: Origin): void {
+    if (sessions.size === 0 && waiting.length === 0 && !connecting) this.#origins.delete(name);
+  }
+
+  #giveUp(origin: Origin, error: unknown): void {
+    for (const ticket of origin.waiting.splice(0)) refuse(ticket, error);
+  }
+}
+
+/** Tells a handler that its request never left. */
+function refuse({ handler }: Ticket, error: unknown): void {
+  const nobody = {
+    aborted: true,
+    paused: false,
+    reason: null,
+    abort() {},
+    pause() {},
+    resume() {},
+  };
+  handler.onResponseError?.(nobody, error as Error);
+}
+
+function ended(): Http2Fault {
+  return new Http2Fault("connection_reset", "No connection takes the request");
+}
+
+function originOf(protocol: string, hostname: string, port: string): string {
+  // undici tells an IPv6 address without its brackets.
+  const host = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
+  return new URL(`${protocol}//${host}${port ? `:${port}` : ""}`).origin;
+}

@@ -1,0 +1,132 @@
+/**
+ * What servers may do to a connection that speaks HTTP/2, in one table: what
+ * becomes of it, that nothing stays open, and that the process lives.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { needs } from "../../support/needs.ts";
+import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
+import { type Attacked, brief } from "../support/h2_attacked.ts";
+import { startHttp2Servers } from "../support/h2_servers.ts";
+import { openTestHttp } from "../support/http_channel.ts";
+
+const RESET = "deferred connection_reset";
+const BAD = "deferred bad_response";
+const TIMEOUT = "deferred timeout";
+
+/** What becomes of a GET that has the server for itself. */
+const GETS: Record<string, string> = {
+  "answers well": "delivered",
+  "goes away when idle": "delivered",
+  "goes away with a code": "delivered",
+  "goes away, but stays": "delivered",
+  "goes away before it answers": RESET,
+  "goes away amid a body": RESET,
+  "goes away from all": RESET,
+  "goes away twice": "delivered",
+  "closes at once": RESET,
+  "closes amid a head": RESET,
+  "closes amid a body": RESET,
+  "resets the connection": RESET,
+  "resets it amid a body": RESET,
+  "closes half": RESET,
+  "ends TLS alone": RESET,
+  "resets with each code": RESET,
+  "resets amid a body, with each code": RESET,
+  "speaks noise": BAD,
+  "floods settings": BAD,
+  "has settings of a wrong size": BAD,
+  "allows too large a window": BAD,
+  "allows too small a frame": BAD,
+  "floods pings": BAD,
+  "floods windows": BAD,
+  "floods empty bodies": BAD,
+  "opens a window too far": BAD,
+  "opens a window by nothing": BAD,
+  "never ends its headers": BAD,
+  "never ends its empty headers": BAD,
+  "sends headers too long": BAD,
+  "unpacks headers from little": BAD,
+  "sends headers that are none": BAD,
+  "sends a head without a status": BAD,
+  "sends a header with a line end": BAD,
+  "sends less than its length": BAD,
+  "sends more than its length": BAD,
+  "sends a body first": BAD,
+  "pads beyond the end": BAD,
+  "sends too long a frame": BAD,
+  "pushes": BAD,
+  "answers what nobody asked": BAD,
+  "is mute": TIMEOUT,
+  "stops amid a body": TIMEOUT,
+  "speaks HTTP/1.1": BAD,
+  "never begins": TIMEOUT,
+  "begins with a ping": TIMEOUT,
+  "wants to be pushed to": BAD,
+  "allows no requests": RESET,
+  "goes away at once": RESET,
+};
+
+/** Nothing is asked of these: so nothing can have come of a POST. */
+const UNASKED = new Set([
+  "speaks HTTP/1.1",
+  "never begins",
+  "begins with a ping",
+  "wants to be pushed to",
+  "allows no requests",
+  "goes away at once",
+]);
+
+Deno.test(
+  "whatever a server does with HTTP/2 is told for what it is, and leaves nothing open",
+  needs("openssl", "node"),
+  async () => {
+    await using servers = await startHttp2Servers();
+    const found: Record<string, string[]> = {};
+    const wanted: Record<string, string[]> = {};
+    for (const [name, port] of Object.entries(servers.bad)) {
+      for (const method of ["GET", "POST"]) {
+        await using channel = openTestHttp({
+          ca: servers.identity.ca,
+          addresses: ["127.0.0.1"],
+          allow: "localhost",
+          waits: { connect: 700, idle: 300 },
+        });
+        const context = aContext();
+        const patience = setTimeout(() => context.abort("timeout"), 1_000);
+        const payload = aFetch(`https://localhost:${port}/`, { method });
+        (found[name] ??= []).push(brief(await channel.deliver(anAttempt(payload), context)));
+        clearTimeout(patience);
+      }
+      const get = GETS[name] ?? "not in the table";
+      wanted[name] = [get, UNASKED.has(name) ? get : get.replace("deferred", "unknown")];
+    }
+    assert.deepEqual(found, wanted);
+    assert.deepEqual(Object.keys(found).sort(), Object.keys(GETS).sort());
+  },
+);
+
+// In a process of its own, for what is feared is its end: see `session.ts`.
+Deno.test(
+  "a process lives through all of it, again and again, with calls cut off meanwhile",
+  needs("openssl", "node"),
+  async () => {
+    await using servers = await startHttp2Servers();
+    const script = new URL("../support/h2_attacked.ts", import.meta.url).pathname;
+    const ports = JSON.stringify(servers.bad);
+    const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", script, servers.identity.certFile, "12", ports],
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    assert.deepEqual({ code, signal }, { code: 0, signal: null }, new TextDecoder().decode(stderr));
+    const { told, leftOpen } = JSON.parse(new TextDecoder().decode(stdout));
+    for (const [name, { calls }] of Object.entries(told as Record<string, Attacked>)) {
+      assert.ok(calls > 1, name);
+    }
+    assert.equal(Object.keys(told).length, Object.keys(GETS).length);
+    assert.ok(leftOpen < 8, `${leftOpen} descriptors more than at the beginning`);
+  },
+);
