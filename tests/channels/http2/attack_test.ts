@@ -92,10 +92,10 @@ Deno.test(
           ca: servers.identity.ca,
           addresses: ["127.0.0.1"],
           allow: "localhost",
-          waits: { connect: 700, idle: 300 },
+          waits: { connect: 1_500, idle: 500 },
         });
         const context = aContext();
-        const patience = setTimeout(() => context.abort("timeout"), 1_000);
+        const patience = setTimeout(() => context.abort("timeout"), 3_000);
         const payload = aFetch(`https://localhost:${port}/`, { method });
         (found[name] ??= []).push(brief(await channel.deliver(anAttempt(payload), context)));
         clearTimeout(patience);

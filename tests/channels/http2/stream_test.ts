@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Http2Fault } from "../../../src/channels/http2/fault.ts";
+import type { Field } from "../../../src/channels/http2/header_block.ts";
+import { STREAM_WINDOW } from "../../../src/channels/http2/settings.ts";
+import { Http2Stream, type UpstreamRequest } from "../../../src/channels/http2/stream.ts";
+
+const OK: Field = [":status", "200"];
+
+function aStream(more: Partial<UpstreamRequest> = {}) {
+  const said: string[] = [];
+  const request = {
+    origin: "https://example.org:8443",
+    path: "/a?b",
+    method: "GET",
+    headers: {},
+    body: null,
+    ...more,
+  };
+  const handler = {
+    onResponseStart: (_: unknown, status: number, headers: object) => {
+      said.push(`${status} ${JSON.stringify(headers)}`);
+    },
+    onResponseData: (_: unknown, piece: Uint8Array) => void said.push(`${piece.length} bytes`),
+    onResponseError: (_: unknown, error: Error) => void said.push(error.message),
+  };
+  const home = {
+    drop: (_: unknown, code: number) => void said.push(`drop ${code}`),
+    grant: (_: unknown, bytes: number) => void said.push(`grant ${bytes}`),
+  };
+  const at = { id: 1, begunAt: 0, sendWindow: 65_535 };
+  return { said, stream: new Http2Stream({ request, handler, tries: 0 }, home, at) };
+}
+
+Deno.test("a request is written as fields, its own first and its length last", () => {
+  const { stream } = aStream({ method: "POST", headers: { accept: "*/*" }, body: "ä" });
+  assert.deepEqual(stream.fields(), [
+    [":method", "POST"],
+    [":scheme", "https"],
+    [":authority", "example.org:8443"],
+    [":path", "/a?b"],
+    ["accept", "*/*"],
+    ["content-length", "2"],
+  ]);
+});
+
+Deno.test.each([
+  { name: "x", value: "a\r\nb" },
+  { name: "x", value: "☃" },
+  { name: "x y", value: "" },
+])("the header $name: $value is not written", ({ name, value }) => {
+  const { stream } = aStream({ headers: { [name]: value } });
+  assert.throws(() => stream.fields(), { code: "bad_request" });
+});
+
+Deno.test("an answer is told once its head is final; what belongs to connections is left out", () => {
+  const { stream, said } = aStream();
+  assert.equal(stream.takeFields([[":status", "103"], ["link", "</a>"]], false), false);
+  const fields: Field[] = [OK, ["set-cookie", "a=1"], ["set-cookie", "b=2"], ["connection", "x"]];
+  assert.equal(stream.takeFields(fields, false), false);
+  assert.equal(stream.takeData(Buffer.from("abc"), 3, false), false);
+  assert.equal(stream.takeFields([["x-trailer", "y"]], true), true);
+  assert.deepEqual(said, ['200 {"set-cookie":["a=1","b=2"]}', "3 bytes"]);
+});
+
+Deno.test.each<{ why: string; fields: Field[] }>([
+  { why: "no status", fields: [["x", "y"]] },
+  { why: "a status that is not first", fields: [["x", "y"], OK] },
+  { why: "two statuses", fields: [OK, OK] },
+  { why: "a status of letters", fields: [[":status", "abc"]] },
+  { why: "a status of four digits", fields: [[":status", "2000"]] },
+  { why: "another protocol", fields: [[":status", "101"]] },
+  { why: "a name in capitals", fields: [OK, ["X-Y", "z"]] },
+  { why: "a name that is none", fields: [OK, ["a b", "z"]] },
+  { why: "a value with a line end", fields: [OK, ["x", "y\nz"]] },
+  { why: "two lengths", fields: [OK, ["content-length", "1"], ["content-length", "2"]] },
+  { why: "a length below zero", fields: [OK, ["content-length", "-1"]] },
+])("a head with $why is refused", ({ fields }) => {
+  assert.throws(() => aStream().stream.takeFields(fields, false), Http2Fault);
+});
+
+Deno.test("a HEAD is answered by a length without a body", () => {
+  const { stream } = aStream({ method: "HEAD" });
+  assert.equal(stream.takeFields([OK, ["content-length", "9"]], true), true);
+});
+
+Deno.test("a server that is paused may fill its window, and goes on when it may", () => {
+  const { stream, said } = aStream();
+  const piece = Buffer.alloc(16_384);
+  const send = (bytes: number) => {
+    for (let sent = 0; sent < bytes; sent += piece.length) {
+      stream.takeData(piece, piece.length, false);
+    }
+  };
+  const granted = () => said.filter((word) => word.startsWith("grant"));
+  stream.takeFields([OK], false);
+  send(STREAM_WINDOW / 2);
+  assert.deepEqual(granted(), [`grant ${STREAM_WINDOW / 2}`]);
+  stream.pause();
+  send(STREAM_WINDOW);
+  assert.equal(granted().length, 1);
+  assert.throws(() => send(1), Http2Fault);
+});
+
+Deno.test("a pause that ends lets the server go on", () => {
+  const { stream, said } = aStream();
+  stream.takeFields([OK], false);
+  stream.pause();
+  stream.takeData(Buffer.alloc(0), STREAM_WINDOW, false);
+  stream.resume();
+  assert.deepEqual(said.slice(1), [`grant ${STREAM_WINDOW}`]);
+});
+
+Deno.test("what was aborted is dropped once, and told nothing more", () => {
+  const { stream, said } = aStream();
+  stream.abort(new Error("enough"));
+  stream.abort(new Error("again"));
+  stream.fail(new Error("too late"));
+  assert.deepEqual(said, ["drop 8"]);
+});
