@@ -88,7 +88,8 @@ function openScreen(): GatheringScreen {
   let shown = 0;
   return {
     print,
-    columns: Deno.consoleSize().columns - 1,
+    // A terminal that does not know how wide it is says 0.
+    columns: (Deno.consoleSize().columns || 80) - 1,
     live(lines) {
       const up = shown > 0 ? `\x1b[${shown}F` : "";
       say(Deno.stdout, `${up}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);

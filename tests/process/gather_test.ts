@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { linesOf } from "../support/lines.ts";
+import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider, type TaskView } from "../support/process.ts";
 import { startUpstream } from "../support/upstream.ts";
 import { openSite, PICTURES } from "../site/site.ts";
@@ -127,4 +128,103 @@ Deno.test("deno task fetch saves an album of 50 and tells each picture", async (
   );
   const names = urls.map((url) => url.split("/").pop() ?? "");
   assert.deepEqual(pictures.sort(), names.sort());
+});
+
+Deno.test({
+  name:
+    "in a terminal, deno task fetch draws a bar while a body comes, and a line when it is saved",
+  ...needs("script"),
+  async fn() {
+    const half = new Uint8Array(2 ** 20);
+    const released = Promise.withResolvers<void>();
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      const body = new ReadableStream({
+        async pull(controller) {
+          controller.enqueue(half);
+          await released.promise;
+          controller.enqueue(half);
+          controller.close();
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, { headers: { "content-length": `${2 * half.length}` } });
+    });
+    await using data = await aFolder();
+    const host = `127.0.0.1:${server.addr.port}`;
+    const typed = `${Deno.execPath()} run -A src/cli/fetch.ts http://${host}/big.bin --save`;
+    const process = new Deno.Command("script", {
+      args: ["-qefc", typed, "/dev/null"],
+      cwd: ROOT,
+      env: {
+        POSTRIDER_URL: "",
+        POSTRIDER_PORT: "1",
+        POSTRIDER_FETCH_ALLOW: host,
+        POSTRIDER_DOWNLOADS: data.path,
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    let seen = "";
+    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+      seen += text;
+      if (/█{12}░{12} +50% +1\.0 MiB\/2\.0 MiB +[\d.]+ .?i?B\/s {2}http/.test(seen)) {
+        released.resolve();
+      }
+    }
+    assert.equal((await process.status).code, 0, seen);
+    assert.match(seen, /200 +2\.0 MiB +[\d.]+ s {2}http.*big\.bin {2}-> .*big\.bin/);
+    await server.shutdown();
+  },
+});
+
+Deno.test("a host that hangs up ten times is held by a breaker that says so, then asked again, once", async () => {
+  const hostile = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = hostile.addr as Deno.NetAddr;
+  const hangUps = (async () => {
+    let count = 0;
+    for await (const connection of hostile) {
+      connection.close();
+      if (++count === 10) return;
+    }
+  })();
+  const host = `127.0.0.1:${port}`;
+  await using data = await aFolder();
+  await using service = startPostrider({ data: data.path, env: { POSTRIDER_FETCH_ALLOW: host } });
+  const api = await service.listening;
+  const urls = Array.from({ length: 10 }, (_, i) => `http://${host}/${i}`);
+  const { body: batch } = await api.call<{ id: string; tasks: { id: string }[] }>("/fetch", {
+    urls,
+    retry: "10ms*20",
+  });
+  await hangUps;
+  let held: { heldUntil?: string; reason?: string; limit?: number } | undefined;
+  while (held?.heldUntil === undefined) {
+    const { body } = await api.call<{ hosts: { lane: string; heldUntil?: string }[] }>("/status");
+    held = body.hosts.find(({ lane }) => lane === `http://${host}`);
+  }
+  assert.match(held.reason ?? "", /^breaker: 10 network faults in a row, the last connection_/);
+  let waits: string | undefined;
+  while (waits === undefined) {
+    const { body } = await api.call<{ waitingFor?: string }>(`/tasks/${batch.tasks[0]?.id}`);
+    waits = body.waitingFor;
+  }
+  assert.match(waits, /which is held until .*breaker/);
+
+  const probe = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  let asked = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, async () => {
+    asked++;
+    probe.resolve();
+    await answered.promise;
+    return new Response("back");
+  });
+  await probe.promise;
+  assert.ok(Date.now() >= Date.parse(held.heldUntil), "not before the breaker's time");
+  const { body } = await api.call<{ running: number }>("/status");
+  assert.deepEqual([body.running, asked], [1, 1], "one at a time while nobody knows");
+  answered.resolve();
+  const done = await api.call<{ counts: { succeeded: number } }>(`/batches/${batch.id}?wait=30s`);
+  assert.equal(done.body.counts.succeeded, 10);
+  await server.shutdown();
 });
