@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Chunks } from "../../../src/channels/http/chunks.ts";
+import { Chunks } from "../../src/channels/chunks.ts";
 
 function aChunk(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(65_536);
@@ -9,39 +9,53 @@ function aChunk(): Uint8Array<ArrayBuffer> {
 Deno.test("A chunk is freed once all of it has been read and the next one has come", () => {
   const chunks = new Chunks();
   const first = aChunk();
-  const head = chunks.hold(first.subarray(0, 100));
+  const head = chunks.hold(first.subarray(0, 100), undefined);
   chunks.release(head);
-  const rest = chunks.hold(first.subarray(107));
+  const rest = chunks.hold(first.subarray(107), head);
   chunks.release(rest);
   assert.equal(first.buffer.detached, false);
-  chunks.hold(aChunk());
+  chunks.hold(aChunk(), rest);
   assert.equal(first.buffer.detached, true);
 });
 
 Deno.test("A chunk stays as long as any piece of it is in use", () => {
   const chunks = new Chunks();
   const first = aChunk();
-  const one = chunks.hold(first.subarray(0, 100));
-  const two = chunks.hold(first.subarray(100));
-  chunks.hold(aChunk());
+  const one = chunks.hold(first.subarray(0, 100), undefined);
+  const two = chunks.hold(first.subarray(100), one);
+  chunks.hold(aChunk(), two);
   chunks.release(two);
   assert.equal(first.buffer.detached, false);
   chunks.release(one);
   assert.equal(first.buffer.detached, true);
 });
 
+Deno.test("A chunk of two bodies stays until both have done with it", () => {
+  const chunks = new Chunks();
+  const shared = aChunk();
+  const ours = chunks.hold(shared.subarray(0, 100), undefined);
+  const theirs = chunks.hold(shared.subarray(100), undefined);
+  chunks.release(ours);
+  chunks.hold(aChunk(), ours);
+  assert.equal(shared.buffer.detached, false);
+  chunks.release(theirs);
+  assert.equal(shared.buffer.detached, true);
+});
+
 Deno.test("Node's pool is never freed: others have their bytes there", () => {
   const chunks = new Chunks();
   const pooled = Buffer.allocUnsafe(10);
-  chunks.release(chunks.hold(pooled));
-  chunks.release(chunks.hold(aChunk()));
+  const chunk = chunks.hold(pooled, undefined);
+  chunks.release(chunk);
+  chunks.hold(aChunk(), chunk);
   assert.equal(pooled.buffer.byteLength, Buffer.poolSize);
 });
 
 Deno.test("An empty piece takes nothing along", () => {
   const chunks = new Chunks();
   const empty = new Uint8Array();
-  chunks.release(chunks.hold(empty));
-  chunks.release(chunks.hold(aChunk()));
+  const chunk = chunks.hold(empty, undefined);
+  chunks.release(chunk);
+  chunks.hold(aChunk(), chunk);
   assert.equal(empty.buffer.detached, false);
 });
