@@ -16,16 +16,17 @@ import type { Command, Opened, Reply } from "./store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
 /**
- * Groups under way at once: one that is being written, and one that waits on
- * the thread's doorstep. What is asked for meanwhile grows the next.
+ * Groups under way at once: one that is being written, and a full one that
+ * waits on the thread's doorstep. What is asked for meanwhile grows the next.
  */
 const GROUPS_UNDER_WAY = 2;
 
 /**
- * Commands that are worth a group before the turn is over: so the disk works
- * while the main thread still reads requests.
+ * Commands that are worth a group before the turn is over, and beside another:
+ * so the disk works while the main thread still reads requests. Less waits: the
+ * pages and the flush of a transaction cost as much as a dozen commands.
  */
-const FULL_GROUP = 16;
+const FULL_GROUP = 32;
 
 /** What a line needs. */
 export interface LineOptions {
@@ -154,12 +155,12 @@ export class Line {
   #schedule(): void {
     if (this.#underWay >= GROUPS_UNDER_WAY) return;
     if (this.#outbox.length >= FULL_GROUP) return this.#leave();
-    if (this.#leaving) return;
+    if (this.#leaving || this.#underWay > 0) return;
     this.#leaving = true;
     setImmediate(() => {
       this.#leaving = false;
       if (this.#ended || (this.#outbox.length === 0 && !this.#woken)) return;
-      if (this.#underWay < GROUPS_UNDER_WAY) this.#leave();
+      if (this.#underWay === 0) this.#leave();
     });
   }
 

@@ -16,16 +16,27 @@ Deno.test("a line sends what is asked within one turn as one group", async () =>
   assert.deepEqual(await Promise.all(answers), [{}, undefined, true]);
 });
 
-Deno.test("a line has two groups under way, and lets the next grow meanwhile", async () => {
+Deno.test("a line lets the next group grow while one is under way, and sends it beside that once it is full", async () => {
   const { line, thread } = setup();
-  for (let turn = 0; turn < 5; turn++) {
-    line.ask("counts").catch(() => {});
+  const ask = async (commands: number) => {
+    for (let n = 0; n < commands; n++) line.ask("counts").catch(() => {});
     await settled();
-  }
-  assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 1]);
+  };
+  const sizes = () => thread.groups.map((group) => group.commands.length);
+  await ask(1);
+  await ask(2);
+  await ask(3);
+  assert.deepEqual(sizes(), [1]);
   thread.reply({});
   await settled();
-  assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 1, 3]);
+  assert.deepEqual(sizes(), [1, 5]);
+  await ask(40);
+  assert.deepEqual(sizes(), [1, 5, 32]);
+  await ask(40);
+  assert.deepEqual(sizes(), [1, 5, 32]);
+  thread.reply({});
+  await settled();
+  assert.deepEqual(sizes(), [1, 5, 32, 48]);
 });
 
 Deno.test("a line wakes the thread at the time it asked for, and no later than after five minutes", async () => {
