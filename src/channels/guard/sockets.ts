@@ -5,9 +5,9 @@
  */
 
 import { connect as connectPlain, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
+import { secured } from "./tls.ts";
 
 /** Where a socket goes, and how. */
 export interface SocketTarget {
@@ -72,37 +72,41 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
   const { address, port, name, secure } = target;
   const { clock, ca, alpn = ["http/1.1"], connectMs } = options;
   return new Promise((resolve, reject) => {
-    const socket = secure
-      ? connectTls({
-        host: address,
-        port,
-        ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-        // RFC 6066 §3 knows no addresses as server names.
-        ...(isAddress(name) ? {} : { servername: name }),
-        ...(ca === undefined ? {} : { ca }),
-      })
-      : connectPlain({ host: address, port });
     const begunAt = clock.monotonic();
     const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
+    const plain = connectPlain({ host: address, port });
+    let socket = plain;
     let connected = false;
-    let stoodAfterMs = 0;
     const fail = (code: string) => {
       undo();
       socket.destroy();
       reject(new ConnectError(code, connected));
     };
+    const failed = (error: Error & { code?: unknown }) => fail(String(error.code));
     const undo = clock.after(connectMs, () => fail("ETIMEDOUT"));
-    socket.setNoDelay(true).setKeepAlive(true, 60_000);
-    socket.once("connect", () => {
-      connected = true;
-      stoodAfterMs = elapsed();
-    });
-    socket.once("error", (error: Error & { code?: unknown }) => fail(String(error.code)));
-    socket.once(secure ? "secureConnect" : "connect", () => {
+    const stand = (times: OpeningTimes) => {
       undo();
-      const tls = Math.round((elapsed() - stoodAfterMs) * 10) / 10;
-      openingTimes.set(socket, { connect: stoodAfterMs, ...(secure ? { tls } : {}) });
+      openingTimes.set(socket, times);
       resolve(socket);
+    };
+    plain.setNoDelay(true).setKeepAlive(true, 60_000);
+    plain.once("error", failed);
+    plain.once("connect", () => {
+      connected = true;
+      const connect = elapsed();
+      if (!secure) return stand({ connect });
+      plain.off("error", failed); // From here on the faults of both are those of TLS.
+      socket = secured(plain, {
+        host: address,
+        ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+        // RFC 6066 §3 knows no addresses as server names.
+        ...(isAddress(name) ? {} : { servername: name }),
+        ...(ca === undefined ? {} : { ca }),
+      });
+      socket.once("error", failed);
+      socket.once("secureConnect", () => {
+        stand({ connect, tls: Math.round((elapsed() - connect) * 10) / 10 });
+      });
     });
   });
 }
