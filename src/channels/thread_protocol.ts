@@ -11,7 +11,7 @@ import type { Attempt, Progress } from "./channel.ts";
 
 /** One attempt on its way to a thread. */
 export interface SentAttempt {
-  /** Names it until it is settled; never used twice on one thread. */
+  /** Names it until it is settled; another may have the number afterwards. */
   readonly ref: number;
   /** The channel that makes it. */
   readonly channel: string;

@@ -38,7 +38,8 @@ class ThreadServer {
   readonly #clock: Clock;
   readonly #load: ThreadServerOptions["load"];
   readonly #failpoint: Failpoint;
-  readonly #inHand = new Map<number, AbortController>();
+  /** By their refs, which are small: see `lib/slots.ts` for why this is no `Map`. */
+  readonly #inHand: (AbortController | undefined)[] = [];
   readonly #figures = new Map<number, Progress>();
   #channels: ReadonlyMap<string, Channel> = new Map();
   #outcomes: { ref: number; outcome: Outcome }[] = [];
@@ -59,7 +60,7 @@ class ThreadServer {
         for (const sent of message.attempts) this.#deliver(sent);
         return;
       case "abort":
-        return this.#inHand.get(message.ref)?.abort(message.cause);
+        return this.#inHand[message.ref]?.abort(message.cause);
       case "ping":
         return this.#send({ type: "pong", n: message.n });
       case "close":
@@ -82,10 +83,10 @@ class ThreadServer {
 
   async #deliver({ ref, channel, attempt }: SentAttempt): Promise<void> {
     const aborter = new AbortController();
-    this.#inHand.set(ref, aborter);
+    this.#inHand[ref] = aborter;
     let sending = false;
     const progress = (said: Progress) => {
-      if (!this.#inHand.has(ref)) return;
+      if (this.#inHand[ref] !== aborter) return;
       if (said.stage) {
         sending = true;
         this.#send({ type: "progress", list: [{ ref, ...said }] });
@@ -104,7 +105,7 @@ class ThreadServer {
       this.#send({ type: "log", level: "error", message: "A channel broke", fields });
     }
     this.#failpoint("after_effect");
-    this.#inHand.delete(ref);
+    this.#inHand[ref] = undefined;
     this.#figures.delete(ref);
     if (this.#outcomes.length === 0) setImmediate(() => this.#settle());
     this.#outcomes.push({ ref, outcome });
@@ -129,7 +130,7 @@ class ThreadServer {
 
   async #close(): Promise<void> {
     this.#undoFigures?.();
-    for (const aborter of this.#inHand.values()) aborter.abort("shutdown");
+    for (const aborter of this.#inHand) aborter?.abort("shutdown");
     await Promise.allSettled([...this.#channels.values()].map((channel) => channel.close?.()));
     this.#send({ type: "closed" });
   }

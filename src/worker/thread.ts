@@ -11,6 +11,7 @@ import type { Attempt, DeliverContext } from "../channels/channel.ts";
 import type { FromThread, ToThread } from "../channels/thread_protocol.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { Slots } from "../lib/slots.ts";
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { ThreadStatus } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
@@ -68,9 +69,9 @@ class WorkerThread implements ChannelThread {
   readonly #worker: Worker;
   readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #inHand = new Map<number, InHand>();
+  readonly #inHand = new Slots<InHand>();
   #outgoing: Extract<ToThread, { type: "deliver" }>["attempts"] = [];
-  #refs = 0;
+  #pings = 0;
   #heardAt: number;
   #open = false;
   #gone = false;
@@ -104,7 +105,6 @@ class WorkerThread implements ChannelThread {
 
   deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
     if (this.#gone) return Promise.resolve(lost(false, "the thread is gone"));
-    const ref = ++this.#refs;
     const { signal, progress } = context;
     return new Promise((resolve) => {
       const abort = () => {
@@ -113,11 +113,11 @@ class WorkerThread implements ChannelThread {
         else this.#recall(ref);
       };
       const settle = (outcome: Outcome) => {
-        this.#inHand.delete(ref);
+        this.#inHand.remove(ref);
         signal.removeEventListener("abort", abort);
         resolve(outcome);
       };
-      this.#inHand.set(ref, { settle, progress, sending: false });
+      const ref = this.#inHand.add({ settle, progress, sending: false });
       if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
       this.#outgoing.push({ ref, channel, attempt });
       if (signal.aborted) abort();
@@ -194,7 +194,7 @@ class WorkerThread implements ChannelThread {
       if (this.#open && this.silentMs >= silenceMs) {
         return this.#giveUp(`it has not answered for ${silenceMs} ms`);
       }
-      this.#send({ type: "ping", n: this.#refs });
+      this.#send({ type: "ping", n: ++this.#pings });
       this.#pingLater();
     });
   }
@@ -212,7 +212,7 @@ class WorkerThread implements ChannelThread {
     this.#stopPinging();
     this.#worker.terminate();
     this.#closed.resolve();
-    for (const { settle, sending } of [...this.#inHand.values()]) settle(lost(sending, reason));
+    for (const { settle, sending } of this.#inHand.values()) settle(lost(sending, reason));
   }
 }
 

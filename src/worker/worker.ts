@@ -11,6 +11,7 @@
 import type { Delivery } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { Slots } from "../lib/slots.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import { isDigestLane } from "../task/digest.ts";
 import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
@@ -81,13 +82,12 @@ export function openWorker(parts: WorkerParts): Worker {
 interface Live {
   readonly task: ClaimedTask;
   readonly attempt: LiveAttempt;
-  readonly done: Promise<void>;
 }
 
 class SlotWorker implements Worker {
   readonly #parts: WorkerParts;
   readonly #intake = new AbortController();
-  readonly #live = new Map<string, Live>();
+  readonly #live = new Slots<Live>();
   /** Wishes to abort that arrived together with the claim they are about. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
@@ -95,7 +95,9 @@ class SlotWorker implements Worker {
   readonly #gathering: Gathering;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
-  #slotFree = Promise.withResolvers<void>();
+  /** Somebody waits for a free slot, or for the last one to become free. */
+  #slotFree: PromiseWithResolvers<void> | undefined;
+  #allFree: PromiseWithResolvers<void> | undefined;
   #unwatch = () => {};
 
   constructor(parts: WorkerParts) {
@@ -120,11 +122,11 @@ class SlotWorker implements Worker {
   }
 
   progressOf(taskId: string): TaskProgress | undefined {
-    return this.#live.get(taskId)?.attempt.progress();
+    return this.#liveOf(taskId)?.attempt.progress();
   }
 
   runningTasks(): RunningTask[] {
-    return [...this.#live.values()].flatMap(({ task: { id, type, attempt, batchId }, ...live }) => {
+    return this.#live.values().flatMap(({ task: { id, type, attempt, batchId }, ...live }) => {
       const progress = live.attempt.progress();
       if (!progress) return [];
       return [{ id, type, attempt, progress, ...(batchId === undefined ? {} : { batchId }) }];
@@ -133,7 +135,7 @@ class SlotWorker implements Worker {
 
   async stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport> {
     this.#intake.abort(cause);
-    this.#slotFree.resolve();
+    this.#slotFree?.resolve();
     await this.#claiming;
     if (graceMs > 0 && this.#live.size > 0) await this.#grace(graceMs);
     for (const { attempt } of this.#live.values()) attempt.abort(cause);
@@ -147,12 +149,13 @@ class SlotWorker implements Worker {
     while (!this.#intake.signal.aborted) {
       const free = concurrency - this.#live.size;
       if (free <= 0) {
+        this.#slotFree = Promise.withResolvers();
         await this.#slotFree.promise;
         continue;
       }
       const tasks = await engine.claim(free, this.#intake.signal);
       for (const task of tasks) this.#carryOut(task);
-      this.#early.clear();
+      if (this.#early.size > 0) this.#early.clear();
     }
   }
 
@@ -168,10 +171,10 @@ class SlotWorker implements Worker {
       : startAttempt(traced, this.#parts);
     const wish = this.#early.get(task.id);
     if (wish) attempt.abort("cancelled", wish);
-    const done = this.#seeThrough(task, attempt, seen)
+    const slot = this.#live.add({ task, attempt });
+    this.#seeThrough(task, attempt, seen)
       .catch((error) => this.#parts.onFatal(error))
-      .finally(() => this.#letGo(task.id));
-    this.#live.set(task.id, { task, attempt, done });
+      .then(() => this.#letGo(slot));
   }
 
   /** One attempt from its outcome to its settlement: the straight line. */
@@ -197,18 +200,22 @@ class SlotWorker implements Worker {
   }
 
   #runningIn(lane: string): number {
-    return this.#live.values().filter(({ task }) => task.lane === lane).toArray().length;
+    return this.#live.values().filter(({ task }) => task.lane === lane).length;
   }
 
-  #letGo(id: string): void {
-    this.#live.delete(id);
+  #letGo(slot: number): void {
+    this.#live.remove(slot);
     this.#settled++;
-    this.#slotFree.resolve();
-    this.#slotFree = Promise.withResolvers();
+    this.#slotFree?.resolve();
+    if (this.#live.size === 0) this.#allFree?.resolve();
+  }
+
+  #liveOf(taskId: string): Live | undefined {
+    return this.#live.values().find(({ task }) => task.id === taskId);
   }
 
   #abortOne(id: string, reason: CancelReason): void {
-    const live = this.#live.get(id);
+    const live = this.#liveOf(id);
     if (live) live.attempt.abort("cancelled", reason);
     else this.#early.set(id, reason);
   }
@@ -230,7 +237,9 @@ class SlotWorker implements Worker {
 
   /** Only after the last claim: nothing is added any more. */
   async #allDone(): Promise<void> {
-    await Promise.all([...this.#live.values()].map(({ done }) => done));
+    if (this.#live.size === 0) return;
+    this.#allFree ??= Promise.withResolvers();
+    await this.#allFree.promise;
   }
 }
 

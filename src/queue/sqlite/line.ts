@@ -7,6 +7,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/clock.ts";
+import { Slots } from "../../lib/slots.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { LONGEST_WAIT_MS } from "../rulings.ts";
 import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
@@ -27,6 +28,9 @@ const GROUPS_UNDER_WAY = 2;
  * pages and the flush of a transaction cost as much as a dozen commands.
  */
 const FULL_GROUP = 32;
+
+/** The number of a command that is not answered. */
+const NOBODY = 0;
 
 /** What a line needs. */
 export interface LineOptions {
@@ -79,8 +83,7 @@ export class Line {
   last = 0;
   readonly #worker: Worker;
   readonly #options: LineOptions;
-  readonly #asked = new Map<number, Waiting>();
-  #lastN = 0;
+  readonly #asked = new Slots<Waiting>();
   #outbox: Command[] = [];
   #leaving = false;
   /** Something has fallen due: a group leaves even when nobody asks for anything. */
@@ -109,18 +112,17 @@ export class Line {
     name: Name,
     ...args: Arguments<Name>
   ): Promise<Answer<Name>> {
-    return this.#send(++this.#lastN, name, args) as Promise<Answer<Name>>;
+    return this.#send(name, args).answer as Promise<Answer<Name>>;
   }
 
   /** Waits until something is due; resolves with none once the signal aborts. */
   async claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
     if (signal.aborted) return [];
-    const n = ++this.#lastN;
-    const withdraw = () => void this.#send(++this.#lastN, "withdraw", [n], false);
-    const claimed = this.#send(n, "claim", [limit]);
+    const { n, answer } = this.#send("claim", [limit]);
+    const withdraw = () => this.#push(NOBODY, "withdraw", [n]);
     signal.addEventListener("abort", withdraw, { once: true });
     try {
-      return (await claimed as PackedClaim[]).map(unpackClaim);
+      return (await answer as PackedClaim[]).map(unpackClaim);
     } finally {
       signal.removeEventListener("abort", withdraw);
     }
@@ -132,24 +134,27 @@ export class Line {
     this.#ended = new EngineError("The queue is closed");
     this.#undoWake();
     const closed = new Promise<void>((resolve) => this.#onClosed = resolve);
-    for (const [n] of this.#asked) this.#outbox.push({ n: 0, do: "withdraw", with: [n] });
+    for (const n of this.#asked.numbers()) {
+      this.#outbox.push({ n: NOBODY, do: "withdraw", with: [n] });
+    }
     this.#leave();
     post(this.#worker, { close: true });
     await closed;
     this.#worker.terminate();
   }
 
-  #send(
-    n: number,
-    name: Command["do"],
-    args: readonly unknown[],
-    answered = true,
-  ): Promise<unknown> {
-    if (this.#ended) return answered ? Promise.reject(this.#ended) : Promise.resolve();
+  #send(name: Command["do"], args: readonly unknown[]): { n: number; answer: Promise<unknown> } {
+    if (this.#ended) return { n: NOBODY, answer: Promise.reject(this.#ended) };
+    const { promise: answer, resolve, reject } = Promise.withResolvers<unknown>();
+    const n = this.#asked.add({ resolve, reject });
+    this.#push(n, name, args);
+    return { n, answer };
+  }
+
+  #push(n: number, name: Command["do"], args: readonly unknown[]): void {
+    if (this.#ended) return;
     this.#outbox.push({ n, do: name, with: args });
     this.#schedule();
-    if (!answered) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#asked.set(n, { resolve, reject }));
   }
 
   #schedule(): void {
@@ -182,8 +187,7 @@ export class Line {
     this.last = last;
     if ((this.#outbox.length > 0 || this.#woken) && !this.#ended) this.#schedule();
     for (const { n, value, fault } of answers) {
-      const waiting = this.#asked.get(n);
-      this.#asked.delete(n);
+      const waiting = this.#asked.remove(n);
       if (fault) waiting?.reject(errorOf(fault));
       else waiting?.resolve(value);
     }
@@ -210,8 +214,7 @@ export class Line {
     this.#ended = error;
     this.#undoWake();
     this.#worker.terminate();
-    for (const waiting of this.#asked.values()) waiting.reject(error);
-    this.#asked.clear();
+    for (const n of this.#asked.numbers()) this.#asked.remove(n)?.reject(error);
     this.#onClosed?.();
     if (!closing) this.#options.onFatal?.(error);
   }
