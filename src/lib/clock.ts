@@ -7,6 +7,8 @@
  * @module
  */
 
+import { Heap } from "./heap.ts";
+
 /** Where the service reads the time and from where it is woken. */
 export interface Clock {
   /** Milliseconds since the epoch; may jump when the operator sets the machine's clock. */
@@ -20,21 +22,94 @@ export interface Clock {
 /** `setTimeout` counts in 32 bits; a longer wait is made of several. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The machine's own clock. A pending `after` keeps the process alive. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after(delayMs, wake) {
-    let timer: ReturnType<typeof setTimeout>;
-    const arm = (leftMs: number) => {
-      timer = leftMs > LONGEST_TIMER_MS
-        ? setTimeout(() => arm(leftMs - LONGEST_TIMER_MS), LONGEST_TIMER_MS)
-        : setTimeout(wake, Math.max(0, leftMs));
+/** Waits that were undone, beside as many as still wait, may stand in the heap until their time. */
+const MOST_UNDONE = 64;
+
+interface Wait {
+  /** On the monotonic clock. */
+  readonly at: number;
+  /** Among waits for the same moment the older comes first. */
+  readonly number: number;
+  /** Nothing once it was called or undone. */
+  wake: (() => void) | undefined;
+}
+
+/**
+ * The machine's clock. All waits share one timer of the runtime's, which is
+ * set for the earliest: most are undone before their time, and a timer each
+ * would cost more than what it watches over.
+ */
+class MachineClock implements Clock {
+  readonly #waits = new Heap<Wait>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number));
+  #pending = 0;
+  #number = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+
+  now(): number {
+    return Date.now();
+  }
+
+  monotonic(): number {
+    return performance.now();
+  }
+
+  after(delayMs: number, wake: () => void): () => void {
+    const now = this.monotonic();
+    const wait: Wait = { at: now + Math.max(0, delayMs), number: ++this.#number, wake };
+    this.#waits.push(wait);
+    this.#pending++;
+    if (wait.at < this.#timerAt) this.#arm(wait.at, now);
+    return () => {
+      if (!wait.wake) return;
+      wait.wake = undefined;
+      this.#pending--;
+      this.#tidy();
     };
-    arm(delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+  }
+
+  #arm(at: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
+      () => this.#wake(),
+      Math.min(Math.ceil(at - now), LONGEST_TIMER_MS),
+    );
+  }
+
+  #wake(): void {
+    this.#timerAt = Infinity;
+    const now = this.monotonic();
+    try {
+      for (let first = this.#waits.peek(); first; first = this.#waits.peek()) {
+        if (first.wake && first.at > now) break;
+        this.#waits.pop();
+        const { wake } = first;
+        if (!wake) continue;
+        first.wake = undefined;
+        this.#pending--;
+        wake();
+      }
+    } finally {
+      const next = this.#waits.peek();
+      if (next && next.at < this.#timerAt) this.#arm(next.at, now);
+    }
+  }
+
+  /** What was undone keeps no process alive, and no more memory than what still waits. */
+  #tidy(): void {
+    if (this.#pending === 0) {
+      clearTimeout(this.#timer);
+      this.#timerAt = Infinity;
+    }
+    if (this.#pending === 0 || this.#waits.size > 2 * this.#pending + MOST_UNDONE) {
+      this.#waits.keep(({ wake }) => wake !== undefined);
+    }
+  }
+}
+
+/** The machine's own clock. A pending `after` keeps the process alive. */
+export const systemClock: Clock = new MachineClock();
 
 /** Resolves `delayMs` from now; rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@
 
 import { DEFAULT_LANE_LIMIT, type Hosts } from "../task/host_limits.ts";
 import type { LaneStatus } from "./engine.ts";
-import { Heap } from "./heap.ts";
+import { Heap } from "../lib/heap.ts";
 import { laneIsOfHost } from "./host.ts";
 import { applyLimits, type Lane, newLane, type Slot, statusOf } from "./lane.ts";
 import { Pace } from "./pace.ts";

@@ -61,6 +61,44 @@ Deno.test("after() of the machine's clock wakes once, in the order of the delays
   assert.deepEqual(woken, [1, 20]);
 });
 
+Deno.test("after() wakes in order whatever the order of asking, and what is undone not at all", async () => {
+  const woken: number[] = [];
+  const delays = Array.from({ length: 300 }, (_, n) => n * 7 % 31);
+  const undone = delays.map((delay, n) =>
+    n % 3 === 0 ? undefined : systemClock.after(delay, () => assert.fail("It was undone"))
+  );
+  const waits = delays.map((delay, n) =>
+    n % 3 === 0
+      ? new Promise<void>((resolve) =>
+        systemClock.after(delay, () => (woken.push(delay), resolve()))
+      )
+      : Promise.resolve()
+  );
+  for (const undo of undone) undo?.();
+  await Promise.all(waits);
+  assert.deepEqual(woken, delays.filter((_, n) => n % 3 === 0).toSorted((a, b) => a - b));
+});
+
+Deno.test("after() never wakes early", async () => {
+  for (const delay of [0, 0.2, 1, 1.5, 3.7]) {
+    const askedAt = systemClock.monotonic();
+    await sleep(systemClock, delay);
+    assert.ok(systemClock.monotonic() - askedAt >= delay);
+  }
+});
+
+Deno.test("who is woken may undo another who is due, and ask to be woken again", async () => {
+  let again = 0;
+  await new Promise<void>((resolve) => {
+    systemClock.after(1, () => {
+      undo();
+      systemClock.after(0, () => (again++, resolve()));
+    });
+    const undo = systemClock.after(1, () => assert.fail("It was undone"));
+  });
+  assert.equal(again, 1);
+});
+
 Deno.test("after() undone never wakes", async () => {
   let woken = 0;
   systemClock.after(1, () => woken++)();

@@ -9,7 +9,7 @@ import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
 import { type Counts, isFinal, next, noCounts, type TaskEvent } from "../../task/state.ts";
 import type { NewTask } from "../../task/task.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
-import { Heap } from "../heap.ts";
+import { Heap } from "../../lib/heap.ts";
 import { LaneBook } from "../lanes.ts";
 import { reseat, standBack } from "./bench.ts";
 import { batchRecordOf, changeOf, type Kept, type KeptBatch } from "./kept.ts";

@@ -33,6 +33,13 @@ export class Heap<T> {
     items[at] = item;
   }
 
+  /** Lets go of all that `wanted` says no to. */
+  keep(wanted: (item: T) => boolean): void {
+    const kept = this.#items.filter(wanted);
+    this.#items = [];
+    for (const item of kept) this.push(item);
+  }
+
   /** The first, which stays. */
   peek(): T | undefined {
     return this.#items[0];
