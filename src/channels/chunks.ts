@@ -16,25 +16,27 @@ export interface Chunk {
   readonly buffer: ArrayBufferLike;
   /** Pieces of it that are in use. */
   held: number;
-  /** Whether its connection has been read on: no further piece of it will come. */
+  /** Whether another one came after it: no further piece of it will come. */
   past: boolean;
 }
 
 /**
- * The chunks of all connections. Over HTTP/2 several bodies have pieces of one
- * chunk, which therefore stays until none of them is in use. The last of a body
- * is left to the collector: the next answer may begin in it.
+ * The chunks of one body or connection, where one comes after the other and
+ * nobody else has a part in them. The last one is left to the collector: of a
+ * body over HTTP/1.1 it may hold the beginning of the next answer.
  */
 export class Chunks {
-  readonly #known = new WeakMap<ArrayBufferLike, Chunk>();
+  #last: Chunk | undefined;
 
-  /** Tells of a piece that is in use from now on; `last` is what the one before it of the body was in. */
-  hold({ buffer }: Uint8Array, last: Chunk | undefined): Chunk {
-    const chunk = last?.buffer === buffer ? last : this.#known.get(buffer) ?? this.#meet(buffer);
+  /** Tells of the next piece, which is in use from now on. */
+  hold({ buffer }: Uint8Array): Chunk {
+    const before = this.#last;
+    const chunk = before?.buffer === buffer ? before : { buffer, held: 0, past: false };
     chunk.held++;
-    if (last && last !== chunk) {
-      last.past = true;
-      free(last);
+    this.#last = chunk;
+    if (before && before !== chunk) {
+      before.past = true;
+      free(before);
     }
     return chunk;
   }
@@ -44,16 +46,13 @@ export class Chunks {
     chunk.held--;
     free(chunk);
   }
-
-  #meet(buffer: ArrayBufferLike): Chunk {
-    const chunk = { buffer, held: 0, past: false };
-    this.#known.set(buffer, chunk);
-    return chunk;
-  }
 }
 
 function free({ buffer, held, past }: Chunk): void {
-  // What is as small as Node's pool may be the pool, in which others have their bytes.
-  if (!past || held > 0 || buffer.byteLength <= Buffer.poolSize) return;
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  if (past && held === 0) freeBuffer(buffer);
+}
+
+/** Frees what nobody uses; what is as small as Node's pool may be the pool, in which others have their bytes. */
+export function freeBuffer(buffer: ArrayBufferLike): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }

@@ -11,7 +11,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { type Chunk, Chunks } from "../chunks.ts";
+import { Chunks } from "../chunks.ts";
 
 /** Speaks TLS over a connected socket, which ends with it. */
 export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
@@ -26,9 +26,8 @@ export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
   });
   const tls = connect({ ...options, socket: carrier });
   const chunks = new Chunks();
-  let last: Chunk | undefined;
   socket.on("data", (bytes: Uint8Array) => {
-    const chunk = last = chunks.hold(bytes, last);
+    const chunk = chunks.hold(bytes);
     carrier.push(bytes);
     if (carrier.readableLength === 0) chunks.release(chunk);
     if (tls.readableLength >= tls.readableHighWaterMark) socket.pause();

@@ -6,7 +6,7 @@
 
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
-import type { Chunk, Chunks } from "../chunks.ts";
+import { Chunks } from "../chunks.ts";
 import type { BodySink } from "./body.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
@@ -30,8 +30,6 @@ export interface ExchangeOptions {
   readonly idleMs: number;
   /** Tells which address it went to. */
   readonly remotes: Remotes;
-  /** Frees what has been read, for all exchanges. */
-  readonly chunks: Chunks;
   /** Called just before the first byte leaves. */
   readonly onSending: () => void;
   /** Called with the head; returns what takes the body. May throw to end the exchange. */
@@ -67,7 +65,7 @@ const MOST_BACKLOG = 1_048_576;
 export function exchange(
   upstreams: Upstreams,
   { url, method, headers, body }: HttpRequest,
-  { signal, clock, idleMs, remotes, chunks, onSending, onHead, onBytes }: ExchangeOptions,
+  { signal, clock, idleMs, remotes, onSending, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const begunAt = clock.monotonic();
@@ -80,7 +78,7 @@ export function exchange(
   let received = 0;
   let backlog = 0;
   let over = false;
-  let last: Chunk | undefined;
+  const chunks = new Chunks();
 
   let heardAt = 0;
   let undoIdle: (() => void) | undefined;
@@ -156,7 +154,7 @@ export function exchange(
       heardAt = clock.monotonic();
       onBytes(received);
       try {
-        const chunk = last = chunks.hold(piece, last);
+        const chunk = chunks.hold(piece);
         const { length } = piece;
         const busy = sink.write(piece);
         if (!busy) return chunks.release(chunk);

@@ -10,7 +10,6 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
-import { Chunks } from "../chunks.ts";
 import type { Guard } from "../guard/guard.ts";
 import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
@@ -58,7 +57,6 @@ class HttpChannel implements Channel {
   readonly #waits: HttpWaits;
   readonly #upstreams: Upstreams;
   readonly #remotes = openRemotes();
-  readonly #chunks = new Chunks();
 
   constructor(options: HttpOptions) {
     const { guard, clock, ca } = options;
@@ -136,7 +134,6 @@ class HttpChannel implements Channel {
       clock: this.#options.clock,
       idleMs: this.#waits.idle,
       remotes: this.#remotes,
-      chunks: this.#chunks,
       onSending: () => journey.sending(request.method),
       onHead: (head) => journey.receive(request.method, head),
       onBytes: (bytes) => journey.told(bytes),

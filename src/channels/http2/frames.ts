@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { freeBuffer } from "../chunks.ts";
 import { broken, ErrorCode } from "./fault.ts";
 
 /** What a frame is for. */
@@ -60,7 +61,7 @@ const WHOLE: Record<number, (bytes: number) => boolean> = {
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The frames that are whole by now; throws an `Http2Fault` at one of a wrong size. */
+  /** The frames that are whole by now, each good until the next is asked for; throws an `Http2Fault` at one of a wrong size. */
   *read(piece: Uint8Array): Generator<Frame, void, void> {
     const bytes = this.#rest.length === 0
       ? Buffer.from(piece.buffer, piece.byteOffset, piece.length)
@@ -85,6 +86,7 @@ export class FrameReader {
     }
     // A copy, lest a few bytes keep all that came with them.
     this.#rest = Buffer.from(bytes.subarray(at));
+    if (bytes.buffer !== piece.buffer) freeBuffer(bytes.buffer);
   }
 }
 

@@ -155,7 +155,7 @@ export class Http2Stream implements Dispatcher.DispatchController {
     this.#window.take(frameBytes);
     this.#received += piece.length;
     if (this.#received > (this.#expected ?? Infinity)) throw broken("More than was promised");
-    if (piece.length > 0) this.ticket.handler.onResponseData?.(this, piece);
+    if (piece.length > 0) this.ticket.handler.onResponseData?.(this, ownCopy(piece));
     if (this.aborted) return false;
     if (isLast) return this.#isWhole();
     if (!this.paused) this.#grant();
@@ -188,6 +188,13 @@ export class Http2Stream implements Dispatcher.DispatchController {
     const more = this.#window.refill();
     if (more > 0) this.#home.grant(this, more);
   }
+}
+
+/** What came with it is of other streams: whoever reads a piece may free its memory. */
+function ownCopy(piece: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.length);
+  piece.copy(copy);
+  return copy;
 }
 
 /** Splits a head; throws an `Http2Fault` when it is none (RFC 9113 §8.3.2). */

@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
+import { Chunks } from "../chunks.ts";
 import { broken, ErrorCode } from "./fault.ts";
 import {
   Flag,
@@ -62,6 +63,7 @@ export class Wire {
   readonly #options: WireOptions;
   readonly #listener: WireListener;
   readonly #frames = new FrameReader();
+  readonly #chunks = new Chunks();
   readonly #headers: HeaderReader;
   #isOver = false;
   #chatter = 0;
@@ -81,7 +83,11 @@ export class Wire {
     const lost = () => this.#isOver || listener.lost();
     for (const event of ["error", "end", "close"]) socket.on(event, lost);
     socket.on("drain", () => this.#isOver || listener.drained());
-    socket.on("data", (piece: Uint8Array) => this.#take(piece));
+    socket.on("data", (piece: Uint8Array) => {
+      const chunk = this.#chunks.hold(piece);
+      this.#take(piece);
+      this.#chunks.release(chunk);
+    });
   }
 
   /** Whether a body has to wait. */
@@ -153,7 +159,7 @@ export class Wire {
   #takeBlock(flags: number, part: Buffer): void {
     const block = this.#block;
     if (!block) return;
-    block.parts.push(part);
+    block.parts.push(Buffer.from(part));
     block.bytes += part.length;
     if (block.bytes > this.#options.mostHeaderBytes || block.parts.length > MOST_PARTS) {
       throw broken("The headers are too long", ErrorCode.calm);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { needs } from "../../support/needs.ts";
 import { aFolder } from "../../support/process.ts";
@@ -101,6 +102,32 @@ Deno.test(
     assert.equal(saved.result.sha256, createHash("sha256").update(big).digest("hex"));
     assert.equal((await h2.fetch("/big.bin", { maxBytes: MIB })).error.code, "too_large");
     assert.equal((await h2.fetch("/big.bin")).kind, "delivered");
+  },
+);
+
+Deno.test(
+  "bodies that come side by side on one connection keep what is theirs",
+  needs("openssl"),
+  async () => {
+    await using folder = await aFolder();
+    const bodies = Array.from({ length: 8 }, (_, n) => {
+      return new Uint8Array(3 * MIB).map((_, at) => ((at >> 4) * (n + 3)) % 251);
+    });
+    await using h2 = await world(({ url }) => {
+      const n = Number(new URL(url).pathname.slice(1));
+      const body = bodies[n] ?? new Uint8Array();
+      return n % 2
+        ? new Response(new Uint8Array(gzipSync(body)), { headers: { "content-encoding": "gzip" } })
+        : new Response(body);
+    }, folder.path);
+    const outcomes = await Promise.all(
+      bodies.map((_, n) => h2.fetch(`/${n}`, n === 0 ? { save: true } : {})),
+    );
+    for (const [n, body] of bodies.entries()) {
+      assert.equal(outcomes[n].kind, "delivered", outcomes[n].error?.detail);
+      const digest = createHash("sha256").update(body).digest("hex");
+      assert.equal(outcomes[n].result.sha256, digest, `/${n}`);
+    }
   },
 );
 
