@@ -17,6 +17,7 @@ import { parseCursor } from "../cursor.ts";
 import type { QueueEngine, Submission, TaskChange, TaskFilter, Watched } from "../engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../rulings.ts";
 import { Watchers } from "../watchers.ts";
+import type { Changes } from "./changes.ts";
 import { packSettlement, packSubmission } from "./crossing.ts";
 import { type Line, openLine } from "./line.ts";
 import type { Progress } from "./wishes.ts";
@@ -163,7 +164,13 @@ class SqliteEngine implements QueueEngine {
   async changesAfter(change: number, limit: number) {
     // What is swept gets its number only then.
     await this.#swept;
-    return this.#line.ask("changesAfter", change, limit);
+    const changes: TaskChange[] = [];
+    for (let after: number | undefined = change; after !== undefined;) {
+      const part: Changes = await this.#line.ask("changesAfter", after, limit - changes.length);
+      changes.push(...part.changes);
+      after = part.next;
+    }
+    return changes;
   }
 
   schedules() {

@@ -50,7 +50,7 @@ export function keep(ledger: Ledger, task: PackedTask): void {
     key: key ?? null,
     batch: batchId === undefined ? null : sequenceOf(batchId),
     aborting: null,
-    change: ++ledger.change,
+    change: ledger.nextChange(seq),
   } as Row;
   row.parked = row.key !== null && !closed && !joinKey(ledger, row) ? 1 : 0;
   if (!row.parked && row.batch !== null && dueAt <= ledger.now) {

@@ -17,23 +17,18 @@ import { undelivered } from "../rulings.ts";
 import { Batches, type BatchRow } from "./batches.ts";
 import { Intake } from "./intake.ts";
 import { LaneTable } from "./lane_table.ts";
+import { type Meta, readMeta, writeChanged, writeMeta } from "./meta.ts";
 import { type Row, rowFrom, STATE } from "./rows.ts";
 import { prepare, type Statements } from "./statements.ts";
-
-interface Meta {
-  readonly counts: string;
-  readonly change: number;
-  readonly last: number;
-  readonly era: number;
-  readonly sweeping: number;
-  readonly mark_at: number;
-}
 
 /** A clock that is set back by less is one that was corrected a little. */
 const SET_BACK_MS = 500;
 
+/** Changes that are written down together, at most: readers look through all of them. */
+const CHANGED_TOGETHER = 500;
+
 /** The open file. */
-export class Ledger {
+export class Ledger implements Meta {
   /** For statements made to measure. */
   readonly db: DatabaseSync;
   /** Every statement that runs for each task. */
@@ -74,7 +69,12 @@ export class Ledger {
   readonly ended: { readonly row: Row; readonly batch: number | undefined }[] = [];
   /** Makes the ids of tasks that follow others. */
   readonly ids: IdSource;
+  /** Tasks changed by the present transaction. */
+  #changed: number[] = [];
+  /** Changes up to then were looked through for such as have been overtaken. */
+  overtakenTo = 0;
   #dirty = false;
+  #eraDirty = false;
   readonly #openedIn: number;
   readonly #failpoint: Failpoint;
 
@@ -106,7 +106,7 @@ export class Ledger {
       const value = work();
       this.intake.flush();
       this.batches.flush();
-      if (this.#dirty) this.#writeMeta();
+      this.#writeMeta();
       this.#failpoint("before_commit");
       this.sql.commit.run();
       this.#failpoint("after_commit");
@@ -129,16 +129,11 @@ export class Ledger {
 
   /** Reads from the file what is kept in memory. */
   load(): void {
-    const meta = this.sql.meta.get() as unknown as Meta;
-    this.counts = JSON.parse(meta.counts);
-    this.change = meta.change;
-    this.last = meta.last;
-    this.era = meta.era;
-    this.sweeping = meta.sweeping === 1;
-    this.markAt = meta.mark_at;
+    Object.assign(this, readMeta(this.sql));
     this.changes = [];
     this.ended.length = 0;
-    this.#dirty = false;
+    this.#changed = [];
+    this.#dirty = this.#eraDirty = false;
     this.batches.forget();
     this.intake.forget();
     this.#running.clear();
@@ -212,9 +207,22 @@ export class Ledger {
     return this.sweeping && batch.era < this.era;
   }
 
-  /** Something in `meta` has changed. */
+  /** The number of a change of this task. */
+  nextChange(seq: number): number {
+    this.change++;
+    this.#changed.push(seq);
+    if (this.#changed.length === CHANGED_TOGETHER) this.#writeChanged();
+    return this.change;
+  }
+
+  /** Something of the queue as a whole has changed beside its tasks. */
   touch(): void {
     this.#dirty = true;
+  }
+
+  /** So has the era, or what goes with it. */
+  touchEra(): void {
+    this.#eraDirty = true;
   }
 
   /** One task more or less in a state. */
@@ -224,15 +232,18 @@ export class Ledger {
     this.#dirty = true;
   }
 
+  #writeChanged(): void {
+    writeChanged(this.sql, this.#changed, this);
+    this.#changed = [];
+    this.#dirty = true;
+  }
+
   #writeMeta(): void {
-    this.sql.writeMeta.run(
-      JSON.stringify(this.counts),
-      this.change,
-      this.last,
-      this.era,
-      this.sweeping ? 1 : 0,
-      this.markAt,
-    );
-    this.#dirty = false;
+    if (this.#changed.length > 0) {
+      this.#writeChanged();
+      this.#dirty = false;
+    }
+    if (this.#dirty || this.#eraDirty) writeMeta(this.sql, this);
+    this.#dirty = this.#eraDirty = false;
   }
 }

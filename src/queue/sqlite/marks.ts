@@ -10,9 +10,13 @@
 
 import { batchRecordOf } from "./batches.ts";
 import { isFinal } from "../../task/state.ts";
+import { forgetOvertaken } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 import { erase, tell } from "./moves.ts";
 import { type Row, STATE, stateOf } from "./rows.ts";
+
+/** Changes looked through for each task that may be deleted: it had three, and those that are kept have some. */
+const OVERTAKEN_PER_TASK = 10;
 
 /** Rows rewritten in one transaction. */
 const SWEPT_AT_ONCE = 1_000;
@@ -28,7 +32,7 @@ export function cancelWaiting(ledger: Ledger): number {
   ledger.change++;
   ledger.book.clear();
   ledger.nextExpiry = Infinity;
-  ledger.touch();
+  ledger.touchEra();
   for (const word of ledger.watched) tellMarked(ledger, word);
   return waited;
 }
@@ -54,12 +58,12 @@ export function sweep(ledger: Ledger): boolean {
   if (!ledger.sweeping || ledger.closed) return false;
   const rows = ledger.sql.marked.all(ledger.era, SWEPT_AT_ONCE) as unknown as Row[];
   for (const { seq, batch, erase: erased } of rows) {
-    ledger.sql.sweep.run(ledger.markAt, ++ledger.change, seq);
+    ledger.sql.sweep.run(ledger.markAt, ledger.nextChange(seq), seq);
     if (erased) erase(ledger, seq);
     if (batch !== null) ledger.batches.move(batch, STATE.queued, STATE.cancelled);
   }
   if (rows.length < SWEPT_AT_ONCE) ledger.sweeping = false;
-  ledger.touch();
+  ledger.touchEra();
   return ledger.sweeping;
 }
 
@@ -79,6 +83,7 @@ export function purge(ledger: Ledger, finishedBefore: number, limit: number): nu
     if (batch !== null) ledger.batches.move(batch, state, undefined);
     ledger.count(state, undefined);
   }
+  forgetOvertaken(ledger, limit * OVERTAKEN_PER_TASK);
   return rows.length;
 }
 

@@ -22,7 +22,7 @@ export function move(ledger: Ledger, row: Row, event: TaskEvent): void {
   const to = next(from, event);
   if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
   row.state = STATE[to];
-  row.change = ++ledger.change;
+  row.change = ledger.nextChange(row.seq);
   row.era = ledger.era;
   row.parked = 0;
   if (to !== "running") row.aborting = null;
@@ -74,7 +74,6 @@ export function write(ledger: Ledger, row: Row): void {
     row.seq,
   );
   ledger.keepRunning(row);
-  ledger.touch();
 }
 
 /** Erases payload and result, and writes zeros over them. */

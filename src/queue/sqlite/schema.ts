@@ -143,6 +143,19 @@ const MIGRATIONS: readonly string[] = [
   `,
   // From here on "attempt" is only read: its rows took a page more of each transaction.
   `ALTER TABLE result ADD COLUMN attempts TEXT; -- JSON records, separated by commas`,
+  `
+  DROP INDEX task_change;
+  CREATE TABLE changed ( -- by each transaction
+    change INTEGER PRIMARY KEY, -- the number of the last of its changes
+    tasks  TEXT    NOT NULL, -- JSON, in the order of their changes
+    counts TEXT    NOT NULL, -- as in "meta", which is older unless it names the same change
+    last   INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO changed
+  SELECT max(change), json_group_array(seq), '', 0
+    FROM (SELECT seq, change, row_number() OVER (ORDER BY change) / 500 AS part FROM task)
+   GROUP BY part;
+  `,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

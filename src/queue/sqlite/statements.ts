@@ -71,7 +71,6 @@ const TEXTS = {
            started_at = ?, expires_at = ?, finished_at = ?, reason = ?, delivery = ?, aborting = ?, error = ?,
            change = ?
      WHERE seq = ?`,
-  changed: `SELECT * FROM task INDEXED BY task_change WHERE change > ? ORDER BY change LIMIT ?`,
   /** After the clock was set back: what was due still is, and a wait for the next try is as long as it was. */
   resetDue: `
     UPDATE task SET due_at = max(:now, due_at - :back)
@@ -143,6 +142,16 @@ const TEXTS = {
   insertLane: `INSERT INTO lane (id, name) VALUES (?, ?)`,
   limitLane: `UPDATE lane SET most = ? WHERE id = ?`,
   holdLane: `UPDATE lane SET held_until = ?, reason = ? WHERE id = ?`,
+
+  insertChanged: `INSERT INTO changed (change, tasks, counts, last) VALUES (?, ?, ?, ?)`,
+  changed: `SELECT change, tasks FROM changed WHERE change > ? ORDER BY change`,
+  latest: `SELECT change, counts, last FROM changed ORDER BY change DESC LIMIT 1`,
+  changedBeforeLatest: `
+    SELECT change, tasks FROM changed
+     WHERE change > ? AND change < (SELECT max(change) FROM changed) ORDER BY change LIMIT ?`,
+  changeOf: `SELECT change FROM task WHERE seq = ?`,
+  writeChanged: `UPDATE changed SET tasks = ? WHERE change = ?`,
+  dropChanged: `DELETE FROM changed WHERE change = ?`,
 
   meta: `SELECT * FROM meta`,
   writeMeta: `

@@ -80,7 +80,7 @@ export function runNow(ledger: Ledger, id: string): Changed {
 }
 
 function noteChange(ledger: Ledger, row: Row): void {
-  row.change = ++ledger.change;
+  row.change = ledger.nextChange(row.seq);
   write(ledger, row);
   tell(ledger, row);
 }

@@ -228,21 +228,56 @@ Deno.test("sqlite: the log stays smaller than the ballast, and the room of what 
   assert.ok(first > 2 ** 20 && second < first * 1.5, `${first} and ${second} bytes`);
 });
 
-Deno.test("sqlite: what a file of an earlier version lists of attempts stays listed, before later ones", async () => {
+Deno.test("sqlite: a file of an earlier version says what was listed and what has changed, and goes on", async () => {
   await using file = await aFile();
-  const id = await file.live(async (world) => {
-    const id = await world.keepOne({ retry: [0, 0] });
-    await world.settle(await world.claimOne(), { event: "retry" });
-    return id;
+  const [tried, other] = await file.live(async (world) => {
+    const ids = await world.keep({ retry: [0, 0] }, {});
+    await world.settle((await world.claim(1))[0]!, { event: "retry" });
+    return ids;
   });
   file.sql(`
     INSERT INTO attempt SELECT seq, 0, attempts FROM result;
     ALTER TABLE result DROP COLUMN attempts;
+    UPDATE meta SET (counts, change, last) = (SELECT counts, change, last FROM changed ORDER BY change DESC LIMIT 1);
+    DROP TABLE changed;
+    CREATE INDEX task_change ON task (change);
     PRAGMA user_version = 4`);
   await file.live(async (world) => {
-    await world.settle(await world.claimOne(), {});
-    assert.deepEqual((await world.find(id)).attempts.map(({ number }) => number), [1, 2]);
+    assert.deepEqual(await world.counts(), { queued: 2 });
+    assert.deepEqual(await changedIds(world, 0), [other, tried]);
+    const before = await world.engine.lastChange();
+    for (const task of await world.claim(2)) await world.settle(task);
+    const { attempts } = await world.find(tried!);
+    assert.deepEqual(attempts.map(({ number }) => number), [1, 2]);
+    assert.deepEqual((await changedIds(world, before)).length, 2);
   });
+});
+
+Deno.test("sqlite: what has changed is known after many changes, a restart and a purge, and what was overtaken is forgotten", async () => {
+  await using file = await aFile();
+  const [first, ...others] = await file.live(async (world) => {
+    const ids = await world.keep(...Array.from({ length: 1_200 }, () => ({ lane: "outbox" })));
+    await world.engine.limitLane("outbox", 1_000);
+    for (const task of await world.claim(1_000)) {
+      await world.settle(task, task.id === ids[0] ? { event: "fail" } : {});
+    }
+    return ids;
+  });
+  const [done, left] = [others.slice(0, 999), others.slice(999)];
+  await file.live(async (world) => {
+    assert.deepEqual(await world.counts(), { queued: 200, failed: 1, succeeded: 999 });
+    assert.deepEqual(await changedIds(world, 0), [...left, first, ...done]);
+    assert.deepEqual(await changedIds(world, 0, 201), [...left, first]);
+    await world.clock.advance(1_000);
+    await world.engine.revive(first!);
+    await world.engine.cancel(first!, "request");
+    await world.engine.purge(world.clock.now(), 999);
+    assert.deepEqual(await changedIds(world, 0), [...left, first]);
+    for (let more = 0; more < 4; more++) await world.engine.purge(world.clock.now() - 1, 1_000);
+    assert.deepEqual(await changedIds(world, 0), [...left, first]);
+  });
+  const listed = file.rows("SELECT sum(json_array_length(tasks)) AS n FROM changed");
+  assert.deepEqual(listed, [{ n: 201 }]);
 });
 
 Deno.test("sqlite: a damaged file is refused", async () => {
@@ -304,6 +339,12 @@ async function aFile() {
       db.exec(text);
       db.close();
     },
+    rows(text: string): unknown[] {
+      const db = new DatabaseSync(path);
+      const rows = db.prepare(text).all().map((row) => ({ ...row }));
+      db.close();
+      return rows;
+    },
     async scribble(from: number, to: number): Promise<void> {
       using file = await Deno.open(path, { write: true });
       await file.seek(from, Deno.SeekMode.Start);
@@ -313,6 +354,10 @@ async function aFile() {
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+async function changedIds(world: World, after: number, limit = 10_000): Promise<string[]> {
+  return (await world.engine.changesAfter(after, limit)).map(({ id }) => id);
 }
 
 function open(path: string, clock = new FakeClock()) {
