@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Outcome } from "../task/outcome.ts";
+import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 
 /** One try, as a channel sees it. */
@@ -28,17 +28,21 @@ export interface Attempt {
   readonly traceparent?: string;
 }
 
+/** How many bytes an attempt has moved. */
+export interface Figures {
+  /** Bytes moved so far. */
+  readonly bytes?: number;
+  /** Bytes there are, when that is known. */
+  readonly totalBytes?: number;
+}
+
 /** What a channel says while an attempt runs. */
-export interface Progress {
+export interface Progress extends Figures {
   /**
    * `sending`: from now on a cut-off may have had its effect (the mail's final
    * dot, a POST's bytes). Without it an aborted attempt is `not_delivered`.
    */
   readonly stage?: "sending";
-  /** Bytes moved so far. */
-  readonly bytes?: number;
-  /** Bytes there are, when that is known. */
-  readonly totalBytes?: number;
 }
 
 /** What a channel gets besides the attempt. */
@@ -71,8 +75,18 @@ export type OpenChannels = (settings: Json) => ReadonlyMap<string, Channel>;
 
 /** How a worker has attempts made, wherever the channels live. */
 export interface Delivery {
-  /** As `Channel.deliver`, by the name of the channel. */
-  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome>;
+  /** Begins an attempt, by the name of its channel; `onFigures` hears how far it has come. */
+  begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
   /** As `Channel.graceMs`; zero where a channel names none. */
   graceMs(channel: string): number;
+}
+
+/** An attempt that was begun. */
+export interface Underway {
+  /** As of `Channel.deliver`. */
+  readonly outcome: Promise<Outcome>;
+  /** Whether the channel has said `sending`; false once there is an outcome. */
+  isSending(): boolean;
+  /** Asks the channel to stop and to say how far it came. */
+  abort(cause: AbortCause): void;
 }

@@ -9,8 +9,8 @@ import type { Clock } from "../lib/clock.ts";
 import { type Failpoint, noFailpoints } from "../lib/failpoints.ts";
 import type { Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
-import type { Channel, OpenChannels, Progress } from "./channel.ts";
-import type { FromThread, SentAttempt, ToThread } from "./thread_protocol.ts";
+import type { Channel, Figures, OpenChannels, Progress } from "./channel.ts";
+import { type FromThread, type SentAttempt, Stages, type ToThread } from "./thread_protocol.ts";
 
 /** What the server needs. */
 export interface ThreadServerOptions {
@@ -40,8 +40,9 @@ class ThreadServer {
   readonly #failpoint: Failpoint;
   /** By their refs, which are small: see `lib/slots.ts` for why this is no `Map`. */
   readonly #inHand: (AbortController | undefined)[] = [];
-  readonly #figures = new Map<number, Progress>();
+  readonly #figures = new Map<number, Figures>();
   #channels: ReadonlyMap<string, Channel> = new Map();
+  #stages = new Stages();
   #outcomes: { ref: number; outcome: Outcome }[] = [];
   #undoFigures: (() => void) | undefined;
 
@@ -55,6 +56,7 @@ class ThreadServer {
   receive(message: ToThread): void {
     switch (message.type) {
       case "open":
+        this.#stages = new Stages(message.stages);
         return void this.#open(message.table, message.settings);
       case "deliver":
         for (const sent of message.attempts) this.#deliver(sent);
@@ -84,12 +86,10 @@ class ThreadServer {
   async #deliver({ ref, channel, attempt }: SentAttempt): Promise<void> {
     const aborter = new AbortController();
     this.#inHand[ref] = aborter;
-    let sending = false;
     const progress = (said: Progress) => {
       if (this.#inHand[ref] !== aborter) return;
       if (said.stage) {
-        sending = true;
-        this.#send({ type: "progress", list: [{ ref, ...said }] });
+        this.#stages.setSending(ref);
         this.#failpoint("amid_effect");
       } else this.#noteFigures(ref, said);
     };
@@ -100,7 +100,7 @@ class ThreadServer {
       outcome =
         await (this.#channels.get(channel)?.deliver(attempt, context) ?? noChannel(channel));
     } catch (error) {
-      outcome = broken(sending);
+      outcome = broken(this.#stages.isSending(ref));
       const fields = { task: attempt.taskId, channel, error: textOf(error) };
       this.#send({ type: "log", level: "error", message: "A channel broke", fields });
     }
@@ -117,14 +117,14 @@ class ThreadServer {
     this.#send({ type: "settled", outcomes });
   }
 
-  #noteFigures(ref: number, figures: Progress): void {
+  #noteFigures(ref: number, figures: Figures): void {
     this.#figures.set(ref, figures);
     this.#undoFigures ??= this.#clock.after(FIGURES_EVERY_MS, () => {
       this.#undoFigures = undefined;
       if (this.#figures.size === 0) return;
       const list = [...this.#figures].map(([ref, figures]) => ({ ref, ...figures }));
       this.#figures.clear();
-      this.#send({ type: "progress", list });
+      this.#send({ type: "figures", list });
     });
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Attempt, Delivery, Progress } from "../channels/channel.ts";
+import type { Attempt, Delivery, Figures, Underway } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
@@ -43,9 +43,7 @@ export interface LiveAttempt {
 
 /** Begins an attempt at a claimed task. */
 export function startAttempt(task: ClaimedTask, parts: AttemptParts): LiveAttempt {
-  const attempt = new RunningAttempt(task, parts);
-  attempt.run();
-  return attempt;
+  return new RunningAttempt(task, parts);
 }
 
 /** Stands for the attempt at a task that was handed over while the worker stops. */
@@ -70,12 +68,12 @@ export function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } 
 class RunningAttempt implements LiveAttempt {
   readonly #task: ClaimedTask;
   readonly #parts: AttemptParts;
-  readonly #controller = new AbortController();
+  readonly #underway: Underway;
   readonly #outcome = Promise.withResolvers<Outcome>();
   readonly #startedAt: number;
   #cause: AbortCause | undefined;
   #cancelReason: CancelReason | undefined;
-  #sending = false;
+  #graceGiven = false;
   #moved: { bytes: number; totalBytes?: number } | undefined;
   #disarm: () => void;
 
@@ -83,7 +81,17 @@ class RunningAttempt implements LiveAttempt {
     this.#task = task;
     this.#parts = parts;
     this.#startedAt = parts.clock.monotonic();
-    this.#disarm = parts.clock.after(task.timeoutMs, () => this.abort("timeout"));
+    this.#disarm = parts.clock.after(task.timeoutMs, () => this.#overdue());
+    const { id, channel } = task;
+    const attempt = attemptOf(task, parts.clock.now());
+    this.#underway = parts.delivery.begin(channel, attempt, (figures) => this.#note(figures));
+    this.#underway.outcome.then(
+      (outcome) => this.#end(outcome),
+      (error) => {
+        parts.log.error("A channel broke", { task: id, channel, error });
+        this.#end(this.#cutOff("internal", "The channel broke; the service's log says how."));
+      },
+    );
   }
 
   get outcome(): Promise<Outcome> {
@@ -98,20 +106,6 @@ class RunningAttempt implements LiveAttempt {
     return this.#cancelReason;
   }
 
-  run(): void {
-    const { delivery, log } = this.#parts;
-    delivery.deliver(this.#task.channel, attemptOf(this.#task, this.#parts.clock.now()), {
-      signal: this.#controller.signal,
-      progress: (progress) => this.#note(progress),
-    }).then(
-      (outcome) => this.#end(outcome),
-      (error) => {
-        log.error("A channel broke", { task: this.#task.id, channel: this.#task.channel, error });
-        this.#end(this.#cutOff("internal", "The channel broke; the service's log says how."));
-      },
-    );
-  }
-
   abort(cause: AbortCause, cancelReason?: CancelReason): void {
     if (this.#cause) return;
     this.#cause = cause;
@@ -124,7 +118,7 @@ class RunningAttempt implements LiveAttempt {
       });
       this.#end(this.#cutOff(...abandoned(cause)));
     });
-    this.#controller.abort(cause);
+    this.#underway.abort(cause);
   }
 
   progress(): TaskProgress | undefined {
@@ -133,27 +127,18 @@ class RunningAttempt implements LiveAttempt {
     return { ...this.#moved, rate: seconds > 0 ? Math.round(this.#moved.bytes / seconds) : 0 };
   }
 
-  #note({ stage, bytes, totalBytes }: Progress): void {
-    if (bytes !== undefined) {
-      this.#moved = { bytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
-    }
-    if (stage === "sending" && !this.#sending) {
-      this.#sending = true;
-      this.#extend();
-    }
+  #note({ bytes, totalBytes }: Figures): void {
+    if (bytes === undefined) return;
+    this.#moved = { bytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
   }
 
   /** Cutting short the wait for the last word makes duplicates, so some channels get longer. */
-  #extend(): void {
+  #overdue(): void {
     const { clock, delivery } = this.#parts;
-    const graceMs = delivery.graceMs(this.#task.channel);
-    if (graceMs === 0 || this.#cause) return;
-    const spentMs = clock.monotonic() - this.#startedAt;
-    this.#disarm();
-    this.#disarm = clock.after(
-      this.#task.timeoutMs - spentMs + graceMs,
-      () => this.abort("timeout"),
-    );
+    const graceMs = this.#graceGiven ? 0 : delivery.graceMs(this.#task.channel);
+    if (graceMs === 0 || !this.#underway.isSending()) return this.abort("timeout");
+    this.#graceGiven = true;
+    this.#disarm = clock.after(graceMs, () => this.#overdue());
   }
 
   #end(outcome: Outcome): void {
@@ -162,7 +147,7 @@ class RunningAttempt implements LiveAttempt {
   }
 
   #cutOff(code: string, detail: string): Outcome {
-    return { kind: this.#sending ? "unknown" : "deferred", error: { code, detail } };
+    return { kind: this.#underway.isSending() ? "unknown" : "deferred", error: { code, detail } };
   }
 }
 

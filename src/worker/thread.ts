@@ -7,8 +7,13 @@
  * @module
  */
 
-import type { Attempt, DeliverContext } from "../channels/channel.ts";
-import type { FromThread, ToThread } from "../channels/thread_protocol.ts";
+import type { Attempt, Figures, Underway } from "../channels/channel.ts";
+import {
+  type FromThread,
+  type SentAttempt,
+  Stages,
+  type ToThread,
+} from "../channels/thread_protocol.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { Slots } from "../lib/slots.ts";
@@ -40,8 +45,8 @@ export interface ThreadOptions {
 export interface ChannelThread extends ThreadStatus {
   /** The grace of each channel that has one, once the channels are open. */
   readonly opened: Promise<Readonly<Record<string, number>>>;
-  /** As `Channel.deliver`. */
-  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome>;
+  /** As `Delivery.begin`. */
+  begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
   /** Closes the channels and ends the thread; what is in hand is cut off. */
   close(): Promise<void>;
 }
@@ -49,8 +54,7 @@ export interface ChannelThread extends ThreadStatus {
 /** An attempt that the thread has in hand. */
 interface InHand {
   readonly settle: (outcome: Outcome) => void;
-  readonly progress: DeliverContext["progress"];
-  sending: boolean;
+  readonly onFigures: (figures: Figures) => void;
 }
 
 /** Pings a second would be noise; one in five of the silence allowed finds it in time. */
@@ -70,7 +74,8 @@ class WorkerThread implements ChannelThread {
   readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #inHand = new Slots<InHand>();
-  #outgoing: Extract<ToThread, { type: "deliver" }>["attempts"] = [];
+  readonly #stages = new Stages();
+  #outgoing: SentAttempt[] = [];
   #pings = 0;
   #heardAt: number;
   #open = false;
@@ -87,7 +92,8 @@ class WorkerThread implements ChannelThread {
       event.preventDefault();
       this.#giveUp(`it died: ${event.message}`);
     };
-    this.#send({ type: "open", table: options.table.href, settings: options.settings });
+    const { table, settings } = options;
+    this.#send({ type: "open", table: table.href, settings, stages: this.#stages.shared });
     this.#pingLater();
   }
 
@@ -103,26 +109,22 @@ class WorkerThread implements ChannelThread {
     return Math.round(this.#options.clock.monotonic() - this.#heardAt);
   }
 
-  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    if (this.#gone) return Promise.resolve(lost(false, "the thread is gone"));
-    const { signal, progress } = context;
-    return new Promise((resolve) => {
-      const abort = () => {
-        this.#flush();
-        if (this.#open) this.#send({ type: "abort", ref, cause: signal.reason as AbortCause });
-        else this.#recall(ref);
-      };
-      const settle = (outcome: Outcome) => {
-        this.#inHand.remove(ref);
-        signal.removeEventListener("abort", abort);
-        resolve(outcome);
-      };
-      const ref = this.#inHand.add({ settle, progress, sending: false });
-      if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
-      this.#outgoing.push({ ref, channel, attempt });
-      if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort, { once: true });
-    });
+  begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
+    const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
+    const inHand: InHand = { settle, onFigures };
+    const ref = this.#inHand.add(inHand);
+    // The number is another's as soon as this one is settled.
+    const isInHand = () => this.#inHand.get(ref) === inHand;
+    this.#stages.begin(ref);
+    if (this.#gone) this.#settle(ref, lost(false, "the thread is gone"));
+    else this.#cross({ ref, channel, attempt });
+    return {
+      outcome,
+      isSending: () => isInHand() && this.#stages.isSending(ref),
+      abort: (cause) => {
+        if (isInHand()) this.#abort(ref, cause);
+      },
+    };
   }
 
   async close(): Promise<void> {
@@ -132,6 +134,21 @@ class WorkerThread implements ChannelThread {
     await this.#closed.promise;
     undo();
     this.#end("the service closed");
+  }
+
+  #cross(sent: SentAttempt): void {
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(sent);
+  }
+
+  #abort(ref: number, cause: AbortCause): void {
+    this.#flush();
+    if (this.#open) this.#send({ type: "abort", ref, cause });
+    else this.#recall(ref);
+  }
+
+  #settle(ref: number, outcome: Outcome): void {
+    this.#inHand.remove(ref)?.settle(outcome);
   }
 
   /** What comes before the channels are open waits for them. */
@@ -145,7 +162,7 @@ class WorkerThread implements ChannelThread {
   /** Takes back what has not crossed yet. */
   #recall(ref: number): void {
     this.#outgoing = this.#outgoing.filter((sent) => sent.ref !== ref);
-    this.#inHand.get(ref)?.settle({
+    this.#settle(ref, {
       kind: "deferred",
       error: { code: "aborted", detail: "The attempt was aborted before it began." },
     });
@@ -166,10 +183,10 @@ class WorkerThread implements ChannelThread {
         this.#opened.reject(new Error(`Cannot open the channels: ${message.detail}`));
         return this.#end(message.detail);
       case "settled":
-        for (const { ref, outcome } of message.outcomes) this.#inHand.get(ref)?.settle(outcome);
+        for (const { ref, outcome } of message.outcomes) this.#settle(ref, outcome);
         return;
-      case "progress":
-        for (const { ref, ...progress } of message.list) this.#note(ref, progress);
+      case "figures":
+        for (const { ref, ...figures } of message.list) this.#inHand.get(ref)?.onFigures(figures);
         return;
       case "log":
         return this.#options.log[message.level](message.message, message.fields);
@@ -178,13 +195,6 @@ class WorkerThread implements ChannelThread {
       case "pong":
         return;
     }
-  }
-
-  #note(ref: number, progress: Parameters<DeliverContext["progress"]>[0]): void {
-    const inHand = this.#inHand.get(ref);
-    if (!inHand) return;
-    if (progress.stage === "sending") inHand.sending = true;
-    inHand.progress(progress);
   }
 
   #pingLater(): void {
@@ -212,7 +222,9 @@ class WorkerThread implements ChannelThread {
     this.#stopPinging();
     this.#worker.terminate();
     this.#closed.resolve();
-    for (const { settle, sending } of this.#inHand.values()) settle(lost(sending, reason));
+    for (const ref of this.#inHand.numbers()) {
+      this.#settle(ref, lost(this.#stages.isSending(ref), reason));
+    }
   }
 }
 

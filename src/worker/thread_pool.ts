@@ -1,18 +1,16 @@
 /**
  * Channels on threads of their own, so that what they do never holds up the API.
  *
- * A pool looks like the channels it carries: `deliver` crosses to the thread
- * with the least to do, an abort crosses as a message, and a thread that
- * answers no ping is given up. Another takes over; what the lost one had in
- * hand is settled by the last stage it reported.
+ * An attempt crosses to the thread with the least to do, an abort crosses as a
+ * message, and a thread that answers no ping is given up. Another takes over;
+ * what the lost one had in hand is settled by the last stage it came to.
  *
  * @module
  */
 
-import type { Attempt, DeliverContext, Delivery } from "../channels/channel.ts";
+import type { Attempt, Delivery, Figures, Underway } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { Outcome } from "../task/outcome.ts";
 import type { ThreadStatus } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
 import { type ChannelThread, openThread } from "./thread.ts";
@@ -86,13 +84,16 @@ class Pool implements ThreadPool {
     }
   }
 
-  deliver(channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
+  begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
     let idlest = this.#threads[0];
     for (const thread of this.#threads) {
       if (idlest && thread.attempts < idlest.attempts) idlest = thread;
     }
-    if (!idlest) return Promise.reject(new Error("Cannot deliver: the channels are closed"));
-    return idlest.deliver(channel, attempt, context);
+    if (!idlest) {
+      const error = new Error("Cannot begin an attempt: the channels are closed");
+      return { outcome: Promise.reject(error), isSending: () => false, abort() {} };
+    }
+    return idlest.begin(channel, attempt, onFigures);
   }
 
   graceMs(channel: string): number {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Attempt } from "../../src/channels/channel.ts";
-import type { FromThread, ToThread } from "../../src/channels/thread_protocol.ts";
+import { type FromThread, Stages, type ToThread } from "../../src/channels/thread_protocol.ts";
 import { openThreadServer } from "../../src/channels/thread_server.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import openEchoes from "./support/echo_table.ts";
@@ -13,9 +13,10 @@ async function setup(settings: string | null = null) {
     clock,
     load: () => Promise.resolve(openEchoes),
   });
-  tell({ type: "open", table: "echo", settings });
+  const stages = new Stages();
+  tell({ type: "open", table: "echo", settings, stages: stages.shared });
   await settled();
-  return { clock, tell, heard: () => said.splice(0) };
+  return { clock, tell, stages, heard: () => said.splice(0) };
 }
 
 function deliver(channel: string, ...refs: number[]): ToThread {
@@ -50,14 +51,15 @@ Deno.test("Outcomes that come within one turn cross together", async () => {
   }]);
 });
 
-Deno.test("A stage crosses at once, figures are joined", async () => {
-  const { clock, tell, heard } = await setup();
+Deno.test("A stage is there at once, without a message; figures are joined", async () => {
+  const { clock, tell, stages, heard } = await setup();
   heard();
   tell(deliver("hang", 7));
-  assert.deepEqual(heard(), [{ type: "progress", list: [{ ref: 7, stage: "sending" }] }]);
+  assert.deepEqual([stages.isSending(7), stages.isSending(8)], [true, false]);
+  assert.deepEqual(heard(), []);
   await clock.advance(250);
   const list = [{ ref: 7, bytes: 2, totalBytes: 3 }];
-  assert.deepEqual(heard(), [{ type: "progress", list }]);
+  assert.deepEqual(heard(), [{ type: "figures", list }]);
   await clock.advance(1_000);
   assert.deepEqual(heard(), []);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { FromThread, ToThread } from "../../src/channels/thread_protocol.ts";
+import { type FromThread, Stages, type ToThread } from "../../src/channels/thread_protocol.ts";
 
 Deno.test("thread.ts delivers on a Worker of its own", async () => {
   const entry = new URL("../../src/channels/thread.ts", import.meta.url);
@@ -17,7 +17,7 @@ Deno.test("thread.ts delivers on a Worker of its own", async () => {
   };
   const tell = (message: ToThread) => worker.postMessage(message);
 
-  tell({ type: "open", table, settings: null });
+  tell({ type: "open", table, settings: null, stages: new Stages().shared });
   assert.deepEqual(await next(), { type: "opened", graces: { hang: 600_000 } });
   tell({ type: "ping", n: 5 });
   assert.deepEqual(await next(), { type: "pong", n: 5 });

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { Attempt, DeliverContext, Delivery } from "../../src/channels/channel.ts";
+import type {
+  Attempt,
+  DeliverContext,
+  Delivery,
+  Figures,
+  Underway,
+} from "../../src/channels/channel.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 
 /** One attempt in the test's hands. */
@@ -33,11 +39,20 @@ export class FakeChannel implements Delivery {
     return this.#graceMs;
   }
 
-  deliver(_channel: string, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  begin(_channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
+    const { promise: outcome, resolve, reject } = Promise.withResolvers<Outcome>();
+    const aborter = new AbortController();
+    let sending = false;
+    const context: DeliverContext = {
+      signal: aborter.signal,
+      progress(said) {
+        if (said.stage) sending = true;
+        else onFigures(said);
+      },
+    };
     this.attempts.push({ attempt, context, answer: resolve, break: reject });
     if (this.#always) resolve(this.#always);
-    return promise;
+    return { outcome, isSending: () => sending, abort: (cause) => aborter.abort(cause) };
   }
 
   /** The latest attempt at a task. */

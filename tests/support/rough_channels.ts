@@ -31,6 +31,7 @@ export default function openRoughChannels(settings: Json): ReadonlyMap<string, C
     ["sent_and_hang", {
       deliver: (_attempt, { progress }) => {
         progress({ stage: "sending" });
+        progress({ bytes: 1 });
         return never;
       },
     }],

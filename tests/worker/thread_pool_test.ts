@@ -1,30 +1,28 @@
 import assert from "node:assert/strict";
 
-import type { Attempt, DeliverContext, Progress } from "../../src/channels/channel.ts";
+import type { Attempt } from "../../src/channels/channel.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { Json } from "../../src/task/task.ts";
-import { openThreadPool } from "../../src/worker/thread_pool.ts";
+import { openThreadPool, type ThreadPool } from "../../src/worker/thread_pool.ts";
 
 Deno.test("a pool delivers through a thread and brings the outcome back", async () => {
   await using pool = await setup();
-  const outcome = await pool.deliver("echo", anAttempt({ payload: "hello" }), aContext());
+  const outcome = await deliver(pool, "echo", "hello");
   assert.deepEqual(outcome, { kind: "delivered", result: "hello" });
 });
 
 Deno.test("a pool spreads attempts over its threads", async () => {
   await using pool = await setup({ threads: 2 });
-  const { abort, context } = anAbortable();
-  const attempts = [1, 2, 3, 4].map(() => pool.deliver("obedient", anAttempt(), context));
+  const attempts = [1, 2, 3, 4].map(() => pool.begin("obedient", anAttempt(), ignore));
   assert.deepEqual(pool.status().map((thread) => thread.attempts), [2, 2]);
-  abort("cancelled");
-  await Promise.all(attempts);
+  for (const { abort } of attempts) abort("cancelled");
+  await Promise.all(attempts.map(({ outcome }) => outcome));
 });
 
 Deno.test("an abort crosses to the thread with its cause", async () => {
   await using pool = await setup();
-  const { abort, context } = anAbortable();
-  const outcome = pool.deliver("obedient", anAttempt(), context);
+  const { outcome, abort } = pool.begin("obedient", anAttempt(), ignore);
   abort("timeout");
   assert.deepEqual(await outcome, {
     kind: "deferred",
@@ -32,12 +30,15 @@ Deno.test("an abort crosses to the thread with its cause", async () => {
   });
 });
 
-Deno.test("an attempt that was aborted before it was sent is aborted all the same", async () => {
+Deno.test("an abort that comes too late does nothing to whoever has the number now", async () => {
   await using pool = await setup();
-  const { abort, context } = anAbortable();
-  abort("cancelled");
-  const outcome = await pool.deliver("obedient", anAttempt(), context);
-  assert.equal(outcome.kind, "deferred");
+  const first = pool.begin("echo", anAttempt(), ignore);
+  await first.outcome;
+  const second = pool.begin("obedient", anAttempt(), ignore);
+  first.abort("cancelled");
+  second.abort("timeout");
+  const outcome = await second.outcome;
+  assert.equal(outcome.kind === "deferred" && outcome.error.detail, "timeout");
 });
 
 Deno.test("a pool knows the grace of its channels", async () => {
@@ -48,42 +49,40 @@ Deno.test("a pool knows the grace of its channels", async () => {
 
 Deno.test("a channel that throws defers its attempt and harms no other", async () => {
   await using pool = await setup();
-  const broken = await pool.deliver("throw", anAttempt(), aContext());
+  const broken = await deliver(pool, "throw");
   assert.equal(broken.kind === "deferred" && broken.error.code, "internal");
-  assert.equal((await pool.deliver("echo", anAttempt(), aContext())).kind, "delivered");
+  assert.equal((await deliver(pool, "echo")).kind, "delivered");
 });
 
 Deno.test("a thread that burns its CPU is given up, and another takes over", async () => {
   await using pool = await setup({ silenceMs: 300 });
-  const sending = Promise.withResolvers<void>();
-  const noteStage = ({ stage }: Progress) => {
-    if (stage) sending.resolve();
-  };
-  const sent = pool.deliver("sent_and_hang", anAttempt(), aContext({ progress: noteStage }));
-  const waiting = pool.deliver("hang", anAttempt(), aContext());
-  await sending.promise;
-  const burning = pool.deliver("burn", anAttempt(), aContext());
+  const moving = Promise.withResolvers<unknown>();
+  const sent = pool.begin("sent_and_hang", anAttempt(), moving.resolve);
+  const waiting = pool.begin("hang", anAttempt(), ignore);
+  assert.deepEqual(await moving.promise, { bytes: 1 });
+  assert.deepEqual([sent.isSending(), waiting.isSending()], [true, false]);
+  const burning = pool.begin("burn", anAttempt(), ignore);
 
-  const outcomes = await Promise.all([sent, waiting, burning]);
+  const outcomes = await Promise.all([sent, waiting, burning].map(({ outcome }) => outcome));
   assert.deepEqual(outcomes.map(({ kind }) => kind), ["unknown", "deferred", "deferred"]);
   assert.match(pool.lost[0]?.reason ?? "", /not answered for 300 ms/);
   assert.deepEqual(pool.status().map(({ number }) => number), [2]);
 
-  const after = await pool.deliver("echo", anAttempt(), aContext());
+  const after = await deliver(pool, "echo");
   assert.equal(after.kind, "delivered");
 });
 
 Deno.test("a thread that dies is replaced at once", async () => {
   await using pool = await setup();
-  const outcome = await pool.deliver("die", anAttempt(), aContext());
+  const outcome = await deliver(pool, "die");
   assert.equal(outcome.kind === "deferred" && outcome.error.code, "thread_lost");
   assert.match(pool.lost[0]?.reason ?? "", /dead/);
-  assert.equal((await pool.deliver("echo", anAttempt(), aContext())).kind, "delivered");
+  assert.equal((await deliver(pool, "echo")).kind, "delivered");
 });
 
 Deno.test("closing a pool settles what is in hand", async () => {
   const pool = await setup();
-  const hanging = pool.deliver("hang", anAttempt(), aContext());
+  const hanging = deliver(pool, "hang");
   await pool[Symbol.asyncDispose]();
   assert.equal((await hanging).kind, "deferred");
 });
@@ -110,20 +109,12 @@ function setup(
   });
 }
 
-function anAttempt({ payload = "{}" } = {}): Attempt {
+function deliver(pool: ThreadPool, channel: string, payload?: string) {
+  return pool.begin(channel, anAttempt(payload), ignore).outcome;
+}
+
+function anAttempt(payload = "{}"): Attempt {
   return { taskId: "tsk_1", number: 1, createdAt: 0, deadlineAt: 0, payload };
 }
 
-function aContext(
-  { progress = () => {} }: Partial<Pick<DeliverContext, "progress">> = {},
-): DeliverContext {
-  return { signal: new AbortController().signal, progress };
-}
-
-function anAbortable() {
-  const controller = new AbortController();
-  return {
-    abort: (cause: string) => controller.abort(cause),
-    context: { signal: controller.signal, progress: () => {} },
-  };
-}
+function ignore() {}
