@@ -6,7 +6,10 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { createTransport } from "nodemailer";
+import type { Readable } from "node:stream";
+import DKIM from "nodemailer/lib/dkim";
+import MailComposer from "nodemailer/lib/mail-composer";
+import type MimeNode from "nodemailer/lib/mime-node";
 import type { EmailPayload, Mailbox } from "../../task/payloads.ts";
 import { gatheredMail } from "../digest.ts";
 import { htmlToPlain } from "../html_text.ts";
@@ -36,33 +39,38 @@ export interface MessageOptions {
 /** Writes mails out; rejects only for a payload that was never checked. */
 export type Composer = (payload: EmailPayload, options: MessageOptions) => Promise<Message>;
 
+/** There is no standard for it; this is what mail programs look at. */
+const URGENT = { "X-Priority": "1 (Highest)", "X-MSMail-Priority": "High", "Importance": "High" };
+
 /** Opens a composer. It reads no file and no URL, whatever a payload says. */
 export function openComposer(keys: readonly DkimKey[] = []): Composer {
-  const writer = createTransport({
-    streamTransport: true,
-    buffer: true,
-    newline: "windows",
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const signers = new Map(keys.map((key) => [key.domain, new DKIM(signingWith(key))]));
   return async (payload, { taskId, createdAt }) => {
     const { from, to, cc, bcc } = payload;
     const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
     const messageId = `<${taskId}@${domain}>`;
-    const key = keys.find((key) => key.domain === domain.toLowerCase());
     const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
-    const { message } = await writer.sendMail({
+    const message = new MailComposer({
       ...contentOf(gatheredMail(payload)),
       messageId,
       date: new Date(createdAt),
       // Random by default, and then no two attempts are alike.
       baseBoundary: taskId,
-      envelope: { from: from.address, to: recipients },
-      ...(key === undefined ? {} : { dkim: signingWith(key) }),
-      maxRecipients: 0,
-    });
-    return { messageId, from: from.address, recipients, bytes: message as Buffer };
+      newline: "windows",
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }).compile();
+    if (payload.severity === "failure") message.setHeader(URGENT);
+    const signer = signers.get(domain.toLowerCase());
+    if (signer) message.processFunc((input: Readable) => signer.sign(input));
+    return { messageId, from: from.address, recipients, bytes: await bytesOf(message) };
   };
+}
+
+function bytesOf(message: MimeNode): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    message.build((error, bytes) => error ? reject(error) : resolve(bytes));
+  });
 }
 
 /** The signature says no time, and so is the same on every attempt. */
@@ -72,7 +80,7 @@ function signingWith({ domain, selector, privateKey }: DkimKey) {
 
 /** All but Bcc, which belongs to the envelope alone. */
 function contentOf(
-  { from, to, cc, replyTo, subject, severity, headers, attachments, ...said }: EmailPayload,
+  { from, to, cc, replyTo, subject, headers, attachments, ...said }: EmailPayload,
 ) {
   const { text, html } = bodiesOf(said);
   return {
@@ -83,7 +91,6 @@ function contentOf(
     subject,
     text,
     ...(html === undefined ? {} : { html }),
-    ...(severity === "failure" ? { priority: "high" as const } : {}),
     headers: { ...headers },
     attachments: attachments.map(({ filename, content, contentType, cid }) => ({
       filename,

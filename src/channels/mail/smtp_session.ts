@@ -7,10 +7,10 @@
  * @module
  */
 
-import { Readable } from "node:stream";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { TokenSource } from "./oauth.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { bodyOf } from "./mail_body.ts";
 import type { Message } from "./message.ts";
 import { type Refusal, refusalsOf, SmtpError, type SmtpFault, smtpFaultOf } from "./smtp_fault.ts";
 
@@ -128,7 +128,7 @@ export class Session implements SmtpSession {
     { signal, onDot }: { signal: AbortSignal; onDot: () => void },
   ): Promise<Sent> {
     let dotLeft = false;
-    const body = piecewise(message.bytes, () => {
+    const body = bodyOf(message.bytes, () => {
       dotLeft = true;
       onDot();
     });
@@ -218,20 +218,4 @@ export class Session implements SmtpSession {
     this.#onEnd = () => {};
     onEnd(error);
   }
-}
-
-const PIECE_BYTES = 65_536;
-
-/** Nothing is read before the relay has asked for it, so the last read is the last moment. */
-function piecewise(bytes: Uint8Array, onLast: () => void): Readable {
-  let at = 0;
-  return new Readable({
-    highWaterMark: PIECE_BYTES,
-    read() {
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
-      at += PIECE_BYTES;
-      if (at >= bytes.length && piece.length > 0) onLast();
-      this.push(piece.length > 0 ? piece : null);
-    },
-  });
 }
