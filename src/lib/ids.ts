@@ -23,7 +23,9 @@ const LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 /** Time in ten letters, then the bits that name version 7, and those that name the variant. */
 const PATTERN =
   /^(tsk|bat|hkd)_[0-7][0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{2}[89abrstv][0-9a-hjkmnp-tv-z]{12}$/;
-const VALUE_OF = new Map([...LETTERS].map((letter, value) => [letter, value]));
+/** By character code: a map of letters takes three times as long. */
+const VALUE_OF = new Uint8Array(128);
+for (let value = 0; value < 32; value++) VALUE_OF[LETTERS.charCodeAt(value)] = value;
 
 /**
  * Opens a source of ids. `fill` puts random bytes into what it is given;
@@ -118,7 +120,7 @@ export function sequenceOf(id: string): number {
 
 function readSequence(text: string): number | undefined {
   if (!PATTERN.test(text)) return undefined;
-  const letter = (at: number) => VALUE_OF.get(text[4 + at] as string) ?? 0;
+  const letter = (at: number) => VALUE_OF[text.charCodeAt(4 + at)] as number;
   // Letters 0-9 hold the 48 bits of time (2 of padding), 10-13 hold version, counter and variant.
   let ms = 0;
   for (let at = 0; at < 10; at++) ms = ms * 32 + letter(at);

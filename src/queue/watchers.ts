@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isFinal } from "../task/state.ts";
+import type { CancelReason } from "../task/outcome.ts";
+import { isFinal, type TaskState } from "../task/state.ts";
 import type { TaskChange, Watched } from "./engine.ts";
 
 type Listener = (change: TaskChange) => void;
@@ -15,13 +16,32 @@ export function watchKey(what: Watched): string {
   return "task" in what ? what.task : what.batch;
 }
 
+/** What tells who watches for a change. */
+interface Marks {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly batchId?: string | undefined;
+  readonly abort?: CancelReason | undefined;
+}
+
 /** The words under which a change is watched for. */
-export function watchKeys(change: TaskChange): string[] {
+function watchKeys(change: Marks): string[] {
   const keys = ["all", change.id];
   if (change.batchId !== undefined) keys.push(change.batchId);
   if (change.abort !== undefined) keys.push("running");
   if (isFinal(change.state)) keys.push("final");
   return keys;
+}
+
+/** Whether a change is watched for under any of these words; asked of every change, so without a list. */
+export function isWatched(
+  words: { has(word: string): boolean },
+  { id, state, batchId, abort }: Marks,
+): boolean {
+  return words.has("all") || words.has(id) ||
+    (batchId !== undefined && words.has(batchId)) ||
+    (abort !== undefined && words.has("running")) ||
+    (isFinal(state) && words.has("final"));
 }
 
 /** Keeps listeners. `turned` hears when a word gets its first listener and loses its last. */
@@ -55,7 +75,7 @@ export class Watchers {
 
   /** Whether anybody wants to hear of it. */
   wants(change: TaskChange): boolean {
-    return watchKeys(change).some((key) => this.#listeners.has(key));
+    return isWatched(this.#listeners, change);
   }
 
   /** Tells whoever wants to hear of it. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TaskChange } from "../../src/queue/engine.ts";
-import { Watchers } from "../../src/queue/watchers.ts";
+import { isWatched, Watchers } from "../../src/queue/watchers.ts";
 
 const CHANGE: TaskChange = {
   id: "tsk_a",
@@ -24,6 +24,15 @@ Deno.test("a change is told to whoever watches the task, its batch, all, or abor
   assert.deepEqual(heard.splice(0), ["all", "task", "batch"]);
   watchers.tell({ ...CHANGE, abort: "request" });
   assert.deepEqual(heard, ["all", "task", "batch", "running"]);
+});
+
+Deno.test("a change is watched under each of its words, and under no other", () => {
+  const change = { ...CHANGE, state: "cancelled", abort: "request" } as const;
+  for (const word of ["all", "running", "final", "tsk_a", "bat_a"]) {
+    assert.ok(isWatched(new Set([word]), change), word);
+  }
+  assert.ok(!isWatched(new Set(["tsk_b", "bat_b"]), change));
+  assert.ok(!isWatched(new Set(["running", "final", "bat_a"]), { id: "tsk_a", state: "queued" }));
 });
 
 Deno.test("the first to watch and the last to leave are noticed, others are not", () => {

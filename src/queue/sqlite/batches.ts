@@ -1,12 +1,13 @@
 /**
  * Where the tasks of each batch stand: read when first touched, written once
- * per transaction.
+ * per transaction. Nobody else writes the file, so what was read stays true.
  *
  * @module
  */
 
 import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { BatchRecord, NewBatch } from "../../task/task.ts";
+import { STATE } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 /** A batch as it is kept. */
@@ -27,10 +28,13 @@ export interface BatchRow {
   seats?: number;
 }
 
-/** Batches touched by the present transaction. */
+/** Batches that are kept in memory; more are read anew. */
+const MOST_KNOWN = 1_000;
+
+/** Batches, as of the present transaction. */
 export class Batches {
   #sql: Statements;
-  #touched = new Map<number, BatchRow>();
+  #known = new Map<number, BatchRow>();
   #changed = new Set<BatchRow>();
 
   constructor(sql: Statements) {
@@ -46,7 +50,7 @@ export class Batches {
     const most = batch.concurrency ?? null;
     this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows, most);
     if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followers));
-    this.#touched.set(seq, {
+    this.#known.set(seq, {
       seq,
       id,
       created_at: createdAt,
@@ -62,14 +66,14 @@ export class Batches {
 
   /** The batch as of the present transaction. */
   get(seq: number): BatchRow | undefined {
-    const known = this.#touched.get(seq);
+    const known = this.#known.get(seq);
     if (known) return known;
     const row = this.#sql.batch.get(seq) as
       | Omit<BatchRow, "counts"> & { counts: string }
       | undefined;
     if (!row) return undefined;
     const batch = { ...row, counts: JSON.parse(row.counts) as number[] };
-    this.#touched.set(seq, batch);
+    this.#known.set(seq, batch);
     return batch;
   }
 
@@ -90,17 +94,25 @@ export class Batches {
         this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.seq);
       } else {
         this.#sql.dropBatch.run(batch.seq);
+        this.#known.delete(batch.seq);
         if (batch.follows) this.#sql.dropFollowers.run(batch.seq);
       }
     }
-    this.forget();
+    this.#changed.clear();
+    if (this.#known.size > MOST_KNOWN) this.#known.clear();
   }
 
   /** Drops what was read and changed, as after a rollback. */
   forget(): void {
     this.#changed.clear();
-    this.#touched.clear();
+    this.#known.clear();
   }
+}
+
+/** Whether each of its tasks is final. */
+export function isDone({ counts }: BatchRow, marked: boolean): boolean {
+  const queued = marked ? 0 : counts[STATE.queued] ?? 0;
+  return queued + (counts[STATE.running] ?? 0) === 0;
 }
 
 /** The batch in the house's words; `marked` when a shutdown mark has cancelled what waits in it. */
@@ -118,6 +130,6 @@ export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
     ...(row.owner === null ? {} : { owner: row.owner }),
     total: row.total,
     counts,
-    done: counts.queued + counts.running === 0,
+    done: isDone(row, marked),
   };
 }

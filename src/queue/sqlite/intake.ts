@@ -5,7 +5,11 @@
  */
 
 import type { SQLInputValue } from "node:sqlite";
-import { ROWS_AT_ONCE, type Statements } from "./statements.ts";
+import type { Statements } from "./statements.ts";
+
+/** As many values as a row of each INSERT has question marks. */
+const TASK_VALUES = 18;
+const BODY_VALUES = 4;
 
 /** New tasks of the present transaction that are not yet written. */
 export class Intake {
@@ -22,21 +26,18 @@ export class Intake {
   add(task: readonly SQLInputValue[], body: readonly SQLInputValue[]): void {
     this.#tasks.push(...task);
     this.#bodies.push(...body);
-    if (++this.#rows < ROWS_AT_ONCE) return;
-    this.#sql.insertTasks.run(...this.#tasks);
-    this.#sql.insertBodies.run(...this.#bodies);
-    this.forget();
+    if (++this.#rows === 16) this.#write(16);
   }
 
   /** Writes what is left: to be done before anything reads. */
   flush(): void {
-    const tasks = this.#tasks.length / this.#rows;
-    const bodies = this.#bodies.length / this.#rows;
-    for (let row = 0; row < this.#rows; row++) {
-      this.#sql.insertTask.run(...this.#tasks.slice(row * tasks, (row + 1) * tasks));
-      this.#sql.insertBody.run(...this.#bodies.slice(row * bodies, (row + 1) * bodies));
-    }
-    this.forget();
+    for (const rows of [4, 1] as const) while (this.#rows >= rows) this.#write(rows);
+  }
+
+  #write(rows: 16 | 4 | 1): void {
+    this.#sql[`insertTasks${rows}`].run(...this.#tasks.splice(0, rows * TASK_VALUES));
+    this.#sql[`insertBodies${rows}`].run(...this.#bodies.splice(0, rows * BODY_VALUES));
+    this.#rows -= rows;
   }
 
   /** Drops what is not yet written, as after a rollback. */

@@ -33,7 +33,7 @@ export class Ledger implements Meta {
   readonly db: DatabaseSync;
   /** Every statement that runs for each task. */
   readonly sql: Statements;
-  /** Batches touched by the present transaction. */
+  /** Where the tasks of each batch stand. */
   readonly batches: Batches;
   /** New tasks of the present transaction. */
   readonly intake: Intake;

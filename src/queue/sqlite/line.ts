@@ -27,7 +27,7 @@ const GROUPS_UNDER_WAY = 2;
  * so the disk works while the main thread still reads requests. Less waits: the
  * pages and the flush of a transaction cost as much as a dozen commands.
  */
-const FULL_GROUP = 32;
+const FULL_GROUP = 64;
 
 /** The number of a command that is not answered. */
 const NOBODY = 0;

@@ -5,10 +5,10 @@
  */
 
 import { isFinal, next, type TaskEvent } from "../../task/state.ts";
-import { EngineError, type TaskChange } from "../engine.ts";
-import { watchKeys } from "../watchers.ts";
+import { EngineError } from "../engine.ts";
+import { isWatched } from "../watchers.ts";
 import { comeForward } from "./bench.ts";
-import { batchRecordOf, type BatchRow } from "./batches.ts";
+import { type BatchRow, isDone } from "./batches.ts";
 import { joinKey, leaveKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { checksumOf, type Row, STATE, stateOf } from "./rows.ts";
@@ -84,21 +84,28 @@ export function erase(ledger: Ledger, seq: number): void {
 }
 
 /** Notes a change for whoever watches. */
-export function tell(ledger: Ledger, row: Row, batch?: BatchRow, abort = row.aborting): void {
-  const { watched } = ledger;
+export function tell(
+  ledger: Ledger,
+  row: Row,
+  batch?: BatchRow,
+  abort = row.aborting ?? undefined,
+): void {
+  const { watched, changes } = ledger;
   if (watched.size === 0) return;
   const of = batch ?? (row.batch === null ? undefined : ledger.batches.get(row.batch));
-  const done = of && isFinal(stateOf(row)) && batchRecordOf(of, ledger.isMarked(of)).done;
-  const change: TaskChange = {
-    id: row.id,
-    type: row.type,
-    state: stateOf(row),
-    attempt: row.attempt,
+  const { id, type, attempt, change } = row;
+  const state = stateOf(row);
+  if (!isWatched(watched, { id, state, batchId: of?.id, abort })) return;
+  const done = of && isFinal(state) && isDone(of, ledger.isMarked(of));
+  changes.push({
+    id,
+    type,
+    state,
+    attempt,
     at: ledger.now,
-    change: row.change,
+    change,
     ...(of ? { batchId: of.id } : {}),
     ...(done ? { batchDone: true } : {}),
     ...(abort ? { abort } : {}),
-  };
-  if (watchKeys(change).some((key) => ledger.watched.has(key))) ledger.changes.push(change);
+  });
 }

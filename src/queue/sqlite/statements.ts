@@ -7,9 +7,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BODY_COLUMNS, ROW_COLUMNS } from "./rows.ts";
 
-/** Rows that one INSERT takes: each call of a statement costs as much as a small row. */
-export const ROWS_AT_ONCE = 16;
-
 const insertTasks = (rows: number) => `
     INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
                       duplicate, erase, follows, created_at, expires_at, key, batch, parent, owner,
@@ -28,10 +25,13 @@ const TEXTS = {
   commit: `COMMIT`,
   rollback: `ROLLBACK`,
 
-  insertTask: insertTasks(1),
-  insertTasks: insertTasks(ROWS_AT_ONCE),
-  insertBody: insertBodies(1),
-  insertBodies: insertBodies(ROWS_AT_ONCE),
+  // Several rows by one call: each call costs as much as a small row.
+  insertTasks1: insertTasks(1),
+  insertTasks4: insertTasks(4),
+  insertTasks16: insertTasks(16),
+  insertBodies1: insertBodies(1),
+  insertBodies4: insertBodies(4),
+  insertBodies16: insertBodies(16),
   insertTag: `INSERT OR IGNORE INTO tag (tag, seq) VALUES (?, ?)`,
 
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
@@ -189,7 +189,7 @@ export function prepare(db: DatabaseSync): Statements {
     Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
   ) as Statements;
   // An object of two dozen members costs as much as reading the row: see `rowFrom`.
-  for (const { name } of [{ name: "task" }, { name: "due" }] as const) {
+  for (const name of ["task", "due"] as const) {
     (statements[name] as StatementSync & ReturningArrays).setReturnArrays(true);
   }
   return statements;

@@ -30,13 +30,13 @@ Deno.test("a line lets the next group grow while one is under way, and sends it 
   thread.reply({});
   await settled();
   assert.deepEqual(sizes(), [1, 5]);
-  await ask(40);
-  assert.deepEqual(sizes(), [1, 5, 32]);
-  await ask(40);
-  assert.deepEqual(sizes(), [1, 5, 32]);
+  await ask(70);
+  assert.deepEqual(sizes(), [1, 5, 64]);
+  await ask(70);
+  assert.deepEqual(sizes(), [1, 5, 64]);
   thread.reply({});
   await settled();
-  assert.deepEqual(sizes(), [1, 5, 32, 48]);
+  assert.deepEqual(sizes(), [1, 5, 64, 76]);
 });
 
 Deno.test("a line wakes the thread at the time it asked for, and no later than after five minutes", async () => {
