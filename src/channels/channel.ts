@@ -34,6 +34,8 @@ export interface Figures {
   readonly bytes?: number;
   /** Bytes there are, when that is known. */
   readonly totalBytes?: number;
+  /** How many of `bytes` an earlier attempt has moved. */
+  readonly keptBytes?: number;
 }
 
 /** What a channel says while an attempt runs. */

@@ -75,6 +75,7 @@ class RunningAttempt implements LiveAttempt {
   #cancelReason: CancelReason | undefined;
   #graceGiven = false;
   #moved: { bytes: number; totalBytes?: number } | undefined;
+  #keptBytes = 0;
   #disarm: () => void;
 
   constructor(task: ClaimedTask, parts: AttemptParts) {
@@ -124,11 +125,13 @@ class RunningAttempt implements LiveAttempt {
   progress(): TaskProgress | undefined {
     if (!this.#moved) return undefined;
     const seconds = (this.#parts.clock.monotonic() - this.#startedAt) / 1_000;
-    return { ...this.#moved, rate: seconds > 0 ? Math.round(this.#moved.bytes / seconds) : 0 };
+    const bytes = this.#moved.bytes - this.#keptBytes;
+    return { ...this.#moved, rate: seconds > 0 ? Math.round(bytes / seconds) : 0 };
   }
 
-  #note({ bytes, totalBytes }: Figures): void {
+  #note({ bytes, totalBytes, keptBytes = 0 }: Figures): void {
     if (bytes === undefined) return;
+    this.#keptBytes = keptBytes;
     this.#moved = { bytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
   }
 

@@ -75,6 +75,18 @@ Deno.test("an attempt that ignores its abort is settled as a timeout and abandon
   assert.equal(channel.of(next).attempt.taskId, next);
 });
 
+Deno.test("the rate counts what this attempt has moved, and not what was there before", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept();
+  world.worker.start();
+  await world.clock.advance(2_000);
+  channel.of(id).context.progress({ bytes: 900, totalBytes: 1_000, keptBytes: 700 });
+  assert.deepEqual(world.worker.progressOf(id), { bytes: 900, totalBytes: 1_000, rate: 100 });
+  channel.of(id).answer(DELIVERED);
+  await settled();
+});
+
 Deno.test("a channel with a grace has that much longer once it is sending", async () => {
   const channel = new FakeChannel(undefined, { graceMs: 600_000 });
   await using world = setup(channel);

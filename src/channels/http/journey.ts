@@ -89,6 +89,7 @@ export class Journey {
     const totalBytes = this.#totalBytes;
     this.context.progress({
       bytes: kept + bytes,
+      ...(kept === 0 ? {} : { keptBytes: kept }),
       ...(totalBytes === undefined ? {} : { totalBytes: kept + totalBytes }),
     });
   }
