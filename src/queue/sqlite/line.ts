@@ -12,7 +12,7 @@ import type { ClaimedTask } from "../../task/task.ts";
 import { LONGEST_WAIT_MS } from "../rulings.ts";
 import { EngineDamagedError, EngineError, EngineInUseError, type TaskChange } from "../engine.ts";
 import type { Answer, Arguments, CommandName } from "./commands.ts";
-import { type PackedClaim, unpackClaim } from "./crossing.ts";
+import { type PackedClaim, type PackedSubmission, unpackClaim } from "./crossing.ts";
 import type { Command, Opened, Reply } from "./store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
@@ -23,9 +23,10 @@ import type { FromThread, ToThread } from "./thread_server.ts";
 const GROUPS_UNDER_WAY = 2;
 
 /**
- * Commands that are worth a group before the turn is over, and beside another:
- * so the disk works while the main thread still reads requests. Less waits: the
- * pages and the flush of a transaction cost as much as a dozen commands.
+ * Commands, or tasks of a batch, that are worth a group before the turn is
+ * over, and beside another: so the disk works while the main thread still reads
+ * requests. Less waits: the pages and the flush of a transaction cost as much
+ * as a dozen commands.
  */
 const FULL_GROUP = 64;
 
@@ -85,6 +86,8 @@ export class Line {
   readonly #options: LineOptions;
   readonly #asked = new Slots<Waiting>();
   #outbox: Command[] = [];
+  /** Of what is in the outbox, in commands for one task. */
+  #weight = 0;
   #leaving = false;
   /** Something has fallen due: a group leaves even when nobody asks for anything. */
   #woken = false;
@@ -154,12 +157,13 @@ export class Line {
   #push(n: number, name: Command["do"], args: readonly unknown[]): void {
     if (this.#ended) return;
     this.#outbox.push({ n, do: name, with: args });
+    this.#weight += name === "insert" ? (args[0] as PackedSubmission).tasks.length : 1;
     this.#schedule();
   }
 
   #schedule(): void {
     if (this.#underWay >= GROUPS_UNDER_WAY) return;
-    if (this.#outbox.length >= FULL_GROUP) return this.#leave();
+    if (this.#weight >= FULL_GROUP) return this.#leave();
     if (this.#leaving || this.#underWay > 0) return;
     this.#leaving = true;
     setImmediate(() => {
@@ -172,6 +176,7 @@ export class Line {
   #leave(): void {
     const group = { now: this.#options.clock.now(), commands: this.#outbox };
     this.#outbox = [];
+    this.#weight = 0;
     this.#woken = false;
     this.#underWay++;
     post(this.#worker, { group });

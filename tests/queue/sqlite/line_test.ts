@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../src/queue/engine.ts";
+import type { PackedTask } from "../../../src/queue/sqlite/crossing.ts";
 import { Line } from "../../../src/queue/sqlite/line.ts";
 import type { Opened, Reply } from "../../../src/queue/sqlite/store.ts";
 import type { FromThread, ToThread } from "../../../src/queue/sqlite/thread_server.ts";
@@ -37,6 +38,21 @@ Deno.test("a line lets the next group grow while one is under way, and sends it 
   thread.reply({});
   await settled();
   assert.deepEqual(sizes(), [1, 5, 64, 76]);
+});
+
+Deno.test("a line counts the tasks of a batch: one that makes a full group leaves by itself", async () => {
+  const { line, thread } = setup();
+  const insert = (tasks: number) => {
+    const packed = Array.from({ length: tasks }) as PackedTask[];
+    line.ask("insert", { tasks: packed }, 1_000).catch(() => {});
+  };
+  insert(63);
+  await settled();
+  insert(63);
+  await settled();
+  assert.equal(thread.groups.length, 1);
+  insert(1);
+  assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 2]);
 });
 
 Deno.test("a line wakes the thread at the time it asked for, and no later than after five minutes", async () => {
