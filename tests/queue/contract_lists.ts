@@ -126,6 +126,17 @@ export function listContract(name: string, open: OpenEngine): void {
     );
   });
 
+  Deno.test(`${name}: what is rare is found behind many others, page by page`, async () => {
+    await using world = await World.open(open);
+    const label = (n: number) => ({ label: n < 5 ? "rare" : "common" });
+    const ids = await world.keep(...Array.from({ length: 1_200 }, (_, n) => label(n)));
+    const page = await world.engine.list({ q: "rare" }, 3);
+    assert.deepEqual(page.tasks.map(({ id }) => id), [ids[4], ids[3], ids[2]]);
+    const rest = await world.engine.list({ q: "rare" }, 3, page.nextCursor);
+    assert.deepEqual(rest.tasks.map(({ id }) => id), [ids[1], ids[0]]);
+    assert.equal(rest.nextCursor, undefined);
+  });
+
   Deno.test(`${name}: pages follow on each other without gap or repetition`, async () => {
     await using world = await World.open(open);
     const ids = await world.keep(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));

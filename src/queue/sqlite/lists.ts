@@ -15,8 +15,8 @@ import { laneIsOfHost } from "../host.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Row, STATE, summaryOf } from "./rows.ts";
 
-/** Rows that one page looks at, at most. */
-const WINDOW = 20_000;
+/** Rows that one page looks at, in turn: mostly what it asks for stands among the first. */
+const WINDOWS = [1_000, 4_000, 15_000] as const;
 
 type Value = string | number;
 
@@ -46,7 +46,27 @@ export function matching(
 ): { seqs: number[]; next?: number } {
   if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
   if (filter.parentId !== undefined && !isParent(filter.parentId)) return { seqs: [] };
-  const driver = driverOf(ledger, filter, before);
+  const seqs: number[] = [];
+  let next = before;
+  for (const window of WINDOWS) {
+    const found = search(ledger, filter, limit + 1 - seqs.length, next, window);
+    seqs.push(...found.seqs);
+    if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
+    if (found.lowest === undefined) return { seqs };
+    next = found.lowest;
+  }
+  return { seqs, next };
+}
+
+/** Up to `most` of those that match, and the lowest number looked at unless that was the end. */
+function search(
+  ledger: Ledger,
+  filter: TaskFilter,
+  most: number,
+  before: number,
+  window: number,
+): { seqs: number[]; lowest: number | undefined } {
+  const driver = driverOf(ledger, filter, before, window);
   const tests = testsOf(ledger, filter);
   const where = tests.map((test) => test.sql).join(" AND ") || "1";
   const found = ledger.db.prepare(`
@@ -55,21 +75,20 @@ export function matching(
       FROM (SELECT NULL) LEFT JOIN
            (SELECT seq FROM span CROSS JOIN task USING (seq) WHERE ${where} ORDER BY seq DESC LIMIT ?)
      ORDER BY seq DESC`)
-    .all(...driver.values, ...tests.flatMap((test) => test.values), limit + 1) as unknown as {
+    .all(...driver.values, ...tests.flatMap((test) => test.values), most) as unknown as {
       seq: number | null;
       size: number;
       lowest: number;
     }[];
   const seqs = found.flatMap(({ seq }) => seq === null ? [] : [seq]);
-  if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
   const { size, lowest } = found[0] as { size: number; lowest: number };
-  return size < WINDOW ? { seqs } : { seqs, next: lowest };
+  return { seqs, lowest: size < window ? undefined : lowest };
 }
 
 /** The rows to look at, by the index that narrows most. */
-function driverOf(ledger: Ledger, filter: TaskFilter, before: number): Clause {
+function driverOf(ledger: Ledger, filter: TaskFilter, before: number, window: number): Clause {
   const by = (from: string, ...values: Value[]): Clause => ({
-    sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${WINDOW}`,
+    sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${window}`,
     values: [...values, before],
   });
   if (filter.parentId !== undefined) {
@@ -90,7 +109,7 @@ function driverOf(ledger: Ledger, filter: TaskFilter, before: number): Clause {
     sql: `SELECT seq FROM (${
       parts.map((part) => `SELECT seq FROM (${part.sql})`).join(" UNION ALL ")
     })
-          ORDER BY seq DESC LIMIT ${WINDOW}`,
+          ORDER BY seq DESC LIMIT ${window}`,
     values: parts.flatMap((part) => part.values),
   };
 }
