@@ -32,6 +32,8 @@ export interface ExchangeOptions {
   readonly remotes: Remotes;
   /** Called just before the first byte leaves. */
   readonly onSending: () => void;
+  /** Called when what was sent cannot have had an effect after all. */
+  readonly onUntouched: () => void;
   /** Called with the head; returns what takes the body. May throw to end the exchange. */
   readonly onHead: (head: ResponseHead) => BodySink;
   /** Called after each piece of the body with the encoded bytes so far. */
@@ -65,7 +67,7 @@ const MOST_BACKLOG = 1_048_576;
 export function exchange(
   upstreams: Upstreams,
   { url, method, headers, body }: HttpRequest,
-  { signal, clock, idleMs, remotes, onSending, onHead, onBytes }: ExchangeOptions,
+  { signal, clock, idleMs, remotes, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const begunAt = clock.monotonic();
@@ -135,6 +137,7 @@ export function exchange(
         Object.assign(timings, opening);
       });
     },
+    onUntouched,
     onResponseStart(_, status, raw) {
       if (over || status < 200) return;
       timings.firstByte = elapsed();

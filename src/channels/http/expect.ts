@@ -26,7 +26,7 @@ export function disappointment(
   { head, reading, tookMs }: Answer,
 ): string | undefined {
   for (const [name, wanted] of Object.entries(headers)) {
-    const got = head.headers[name];
+    const got = Object.hasOwn(head.headers, name) ? head.headers[name] : undefined;
     if (got === undefined) return `Expected a header ${name}, got none`;
     if (!holds(got, wanted)) return `Expected the header ${name} to be ${show(wanted)}`;
   }

@@ -135,6 +135,7 @@ class HttpChannel implements Channel {
       idleMs: this.#waits.idle,
       remotes: this.#remotes,
       onSending: () => journey.sending(request.method),
+      onUntouched: () => journey.untouched(request.method),
       onHead: (head) => journey.receive(request.method, head),
       onBytes: (bytes) => journey.told(bytes),
     });

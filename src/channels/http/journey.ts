@@ -47,7 +47,8 @@ export class Journey {
   #totalBytes: number | undefined;
   #saving = false;
   #resumed = false;
-  #effectPossible = false;
+  /** Unsafe requests that have left, less those that the server has handed back untouched. */
+  #effects = 0;
 
   /** Sets out. */
   constructor(payload: FetchPayload, { context, download, elapsed }: JourneyOptions) {
@@ -60,8 +61,13 @@ export class Journey {
   /** A request is about to leave. */
   sending(method: string): void {
     if (isSafe(method)) return;
-    this.#effectPossible = true;
+    this.#effects++;
     this.context.progress({ stage: "sending" });
+  }
+
+  /** The request that was last to leave was not touched. */
+  untouched(method: string): void {
+    if (!isSafe(method)) this.#effects--;
   }
 
   /** Whether an answer only shows the way to another. */
@@ -106,14 +112,14 @@ export class Journey {
     if (this.context.signal.aborted) {
       const code = String(this.context.signal.reason);
       const error = { code, detail: ABORTS[code] ?? "The attempt was cut off" };
-      return { kind: this.#effectPossible ? "unknown" : "deferred", error, evidence };
+      return { kind: this.#effects > 0 ? "unknown" : "deferred", error, evidence };
     }
     // A refusal is as good as its status: what the body would have said does not matter.
     if (head && head.status >= 400) {
       const outcome = classifyAnswer(head, this.#payload.expect, "GET", now);
       if (outcome.kind !== "delivered") return { ...outcome, evidence };
     }
-    return { ...classifyFault(cause, this.#effectPossible), evidence };
+    return { ...classifyFault(cause, this.#effects > 0), evidence };
   }
 
   /** Ends with an answer. */
@@ -132,7 +138,7 @@ export class Journey {
       if (outcome.kind === "delivered") saved = await this.#save(url, head);
       else if (this.#saving) this.#download?.giveUp();
     } catch (error) {
-      return { ...classifyFault(error, this.#effectPossible), evidence };
+      return { ...classifyFault(error, this.#effects > 0), evidence };
     }
     const { hops } = this;
     const { extract } = this.#payload;

@@ -11,12 +11,12 @@ import type { Clock } from "../../lib/clock.ts";
 import type { GuardedOpener } from "../guard/guarded_connector.ts";
 import { Http2Fault } from "../http2/fault.ts";
 import { Http2Session } from "../http2/session.ts";
-import type { Ticket, UpstreamRequest } from "../http2/stream.ts";
+import type { Ticket, UpstreamHandler, UpstreamRequest } from "../http2/stream.ts";
 
 /** Takes requests. */
 export interface Upstreams {
   /** Begins a request; its handler is told of everything, faults too. */
-  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void;
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): void;
   /** Ends all connections, and what is under way on them. */
   close(): Promise<void>;
 }
@@ -37,8 +37,10 @@ export interface UpstreamOptions {
 const MOST_HEADER_BYTES = 32_768;
 /** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
 const ALPN = ["h2", "http/1.1"];
-/** Servers that are known to speak HTTP/1.1 alone, of whom the oldest is forgotten. */
+/** Servers that are known to speak HTTP/1.1 alone, of whom the oldest is forgotten ... */
 const MOST_KNOWN = 10_000;
+/** ... and each after so long, for it may have learned. */
+const KNOWN_MS = 3_600_000;
 /** A request that one connection after another hands back untouched is given up. */
 const MOST_TRIES = 3;
 /** A connection that was opened to ask for HTTP/2 is offered to HTTP/1.1 for so long. */
@@ -62,7 +64,8 @@ class GuardedUpstreams implements Upstreams {
   readonly #origins = new Map<string, Origin>();
   /** All that are open, those that take no more requests too. */
   readonly #sessions = new Set<Http2Session>();
-  readonly #plain = new Set<string>();
+  /** Until when it is believed that they speak HTTP/1.1 alone, by the clock that only grows. */
+  readonly #plain = new Map<string, number>();
   readonly #spares = new Map<string, { readonly socket: Socket; readonly undo: () => void }>();
   #isClosed = false;
 
@@ -86,7 +89,7 @@ class GuardedUpstreams implements Upstreams {
     });
   }
 
-  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): void {
     if (request.origin.startsWith("http:")) this.#sendPlain(request, handler);
     else this.#send({ request, handler, tries: 0 });
   }
@@ -101,14 +104,14 @@ class GuardedUpstreams implements Upstreams {
     ]);
   }
 
-  #sendPlain(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
+  #sendPlain(request: UpstreamRequest, handler: UpstreamHandler): void {
     this.#agent.dispatch({ ...request, method: request.method as Dispatcher.HttpMethod }, handler);
   }
 
   #send(ticket: Ticket): void {
     const { request: { origin: name }, handler } = ticket;
     if (this.#isClosed || ticket.tries >= MOST_TRIES) return refuse(ticket, ended());
-    if (this.#plain.has(name)) return this.#sendPlain(ticket.request, handler);
+    if (this.#isPlain(name)) return this.#sendPlain(ticket.request, handler);
     const origin = this.#origins.get(name) ??
       { sessions: new Set(), waiting: [], connecting: false };
     this.#origins.set(name, origin);
@@ -187,10 +190,19 @@ class GuardedUpstreams implements Upstreams {
   }
 
   #know(name: string): void {
-    this.#plain.add(name);
+    this.#plain.delete(name);
+    this.#plain.set(name, this.#options.clock.monotonic() + KNOWN_MS);
     if (this.#plain.size <= MOST_KNOWN) return;
-    const [oldest = name] = this.#plain;
+    const [oldest = name] = this.#plain.keys();
     this.#plain.delete(oldest);
+  }
+
+  #isPlain(name: string): boolean {
+    const until = this.#plain.get(name);
+    if (until === undefined) return false;
+    if (until > this.#options.clock.monotonic()) return true;
+    this.#plain.delete(name);
+    return false;
   }
 
   #retire(name: string, origin: Origin, session: Http2Session): void {

@@ -224,6 +224,7 @@ export class Http2Session implements StreamHome, WireListener {
   #handBack(stream: Http2Stream, code: number): void {
     if (stream.aborted) return;
     stream.aborted = true;
+    stream.ticket.handler.onUntouched?.();
     this.#options.onUntouched(stream.ticket, code === ErrorCode.http11);
   }
 

@@ -25,12 +25,18 @@ export interface UpstreamRequest {
   readonly body: string | Uint8Array | null;
 }
 
+/** Who is told of an answer, in the words of undici's dispatchers. */
+export interface UpstreamHandler extends Dispatcher.DispatchHandler {
+  /** The server has not touched the request, and will not: it begins anew, or has failed. */
+  onUntouched?(): void;
+}
+
 /** A request, and who is told of its answer. */
 export interface Ticket {
   /** What is asked. */
   readonly request: UpstreamRequest;
   /** Who is told. */
-  readonly handler: Dispatcher.DispatchHandler;
+  readonly handler: UpstreamHandler;
   /** On how many connections it was begun. */
   tries: number;
 }
@@ -201,12 +207,13 @@ function ownCopy(piece: Buffer): Buffer {
 function readHead(fields: readonly Field[]) {
   const [first, ...others] = fields;
   if (first?.[0] !== ":status" || !/^[1-9]\d\d$/.test(first[1])) throw broken("A status is none");
-  const headers: Record<string, string | string[]> = {};
+  const headers: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of others) {
     if (!NAME.test(name) || !VALUE.test(value)) throw broken("A header is none");
-    if (OF_CONNECTIONS.has(name) || name === "__proto__") continue;
+    if (OF_CONNECTIONS.has(name)) continue;
     const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
+    if (typeof before === "object") before.push(value);
+    else headers[name] = before === undefined ? value : [before, value];
   }
   return { status: Number(first[1]), headers };
 }

@@ -32,6 +32,11 @@ const expectations: {
     get: "deferred expectation_failed",
     post: "rejected expectation_failed",
   },
+  {
+    expect: { headers: { constructor: "x" } },
+    get: "deferred expectation_failed",
+    post: "rejected expectation_failed",
+  },
   { expect: { json: { "/state": "ready", "/list": [1, { a: 2 }] } }, get: "delivered" },
   {
     expect: { json: { "/state": "pending" } },

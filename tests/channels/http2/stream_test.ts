@@ -63,6 +63,13 @@ Deno.test("an answer is told once its head is final; what belongs to connections
   assert.deepEqual(said, ['200 {"set-cookie":["a=1","b=2"]}', "3 bytes"]);
 });
 
+Deno.test("headers are told by their names alone, however often they come", () => {
+  const { stream, said } = aStream();
+  const fields: Field[] = [OK, ["constructor", "a"], ["x", "1"], ["x", "2"], ["x", "3"]];
+  stream.takeFields(fields, true);
+  assert.deepEqual(said, ['200 {"constructor":"a","x":["1","2","3"]}']);
+});
+
 Deno.test.each<{ why: string; fields: Field[] }>([
   { why: "no status", fields: [["x", "y"]] },
   { why: "a status that is not first", fields: [["x", "y"], OK] },
