@@ -101,6 +101,7 @@ const BY_NAME = new Map<string, Setting<unknown>>(
 
 function unknownNames(env: Environment): string[] {
   return Object.keys(env).filter((name) =>
-    name.startsWith("POSTRIDER_") && !BY_NAME.has(name.replace(/_FILE$/, ""))
+    name.startsWith("POSTRIDER_") &&
+    ![name, name.replace(/_FILE$/, "")].some((known) => BY_NAME.has(known))
   );
 }

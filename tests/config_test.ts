@@ -97,7 +97,8 @@ Deno.test.each([
 });
 
 Deno.test("a name nobody knows is told, not obeyed", () => {
-  const read = readConfig({ POSTRIDER_PROT: "80", HOME: "/root" }, noFiles);
+  const env = { POSTRIDER_PROT: "80", POSTRIDER_CA_FILE: "/ca.pem", HOME: "/root" };
+  const read = readConfig(env, noFiles);
   assert.deepEqual("config" in read && read.unknown, ["POSTRIDER_PROT"]);
 });
 

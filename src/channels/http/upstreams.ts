@@ -122,12 +122,18 @@ class GuardedUpstreams implements Upstreams {
     void this.#connect(name, origin);
   }
 
-  /** Opens one connection at a time until nobody waits. */
+  /**
+   * Opens one connection at a time until nobody waits. One that begins and
+   * goes away at once, as those of a server that restarts do, is followed by another.
+   */
   async #connect(name: string, origin: Origin): Promise<void> {
     if (origin.connecting) return;
     origin.connecting = true;
     try {
-      while (origin.waiting.length > 0) await this.#open(name, origin);
+      for (let inVain = 0; origin.waiting.length > 0;) {
+        inVain = await this.#open(name, origin) ? 0 : inVain + 1;
+        if (inVain === MOST_TRIES) throw ended();
+      }
     } catch (error) {
       this.#giveUp(origin, error);
     } finally {
@@ -136,7 +142,8 @@ class GuardedUpstreams implements Upstreams {
     }
   }
 
-  async #open(name: string, origin: Origin): Promise<void> {
+  /** Opens a connection for those who wait; resolves with whether it takes requests. */
+  async #open(name: string, origin: Origin): Promise<boolean> {
     const { protocol, hostname, port } = new URL(name);
     const socket = await this.#options.open({ protocol, hostname, port, alpn: ALPN });
     if (this.#isClosed) {
@@ -144,7 +151,8 @@ class GuardedUpstreams implements Upstreams {
       throw ended();
     }
     if ((socket as Socket & { alpnProtocol?: unknown }).alpnProtocol !== "h2") {
-      return this.#takePlain(name, origin, socket);
+      this.#takePlain(name, origin, socket);
+      return true;
     }
     const { clock, beginMs, onSending } = this.#options;
     const session: Http2Session = new Http2Session(socket, {
@@ -163,7 +171,7 @@ class GuardedUpstreams implements Upstreams {
     await session.begun;
     if (session.room <= 0) {
       void session.close();
-      throw ended();
+      return false;
     }
     origin.sessions.add(session);
     while (session.room > 0) {
@@ -171,6 +179,7 @@ class GuardedUpstreams implements Upstreams {
       if (!ticket) break;
       session.request(ticket);
     }
+    return true;
   }
 
   /** The server speaks HTTP/1.1: its first connection serves for that. */

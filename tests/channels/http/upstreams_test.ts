@@ -158,6 +158,16 @@ Deno.test(
 );
 
 Deno.test(
+  "a server that goes away before it is asked, as it restarts, is asked on its next connection",
+  needs("openssl", "node"),
+  async () => {
+    await using upstream = await world();
+    const ask = () => upstream.delivered("goes away at once the first time", { method: "POST" });
+    await Promise.all(Array.from({ length: 5 }, ask));
+  },
+);
+
+Deno.test(
   "a server that wants to be asked over HTTP/1.1 is",
   needs("openssl", "node"),
   async () => {

@@ -208,6 +208,7 @@ const oddities = {
     tls.end();
   },
   "refuses every other request": ({ id, say, n }) => say(n % 2 ? whole(id) : reset(id, 7)),
+  "goes away at once the first time": ({ id, say }) => say(whole(id)),
   "loses its first connection": ({ id, say, first }) => first || say(whole(id)),
 };
 
@@ -220,6 +221,7 @@ const greetings = {
   "goes away at once": Buffer.concat([frame(SETTINGS, 0, 0), goAway(0)]),
   "never begins": Buffer.alloc(0),
 };
+greetings["goes away at once the first time"] = greetings["goes away at once"];
 deeds["begins with a ping"] = deeds["never begins"] = () => {};
 deeds["allows no requests"] = deeds["wants to be pushed to"] = deeds["answers well"];
 deeds["goes away at once"] = deeds["answers well"];
@@ -235,7 +237,8 @@ function serve([name, deed]) {
     const say = (bytes) => tls.writable && tls.write(bytes);
     let rest = Buffer.alloc(0);
     let greeted = false;
-    say(greetings[name] ?? frame(SETTINGS, 0, 0));
+    const isUsual = !(name in greetings) || (name.endsWith("the first time") && !first);
+    say(isUsual ? frame(SETTINGS, 0, 0) : greetings[name]);
     tls.on("data", (piece) => {
       rest = Buffer.concat([rest, piece]);
       if (!greeted && rest.length >= 24) {
