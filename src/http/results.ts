@@ -55,7 +55,9 @@ export function resultLines(
     if (!left) {
       const tasks = await engine.batchTasks(batchId);
       left = new Set(tasks.map(({ id }) => id));
-      ready = tasks.filter(({ state }) => isFinal(state)).map(({ id }) => id);
+      // Those that are final already come in the order in which they became so.
+      ready = tasks.filter(({ state }) => isFinal(state)).sort((a, b) => a.change - b.change)
+        .map(({ id }) => id);
     }
     if (left.size === 0) return undefined;
     if (ready.length === 0) {

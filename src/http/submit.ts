@@ -161,7 +161,8 @@ export function submitRoutes(parts: AppParts, meters: Meters, history: History):
       ? await engine.findBatch(id)
       : await waitForBatch(parts, id, { ms: wait * 1_000, signal: call.request.signal });
     if (!batch) throw new Refusal("not_found", "The batch was accepted and is not kept any more");
-    const view: View = submittedBatchView(batch, await engine.batchTasks(id));
+    const tasks = (await engine.batchTasks(id)).map(({ id, state }) => ({ id, state }));
+    const view: View = submittedBatchView(batch, tasks);
     return answer(call, wait !== undefined && batch.done ? 200 : 202, view, applied(headers, wait));
   }
 

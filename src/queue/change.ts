@@ -37,3 +37,13 @@ export type Watched =
   | "running" // wishes to abort a running task
   | "final" // tasks that have become final
   | "all";
+
+/** Where a task of a batch stands. */
+export interface BatchTask {
+  /** `tsk_…` */
+  readonly id: string;
+  /** Its state. */
+  readonly state: TaskState;
+  /** The number of its latest change: what grew final sooner has the lower one. */
+  readonly change: number;
+}

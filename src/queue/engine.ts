@@ -24,7 +24,7 @@ import type {
   KeptSchedule,
   ScheduleChange,
 } from "../task/trigger.ts";
-import type { TaskChange, Watched } from "./change.ts";
+import type { BatchTask, TaskChange, Watched } from "./change.ts";
 import type {
   BatchRecord,
   ClaimedTask,
@@ -193,7 +193,7 @@ export interface QueueEngine extends AsyncDisposable {
   /** Batches, newest first. Throws a `RangeError` for a cursor it never gave. */
   listBatches(limit: number, cursor?: string): Promise<BatchPage>;
   /** Where the tasks of a batch stand, in the order of submission. */
-  batchTasks(id: string): Promise<{ id: string; state: TaskState }[]>;
+  batchTasks(id: string): Promise<BatchTask[]>;
   /** The number of the latest change; 0 before the first. */
   lastChange(): Promise<number>;
   /** Tasks changed after that change, each once, as it now stands, in the order of `change`. */

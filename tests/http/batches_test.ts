@@ -115,6 +115,16 @@ Deno.test("results of a batch that is done come at once, each once", async () =>
   assert.equal(new Set(ids).size, 100);
 });
 
+Deno.test("results of a batch that is done come in the order in which its tasks ended", async () => {
+  await using api = await Api.open();
+  const id = await submit(api, ["a", "b", "c"]);
+  const [a, b, c] = await api.claim(3);
+  for (const task of [c, a, b]) await api.settle(task ?? assert.fail());
+  const { body } = await api.get(`/batches/${id}/results`);
+  const urls = body.trimEnd().split("\n").map((line: string) => JSON.parse(line).payload.url);
+  assert.deepEqual(urls, ["https://c.example/", "https://a.example/", "https://b.example/"]);
+});
+
 Deno.test("results say every 15 seconds that they are alive", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a"]);

@@ -95,11 +95,15 @@ export function keepContract(name: string, open: OpenEngine): void {
     );
     await world.settle(three!);
     assert.equal((await world.engine.findBatch(batch.id))?.done, true);
-    assert.deepEqual(await world.engine.batchTasks(batch.id), [
+    const listed = await world.engine.batchTasks(batch.id);
+    assert.deepEqual(listed.map(({ id, state }) => ({ id, state })), [
       { id: tasks[0]!.id, state: "succeeded" },
       { id: tasks[1]!.id, state: "failed" },
       { id: tasks[2]!.id, state: "succeeded" },
     ]);
+    for (const { id, change } of listed) {
+      assert.equal(change, changes.findLast((known) => known.id === id)?.change);
+    }
     assert.deepEqual(
       changes.filter((change) => change.batchDone).map((change) => change.id),
       [three!.id],

@@ -5,8 +5,8 @@
  */
 
 import { sequenceOf } from "../../lib/ids.ts";
-import type { TaskState } from "../../task/state.ts";
 import type { BatchRecord } from "../../task/task.ts";
+import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import { batchRecordOf, type KeptBatch } from "./kept.ts";
 
@@ -19,8 +19,9 @@ export function findBatch(batches: KeptBatches, id: string): BatchRecord | undef
 }
 
 /** Where the tasks of a batch stand, in the order of submission. */
-export function batchTasks(batches: KeptBatches, id: string): { id: string; state: TaskState }[] {
-  return [...batches.get(id)?.tasks ?? []].map(({ task, state }) => ({ id: task.id, state }));
+export function batchTasks(batches: KeptBatches, id: string): BatchTask[] {
+  const tasks = [...batches.get(id)?.tasks ?? []];
+  return tasks.map(({ task, state, change }) => ({ id: task.id, state, change }));
 }
 
 /** Those that were submitted before that number, newest first. */

@@ -6,6 +6,7 @@
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { AttemptRecord, BatchRecord, TaskRecord } from "../../task/task.ts";
+import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import { batchRecordOf, type BatchRow } from "./batches.ts";
 import type { Ledger } from "./ledger.ts";
@@ -60,13 +61,15 @@ export function listBatches(ledger: Ledger, limit: number, before: number): Batc
 }
 
 /** Where the tasks of a batch stand, in the order of submission. */
-export function batchTasks(ledger: Ledger, id: string): { id: string; state: TaskState }[] {
+export function batchTasks(ledger: Ledger, id: string): BatchTask[] {
   const batch = ledger.batchOf(id);
   if (!batch) return [];
-  const rows = ledger.sql.batchTasks.all(batch.seq) as { id: string; state: number; era: number }[];
-  return rows.map(({ id, state, era }) => {
+  const rows = ledger.sql.batchTasks.all(
+    batch.seq,
+  ) as (Omit<BatchTask, "state"> & { state: number; era: number })[];
+  return rows.map(({ id, state, era, change }) => {
     const marked = ledger.sweeping && state === STATE.queued && era < ledger.era;
-    return { id, state: marked ? "cancelled" : TASK_STATES[state] as TaskState };
+    return { id, state: marked ? "cancelled" : TASK_STATES[state] as TaskState, change };
   });
 }
 

@@ -110,7 +110,7 @@ const TEXTS = {
   disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
   batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,
   batches: `SELECT seq FROM batch WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
-  batchTasks: `SELECT id, state, era FROM task WHERE batch = ? ORDER BY seq`,
+  batchTasks: `SELECT id, state, era, change FROM task WHERE batch = ? ORDER BY seq`,
 
   lastOfBatch: `
     SELECT seq FROM task WHERE batch = ? AND state = 0 AND era < ? ORDER BY seq DESC LIMIT 1`,
