@@ -12,6 +12,7 @@ import type { GuardedOpener } from "../guard/guarded_connector.ts";
 import { Http2Fault } from "../http2/fault.ts";
 import { Http2Session } from "../http2/session.ts";
 import type { Ticket, UpstreamHandler, UpstreamRequest } from "../http2/stream.ts";
+import { OldServers } from "./old_servers.ts";
 
 /** Takes requests. */
 export interface Upstreams {
@@ -37,10 +38,6 @@ export interface UpstreamOptions {
 const MOST_HEADER_BYTES = 32_768;
 /** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
 const ALPN = ["h2", "http/1.1"];
-/** Servers that are known to speak HTTP/1.1 alone, of whom the oldest is forgotten ... */
-const MOST_KNOWN = 10_000;
-/** ... and each after so long, for it may have learned. */
-const KNOWN_MS = 3_600_000;
 /** A request that one connection after another hands back untouched is given up. */
 const MOST_TRIES = 3;
 /** A connection that was opened to ask for HTTP/2 is offered to HTTP/1.1 for so long. */
@@ -64,13 +61,13 @@ class GuardedUpstreams implements Upstreams {
   readonly #origins = new Map<string, Origin>();
   /** All that are open, those that take no more requests too. */
   readonly #sessions = new Set<Http2Session>();
-  /** Until when it is believed that they speak HTTP/1.1 alone, by the clock that only grows. */
-  readonly #plain = new Map<string, number>();
+  readonly #plain: OldServers;
   readonly #spares = new Map<string, { readonly socket: Socket; readonly undo: () => void }>();
   #isClosed = false;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
+    this.#plain = new OldServers(options.clock);
     this.#agent = new Agent({
       connect: ({ hostname, protocol, port }, callback) => {
         // Never at once: undici, still busy with the request, would not hear of it.
@@ -111,7 +108,7 @@ class GuardedUpstreams implements Upstreams {
   #send(ticket: Ticket): void {
     const { request: { origin: name }, handler } = ticket;
     if (this.#isClosed || ticket.tries >= MOST_TRIES) return refuse(ticket, ended());
-    if (this.#isPlain(name)) return this.#sendPlain(ticket.request, handler);
+    if (this.#plain.has(name)) return this.#sendPlain(ticket.request, handler);
     const origin = this.#origins.get(name) ??
       { sessions: new Set(), waiting: [], connecting: false };
     this.#origins.set(name, origin);
@@ -161,7 +158,7 @@ class GuardedUpstreams implements Upstreams {
       mostHeaderBytes: MOST_HEADER_BYTES,
       onSending,
       onUntouched: (ticket, http11) => {
-        if (http11) this.#know(name);
+        if (http11) this.#plain.add(name);
         this.#send(ticket);
       },
       onRetired: () => this.#retire(name, origin, session),
@@ -184,7 +181,7 @@ class GuardedUpstreams implements Upstreams {
 
   /** The server speaks HTTP/1.1: its first connection serves for that. */
   #takePlain(name: string, origin: Origin, socket: Socket): void {
-    this.#know(name);
+    this.#plain.add(name);
     this.#takeSpare(name)?.destroy();
     const undo = this.#options.clock.after(SPARE_MS, () => this.#takeSpare(name)?.destroy());
     this.#spares.set(name, { socket, undo });
@@ -196,22 +193,6 @@ class GuardedUpstreams implements Upstreams {
     this.#spares.delete(name);
     spare?.undo();
     return spare?.socket.destroyed ? undefined : spare?.socket;
-  }
-
-  #know(name: string): void {
-    this.#plain.delete(name);
-    this.#plain.set(name, this.#options.clock.monotonic() + KNOWN_MS);
-    if (this.#plain.size <= MOST_KNOWN) return;
-    const [oldest = name] = this.#plain.keys();
-    this.#plain.delete(oldest);
-  }
-
-  #isPlain(name: string): boolean {
-    const until = this.#plain.get(name);
-    if (until === undefined) return false;
-    if (until > this.#options.clock.monotonic()) return true;
-    this.#plain.delete(name);
-    return false;
   }
 
   #retire(name: string, origin: Origin, session: Http2Session): void {

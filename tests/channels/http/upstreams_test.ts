@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { setImmediate } from "node:timers";
-import { openUpstreams } from "../../../src/channels/http/upstreams.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { needs } from "../../support/needs.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { startHttp2Servers } from "../support/h2_servers.ts";
 import { openTestHttp } from "../support/http_channel.ts";
-import { serveHttp } from "../support/http_servers.ts";
 
 // deno-lint-ignore no-explicit-any -- results are JSON of many shapes
 type Any = any;
@@ -108,43 +104,6 @@ Deno.test(
     assert.ok(Math.max(...connections) <= 9, String(connections));
   },
 );
-
-Deno.test("a server that speaks HTTP/1.1 alone is asked again after an hour", async () => {
-  await using server = serveHttp(() => new Response("hello"));
-  const { port } = server;
-  let now = 0;
-  let asked = 0;
-  const upstreams = openUpstreams({
-    open({ alpn }) {
-      if (alpn?.includes("h2")) asked++;
-      const socket = connect({ host: "127.0.0.1", port });
-      return new Promise((resolve) => socket.once("connect", () => resolve(socket)));
-    },
-    clock: { now: () => now, monotonic: () => now, after: systemClock.after.bind(systemClock) },
-    beginMs: 5_000,
-    onSending() {},
-  });
-  const request = { origin: "https://example.org", path: "/", method: "GET", headers: {} };
-  const fetch = () =>
-    new Promise<void>((resolve, reject) => {
-      upstreams.dispatch({ ...request, body: null }, {
-        onRequestStart() {},
-        onResponseStart() {},
-        onResponseData() {},
-        onResponseEnd: () => resolve(),
-        onResponseError: (_, error) => reject(error),
-      });
-    });
-  await fetch();
-  now = 3_500_000;
-  await fetch();
-  assert.equal(asked, 1, "it is still known");
-  now = 3_700_000;
-  await fetch();
-  await fetch();
-  assert.equal(asked, 2);
-  await upstreams.close();
-});
 
 Deno.test(
   "what a server has not touched goes to its next connection, a POST too",
