@@ -132,6 +132,11 @@ function readSequence(text: string): number | undefined {
   return sequence >= 0 && Number.isSafeInteger(sequence) ? sequence : undefined;
 }
 
+/** No id that was made then, or later, has a lower sequence number. */
+export function firstSequenceAt(ms: number): number {
+  return Math.max(0, (ms - EPOCH_MS) * PER_MS);
+}
+
 /** When an id was made, in milliseconds since the epoch; a little later when ids came thick. */
 export function createdAtOf(id: string): number {
   return Math.floor(sequenceOf(id) / PER_MS) + EPOCH_MS;

@@ -217,7 +217,8 @@ export interface QueueEngine extends AsyncDisposable {
   /** Sets what an operator allows towards hosts, until it is set anew; it is not kept. */
   limitHosts(hosts: Hosts): Promise<void>;
   /**
-   * Deletes up to `limit` tasks that became final before then; resolves with how many.
+   * Deletes up to `limit` tasks that became final before then; resolves with how many. What
+   * it does not come to, it comes to at a later call.
    * As many deliveries of hooks go with them.
    */
   purge(finishedBefore: number, limit: number): Promise<number>;

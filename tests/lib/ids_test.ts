@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { type IdKind, isId, openIds, sequenceOf } from "../../src/lib/ids.ts";
+import { firstSequenceAt, type IdKind, isId, openIds, sequenceOf } from "../../src/lib/ids.ts";
 
 const AT = Date.UTC(2026, 0, 1);
 const fill = (bytes: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(bytes);
@@ -24,6 +24,16 @@ Deno.test("an id is a UUIDv7: version 7, variant 10, and the time of acceptance"
     assert.equal((uuid >> 76n) & 0xfn, 7n);
     assert.equal((uuid >> 62n) & 3n, 2n);
   }));
+});
+
+Deno.test("firstSequenceAt() parts the ids made before a moment from those made then and later", () => {
+  let now = AT;
+  const make = openIds(() => now, (bytes) => bytes.fill(9));
+  const before = make("tsk");
+  const bound = firstSequenceAt(++now);
+  assert.ok(sequenceOf(before) < bound);
+  assert.ok(sequenceOf(make("tsk")) >= bound);
+  assert.equal(firstSequenceAt(0), 0);
 });
 
 Deno.test("sequenceOf() orders ids as their text does, whatever the clock does", () => {

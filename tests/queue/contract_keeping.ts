@@ -132,6 +132,22 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { succeeded: 1 });
   });
 
+  Deno.test(`${name}: what ends long after its neighbours is deleted in its turn`, async () => {
+    await using world = await World.open(open);
+    const [waiting] = await world.keep({ dueAt: world.clock.now() + 60_000 }, {}, {}, {});
+    for (const task of await world.claim()) await world.settle(task);
+    await world.clock.advance(1);
+    const purge = () => world.engine.purge(world.clock.now(), 1);
+    assert.deepEqual([await purge(), await purge(), await purge(), await purge()], [1, 1, 1, 0]);
+    assert.equal(await world.stateOf(waiting!), "queued");
+    await world.clock.advance(60_000);
+    await world.settle(await world.claimOne());
+    assert.equal(await purge(), 0);
+    await world.clock.advance(1);
+    assert.equal(await purge(), 1);
+    assert.deepEqual(await world.counts(), {});
+  });
+
   Deno.test(`${name}: a closed engine lets claims go with nothing and refuses the rest`, async () => {
     const world = await World.open(open);
     const claim = world.engine.claim(1, new AbortController().signal);

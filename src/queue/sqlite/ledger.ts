@@ -17,15 +17,12 @@ import { undelivered } from "../rulings.ts";
 import { Batches, type BatchRow } from "./batches.ts";
 import { Intake } from "./intake.ts";
 import { LaneTable } from "./lane_table.ts";
-import { type Meta, readMeta, writeChanged, writeMeta } from "./meta.ts";
+import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./meta.ts";
 import { type Row, rowFrom, STATE } from "./rows.ts";
 import { prepare, type Statements } from "./statements.ts";
 
 /** A clock that is set back by less is one that was corrected a little. */
 const SET_BACK_MS = 500;
-
-/** Changes that are written down together, at most: readers look through all of them. */
-const CHANGED_TOGETHER = 500;
 
 /** The open file. */
 export class Ledger implements Meta {
@@ -73,6 +70,8 @@ export class Ledger implements Meta {
   #changed: number[] = [];
   /** Changes up to then were looked through for such as have been overtaken. */
   overtakenTo = 0;
+  /** Tasks up to then were looked through for such as may be deleted. */
+  purgedTo = 0;
   #dirty = false;
   #eraDirty = false;
   readonly #openedIn: number;

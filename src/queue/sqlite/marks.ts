@@ -10,13 +10,9 @@
 
 import { batchRecordOf } from "./batches.ts";
 import { isFinal } from "../../task/state.ts";
-import { forgetOvertaken } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 import { erase, tell } from "./moves.ts";
 import { type Row, STATE, stateOf } from "./rows.ts";
-
-/** Changes looked through for each task that may be deleted: it had three, and those that are kept have some. */
-const OVERTAKEN_PER_TASK = 10;
 
 /** Rows rewritten in one transaction. */
 const SWEPT_AT_ONCE = 1_000;
@@ -65,32 +61,4 @@ export function sweep(ledger: Ledger): boolean {
   if (rows.length < SWEPT_AT_ONCE) ledger.sweeping = false;
   ledger.touchEra();
   return ledger.sweeping;
-}
-
-/** Deletes tasks that became final before then, with all that hangs on them; resolves with how many. */
-export function purge(ledger: Ledger, finishedBefore: number, limit: number): number {
-  const { sql } = ledger;
-  sql.purgeDeliveries.run(finishedBefore, limit);
-  const rows = sql.finished.all(finishedBefore, limit) as unknown as Row[];
-  for (const { seq, state, batch, follows } of rows) {
-    const body = sql.body.get(seq) as { spec: string } | undefined;
-    for (const tag of tagsOf(body?.spec)) sql.dropTag.run(tag, seq);
-    sql.dropTask.run(seq);
-    sql.dropBody.run(seq);
-    sql.dropAttempts.run(seq);
-    if (follows) sql.dropFollowers.run(seq);
-    sql.dropResult.run(seq);
-    if (batch !== null) ledger.batches.move(batch, state, undefined);
-    ledger.count(state, undefined);
-  }
-  forgetOvertaken(ledger, limit * OVERTAKEN_PER_TASK);
-  return rows.length;
-}
-
-function tagsOf(spec: string | undefined): string[] {
-  try {
-    return JSON.parse(spec ?? "").tags ?? [];
-  } catch {
-    return [];
-  }
 }

@@ -10,6 +10,9 @@
 
 import type { Statements } from "./statements.ts";
 
+/** Changes that are written down in one row, at most: readers look through all of them. */
+export const CHANGED_TOGETHER = 500;
+
 /** What is kept of the queue as a whole. */
 export interface Meta {
   /** Tasks by state, in the order of `TASK_STATES`. */

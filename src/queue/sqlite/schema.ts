@@ -156,6 +156,7 @@ const MIGRATIONS: readonly string[] = [
     FROM (SELECT seq, change, row_number() OVER (ORDER BY change) / 500 AS part FROM task)
    GROUP BY part;
   `,
+  `DROP INDEX task_finished`,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

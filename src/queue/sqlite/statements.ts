@@ -166,8 +166,11 @@ const TEXTS = {
      WHERE seq = ? AND state = 0`,
 
   finished: `
-    SELECT seq, id, batch, state, follows FROM task INDEXED BY task_finished
-     WHERE finished_at < ? ORDER BY finished_at LIMIT ?`,
+    SELECT seq, batch, state, follows
+      FROM (SELECT seq, batch, state, follows, finished_at FROM task
+             WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?)
+     WHERE finished_at < ? LIMIT ?`,
+  furthest: `SELECT seq FROM task WHERE seq > ? AND seq < ? ORDER BY seq LIMIT 1 OFFSET ?`,
   dropTask: `DELETE FROM task WHERE seq = ?`,
   dropBody: `DELETE FROM body WHERE seq = ?`,
   dropAttempts: `DELETE FROM attempt WHERE seq = ?`,
