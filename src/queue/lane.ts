@@ -58,17 +58,19 @@ export function applyLimits(lane: Lane): void {
   lane.limit = Math.min(allowed, lane.bears);
 }
 
-/** What can be said of it at a glance. */
-export function statusOf(
-  { name, running, limit, heldUntil, reason }: Lane,
+/** Until when nothing may begin in it, and why; `undefined` when something may. */
+export function holdOf(
+  { heldUntil, reason, pace }: Lane,
   now: number,
-): LaneStatus {
-  const held = heldUntil > now;
-  return {
-    lane: name,
-    running,
-    limit,
-    ...(held ? { heldUntil } : {}),
-    ...(held && reason !== undefined ? { reason } : {}),
-  };
+): Pick<LaneStatus, "heldUntil" | "reason"> | undefined {
+  const pacedUntil = pace?.opensAt ?? 0;
+  if (Math.max(heldUntil, pacedUntil) <= now) return undefined;
+  if (pace && pacedUntil > heldUntil) return { heldUntil: pacedUntil, reason: `its rate, ${pace}` };
+  return { heldUntil, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** What can be said of it at a glance. */
+export function statusOf(lane: Lane, now: number): LaneStatus {
+  const { name, running, limit } = lane;
+  return { lane: name, running, limit, ...holdOf(lane, now) };
 }

@@ -13,7 +13,7 @@ import { DEFAULT_LANE_LIMIT, type Hosts } from "../task/host_limits.ts";
 import type { LaneStatus } from "./engine.ts";
 import { Heap } from "../lib/heap.ts";
 import { laneIsOfHost } from "./host.ts";
-import { applyLimits, type Lane, newLane, type Slot, statusOf } from "./lane.ts";
+import { applyLimits, holdOf, type Lane, newLane, type Slot, statusOf } from "./lane.ts";
 import { Pace } from "./pace.ts";
 
 /** The lane and priority to take from now. */
@@ -172,7 +172,7 @@ export class LaneBook {
   /** Lanes with attempts under way or a hold, the busiest first. */
   status(now: number, limit: number): LaneStatus[] {
     return [...this.#lanes.values()]
-      .filter((lane) => lane.running > 0 || lane.heldUntil > now)
+      .filter((lane) => lane.running > 0 || holdOf(lane, now))
       .sort((a, b) => b.running - a.running)
       .slice(0, limit)
       .map((lane) => statusOf(lane, now));

@@ -7,18 +7,27 @@
  * @module
  */
 
+import { formatDuration } from "../task/duration.ts";
 import type { Rate } from "../task/rate.ts";
 
 /** What is left of a rate. */
 export class Pace {
+  readonly #rate: Rate;
   readonly #everyMs: number;
   readonly #slackMs: number;
   /** When all that was spent is made good, in milliseconds since the epoch. */
   #paidAt = 0;
 
-  constructor({ count, windowMs }: Rate) {
+  constructor(rate: Rate) {
+    const { count, windowMs } = rate;
+    this.#rate = rate;
     this.#everyMs = windowMs / count;
     this.#slackMs = windowMs - this.#everyMs;
+  }
+
+  /** As people write it: `10/1s`. */
+  toString(): string {
+    return `${this.#rate.count}/${formatDuration(this.#rate.windowMs)}`;
   }
 
   /** When the next may begin, in milliseconds since the epoch. */

@@ -138,6 +138,10 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal(first.length, 3);
     assert.ok(first.some(({ id }) => id === elsewhere));
     assert.deepEqual(await world.claim(), []);
+    const heldUntil = world.clock.now() + 500;
+    const status = { lane: LANE, running: 2, limit: 64, heldUntil, reason: "its rate, 2/1s" };
+    assert.deepEqual(await world.engine.lane(LANE), status);
+    assert.deepEqual((await world.engine.lanes(1)).map(({ lane }) => lane), [LANE]);
     for (const _ of [1, 2]) {
       await world.clock.advance(499);
       assert.deepEqual(await world.claim(), []);
