@@ -35,6 +35,7 @@ export function standsBack(batch: BatchRow | undefined): boolean {
  */
 export function comeForward(ledger: Ledger, batch: BatchRow): void {
   if (batch.most === null || (batch.counts[STATE.running] ?? 0) >= batch.most) return;
+  ledger.intake.flush();
   const rows = ledger.sql.bench.all(batch.seq, ledger.era, GLANCE) as unknown as {
     seq: number;
     lane: number;

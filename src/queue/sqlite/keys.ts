@@ -30,6 +30,7 @@ export function joinKey(ledger: Ledger, row: Row): boolean {
 export function leaveKey(ledger: Ledger, row: Row): void {
   const key = row.key as string;
   if (ledger.sql.dropHolder.run(key, row.seq).changes === 0) return;
+  ledger.intake.flush();
   const turn = ledger.sql.nextOfKey.get(key, ledger.era, ledger.now) as { seq: number } | undefined;
   const heir = turn && ledger.rowOf(turn.seq);
   if (!heir) return;

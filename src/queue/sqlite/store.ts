@@ -175,7 +175,7 @@ export class Store {
     if (command.do === "insert" && this.#ballast?.hold(this.#ledger.now) === false) {
       return STORAGE_FULL;
     }
-    if (command.do !== "insert") this.#ledger.intake.flush();
+    if (!LETS_ROWS_GATHER.has(command.do)) this.#ledger.intake.flush();
     const run = commands[command.do as CommandName] as (
       ledger: Ledger,
       ...args: unknown[]
@@ -220,6 +220,9 @@ export class Store {
     return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
   }
 }
+
+/** Between these, new rows are left to be written several at once: what they read is written already. */
+const LETS_ROWS_GATHER: ReadonlySet<Command["do"]> = new Set(["insert", "settle"]);
 
 const STORAGE_FULL = { kind: "refused", code: "storage_full" } as const;
 

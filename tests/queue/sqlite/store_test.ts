@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { openIds } from "../../../src/lib/ids.ts";
-import { packSubmission } from "../../../src/queue/sqlite/crossing.ts";
+import {
+  type PackedClaim,
+  packSettlement,
+  packSubmission,
+} from "../../../src/queue/sqlite/crossing.ts";
 import { Ballast } from "../../../src/queue/sqlite/ballast.ts";
 import { openFile } from "../../../src/queue/sqlite/file.ts";
 import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
@@ -41,6 +45,27 @@ Deno.test("many new tasks of one group are kept each as it came, and can be read
     found.map(({ id, payload, retry }) => ({ id, payload, retry })),
     given.map(({ id, payload, retry }) => ({ id, payload, retry })),
   );
+});
+
+Deno.test("a key that is let go passes to a task that is new in the same group", async () => {
+  await using file = await aStore();
+  const [holder, heir, other] = Array.from({ length: 3 }, () => ({ ...aTask(), key: "k" }));
+  const kept = (task = aTask()) => ({
+    do: "insert" as const,
+    with: [packSubmission({ tasks: [task] }), 100],
+  });
+  file.run(kept(holder), { do: "claim", with: [9] });
+  const { answers } = file.run(
+    kept(heir),
+    {
+      do: "settle",
+      with: [packSettlement({ id: holder!.id, attempt: 1, event: "succeed", at: 0 })],
+    },
+    kept(other),
+    { do: "claim", with: [9] },
+  );
+  const claimed = answers.at(-1)?.value as PackedClaim[];
+  assert.deepEqual(claimed.map(([id]) => id), [heir!.id]);
 });
 
 Deno.test("a command that fails is told so, and its fellows are done", async () => {
