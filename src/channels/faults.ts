@@ -11,13 +11,14 @@ import { AddressError } from "./guard/guard.ts";
 import { BodyError } from "./http/body.ts";
 import { SaveError } from "./http/download.ts";
 import { ConnectError } from "./guard/sockets.ts";
-import { Http2Fault } from "./http2/fault.ts";
+import { Http2Fault, SharedFault } from "./http2/fault.ts";
 
 /** Names a fault by the code it carries. */
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
   if (fault instanceof SaveError) return { code: fault.code, detail: DETAILS[fault.code] };
+  if (fault instanceof SharedFault) return describeFault(fault.cause);
   if (fault instanceof Http2Fault) return { code: fault.code, detail: DETAILS[fault.code] };
   const error = faultOfCode(codeOf(fault));
   if (error.code !== "network_fault" || !(fault instanceof ConnectError && fault.atTls)) {

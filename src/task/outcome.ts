@@ -24,6 +24,8 @@ export type Outcome =
     readonly result?: Json;
     /** Asks that nothing else of this lane be attempted for a while. */
     readonly hold?: LaneHold;
+    /** Another attempt tells of the same fault: both were on the connection that was lost. */
+    readonly shared?: true;
   }
   & (
     | { readonly kind: "delivered" }

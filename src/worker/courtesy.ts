@@ -77,7 +77,7 @@ class LearnedCourtesy implements Courtesy {
   }
 
   consider({ task, outcome, settlement, byUs, running }: Ended): Settlement {
-    if (byUs) return settlement;
+    if (byUs || outcome.shared) return settlement;
     const { lane } = task;
     const fault = faultOf(outcome);
     const isTooMany = saysTooMany(outcome);

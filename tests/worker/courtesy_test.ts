@@ -45,6 +45,16 @@ Deno.test("ten network faults in a row open the breaker, and nine do not", () =>
   assert.equal(tenth.bears, 1);
 });
 
+Deno.test("a connection that is lost under many requests is one fault", () => {
+  const settle = aLane();
+  settle(1, REFUSED);
+  for (let n = 1; n <= 63; n++) {
+    assert.equal(settle(1, { ...REFUSED, shared: true }).hold, undefined);
+  }
+  for (let n = 2; n <= 9; n++) assert.equal(settle(n, REFUSED).hold, undefined);
+  assert.ok(settle(10, REFUSED).hold);
+});
+
 Deno.test("an answer, however bad, begins the row anew, and our own aborts do not count", () => {
   const settle = aLane();
   for (let n = 1; n <= 9; n++) settle(n, REFUSED);

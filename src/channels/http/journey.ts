@@ -9,6 +9,7 @@ import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { DeliverContext } from "../channel.ts";
+import { SharedFault } from "../http2/fault.ts";
 import { BodyDigest, BodyError, type BodySink, decodeInto, tooLarge } from "./body.ts";
 import { classifyAnswer, classifyFault, isSafe, unexpected } from "./classify.ts";
 import type { Download } from "./download.ts";
@@ -119,7 +120,8 @@ export class Journey {
       const outcome = classifyAnswer(head, this.#payload.expect, "GET", now);
       if (outcome.kind !== "delivered") return { ...outcome, evidence };
     }
-    return { ...classifyFault(cause, this.#effects > 0), evidence };
+    const shared = cause instanceof SharedFault ? { shared: true as const } : {};
+    return { ...classifyFault(cause, this.#effects > 0), ...shared, evidence };
   }
 
   /** Ends with an answer. */

@@ -35,6 +35,12 @@ export class Http2Fault extends Error {
   }
 }
 
+/** A connection has failed under several requests, of which another one tells. */
+export class SharedFault extends Error {
+  /** `SharedFault`. */
+  override name = "SharedFault";
+}
+
 /** The server broke the protocol. */
 export function broken(why: string, said: number = ErrorCode.protocol): Http2Fault {
   return new Http2Fault("bad_response", why, said);

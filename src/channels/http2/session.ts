@@ -14,7 +14,7 @@ import { Flag, type Frame, FrameType, headersFrames, numbersFrame, unpadded } fr
 import { type Field, writeHeaders } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { greeting, readSettings, type ServerSettings, SESSION_WINDOW } from "./settings.ts";
-import { Http2Stream, type StreamHome, type Ticket } from "./stream.ts";
+import { failTogether, Http2Stream, type StreamHome, type Ticket } from "./stream.ts";
 import { Wire, type WireListener, type WireOptions } from "./wire.ts";
 
 /** What a connection needs, and whom it tells. */
@@ -131,7 +131,7 @@ export class Http2Session implements StreamHome, WireListener {
     this.#beginning.reject(cause);
     const streams = [...this.#streams.values()];
     this.#streams.clear();
-    for (const stream of streams) stream.fail(cause);
+    failTogether(streams, cause);
   }
 
   takeFrame(frame: Frame): void {

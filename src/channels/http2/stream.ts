@@ -6,7 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
-import { broken, ErrorCode, Http2Fault } from "./fault.ts";
+import { broken, ErrorCode, Http2Fault, SharedFault } from "./fault.ts";
 import type { Field } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { STREAM_WINDOW } from "./settings.ts";
@@ -194,6 +194,12 @@ export class Http2Stream implements Dispatcher.DispatchController {
     const more = this.#window.refill();
     if (more > 0) this.#home.grant(this, more);
   }
+}
+
+/** Ends streams by what has befallen their connection: one tells why, the others that they share it. */
+export function failTogether([first, ...others]: readonly Http2Stream[], cause: Error): void {
+  first?.fail(cause);
+  for (const stream of others) stream.fail(new SharedFault("Lost with others", { cause }));
 }
 
 /** What came with it is of other streams: whoever reads a piece may free its memory. */

@@ -127,6 +127,22 @@ Deno.test(
 );
 
 Deno.test(
+  "of requests that are lost together, one tells of it and the others that they share it",
+  needs("openssl", "node"),
+  async () => {
+    await using upstream = await world();
+    const outcomes = await Promise.all(
+      Array.from({ length: 5 }, () => upstream.fetch("resets the connection")),
+    );
+    const told = outcomes.filter(({ shared }) => !shared);
+    assert.equal(told.length, 1);
+    for (const { kind, error } of outcomes) {
+      assert.equal(`${kind} ${error.code}`, "deferred connection_reset");
+    }
+  },
+);
+
+Deno.test(
   "a server that wants to be asked over HTTP/1.1 is",
   needs("openssl", "node"),
   async () => {
