@@ -55,6 +55,8 @@ const SERVICE = [Deno.execPath(), "run", "-A", "--quiet", "tests/crash/service.t
 
 /** 128 and SIGKILL. */
 const KILLED = 137;
+/** After so many kills what waits is worked off: the service is to be killed at work, not under a mountain. */
+const KILLS_TO_REST = 50;
 /** A failpoint that has not been passed often enough by then is never. */
 const NEVER_PASSED = 20_000;
 
@@ -93,6 +95,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     done[cause] = (done[cause] ?? 0) + 1;
     mostBroken = Math.max(mostBroken, brokenOff(service.lines));
     tell(`${round + 1}/${kills} ${place ? `${place}:${times}` : "random"}, ${acknowledged.size}`);
+    if ((round + 1) % KILLS_TO_REST === 0) mostBroken = Math.max(mostBroken, await rest(data, env));
   }
   await using service = startPostrider({ data: data.path, env });
   const api = await service.listening;
@@ -121,6 +124,13 @@ async function diesUnder(
   if (!died) service.kill("SIGKILL");
   await load.ended;
   return died;
+}
+
+/** Lets the service work off what waits, and ends it; resolves with how many attempts it found broken off. */
+async function rest(data: { path: string }, env: Record<string, string>): Promise<number> {
+  await using service = startPostrider({ data: data.path, env });
+  await settled(await service.listening);
+  return brokenOff(service.lines);
 }
 
 /** How many attempts a start has found broken off. */
