@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { Buffer } from "node:buffer";
+import fc from "fast-check";
+import MailComposer from "nodemailer/lib/mail-composer";
 import { openComposer } from "../../../src/channels/mail/message.ts";
 import type { EmailPayload } from "../../../src/task/payloads.ts";
 import { anEmail } from "../support/attempts.ts";
@@ -64,4 +67,31 @@ Deno.test("An inline picture and a file travel as what they are", async () => {
   assert.match(text, /Content-Disposition: inline; filename=logo\.png/);
   assert.match(text, /Content-Disposition: attachment; filename=list\.csv/);
   assert.match(text, /YSxi/);
+});
+
+Deno.test("A mail is written as nodemailer's own streams write it, whatever its lines end by", async () => {
+  const part = fc.array(
+    fc.constantFrom("\r", "\n", "\r\n", ".", "a", " ", "é", "x".repeat(80), "="),
+  )
+    .map((pieces) => pieces.join(""));
+  await fc.assert(
+    fc.asyncProperty(part, fc.option(part, { nil: undefined }), async (text, html) => {
+      const { bytes } = await written({ text, ...(html === undefined ? {} : { html }) });
+      const judge = new MailComposer({
+        from: { name: "Ada", address: "ada@example.org" },
+        to: [{ name: "", address: "bob@example.org" }],
+        subject: "Hello",
+        text,
+        ...(html === undefined ? {} : { html }),
+        messageId: "<tsk_1@example.org>",
+        date: new Date(0),
+        baseBoundary: "tsk_1",
+        newline: "windows",
+      }).compile();
+      const { promise, resolve } = Promise.withResolvers<Buffer>();
+      judge.build((_, bytes) => resolve(bytes));
+      assert.equal(new TextDecoder().decode(bytes), (await promise).toString());
+    }),
+    { numRuns: 300 },
+  );
 });
