@@ -6,18 +6,18 @@
 
 import type { RunningTask } from "../task/ports.ts";
 import type { Counts, TaskState } from "../task/state.ts";
-import type { BatchRecord } from "../task/task.ts";
+import type { BatchRecord } from "../task/batch.ts";
 import type { View } from "./views.ts";
 
 /** A batch as it now stands; `running` are tasks of any batch that say how far they have come. */
 export function batchView(
-  { id, total, counts, done }: BatchRecord,
+  { id, total, counts, done, bytes }: BatchRecord,
   running: readonly RunningTask[],
 ): View {
   const final = total - counts.queued - counts.running;
   const moving = running.filter(({ batchId }) => batchId === id).map(({ progress }) => progress);
-  const bytes = moving.reduce((sum, one) => sum + one.bytes, 0);
-  const totalBytes = moving.reduce((sum, one) => sum + (one.totalBytes ?? NaN), 0);
+  const moved = moving.reduce((sum, one) => sum + one.bytes, bytes);
+  const totalBytes = moving.reduce((sum, one) => sum + (one.totalBytes ?? NaN), bytes);
   const rate = moving.reduce((sum, one) => sum + one.rate, 0);
   return {
     id,
@@ -26,7 +26,7 @@ export function batchView(
     done,
     progress: {
       finished: total > 0 ? final / total : 1,
-      bytes,
+      bytes: moved,
       totalBytes: Number.isNaN(totalBytes) ? undefined : totalBytes,
       rate,
     },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BatchRecord } from "../task/task.ts";
+import type { BatchRecord } from "../task/batch.ts";
 import { answer, type Call, query, waitOf } from "./call.ts";
 import type { AppParts } from "./parts.ts";
 import { resultLines } from "./results.ts";

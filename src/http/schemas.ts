@@ -130,7 +130,7 @@ export const schemas: Readonly<Record<string, Json>> = {
     progress: shape({
       finished: number("The part of its tasks that is final, 0 to 1."),
       ...moved,
-    }, "Bytes are those of its tasks that run and whose channel says."),
+    }, "Bytes are what its tasks have brought back, and what those that run have got so far."),
   }),
   SubmittedBatch: shape({
     ...batch,

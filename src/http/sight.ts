@@ -6,7 +6,8 @@
 
 import { isId } from "../lib/ids.ts";
 import type { QueueEngine, TaskFilter } from "../queue/engine.ts";
-import type { BatchRecord, TaskRecord } from "../task/task.ts";
+import type { BatchRecord } from "../task/batch.ts";
+import type { TaskRecord } from "../task/task.ts";
 import { mayOperate, maySee } from "./auth.ts";
 import { type Call, param } from "./call.ts";
 import { Refusal } from "./problems.ts";

@@ -5,7 +5,8 @@
  */
 
 import { isFinal } from "../task/state.ts";
-import type { BatchRecord, TaskRecord } from "../task/task.ts";
+import type { BatchRecord } from "../task/batch.ts";
+import type { TaskRecord } from "../task/task.ts";
 import type { TaskChange, Watched } from "../queue/engine.ts";
 import type { AppParts } from "./parts.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BatchRecord } from "../task/task.ts";
+import type { BatchRecord } from "../task/batch.ts";
 
 /** A part of the batches, newest first. */
 export interface BatchPage {

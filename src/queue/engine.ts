@@ -25,10 +25,9 @@ import type {
   ScheduleChange,
 } from "../task/trigger.ts";
 import type { BatchTask, TaskChange, Watched } from "./change.ts";
+import type { BatchRecord, NewBatch } from "../task/batch.ts";
 import type {
-  BatchRecord,
   ClaimedTask,
-  NewBatch,
   NewTask,
   Reason,
   TaskRecord,

@@ -93,7 +93,7 @@ export interface TaskPageAnswer {
   readonly nextCursor?: string;
 }
 
-/** How far a batch has come: its tasks, and the bytes of those under way. */
+/** How far a batch has come: its tasks, and the bytes of those that succeeded or are under way. */
 export interface BatchProgressAnswer extends ProgressAnswer {
   /** The part of its tasks that is final, 0 to 1. */
   readonly finished: number;

@@ -8,7 +8,8 @@
 import { isLongerThan } from "./faults.ts";
 import { maskResult } from "./secrets.ts";
 import type { TaskState } from "./state.ts";
-import type { BatchRecord, Json, Reason, TaskError, TaskRecord } from "./task.ts";
+import type { BatchRecord } from "./batch.ts";
+import type { Json, Reason, TaskError, TaskRecord } from "./task.ts";
 
 /** A JSON object. */
 export type JsonObject = { [name: string]: Json };

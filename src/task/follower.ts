@@ -12,7 +12,8 @@ import type { IdSource } from "../lib/ids.ts";
 import { batchEvent, batchFacts, type EndedTask, taskEvent, taskFacts } from "./facts.ts";
 import { fillPayload } from "./marks.ts";
 import { isFinal } from "./state.ts";
-import type { BatchRecord, Follower, FollowerTask, NewTask, TaskRecord } from "./task.ts";
+import type { BatchRecord } from "./batch.ts";
+import type { Follower, FollowerTask, NewTask, TaskRecord } from "./task.ts";
 
 /** What an end happens in. */
 export interface EndContext {

@@ -15,7 +15,8 @@ import type { Payload } from "./payloads.ts";
 import { afterQuiet } from "./quiet.ts";
 import { type MailContext, type Place, type Sending, sendingsOf } from "./sendings.ts";
 import { maskUrl } from "./secrets.ts";
-import type { NewBatch, NewTask } from "./task.ts";
+import type { NewBatch } from "./batch.ts";
+import type { NewTask } from "./task.ts";
 
 /** What a submit happens in. */
 export interface SubmitContext {

@@ -5,7 +5,7 @@
  */
 
 import type { RetrySchedule } from "./retry.ts";
-import type { Counts, TaskState } from "./state.ts";
+import type { TaskState } from "./state.ts";
 
 /** JSON, as `JSON.parse` makes it. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -223,28 +223,4 @@ export interface ClaimedTask {
   readonly requestId?: string;
   /** The submit's W3C `traceparent`. */
   readonly traceparent?: string;
-}
-
-/** Tasks submitted together and waited for together. */
-export interface NewBatch {
-  /** `bat_…` */
-  readonly id: string;
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number;
-  /** The name of the API key that submitted it. */
-  readonly owner?: string;
-  /** What is made, once, when all of its tasks have ended. */
-  readonly followers?: readonly Follower[];
-  /** The most of its tasks that run at once. */
-  readonly concurrency?: number;
-}
-
-/** A batch as it now stands. */
-export interface BatchRecord extends Omit<NewBatch, "followers"> {
-  /** How many tasks it was submitted with. */
-  readonly total: number;
-  /** Where those that are still kept stand. */
-  readonly counts: Counts;
-  /** Whether each of them is final. */
-  readonly done: boolean;
 }

@@ -55,8 +55,15 @@ Deno.test("a batch tells the bytes of its tasks under way, and not those of othe
   of(id, 30, 50);
   const progress = async () => (await api.get(`/batches/${id}`)).body.progress;
   assert.deepEqual(await progress(), { finished: 0, bytes: 40, totalBytes: 150, rate: 20 });
+  const result = { bytes: 1_000 };
+  await api.finish(1, { kind: "delivered", result });
+  assert.deepEqual(await progress(), { finished: 0.5, bytes: 1_040, totalBytes: 1_150, rate: 20 });
   of(id, 2);
-  assert.deepEqual(await progress(), { finished: 0, bytes: 42, rate: 21 }, "of one nobody knows");
+  assert.deepEqual(
+    await progress(),
+    { finished: 0.5, bytes: 1_042, rate: 21 },
+    "of one nobody knows",
+  );
 });
 
 Deno.test("?wait answers as soon as the batch is done", async () => {

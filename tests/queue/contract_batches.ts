@@ -48,6 +48,18 @@ export function batchContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [ids[0]]);
   });
 
+  Deno.test(`${name}: a batch counts the bytes of those that succeeded, and of no others`, async () => {
+    await using world = await World.open(open);
+    const { id } = await aBatch(world, 3, [{}, {}, {}]);
+    const [one, two, three] = await world.claim();
+    const bytes = async () => (await world.engine.findBatch(id))?.bytes;
+    assert.equal(await bytes(), 0);
+    await world.settle(one!, { result: { bytes: 700 } });
+    await world.settle(two!, { result: { bytes: 42, status: 200 } });
+    await world.settle(three!, { event: "fail", result: { bytes: 9_000 } });
+    assert.equal(await bytes(), 742);
+  });
+
   Deno.test(`${name}: a held lane does not hold the other lanes of a batch`, async () => {
     await using world = await World.open(open);
     const { ids } = await aBatch(world, 1, [{}, {}, {}, { lane: OTHER }]);

@@ -6,7 +6,8 @@ import {
   taskEvent,
   taskFacts,
 } from "../../src/task/facts.ts";
-import type { BatchRecord, Json, TaskRecord } from "../../src/task/task.ts";
+import type { BatchRecord } from "../../src/task/batch.ts";
+import type { Json, TaskRecord } from "../../src/task/task.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const aTask = (result: Json): TaskRecord => ({
@@ -69,6 +70,7 @@ Deno.test("a batch is told with a line for each task, as far as there is room", 
     total: 5_000,
     counts: { queued: 0, running: 0, succeeded: 5_000, failed: 0, cancelled: 0, expired: 0 },
     done: true,
+    bytes: 0,
   };
   const tasks: EndedTask[] = Array.from({ length: 5_000 }, (_, n) => ({
     id: `tsk_${n}`,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { BatchRecord, TaskSummary } from "../../task/task.ts";
+import type { BatchRecord } from "../../task/batch.ts";
+import type { TaskSummary } from "../../task/task.ts";
 import { Ask, Bar, Fact, Moment, TaskTable } from "./pieces.tsx";
 
 /** The content of the list of batches. */

@@ -5,7 +5,7 @@
  */
 
 import { sequenceOf } from "../../lib/ids.ts";
-import type { BatchRecord } from "../../task/task.ts";
+import type { BatchRecord } from "../../task/batch.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import { batchRecordOf, type KeptBatch } from "./kept.ts";

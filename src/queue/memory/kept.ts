@@ -6,13 +6,12 @@
 
 import type { CancelReason } from "../../task/outcome.ts";
 import { noCounts, type TaskState } from "../../task/state.ts";
+import type { BatchRecord, NewBatch } from "../../task/batch.ts";
 import type {
   AttemptRecord,
-  BatchRecord,
   ClaimedTask,
   Delivery,
   Json,
-  NewBatch,
   NewTask,
   Reason,
   TaskError,
@@ -56,6 +55,8 @@ export interface KeptBatch {
   readonly tasks: Set<Kept>;
   /** Whether something is to be made when it is done. */
   armed: boolean;
+  /** What those that succeeded brought back. */
+  bytes: number;
   /** How many of its tasks run. */
   running: number;
   /** While it is being kept: how many more of its tasks need not stand back. */
@@ -164,9 +165,9 @@ export function matches(filter: TaskFilter, { task, state, reason }: Kept): bool
 }
 
 /** A batch as it now stands. */
-export function batchRecordOf({ batch, total, tasks }: KeptBatch): BatchRecord {
+export function batchRecordOf({ batch, total, tasks, bytes }: KeptBatch): BatchRecord {
   const { followers: _, ...head } = batch;
   const counts = noCounts();
   for (const { state } of tasks) counts[state]++;
-  return { ...head, total, counts, done: counts.queued + counts.running === 0 };
+  return { ...head, total, counts, done: counts.queued + counts.running === 0, bytes };
 }

@@ -42,7 +42,14 @@ export function insert(
   if (schedule && !triggers.isAsSeen(schedule)) return { kind: "stale" };
   if (batch) {
     const armed = (batch.followers?.length ?? 0) > 0;
-    const kept = { batch, total: tasks.length, tasks: new Set<Kept>(), armed, running: 0 };
+    const kept = {
+      batch,
+      total: tasks.length,
+      tasks: new Set<Kept>(),
+      armed,
+      running: 0,
+      bytes: 0,
+    };
     const seats = batch.concurrency ?? Infinity;
     ledger.batches.set(batch.id, { ...kept, seats, bench: new Set() });
     ledger.noteId(batch.id);

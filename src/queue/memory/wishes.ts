@@ -7,7 +7,7 @@
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import { next } from "../../task/state.ts";
 import type { Cancelled } from "../engine.ts";
-import { overrule, revivedDueAt, undelivered } from "../rulings.ts";
+import { bytesOf, overrule, revivedDueAt, undelivered } from "../rulings.ts";
 import type { Kept } from "./kept.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -32,6 +32,7 @@ export function settle(ledger: Ledger, given: Settlement): boolean {
   kept.delivery = s.delivery;
   kept.finishedAt = s.at;
   ledger.move(kept, s.event);
+  if (kept.batch) kept.batch.bytes += bytesOf(s);
   return true;
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { type Counts, TASK_STATES } from "../../task/state.ts";
-import type { BatchRecord, NewBatch } from "../../task/task.ts";
+import type { BatchRecord, NewBatch } from "../../task/batch.ts";
 import { STATE } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
@@ -20,6 +20,8 @@ export interface BatchRow {
   readonly total: number;
   /** In the order of `TASK_STATES`. */
   readonly counts: number[];
+  /** What those that succeeded brought back. */
+  bytes: number;
   /** Whether something is to be made when it is done. */
   follows: number;
   /** The most of its tasks that run at once. */
@@ -58,6 +60,7 @@ export class Batches {
       era,
       total,
       counts,
+      bytes: 0,
       follows,
       most,
       seats: most ?? Infinity,
@@ -87,11 +90,19 @@ export class Batches {
     return batch;
   }
 
+  /** One of its tasks has brought back so much. */
+  brought(seq: number, bytes: number): void {
+    const batch = this.get(seq);
+    if (!batch) return;
+    batch.bytes += bytes;
+    this.#changed.add(batch);
+  }
+
   /** Writes down what has changed; a batch without any task left is deleted. */
   flush(): void {
     for (const batch of this.#changed) {
       if (batch.counts.some((count) => count > 0)) {
-        this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.seq);
+        this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.bytes, batch.seq);
       } else {
         this.#sql.dropBatch.run(batch.seq);
         this.#known.delete(batch.seq);
@@ -131,5 +142,6 @@ export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
     total: row.total,
     counts,
     done: isDone(row, marked),
+    bytes: row.bytes,
   };
 }

@@ -9,6 +9,7 @@
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask, Json, NewTask, TaskType } from "../../task/task.ts";
 import type { Submission } from "../engine.ts";
+import { bytesOf } from "../rulings.ts";
 import { type Body, type Row, type Spec, specOf, unpackRetry } from "./rows.ts";
 
 /** A new task. */
@@ -76,6 +77,8 @@ export interface Settled extends Omit<Settlement, "record" | "result" | "carry">
   readonly result: string | undefined;
   /** For the next attempt. */
   readonly carry: string | undefined;
+  /** What it brought back for good. */
+  readonly bytes: number;
 }
 
 /** A settlement. */
@@ -89,6 +92,7 @@ export type PackedSettlement = readonly [
   error: string | undefined,
   result: string | undefined,
   carry: string | undefined,
+  bytes: number,
   rest: Pick<Settlement, "dueAt" | "reason" | "possibleDuplicate" | "bears" | "hold"> | undefined,
 ];
 
@@ -105,14 +109,15 @@ export function packSettlement(settlement: Settlement): PackedSettlement {
     textOf(record?.error),
     textOf(result),
     textOf(carry),
+    bytesOf(settlement),
     Object.keys(rest).length > 0 ? rest : undefined,
   ];
 }
 
 /** Unpacks a settlement. */
 export function unpackSettlement(packed: PackedSettlement): Settled {
-  const [id, attempt, event, at, delivery, record, error, result, carry, rest] = packed;
-  const settled = { id, attempt, event, at, record, error, result, carry, ...rest };
+  const [id, attempt, event, at, delivery, record, error, result, carry, bytes, rest] = packed;
+  const settled = { id, attempt, event, at, record, error, result, carry, bytes, ...rest };
   return delivery === undefined ? settled : { ...settled, delivery };
 }
 

@@ -5,7 +5,8 @@
  */
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { AttemptRecord, BatchRecord, TaskRecord } from "../../task/task.ts";
+import type { BatchRecord } from "../../task/batch.ts";
+import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import { batchRecordOf, type BatchRow } from "./batches.ts";

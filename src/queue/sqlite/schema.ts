@@ -157,6 +157,7 @@ const MIGRATIONS: readonly string[] = [
    GROUP BY part;
   `,
   `DROP INDEX task_finished`,
+  `ALTER TABLE batch ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; -- what those that succeeded brought back`,
 ];
 
 /** Above this size the pages are not read through at the start; what is read is checked anyway. */

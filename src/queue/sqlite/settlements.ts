@@ -44,6 +44,7 @@ function apply(ledger: Ledger, row: Row, given: Settled): void {
   row.reason = s.reason ?? null;
   row.delivery = s.delivery ?? null;
   row.finished_at = s.at;
+  if (s.bytes > 0 && row.batch !== null) ledger.batches.brought(row.batch, s.bytes);
   move(ledger, row, s.event);
 }
 

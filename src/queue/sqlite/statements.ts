@@ -105,7 +105,7 @@ const TEXTS = {
   bench: `
     SELECT seq, lane, priority, due_at FROM task INDEXED BY task_bench
      WHERE batch = ? AND state = 0 AND parked = 2 AND era = ? ORDER BY seq LIMIT ?`,
-  writeBatch: `UPDATE batch SET counts = ? WHERE seq = ?`,
+  writeBatch: `UPDATE batch SET counts = ?, bytes = ? WHERE seq = ?`,
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
   disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
   batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,

@@ -241,6 +241,7 @@ Deno.test("sqlite: a file of an earlier version says what was listed and what ha
     ALTER TABLE result DROP COLUMN attempts;
     UPDATE meta SET (counts, change, last) = (SELECT counts, change, last FROM changed ORDER BY change DESC LIMIT 1);
     DROP TABLE changed;
+    ALTER TABLE batch DROP COLUMN bytes;
     CREATE INDEX task_change ON task (change);
     CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
     PRAGMA user_version = 4`);
