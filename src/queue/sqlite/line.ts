@@ -26,9 +26,9 @@ const GROUPS_UNDER_WAY = 2;
  * Commands, or tasks of a batch, that are worth a group before the turn is
  * over, and beside another: so the disk works while the main thread still reads
  * requests. Less waits: the pages and the flush of a transaction cost as much
- * as a dozen commands.
+ * as a dozen commands. More would have all of 64 callers wait for one another.
  */
-const FULL_GROUP = 64;
+export const FULL_GROUP = 24;
 
 /** The number of a command that is not answered. */
 const NOBODY = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../src/queue/engine.ts";
 import type { PackedTask } from "../../../src/queue/sqlite/crossing.ts";
-import { Line } from "../../../src/queue/sqlite/line.ts";
+import { FULL_GROUP, Line } from "../../../src/queue/sqlite/line.ts";
 import type { Opened, Reply } from "../../../src/queue/sqlite/store.ts";
 import type { FromThread, ToThread } from "../../../src/queue/sqlite/thread_server.ts";
 import { FakeClock, settled } from "../../support/fake_clock.ts";
@@ -32,12 +32,12 @@ Deno.test("a line lets the next group grow while one is under way, and sends it 
   await settled();
   assert.deepEqual(sizes(), [1, 5]);
   await ask(70);
-  assert.deepEqual(sizes(), [1, 5, 64]);
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP]);
   await ask(70);
-  assert.deepEqual(sizes(), [1, 5, 64]);
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP]);
   thread.reply({});
   await settled();
-  assert.deepEqual(sizes(), [1, 5, 64, 76]);
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP, 140 - FULL_GROUP]);
 });
 
 Deno.test("a line counts the tasks of a batch: one that makes a full group leaves by itself", async () => {
@@ -46,9 +46,9 @@ Deno.test("a line counts the tasks of a batch: one that makes a full group leave
     const packed = Array.from({ length: tasks }) as PackedTask[];
     line.ask("insert", { tasks: packed }, 1_000).catch(() => {});
   };
-  insert(63);
+  insert(FULL_GROUP - 1);
   await settled();
-  insert(63);
+  insert(FULL_GROUP - 1);
   await settled();
   assert.equal(thread.groups.length, 1);
   insert(1);
