@@ -16,7 +16,7 @@ import type { Ledger } from "./ledger.ts";
 import { type Row, STATE, summaryOf } from "./rows.ts";
 
 /** Rows that one page looks at, in turn: mostly what it asks for stands among the first. */
-const WINDOWS = [1_000, 4_000, 15_000] as const;
+const WINDOWS = [1_000, 4_000, 10_000] as const;
 
 type Value = string | number;
 
