@@ -122,6 +122,14 @@ export type Cancelled = "cancelled" | "aborting" | "too_late" | "not_found";
 /** What became of a wish to retry one task, or to run it now. */
 export type Changed = "changed" | "not_possible" | "not_found";
 
+/** How far a purge has come. */
+export interface Purged {
+  /** Tasks deleted by this call. */
+  readonly deleted: number;
+  /** Whether there is no more; if not, the next call goes on where this one ended. */
+  readonly isOver: boolean;
+}
+
 /** What can be said of a lane at a glance. */
 export interface LaneStatus {
   /** Its name. */
@@ -216,11 +224,12 @@ export interface QueueEngine extends AsyncDisposable {
   /** Sets what an operator allows towards hosts, until it is set anew; it is not kept. */
   limitHosts(hosts: Hosts): Promise<void>;
   /**
-   * Deletes up to `limit` tasks that became final before then; resolves with how many. What
-   * it does not come to, it comes to at a later call.
-   * As many deliveries of hooks go with them.
+   * Deletes up to `limit` tasks that became final before then, and up to as many old deliveries
+   * of hooks. One call keeps nobody waiting for long, so it may look at a part of what is kept,
+   * and find nothing there. From a call that is over to the next one that is, all is deleted
+   * that had ended at the first.
    */
-  purge(finishedBefore: number, limit: number): Promise<number>;
+  purge(finishedBefore: number, limit: number): Promise<Purged>;
 
   /** Calls `listener` after the commit of each change of those watched; returns what ends it. */
   watch(what: Watched, listener: (change: TaskChange) => void): () => void;

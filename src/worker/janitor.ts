@@ -8,7 +8,7 @@ import { type Clock, sleep } from "../lib/clock.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import { sweepDownloadsOn } from "./downloads.ts";
 
-/** How long to wait when nothing is left to delete, in milliseconds. */
+/** How long to rest when all has been looked at, in milliseconds. */
 const IDLE_MS = 30_000;
 /** Between two portions, so that a long clean-up stalls nobody, in milliseconds. */
 const PAUSE_MS = 50;
@@ -43,7 +43,8 @@ async function purgeTasksOn(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const deleted = await engine.purge(clock.now() - retentionMs, PORTION);
-    await sleep(clock, deleted < PORTION ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
+    // Few, or none, may be found among many that wait: that is no reason to rest.
+    const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION);
+    await sleep(clock, isOver ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
   }
 }

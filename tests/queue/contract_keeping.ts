@@ -122,9 +122,9 @@ export function keepContract(name: string, open: OpenEngine): void {
     const later = await world.keepOne();
     await world.settle(await world.claimOne());
     const before = world.clock.now();
-    assert.equal(await world.engine.purge(before, 1), 1);
+    assert.deepEqual(await world.engine.purge(before, 1), { deleted: 1, isOver: false });
     assert.equal((await world.engine.findBatch(batch.id))?.counts.succeeded, 1);
-    assert.equal(await world.engine.purge(before, 10), 1);
+    assert.deepEqual(await world.engine.purge(before, 10), { deleted: 1, isOver: true });
     assert.equal(await world.engine.findBatch(batch.id), undefined);
     assert.equal(await world.engine.find(tasks[0]!.id), undefined);
     assert.deepEqual(await world.engine.list({ tag: "t" }, 10), { tasks: [] });
@@ -137,7 +137,7 @@ export function keepContract(name: string, open: OpenEngine): void {
     const [waiting] = await world.keep({ dueAt: world.clock.now() + 60_000 }, {}, {}, {});
     for (const task of await world.claim()) await world.settle(task);
     await world.clock.advance(1);
-    const purge = () => world.engine.purge(world.clock.now(), 1);
+    const purge = async () => (await world.engine.purge(world.clock.now(), 1)).deleted;
     assert.deepEqual([await purge(), await purge(), await purge(), await purge()], [1, 1, 1, 0]);
     assert.equal(await world.stateOf(waiting!), "queued");
     await world.clock.advance(60_000);
@@ -146,6 +146,20 @@ export function keepContract(name: string, open: OpenEngine): void {
     await world.clock.advance(1);
     assert.equal(await purge(), 1);
     assert.deepEqual(await world.counts(), {});
+  });
+
+  Deno.test(`${name}: what has ended is deleted before a purge is over, however much waits before it`, async () => {
+    await using world = await World.open(open);
+    await world.engine.insert({ tasks: Array.from({ length: 20_001 }, () => world.aTask()) });
+    const ended = await world.keepOne({ priority: 0 });
+    await world.settle((await world.claim(1))[0]!);
+    // So many ids in one millisecond run ahead of it.
+    await world.clock.advance(1_000);
+    assert.equal(await world.stateOf(ended), "succeeded");
+    for (let isOver = false; !isOver;) {
+      ({ isOver } = await world.engine.purge(world.clock.now(), 10));
+    }
+    assert.deepEqual(await world.counts(), { queued: 20_001 });
   });
 
   Deno.test(`${name}: a closed engine lets claims go with nothing and refuses the rest`, async () => {

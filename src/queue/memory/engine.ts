@@ -15,6 +15,7 @@ import {
   type Changed,
   EngineError,
   type Inserted,
+  type Purged,
   type QueueEngine,
   type Submission,
   type TaskChange,
@@ -212,7 +213,7 @@ class MemoryEngine implements QueueEngine {
     return this.#do(() => void this.#ledger.book.set(lane, { limit }));
   }
 
-  purge(finishedBefore: number, limit: number): Promise<number> {
+  purge(finishedBefore: number, limit: number): Promise<Purged> {
     return this.#do(() => purge(this.#books, finishedBefore, limit));
   }
 

@@ -54,9 +54,11 @@ export class Triggers {
     return this.#deliveries.get(id);
   }
 
-  /** Forgets up to `limit` deliveries that came before then. */
-  purge(before: number, limit: number): void {
-    const old = [...this.#deliveries.values()].filter(({ receivedAt }) => receivedAt < before);
-    for (const { id } of old.slice(0, limit)) this.#deliveries.delete(id);
+  /** Forgets up to `limit` deliveries that came before then; tells how many. */
+  purge(before: number, limit: number): number {
+    const old = this.#deliveries.values()
+      .filter(({ receivedAt }) => receivedAt < before).take(limit).toArray();
+    for (const { id } of old) this.#deliveries.delete(id);
+    return old.length;
   }
 }

@@ -9,6 +9,7 @@
  */
 
 import { firstSequenceAt } from "../../lib/ids.ts";
+import type { Purged } from "../engine.ts";
 import { forgetOvertaken } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -25,13 +26,13 @@ interface Final {
   readonly follows: number;
 }
 
-/** Deletes tasks that became final before then, as many as are found among the next few; resolves with how many. */
-export function purge(ledger: Ledger, finishedBefore: number, limit: number): number {
-  ledger.sql.purgeDeliveries.run(finishedBefore, limit);
+/** Deletes tasks that became final before then, as many as are found among the next few. */
+export function purge(ledger: Ledger, finishedBefore: number, limit: number): Purged {
+  const deliveries = Number(ledger.sql.purgeDeliveries.run(finishedBefore, limit).changes);
   const found = nextFinal(ledger, finishedBefore, limit);
   for (const task of found) drop(ledger, task);
   forgetOvertaken(ledger, limit * OVERTAKEN_PER_TASK);
-  return found.length;
+  return { deleted: found.length, isOver: ledger.purgedTo === 0 && deliveries < limit };
 }
 
 /** Once all have been looked at, it begins anew: what waited long ends after its neighbours. */
