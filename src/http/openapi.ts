@@ -96,7 +96,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
         ContentTypeOptions: { description: "nosniff.", schema: { type: "string" } },
         AcceptRanges: { description: "bytes.", schema: { type: "string" } },
         ContentLength: { description: "Bytes that follow.", schema: { type: "integer" } },
-        ContentRange: { description: "Which part it is.", schema: { type: "string" } },
+        ContentRange: { description: "Which part it is, of how much.", schema: { type: "string" } },
         ResourcePolicy: { description: "same-origin.", schema: { type: "string" } },
         ETag: { description: "Of a saved file.", schema: { type: "string" } },
         CacheControl: { description: "no-store.", schema: { type: "string" } },
@@ -168,6 +168,7 @@ function refusalObjects(codes: readonly ProblemCode[]): Record<string, Json> {
 
 const HEADERS_OF_STATUS: Record<number, string[]> = {
   401: ["WwwAuthenticate"],
+  416: ["ContentRange"],
   429: ["RetryAfter", "RateLimit", "RateLimitPolicy"],
   503: ["RetryAfter"],
 };

@@ -23,6 +23,7 @@ export type ProblemCode =
   | "not_retryable"
   | "too_large"
   | "unsupported_media_type"
+  | "range_not_satisfiable"
   | "invalid"
   | "address_refused"
   | "idempotency_conflict"
@@ -45,6 +46,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   not_retryable: [409, "The task cannot be tried now"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body must be JSON"],
+  range_not_satisfiable: [416, "There is nothing at that place"],
   invalid: [422, "The request is not valid"],
   address_refused: [422, "The address may not be called"],
   idempotency_conflict: [422, "The Idempotency-Key was used with another body"],
@@ -64,7 +66,7 @@ export interface RefusalDetails {
   readonly errors?: readonly Fault[];
   /** The task that stands in the way. */
   readonly task?: unknown;
-  /** `Allow`, `Retry-After` … */
+  /** `Allow`, `Content-Range`, `Retry-After` … */
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -80,8 +80,10 @@ async function serve({ request, requestId }: Call, source: Source): Promise<Resp
   const range = condition === null || condition === etag ? request.headers.get("range") : null;
   const part = partOf(range, bytes);
   if (part === "none") {
-    const unsatisfied = { ...headers, "content-range": `bytes */${bytes}` };
-    return new Response(null, { status: 416, headers: unsatisfied });
+    throw new Refusal("range_not_satisfiable", {
+      detail: `Expected a range within its ${bytes} bytes`,
+      headers: { "content-range": `bytes */${bytes}` },
+    });
   }
   const [start, end] = part ?? [0, bytes];
   const length = { "content-length": String(end - start) };

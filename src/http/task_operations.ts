@@ -188,13 +188,8 @@ export const taskOperations: readonly Operation[] = [
         description: "The caller has it already.",
         headers: [...downloadHeaders, "ETag"],
       },
-      {
-        status: "416",
-        description: "There is nothing at that place.",
-        headers: [...downloadHeaders, "ETag", "ContentRange"],
-      },
     ],
-    refusals: looking,
+    refusals: [...looking, "range_not_satisfiable"],
   },
   {
     method: "POST",

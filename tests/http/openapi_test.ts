@@ -239,6 +239,7 @@ Deno.test("real answers are what the document says", async () => {
   await check("GET", "/tasks/{id}/body", itsBody);
   await check("POST", "/fetch", "/fetch?dryRun=true", URLS);
   await check("GET", "/tasks/{id}/body", itsBody, undefined, { range: "bytes=0-1" });
+  await check("GET", "/tasks/{id}/body", itsBody, undefined, { range: "bytes=9-" });
   await check("GET", "/hooks");
   const alert = { status: "firing", groupKey: "g", alerts: [] };
   const bearer = { authorization: "Bearer a-long-secret" };

@@ -71,6 +71,12 @@ const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
     await using api = await Api.open();
     return await api.call("POST", "/fetch", { body: "a=1" });
   },
+  async range_not_satisfiable() {
+    await using api = await Api.open();
+    const id = await api.accept();
+    await api.finish(1, { kind: "delivered", result: { body: "hello", truncated: false } });
+    return await api.get(`/tasks/${id}/body`, { range: "bytes=5-" });
+  },
   async invalid() {
     await using api = await Api.open();
     return await api.post("/fetch", { ...GET, priority: 10, unknown: 1 });

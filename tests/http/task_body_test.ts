@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { parseApiKeys } from "../../src/http/auth.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
-import { Api } from "../support/api.ts";
+import { type Answered, Api } from "../support/api.ts";
 import { aFolder } from "../support/process.ts";
 
 const CONTENT = "0123456789".repeat(100_000);
@@ -52,8 +53,12 @@ Deno.test.each(ranges)("$range is answered $status", async ({ range, status, fro
   await using _ = api;
   const answered = await api.get(path, { range });
   assert.equal(answered.status, status);
-  if (status === 416) assert.equal(answered.headers.get("content-range"), "bytes */1000000");
-  else assert.equal(answered.body, CONTENT.slice(from, to));
+  if (status === 416) {
+    assert.equal(answered.headers.get("content-range"), "bytes */1000000");
+    // What is wrong is told, and is no download.
+    assert.equal(answered.body.code, "range_not_satisfiable");
+    assert.equal(answered.headers.get("content-disposition"), null);
+  } else assert.equal(answered.body, CONTENT.slice(from, to));
   if (status !== 206) return;
   const said = `bytes ${from}-${Number(to) - 1}/1000000`;
   assert.equal(answered.headers.get("content-range"), said);
@@ -113,6 +118,26 @@ const kept: { why: string; outcome: Outcome; status: number; body?: string }[] =
   },
 ];
 
+Deno.test("each refusal of a body is a problem document", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("a:s,b:t:notify"), anonymous: "refused" });
+  const mine = { authorization: "Bearer s" };
+  const id = await api.accept({}, mine);
+  await api.finish(1, { kind: "delivered", result: { body: "hello", truncated: false } });
+  const path = `/tasks/${id}/body`;
+  const refusals: Record<string, Promise<Answered>> = {
+    unauthorized: api.get(path),
+    not_found: api.get(path, { authorization: "Bearer t" }),
+    invalid: api.get(`${path}?x=1`, mine),
+    method_not_allowed: api.delete(path, mine),
+    range_not_satisfiable: api.get(path, { ...mine, range: "bytes=5-9" }),
+  };
+  for (const [code, refused] of Object.entries(refusals)) {
+    const { headers, body } = await refused;
+    assert.equal(headers.get("content-type"), "application/problem+json", code);
+    assert.equal(body.code, code);
+  }
+});
+
 Deno.test.each(kept)("Where $why is kept, the answer is $status", async (row) => {
   await using api = await Api.open();
   const id = await api.accept();
@@ -120,4 +145,5 @@ Deno.test.each(kept)("Where $why is kept, the answer is $status", async (row) =>
   const { status, body } = await api.get(`/tasks/${id}/body`);
   assert.equal(status, row.status);
   if (row.body !== undefined) assert.equal(body, row.body);
+  else assert.equal(body.code, "not_found");
 });
