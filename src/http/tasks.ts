@@ -35,8 +35,8 @@ export function taskRoutes(parts: AppParts): Route[] {
 
   async function wholeView(task: TaskRecord): Promise<View> {
     if (task.state !== "queued") return view(task);
-    const lane = await engine.lane(task.lane);
-    return { ...view(task), waitingFor: waitingFor(task, lane, parts.clock.now()) };
+    const hindrances = { lane: await engine.lane(task.lane), worker: ports.worker() };
+    return { ...view(task), waitingFor: waitingFor(task, hindrances, parts.clock.now()) };
   }
 
   async function list(call: Call): Promise<Response> {

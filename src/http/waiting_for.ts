@@ -5,12 +5,25 @@
  */
 
 import type { LaneStatus } from "../queue/engine.ts";
+import type { WorkerStatus } from "../task/ports.ts";
 import type { TaskSummary } from "../task/task.ts";
 import { timeView } from "./time_view.ts";
 import { itsTime } from "./views.ts";
 
+/** What a task may have to wait for, as it stands. */
+export interface Hindrances {
+  /** Its lane. */
+  readonly lane: LaneStatus;
+  /** Who attempts it. */
+  readonly worker: Pick<WorkerStatus, "running" | "concurrency">;
+}
+
 /** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
-export function waitingFor(task: TaskSummary, lane: LaneStatus, now: number): string | undefined {
+export function waitingFor(
+  task: TaskSummary,
+  { lane, worker }: Hindrances,
+  now: number,
+): string | undefined {
   const { state, dueAt = 0, attempt, behind, key } = task;
   if (state !== "queued") return undefined;
   const held = lane.heldUntil !== undefined && lane.heldUntil > Math.max(now, dueAt);
@@ -23,6 +36,9 @@ export function waitingFor(task: TaskSummary, lane: LaneStatus, now: number): st
   if (behind === "batch") return "others of its batch: as many run as may at once";
   if (lane.running >= lane.limit) {
     return `a place at ${lane.lane}: ${lane.running} run there, and no more may`;
+  }
+  if (worker.running >= worker.concurrency) {
+    return `a free slot: ${worker.running} attempts run, and no more may`;
   }
   return undefined;
 }

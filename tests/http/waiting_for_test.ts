@@ -10,6 +10,7 @@ const FREE: LaneStatus = { lane: "https://a.org:443", running: 0, limit: 64 };
 const waits: {
   task: Partial<TaskSummary>;
   lane?: Partial<LaneStatus>;
+  running?: number;
   says: RegExp | undefined;
 }[] = [
   { task: { state: "running" }, says: undefined },
@@ -25,12 +26,19 @@ const waits: {
   },
   { task: { dueAt: NOW + 9_000 }, lane: { heldUntil: NOW + 2_000 }, says: /^its time/ },
   { task: {}, lane: { running: 64 }, says: /^a place at https:\/\/a\.org:443: 64 run/ },
-  { task: {}, says: undefined },
+  { task: {}, running: 7, says: undefined },
+  { task: {}, running: 8, says: /^a free slot: 8 attempts run, and no more may$/ },
+  { task: {}, lane: { running: 64 }, running: 8, says: /^a place at / },
+  { task: { behind: "key", key: "k" }, running: 8, says: /^others of its key/ },
+  { task: { dueAt: NOW + 1_000 }, running: 8, says: /^its time/ },
+  { task: { state: "running" }, running: 8, says: undefined },
 ];
 
-Deno.test.each(waits)("$task with $lane waits for $says", ({ task, lane = {}, says }) => {
+Deno.test.each(waits)("$task with $lane beside $running waits for $says", (row) => {
+  const { task, lane = {}, running = 0, says } = row;
   const whole = { state: "queued", dueAt: NOW, attempt: 0, ...task } as TaskSummary;
-  const said = waitingFor(whole, { ...FREE, ...lane }, NOW);
+  const worker = { running, concurrency: 8 };
+  const said = waitingFor(whole, { lane: { ...FREE, ...lane }, worker }, NOW);
   if (says === undefined) assert.equal(said, undefined);
   else assert.match(said ?? "", says);
 });
@@ -43,4 +51,16 @@ Deno.test("a waiting task says so, and one that runs does not", async () => {
   assert.equal((await api.get(`/tasks/${first}`)).body.waitingFor, undefined);
   const { body } = await api.get(`/tasks/${second}`);
   assert.equal(body.waitingFor, `others of its key "k", which go first`);
+});
+
+Deno.test("a task that is due while the worker is busy waits for a slot", async () => {
+  let running = 2;
+  const worker = () => ({ running, concurrency: 2, threads: [], lost: [] });
+  await using api = await Api.open({ ports: { worker } });
+  const path = `/tasks/${await api.accept()}`;
+  const said = async () => (await api.get(path)).body.waitingFor;
+  assert.equal(await said(), "a free slot: 2 attempts run, and no more may");
+  assert.match((await api.get(`/ui${path}`)).body, /Waits for a free slot/);
+  running = 1;
+  assert.equal(await said(), undefined);
 });

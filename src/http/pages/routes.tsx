@@ -109,8 +109,9 @@ export function pageRoutes(parts: AppParts, own: PageParts): Route[] {
     query(call, []);
     const task = await seenTask(engine, call);
     const now = clock.now();
-    const isQueued = task.state === "queued";
-    const waits = isQueued ? waitingFor(task, await engine.lane(task.lane), now) : undefined;
+    const waits = task.state === "queued"
+      ? waitingFor(task, { lane: await engine.lane(task.lane), worker: ports.worker() }, now)
+      : undefined;
     const content = (
       <TaskContent
         now={now}
