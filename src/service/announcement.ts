@@ -35,6 +35,11 @@ export function announce(config: Config, announced: Announced): void {
   if (engine.recovered > 0) {
     log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
   }
+  if (config.allowAnonymous && config.apiKeys.length > 0) {
+    log.warn("API keys are set: callers without one are refused all the same", {
+      setting: "POSTRIDER_ALLOW_ANONYMOUS",
+    });
+  }
   if (config.webhookSecrets.length === 0) {
     log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
   }
