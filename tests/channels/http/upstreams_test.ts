@@ -142,6 +142,20 @@ Deno.test(
   },
 );
 
+Deno.test("of requests whose connection cannot be opened, each tells of it: that spares their tries", async () => {
+  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  nobody.close();
+  await using channel = openTestHttp({ addresses: ["127.0.0.1"], allow: "localhost" });
+  const payload = aFetch(`https://localhost:${nobody.addr.port}/`);
+  const outcomes: Any[] = await Promise.all(
+    Array.from({ length: 5 }, () => channel.deliver(anAttempt(payload), aContext())),
+  );
+  for (const { error, shared } of outcomes) {
+    assert.equal(error.code, "connection_refused");
+    assert.equal(shared, undefined);
+  }
+});
+
 Deno.test(
   "a server that wants to be asked over HTTP/1.1 is",
   needs("openssl", "node"),
