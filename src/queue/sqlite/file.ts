@@ -22,6 +22,13 @@ const IOERR_WRITE = 778;
  */
 const CHECKPOINT_PAGES = 2_000;
 
+/**
+ * Pages in memory, in KiB. Not more: when pages of an index change places,
+ * SQLite numbers one for the moment far beyond the end, and then looks through
+ * all that it has in memory at the next commit.
+ */
+const CACHE_KIB = 4_096;
+
 /** Opens the database at `path` for this process alone, and brings it up to date. */
 export function openFile(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
@@ -34,7 +41,7 @@ export function openFile(path: string): DatabaseSync {
     set(db, "journal_mode = WAL");
     set(db, "synchronous = FULL");
     set(db, "temp_store = MEMORY");
-    set(db, "cache_size = -65536");
+    set(db, `cache_size = -${CACHE_KIB}`);
     set(db, `wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
     migrate(db, path);
