@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: "boolean" } },
   allowPositionals: true,
 });
-const effort: Effort = values.quick ? { rounds: 1, size: 0.5 } : { rounds: 3, size: 1 };
+const effort: Effort = values.quick ? { rounds: 1, size: 0.5 } : { rounds: 7, size: 1 };
 
 const scenarios: Record<string, readonly (() => Promise<Line>)[]> = {
   accept: [

@@ -9,7 +9,7 @@
 
 import { linesOf } from "../support/lines.ts";
 import { aFolder, startPostrider } from "../support/process.ts";
-import { load, median } from "./programs.ts";
+import { load, median, ratioOf } from "./programs.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
 /** Fetched for this run; the house itself does not depend on them. */
@@ -53,6 +53,7 @@ for (const sync of ["everysec", "always"] as const) {
     bare: median(rates[0]!),
     ours: median(rates[1]!),
     unit: "/s",
+    ratio: ratioOf(rates[1]!, rates[0]!),
     wanted: { ratio: 1 },
   });
 }

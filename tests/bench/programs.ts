@@ -84,3 +84,8 @@ export async function residentBytes(pid: number): Promise<number> {
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
+
+/** The median of the ratios of neighbours: what slows one slows the other. */
+export function ratioOf(ours: readonly number[], bare: readonly number[]): number {
+  return median(ours.map((one, round) => one / (bare[round] ?? NaN)));
+}

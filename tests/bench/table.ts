@@ -33,16 +33,17 @@ export function printHead(): void {
 }
 
 /** One line of it. */
-export function printLine({ what, bare, ours, unit, wanted, note = "" }: Line): void {
-  const ratio = Number.isNaN(bare) ? "" : (ours / bare).toFixed(2);
+export function printLine({ what, bare, ours, unit, ratio, wanted, note = "" }: Line): void {
   const [goal, reached] = "ratio" in wanted
-    ? [wanted.ratio.toFixed(2), ours / bare >= wanted.ratio]
+    ? [wanted.ratio.toFixed(2), ratio !== undefined && ratio >= wanted.ratio]
     : "atLeast" in wanted
     ? [`≥ ${figure(wanted.atLeast)} ${unit}`, ours >= wanted.atLeast]
     : [`≤ ${figure(wanted.atMost)} ${unit}`, ours <= wanted.atMost];
   const of = (value: number) => Number.isNaN(value) ? "" : `${figure(value)} ${unit}`;
   say(
-    `| ${what} | ${of(bare)} | ${of(ours)} | ${ratio} | ${goal} ${reached ? "✓" : "✗"} | ${note} |`,
+    `| ${what} | ${of(bare)} | ${of(ours)} | ${ratio?.toFixed(2) ?? ""} | ${goal} ${
+      reached ? "✓" : "✗"
+    } | ${note} |`,
   );
 }
 
