@@ -2,8 +2,9 @@
  * A million queued tasks: `deno task bench:scale [--tasks N]`, by hand.
  *
  * First the engine alone, as it fills: what an accept and a claim cost at each
- * size, a part of the tasks held in one lane. CPU tells it on a busy machine, too. Then the service on that file:
- * how soon it is at work, what it weighs, how fast it answers, how it stops.
+ * size, a part of the tasks held in one lane, in turns with an engine in which
+ * nothing waits. Then the service on that file: how soon it is at work, what it
+ * weighs, how fast it answers, how it stops.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import type { QueueEngine } from "../../src/queue/engine.ts";
 import { openSqliteEngine } from "../../src/queue/sqlite/engine.ts";
 import type { ClaimedTask, NewTask } from "../../src/task/task.ts";
 import { aFolder, type Api, startPostrider } from "../support/process.ts";
-import { cpuMs, residentBytes } from "./programs.ts";
+import { cpuMs, median, ratioOf, residentBytes } from "./programs.ts";
 import { figure, machine, say } from "./table.ts";
 
 const { values } = parseArgs({ args: Deno.args, options: { tasks: { type: "string" } } });
@@ -23,7 +24,9 @@ const most = Number(values.tasks ?? 1_000_000);
 const sizes = [100, 1_000, 10_000, 100_000, 1_000_000].filter((size) => size <= most);
 /** One in five waits in a lane that is held. */
 const HELD = "http://held.example.org:80";
-const PROBE = 20_000;
+/** Tasks of one turn, and turns at each size. */
+const PROBE = 4_000;
+const ROUNDS = 8;
 
 await machine();
 await using data = await aFolder();
@@ -32,23 +35,42 @@ await engineAlone();
 await serviceOn();
 
 async function engineAlone(): Promise<void> {
-  await using engine = await openSqliteEngine({ path, clock: systemClock, maxQueued: 2 * most });
-  const ids = openIds(systemClock.now, (bytes) => crypto.getRandomValues(bytes));
+  const clock = systemClock;
+  await using engine = await openSqliteEngine({ path, clock, maxQueued: 2 * most });
+  await using empty = await openSqliteEngine({ path: `${data.path}/empty.db`, clock });
+  const ids = openIds(clock.now, (bytes) => crypto.getRandomValues(bytes));
   await engine.limitLane(HELD, 0);
-  await probe(engine, ids); // Warms up.
+  await inTurns(empty, engine, ids); // Warms up.
   say(
-    "| queued | accept, one by one, 64 at once | CPU each | claim and settle | CPU each |",
-    "|---:|---:|---:|---:|---:|",
+    "| queued | accept, one by one, 64 at once | of an empty one | CPU each " +
+      "| claim and settle | of an empty one | CPU each |",
+    "|---:|---:|---:|---:|---:|---:|---:|",
   );
   for (const size of sizes) {
     await fill(engine, ids, size);
-    const { accepts, runs } = await probe(engine, ids);
-    const cells = [accepts, runs].flatMap(({ rate, cpu }) => [
-      `${figure(rate)} /s`,
-      `${figure(cpu)} µs`,
-    ]);
+    const { bare, ours } = await inTurns(empty, engine, ids);
+    const cells = (["accepts", "runs"] as const).flatMap((what) => {
+      const of = (probes: Probe[], field: keyof Cost) => probes.map((probe) => probe[what][field]);
+      return [
+        `${figure(median(of(ours, "rate")))} /s`,
+        ratioOf(of(ours, "rate"), of(bare, "rate")).toFixed(2),
+        `${figure(median(of(ours, "cpu")))} µs`,
+      ];
+    });
     say(`| ${figure(size)} | ${cells.join(" | ")} |`);
   }
+}
+
+/** One probe of each after the other, so that a slow moment is both's. */
+async function inTurns(empty: QueueEngine, engine: QueueEngine, ids: IdSource) {
+  const [bare, ours]: [Probe[], Probe[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    // Whoever comes second pays for some of what the first has left to be collected.
+    if (round % 2 === 1) ours.push(await probe(engine, ids));
+    bare.push(await probe(empty, ids));
+    if (round % 2 === 0) ours.push(await probe(engine, ids));
+  }
+  return { bare, ours };
 }
 
 /** Has so many wait, 1,000 in each submission. */
@@ -63,8 +85,19 @@ async function fill(engine: QueueEngine, ids: IdSource, size: number): Promise<v
   }
 }
 
+/** Tasks a second, and microseconds of CPU for each, both threads together. */
+interface Cost {
+  readonly rate: number;
+  readonly cpu: number;
+}
+
+interface Probe {
+  readonly accepts: Cost;
+  readonly runs: Cost;
+}
+
 /** What it costs to accept a task, and then to claim and settle it. */
-async function probe(engine: QueueEngine, ids: IdSource) {
+async function probe(engine: QueueEngine, ids: IdSource): Promise<Probe> {
   let left = PROBE;
   const accepts = await measured(() =>
     Promise.all(Array.from({ length: 64 }, async () => {
@@ -82,8 +115,7 @@ async function probe(engine: QueueEngine, ids: IdSource) {
   return { accepts, runs };
 }
 
-/** Tasks a second, and microseconds of CPU for each, both threads together. */
-async function measured(work: () => Promise<unknown>): Promise<{ rate: number; cpu: number }> {
+async function measured(work: () => Promise<unknown>): Promise<Cost> {
   const [at, cpu] = [performance.now(), await cpuMs(Deno.pid)];
   await work();
   return {

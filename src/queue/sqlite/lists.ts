@@ -58,24 +58,60 @@ export function matching(
   return { seqs, next };
 }
 
-/** Up to `most` of those that match, and the lowest number looked at unless that was the end. */
+interface Found {
+  readonly seqs: number[];
+  /** The lowest number looked at, unless that was the end. */
+  readonly lowest: number | undefined;
+}
+
+/** Up to `most` of those that match. */
 function search(
   ledger: Ledger,
   filter: TaskFilter,
   most: number,
   before: number,
   window: number,
-): { seqs: number[]; lowest: number | undefined } {
+): Found {
   const driver = driverOf(ledger, filter, before, window);
   const tests = testsOf(ledger, filter);
   const where = tests.map((test) => test.sql).join(" AND ") || "1";
-  const found = ledger.db.prepare(`
+  const values = tests.flatMap((test) => test.values);
+  return driver
+    ? searchIndex(ledger, driver, { sql: where, values }, most, window)
+    : searchAll(ledger, before, { sql: where, values }, most, window);
+}
+
+/** Looks at the latest rows themselves: what an index says first is worth nothing if it says all. */
+function searchAll(
+  { db }: Ledger,
+  before: number,
+  { sql, values }: Clause,
+  most: number,
+  window: number,
+): Found {
+  const found = db.prepare(`
+    SELECT seq FROM (SELECT * FROM task WHERE seq < ? ORDER BY seq DESC LIMIT ?) AS task
+     WHERE ${sql} LIMIT ?`)
+    .all(before, window, ...values, most) as unknown as { seq: number }[];
+  const last = db.prepare("SELECT seq FROM task WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?")
+    .get(before, window - 1) as { seq: number } | undefined;
+  return { seqs: found.map(({ seq }) => seq), lowest: last?.seq };
+}
+
+function searchIndex(
+  { db }: Ledger,
+  driver: Clause,
+  { sql, values }: Clause,
+  most: number,
+  window: number,
+): Found {
+  const found = db.prepare(`
     WITH span (seq) AS MATERIALIZED (${driver.sql})
     SELECT seq, (SELECT count(*) FROM span) AS size, (SELECT min(seq) FROM span) AS lowest
       FROM (SELECT NULL) LEFT JOIN
-           (SELECT seq FROM span CROSS JOIN task USING (seq) WHERE ${where} ORDER BY seq DESC LIMIT ?)
+           (SELECT seq FROM span CROSS JOIN task USING (seq) WHERE ${sql} ORDER BY seq DESC LIMIT ?)
      ORDER BY seq DESC`)
-    .all(...driver.values, ...tests.flatMap((test) => test.values), most) as unknown as {
+    .all(...driver.values, ...values, most) as unknown as {
       seq: number | null;
       size: number;
       lowest: number;
@@ -85,8 +121,13 @@ function search(
   return { seqs, lowest: size < window ? undefined : lowest };
 }
 
-/** The rows to look at, by the index that narrows most. */
-function driverOf(ledger: Ledger, filter: TaskFilter, before: number, window: number): Clause {
+/** The rows to look at, by the index that narrows most, if one does. */
+function driverOf(
+  ledger: Ledger,
+  filter: TaskFilter,
+  before: number,
+  window: number,
+): Clause | undefined {
   const by = (from: string, ...values: Value[]): Clause => ({
     sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${window}`,
     values: [...values, before],
@@ -99,7 +140,7 @@ function driverOf(ledger: Ledger, filter: TaskFilter, before: number, window: nu
   }
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
   if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
-  if (filter.states === undefined) return by("task WHERE 1");
+  if (filter.states === undefined) return undefined;
   const states = new Set(filter.states.map((state) => STATE[state]));
   // What a mark has cancelled still stands among the queued.
   if (ledger.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
