@@ -1,5 +1,5 @@
 /**
- * The least that a durable fetch can do: the bare loop, and for each task one
+ * About the least that a durable fetch can do: the bare loop, and for each task one
  * narrow row that is inserted, claimed and settled on a thread of SQLite's,
  * many in one commit. No submit, no guard, no limits, no second thread.
  *

@@ -9,7 +9,7 @@
  * schema, TypeID, request id, the whole task as answer) in the shortest way
  * that we know of; it uses none of Postrider's code but the making of ids.
  * `durable` writes one narrow row for each on a thread of SQLite's, many in one
- * commit, before it answers: what no durable accept can do without.
+ * commit, before it answers: about the least that a durable accept can do.
  *
  * @module
  */

@@ -137,6 +137,16 @@ export function listContract(name: string, open: OpenEngine): void {
     assert.equal(rest.nextCursor, undefined);
   });
 
+  Deno.test(`${name}: what lies on both sides of the first thousand is found once each, newest first`, async () => {
+    await using world = await World.open(open);
+    const isRare = (n: number) => n >= 198 && n <= 202;
+    const label = (n: number) => ({ label: isRare(n) ? "rare" : "common" });
+    const ids = await world.keep(...Array.from({ length: 1_200 }, (_, n) => label(n)));
+    const { tasks, nextCursor } = await world.engine.list({ q: "rare" }, 9);
+    assert.deepEqual(tasks.map(({ id }) => id), ids.filter((_, n) => isRare(n)).reverse());
+    assert.equal(nextCursor, undefined);
+  });
+
   Deno.test(`${name}: pages follow on each other without gap or repetition`, async () => {
     await using world = await World.open(open);
     const ids = await world.keep(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));

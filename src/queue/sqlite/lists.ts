@@ -81,7 +81,7 @@ function search(
     : searchAll(ledger, before, { sql: where, values }, most, window);
 }
 
-/** Looks at the latest rows themselves: what an index says first is worth nothing if it says all. */
+/** Looks at the latest rows themselves: an index that narrows nothing is only a way round. */
 function searchAll(
   { db }: Ledger,
   before: number,
@@ -89,12 +89,12 @@ function searchAll(
   most: number,
   window: number,
 ): Found {
-  const found = db.prepare(`
-    SELECT seq FROM (SELECT * FROM task WHERE seq < ? ORDER BY seq DESC LIMIT ?) AS task
-     WHERE ${sql} LIMIT ?`)
-    .all(before, window, ...values, most) as unknown as { seq: number }[];
   const last = db.prepare("SELECT seq FROM task WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?")
     .get(before, window - 1) as { seq: number } | undefined;
+  const found = db.prepare(`
+    SELECT seq FROM task NOT INDEXED WHERE seq >= ? AND seq < ? AND ${sql}
+     ORDER BY seq DESC LIMIT ?`)
+    .all(last?.seq ?? 0, before, ...values, most) as unknown as { seq: number }[];
   return { seqs: found.map(({ seq }) => seq), lowest: last?.seq };
 }
 
