@@ -13,17 +13,23 @@
  */
 
 import type {
-  BatchAnswer,
-  ProblemAnswer,
-  StatusAnswer,
-  TaskAnswer,
-  TaskEventAnswer,
-  TaskPageAnswer,
-} from "./task/answers.ts";
-import type { FetchAsk, FetchManyAsk, FilterAsk, NotifyAsk, NotifyManyAsk } from "./task/asks.ts";
+  BatchResponse,
+  ProblemResponse,
+  StatusResponse,
+  TaskEventResponse,
+  TaskPageResponse,
+  TaskResponse,
+} from "./task/api/responses.ts";
+import type {
+  FetchBatchRequest,
+  FetchRequest,
+  FilterRequest,
+  NotifyBatchRequest,
+  NotifyRequest,
+} from "./task/api/requests.ts";
 
-export type * from "./task/answers.ts";
-export type * from "./task/asks.ts";
+export type * from "./task/api/responses.ts";
+export type * from "./task/api/requests.ts";
 export type { Counts, TaskState } from "./task/state.ts";
 export type {
   Delivery,
@@ -58,10 +64,10 @@ export class PostriderError extends Error {
   /** `PostriderError`. */
   override name = "PostriderError";
   /** All that was said. */
-  readonly problem: ProblemAnswer;
+  readonly problem: ProblemResponse;
 
   /** Made of what was answered. */
-  constructor(problem: ProblemAnswer) {
+  constructor(problem: ProblemResponse) {
     super(problem.detail ?? problem.title);
     this.problem = problem;
   }
@@ -75,43 +81,43 @@ export class PostriderError extends Error {
 /** Calls the API. Every call rejects with a `PostriderError` when it is refused. */
 export interface Client {
   /** Submits one notification: a task, or a batch when it goes to several targets. */
-  notify(ask: NotifyAsk, options?: CallOptions): Promise<TaskAnswer>;
+  notify(ask: NotifyRequest, options?: CallOptions): Promise<TaskResponse>;
   /** Submits many notifications as a batch. */
-  notifyMany(ask: NotifyManyAsk, options?: CallOptions): Promise<BatchAnswer>;
+  notifyMany(ask: NotifyBatchRequest, options?: CallOptions): Promise<BatchResponse>;
   /** Submits one HTTP request. */
-  fetch(ask: FetchAsk, options?: CallOptions): Promise<TaskAnswer>;
+  fetch(ask: FetchRequest, options?: CallOptions): Promise<TaskResponse>;
   /** Submits many HTTP requests as a batch. */
-  fetchMany(ask: FetchManyAsk, options?: CallOptions): Promise<BatchAnswer>;
+  fetchMany(ask: FetchBatchRequest, options?: CallOptions): Promise<BatchResponse>;
   /** The task as it now stands. */
-  task(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  task(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** The task as soon as it is final. */
-  wait(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  wait(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** Tasks, newest first. */
   tasks(
-    filter?: FilterAsk & { readonly limit?: number; readonly cursor?: string },
+    filter?: FilterRequest & { readonly limit?: number; readonly cursor?: string },
     options?: CallOptions,
-  ): Promise<TaskPageAnswer>;
+  ): Promise<TaskPageResponse>;
   /** Cancels a task; it is still running when it is being aborted. */
-  cancel(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  cancel(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** Cancels all that match. */
   cancelAll(
-    filter: FilterAsk,
+    filter: FilterRequest,
     options?: CallOptions,
   ): Promise<{ readonly cancelled: number; readonly aborting: number }>;
   /** Makes a failed, cancelled or expired task queued again. */
-  retry(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  retry(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** The same for all that match. */
-  retryAll(filter: FilterAsk, options?: CallOptions): Promise<{ readonly retried: number }>;
+  retryAll(filter: FilterRequest, options?: CallOptions): Promise<{ readonly retried: number }>;
   /** Makes a waiting task due now. */
-  run(id: string, options?: CallOptions): Promise<TaskAnswer>;
+  run(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** The batch as it now stands. */
-  batch(id: string, options?: CallOptions): Promise<BatchAnswer>;
+  batch(id: string, options?: CallOptions): Promise<BatchResponse>;
   /** The tasks of a batch, each as it becomes final. */
-  results(id: string, options?: CallOptions): AsyncIterable<TaskAnswer>;
+  results(id: string, options?: CallOptions): AsyncIterable<TaskResponse>;
   /** What happens to a task until its end, or to all tasks, without an end. */
-  events(id?: string, options?: CallOptions): AsyncIterable<TaskEventAnswer>;
+  events(id?: string, options?: CallOptions): AsyncIterable<TaskEventResponse>;
   /** How the service is. */
-  status(options?: CallOptions): Promise<StatusAnswer>;
+  status(options?: CallOptions): Promise<StatusResponse>;
 }
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
@@ -169,7 +175,7 @@ export function openClient(options: ClientOptions = {}): Client {
     async wait(id, options) {
       const path = `/tasks/${encodeURIComponent(id)}?${WAIT}`;
       for (;;) {
-        const task: TaskAnswer = await json("GET", path, options);
+        const task: TaskResponse = await json("GET", path, options);
         if (task.finishedAt !== undefined) return task;
       }
     },
@@ -215,7 +221,7 @@ function queryOf(fields: object): string {
 }
 
 /** What stands before the service, such as a proxy, may answer with something else. */
-async function problemOf(response: Response): Promise<ProblemAnswer> {
+async function problemOf(response: Response): Promise<ProblemResponse> {
   const text = await response.text();
   try {
     const problem = JSON.parse(text);

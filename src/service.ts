@@ -8,7 +8,7 @@ import meta from "../deno.json" with { type: "json" };
 import { readTargets } from "./channels/chat/table.ts";
 import { guardPorts, openGuard } from "./channels/guard/guard.ts";
 import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
-import { announce } from "./service/announcement.ts";
+import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings } from "./service/channel_settings.ts";
 import { createApp } from "./http/app.ts";
@@ -23,15 +23,15 @@ import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./config.ts";
 import { openConfigFile } from "./config/config_file.ts";
-import { openTriggers } from "./hooks/triggers.ts";
+import { openTriggers } from "./service/triggers.ts";
 import { openReload } from "./service/reload.ts";
 import type { Config } from "./config/settings.ts";
-import { openAcceptance } from "./task/acceptance.ts";
+import { openSubmitParser } from "./task/input/parse_submit.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
-import { purgeOn } from "./worker/janitor.ts";
-import { openObserver } from "./worker/observer.ts";
+import { purgeOn } from "./worker/pruner.ts";
+import { openTelemetry } from "./worker/telemetry.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
 import { openWorker, type Worker } from "./worker/worker.ts";
 
@@ -118,7 +118,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     }),
   };
   const ids = openIds(clock.now, crypto.getRandomValues.bind(crypto), engine.lastSequence);
-  const acceptance = openAcceptance(ports);
+  const acceptance = openSubmitParser(ports);
   const triggers = openTriggers({
     engine,
     ids,
@@ -152,7 +152,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   const pool: ThreadPool = stack.use(
     await openThreadPool({
-      entry: options.threads?.channels ?? new URL("./channels/thread.ts", import.meta.url),
+      entry: options.threads?.channels ?? new URL("./channels/thread/thread.ts", import.meta.url),
       table: new URL("./channels/table.ts", import.meta.url),
       settings: await channelSettings(config, file.current, VERSION) as unknown as Json,
       threads: config.threads,
@@ -167,7 +167,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     random: Math.random,
     log,
     concurrency: config.concurrency,
-    observer: openObserver({ clock, log, metrics, traces }),
+    observer: openTelemetry({ clock, log, metrics, traces }),
     onFatal: fatal,
   });
   const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock, log });
@@ -183,7 +183,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   worker.start();
   purgeOn(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
-  announce(config, { engine, network, relays, url: server.url, version: VERSION, log });
+  logStartup(config, { engine, network, relays, url: server.url, version: VERSION, log });
 
   const parts = stack.move();
   return {

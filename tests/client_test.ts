@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import {
   type Client,
-  type FetchAsk,
-  type NotifyAsk,
+  type FetchRequest,
+  type NotifyRequest,
   openClient,
   PostriderError,
 } from "../src/client.ts";
-import { parseApiKeys } from "../src/http/auth.ts";
-import { fetchSchema } from "../src/task/fetch.ts";
-import { notifySchema } from "../src/task/notify.ts";
+import { parseApiKeys } from "../src/http/auth/auth.ts";
+import { fetchSchema } from "../src/task/input/fetch.ts";
+import { notifySchema } from "../src/task/input/notify.ts";
 import { Api } from "./support/api.ts";
 
 function clientOf(api: Api, key?: string): Client {
@@ -120,7 +120,7 @@ const SUBMIT = {
   onSuccess: 1,
   onFailure: 1,
 } as const;
-const NOTIFY: Record<keyof NotifyAsk, 1> = {
+const NOTIFY: Record<keyof NotifyRequest, 1> = {
   ...SUBMIT,
   to: 1,
   cc: 1,
@@ -141,7 +141,7 @@ const NOTIFY: Record<keyof NotifyAsk, 1> = {
   quiet: 1,
   digest: 1,
 };
-const FETCH: Record<keyof FetchAsk, 1> = {
+const FETCH: Record<keyof FetchRequest, 1> = {
   ...SUBMIT,
   url: 1,
   method: 1,

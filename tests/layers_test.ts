@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
-import { faultsOf, type House, importsOf } from "./support/house.ts";
+import { faultsOf, type House, importsOf, longFiles } from "./support/house.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -9,6 +9,10 @@ Deno.test("every file of src/ keeps to the rules of the house", async () => {
   const house = await readHouse("src");
   assert.ok(house.size > 10, `found only ${house.size} files in src/`);
   assert.deepEqual(faultsOf(house), []);
+  for (const long of longFiles(house)) {
+    // deno-lint-ignore no-console -- a warning for whoever runs the tests
+    console.warn(`Long file: ${long}; has it begun to do a second thing?`);
+  }
 });
 
 Deno.test.each([
@@ -49,11 +53,11 @@ Deno.test.each([
   },
   {
     rule: "task/ is pure",
-    path: "src/task/notify.ts",
-    text: 'import { systemClock } from "../lib/clock.ts";',
+    path: "src/task/input/notify.ts",
+    text: 'import { systemClock } from "../../lib/clock.ts";',
   },
-  { rule: "task/ is pure", path: "src/task/notify.ts", text: 'import { Hono } from "hono";' },
-  { rule: "task/ is pure", path: "src/task/notify.ts", text: 'import fs from "node:fs";' },
+  { rule: "task/ is pure", path: "src/task/input/notify.ts", text: 'import { Hono } from "hono";' },
+  { rule: "task/ is pure", path: "src/task/input/notify.ts", text: 'import fs from "node:fs";' },
   { rule: "stands in no room", path: "src/utils/strings.ts", text: "" },
   {
     rule: "time comes from a Clock",
@@ -87,10 +91,10 @@ Deno.test.each([
   },
 );
 
-Deno.test("a file of 251 lines is called out, one of 250 is not", () => {
-  const lines = (count: number) => faultsOf(new Map([["src/http/app.ts", "x;\n".repeat(count)]]));
+Deno.test("a file of 251 lines is reported, one of 250 is not", () => {
+  const lines = (count: number) => longFiles(new Map([["src/http/app.ts", "x;\n".repeat(count)]]));
   assert.deepEqual(lines(250), []);
-  assert.match(lines(251)[0] ?? "", /^src\/http\/app\.ts has 251 lines/);
+  assert.deepEqual(lines(251), ["src/http/app.ts has 251 lines"]);
 });
 
 Deno.test("imports are found however they are written, and not in comments", () => {

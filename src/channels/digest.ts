@@ -10,7 +10,7 @@ import { htmlToPlain } from "./html_text.ts";
 type Said = Pick<EmailPayload, "text" | "html" | "markdown" | "severity" | "attachments">;
 
 /** A mail that stands for several. */
-export function gatheredMail(mail: EmailPayload): EmailPayload {
+export function digestMail(mail: EmailPayload): EmailPayload {
   const { gathered, ...first } = mail;
   if (!gathered) return mail;
   const all = [first, ...gathered];
@@ -23,7 +23,7 @@ export function gatheredMail(mail: EmailPayload): EmailPayload {
 }
 
 /** A note that stands for several. */
-export function gatheredNote(note: ChatPayload): ChatPayload {
+export function digestNote(note: ChatPayload): ChatPayload {
   const { gathered, ...first } = note;
   if (!gathered) return note;
   const all = [first, ...gathered];

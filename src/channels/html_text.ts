@@ -7,13 +7,13 @@
 import { convert } from "html-to-text";
 
 /** What is longer is read so far: this runs on the thread that delivers. */
-const MOST_LETTERS = 1_048_576;
+const MAX_LETTERS = 1_048_576;
 
 /** Writes HTML as text; links keep their address, images only their words. */
 export function htmlToPlain(html: string): string {
   return convert(html, {
     wordwrap: 78,
-    limits: { maxInputLength: MOST_LETTERS, maxDepth: 200, ellipsis: "…" },
+    limits: { maxInputLength: MAX_LETTERS, maxDepth: 200, ellipsis: "…" },
     selectors: [
       { selector: "a", options: { hideLinkHrefIfSameAsText: true } },
       { selector: "img", format: "skip" },

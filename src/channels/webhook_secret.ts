@@ -7,10 +7,10 @@
 import { Buffer } from "node:buffer";
 
 /** What Standard Webhooks asks of a secret, in bytes. */
-const LEAST_BYTES = 24;
-const MOST_BYTES = 64;
+const MIN_BYTES = 24;
+const MAX_BYTES = 64;
 /** One to come, one in force, one to go. */
-const MOST_SECRETS = 3;
+const MAX_SECRETS = 3;
 
 /** Reads `whsec_…`, or several, comma-separated. Throws a `RangeError` that shows none. */
 export function parseWebhookSecrets(text: string): string[] {
@@ -19,14 +19,14 @@ export function parseWebhookSecrets(text: string): string[] {
     const [, base64 = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
     const bytes = Buffer.from(base64, "base64");
     const isWhole = bytes.toString("base64") === base64;
-    if (!isWhole || bytes.length < LEAST_BYTES || bytes.length > MOST_BYTES) {
+    if (!isWhole || bytes.length < MIN_BYTES || bytes.length > MAX_BYTES) {
       throw new RangeError(
         `Cannot read webhook secret ${index + 1}: expected "whsec_" and the base64 of ` +
-          `${LEAST_BYTES} to ${MOST_BYTES} bytes`,
+          `${MIN_BYTES} to ${MAX_BYTES} bytes`,
       );
     }
   }
-  if (secrets.length > MOST_SECRETS) {
+  if (secrets.length > MAX_SECRETS) {
     throw new RangeError(`Cannot sign with ${secrets.length} secrets: expected at most 3`);
   }
   return secrets;

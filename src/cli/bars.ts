@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { ProgressAnswer } from "../client.ts";
+import type { ProgressResponse } from "../client.ts";
 import { plain } from "./words.ts";
 
 const BAR_LETTERS = 24;
 
 /** One line: a bar where the length is known, the bytes, the rate, and whose they are. */
-export function barLine(url: string, progress: ProgressAnswer, columns: number): string {
+export function barLine(url: string, progress: ProgressResponse, columns: number): string {
   const { bytes, totalBytes, rate } = progress;
   const part = totalBytes ? Math.min(1, bytes / totalBytes) : undefined;
   const full = Math.round((part ?? 0) * BAR_LETTERS);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, TaskAnswer } from "../client.ts";
+import type { Client, TaskResponse } from "../client.ts";
 import { type Clock, sleep } from "../lib/clock.ts";
 import { readSelected, readSending } from "./flags.ts";
 import { batchLine, statusLines, taskLines, taskTable } from "./words.ts";
@@ -84,7 +84,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 async function change(
   screen: Screen,
   args: readonly string[],
-  one: (id: string) => Promise<TaskAnswer>,
+  one: (id: string) => Promise<TaskResponse>,
   all: (filter: ReturnType<typeof readSelected>["filter"]) => Promise<string>,
 ): Promise<number> {
   const { ids, filter } = readSelected(args);

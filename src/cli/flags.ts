@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
-import type { FetchAsk, FilterAsk, NotifyAsk } from "../client.ts";
+import type { FetchRequest, FilterRequest, NotifyRequest } from "../client.ts";
 
 const text = { type: "string" } as const;
 const texts = { type: "string", multiple: true } as const;
@@ -27,7 +27,7 @@ export interface Selected {
   /** `tsk_…` or `bat_…`. */
   readonly ids: readonly string[];
   /** Which tasks are meant. */
-  readonly filter: FilterAsk;
+  readonly filter: FilterRequest;
   /** How many lines. */
   readonly limit: number;
   /** Print once and end. */
@@ -48,7 +48,7 @@ export function readSelected(args: readonly string[]): Selected {
 /** What is to be sent. */
 export type Sending =
   & { readonly wait: boolean }
-  & ({ readonly notify: NotifyAsk } | { readonly fetch: FetchAsk });
+  & ({ readonly notify: NotifyRequest } | { readonly fetch: FetchRequest });
 
 /** Reads what is to be sent: a URL is fetched, anything with `--to` is notified. */
 export function readSending(args: readonly string[]): Sending {

@@ -6,7 +6,7 @@
  */
 
 import { parseArgs } from "node:util";
-import type { Client, FetchManyAsk, Json, ProgressAnswer, TaskAnswer } from "../client.ts";
+import type { Client, FetchBatchRequest, Json, ProgressResponse, TaskResponse } from "../client.ts";
 import { barLine, sizeOf } from "./bars.ts";
 import { plain } from "./words.ts";
 
@@ -21,10 +21,10 @@ export interface GatheringScreen {
 }
 
 /** The most bars at once: a terminal has so many lines. */
-const MOST_BARS = 10;
+const MAX_BARS = 10;
 
 /** Reads what is written behind `fetch`. Throws a `TypeError` for what is not known. */
-export function readGathering(args: readonly string[]): FetchManyAsk {
+export function readGathering(args: readonly string[]): FetchBatchRequest {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -57,15 +57,15 @@ export function readGathering(args: readonly string[]): FetchManyAsk {
 export async function gather(
   client: Client,
   screen: GatheringScreen,
-  ask: FetchManyAsk,
+  ask: FetchBatchRequest,
   downloads?: string,
 ): Promise<number> {
   const { id, tasks = [] } = await client.fetchMany(ask);
   const urls = "urls" in ask ? ask.urls : [];
   const urlOf = new Map(tasks.map((task, index) => [task.id, urls[index] ?? task.id]));
-  const moving = new Map<string, ProgressAnswer>();
+  const moving = new Map<string, ProgressResponse>();
   const draw = () => {
-    const bars = [...moving].slice(0, MOST_BARS);
+    const bars = [...moving].slice(0, MAX_BARS);
     screen.live?.(bars.map(([id, far]) => barLine(urlOf.get(id) ?? "", far, screen.columns)));
   };
   const over = new AbortController();
@@ -100,7 +100,7 @@ export async function gather(
 }
 
 /** What came of one URL, and what was picked out of it. */
-export function linesOf(task: TaskAnswer, downloads?: string): string[] {
+export function linesOf(task: TaskResponse, downloads?: string): string[] {
   const result = membersOf(task.result);
   const url = plain(String(membersOf(task.payload).url ?? task.id));
   if (task.state !== "succeeded") {

@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { BatchAnswer, StatusAnswer, TaskAnswer, TaskSummaryAnswer } from "../client.ts";
+import type {
+  BatchResponse,
+  StatusResponse,
+  TaskResponse,
+  TaskSummaryResponse,
+} from "../client.ts";
 
 /** Text from elsewhere, without what would steer the terminal. */
 export function plain(text: string): string {
@@ -16,7 +21,7 @@ const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "ERROR"];
 
 /** A table with a row for each task, its lines no wider than `columns`. */
 export function taskTable(
-  tasks: readonly TaskSummaryAnswer[],
+  tasks: readonly TaskSummaryResponse[],
   now: number,
   columns: number,
 ): string[] {
@@ -27,7 +32,7 @@ export function taskTable(
   );
 }
 
-function rowOf(task: TaskSummaryAnswer, now: number): string[] {
+function rowOf(task: TaskSummaryResponse, now: number): string[] {
   const { state, type, attempt, createdAt, id, error } = task;
   const age = distance(now - Date.parse(createdAt));
   return [state, type, `${attempt}`, age, id, plain(error ? `${error.code}: ${error.detail}` : "")];
@@ -41,7 +46,7 @@ function distance(ms: number): string {
 }
 
 /** One task: a line for where it stands, and one for each attempt. */
-export function taskLines(task: TaskAnswer): string[] {
+export function taskLines(task: TaskResponse): string[] {
   const { id, type, state, delivery, reason, dueAt, error } = task;
   const stands = [state, reason && `(${reason})`, delivery].filter(Boolean).join(" ");
   return [
@@ -59,12 +64,12 @@ export function taskLines(task: TaskAnswer): string[] {
 }
 
 /** One batch: how far it has come. */
-export function batchLine({ id, total, counts, done }: BatchAnswer): string {
+export function batchLine({ id, total, counts, done }: BatchResponse): string {
   return `${id}  ${done ? "done" : "under way"}  ${total} tasks: ${countWords({ ...counts })}`;
 }
 
 /** The service at a glance. */
-export function statusLines(status: StatusAnswer): string[] {
+export function statusLines(status: StatusResponse): string[] {
   const { version, uptime, engine, durable, accepting, running, concurrency, rates } = status;
   return [
     `Postrider ${version}, up ${distance(uptime * 1_000)}, ${engine}${

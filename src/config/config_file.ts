@@ -10,10 +10,10 @@
 
 import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "../channels/mail/relays.ts";
 import { type Hooks, parseHooks } from "../hooks/hook_settings.ts";
-import { parseSchedules, type Schedules } from "../hooks/schedule_settings.ts";
+import { parseSchedules, type Schedules } from "../schedules/schedule_settings.ts";
 import { readYaml, type TextPlace } from "../lib/yaml.ts";
-import { type Aliases, parseAliases } from "../task/aliases.ts";
-import type { Fault, Parsed } from "../task/faults.ts";
+import { type Aliases, parseAliases } from "../task/input/aliases.ts";
+import type { Issue, Parsed } from "../task/issues.ts";
 import { type Hosts, parseHosts } from "../task/host_limits.ts";
 
 /** What the file says. */
@@ -52,18 +52,18 @@ const SECTIONS: {
 
 /** Where the file is looked for when no setting names it. */
 export const DEFAULT_CONFIG_FILE = "./postrider.yaml";
-const MOST_LETTERS = 2 ** 20;
+const MAX_LETTERS = 2 ** 20;
 
 /** What is wrong with the file, and where. */
-export type FileFault = Fault & TextPlace;
+export type FileFault = Issue & TextPlace;
 
 /** Reads the text of the file: what it says, or all that is wrong with it. */
 export function parseConfigFile(
   text: string,
   readFile: ReadFile,
 ): { readonly file: ConfigFile } | { readonly wrong: readonly FileFault[] } {
-  if (text.length > MOST_LETTERS) {
-    const detail = `Expected at most ${MOST_LETTERS} letters`;
+  if (text.length > MAX_LETTERS) {
+    const detail = `Expected at most ${MAX_LETTERS} letters`;
     return { wrong: [{ pointer: "", detail, line: 1, column: 1 }] };
   }
   const yaml = readYaml(text);
@@ -84,8 +84,8 @@ export function parseConfigFile(
 function readSections(
   value: unknown,
   readFile: ReadFile,
-): { file: ConfigFile; faults: readonly Fault[] } {
-  const faults: Fault[] = [];
+): { file: ConfigFile; faults: readonly Issue[] } {
+  const faults: Issue[] = [];
   const known = Object.keys(SECTIONS);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const given: Record<string, unknown> = isObject ? { ...value } : {};

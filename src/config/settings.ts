@@ -7,12 +7,12 @@
 import { type AllowEntry, parseFetchAllow } from "../channels/guard/guard.ts";
 import { type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.ts";
 import { parseWebhookSecrets } from "../channels/webhook_secret.ts";
-import { type ApiKey, parseApiKeys } from "../http/auth.ts";
+import { type ApiKey, parseApiKeys } from "../http/auth/auth.ts";
 import type { LogFormat, LogLevel } from "../lib/log.ts";
 import { parseQueueUrl } from "../queue/open.ts";
-import { parseDuration } from "../task/duration.ts";
-import { parseMailbox } from "../task/mailbox.ts";
-import { parseRate, type Rate } from "../task/rate.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { parseMailbox } from "../task/input/mailbox.ts";
+import { parseRate, type Rate } from "../lib/rate_text.ts";
 
 /** Everything an operator can decide. */
 export interface Config {

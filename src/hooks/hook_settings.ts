@@ -4,11 +4,11 @@
  * @module
  */
 
-import { isMembers, type Members } from "../task/entries.ts";
-import { type Fault, type Parsed, pointerTo } from "../task/faults.ts";
-import { fetchSchema } from "../task/fetch.ts";
-import { notifySchema } from "../task/notify.ts";
-import { parseRate, type Rate } from "../task/rate.ts";
+import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
+import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import { fetchSchema } from "../task/input/fetch.ts";
+import { notifySchema } from "../task/input/notify.ts";
+import { parseRate, type Rate } from "../lib/rate_text.ts";
 import type { Json, TaskType } from "../task/task.ts";
 import { type Condition, parseCondition, TemplateError } from "../templates/liquid.ts";
 import { type Mapping, parseMapping } from "./mapping.ts";
@@ -50,8 +50,8 @@ export type ReadSecret = (path: string) => string;
 const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const DEFAULT_RATE: Rate = { count: 600, windowMs: 60_000 };
 const DEFAULT_BYTES = 2 ** 20;
-const MOST_BYTES = 32 * 2 ** 20;
-const LEAST_SECRET = 8;
+const MAX_BYTES = 32 * 2 ** 20;
+const MIN_SECRET = 8;
 const FIELDS = [
   "preset",
   "secret",
@@ -67,25 +67,25 @@ const EXPECTED = {
   section: "Expected hooks by name, each an object",
   name: `Expected a name of letters, digits, ".", "_" and "-"`,
   unknown: "Unknown field: remove it, or mend its spelling",
-  secret: `Expected a text of at least ${LEAST_SECRET} letters, or {file: PATH}`,
+  secret: `Expected a text of at least ${MIN_SECRET} letters, or {file: PATH}`,
   secrets: "Expected secret, or secrets: a list",
   rate: `Expected a number per duration such as "600/1m"`,
-  maxBytes: `Expected a whole number of bytes from 1 to ${MOST_BYTES}`,
+  maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,
   tasks: "Expected notify, fetch, or tasks: a list of them",
   task: "Expected {notify: {…}} or {fetch: {…}}",
 };
 
 /** Reads the section; a fault points into it. */
 export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks> {
-  if (!isMembers(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
-  const faults: Fault[] = [];
+  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
+  const faults: Issue[] = [];
   const hooks = new Map<string, Hook>();
   for (const [name, given] of Object.entries(value)) {
     if (!NAME.test(name)) faults.push({ pointer: pointerTo([name]), detail: EXPECTED.name });
-    else if (!isMembers(given)) {
+    else if (!isPlainObject(given)) {
       faults.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
     } else {
-      const found: Fault[] = [];
+      const found: Issue[] = [];
       const hook = readHook(name, given, readSecret, found);
       faults.push(...found.map((f) => ({ ...f, pointer: pointerTo([name]) + f.pointer })));
       if (hook) hooks.set(name, hook);
@@ -96,9 +96,9 @@ export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks
 
 function readHook(
   name: string,
-  given: Members,
+  given: PlainObject,
   readSecret: ReadSecret,
-  faults: Fault[],
+  faults: Issue[],
 ): Hook | undefined {
   const wrong = (detail: string, ...path: (string | number)[]) => {
     faults.push({ pointer: pointerTo(path), detail });
@@ -113,7 +113,7 @@ function readHook(
   const rate = given.rate === undefined ? DEFAULT_RATE : readRate(given.rate, wrong);
   const { maxBytes = DEFAULT_BYTES } = given;
   const isSize = Number.isInteger(maxBytes) && Number(maxBytes) > 0;
-  if (!isSize || Number(maxBytes) > MOST_BYTES) wrong(EXPECTED.maxBytes, "maxBytes");
+  if (!isSize || Number(maxBytes) > MAX_BYTES) wrong(EXPECTED.maxBytes, "maxBytes");
   const tasks = readTasks(given, faults, wrong);
   if (faults.length > 0 || !preset) return undefined;
   return {
@@ -129,7 +129,7 @@ function readHook(
 
 type Wrong = (detail: string, ...path: (string | number)[]) => void;
 
-function readSecrets(given: Members, readSecret: ReadSecret, wrong: Wrong): string[] {
+function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: Wrong): string[] {
   const isOne = given.secret !== undefined;
   const list = isOne ? [given.secret] : given.secrets;
   if (!Array.isArray(list) || list.length === 0 || (isOne && given.secrets !== undefined)) {
@@ -139,10 +139,10 @@ function readSecrets(given: Members, readSecret: ReadSecret, wrong: Wrong): stri
   return list.flatMap((one, index) => {
     const path = isOne ? ["secret"] : ["secrets", index];
     try {
-      const text = isMembers(one) && typeof one.file === "string"
+      const text = isPlainObject(one) && typeof one.file === "string"
         ? readSecret(one.file).trim()
         : one;
-      if (typeof text === "string" && text.length >= LEAST_SECRET) return [text];
+      if (typeof text === "string" && text.length >= MIN_SECRET) return [text];
       wrong(EXPECTED.secret, ...path);
     } catch (error) {
       wrong(
@@ -179,7 +179,7 @@ interface Asked {
   readonly body: unknown;
 }
 
-function readTasks(given: Members, faults: Fault[], wrong: Wrong): HookTask[] {
+function readTasks(given: PlainObject, faults: Issue[], wrong: Wrong): HookTask[] {
   const { notify, fetch, tasks } = given;
   const own: Asked[] = [
     ...(notify === undefined ? [] : [{ at: ["notify"], type: "notify" as const, body: notify }]),
@@ -187,8 +187,8 @@ function readTasks(given: Members, faults: Fault[], wrong: Wrong): HookTask[] {
   ];
   if (tasks !== undefined && !Array.isArray(tasks)) wrong(EXPECTED.tasks, "tasks");
   const listed = (Array.isArray(tasks) ? tasks : []).flatMap((entry: unknown, index): Asked[] => {
-    const [type, ...more] = isMembers(entry) ? Object.keys(entry) : [];
-    if (!isMembers(entry) || more.length > 0 || (type !== "notify" && type !== "fetch")) {
+    const [type, ...more] = isPlainObject(entry) ? Object.keys(entry) : [];
+    if (!isPlainObject(entry) || more.length > 0 || (type !== "notify" && type !== "fetch")) {
       wrong(EXPECTED.task, "tasks", index);
       return [];
     }
@@ -197,7 +197,7 @@ function readTasks(given: Members, faults: Fault[], wrong: Wrong): HookTask[] {
   const all = [...own, ...listed];
   if (all.length === 0) wrong(EXPECTED.tasks, "tasks");
   return all.map(({ at, type, body }) => {
-    if (!isMembers(body)) wrong(EXPECTED.task, ...at);
+    if (!isPlainObject(body)) wrong(EXPECTED.task, ...at);
     else checkFields(type, body, at, wrong);
     return { type, mapping: parseMapping(body as Json, at, faults) };
   });
@@ -208,7 +208,7 @@ const BESIDE = ["notifications", "requests", "urls", "onComplete", "concurrency"
 /** A slip in a field's name shows at once; what its value comes to is known only with a payload. */
 function checkFields(
   type: TaskType,
-  body: Members,
+  body: PlainObject,
   at: readonly (string | number)[],
   wrong: Wrong,
 ): void {

@@ -7,19 +7,19 @@
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Inserted, QueueEngine } from "../queue/engine.ts";
-import type { Acceptance } from "../task/acceptance.ts";
+import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Json } from "../task/task.ts";
-import type { KeptDelivery } from "../task/trigger.ts";
+import type { StoredDelivery } from "../task/trigger.ts";
 import {
   type DeliveryContent,
-  judge,
-  type Judged,
+  evaluate,
+  type Evaluation,
   plainHeaders,
   readPayload,
   type Verdict,
-} from "./delivery.ts";
+} from "./receive.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
-import { openLimiter } from "./limiter.ts";
+import { openLimiter } from "./keyed_limiter.ts";
 import { challengeOf, keyOf } from "./preset.ts";
 import { isGenuine } from "./signature.ts";
 
@@ -34,7 +34,7 @@ export interface HookParts {
   /** The hooks as they now are. */
   readonly hooks: () => Hooks;
   /** Makes tasks of mapped bodies. */
-  readonly acceptance: Acceptance;
+  readonly acceptance: SubmitParser;
 }
 
 /** A delivery as it came. */
@@ -52,7 +52,7 @@ export type Received =
   | {
     readonly kind: "stored";
     /** As it is kept. */
-    readonly delivery: KeptDelivery;
+    readonly delivery: StoredDelivery;
     /** It had been stored before. */
     readonly duplicate?: true;
   }
@@ -67,7 +67,7 @@ export type Received =
   | { readonly kind: "not_found" };
 
 /** Where deliveries are received, and replayed. */
-export interface HookDesk {
+export interface HookReceiver {
   /** A hook as it now is. */
   find(name: string): Hook | undefined;
   /** All hooks, by name. */
@@ -79,13 +79,13 @@ export interface HookDesk {
 }
 
 /** Opens the desk. */
-export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts): HookDesk {
+export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts): HookReceiver {
   const take = openLimiter(clock);
   const decoder = new TextDecoder();
 
-  function judged(hook: Hook, content: DeliveryContent, id: string, requestId: string): Judged {
+  function judged(hook: Hook, content: DeliveryContent, id: string, requestId: string): Evaluation {
     const context = { ids, now: clock.now(), requestId };
-    return judge(hook, content, { acceptance, context, deliveryId: id });
+    return evaluate(hook, content, { acceptance, context, deliveryId: id });
   }
 
   return {
@@ -152,7 +152,7 @@ function payloadOf(content: DeliveryContent): Json {
   }
 }
 
-function batchOf(drafts: Judged["drafts"]) {
+function batchOf(drafts: Evaluation["drafts"]) {
   const batch = drafts[0]?.batch;
   return batch ? { batch } : {};
 }
@@ -163,11 +163,11 @@ function deliveryOf(
   receivedAt: number,
   verdict: Verdict,
   content: string,
-): KeptDelivery {
+): StoredDelivery {
   return { id, hook, receivedAt, verdict: verdict as unknown as Json, content };
 }
 
-function received(inserted: Inserted, delivery: KeptDelivery): Received {
+function received(inserted: Inserted, delivery: StoredDelivery): Received {
   return inserted.kind === "refused"
     ? { kind: "refused", code: inserted.code }
     : { kind: "stored", delivery };

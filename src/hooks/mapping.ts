@@ -9,8 +9,8 @@
  * @module
  */
 
-import { shield } from "../task/marks.ts";
-import { type Fault, pointerTo } from "../task/faults.ts";
+import { shield } from "../task/placeholders.ts";
+import { type Issue, pointerTo } from "../task/issues.ts";
 import type { Json } from "../task/task.ts";
 import { parseTemplate, type Scope, TemplateError } from "../templates/liquid.ts";
 
@@ -43,7 +43,7 @@ type Filler = (scope: Scope) => Json;
 export function parseMapping(
   value: Json,
   at: readonly (string | number)[],
-  faults: Fault[],
+  faults: Issue[],
 ): Mapping {
   const fill = fillerOf(value, at, false, faults);
   return { fill };
@@ -53,7 +53,7 @@ function fillerOf(
   value: Json,
   at: readonly (string | number)[],
   follows: boolean,
-  faults: Fault[],
+  faults: Issue[],
 ): Filler {
   if (typeof value === "string") return textFiller(value, at, follows, faults);
   if (value === null || typeof value !== "object") return () => value;
@@ -71,7 +71,7 @@ function textFiller(
   text: string,
   at: readonly (string | number)[],
   follows: boolean,
-  faults: Fault[],
+  faults: Issue[],
 ): Filler {
   if (!/\{\{|\{%/.test(text)) return () => text;
   const pointer = pointerTo(at);

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Members } from "../task/entries.ts";
-import type { Fault } from "../task/faults.ts";
+import type { PlainObject } from "../task/input/batch_input.ts";
+import type { Issue } from "../task/issues.ts";
 import { type HookPreset, PRESETS } from "./preset.ts";
 
 /** What only some senders have to set. */
@@ -29,7 +29,7 @@ const EXPECTED = {
 const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 /** Reads who sends; what is wrong goes to `faults`. */
-export function parsePreset(given: Members, faults: Fault[]): HookPreset | undefined {
+export function parsePreset(given: PlainObject, faults: Issue[]): HookPreset | undefined {
   const wrong = (name: string, detail: string) => {
     faults.push({ pointer: `/${name}`, detail });
     return undefined;

@@ -18,7 +18,7 @@ export interface RawDelivery {
 }
 
 /** How far a timestamp may be off, either way, in seconds. */
-const MOST_SKEW = 300;
+const MAX_SKEW = 300;
 
 /** Whether any of the secrets vouches for the delivery at this time, in milliseconds since the epoch. */
 export function isGenuine(
@@ -90,7 +90,7 @@ function after(prefix: string, text: string): string {
 }
 
 function isFresh(timestamp: string, now: number): boolean {
-  return /^\d{1,12}$/.test(timestamp) && Math.abs(Number(timestamp) - now / 1_000) <= MOST_SKEW;
+  return /^\d{1,12}$/.test(timestamp) && Math.abs(Number(timestamp) - now / 1_000) <= MAX_SKEW;
 }
 
 /** Every signature is compared with that of every secret: how long it takes tells nothing. */
@@ -106,7 +106,7 @@ function anySigned(
     const hmac = createHmac(hash, secret);
     for (const part of parts) hmac.update(part);
     const expected = hmac.digest();
-    for (const text of given.slice(0, MOST_SIGNATURES)) {
+    for (const text of given.slice(0, MAX_SIGNATURES)) {
       const bytes = decode(text, encoding);
       if (bytes?.length === expected.length && timingSafeEqual(bytes, expected)) genuine = true;
     }
@@ -115,7 +115,7 @@ function anySigned(
 }
 
 /** A header holds as many as are in use during a rotation, and no thousands. */
-const MOST_SIGNATURES = 10;
+const MAX_SIGNATURES = 10;
 
 /** Strict: a decoder that skips what it does not know would take one signature in many spellings. */
 function decode(text: string, encoding: "hex" | "base64"): Uint8Array | undefined {

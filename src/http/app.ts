@@ -10,39 +10,39 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
-import { adminRoutes } from "./admin.ts";
-import { appriseRoutes } from "./apprise.ts";
-import { type Authenticate, type Caller, openAuth } from "./auth.ts";
-import { batchRoutes } from "./batches.ts";
-import { openRequestIds } from "./call.ts";
-import { eventRoutes } from "./events.ts";
-import { openHistory } from "./history.ts";
-import { hookRoutes } from "./hooks.ts";
-import { openMeters } from "./meters.ts";
-import { metricsRoutes } from "./metrics.ts";
-import { openapiRoutes } from "./openapi.ts";
-import { outboxRoutes } from "./outbox.ts";
-import { assetRoutes } from "./pages/assets.ts";
-import { docsRoutes } from "./pages/docs.tsx";
-import { doorRoutes } from "./pages/door.tsx";
-import { pageRoutes } from "./pages/routes.tsx";
-import type { AppParts } from "./parts.ts";
-import { answerError, Refusal } from "./problems.ts";
+import { adminRoutes } from "./routes/admin.ts";
+import { appriseRoutes } from "./routes/apprise.ts";
+import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
+import { batchRoutes } from "./routes/batches.ts";
+import { openRequestIds } from "./context.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { openHistory } from "./stats/history.ts";
+import { hookRoutes } from "./routes/hooks.ts";
+import { openWindowCounters } from "./stats/window_counters.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import { openapiRoutes } from "./openapi/document.ts";
+import { outboxRoutes } from "./routes/outbox.ts";
+import { assetRoutes } from "./dashboard/assets.ts";
+import { docsRoutes } from "./dashboard/docs.tsx";
+import { signInRoutes } from "./dashboard/sign_in_routes.tsx";
+import { pageRoutes } from "./dashboard/routes.tsx";
+import type { Dependencies } from "./dependencies.ts";
+import { Refusal, respondError } from "./problems.ts";
 import type { Route } from "./route.ts";
-import { scheduleRoutes } from "./schedules.ts";
-import { statusRoutes } from "./status.ts";
-import { submitRoutes } from "./submit.ts";
-import { taskBodyRoutes } from "./task_body.ts";
-import { taskRoutes } from "./tasks.ts";
-import { templateRoutes } from "./templates.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { submitRoutes } from "./routes/submit.ts";
+import { taskBodyRoutes } from "./routes/task_body.ts";
+import { taskRoutes } from "./routes/tasks.ts";
+import { templateRoutes } from "./routes/templates.ts";
 
 /** Who calls a route that asks for no key. */
 const ANYBODY: Caller = { scopes: new Set() };
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
-export function createApp(parts: AppParts): Hono {
+export function createApp(parts: Dependencies): Hono {
   const { engine, log, metrics } = parts;
-  const meters = openMeters(parts.clock);
+  const meters = openWindowCounters(parts.clock);
   const history = openHistory(parts.clock);
   const authenticate = openAuth(parts.keys, parts.anonymous, () => parts.clock.now());
   engine.watch("final", ({ at, id, type, state }) => {
@@ -68,7 +68,7 @@ export function createApp(parts: AppParts): Hono {
     ...metricsRoutes(parts),
     ...openapiRoutes(parts.version),
     ...pageRoutes(parts, { authenticate, meters, history }),
-    ...doorRoutes(parts),
+    ...signInRoutes(parts),
     ...docsRoutes(),
     ...assetRoutes(),
   ];
@@ -85,7 +85,7 @@ export function createApp(parts: AppParts): Hono {
         return request.method === "HEAD" ? await measured(response) : response;
       } catch (error) {
         if (error instanceof Refusal) metrics.refused(error.code);
-        return answerError(error, requestId, log);
+        return respondError(error, requestId, log);
       }
     };
   }
@@ -95,7 +95,7 @@ export function createApp(parts: AppParts): Hono {
   }
   // Not by a route for all methods: Hono composes routes that share a path, on every call.
   const refuse = openRefusal(routes);
-  app.notFound(({ req }) => answerError(refuse(req.path), requestIdOf(req.raw), log));
+  app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), log));
   return app;
 }
 

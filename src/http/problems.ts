@@ -9,7 +9,7 @@
 
 import type { Log } from "../lib/log.ts";
 import { EngineError } from "../queue/engine.ts";
-import type { Fault } from "../task/faults.ts";
+import type { Issue } from "../task/issues.ts";
 
 /** The codes of the contract. */
 export type ProblemCode =
@@ -63,7 +63,7 @@ export interface RefusalDetails {
   /** What exactly, and what to do about it. */
   readonly detail: string;
   /** The fields that are to blame. */
-  readonly errors?: readonly Fault[];
+  readonly errors?: readonly Issue[];
   /** The task that stands in the way. */
   readonly task?: unknown;
   /** `Allow`, `Content-Range`, `Retry-After` … */
@@ -89,7 +89,7 @@ export class Refusal extends Error {
 }
 
 /** Refuses a request for what is wrong with its body or its query. */
-export function refuseFaults(faults: readonly Fault[]): Refusal {
+export function refuseIssues(faults: readonly Issue[]): Refusal {
   const code = faults.every((fault) => fault.code === "address_refused")
     ? "address_refused"
     : "invalid";
@@ -104,7 +104,7 @@ export function refuseFaults(faults: readonly Fault[]): Refusal {
 const RETRY_AFTER = "5";
 
 /** The answer to a call that ended in `error`. What is not expected is logged, once, and not told. */
-export function answerError(error: unknown, requestId: string, log: Log): Response {
+export function respondError(error: unknown, requestId: string, log: Log): Response {
   if (error instanceof Refusal) return problemAnswer(error, requestId);
   if (error instanceof EngineError) {
     log.error("The engine cannot go on", { requestId, error });

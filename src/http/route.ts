@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Call } from "./call.ts";
+import type { RequestContext } from "./context.ts";
 
 /** A route of the API. */
 export interface Route {
@@ -15,5 +15,5 @@ export interface Route {
   /** Answers without a key too: health and documentation. */
   readonly open?: true;
   /** Answers, or throws a `Refusal`. */
-  readonly answer: (call: Call) => Response | Promise<Response>;
+  readonly answer: (call: RequestContext) => Response | Promise<Response>;
 }

@@ -20,10 +20,10 @@ export interface Clock {
 }
 
 /** `setTimeout` counts in 32 bits; a longer wait is made of several. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits that were undone, beside as many as still wait, may stand in the heap until their time. */
-const MOST_UNDONE = 64;
+const MAX_UNDONE = 64;
 
 interface Wait {
   /** On the monotonic clock. */
@@ -73,7 +73,7 @@ class MachineClock implements Clock {
     this.#timerAt = at;
     this.#timer = setTimeout(
       () => this.#wake(),
-      Math.min(Math.ceil(at - now), LONGEST_TIMER_MS),
+      Math.min(Math.ceil(at - now), MAX_TIMER_MS),
     );
   }
 
@@ -102,7 +102,7 @@ class MachineClock implements Clock {
       clearTimeout(this.#timer);
       this.#timerAt = Infinity;
     }
-    if (this.#pending === 0 || this.#waits.size > 2 * this.#pending + MOST_UNDONE) {
+    if (this.#pending === 0 || this.#waits.size > 2 * this.#pending + MAX_UNDONE) {
       this.#waits.keep(({ wake }) => wake !== undefined);
     }
   }

@@ -25,7 +25,7 @@ export type ReadYaml =
   | { readonly faults: readonly (TextPlace & { readonly detail: string })[] };
 
 /** More are a bomb: a few lines can stand for millions. */
-const MOST_ALIASES = 1_000;
+const MAX_ALIASES = 1_000;
 
 /** Reads one YAML 1.2 document. */
 export function readYaml(text: string): ReadYaml {
@@ -45,7 +45,7 @@ export function readYaml(text: string): ReadYaml {
   }
   try {
     return {
-      value: document.toJS({ maxAliasCount: MOST_ALIASES }) ?? undefined,
+      value: document.toJS({ maxAliasCount: MAX_ALIASES }) ?? undefined,
       placeOf: (pointer) => placeAt(offsetOf(document.contents, pointer)),
     };
   } catch (error) {

@@ -20,9 +20,9 @@ import type { Hosts } from "../task/host_limits.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import type {
   DeliverySummary,
-  KeptDelivery,
-  KeptSchedule,
   ScheduleChange,
+  StoredDelivery,
+  StoredSchedule,
 } from "../task/trigger.ts";
 import type { BatchTask, TaskChange, Watched } from "./change.ts";
 import type { BatchRecord, NewBatch } from "../task/batch.ts";
@@ -48,7 +48,7 @@ export interface Submission {
   /** The schedule whose tick, or change, this is. */
   readonly schedule?: ScheduleChange;
   /** The delivery of a hook that asks for the tasks; one of the same id is rewritten. */
-  readonly delivery?: KeptDelivery;
+  readonly delivery?: StoredDelivery;
 }
 
 /** An `Idempotency-Key` as an engine keeps it. */
@@ -213,11 +213,11 @@ export interface QueueEngine extends AsyncDisposable {
   lane(lane: string): Promise<LaneStatus>;
 
   /** All schedules, by name. */
-  schedules(): Promise<KeptSchedule[]>;
+  schedules(): Promise<StoredSchedule[]>;
   /** Deliveries of a hook, newest first. Throws a `RangeError` for a cursor it never gave. */
   deliveries(hook: string, limit: number, cursor?: string): Promise<DeliveryPage>;
   /** The delivery with all that is kept of it. */
-  findDelivery(id: string): Promise<KeptDelivery | undefined>;
+  findDelivery(id: string): Promise<StoredDelivery | undefined>;
 
   /** Limits how many tasks of a lane run at once; 64 for a lane it has no word for. */
   limitLane(lane: string, limit: number): Promise<void>;

@@ -12,7 +12,7 @@ import { readConfigFile } from "../config/config_file.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openQueue } from "../queue/open.ts";
 import type { Config } from "../config/settings.ts";
-import { parseMailbox } from "../task/mailbox.ts";
+import { parseMailbox } from "../task/input/mailbox.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** Everything that would keep these settings from working, each as a sentence. */

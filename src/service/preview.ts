@@ -8,18 +8,18 @@ import { readTargets } from "../channels/chat/table.ts";
 import { openGuard } from "../channels/guard/guard.ts";
 import { relaysFor } from "../channels/mail/relays.ts";
 import { type ConfigFile, readConfigFile } from "../config/config_file.ts";
-import { type DeliveryContent, judge, type Judged } from "../hooks/delivery.ts";
-import { payloadView } from "../http/views.ts";
+import { type DeliveryContent, evaluate, type Evaluation } from "../hooks/receive.ts";
+import { payloadView } from "../http/views/task_view.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openIds } from "../lib/ids.ts";
 import type { Config } from "../config/settings.ts";
-import { openAcceptance } from "../task/acceptance.ts";
+import { openSubmitParser } from "../task/input/parse_submit.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** What would come of a delivery. */
 export interface HookPreview {
   /** Accepted, filtered or failed, and why. */
-  readonly verdict: Judged["verdict"];
+  readonly verdict: Evaluation["verdict"];
   /** The tasks that would be made, secrets masked. */
   readonly tasks: readonly {
     readonly type: string;
@@ -40,7 +40,7 @@ export function previewHook(config: Config, name: string, content: DeliveryConte
   }
   const { now } = systemClock;
   const ids = openIds(now, crypto.getRandomValues.bind(crypto));
-  const { verdict, drafts } = judge(hook, content, {
+  const { verdict, drafts } = evaluate(hook, content, {
     acceptance: acceptanceOf(config, file),
     context: { ids, now: now() },
     deliveryId: ids("hkd"),
@@ -63,7 +63,7 @@ export function previewHook(config: Config, name: string, content: DeliveryConte
 function acceptanceOf(config: Config, { aliases, relays }: ConfigFile) {
   const templates = openMailTemplates(config.templates, readFolder);
   const guard = openGuard({ allow: config.fetchAllow });
-  return openAcceptance({
+  return openSubmitParser({
     refuseUrl: (url) => guard.refuseUrl(url),
     readTargets,
     aliasOf: (name) => aliases.get(name),

@@ -6,11 +6,11 @@
 
 import { ConfigFileError, type LiveConfigFile } from "../config/config_file.ts";
 import type { Log } from "../lib/log.ts";
-import type { Fault } from "../task/faults.ts";
+import type { Issue } from "../task/issues.ts";
 import { TemplateFileError } from "../templates/mail_template.ts";
 
 /** Reads everything again; what is wrong is logged and returned, and the old settings stay. */
-export type Reload = () => Promise<readonly Fault[]>;
+export type Reload = () => Promise<readonly Issue[]>;
 
 /** Opens the way to reload `file`, the templates, and what follows from them. */
 export function openReload(
@@ -36,7 +36,7 @@ export function openReload(
   };
 }
 
-function faultsOf(error: Error): Fault[] {
+function faultsOf(error: Error): Issue[] {
   const faults = error instanceof ConfigFileError ? error.faults : [];
   if (faults.length === 0) return [{ pointer: "", detail: error.message }];
   return faults.map(({ pointer, detail, line, column }) => ({

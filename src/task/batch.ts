@@ -5,7 +5,7 @@
  */
 
 import type { Counts } from "./state.ts";
-import type { Follower } from "./task.ts";
+import type { FollowUp } from "./task.ts";
 
 /** Tasks submitted together and waited for together. */
 export interface NewBatch {
@@ -16,7 +16,7 @@ export interface NewBatch {
   /** The name of the API key that submitted it. */
   readonly owner?: string;
   /** What is made, once, when all of its tasks have ended. */
-  readonly followers?: readonly Follower[];
+  readonly followers?: readonly FollowUp[];
   /** The most of its tasks that run at once. */
   readonly concurrency?: number;
 }

@@ -29,7 +29,7 @@ export interface BrokenTask {
 }
 
 /** Attempts that break off in a row before a task is given up: it may be what kills us. */
-const MOST_BROKEN = 3;
+const MAX_BROKEN = 3;
 
 /**
  * What to write down for an attempt that a crash broke off at a time nobody
@@ -57,7 +57,7 @@ export function decideBroken(task: BrokenTask, now: number): Settlement {
   const delivery = "unknown";
   if (task.aborting) return { ...base, event: "cancel", reason: task.aborting, delivery };
   if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
-  if (task.broken >= MOST_BROKEN) return { ...base, event: "fail", reason: "crashed", delivery };
+  if (task.broken >= MAX_BROKEN) return { ...base, event: "fail", reason: "crashed", delivery };
   if (task.expiresAt !== undefined && now >= task.expiresAt) {
     return { ...base, event: "expire", reason: "expired", delivery };
   }

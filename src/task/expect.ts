@@ -5,8 +5,8 @@
  */
 
 import { z } from "zod";
-import { parseDuration } from "./duration.ts";
-import { type Fault, pointerTo } from "./faults.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { type Issue, pointerTo } from "./issues.ts";
 import type { Json } from "./task.ts";
 
 /** All that is given must hold, or the attempt has not delivered. */
@@ -81,7 +81,7 @@ export interface RawExpectation {
 /** Reads the field, and adds what is wrong with it to `faults`. */
 export function readExpectation(
   raw: RawExpectation | undefined,
-  faults: Fault[],
+  faults: Issue[],
 ): Expectation | undefined {
   if (!raw) return undefined;
   const wrong = (detail: string, ...path: string[]) => {

@@ -7,7 +7,7 @@
 import { parse as parseSelector } from "css-what";
 import { z } from "zod";
 import { isPointer } from "./expect.ts";
-import { type Fault, pointerTo } from "./faults.ts";
+import { type Issue, pointerTo } from "./issues.ts";
 
 /** What to pick out. */
 export interface Extraction {
@@ -21,8 +21,8 @@ export interface Extraction {
   readonly css?: Readonly<Record<string, string>>;
 }
 
-const MOST_LINES = 1_000;
-const MOST_NAMES = 50;
+const MAX_LINES = 1_000;
+const MAX_NAMES = 50;
 const NAME_LETTERS = 64;
 const SELECTOR_LETTERS = 256;
 /** They look at whole subtrees for every element, or at texts: too dear, or not of the standard. */
@@ -30,10 +30,10 @@ const REFUSED_PSEUDO = new Set(["has", "contains", "icontains"]);
 
 const EXPECTED = {
   extract: "Expected an object with lines, words, json or css",
-  lines: `Expected a whole number from 1 to ${MOST_LINES}`,
+  lines: `Expected a whole number from 1 to ${MAX_LINES}`,
   words: "Expected true, or leave it out",
-  json: `Expected an object of at most ${MOST_NAMES} names, each with a JSON pointer`,
-  css: `Expected an object of at most ${MOST_NAMES} names, each with a selector`,
+  json: `Expected an object of at most ${MAX_NAMES} names, each with a JSON pointer`,
+  css: `Expected an object of at most ${MAX_NAMES} names, each with a selector`,
   name: `Expected a name of 1 to ${NAME_LETTERS} letters`,
   pointer: `Expected an RFC 6901 pointer such as "/items/0/title"`,
   selector: `Expected a CSS selector of at most ${SELECTOR_LETTERS} letters, without :has, such ` +
@@ -44,7 +44,7 @@ const EXPECTED = {
 export const extractField = {
   extract: z.strictObject({
     lines: z.int({ error: EXPECTED.lines }).min(1, { error: EXPECTED.lines })
-      .max(MOST_LINES, { error: EXPECTED.lines }).optional().meta({
+      .max(MAX_LINES, { error: EXPECTED.lines }).optional().meta({
         description: "So many of the first lines that hold more than white space.",
         examples: [3],
       }),
@@ -79,14 +79,14 @@ export interface RawExtraction {
 /** Reads the field, and adds what is wrong with it to `faults`. */
 export function readExtraction(
   raw: RawExtraction | undefined,
-  faults: Fault[],
+  faults: Issue[],
 ): Extraction | undefined {
   if (!raw) return undefined;
   const { lines, words, json, css } = raw;
   const check = (field: "json" | "css", isRight: (text: string) => boolean, detail: string) => {
     const given = Object.entries(raw[field] ?? {});
     const at = (...path: string[]) => pointerTo(["extract", field, ...path]);
-    if (given.length > MOST_NAMES) faults.push({ pointer: at(), detail: EXPECTED[field] });
+    if (given.length > MAX_NAMES) faults.push({ pointer: at(), detail: EXPECTED[field] });
     for (const [name, text] of given) {
       const isName = name.length > 0 && name.length <= NAME_LETTERS;
       if (!isName) faults.push({ pointer: at(name), detail: EXPECTED.name });

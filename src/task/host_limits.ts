@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isMembers } from "./entries.ts";
-import { type Fault, type Parsed, pointerTo } from "./faults.ts";
-import { parseRate, type Rate } from "./rate.ts";
+import { isPlainObject } from "./input/batch_input.ts";
+import { type Issue, type Parsed, pointerTo } from "./issues.ts";
+import { parseRate, type Rate } from "../lib/rate_text.ts";
 
 /** How many attempts go to one host or relay at once unless somebody says otherwise. */
 export const DEFAULT_LANE_LIMIT = 64;
@@ -22,20 +22,20 @@ export interface HostLimits {
 /** Limits by host: `example.org` (any scheme and port) or a whole lane, `https://example.org:443`. */
 export type Hosts = ReadonlyMap<string, HostLimits>;
 
-const MOST_AT_ONCE = 10_000;
+const MAX_AT_ONCE = 10_000;
 const EXPECTED = {
   section: `Expected hosts such as "example.org", each with concurrency, rate or both`,
-  concurrency: `Expected a whole number from 1 to ${MOST_AT_ONCE}`,
+  concurrency: `Expected a whole number from 1 to ${MAX_AT_ONCE}`,
   rate: `Expected a number per duration such as "10/1s"`,
 };
 
 /** Reads `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
 export function parseHosts(value: unknown): Parsed<Hosts> {
-  if (!isMembers(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
-  const faults: Fault[] = [];
+  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
+  const faults: Issue[] = [];
   const hosts = new Map<string, HostLimits>();
   for (const [host, given] of Object.entries(value)) {
-    if (isMembers(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, faults));
+    if (isPlainObject(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, faults));
     else faults.push({ pointer: pointerTo([host]), detail: EXPECTED.section });
   }
   return faults.length > 0 ? { faults } : { value: hosts };
@@ -44,7 +44,7 @@ export function parseHosts(value: unknown): Parsed<Hosts> {
 function limitsOf(
   host: string,
   { concurrency, rate, ...unknown }: Readonly<Record<string, unknown>>,
-  faults: Fault[],
+  faults: Issue[],
 ): HostLimits {
   const wrong = (name: string, detail: string) => {
     faults.push({ pointer: pointerTo([host, name]), detail });
@@ -55,7 +55,7 @@ function limitsOf(
   const limits: { concurrency?: number; rate?: Rate } = {};
   if (concurrency !== undefined) {
     const most = Number(concurrency);
-    if (Number.isInteger(concurrency) && most >= 1 && most <= MOST_AT_ONCE) {
+    if (Number.isInteger(concurrency) && most >= 1 && most <= MAX_AT_ONCE) {
       limits.concurrency = most;
     } else wrong("concurrency", EXPECTED.concurrency);
   }

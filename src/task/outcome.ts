@@ -8,7 +8,7 @@
  * @module
  */
 
-import { LONGEST_DURATION_MS } from "./duration.ts";
+import { MAX_DURATION_MS } from "../lib/duration.ts";
 import { retryDelay, type RetrySchedule } from "./retry.ts";
 import type { TaskEvent } from "./state.ts";
 import type { AttemptRecord, ClaimedTask, Delivery, Json, Reason, TaskError } from "./task.ts";
@@ -116,7 +116,7 @@ export function decide(
     ...(outcome.carry === undefined ? {} : { carry: outcome.carry }),
     ...(outcome.hold === undefined ? {} : {
       hold: {
-        until: now + Math.min(outcome.hold.forMs, LONGEST_DURATION_MS),
+        until: now + Math.min(outcome.hold.forMs, MAX_DURATION_MS),
         reason: outcome.hold.reason,
       },
     }),
@@ -165,7 +165,7 @@ function nextDue(
   // The other side may wish for any number; what is written down has to be a date.
   return delay === undefined
     ? undefined
-    : now + Math.min(Math.max(delay, retryAfterMs), LONGEST_DURATION_MS);
+    : now + Math.min(Math.max(delay, retryAfterMs), MAX_DURATION_MS);
 }
 
 /** No attempt begins at or after `expiresAt`, so waiting for one would be a lie. */

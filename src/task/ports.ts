@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Parsed } from "./faults.ts";
+import type { Parsed } from "./issues.ts";
 import type { Json, TaskError, TaskType } from "./task.ts";
 
 /** How far a running task has come. */
@@ -130,7 +130,7 @@ export interface OutboxPort {
 }
 
 /** What is asked while anything is accepted. */
-export type AcceptancePorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
+export type SubmitParserPorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
 
 /** What `http/` and `hooks/` may ask. */
 export interface Ports extends NotifyPorts {

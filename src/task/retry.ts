@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../lib/duration.ts";
 
 /**
  * The waits before each further try, in milliseconds: one try after each step.
@@ -13,7 +13,7 @@ import { parseDuration } from "./duration.ts";
 export type RetrySchedule = readonly number[];
 
 /** The most further tries a task can have. */
-export const MOST_RETRIES = 100;
+export const MAX_RETRIES = 100;
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -38,14 +38,14 @@ export function parseRetry(
   defaults: RetrySchedule,
 ): RetrySchedule | undefined {
   if (typeof value === "number") {
-    if (!Number.isInteger(value) || value < 0 || value > MOST_RETRIES) return undefined;
+    if (!Number.isInteger(value) || value < 0 || value > MAX_RETRIES) return undefined;
     return Array.from({ length: value }, (_, i) => defaults[Math.min(i, defaults.length - 1)] ?? 0);
   }
   const steps: number[] = [];
   for (const part of value.split(",")) {
     const [, text = "", times = "1"] = /^\s*([0-9a-z]+)(?:\s*\*\s*(\d{1,3}))?\s*$/.exec(part) ?? [];
     const ms = parseDuration(text);
-    if (ms === undefined || Number(times) < 1 || steps.length + Number(times) > MOST_RETRIES) {
+    if (ms === undefined || Number(times) < 1 || steps.length + Number(times) > MAX_RETRIES) {
       return undefined;
     }
     steps.push(...Array<number>(Number(times)).fill(ms));

@@ -106,11 +106,11 @@ export interface NewTask {
   /** The submit's W3C `traceparent`. */
   readonly traceparent?: string;
   /** What is made when it has ended. */
-  readonly followers?: readonly Follower[];
+  readonly followers?: readonly FollowUp[];
 }
 
 /** A task that will be made when another, or a batch, has ended. */
-export interface Follower {
+export interface FollowUp {
   /**
    * `chain`: the marks `{{task.…}}` and `{{batch.…}}` of its payload are filled in.
    * `callback`: the body of its request becomes the event that tells of the end.
@@ -120,11 +120,11 @@ export interface Follower {
   /** The ends of a task that it follows; a batch has but one. */
   readonly on: readonly TaskState[];
   /** What is to be done. */
-  readonly task: FollowerTask;
+  readonly task: FollowUpTask;
 }
 
 /** A task that has no id and no moment yet. */
-export interface FollowerTask extends
+export interface FollowUpTask extends
   Omit<
     NewTask,
     | "id"

@@ -8,7 +8,7 @@
 import type { Json } from "./task.ts";
 
 /** A schedule as it is kept. */
-export interface KeptSchedule {
+export interface StoredSchedule {
   /** As its path names it. */
   readonly name: string;
   /** Never the same twice: whoever changes the schedule says which one it has seen. */
@@ -40,7 +40,7 @@ export interface DeliverySummary {
 }
 
 /** A delivery of a hook as it is kept. */
-export interface KeptDelivery extends DeliverySummary {
+export interface StoredDelivery extends DeliverySummary {
   /** JSON text of what the sender sent. */
   readonly content: string;
 }

@@ -54,10 +54,10 @@ export interface TemplateOptions {
   readonly finish?: (text: string) => string;
 }
 
-const MOST_LETTERS = 256 * 1024;
+const MAX_LETTERS = 256 * 1024;
 const RENDER_MS = 500;
 /** Counted by the library, in letters and items that a render makes. */
-const MOST_MADE = 8_000_000;
+const MAX_MADE = 8_000_000;
 
 const bounds = {
   strictFilters: true,
@@ -65,9 +65,9 @@ const bounds = {
   /** A text stands alone: no file is ever looked for. */
   templates: {},
   relativeReference: false,
-  parseLimit: MOST_LETTERS,
+  parseLimit: MAX_LETTERS,
   renderLimit: RENDER_MS,
-  memoryLimit: MOST_MADE,
+  memoryLimit: MAX_MADE,
   /** Of payloads that say no zone; the machine's own would differ from place to place. */
   timezoneOffset: 0,
 };

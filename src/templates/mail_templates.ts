@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Fault, Parsed } from "../task/faults.ts";
+import type { Issue, Parsed } from "../task/issues.ts";
 import type { RenderedTemplate, TemplateSummary } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
 import { TemplateError } from "./liquid.ts";
@@ -100,7 +100,7 @@ function filesOf(directory: string, readFolder: ReadFolder): ReadonlyMap<string,
 }
 
 /** The place within the template is the operator's business. */
-function faultOf(name: string, { message }: TemplateError): Fault {
+function faultOf(name: string, { message }: TemplateError): Issue {
   return { pointer: "/data", detail: `The template "${name}" cannot be filled in: ${message}` };
 }
 

@@ -13,10 +13,10 @@ import {
   type SentAttempt,
   Stages,
   type ToThread,
-} from "../channels/thread_protocol.ts";
+} from "../channels/thread/thread_protocol.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { Slots } from "../lib/slots.ts";
+import { Slab } from "../lib/slab.ts";
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { ThreadStatus } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
@@ -73,7 +73,7 @@ class WorkerThread implements ChannelThread {
   readonly #worker: Worker;
   readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #inHand = new Slots<InHand>();
+  readonly #inHand = new Slab<InHand>();
   readonly #stages = new Stages();
   #outgoing: SentAttempt[] = [];
   #pings = 0;

@@ -52,7 +52,7 @@ export interface ThreadPool extends Delivery, AsyncDisposable {
 /** How long to wait before the next try when a successor cannot open its channels. */
 const RESPAWN_MS = 1_000;
 /** Lost threads that are remembered. */
-const MOST_LOST = 10;
+const MAX_LOST = 10;
 
 /** Starts the threads; rejects when their channels cannot be opened. */
 export async function openThreadPool(options: ThreadPoolOptions): Promise<ThreadPool> {
@@ -131,7 +131,7 @@ class Pool implements ThreadPool {
     const { clock, log } = this.#options;
     log.error("A thread of the channels is given up and replaced", { thread: number, reason });
     this.lost.unshift({ at: clock.now(), reason });
-    this.lost.length = Math.min(this.lost.length, MOST_LOST);
+    this.lost.length = Math.min(this.lost.length, MAX_LOST);
     const successor = this.#spawn();
     successor.opened.catch((error) => {
       clock.after(RESPAWN_MS, () => this.#replace(successor.number, String(error)));

@@ -11,16 +11,16 @@
 import type { Delivery } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { Slots } from "../lib/slots.ts";
+import { Slab } from "../lib/slab.ts";
 import type { QueueEngine } from "../queue/engine.ts";
-import { isDigestLane } from "../task/digest.ts";
+import { isDigestLane } from "../task/input/digest.ts";
 import { type AbortCause, type CancelReason, decide, type Settlement } from "../task/outcome.ts";
 import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
-import { type Courtesy, openCourtesy } from "./courtesy.ts";
+import { type Backpressure, openBackpressure } from "./backpressure.ts";
 import { cancelledBy, type LiveAttempt, startAttempt, untried } from "./attempt.ts";
-import { type Gathering, openGathering } from "./gathering.ts";
-import { type AttemptObserver, type Observation, unobserved } from "./observer.ts";
+import { type Digests, openDigests } from "./digests.ts";
+import { type AttemptTelemetry, noTelemetry, type Observation } from "./telemetry.ts";
 
 /** What a worker works with. */
 export interface WorkerParts {
@@ -37,7 +37,7 @@ export interface WorkerParts {
   /** The most attempts at once. */
   readonly concurrency: number;
   /** Sees each attempt begin and end. */
-  readonly observer?: AttemptObserver;
+  readonly observer?: AttemptTelemetry;
   /** Called once when the engine fails under it; the worker has then stopped claiming. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -87,12 +87,12 @@ interface Live {
 class SlotWorker implements Worker {
   readonly #parts: WorkerParts;
   readonly #intake = new AbortController();
-  readonly #live = new Slots<Live>();
+  readonly #live = new Slab<Live>();
   /** Wishes to abort that arrived together with the claim they are about. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
-  readonly #courtesy: Courtesy;
-  readonly #gathering: Gathering;
+  readonly #courtesy: Backpressure;
+  readonly #gathering: Digests;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
   /** Somebody waits for a free slot, or for the last one to become free. */
@@ -102,8 +102,8 @@ class SlotWorker implements Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#courtesy = openCourtesy(parts.log);
-    this.#gathering = openGathering(parts);
+    this.#courtesy = openBackpressure(parts.log);
+    this.#gathering = openDigests(parts);
   }
 
   get running(): number {
@@ -161,7 +161,7 @@ class SlotWorker implements Worker {
 
   #carryOut(task: ClaimedTask): void {
     const stopping = this.#intake.signal.aborted;
-    const observer = stopping ? unobserved : this.#parts.observer ?? unobserved;
+    const observer = stopping ? noTelemetry : this.#parts.observer ?? noTelemetry;
     const seen = observer.begin(task);
     const traced = seen.traceparent ? { ...task, traceparent: seen.traceparent } : task;
     const attempt = stopping

@@ -19,7 +19,7 @@ import { setImmediate } from "node:timers";
 import { z } from "zod";
 import { openIds } from "../../src/lib/ids.ts";
 
-const MOST_BYTES = 32 * 2 ** 20;
+const MAX_BYTES = 32 * 2 ** 20;
 
 const address = z.string().regex(/^[^\s@<>"]{1,64}@[a-z0-9.-]{1,253}$/i);
 const addresses = z.union([address, z.array(address).min(1).max(1_000)]);
@@ -70,7 +70,7 @@ function manners(keep?: Keep): Hono {
   let calls = 0;
   app.post("/notify", async ({ req: { raw } }) => {
     const requestId = raw.headers.get("x-request-id") ?? `req_${++calls}`;
-    if (Number(raw.headers.get("content-length") ?? Infinity) > MOST_BYTES) {
+    if (Number(raw.headers.get("content-length") ?? Infinity) > MAX_BYTES) {
       return new Response(null, { status: 413 });
     }
     const { data } = full.safeParse(await raw.json());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { gatheredMail, gatheredNote } from "../../src/channels/digest.ts";
+import { digestMail, digestNote } from "../../src/channels/digest.ts";
 import { openComposer } from "../../src/channels/mail/message.ts";
 import { anEmail } from "./support/attempts.ts";
 
@@ -17,7 +17,7 @@ Deno.test("several mails are one, each under its own subject", async () => {
       bare,
     ],
   });
-  const merged = gatheredMail(mail);
+  const merged = digestMail(mail);
   assert.equal(merged.subject, "One (and 2 more)");
   assert.equal(merged.severity, "failure");
   assert.deepEqual(merged.attachments, [file]);
@@ -30,7 +30,7 @@ Deno.test("several mails are one, each under its own subject", async () => {
 });
 
 Deno.test("several notes are one", () => {
-  const merged = gatheredNote({
+  const merged = digestNote({
     ...NOTE,
     text: "a",
     gathered: [{ ...NOTE, title: "Two", text: "b" }],
@@ -42,5 +42,5 @@ Deno.test("several notes are one", () => {
 
 Deno.test("one alone stays as it is", () => {
   const mail = anEmail();
-  assert.equal(gatheredMail(mail), mail);
+  assert.equal(digestMail(mail), mail);
 });

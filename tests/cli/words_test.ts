@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import type { TaskAnswer, TaskSummaryAnswer } from "../../src/client.ts";
+import type { TaskResponse, TaskSummaryResponse } from "../../src/client.ts";
 import { batchLine, plain, statusLines, taskLines, taskTable } from "../../src/cli/words.ts";
 
 const AT = Date.UTC(2026, 0, 1);
 const COUNTS = { queued: 1, running: 0, succeeded: 2, failed: 0, cancelled: 0, expired: 0 };
 
-function aTask(fields: Partial<TaskAnswer> = {}): TaskAnswer {
+function aTask(fields: Partial<TaskResponse> = {}): TaskResponse {
   return {
     id: "tsk_1",
     type: "fetch",
@@ -20,7 +20,7 @@ function aTask(fields: Partial<TaskAnswer> = {}): TaskAnswer {
 
 Deno.test("a table has aligned columns, and lines no wider than the screen", () => {
   const error = { code: "http_503", detail: "The server answered 503" };
-  const tasks: TaskSummaryAnswer[] = [aTask(), aTask({ state: "succeeded", attempt: 12, error })];
+  const tasks: TaskSummaryResponse[] = [aTask(), aTask({ state: "succeeded", attempt: 12, error })];
   assert.deepEqual(taskTable(tasks, AT + 125_000, 70), [
     "STATE      TYPE   ATTEMPT  ACCEPTED  ID     ERROR",
     "queued     fetch  0        2m        tsk_1",

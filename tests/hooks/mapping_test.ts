@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { MappingError, parseMapping } from "../../src/hooks/mapping.ts";
-import { fillPayload } from "../../src/task/marks.ts";
-import type { Fault } from "../../src/task/faults.ts";
+import { fillPayload } from "../../src/task/placeholders.ts";
+import type { Issue } from "../../src/task/issues.ts";
 import type { Json } from "../../src/task/task.ts";
 
 const EVIL = '{{task.result.body}}{{"{"}}<script>{% raw %}';
 
 function mapped(mapping: Json, payload: Json): Json {
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   const read = parseMapping(mapping, ["notify"], faults);
   assert.deepEqual(faults, []);
   return read.fill({ payload });
@@ -56,7 +56,7 @@ Deno.test("a sender cannot write a mark that the end of a task fills in", () => 
 });
 
 Deno.test("a text that cannot be read is told at once, one that cannot be filled in when it is", () => {
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   parseMapping({ subject: "{{ payload.x", text: "{% nope %}" }, ["notify"], faults);
   assert.deepEqual(faults.map(({ pointer }) => pointer), ["/notify/subject", "/notify/text"]);
   assert.throws(() => mapped({ tags: ["{{ payload.none }}"] }, {}), (error) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseApiKeys } from "../../src/http/auth.ts";
+import { parseApiKeys } from "../../src/http/auth/auth.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import { EngineError, type Inserted, type QueueEngine } from "../../src/queue/engine.ts";
 import { type Answered, Api } from "../support/api.ts";

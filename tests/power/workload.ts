@@ -15,8 +15,8 @@ import {
   packSettlement,
   packSubmission,
   unpackClaim,
-} from "../../src/queue/sqlite/crossing.ts";
-import { openFile } from "../../src/queue/sqlite/file.ts";
+} from "../../src/queue/sqlite/codec.ts";
+import { openFile } from "../../src/queue/sqlite/file/file.ts";
 import { type Command, Store } from "../../src/queue/sqlite/store.ts";
 import type { Settlement } from "../../src/task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../src/task/task.ts";

@@ -6,14 +6,14 @@
 
 import { batchContract } from "./contract_batches.ts";
 import { claimContract } from "./contract_claims.ts";
-import { followerContract } from "./contract_followers.ts";
+import { followerContract } from "./contract_follow_ups.ts";
 import { clockContract } from "./contract_clock.ts";
-import { keepContract } from "./contract_keeping.ts";
+import { keepContract } from "./contract_insert.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
 import { stateContract } from "./contract_states.ts";
-import { wishContract } from "./contract_wishes.ts";
+import { wishContract } from "./contract_cancel_retry.ts";
 import { triggerContract } from "./contract_triggers.ts";
 import type { OpenEngine } from "./world.ts";
 

@@ -1,7 +1,7 @@
 /** Triggers: schedules and deliveries, kept together with the tasks they make. */
 
 import assert from "node:assert/strict";
-import type { KeptDelivery } from "../../src/task/trigger.ts";
+import type { StoredDelivery } from "../../src/task/trigger.ts";
 import { type OpenEngine, World } from "./world.ts";
 
 /** Registers the tests for an engine. */
@@ -48,7 +48,7 @@ export function triggerContract(name: string, open: OpenEngine): void {
     await using world = await World.open(open);
     const { engine, clock } = world;
     const receive = (key: string) => {
-      const delivery: KeptDelivery = {
+      const delivery: StoredDelivery = {
         id: world.ids("hkd"),
         hook: "builds",
         receivedAt: clock.now(),

@@ -6,17 +6,17 @@
 
 import assert from "node:assert/strict";
 import { createApp } from "../../src/http/app.ts";
-import type { AppParts } from "../../src/http/parts.ts";
+import type { Dependencies } from "../../src/http/dependencies.ts";
 import type { Hooks } from "../../src/hooks/hook_settings.ts";
-import type { Scheduler } from "../../src/hooks/scheduler.ts";
-import { openTriggers } from "../../src/hooks/triggers.ts";
+import type { Scheduler } from "../../src/schedules/scheduler.ts";
+import { openTriggers } from "../../src/service/triggers.ts";
 import { openIds } from "../../src/lib/ids.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { openMetrics } from "../../src/lib/metrics.ts";
 import { noTraces } from "../../src/lib/traces.ts";
 import type { QueueEngine } from "../../src/queue/engine.ts";
 import { openQueue } from "../../src/queue/open.ts";
-import { openAcceptance } from "../../src/task/acceptance.ts";
+import { openSubmitParser } from "../../src/task/input/parse_submit.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
 import type { Ports } from "../../src/task/ports.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
@@ -24,7 +24,7 @@ import { notifyPorts } from "./notify_ports.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** What a test may want otherwise. */
-export interface ApiOptions extends Partial<Omit<AppParts, "ports" | "engine">> {
+export interface ApiOptions extends Partial<Omit<Dependencies, "ports" | "engine">> {
   /** The most that may wait. */
   readonly maxQueued?: number;
   /** The hooks that deliveries may come by. */
@@ -53,7 +53,7 @@ export class Api implements AsyncDisposable {
   /** What was logged as an error. */
   readonly errors: { message: string; fields: unknown }[] = [];
   /** What the app was made of. */
-  readonly parts: AppParts;
+  readonly parts: Dependencies;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
 
   static async open(options: ApiOptions = {}): Promise<Api> {
@@ -90,7 +90,7 @@ export class Api implements AsyncDisposable {
       ...given,
     };
     const ids = openIds(() => clock.now(), (bytes) => bytes.fill(7));
-    const acceptance = openAcceptance(ports);
+    const acceptance = openSubmitParser(ports);
     const triggers = openTriggers({
       engine,
       ids,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 
 import { decide, type Outcome } from "../../src/task/outcome.ts";
-import { LONGEST_DURATION_MS } from "../../src/task/duration.ts";
+import { MAX_DURATION_MS } from "../../src/lib/duration.ts";
 import { isFinal, next } from "../../src/task/state.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
 
@@ -51,7 +51,7 @@ Deno.test("an attempt that is deferred waits for its step of the schedule", () =
 Deno.test.each([
   { wish: 2_000, dueIn: 2_000, why: "the other side's wish is the later one" },
   { wish: 100, dueIn: 500, why: "the schedule's step is the later one" },
-  { wish: 1e15, dueIn: LONGEST_DURATION_MS, why: "no date is that far away" },
+  { wish: 1e15, dueIn: MAX_DURATION_MS, why: "no date is that far away" },
 ])("a deferral that asks for $wish ms is due in $dueIn ms: $why", ({ wish, dueIn }) => {
   const settled = decide(aClaim(), { kind: "deferred", error, retryAfterMs: wish }, still);
   assert.equal(settled.dueAt, AT + dueIn);

@@ -99,7 +99,7 @@ function setup(
   } = {},
 ) {
   return openThreadPool({
-    entry: new URL("../../src/channels/thread.ts", import.meta.url),
+    entry: new URL("../../src/channels/thread/thread.ts", import.meta.url),
     table: new URL("../support/rough_channels.ts", import.meta.url),
     settings,
     threads,

@@ -5,7 +5,7 @@
  */
 
 /** The most messages that one note becomes; what is beyond is cut off with a mark. */
-const MOST_PIECES = 10;
+const MAX_PIECES = 10;
 const MARK = "…";
 
 /**
@@ -15,7 +15,7 @@ const MARK = "…";
 export function cut(
   text: string,
   fits: (piece: string) => boolean,
-  most: number = MOST_PIECES,
+  most: number = MAX_PIECES,
 ): string[] {
   const pieces: string[] = [];
   let rest = text.trimEnd();

@@ -5,18 +5,18 @@
  */
 
 import type { ReadTarget } from "../../task/ports.ts";
-import { laneOf } from "../../task/fetch.ts";
-import { discord } from "./discord.ts";
-import { gotify } from "./gotify.ts";
-import { json } from "./json.ts";
-import { matrix } from "./matrix.ts";
-import { ntfy } from "./ntfy.ts";
-import { pushover } from "./pushover.ts";
+import { laneOf } from "../../task/input/fetch.ts";
+import { discord } from "./services/discord.ts";
+import { gotify } from "./services/gotify.ts";
+import { json } from "./services/json.ts";
+import { matrix } from "./services/matrix.ts";
+import { ntfy } from "./services/ntfy.ts";
+import { pushover } from "./services/pushover.ts";
 import type { ChatPlace, ChatService } from "./service.ts";
-import { slack } from "./slack.ts";
-import { telegram } from "./telegram.ts";
+import { slack } from "./services/slack.ts";
+import { telegram } from "./services/telegram.ts";
 import { parseChatUrl } from "./url.ts";
-import { workflows } from "./workflows.ts";
+import { workflows } from "./services/workflows.ts";
 
 /** Every service. */
 export const SERVICES: readonly ChatService[] = [

@@ -52,7 +52,7 @@ export class AddressError extends Error {
   }
 }
 
-const LONGEST_URL_BYTES = 2_048;
+const MAX_URL_BYTES = 2_048;
 /** Names that lead inside a network, or nowhere. */
 const SPECIAL_NAME = /^[^.]+$|\.(?:localhost|local|internal|svc|arpa|onion|test|invalid|example)$/;
 /** https://fetch.spec.whatwg.org/#bad-port: what an HTTP request could be mistaken for. */
@@ -67,7 +67,7 @@ const BAD_PORTS = new Set(
 );
 
 /** Hosts whose verdict is remembered. */
-const MOST_VERDICTS = 1_000;
+const MAX_VERDICTS = 1_000;
 
 /** Opens a guard. */
 export function openGuard({ allow, self, resolve = resolveName }: GuardOptions): Guard {
@@ -81,8 +81,8 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
         return refused("Cannot call a URL that holds a user name or a password");
       }
       // ASCII by now: a character is a byte.
-      if (url.href.length > LONGEST_URL_BYTES) {
-        return refused(`Cannot call a URL of more than ${LONGEST_URL_BYTES} bytes`);
+      if (url.href.length > MAX_URL_BYTES) {
+        return refused(`Cannot call a URL of more than ${MAX_URL_BYTES} bytes`);
       }
       return refuseHostOf(url);
     },
@@ -112,7 +112,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
     const place = protocol + host;
     if (verdicts.has(place)) return verdicts.get(place);
     const verdict = refuseHost(bareHost(url.hostname), portOf(url));
-    if (verdicts.size >= MOST_VERDICTS) verdicts.clear();
+    if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
     verdicts.set(place, verdict);
     return verdict;
   }

@@ -11,7 +11,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { Chunks } from "../chunks.ts";
+import { BufferPool } from "../buffer_pool.ts";
 
 /** Speaks TLS over a connected socket, which ends with it. */
 export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
@@ -25,7 +25,7 @@ export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
     },
   });
   const tls = connect({ ...options, socket: carrier });
-  const chunks = new Chunks();
+  const chunks = new BufferPool();
   socket.on("data", (bytes: Uint8Array) => {
     const chunk = chunks.hold(bytes);
     carrier.push(bytes);

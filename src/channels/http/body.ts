@@ -47,7 +47,7 @@ export class BodyError extends Error {
 /** What we say in `Accept-Encoding`. */
 export const ACCEPTED_ENCODINGS = "gzip, deflate, br, zstd";
 /** Nobody encodes a body more often; whoever says so wants to see us work. */
-const MOST_ENCODINGS = 3;
+const MAX_ENCODINGS = 3;
 
 /** Counts, hashes, and keeps the beginning of a decoded body. */
 export class BodyDigest implements BodySink {
@@ -121,7 +121,7 @@ export function tooLarge(maxBytes: number): BodyError {
 export function decodeInto(sink: BodySink, contentEncoding: string | undefined): BodySink {
   const codings = (contentEncoding ?? "").toLowerCase().split(",").map((coding) => coding.trim())
     .filter((coding) => Object.hasOwn(DECODERS, coding));
-  if (codings.length > MOST_ENCODINGS) {
+  if (codings.length > MAX_ENCODINGS) {
     throw new BodyError("bad_response", `The body is encoded ${codings.length} times`);
   }
   return codings.reduce((inner, coding) => new Decoder(inner, coding as Coding), sink);

@@ -11,9 +11,9 @@ import type { ResponseHead } from "./exchange.ts";
 import { parseRetryAfter, rateLimitOf } from "./rate_headers.ts";
 
 /** The longest wish of an upstream that is heeded, in milliseconds. */
-const LONGEST_WISH_MS = 24 * 3_600_000;
+const MAX_WISH_MS = 24 * 3_600_000;
 /** The longest that one answer may hold a whole lane, in milliseconds. */
-const LONGEST_HOLD_MS = 3_600_000;
+const MAX_HOLD_MS = 3_600_000;
 
 /** 2xx, and 3xx that nobody follows, are delivered; what may pass is deferred. */
 export function classifyStatus({ status, headers }: ResponseHead, now: number): Outcome {
@@ -34,7 +34,7 @@ export function classifyStatus({ status, headers }: ResponseHead, now: number): 
       ...limited,
     };
   }
-  const retryAfterMs = Math.min(wishMs, LONGEST_WISH_MS);
+  const retryAfterMs = Math.min(wishMs, MAX_WISH_MS);
   return { kind: "deferred", error, retryAfterMs, ...holdOf(status, retryAfter, retryAfterMs) };
 }
 
@@ -69,14 +69,14 @@ export function unexpected(detail: string, method: string): Outcome {
 function holdOf(status: number, said = "", forMs: number): { hold?: LaneHold } {
   if (status !== 429 && status !== 503) return {};
   const reason = `${status} with Retry-After: ${said.trim().slice(0, 40)}`;
-  return { hold: { forMs: Math.min(forMs, LONGEST_HOLD_MS), reason } };
+  return { hold: { forMs: Math.min(forMs, MAX_HOLD_MS), reason } };
 }
 
 /** A host that says how much it still takes is left alone when that is nothing. */
 function limitOf(headers: ResponseHead["headers"], now: number): { hold?: LaneHold } {
   const { left, resetMs } = rateLimitOf(headers, now);
   if (left !== 0 || resetMs === undefined || resetMs <= 0) return {};
-  const forMs = Math.min(resetMs, LONGEST_HOLD_MS);
+  const forMs = Math.min(resetMs, MAX_HOLD_MS);
   return { hold: { forMs, reason: "its RateLimit says that nothing is left" } };
 }
 

@@ -6,7 +6,7 @@
 
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
-import { Chunks } from "../chunks.ts";
+import { BufferPool } from "../buffer_pool.ts";
 import type { BodySink } from "./body.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
@@ -61,7 +61,7 @@ export interface Exchanged {
  * Encoded bytes that may wait for their decoder before the server is made to
  * wait: the less a connection is paused, the less can happen to it meanwhile.
  */
-const MOST_BACKLOG = 1_048_576;
+const MAX_BACKLOG = 1_048_576;
 
 /** Makes one exchange; resolves however it ends, and at once when the signal aborts. */
 export function exchange(
@@ -80,7 +80,7 @@ export function exchange(
   let received = 0;
   let backlog = 0;
   let over = false;
-  const chunks = new Chunks();
+  const chunks = new BufferPool();
 
   let heardAt = 0;
   let undoIdle: (() => void) | undefined;
@@ -162,11 +162,11 @@ export function exchange(
         const busy = sink.write(piece);
         if (!busy) return chunks.release(chunk);
         backlog += length;
-        if (backlog > MOST_BACKLOG) at.pause();
+        if (backlog > MAX_BACKLOG) at.pause();
         busy.then(() => {
           backlog -= length;
           chunks.release(chunk);
-          if (backlog <= MOST_BACKLOG) at.resume();
+          if (backlog <= MAX_BACKLOG) at.resume();
         }, fail);
       } catch (error) {
         fail(error);

@@ -15,7 +15,7 @@ import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
 import { type Download, openDownload, SaveError } from "./download.ts";
 import { exchange, type Exchanged } from "./exchange.ts";
-import { Journey } from "./journey.ts";
+import { HttpAttempt } from "./attempt.ts";
 import { followRedirect, type HttpRequest } from "./redirect.ts";
 import { openRemotes } from "./remote.ts";
 import { requestOf } from "./request.ts";
@@ -81,7 +81,7 @@ class HttpChannel implements Channel {
         download = await openDownload(downloads, attempt.taskId);
       }
       const elapsed = () => clock.monotonic() - begunAt;
-      const journey = new Journey(payload, { context, download, elapsed });
+      const journey = new HttpAttempt(payload, { context, download, elapsed });
       return await this.#travel(payload, attempt, journey, download?.headers);
     } catch (error) {
       if (error instanceof SaveError) return classifyFault(error, false);
@@ -94,7 +94,7 @@ class HttpChannel implements Channel {
   async #travel(
     payload: FetchPayload,
     attempt: Attempt,
-    journey: Journey,
+    journey: HttpAttempt,
     ours: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     const { clock, guard, version } = this.#options;
@@ -128,7 +128,7 @@ class HttpChannel implements Channel {
     return this.#upstreams.close();
   }
 
-  #exchange(request: HttpRequest, journey: Journey): Promise<Exchanged> {
+  #exchange(request: HttpRequest, journey: HttpAttempt): Promise<Exchanged> {
     return exchange(this.#upstreams, request, {
       signal: journey.context.signal,
       clock: this.#options.clock,

@@ -7,8 +7,8 @@
 import type { Extraction } from "../../task/extract.ts";
 import type { Json } from "../../task/task.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
-import { pick } from "./picks.ts";
-import type { Receipt } from "./receipt.ts";
+import { extractFrom } from "./extract.ts";
+import type { BodyConsumer } from "./body_consumer.ts";
 import { textOf } from "./text.ts";
 
 /** How much text is kept with the task. */
@@ -35,7 +35,7 @@ export interface ResultParts {
   /** The last exchange's. */
   readonly timings: Exchanged["timings"];
   /** What was taken in of the body. */
-  readonly receipt: Receipt;
+  readonly receipt: BodyConsumer;
   /** What is to be picked out of it. */
   readonly extract: Extraction | undefined;
   /** Where it was saved. */
@@ -62,7 +62,9 @@ export function resultOf(
     timings,
     ...(body === undefined ? {} : { body }),
     truncated: body !== undefined && cut,
-    ...(extract === undefined || !reading ? {} : { extracted: pick(extract, reading) as Json }),
+    ...(extract === undefined || !reading
+      ? {}
+      : { extracted: extractFrom(extract, reading) as Json }),
     ...(saved === undefined ? {} : { saved: { ...saved } }),
   };
 }

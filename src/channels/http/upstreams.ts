@@ -12,7 +12,7 @@ import type { GuardedOpener } from "../guard/guarded_connector.ts";
 import { Http2Fault } from "../http2/fault.ts";
 import { Http2Session } from "../http2/session.ts";
 import type { Ticket, UpstreamHandler, UpstreamRequest } from "../http2/stream.ts";
-import { OldServers } from "./old_servers.ts";
+import { Http1Hosts } from "./http1_hosts.ts";
 
 /** Takes requests. */
 export interface Upstreams {
@@ -35,11 +35,11 @@ export interface UpstreamOptions {
 }
 
 /** Headers of an answer that are longer are an attack. */
-const MOST_HEADER_BYTES = 32_768;
+const MAX_HEADER_BYTES = 32_768;
 /** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
 const ALPN = ["h2", "http/1.1"];
 /** A request that one connection after another hands back untouched is given up. */
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 /** A connection that was opened to ask for HTTP/2 is offered to HTTP/1.1 for so long. */
 const SPARE_MS = 1_000;
 
@@ -61,13 +61,13 @@ class GuardedUpstreams implements Upstreams {
   readonly #origins = new Map<string, Origin>();
   /** All that are open, those that take no more requests too. */
   readonly #sessions = new Set<Http2Session>();
-  readonly #plain: OldServers;
+  readonly #plain: Http1Hosts;
   readonly #spares = new Map<string, { readonly socket: Socket; readonly undo: () => void }>();
   #isClosed = false;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
-    this.#plain = new OldServers(options.clock);
+    this.#plain = new Http1Hosts(options.clock);
     this.#agent = new Agent({
       connect: ({ hostname, protocol, port }, callback) => {
         // Never at once: undici, still busy with the request, would not hear of it.
@@ -78,7 +78,7 @@ class GuardedUpstreams implements Upstreams {
       // The head may take as long as the attempt; a body's pauses are timed by the exchange.
       headersTimeout: 0,
       bodyTimeout: 0,
-      maxHeaderSize: MOST_HEADER_BYTES,
+      maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveMaxTimeout: 30_000,
       pipelining: 1,
       // Over node:http2, whose sessions end the process on Deno 2.9.6: ours are in http2/.
@@ -107,7 +107,7 @@ class GuardedUpstreams implements Upstreams {
 
   #send(ticket: Ticket): void {
     const { request: { origin: name }, handler } = ticket;
-    if (this.#isClosed || ticket.tries >= MOST_TRIES) return refuse(ticket, ended());
+    if (this.#isClosed || ticket.tries >= MAX_TRIES) return refuse(ticket, ended());
     if (this.#plain.has(name)) return this.#sendPlain(ticket.request, handler);
     const origin = this.#origins.get(name) ??
       { sessions: new Set(), waiting: [], connecting: false };
@@ -129,7 +129,7 @@ class GuardedUpstreams implements Upstreams {
     try {
       for (let inVain = 0; origin.waiting.length > 0;) {
         inVain = await this.#open(name, origin) ? 0 : inVain + 1;
-        if (inVain === MOST_TRIES) throw ended();
+        if (inVain === MAX_TRIES) throw ended();
       }
     } catch (error) {
       this.#giveUp(origin, error);
@@ -155,7 +155,7 @@ class GuardedUpstreams implements Upstreams {
     const session: Http2Session = new Http2Session(socket, {
       clock,
       beginMs,
-      mostHeaderBytes: MOST_HEADER_BYTES,
+      mostHeaderBytes: MAX_HEADER_BYTES,
       onSending,
       onUntouched: (ticket, http11) => {
         if (http11) this.#plain.add(name);

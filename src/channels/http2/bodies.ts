@@ -5,12 +5,12 @@
  */
 
 import { broken, ErrorCode } from "./fault.ts";
-import { Flag, frame, FrameType, MOST_FRAME_BYTES } from "./frames.ts";
+import { Flag, frame, FrameType, MAX_FRAME_BYTES } from "./frames.ts";
 import { FIRST_WINDOW } from "./settings.ts";
 import type { Http2Stream } from "./stream.ts";
 import type { Wire } from "./wire.ts";
 
-const MOST_WINDOW = 2 ** 31 - 1;
+const MAX_WINDOW = 2 ** 31 - 1;
 
 /** The bodies of one connection. */
 export class Bodies {
@@ -30,7 +30,7 @@ export class Bodies {
     if (bytes === 0) throw broken("A window grows by nothing");
     if (of === undefined) return;
     const window = of === "all" ? this.#window += bytes : of.sendWindow += bytes;
-    if (window > MOST_WINDOW) throw broken("A window is too large", ErrorCode.flowControl);
+    if (window > MAX_WINDOW) throw broken("A window is too large", ErrorCode.flowControl);
     this.send();
   }
 
@@ -46,7 +46,7 @@ export class Bodies {
       sent = false;
       for (const stream of this.#streams.values()) {
         const { unsent, sendWindow } = stream;
-        const bytes = Math.min(unsent.length, this.#window, sendWindow, MOST_FRAME_BYTES);
+        const bytes = Math.min(unsent.length, this.#window, sendWindow, MAX_FRAME_BYTES);
         if (bytes <= 0 || this.#wire.isFull) continue;
         stream.unsent = unsent.subarray(bytes);
         stream.sendWindow -= bytes;

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { freeBuffer } from "../chunks.ts";
+import { freeBuffer } from "../buffer_pool.ts";
 import { broken, ErrorCode } from "./fault.ts";
 
 /** What a frame is for. */
@@ -38,7 +38,7 @@ export const Setting = {
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 /** The longest payload that we take: what holds when nobody says otherwise. */
-export const MOST_FRAME_BYTES = 16_384;
+export const MAX_FRAME_BYTES = 16_384;
 const HEAD_BYTES = 9;
 
 /** A frame that came. */
@@ -69,7 +69,7 @@ export class FrameReader {
     let at = 0;
     while (bytes.length - at >= HEAD_BYTES) {
       const length = bytes.readUIntBE(at, 3);
-      if (length > MOST_FRAME_BYTES) throw broken("A frame is too long", ErrorCode.frameSize);
+      if (length > MAX_FRAME_BYTES) throw broken("A frame is too long", ErrorCode.frameSize);
       const end = at + HEAD_BYTES + length;
       if (end > bytes.length) break;
       const frame = {

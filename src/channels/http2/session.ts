@@ -29,9 +29,9 @@ export interface SessionOptions extends WireOptions {
   readonly onRetired: () => void;
 }
 
-const MOST_ID = 2 ** 31 - 1;
+const MAX_ID = 2 ** 31 - 1;
 /** Streams that we open beside each other, whatever the server allows. */
-const MOST_STREAMS = 100;
+const MAX_STREAMS = 100;
 /** A connection without a request is kept so long. */
 const IDLE_MS = 10_000;
 
@@ -72,7 +72,7 @@ export class Http2Session implements StreamHome, WireListener {
   /** How many more requests may begin. */
   get room(): number {
     if (this.#isRetired || !this.#server) return 0;
-    return Math.min(this.#server.maxStreams, MOST_STREAMS) - this.#streams.size;
+    return Math.min(this.#server.maxStreams, MAX_STREAMS) - this.#streams.size;
   }
 
   /** Begins a request, where there is room for it. */
@@ -95,7 +95,7 @@ export class Http2Session implements StreamHome, WireListener {
     } catch (error) {
       return stream.fail(error as Error);
     }
-    if (this.#nextId > MOST_ID) this.#retire();
+    if (this.#nextId > MAX_ID) this.#retire();
     this.#bodies.send();
   }
 
@@ -144,10 +144,10 @@ export class Http2Session implements StreamHome, WireListener {
       case FrameType.reset:
         return this.#takeReset(this.#streamOf(streamId), payload.readUInt32BE(0));
       case FrameType.goAway:
-        return this.#takeGoAway(payload.readUInt32BE(0) & MOST_ID, payload.readUInt32BE(4));
+        return this.#takeGoAway(payload.readUInt32BE(0) & MAX_ID, payload.readUInt32BE(4));
       case FrameType.windowUpdate:
         return this.#bodies.grow(
-          payload.readUInt32BE(0) & MOST_ID,
+          payload.readUInt32BE(0) & MAX_ID,
           streamId === 0 ? "all" : this.#streamOf(streamId),
         );
       case FrameType.push:

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
-import { Chunks } from "../chunks.ts";
+import { BufferPool } from "../buffer_pool.ts";
 import { broken, ErrorCode } from "./fault.ts";
 import {
   Flag,
@@ -42,14 +42,14 @@ export interface WireListener {
 }
 
 /** Beyond so many bytes that the server has not read, it gets no more of a body ... */
-const MOST_UNREAD = 1_048_576;
+const MAX_UNREAD = 1_048_576;
 /** ... and beyond so many it is left. */
-const MOST_UNREAD_EVER = 4 * MOST_UNREAD;
+const MAX_UNREAD_EVER = 4 * MAX_UNREAD;
 /** Frames without a body: beyond so many in a period, and none makes an answer whole, it is an attack. */
-const MOST_CHATTER = 10_000;
+const MAX_CHATTER = 10_000;
 const CHATTER_PERIOD_MS = 10_000;
 /** A header block comes in so many frames at most. */
-const MOST_PARTS = 32;
+const MAX_PARTS = 32;
 /** What we say last has so long to leave. */
 const FAREWELL_MS = 250;
 
@@ -63,7 +63,7 @@ export class Wire {
   readonly #options: WireOptions;
   readonly #listener: WireListener;
   readonly #frames = new FrameReader();
-  readonly #chunks = new Chunks();
+  readonly #chunks = new BufferPool();
   readonly #headers: HeaderReader;
   #isOver = false;
   #chatter = 0;
@@ -92,7 +92,7 @@ export class Wire {
 
   /** Whether a body has to wait. */
   get isFull(): boolean {
-    return this.#socket.writableLength > MOST_UNREAD;
+    return this.#socket.writableLength > MAX_UNREAD;
   }
 
   /** Writes, as long as anybody may listen. */
@@ -103,7 +103,7 @@ export class Wire {
   /** Writes what the server has asked for; throws when it never reads. */
   reply(type: number, payload: Uint8Array): void {
     this.write(frame(type, Flag.ack, 0, payload));
-    if (this.#socket.writableLength > MOST_UNREAD_EVER) throw broken("Deaf", ErrorCode.calm);
+    if (this.#socket.writableLength > MAX_UNREAD_EVER) throw broken("Deaf", ErrorCode.calm);
   }
 
   /** An answer is whole: what was said so far was no chatter. */
@@ -161,7 +161,7 @@ export class Wire {
     if (!block) return;
     block.parts.push(Buffer.from(part));
     block.bytes += part.length;
-    if (block.bytes > this.#options.mostHeaderBytes || block.parts.length > MOST_PARTS) {
+    if (block.bytes > this.#options.mostHeaderBytes || block.parts.length > MAX_PARTS) {
       throw broken("The headers are too long", ErrorCode.calm);
     }
     if (!(flags & Flag.endHeaders)) return;
@@ -176,6 +176,6 @@ export class Wire {
       this.#chatterFrom = this.heardAt;
       this.#chatter = 0;
     }
-    if (++this.#chatter > MOST_CHATTER) throw broken("The server chatters", ErrorCode.calm);
+    if (++this.#chatter > MAX_CHATTER) throw broken("The server chatters", ErrorCode.calm);
   }
 }

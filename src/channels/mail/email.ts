@@ -40,7 +40,7 @@ export interface EmailOptions {
 /** RFC 5321 §4.5.3.2.6, in milliseconds: cutting the last wait short makes duplicates. */
 const DOT_MS = 600_000;
 /** A relay's limit per client is often twenty; two threads stay below. */
-const MOST_SESSIONS = 8;
+const MAX_SESSIONS = 8;
 /** A relay that cannot be used is passed over so long, in milliseconds. */
 const DOWN_MS = 30_000;
 const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: DOT_MS + 60_000 };
@@ -117,7 +117,7 @@ class EmailChannel implements Channel {
       pool: openSmtpPool({
         open: openerOf(rule.relay, options),
         clock: options.clock,
-        most: MOST_SESSIONS,
+        most: MAX_SESSIONS,
         idleMs: 30_000,
         mails: 100,
       }),

@@ -11,7 +11,7 @@ import DKIM from "nodemailer/lib/dkim";
 import MailComposer from "nodemailer/lib/mail-composer";
 import type MimeNode from "nodemailer/lib/mime-node";
 import type { EmailPayload, Mailbox } from "../../task/payloads.ts";
-import { gatheredMail } from "../digest.ts";
+import { digestMail } from "../digest.ts";
 import { htmlToPlain } from "../html_text.ts";
 import { markdownToHtml } from "../markdown.ts";
 import type { DkimKey } from "./relays.ts";
@@ -50,7 +50,7 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
     const messageId = `<${taskId}@${domain}>`;
     const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
-    const mail = gatheredMail(payload);
+    const mail = digestMail(payload);
     const message = new MailComposer({
       ...contentOf(mail),
       messageId,

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../lib/clock.ts";
-import { isMembers } from "../../task/entries.ts";
+import { isPlainObject } from "../../task/input/batch_input.ts";
 
 /** Where tokens come from; plain JSON. */
 export interface OauthSettings {
@@ -35,7 +35,7 @@ export function readOauth(
   readFile: (path: string) => string,
   wrong: (detail: string, name: string) => void,
 ): OauthSettings | undefined {
-  if (!isMembers(value)) return void wrong(`Expected ${NAMES.join(", ")}`, "");
+  if (!isPlainObject(value)) return void wrong(`Expected ${NAMES.join(", ")}`, "");
   const read: Record<string, string> = {};
   for (const name of NAMES) {
     const file = value[`${name}File`];
@@ -86,7 +86,7 @@ export function openTokens(settings: OauthSettings, clock: Clock): TokenSource {
       }),
     });
     const answer: unknown = await response.json();
-    if (!response.ok || !isMembers(answer) || typeof answer.access_token !== "string") {
+    if (!response.ok || !isPlainObject(answer) || typeof answer.access_token !== "string") {
       throw new Error(`The token endpoint answered ${response.status}`);
     }
     const seconds = Number(answer.expires_in ?? 300);

@@ -6,8 +6,8 @@
  */
 
 import { createPrivateKey } from "node:crypto";
-import { isMembers, type Members } from "../../task/entries.ts";
-import { type Fault, type Parsed, pointerTo } from "../../task/faults.ts";
+import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
+import { type Issue, type Parsed, pointerTo } from "../../task/issues.ts";
 import { parseMailUrl, type RelaySettings } from "./mail_settings.ts";
 import { type OauthSettings, readOauth } from "./oauth.ts";
 
@@ -45,10 +45,10 @@ const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.?)+$/;
 
 /** Reads `[{"url": "smtp://…", "senders": ["example.org"]}]`; the best comes first. */
 export function parseRelays(value: unknown, readFile: ReadFile): Parsed<readonly RelayRule[]> {
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   const wrong: Wrong = (detail, ...path) => void faults.push({ pointer: pointerTo(path), detail });
-  const list = isMembers(value) && Object.keys(value).length === 0 ? [] : value;
-  if (!Array.isArray(list) || !list.every(isMembers)) {
+  const list = isPlainObject(value) && Object.keys(value).length === 0 ? [] : value;
+  if (!Array.isArray(list) || !list.every(isPlainObject)) {
     return { faults: [{ pointer: "", detail: EXPECTED.relays }] };
   }
   const rules = list.map((members, i) => readRule(members, i, readFile, wrong));
@@ -58,7 +58,7 @@ export function parseRelays(value: unknown, readFile: ReadFile): Parsed<readonly
 }
 
 function readRule(
-  { url, urlFile, senders, oauth, ...unknown }: Members,
+  { url, urlFile, senders, oauth, ...unknown }: PlainObject,
   index: number,
   readFile: ReadFile,
   wrong: Wrong,
@@ -86,11 +86,11 @@ function readRule(
 
 /** Reads `{"example.org": {"selector": "s1", "keyFile": "dkim.pem"}}`. */
 export function parseDkim(value: unknown, readFile: ReadFile): Parsed<readonly DkimKey[]> {
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   const wrong: Wrong = (detail, ...path) => void faults.push({ pointer: pointerTo(path), detail });
-  if (!isMembers(value)) return { faults: [{ pointer: "", detail: EXPECTED.dkim }] };
+  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.dkim }] };
   const keys = Object.entries(value).map(([domain, given]) => {
-    if (!DOMAIN.test(domain) || !isMembers(given)) return wrong(EXPECTED.dkim, domain);
+    if (!DOMAIN.test(domain) || !isPlainObject(given)) return wrong(EXPECTED.dkim, domain);
     const { selector, keyFile, ...unknown } = given;
     for (const name of Object.keys(unknown)) wrong("Unknown field: remove it", domain, name);
     if (typeof selector !== "string" || !/^[a-z0-9](?:[\w.-]{0,61}[a-z0-9])?$/i.test(selector)) {

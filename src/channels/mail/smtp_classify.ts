@@ -16,7 +16,7 @@ const HOLD_MS = 5_000;
 const HOLD_554_MS = 15 * 60_000;
 /** What only an operator can mend: a certificate, a password. */
 const HOLD_CONFIG_MS = 60_000;
-const LONGEST_REPLY = 500;
+const MAX_REPLY = 500;
 
 const CONFIG = new Set(["auth_failed", "tls_required", "tls_failed", "smtp_530"]);
 
@@ -98,7 +98,7 @@ export function recipientError(results: readonly RecipientResult[]): TaskError {
 
 function shortened(reply: string): string {
   const line = reply.replace(/\s+/g, " ").trim();
-  return line.length > LONGEST_REPLY ? `${line.slice(0, LONGEST_REPLY)}…` : line;
+  return line.length > MAX_REPLY ? `${line.slice(0, MAX_REPLY)}…` : line;
 }
 
 const STAGES: Record<SmtpFault["stage"], string> = {

@@ -8,9 +8,9 @@ import { sequenceOf } from "../../lib/ids.ts";
 import type { BatchRecord } from "../../task/batch.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
-import { batchRecordOf, type KeptBatch } from "./kept.ts";
+import { batchRecordOf, type StoredBatch } from "./store.ts";
 
-type KeptBatches = ReadonlyMap<string, KeptBatch>;
+type KeptBatches = ReadonlyMap<string, StoredBatch>;
 
 /** A batch as it now stands. */
 export function findBatch(batches: KeptBatches, id: string): BatchRecord | undefined {
@@ -26,7 +26,7 @@ export function batchTasks(batches: KeptBatches, id: string): BatchTask[] {
 
 /** Those that were submitted before that number, newest first. */
 export function listBatches(batches: KeptBatches, limit: number, before: number): BatchPage {
-  const seqOf = ({ batch }: KeptBatch) => sequenceOf(batch.id);
+  const seqOf = ({ batch }: StoredBatch) => sequenceOf(batch.id);
   const found = [...batches.values()]
     .filter((batch) => seqOf(batch) < before)
     .sort((a, b) => seqOf(b) - seqOf(a));

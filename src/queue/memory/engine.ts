@@ -22,17 +22,17 @@ import {
   type TaskFilter,
   type Watched,
 } from "../engine.ts";
-import { allowing, DEFAULT_MAX_QUEUED } from "../rulings.ts";
-import { Watchers } from "../watchers.ts";
+import { allowing, DEFAULT_MAX_QUEUED } from "../core/rules.ts";
+import { Watchers } from "../core/watchers.ts";
 import { batchTasks, findBatch, listBatches } from "./batches.ts";
-import { ClaimDesk } from "./claim_desk.ts";
-import { type Kept, matches, recordOf, summaryOf } from "./kept.ts";
+import { Claims } from "./claims.ts";
+import { matches, recordOf, type StoredTask, summaryOf } from "./store.ts";
 import { Ledger } from "./ledger.ts";
 import { purge } from "./purge.ts";
 import { type Books, insert } from "./submissions.ts";
 import { Triggers } from "./triggers.ts";
 import { UsedKeys } from "./used_keys.ts";
-import { cancel, revive, runNow, settle } from "./wishes.ts";
+import { cancel, revive, runNow, settle } from "./cancel_retry.ts";
 
 /** What an engine in memory needs. */
 export interface MemoryOptions {
@@ -55,7 +55,7 @@ class MemoryEngine implements QueueEngine {
   readonly #maxQueued: number;
   readonly #watchers = new Watchers();
   readonly #ledger: Ledger;
-  readonly #desk: ClaimDesk;
+  readonly #desk: Claims;
   readonly #used = new UsedKeys();
   readonly #triggers = new Triggers();
   #ended: EngineError | undefined;
@@ -67,7 +67,7 @@ class MemoryEngine implements QueueEngine {
     this.#ledger = new Ledger(() => clock.now(), (change) => {
       if (this.#watchers.wants(change)) queueMicrotask(() => this.#watchers.tell(change));
     });
-    this.#desk = new ClaimDesk(this.#ledger, clock);
+    this.#desk = new Claims(this.#ledger, clock);
   }
 
   get lastSequence(): number {
@@ -228,7 +228,7 @@ class MemoryEngine implements QueueEngine {
   }
 
   /** Newest first. */
-  #matching(filter: TaskFilter): Kept[] {
+  #matching(filter: TaskFilter): StoredTask[] {
     return [...this.#ledger.tasks.values()]
       .filter((kept) => matches(filter, kept))
       .sort((a, b) => b.seq - a.seq);

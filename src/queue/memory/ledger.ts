@@ -10,23 +10,23 @@ import { type Counts, isFinal, next, noCounts, type TaskEvent } from "../../task
 import type { NewTask } from "../../task/task.ts";
 import { EngineError, type TaskChange } from "../engine.ts";
 import { Heap } from "../../lib/heap.ts";
-import { LaneBook } from "../lanes.ts";
-import { reseat, standBack } from "./bench.ts";
-import { batchRecordOf, changeOf, type Kept, type KeptBatch } from "./kept.ts";
+import { LaneScheduler } from "../lanes/lane_scheduler.ts";
+import { reseat, standBack } from "./batch_concurrency.ts";
+import { batchRecordOf, changeOf, type StoredBatch, type StoredTask } from "./store.ts";
 
 interface Place {
-  readonly kept: Kept;
+  readonly kept: StoredTask;
   readonly dueAt: number;
 }
 
 /** What is kept, and who is next. */
 export class Ledger {
   /** In the order of acceptance. */
-  readonly tasks = new Map<string, Kept>();
+  readonly tasks = new Map<string, StoredTask>();
   /** By id. */
-  readonly batches = new Map<string, KeptBatch>();
+  readonly batches = new Map<string, StoredBatch>();
   /** Which lane is served next. */
-  readonly book = new LaneBook();
+  readonly book = new LaneScheduler();
   /** Tasks by state. */
   readonly counts: Counts = noCounts();
   /** The latest change's number. */
@@ -34,15 +34,15 @@ export class Ledger {
   /** The highest sequence number ever kept. */
   last = 0;
   /** What has ended and may have something that follows. */
-  readonly ended: Kept[] = [];
+  readonly ended: StoredTask[] = [];
   /** Makes the ids of tasks that follow others. */
   readonly ids: IdSource;
   /** What waits, by lane and priority, in the order in which it is served; what has left stands there, too. */
   #places = new Map<string, Heap<Place>>();
   /** Tasks of each key that are not final. */
-  #ofKey = new Map<string, Set<Kept>>();
-  #holders = new Map<string, Kept>();
-  #expiring = new Heap<{ kept: Kept; at: number }>((a, b) => a.at < b.at);
+  #ofKey = new Map<string, Set<StoredTask>>();
+  #holders = new Map<string, StoredTask>();
+  #expiring = new Heap<{ kept: StoredTask; at: number }>((a, b) => a.at < b.at);
   /** Set by a shutdown: nothing is claimed or accepted any more. */
   closed = false;
   /** The time, in milliseconds since the epoch. */
@@ -70,9 +70,9 @@ export class Ledger {
   }
 
   /** Keeps a new task. */
-  add(task: NewTask, seq: number): Kept {
+  add(task: NewTask, seq: number): StoredTask {
     const batch = task.batchId === undefined ? undefined : this.batches.get(task.batchId);
-    const kept: Kept = {
+    const kept: StoredTask = {
       seq,
       task,
       batch,
@@ -99,7 +99,7 @@ export class Ledger {
   }
 
   /** Takes a task through an event; the caller has set what goes with it. */
-  move(kept: Kept, event: TaskEvent): void {
+  move(kept: StoredTask, event: TaskEvent): void {
     const from = kept.state;
     const to = next(from, event);
     if (!to) throw new EngineError(`Cannot ${event} task "${kept.task.id}": it is ${from}`);
@@ -125,18 +125,18 @@ export class Ledger {
   }
 
   /** Erases what is bulky, where that was asked for. */
-  erase(kept: Kept): void {
+  erase(kept: StoredTask): void {
     if (kept.task.retain === "none") kept.payload = kept.result = kept.carry = undefined;
   }
 
   /** Something of a task has changed, but not its state. */
-  note(kept: Kept): void {
+  note(kept: StoredTask): void {
     kept.change = ++this.change;
     this.tell(kept);
   }
 
   /** Forgets a final task; a batch goes with its last. */
-  drop(kept: Kept): void {
+  drop(kept: StoredTask): void {
     this.tasks.delete(kept.task.id);
     this.counts[kept.state]--;
     kept.batch?.tasks.delete(kept);
@@ -144,7 +144,7 @@ export class Ledger {
   }
 
   /** Notes a change for whoever watches. */
-  tell(kept: Kept): void {
+  tell(kept: StoredTask): void {
     const { batch } = kept;
     const done = batch && isFinal(kept.state) && batchRecordOf(batch).done;
     this.#tell({
@@ -161,7 +161,7 @@ export class Ledger {
   }
 
   /** Puts a task where it waits for its turn. */
-  place(kept: Kept): void {
+  place(kept: StoredTask): void {
     if (kept.parked || kept.benched) return;
     const { lane, priority } = kept.task;
     this.#placesOf(lane, priority).push({ kept, dueAt: kept.dueAt });
@@ -169,7 +169,7 @@ export class Ledger {
   }
 
   /** The first that waits in a lane at a priority. */
-  first(lane: string, priority: number): Kept | undefined {
+  first(lane: string, priority: number): StoredTask | undefined {
     const places = this.#placesOf(lane, priority);
     for (let place = places.peek(); place; place = places.peek()) {
       const { kept, dueAt } = place;
@@ -183,7 +183,7 @@ export class Ledger {
   }
 
   /** Takes the key when it is free; `false` when the task has to be parked. */
-  joinKey(kept: Kept): boolean {
+  joinKey(kept: StoredTask): boolean {
     const { key } = kept.task;
     const holder = key === undefined ? kept : this.#holders.get(key);
     if (key === undefined || holder === kept) return true;
@@ -194,7 +194,7 @@ export class Ledger {
   }
 
   /** The first whose time is over, and is therefore to be ended. */
-  firstExpired(): Kept | undefined {
+  firstExpired(): StoredTask | undefined {
     return this.nextExpiry() <= this.now() ? this.#expiring.peek()?.kept : undefined;
   }
 
@@ -207,7 +207,7 @@ export class Ledger {
     return Infinity;
   }
 
-  #queue(kept: Kept): void {
+  #queue(kept: StoredTask): void {
     const { key } = kept.task;
     if (key !== undefined) {
       const others = this.#ofKey.get(key) ?? new Set();
@@ -218,14 +218,14 @@ export class Ledger {
     this.place(kept);
   }
 
-  #leaveKey(kept: Kept): void {
+  #leaveKey(kept: StoredTask): void {
     const { key } = kept.task;
     if (key === undefined) return;
     const others = this.#ofKey.get(key);
     if (others?.delete(kept) && others.size === 0) this.#ofKey.delete(key);
     if (this.#holders.get(key) !== kept) return;
     this.#holders.delete(key);
-    let heir: Kept | undefined;
+    let heir: StoredTask | undefined;
     for (const other of others ?? []) {
       if (!other.parked && other.dueAt > this.now()) continue;
       if (heir === undefined || other.seq < heir.seq) heir = other;

@@ -6,7 +6,7 @@
 
 import { sequenceOf } from "../../lib/ids.ts";
 import { EngineError, type Inserted, type Submission } from "../engine.ts";
-import type { Kept } from "./kept.ts";
+import type { StoredTask } from "./store.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Triggers } from "./triggers.ts";
 import type { UsedKeys } from "./used_keys.ts";
@@ -45,7 +45,7 @@ export function insert(
     const kept = {
       batch,
       total: tasks.length,
-      tasks: new Set<Kept>(),
+      tasks: new Set<StoredTask>(),
       armed,
       running: 0,
       bytes: 0,

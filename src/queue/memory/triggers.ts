@@ -5,14 +5,14 @@
  */
 
 import { sequenceOf } from "../../lib/ids.ts";
-import type { KeptDelivery, KeptSchedule, ScheduleChange } from "../../task/trigger.ts";
+import type { ScheduleChange, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { formatCursor } from "../cursor.ts";
 import type { DeliveryPage } from "../engine.ts";
 
 /** What makes tasks by itself. */
 export class Triggers {
-  #schedules = new Map<string, KeptSchedule>();
-  #deliveries = new Map<string, KeptDelivery>();
+  #schedules = new Map<string, StoredSchedule>();
+  #deliveries = new Map<string, StoredDelivery>();
 
   /** Whether a schedule is as somebody has seen it. */
   isAsSeen({ name, expects }: ScheduleChange): boolean {
@@ -26,13 +26,13 @@ export class Triggers {
   }
 
   /** All schedules, by name. */
-  schedules(): KeptSchedule[] {
+  schedules(): StoredSchedule[] {
     return structuredClone([...this.#schedules.values()])
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   /** Keeps a delivery, or rewrites it. */
-  keep(delivery: KeptDelivery): void {
+  keep(delivery: StoredDelivery): void {
     this.#deliveries.set(delivery.id, structuredClone(delivery));
   }
 
@@ -50,7 +50,7 @@ export class Triggers {
   }
 
   /** The delivery with all that is kept of it. */
-  find(id: string): KeptDelivery | undefined {
+  find(id: string): StoredDelivery | undefined {
     return this.#deliveries.get(id);
   }
 

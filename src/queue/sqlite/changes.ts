@@ -10,12 +10,12 @@
 
 import type { TaskChange } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Row, stateOf } from "./rows.ts";
+import { type Row, stateOf } from "./file/rows.ts";
 
 /** Tasks looked at in one go. */
 const GLANCE = 5_000;
 /** Transactions looked through in one go. */
-const MOST_ROWS = 1_000;
+const MAX_ROWS = 1_000;
 
 /** A part of what has changed; `next` is the change after which it goes on. */
 export interface Changes {
@@ -75,7 +75,7 @@ export function forgetOvertaken(ledger: Ledger, limit: number): void {
   let seen = 0;
   // The latest also says how many tasks there are.
   const rows = sql.changedBeforeLatest
-    .all(ledger.overtakenTo, MOST_ROWS) as unknown as Changed[];
+    .all(ledger.overtakenTo, MAX_ROWS) as unknown as Changed[];
   for (const { change, tasks } of rows) {
     const numbers = numbersIn(tasks);
     const left = numbers.filter((seq) => {
@@ -88,5 +88,5 @@ export function forgetOvertaken(ledger: Ledger, limit: number): void {
     seen += numbers.length;
     if (seen >= limit) return;
   }
-  if (rows.length < MOST_ROWS) ledger.overtakenTo = 0;
+  if (rows.length < MAX_ROWS) ledger.overtakenTo = 0;
 }

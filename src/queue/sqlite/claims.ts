@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Turn } from "../lanes.ts";
-import { undelivered } from "../rulings.ts";
-import { BENCHED, comeForward, isCrowded } from "./bench.ts";
+import type { Turn } from "../lanes/lane_scheduler.ts";
+import { undelivered } from "../core/rules.ts";
+import { BENCHED, comeForward, isCrowded } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
-import { packClaim, type PackedClaim } from "./crossing.ts";
-import { move } from "./moves.ts";
-import { type Body, bodyFrom, isIntact, type Row, rowFrom } from "./rows.ts";
+import { packClaim, type PackedClaim } from "./codec.ts";
+import { move } from "./transitions.ts";
+import { type Body, bodyFrom, isIntact, type Row, rowFrom } from "./file/rows.ts";
 
 /** Rows looked at in one go. */
 const GLANCE = 16;

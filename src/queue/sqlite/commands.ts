@@ -8,16 +8,16 @@ import type { HostLimits } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import type { TaskFilter } from "../engine.ts";
 import { changesAfter } from "./changes.ts";
-import type { PackedSettlement, PackedSubmission } from "./crossing.ts";
+import type { PackedSettlement, PackedSubmission } from "./codec.ts";
 import type { Ledger } from "./ledger.ts";
 import { list } from "./lists.ts";
-import { cancelWaiting, sweep } from "./marks.ts";
-import { purge } from "./purging.ts";
+import { cancelWaiting, sweep } from "./generation.ts";
+import { purge } from "./purge.ts";
 import { batchTasks, counts, find, findBatch, listBatches } from "./records.ts";
 import { settle } from "./settlements.ts";
 import { insert } from "./submissions.ts";
 import { deliveries, findDelivery, schedules } from "./triggers.ts";
-import { cancel, cancelSome, revive, reviveSome, runNow } from "./wishes.ts";
+import { cancel, cancelSome, revive, reviveSome, runNow } from "./cancel_retry.ts";
 
 /** Each runs within a transaction. */
 export const commands = {

@@ -15,12 +15,12 @@ import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { parseCursor } from "../cursor.ts";
 import type { QueueEngine, Submission, TaskChange, TaskFilter, Watched } from "../engine.ts";
-import { DEFAULT_MAX_QUEUED } from "../rulings.ts";
-import { Watchers } from "../watchers.ts";
+import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
+import { Watchers } from "../core/watchers.ts";
 import type { Changes } from "./changes.ts";
-import { packSettlement, packSubmission } from "./crossing.ts";
-import { type Line, openLine } from "./line.ts";
-import type { Progress } from "./wishes.ts";
+import { packSettlement, packSubmission } from "./codec.ts";
+import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
+import type { Progress } from "./cancel_retry.ts";
 
 /** What an engine on SQLite needs. */
 export interface SqliteOptions {
@@ -51,7 +51,7 @@ export async function openSqliteEngine(options: SqliteOptions): Promise<QueueEng
     // After the end of the line there is nothing left to be told of.
     line.ask(watched ? "watch" : "unwatch", word).catch(() => {});
   });
-  const line = await openLine({
+  const line = await openThreadClient({
     ...options,
     ballastBytes: options.ballastBytes ?? DEFAULT_BALLAST_BYTES,
     onChange: (change) => watchers.tell(change),
@@ -62,13 +62,13 @@ export async function openSqliteEngine(options: SqliteOptions): Promise<QueueEng
 class SqliteEngine implements QueueEngine {
   readonly name = "sqlite";
   readonly durable = true;
-  readonly #line: Line;
+  readonly #line: ThreadClient;
   readonly #watchers: Watchers;
   readonly #maxQueued: number;
   /** Resolves once what an earlier shutdown cancelled has been rewritten. */
   readonly #swept: Promise<void>;
 
-  constructor(line: Line, watchers: Watchers, maxQueued: number) {
+  constructor(line: ThreadClient, watchers: Watchers, maxQueued: number) {
     this.#line = line;
     this.#watchers = watchers;
     this.#maxQueued = maxQueued;

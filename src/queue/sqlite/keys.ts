@@ -9,7 +9,7 @@
  */
 
 import type { Ledger } from "./ledger.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./file/rows.ts";
 
 /**
  * Takes the key when it is free; `false` when the task has to be parked. A task

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { LaneBook } from "../lanes.ts";
-import type { Statements } from "./statements.ts";
+import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
+import type { Statements } from "./file/statements.ts";
 
 interface LaneRow {
   readonly id: number;
@@ -26,7 +26,7 @@ export class LaneTable {
   }
 
   /** Reads all lanes, and tells the book what is set for them. */
-  load(book: LaneBook): void {
+  load(book: LaneScheduler): void {
     this.#ids.clear();
     this.#names = [];
     for (const row of this.#sql.lanes.iterate() as Iterable<unknown>) {

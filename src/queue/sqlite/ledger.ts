@@ -12,14 +12,14 @@ import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { Hosts } from "../../task/host_limits.ts";
 import type { TaskChange } from "../engine.ts";
-import { LaneBook } from "../lanes.ts";
-import { undelivered } from "../rulings.ts";
-import { Batches, type BatchRow } from "./batches.ts";
-import { Intake } from "./intake.ts";
+import { LaneScheduler } from "../lanes/lane_scheduler.ts";
+import { undelivered } from "../core/rules.ts";
+import { Batches, type BatchRow } from "./file/batches.ts";
+import { InsertBuffer } from "./insert_buffer.ts";
 import { LaneTable } from "./lane_table.ts";
-import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./meta.ts";
-import { type Row, rowFrom, STATE } from "./rows.ts";
-import { prepare, type Statements } from "./statements.ts";
+import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./file/meta.ts";
+import { type Row, rowFrom, STATE } from "./file/rows.ts";
+import { prepare, type Statements } from "./file/statements.ts";
 
 /** A clock that is set back by less is one that was corrected a little. */
 const SET_BACK_MS = 500;
@@ -33,11 +33,11 @@ export class Ledger implements Meta {
   /** Where the tasks of each batch stand. */
   readonly batches: Batches;
   /** New tasks of the present transaction. */
-  readonly intake: Intake;
+  readonly intake: InsertBuffer;
   /** Numbers of lanes, and what is set for them. */
   readonly lanes: LaneTable;
   /** Which lane is served next. */
-  book = new LaneBook();
+  book = new LaneScheduler();
   /** What is allowed towards hosts. */
   hosts: Hosts = new Map();
   /** The time of the present transaction, in milliseconds since the epoch. */
@@ -82,7 +82,7 @@ export class Ledger implements Meta {
     this.#failpoint = failpoint;
     this.sql = prepare(db);
     this.batches = new Batches(this.sql);
-    this.intake = new Intake(this.sql);
+    this.intake = new InsertBuffer(this.sql);
     this.lanes = new LaneTable(this.sql);
     this.load();
     this.ids = openIds(() => this.now, crypto.getRandomValues.bind(crypto), this.last, "odd");
@@ -136,7 +136,7 @@ export class Ledger implements Meta {
     this.batches.forget();
     this.intake.forget();
     this.#running.clear();
-    this.book = new LaneBook();
+    this.book = new LaneScheduler();
     this.book.limitHosts(this.hosts);
     this.lanes.load(this.book);
     for (const row of this.sql.running.iterate() as Iterable<unknown>) {

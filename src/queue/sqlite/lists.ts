@@ -13,7 +13,7 @@ import type { Page, TaskFilter } from "../engine.ts";
 import { formatCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Row, STATE, summaryOf } from "./rows.ts";
+import { type Row, STATE, summaryOf } from "./file/rows.ts";
 
 /** Rows that one page looks at, in turn: mostly what it asks for stands among the first. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;

@@ -9,9 +9,9 @@ import type { BatchRecord } from "../../task/batch.ts";
 import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
-import { batchRecordOf, type BatchRow } from "./batches.ts";
+import { batchRecordOf, type BatchRow } from "./file/batches.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Body, isIntact, type Row, STATE, summaryOf } from "./rows.ts";
+import { type Body, isIntact, type Row, STATE, summaryOf } from "./file/rows.ts";
 
 /** The task with all that is kept of it; a damaged payload is left out. */
 export function find(ledger: Ledger, id: string): TaskRecord | undefined {

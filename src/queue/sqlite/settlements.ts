@@ -5,16 +5,11 @@
  */
 
 import { decideBroken } from "../../task/crash.ts";
-import { overrule } from "../rulings.ts";
-import {
-  type PackedSettlement,
-  packSettlement,
-  type Settled,
-  unpackSettlement,
-} from "./crossing.ts";
+import { overrule } from "../core/rules.ts";
+import { type PackedSettlement, packSettlement, type Settled, unpackSettlement } from "./codec.ts";
 import type { Ledger } from "./ledger.ts";
-import { move } from "./moves.ts";
-import { type Body, isIntact, type Row, type Spec, stateOf, unpackRetry } from "./rows.ts";
+import { move } from "./transitions.ts";
+import { type Body, isIntact, type Row, type Spec, stateOf, unpackRetry } from "./file/rows.ts";
 
 /** Writes a settlement down; `false` when the task is no longer at that attempt. */
 export function settle(ledger: Ledger, packed: PackedSettlement): boolean {

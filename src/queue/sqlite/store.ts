@@ -8,11 +8,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Failpoint } from "../../lib/failpoints.ts";
 import type { TaskChange } from "../engine.ts";
-import { Ballast } from "./ballast.ts";
+import { Ballast } from "./file/ballast.ts";
 import { claim, expireDue } from "./claims.ts";
 import { type CommandName, commands } from "./commands.ts";
-import { isDamage, isFull, openFile } from "./file.ts";
-import { follow } from "./followers.ts";
+import { isDamage, isFull, openFile } from "./file/file.ts";
+import { follow } from "./follow_ups.ts";
 import { Ledger } from "./ledger.ts";
 import { recover } from "./settlements.ts";
 

@@ -6,8 +6,8 @@
 
 import { sequenceOf } from "../../lib/ids.ts";
 import { EngineError, type Idempotency, type Inserted } from "../engine.ts";
-import type { PackedSubmission } from "./crossing.ts";
-import { keep } from "./keeping.ts";
+import type { PackedSubmission } from "./codec.ts";
+import { keep } from "./insert.ts";
 import type { Ledger } from "./ledger.ts";
 import { changeSchedule, keepDelivery } from "./triggers.ts";
 

@@ -7,9 +7,9 @@
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import type {
   DeliverySummary,
-  KeptDelivery,
-  KeptSchedule,
   ScheduleChange,
+  StoredDelivery,
+  StoredSchedule,
 } from "../../task/trigger.ts";
 import { formatCursor } from "../cursor.ts";
 import type { DeliveryPage } from "../engine.ts";
@@ -29,13 +29,13 @@ export function changeSchedule(
 }
 
 /** All schedules, by name. */
-export function schedules(ledger: Ledger): KeptSchedule[] {
+export function schedules(ledger: Ledger): StoredSchedule[] {
   const rows = ledger.sql.schedules.all() as { name: string; version: number; record: string }[];
   return rows.map((row) => ({ ...row, record: JSON.parse(row.record) }));
 }
 
 /** Keeps a delivery, or rewrites it. */
-export function keepDelivery(ledger: Ledger, delivery: KeptDelivery): void {
+export function keepDelivery(ledger: Ledger, delivery: StoredDelivery): void {
   const { id, hook, receivedAt, verdict, content } = delivery;
   const seq = sequenceOf(id);
   ledger.sql.setDelivery.run(seq, id, hook, receivedAt, JSON.stringify(verdict), content);
@@ -69,7 +69,7 @@ export function deliveries(
 }
 
 /** The delivery with all that is kept of it. */
-export function findDelivery(ledger: Ledger, id: string): KeptDelivery | undefined {
+export function findDelivery(ledger: Ledger, id: string): StoredDelivery | undefined {
   if (!isId("hkd", id)) return undefined;
   const row = ledger.sql.delivery.get(sequenceOf(id)) as unknown as DeliveryRow | undefined;
   return row?.id === id ? { ...summaryOf(row), content: row.content } : undefined;

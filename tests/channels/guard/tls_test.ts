@@ -7,7 +7,7 @@ import { makeIdentity } from "../support/tls_relay.ts";
 
 const MIB = 2 ** 20;
 /** What the machine's own buffers may hold between two sockets, and more. */
-const MOST_AHEAD = 24 * MIB;
+const MAX_AHEAD = 24 * MIB;
 
 Deno.test("Over TLS no more is read than is taken", needs("openssl"), async () => {
   await using identity = await makeIdentity();
@@ -43,5 +43,5 @@ Deno.test("Over TLS no more is read than is taken", needs("openssl"), async () =
   await closed;
   listener.close();
   await serving;
-  assert.ok(most < MOST_AHEAD, `${most} bytes were read ahead`);
+  assert.ok(most < MAX_AHEAD, `${most} bytes were read ahead`);
 });

@@ -10,7 +10,7 @@ import { openEmailChannel } from "../../../src/channels/mail/email.ts";
 import { parseMailUrl } from "../../../src/channels/mail/mail_settings.ts";
 import { openComposer } from "../../../src/channels/mail/message.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { parseNotify } from "../../../src/task/notify.ts";
+import { parseNotify } from "../../../src/task/input/notify.ts";
 import type { EmailPayload } from "../../../src/task/payloads.ts";
 import { notifyPorts } from "../../support/notify_ports.ts";
 import { aContext, anAttempt } from "../support/attempts.ts";

@@ -4,9 +4,9 @@ import {
   type PackedClaim,
   packSettlement,
   packSubmission,
-} from "../../../src/queue/sqlite/crossing.ts";
-import { Ballast } from "../../../src/queue/sqlite/ballast.ts";
-import { openFile } from "../../../src/queue/sqlite/file.ts";
+} from "../../../src/queue/sqlite/codec.ts";
+import { Ballast } from "../../../src/queue/sqlite/file/ballast.ts";
+import { openFile } from "../../../src/queue/sqlite/file/file.ts";
 import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
 import type { ClaimedTask, NewTask, TaskRecord } from "../../../src/task/task.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parseFetch } from "../../../src/task/fetch.ts";
+import { parseFetch } from "../../../src/task/input/fetch.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 
 /** Any address will do: the guard has tests of its own. */

@@ -1,0 +1,50 @@
+/**
+ * Gotify: a push notification by a server of one's own.
+ *
+ * @module
+ */
+
+import type { Severity } from "../../../task/payloads.ts";
+import { withoutFiles } from "../note.ts";
+import { bytes, truncate } from "../pieces.ts";
+import type { ChatService } from "../service.ts";
+import { originOf } from "../url.ts";
+
+/** What the app shows: from 4 on with a sound, from 8 on it stays. */
+const PRIORITIES: Record<Severity, number> = { info: 3, success: 4, warning: 6, failure: 9 };
+/** It keeps what it gets in a database, and a phone has to show it. */
+const MESSAGE_BYTES = 32_768;
+
+/** `gotify://host[:port][/path]/token`, `gotifys://…` */
+export const gotify: ChatService = {
+  name: "gotify",
+  schemes: ["gotify", "gotifys"],
+  spelling: "gotifys://host/token",
+
+  parse({ scheme, user, place, segments }) {
+    const origin = originOf(place, scheme === "gotifys");
+    const path = segments.slice(0, -1).map((segment) => `/${encodeURIComponent(segment)}`).join("");
+    const token = segments.at(-1) ?? "";
+    if (origin === undefined || user !== "" || !/^[\w.-]{4,64}$/.test(token)) return [];
+    return [{
+      target: `${scheme}://${place}${path}/${token}`,
+      shown: `${scheme}://${place}${path}/***`,
+      origin,
+      access: { path, token },
+    }];
+  },
+
+  preview({ origin, access: { path, token = "" } }, note) {
+    const { title, text, isMarkdown, severity } = withoutFiles(note);
+    return [{
+      url: `${origin}${path}/message`,
+      headers: { "x-gotify-key": token },
+      json: {
+        ...(title === "" ? {} : { title }),
+        message: truncate(text || title, bytes(MESSAGE_BYTES)),
+        priority: PRIORITIES[severity],
+        ...(isMarkdown ? { extras: { "client::display": { contentType: "text/markdown" } } } : {}),
+      },
+    }];
+  },
+};

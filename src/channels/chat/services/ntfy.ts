@@ -1,0 +1,67 @@
+/**
+ * ntfy, ours or theirs: a push notification by topic.
+ *
+ * @module
+ */
+
+import type { Severity } from "../../../task/payloads.ts";
+import { type Note, withoutFiles } from "../note.ts";
+import { bytes, truncate } from "../pieces.ts";
+import type { ChatService } from "../service.ts";
+import { basicAuth, type ChatUrl, originOf } from "../url.ts";
+
+const TOPIC = /^[\w-]{1,64}$/;
+/** What a server takes unless it was told otherwise; more becomes a file. */
+const MESSAGE_BYTES = 4_096;
+const TITLE_BYTES = 1_024;
+/** https://docs.ntfy.sh/publish/#message-priority, and the signs of its list of emojis. */
+const RANKS: Record<Severity, { priority: number; tags: string[] }> = {
+  info: { priority: 3, tags: [] },
+  success: { priority: 3, tags: ["white_check_mark"] },
+  warning: { priority: 4, tags: ["warning"] },
+  failure: { priority: 5, tags: ["rotating_light"] },
+};
+
+/** `ntfy://topic`, `ntfy://[user:pass@|token@]host[:port]/topic[/topic…]`, `ntfys://…` */
+export const ntfy: ChatService = {
+  name: "ntfy",
+  schemes: ["ntfy", "ntfys"],
+  spelling: "ntfys://host/topic",
+
+  parse(url) {
+    const { scheme, user, password, place } = url;
+    const isCloud = url.segments.length === 0;
+    const host = isCloud ? "ntfy.sh" : place;
+    const topics = isCloud ? [place] : url.segments;
+    const origin = originOf(host, scheme === "ntfys" || host === "ntfy.sh");
+    if (origin === undefined || !topics.every((topic) => TOPIC.test(topic))) return [];
+    const account = user && `${encodeURIComponent(user)}${password && ":"}` +
+        `${encodeURIComponent(password)}@`;
+    return topics.map((topic) => ({
+      target: `${scheme}://${account}${host}/${topic}`,
+      // Who knows a topic can read it.
+      shown: `${scheme}://${host}/***`,
+      origin,
+      access: { topic, ...authorization(url) },
+    }));
+  },
+
+  preview({ origin, access: { topic = "", ...headers } }, note) {
+    return [{ url: `${origin}/`, headers, json: { topic, ...message(withoutFiles(note)) } }];
+  },
+};
+
+function message({ title, text, isMarkdown, severity }: Note) {
+  return {
+    ...(title === "" ? {} : { title: truncate(title, bytes(TITLE_BYTES)) }),
+    message: truncate(text || title, bytes(MESSAGE_BYTES)),
+    ...(isMarkdown ? { markdown: true } : {}),
+    ...RANKS[severity],
+  };
+}
+
+function authorization(url: ChatUrl): Record<string, string> {
+  return url.password === "" && url.user !== ""
+    ? { authorization: `Bearer ${url.user}` }
+    : basicAuth(url);
+}

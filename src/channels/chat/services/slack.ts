@@ -1,0 +1,69 @@
+/**
+ * Slack, by an incoming webhook: one message of coloured blocks.
+ *
+ * @module
+ */
+
+import { markdownTo } from "../../markdown.ts";
+import { escapeSlack, slackDialect } from "../dialects.ts";
+import { COLOURS, type Note, withoutFiles } from "../note.ts";
+import { cut, letters, truncate } from "../pieces.ts";
+import type { ChatService } from "../service.ts";
+
+const ORIGIN = "https://hooks.slack.com";
+const TOKEN = /^[A-Za-z0-9]{1,64}$/;
+/** https://docs.slack.dev/reference/block-kit/blocks: of a header, of a section. */
+const HEADER_LETTERS = 150;
+const SECTION_LETTERS = 3_000;
+
+/** `slack://[name@]tokenA/tokenB/tokenC[/#channel…]` */
+export const slack: ChatService = {
+  name: "slack",
+  schemes: ["slack"],
+  spelling: "slack://tokenA/tokenB/tokenC",
+
+  parse({ user, place, segments }) {
+    const [b = "", c = "", ...channels] = segments;
+    if (![place, b, c].every((token) => TOKEN.test(token))) return [];
+    const named = channels.length === 0 ? [""] : channels;
+    return named.map((channel) => ({
+      target: `slack://${user && `${encodeURIComponent(user)}@`}${place}/${b}/${c}` +
+        (channel && `/${encodeURIComponent(channel)}`),
+      shown: `slack://***${channel && `/${channel}`}`,
+      origin: ORIGIN,
+      access: { path: `/services/${place}/${b}/${c}`, channel, user },
+    }));
+  },
+
+  preview({ access: { path, channel, user } }, note) {
+    const { title, severity } = note;
+    const header = title === "" ? [] : [{
+      type: "header",
+      text: { type: "plain_text", text: truncate(title, letters(HEADER_LETTERS)) },
+    }];
+    const blocks = [...header, ...sections(withoutFiles(note))];
+    return [{
+      url: `${ORIGIN}${path}`,
+      json: {
+        attachments: [{
+          color: COLOURS[severity],
+          // What a phone shows in its notification.
+          fallback: escapeSlack(title || truncate(note.text, letters(HEADER_LETTERS))),
+          blocks,
+        }],
+        ...(channel ? { channel } : {}),
+        ...(user ? { username: user } : {}),
+      },
+    }];
+  },
+};
+
+function sections({ text, isMarkdown }: Note) {
+  if (text === "") return [];
+  const write = (piece: string) => isMarkdown ? markdownTo(slackDialect, piece) : piece;
+  const type = isMarkdown ? "mrkdwn" : "plain_text";
+  return cut(text, (piece) => write(piece).length <= SECTION_LETTERS).map((piece) => ({
+    type: "section",
+    text: { type, text: write(piece) || " " },
+  }));
+}

@@ -1,0 +1,66 @@
+/**
+ * Telegram, by a bot.
+ *
+ * @module
+ */
+
+import { markdownTo } from "../../markdown.ts";
+import { escapeHtml, telegramDialect } from "../dialects.ts";
+import { SIGNS, withoutFiles } from "../note.ts";
+import { cut, letters, truncate } from "../pieces.ts";
+import type { ChatService } from "../service.ts";
+
+const ORIGIN = "https://api.telegram.org";
+const BOT = /^(?:bot)?(\d{1,20}:[\w-]{20,64})$/;
+/** A person, a group, a channel; a topic of a group behind a colon. */
+const CHAT = /^(-?\d{1,20}|@\w{3,64})(?::(\d{1,15}))?$/;
+/** https://core.telegram.org/bots/api#sendmessage; tags are not counted, and so there is room. */
+const TEXT_LETTERS = 4_096;
+const TITLE_LETTERS = 300;
+
+/** `tgram://bottoken/chat[/chat…]`, a topic as `chat:topic` */
+export const telegram: ChatService = {
+  name: "telegram",
+  schemes: ["tgram"],
+  spelling: "tgram://bottoken/chatid",
+
+  parse({ place, segments }) {
+    const [, token] = BOT.exec(place) ?? [];
+    if (token === undefined || !segments.every((chat) => CHAT.test(chat))) return [];
+    return segments.map((chat) => {
+      const [, id = "", topic = ""] = CHAT.exec(chat) ?? [];
+      return {
+        target: `tgram://${token}/${chat}`,
+        shown: `tgram://***/${chat}`,
+        origin: ORIGIN,
+        access: { token, id, topic },
+      };
+    });
+  },
+
+  preview({ access: { token, id = "", topic } }, note) {
+    const title = truncate(note.title, letters(TITLE_LETTERS));
+    const sign = SIGNS[note.severity];
+    const head = title === "" ? sign : `<b>${sign}${escapeHtml(title)}</b>\n`;
+    const { text, isMarkdown } = withoutFiles(note);
+    const write = (piece: string) =>
+      isMarkdown ? markdownTo(telegramDialect, piece) : escapeHtml(piece);
+    const pieces = cut(text, (piece) => head.length + write(piece).length <= TEXT_LETTERS);
+    return pieces.map((piece, i) => ({
+      url: `${ORIGIN}/bot${token}/sendMessage`,
+      json: {
+        chat_id: id,
+        ...(topic ? { message_thread_id: Number(topic) } : {}),
+        text: (i === 0 ? head : "") + write(piece),
+        parse_mode: "HTML",
+        link_preview_options: { is_disabled: true },
+        disable_notification: note.severity === "success",
+      },
+    }));
+  },
+
+  wish(body) {
+    const [, seconds] = /"retry_after" *: *(\d{1,7})/.exec(body) ?? [];
+    return seconds === undefined ? undefined : Number(seconds) * 1_000;
+  },
+};

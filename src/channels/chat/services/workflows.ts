@@ -1,0 +1,79 @@
+/**
+ * Microsoft Teams, by a workflow of Power Automate: an Adaptive Card.
+ *
+ * @module
+ */
+
+import type { Severity } from "../../../task/payloads.ts";
+import { withoutFiles } from "../note.ts";
+import { bytes, cut, truncate } from "../pieces.ts";
+import type { ChatService } from "../service.ts";
+import { originOf } from "../url.ts";
+
+const STYLES: Record<Severity, string> = {
+  info: "accent",
+  success: "good",
+  warning: "warning",
+  failure: "attention",
+};
+/** Teams refuses a card of more than 28 KB; the rest of the card has its share. */
+const TEXT_BYTES = 6_000;
+const MAX_BLOCKS = 3;
+const TITLE_BYTES = 1_000;
+
+/** `workflows://host[:port]/workflow/signature` */
+export const workflows: ChatService = {
+  name: "workflows",
+  schemes: ["workflows", "workflow"],
+  spelling: "workflows://host/workflow/signature",
+
+  parse({ place, segments, parameters }) {
+    const origin = originOf(place, true);
+    const [workflow = "", signature = "", ...more] = segments;
+    const isFit = /^[\w-]{1,64}$/.test(workflow) && /^[\w-]{1,128}$/.test(signature);
+    if (origin === undefined || !isFit || more.length > 0) return [];
+    const version = parameters.get("ver") ?? "2016-06-01";
+    if (!/^[\d-]{1,20}$/.test(version)) return [];
+    return [{
+      target: `workflows://${place}/${workflow}/${signature}?ver=${version}`,
+      shown: `workflows://${place}/***`,
+      origin,
+      access: { workflow, signature, version },
+    }];
+  },
+
+  preview({ origin, access: { workflow, signature = "", version = "" } }, note) {
+    const { title, text, severity } = withoutFiles(note);
+    const query = new URLSearchParams({
+      "api-version": version,
+      sp: "/triggers/manual/run",
+      sv: "1.0",
+      sig: signature,
+    });
+    const block = (text: string, more = {}) => ({ type: "TextBlock", text, wrap: true, ...more });
+    const items = [
+      ...(title === ""
+        ? []
+        : [block(truncate(title, bytes(TITLE_BYTES)), { size: "Large", weight: "Bolder" })]),
+      ...(text === "" ? [] : cut(text, bytes(TEXT_BYTES), MAX_BLOCKS).map((piece) => block(piece))),
+    ];
+    const card = {
+      $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
+      type: "AdaptiveCard",
+      version: "1.4",
+      msteams: { width: "Full" },
+      body: [{ type: "Container", style: STYLES[severity], bleed: true, items }],
+    };
+    return [{
+      url: `${origin}/workflows/${workflow}/triggers/manual/paths/invoke?${query}`,
+      json: {
+        type: "message",
+        attachments: [{
+          contentType: "application/vnd.microsoft.card.adaptive",
+          contentUrl: null,
+          content: card,
+        }],
+      },
+    }];
+  },
+};

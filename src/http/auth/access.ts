@@ -1,0 +1,71 @@
+/**
+ * Finds what a call names, as far as its caller may know of it.
+ *
+ * @module
+ */
+
+import { isId } from "../../lib/ids.ts";
+import type { QueueEngine, TaskFilter } from "../../queue/engine.ts";
+import type { BatchRecord } from "../../task/batch.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import { mayOperate, maySee } from "./auth.ts";
+import { param, type RequestContext } from "../context.ts";
+import { Refusal } from "../problems.ts";
+
+/** What is refused looks like what is not there: ids of others tell nothing. */
+function notFound(kind: string): Refusal {
+  return new Refusal("not_found", `There is no such ${kind}, or it is not yours to see`);
+}
+
+/** The task of the path. */
+export async function seenTask(engine: QueueEngine, call: RequestContext): Promise<TaskRecord> {
+  const id = param(call, "id");
+  const task = isId("tsk", id) ? await engine.find(id) : undefined;
+  if (!task || !maySee(call.caller, task.owner)) throw notFound("task");
+  return task;
+}
+
+/** The batch of the path. */
+export async function seenBatch(engine: QueueEngine, call: RequestContext): Promise<BatchRecord> {
+  const id = param(call, "id");
+  const batch = isId("bat", id) ? await engine.findBatch(id) : undefined;
+  if (!batch || !maySee(call.caller, batch.owner)) throw notFound("batch");
+  return batch;
+}
+
+/** The task of the path, for a caller who wants to change it. */
+export async function operatedTask(engine: QueueEngine, call: RequestContext): Promise<TaskRecord> {
+  const id = param(call, "id");
+  const task = isId("tsk", id) ? await engine.find(id) : undefined;
+  return operated(call, task, "task");
+}
+
+/** The batch of the path, for a caller who wants to change it. */
+export async function operatedBatch(
+  engine: QueueEngine,
+  call: RequestContext,
+): Promise<BatchRecord> {
+  const id = param(call, "id");
+  const batch = isId("bat", id) ? await engine.findBatch(id) : undefined;
+  return operated(call, batch, "batch");
+}
+
+function operated<Thing extends { readonly owner?: string }>(
+  { caller }: RequestContext,
+  thing: Thing | undefined,
+  kind: string,
+): Thing {
+  if (thing && mayOperate(caller, thing.owner)) return thing;
+  if (!thing || !maySee(caller, thing.owner)) throw notFound(kind);
+  throw new Refusal("forbidden", `Expected its owner, or an API key with the scope operate`);
+}
+
+/** A filter less what the caller may not see, or with `toChange` may not change. */
+export function narrowed(
+  filter: TaskFilter,
+  { caller }: RequestContext,
+  toChange = false,
+): TaskFilter {
+  const isFree = caller.name === undefined || caller.scopes.has(toChange ? "operate" : "read");
+  return isFree ? filter : { ...filter, owner: caller.name as string };
+}

@@ -1,0 +1,71 @@
+/**
+ * What the pages are made with: scripts, styles and a picture, all served by us.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
+import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import dashboard from "../assets/dashboard.js" with { type: "text" };
+import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
+import docs from "../assets/docs.js" with { type: "text" };
+import docsStyle from "../assets/docs.css" with { type: "text" };
+import icon from "../assets/icon.svg" with { type: "text" };
+import { param, type RequestContext } from "../context.ts";
+import { Refusal } from "../problems.ts";
+import type { Route } from "../route.ts";
+
+/** A reader that only few look at is not kept in memory before the first does. */
+const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
+  "dashboard.js": () => dashboard,
+  "dashboard.css": () => dashboardStyle,
+  "docs.js": () => docs,
+  "docs.css": () => docsStyle,
+  "icon.svg": () => icon,
+  "uplot.js": () => uplot,
+  "uplot.css": () => uplotStyle,
+  "swagger-ui.js": async () =>
+    (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
+  "swagger-ui.css": async () =>
+    (await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } })).default,
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+/** The route of the assets; a browser asks each time whether its copy is still right. */
+export function assetRoutes(): Route[] {
+  const kept = new Map<string, { text: string; etag: string }>();
+
+  async function load(name: string): Promise<{ text: string; etag: string }> {
+    const known = kept.get(name);
+    if (known) return known;
+    const read = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
+    if (!read) throw new Refusal("not_found", "There is no such asset");
+    const text = await read();
+    const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
+    const asset = { text, etag };
+    kept.set(name, asset);
+    return asset;
+  }
+
+  async function asset(call: RequestContext): Promise<Response> {
+    const name = param(call, "name");
+    const { text, etag } = await load(name);
+    const headers = {
+      etag,
+      "cache-control": "no-cache",
+      "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "text/plain",
+      "x-content-type-options": "nosniff",
+      "x-request-id": call.requestId,
+    };
+    const isKnown = call.request.headers.get("if-none-match") === etag;
+    return new Response(isKnown ? null : text, { status: isKnown ? 304 : 200, headers });
+  }
+
+  return [{ method: "GET", path: "/ui/assets/{name}", open: true, answer: asset }];
+}

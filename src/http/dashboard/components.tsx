@@ -1,0 +1,204 @@
+// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+/**
+ * What many pages show alike: a state, a time, an error, a button that asks the API.
+ *
+ * @module
+ */
+
+import type { Child } from "hono/jsx";
+import { TASK_STATES } from "../../task/state.ts";
+import type { TaskSummary } from "../../task/task.ts";
+import { timeView } from "../views/time_view.ts";
+
+/** A state, an outcome or a delivery as a word on its colour. */
+export function Badge({ word }: { word: string }) {
+  return <span class={`badge ${word}`}>{word.replaceAll("_", " ")}</span>;
+}
+
+/** A moment: told as a distance from now, with the exact time behind it. */
+export function Moment({ at, now }: { at: number | undefined; now: number }) {
+  if (at === undefined) return null;
+  const exact = timeView(at);
+  return <time class="ago" datetime={exact} title={exact}>{distance(at - now)}</time>;
+}
+
+const UNITS: readonly [number, string][] = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"],
+];
+
+/** Milliseconds from now as a person would say it: `3 min ago`, `in 2 h`. */
+export function distance(ms: number): string {
+  const size = Math.abs(ms);
+  if (size < 1_000) return "now";
+  const [unit, name] = UNITS.find(([unit]) => size >= unit) ?? [1_000, "s"];
+  const text = `${Math.floor(size / unit)} ${name}`;
+  return ms < 0 ? `${text} ago` : `in ${text}`;
+}
+
+/** A length of time. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes} min ${Math.floor(ms % 60_000 / 1_000)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A number with its thousands apart. */
+export function grouped(value: number): string {
+  return value.toLocaleString("en").replaceAll(",", "\u202f");
+}
+
+/** A number of bytes. */
+export function bytes(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  const steps = Math.min(4, Math.floor(Math.log2(count) / 10));
+  return `${Math.round(count / 1_024 ** steps * 10) / 10} ${
+    ["", "KiB", "MiB", "GiB", "TiB"][steps]
+  }`;
+}
+
+/** What a button asks the API for. */
+export interface Asking {
+  /** Method and path: `DELETE /tasks/tsk_…`. */
+  readonly call: string;
+  /** The question before it is done; none when absent. */
+  readonly confirm?: string;
+  /** What is said when it has been done. */
+  readonly done: string;
+  /** Method and path of what takes it back. */
+  readonly undo?: string;
+  /** What the button says. */
+  readonly children?: Child;
+  /** It cannot be taken back. */
+  readonly danger?: boolean;
+}
+
+/** A button that asks the API for something and says what came of it. */
+export function Ask({ call, confirm, done, undo, danger, children }: Asking) {
+  return (
+    <button
+      type="button"
+      class={danger ? "danger" : undefined}
+      data-call={call}
+      data-confirm={confirm}
+      data-done={done}
+      data-undo={undo}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** A name and its value; nothing at all without a value. */
+export function Fact({ name, children }: { name: string; children?: Child }) {
+  const isEmpty = [children].flat().every((one) => one === undefined || one === null || one === "");
+  if (isEmpty) return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A link to the tasks with this tag, key … */
+export function Found({ by, value }: { by: string; value: string }) {
+  return <a class="chip" href={`/ui/tasks?${new URLSearchParams({ [by]: value })}`}>{value}</a>;
+}
+
+/** Tasks, a row for each. */
+export function TaskTable(
+  { tasks, now, select }: {
+    readonly tasks: readonly TaskSummary[];
+    readonly now: number;
+    readonly select?: boolean;
+  },
+) {
+  return (
+    <table class="tasks">
+      <thead>
+        <tr>
+          {select
+            ? (
+              <th scope="col" class="tick">
+                <input type="checkbox" id="tick-all" aria-label="Select all tasks shown" />
+              </th>
+            )
+            : null}
+          <th scope="col">State</th>
+          <th scope="col">Task</th>
+          <th scope="col">Attempt</th>
+          <th scope="col">Accepted</th>
+          <th scope="col">Tags and key</th>
+        </tr>
+      </thead>
+      <tbody>
+        {tasks.map((task) => <TaskRow task={task} now={now} select={select === true} />)}
+      </tbody>
+    </table>
+  );
+}
+
+function TaskRow({ task, now, select }: { task: TaskSummary; now: number; select: boolean }) {
+  const waits = task.state === "queued" && task.dueAt !== undefined && task.dueAt > now;
+  return (
+    <tr>
+      {select
+        ? (
+          <td class="tick">
+            <input
+              type="checkbox"
+              id={`tick-${task.id}`}
+              name="task"
+              value={task.id}
+              aria-label={`Select ${task.label}`}
+            />
+          </td>
+        )
+        : null}
+      <td data-name="State">
+        <Badge word={task.state} />
+        {waits
+          ? (
+            <>
+              <Moment at={task.dueAt} now={now} />
+            </>
+          )
+          : null}
+      </td>
+      <td data-name="Task" class="what">
+        <a href={`/ui/tasks/${task.id}`}>{task.label.trim() || task.id}</a>
+        {task.error ? <small class="error">{task.error.code}: {task.error.detail}</small> : null}
+      </td>
+      <td data-name="Attempt">{task.attempt}</td>
+      <td data-name="Accepted">
+        <Moment at={task.createdAt} now={now} />
+      </td>
+      <td data-name="Tags and key">
+        {task.tags?.map((tag) => <Found by="tag" value={tag} />)}
+        {task.key === undefined ? null : <Found by="key" value={task.key} />}
+      </td>
+    </tr>
+  );
+}
+
+/** How far a batch has come, by the states of its tasks. */
+export function Bar(
+  { counts, total }: { counts: Readonly<Record<string, number>>; total: number },
+) {
+  const done = total - (counts.queued ?? 0) - (counts.running ?? 0);
+  const percent = total > 0 ? Math.floor(done / total * 100) : 100;
+  const said = TASK_STATES.filter((state) => counts[state]).map((state) =>
+    `${counts[state]} ${state}`
+  ).join(", ");
+  return (
+    <div class="bar">
+      <progress max={Math.max(1, total)} value={done} aria-label={`${percent} % done`}></progress>
+      <small>{percent} % · {said}</small>
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+/**
+ * The reader of the OpenAPI document, without anything from elsewhere.
+ *
+ * @module
+ */
+
+import { query, type RequestContext } from "../context.ts";
+import type { Route } from "../route.ts";
+import { pageHeaders } from "./page.tsx";
+
+/** The route of the reader. */
+export function docsRoutes(): Route[] {
+  return [{ method: "GET", path: "/docs", open: true, answer: docs }];
+}
+
+function docs(call: RequestContext): Response {
+  query(call, []);
+  const html = (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>API · Postrider</title>
+        <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
+        <link rel="stylesheet" href="/ui/assets/swagger-ui.css" />
+        <link rel="stylesheet" href="/ui/assets/docs.css" />
+        <script src="/ui/assets/swagger-ui.js" defer></script>
+        <script src="/ui/assets/docs.js" defer></script>
+      </head>
+      <body>
+        <main id="docs">
+          <h1>
+            <a href="/openapi.json">The API of Postrider, as OpenAPI 3.1</a>
+          </h1>
+        </main>
+      </body>
+    </html>
+  );
+  return new Response(`<!doctype html>${html}`, { headers: pageHeaders(call.requestId) });
+}

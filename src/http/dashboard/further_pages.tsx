@@ -1,0 +1,85 @@
+/**
+ * The pages of what makes tasks by itself, and of what mails are made of and
+ * written to: what each reads.
+ *
+ * @module
+ */
+
+import { mayOperate, maySee } from "../auth/auth.ts";
+import { param, query, type RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal } from "../problems.ts";
+import { recordOf } from "../../schedules/schedule_record.ts";
+import type { Json } from "../../task/task.ts";
+import { HookContent, HooksContent } from "./hooks.tsx";
+import { OutboxContent, TemplateContent, TemplatesContent } from "./mails.tsx";
+import type { MakePage } from "./page.tsx";
+import { SchedulesContent } from "./schedules.tsx";
+
+const LISTED = 50;
+
+/** Each page by its path. */
+export function furtherPages(parts: Dependencies): Readonly<Record<string, MakePage>> {
+  const { engine, ports, clock, hooks, schedules } = parts;
+
+  function allSchedules(call: RequestContext) {
+    query(call, []);
+    const seen = schedules.list().filter((kept) => maySee(call.caller, recordOf(kept).owner));
+    const operates = mayOperate(call.caller, undefined);
+    const content = <SchedulesContent schedules={seen} now={clock.now()} operates={operates} />;
+    return { title: "Schedules", place: "schedules", live: true, content } as const;
+  }
+
+  function allHooks(call: RequestContext) {
+    query(call, []);
+    const content = <HooksContent hooks={hooks.list()} />;
+    return { title: "Hooks", place: "hooks", content } as const;
+  }
+
+  async function oneHook(call: RequestContext) {
+    const { cursor } = query(call, ["cursor"]);
+    const hook = hooks.find(param(call, "name"));
+    if (!hook) throw new Refusal("not_found", "There is no such hook: see postrider.yaml");
+    const page = await engine.deliveries(hook.name, LISTED, cursor).catch((error) => {
+      if (error instanceof RangeError) throw new Refusal("not_found", "The list ends before that");
+      throw error;
+    });
+    const operates = mayOperate(call.caller, undefined);
+    const content = <HookContent hook={hook} now={clock.now()} operates={operates} {...page} />;
+    return { title: `Hook ${hook.name}`, place: "hooks", live: true, content } as const;
+  }
+
+  function allTemplates(call: RequestContext) {
+    query(call, []);
+    const content = <TemplatesContent templates={ports.templates()} />;
+    return { title: "Templates", place: "templates", content } as const;
+  }
+
+  function oneTemplate(call: RequestContext) {
+    query(call, []);
+    const name = param(call, "name");
+    const template = ports.templates().find((one) => one.name === name);
+    if (!template) throw new Refusal("not_found", "There is no such template");
+    const made = ports.render(name, template.sample as Record<string, Json>);
+    const content = made.faults
+      ? <TemplateContent template={template} fault={made.faults[0]?.detail} />
+      : <TemplateContent template={template} rendered={made.value} />;
+    return { title: `Template ${name}`, place: "templates", content } as const;
+  }
+
+  async function outbox(call: RequestContext) {
+    query(call, []);
+    const entries = await ports.outbox?.list(LISTED);
+    const content = <OutboxContent entries={entries} now={clock.now()} />;
+    return { title: "Outbox", place: "outbox", live: true, content } as const;
+  }
+
+  return {
+    "/ui/schedules": allSchedules,
+    "/ui/hooks": allHooks,
+    "/ui/hooks/{name}": oneHook,
+    "/ui/templates": allTemplates,
+    "/ui/templates/{name}": oneTemplate,
+    "/ui/outbox": outbox,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Hooks, what was delivered to each, and what was made of it.
+ *
+ * @module
+ */
+
+import type { Verdict } from "../../hooks/receive.ts";
+import type { Hook } from "../../hooks/hook_settings.ts";
+import type { DeliverySummary } from "../../task/trigger.ts";
+import { Ask, Badge, Moment } from "./components.tsx";
+
+/** The content of the list. */
+export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
+  if (hooks.length === 0) {
+    return (
+      <p>
+        There is none: hooks stand in <code>postrider.yaml</code>.
+      </p>
+    );
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Delivered to</th>
+          <th scope="col">Verified as</th>
+          <th scope="col">Makes</th>
+        </tr>
+      </thead>
+      <tbody>
+        {hooks.map(({ name, preset, tasks }) => (
+          <tr>
+            <td data-name="Name" class="what">
+              <a href={`/ui/hooks/${encodeURIComponent(name)}`}>{name}</a>
+            </td>
+            <td data-name="Delivered to">
+              <code>/hooks/{name}</code>
+            </td>
+            <td data-name="Verified as">{preset.kind}</td>
+            <td data-name="Makes">{tasks.map(({ type }) => type).join(", ")}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The content of a hook's page. */
+export function HookContent(
+  { hook, deliveries, nextCursor, now, operates }: {
+    readonly hook: Hook;
+    readonly deliveries: readonly DeliverySummary[];
+    readonly nextCursor?: string | undefined;
+    readonly now: number;
+    readonly operates: boolean;
+  },
+) {
+  const path = `/hooks/${encodeURIComponent(hook.name)}`;
+  return (
+    <section id="deliveries" data-live aria-label="Deliveries, newest first">
+      {deliveries.length === 0 ? <p>Nothing was delivered yet.</p> : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Delivery</th>
+              <th scope="col">Received</th>
+              <th scope="col">Became</th>
+              {operates ? <th scope="col">Do</th> : null}
+            </tr>
+          </thead>
+          <tbody>
+            {deliveries.map((delivery) => (
+              <tr>
+                <td data-name="Delivery" class="what">
+                  <code>{delivery.id}</code>
+                </td>
+                <td data-name="Received">
+                  <Moment at={delivery.receivedAt} now={now} />
+                </td>
+                <td data-name="Became">
+                  <Became verdict={delivery.verdict as unknown as Verdict} />
+                </td>
+                {operates
+                  ? (
+                    <td data-name="Do">
+                      <Ask
+                        call={`POST ${path}/deliveries/${delivery.id}/replay`}
+                        confirm="Make its tasks once more, by the hook as it now is?"
+                        done="Replayed"
+                      >
+                        Replay
+                      </Ask>
+                    </td>
+                  )
+                  : null}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {nextCursor
+        ? (
+          <p>
+            <a rel="next" href={`/ui${path}?cursor=${nextCursor}`}>Older ones</a>
+          </p>
+        )
+        : null}
+    </section>
+  );
+}
+
+function Became({ verdict }: { verdict: Verdict }) {
+  const { kind, event, tasks, replays, error } = verdict;
+  return (
+    <>
+      <Badge word={kind} /> {event ?? ""}
+      {tasks.map((id) => (
+        <small>
+          <a href={`/ui/tasks/${id}`}>{id}</a>
+        </small>
+      ))}
+      {replays === undefined ? null : <small>replayed {replays} times</small>}
+      {error === undefined ? null : <small class="error">{error.detail}</small>}
+    </>
+  );
+}

@@ -1,0 +1,179 @@
+// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+/**
+ * The frame around every page of the dashboard, and the headers it is sent with.
+ *
+ * Nothing on a page comes from elsewhere, and no script or style stands in it:
+ * whatever a task holds, it is text.
+ *
+ * @module
+ */
+
+import type { Child } from "hono/jsx";
+import { type Caller, maySee } from "../auth/auth.ts";
+import type { RequestContext } from "../context.ts";
+
+/** Where a page stands among the others. */
+export type Place =
+  | "overview"
+  | "tasks"
+  | "batches"
+  | "lanes"
+  | "schedules"
+  | "hooks"
+  | "templates"
+  | "outbox"
+  | "send"
+  | "none";
+
+/** A page as it is made for who looks at it. */
+export interface Made {
+  /** The page's own title. */
+  readonly title: string;
+  /** Which link of the navigation is the page itself. */
+  readonly place: Place;
+  /** What stands below the title. */
+  readonly content: Child;
+  /** Whether it follows what happens. */
+  readonly live?: boolean;
+  /** Further assets, by their names. */
+  readonly scripts?: readonly string[];
+}
+
+/** Makes a page, or throws a `Refusal`. */
+export type MakePage = (call: RequestContext) => Made | Promise<Made>;
+
+/** What the frame of a page needs to know. */
+export interface Frame {
+  /** The page's own title. */
+  readonly title: string;
+  /** Which link of the navigation is the page itself. */
+  readonly place: Place;
+  /** Who looks; absent on the sign-in page. */
+  readonly caller?: Caller | undefined;
+  /** The service's version. */
+  readonly version: string;
+  /** The latest change before the page was made, when it follows what happens from there. */
+  readonly change?: number | undefined;
+  /** Further assets, by their names. */
+  readonly scripts?: readonly string[];
+}
+
+const PLACES: readonly [Place, string, string][] = [
+  ["overview", "/", "Overview"],
+  ["tasks", "/ui/tasks", "Tasks"],
+  ["batches", "/ui/batches", "Batches"],
+  ["lanes", "/ui/lanes", "Hosts and relays"],
+  ["schedules", "/ui/schedules", "Schedules"],
+  ["hooks", "/ui/hooks", "Hooks"],
+  ["templates", "/ui/templates", "Templates"],
+  ["outbox", "/ui/outbox", "Outbox"],
+  ["send", "/ui/send", "Send"],
+];
+
+/** Only what we serve ourselves, and no script or style within a page. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Headers of every page. */
+export function pageHeaders(requestId: string, policy: string = POLICY): Record<string, string> {
+  return {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": policy,
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "x-request-id": requestId,
+  };
+}
+
+/** A whole page. */
+export function Page({ frame, children }: { frame: Frame; children?: Child }) {
+  const { title, caller, version, change, scripts = [] } = frame;
+  const live = change !== undefined;
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{title} · Postrider</title>
+        <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
+        {scripts.includes("uplot.js")
+          ? <link rel="stylesheet" href="/ui/assets/uplot.css" />
+          : null}
+        <link rel="stylesheet" href="/ui/assets/dashboard.css" />
+        {scripts.map((name) => <script src={`/ui/assets/${name}`} defer></script>)}
+        <script type="module" src="/ui/assets/dashboard.js"></script>
+      </head>
+      <body data-follow={live ? "/ui/live" : undefined} data-change={change}>
+        <a class="skip" href="#main">Skip to the content</a>
+        <header class="top">
+          <a class="brand" href="/">
+            <img src="/ui/assets/icon.svg" alt="" width="24" height="24" />
+            <span>Postrider</span>
+          </a>
+          {caller ? <Navigation frame={frame} /> : null}
+          {live ? <p id="connection" class="connection" role="status">connecting</p> : null}
+          {caller?.name === undefined ? null : (
+            <form class="who" method="post" action="/ui/signout">
+              <span>{caller.name}</span>
+              <button type="submit" class="quiet">Sign out</button>
+            </form>
+          )}
+        </header>
+        <main id="main" tabindex={-1}>
+          <h1>{title}</h1>
+          {children}
+        </main>
+        <footer>
+          <p>
+            Postrider {version} · <a href="/docs">API</a> · <a href="/metrics">Metrics</a>
+          </p>
+        </footer>
+        <div id="toasts" role="status" aria-live="polite"></div>
+        <dialog id="confirm" aria-labelledby="confirm-text">
+          <form method="dialog">
+            <p id="confirm-text"></p>
+            <div class="row">
+              <button type="submit" value="yes" class="danger">Yes</button>
+              <button type="submit" value="no">No</button>
+            </div>
+          </form>
+        </dialog>
+      </body>
+    </html>
+  );
+}
+
+function Navigation({ frame }: { frame: Frame }) {
+  const places = PLACES.filter(([place]) => place === "send" ? maySend(frame) : maySeeAll(frame));
+  return (
+    <nav aria-label="Main">
+      <ul>
+        {places.map(([place, href, name]) => (
+          <li>
+            <a href={href} aria-current={frame.place === place ? "page" : undefined}>{name}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function maySeeAll({ caller }: Frame): boolean {
+  return caller !== undefined && maySee(caller, undefined);
+}
+
+function maySend({ caller }: Frame): boolean {
+  return caller !== undefined && (caller.scopes.has("notify") || caller.scopes.has("fetch"));
+}

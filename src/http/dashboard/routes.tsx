@@ -1,0 +1,240 @@
+/**
+ * The dashboard's routes: what each page reads, and who may look at it.
+ *
+ * @module
+ */
+
+import type { Child } from "hono/jsx";
+import type { LaneStatus } from "../../queue/engine.ts";
+import type { TaskSummary } from "../../task/task.ts";
+import { type Authenticate, mayOperate, requireScope } from "../auth/auth.ts";
+import { query, type RequestContext } from "../context.ts";
+import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
+import type { History } from "../stats/history.ts";
+import type { WindowCounters } from "../stats/window_counters.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { PROBLEMS, Refusal } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { seenBatch, seenTask } from "../auth/access.ts";
+import { isHost } from "../routes/status.ts";
+import { taskView } from "../views/task_view.ts";
+import { waitingFor } from "../views/waiting_for.ts";
+import { BatchContent, BatchesContent } from "./batches.tsx";
+import { furtherPages } from "./further_pages.tsx";
+import { LanesContent } from "./lanes.tsx";
+import { pulses } from "./live.ts";
+import { mailPage } from "./mail.ts";
+import { OverviewContent } from "./overview.tsx";
+import { type Frame, type MakePage, Page, pageHeaders } from "./page.tsx";
+import { SendContent } from "./send.tsx";
+import { FaultContent } from "./sign_in.tsx";
+import { TaskContent } from "./task.tsx";
+import { TasksContent } from "./tasks.tsx";
+
+const LISTED = 50;
+const MAX_LANES = 200;
+
+/** What the pages are made from, beside the API's own parts. */
+export interface PageParts {
+  /** Tells who looks. */
+  readonly authenticate: Authenticate;
+  /** Rates and latencies. */
+  readonly meters: WindowCounters;
+  /** The last hour. */
+  readonly history: History;
+}
+
+/** The routes of the pages. */
+export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
+  const { engine, ports, clock, version } = parts;
+
+  async function overview(call: RequestContext) {
+    query(call, []);
+    const [counts, lanes, failed, latest] = await Promise.all([
+      engine.counts(),
+      engine.lanes(MAX_LANES),
+      engine.list({ states: ["failed"] }, 5),
+      engine.list({}, 10),
+    ]);
+    const now = clock.now();
+    const content = (
+      <OverviewContent
+        now={now}
+        counts={counts}
+        series={own.history.series()}
+        meters={own.meters}
+        worker={ports.worker()}
+        held={lanes.filter(({ heldUntil = 0 }) => heldUntil > now)}
+        failed={failed.tasks}
+        latest={latest.tasks}
+        engine={engine}
+        accepting={parts.accepting()}
+        startedAt={parts.startedAt}
+      />
+    );
+    return {
+      title: "Overview",
+      place: "overview",
+      live: true,
+      scripts: ["uplot.js"],
+      content,
+    } as const;
+  }
+
+  async function tasks(call: RequestContext) {
+    const { cursor, ...given } = query(call, [...FILTER_NAMES, "cursor"]);
+    // A form sends its empty fields, too.
+    const words: FilterWords = Object.fromEntries(
+      Object.entries(given).filter(([, value]) => value.trim() !== ""),
+    );
+    const found = await search(words, cursor || undefined);
+    const operates = mayOperate(call.caller, undefined);
+    const content = <TasksContent now={clock.now()} words={words} operates={operates} {...found} />;
+    return { title: "Tasks", place: "tasks", live: true, content } as const;
+  }
+
+  /** What cannot be searched for is said on the page, beside the form. */
+  async function search(words: FilterWords, cursor: string | undefined) {
+    try {
+      return await engine.list(readFilter(words), LISTED, cursor);
+    } catch (error) {
+      const tasks: TaskSummary[] = [];
+      if (error instanceof Refusal) return { tasks, fault: error.details.detail };
+      if (error instanceof RangeError) return { tasks, fault: "This list does not go on there." };
+      throw error;
+    }
+  }
+
+  async function task(call: RequestContext) {
+    query(call, []);
+    const task = await seenTask(engine, call);
+    const now = clock.now();
+    const waits = task.state === "queued"
+      ? waitingFor(task, { lane: await engine.lane(task.lane), worker: ports.worker() }, now)
+      : undefined;
+    const content = (
+      <TaskContent
+        now={now}
+        task={task}
+        waits={waits}
+        view={taskView(task)}
+        progress={ports.progressOf(task.id)}
+        operates={mayOperate(call.caller, task.owner)}
+        origin={new URL(call.request.url).origin}
+      />
+    );
+    return { title: task.label.trim() || task.id, place: "tasks", live: true, content } as const;
+  }
+
+  async function batches(call: RequestContext) {
+    const { cursor } = query(call, ["cursor"]);
+    const page = await engine.listBatches(LISTED, cursor).catch((error) => {
+      if (error instanceof RangeError) {
+        throw new Refusal("not_found", "The list does not go on there");
+      }
+      throw error;
+    });
+    const content = <BatchesContent now={clock.now()} {...page} />;
+    return { title: "Batches", place: "batches", live: true, content } as const;
+  }
+
+  async function batch(call: RequestContext) {
+    query(call, []);
+    const batch = await seenBatch(engine, call);
+    const { tasks } = await engine.list({ batchId: batch.id }, LISTED);
+    const operates = mayOperate(call.caller, batch.owner);
+    const content = (
+      <BatchContent now={clock.now()} batch={batch} tasks={tasks} operates={operates} />
+    );
+    return { title: "Batch", place: "batches", live: true, content } as const;
+  }
+
+  async function lanes(call: RequestContext) {
+    query(call, []);
+    const lanes = await engine.lanes(MAX_LANES);
+    const of = (isWanted: (lane: LaneStatus) => boolean) => lanes.filter(isWanted);
+    const content = (
+      <LanesContent
+        now={clock.now()}
+        hosts={of(({ lane }) => isHost(lane))}
+        relays={of(({ lane }) => !isHost(lane))}
+      />
+    );
+    return { title: "Hosts and relays", place: "lanes", live: true, content } as const;
+  }
+
+  function send(call: RequestContext) {
+    query(call, []);
+    return { title: "Send", place: "send", content: <SendContent caller={call.caller} /> } as const;
+  }
+
+  /** A page for who may see it; who is not signed in is led to the door. */
+  function page(path: string, make: MakePage, scope = true): Route {
+    return {
+      method: "GET",
+      path,
+      open: true,
+      answer: async (call) => {
+        try {
+          const caller = own.authenticate(call.request);
+          if (scope) requireScope(caller, "read");
+          // Read before the page: what changes meanwhile is noticed by who follows from here.
+          const change = await engine.lastChange();
+          const { content, live, ...frame } = await make({ ...call, caller });
+          const whole = { ...frame, caller, version, change: live ? change : undefined };
+          return respondPage(call, 200, whole as Frame, content);
+        } catch (error) {
+          return refusePage(call, error, version);
+        }
+      },
+    };
+  }
+
+  return [
+    page("/", overview),
+    page("/ui/tasks", tasks),
+    page("/ui/tasks/{id}", task),
+    page("/ui/batches", batches),
+    page("/ui/batches/{id}", batch),
+    page("/ui/lanes", lanes),
+    ...Object.entries(furtherPages(parts)).map(([path, make]) => page(path, make)),
+    page("/ui/send", send, false),
+    {
+      method: "GET",
+      path: "/ui/tasks/{id}/mail",
+      answer: async (call) => mailPage(call, await seenTask(engine, call)),
+    },
+    { method: "GET", path: "/ui/live", answer: (call) => pulses(parts, call) },
+  ];
+}
+
+/** Answers with a page. */
+export function respondPage(
+  { requestId }: RequestContext,
+  status: number,
+  frame: Frame,
+  content: Child,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const html = <Page frame={frame}>{content}</Page>;
+  return new Response(`<!doctype html>${html}`, {
+    status,
+    headers: { ...pageHeaders(requestId), ...headers },
+  });
+}
+
+/** Says on a page why there is none; leads to the door whom a key would help. */
+function refusePage(call: RequestContext, error: unknown, version: string): Response {
+  if (!(error instanceof Refusal)) throw error;
+  const [status, title] = PROBLEMS[error.code];
+  if (error.code === "unauthorized") {
+    const { pathname, search } = new URL(call.request.url);
+    const location = `/ui/signin?${new URLSearchParams({ next: pathname + search })}`;
+    return new Response(null, {
+      status: 303,
+      headers: { location, "x-request-id": call.requestId, "cache-control": "no-store" },
+    });
+  }
+  const content = <FaultContent detail={error.details.detail} requestId={call.requestId} />;
+  return respondPage(call, status, { title, place: "none", version }, content);
+}

@@ -1,0 +1,107 @@
+// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+/**
+ * Schedules: what is done again and again, when next, and what became of it.
+ *
+ * @module
+ */
+
+import { whenView } from "../../schedules/schedule.ts";
+import { recordOf } from "../../schedules/schedule_record.ts";
+import type { StoredSchedule } from "../../task/trigger.ts";
+import { Ask, Badge, Moment } from "./components.tsx";
+
+/** The content of the page. */
+export function SchedulesContent(
+  { schedules, now, operates }: {
+    readonly schedules: readonly StoredSchedule[];
+    readonly now: number;
+    readonly operates: boolean;
+  },
+) {
+  return (
+    <section id="schedules" data-live aria-label="Schedules, by name">
+      {schedules.length === 0
+        ? (
+          <p>
+            There is none: <code>PUT /schedules/NAME</code> makes one, or{" "}
+            <code>postrider.yaml</code>.
+          </p>
+        )
+        : (
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                <th scope="col">When</th>
+                <th scope="col">Next</th>
+                <th scope="col">Last</th>
+                <th scope="col">Runs</th>
+                {operates ? <th scope="col">Do</th> : null}
+              </tr>
+            </thead>
+            <tbody>
+              {schedules.map((kept) => <Row kept={kept} now={now} operates={operates} />)}
+            </tbody>
+          </table>
+        )}
+    </section>
+  );
+}
+
+function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; operates: boolean }) {
+  const { spec, source, paused, nextAt, lastAt, lastId, runs, skipped, error } = recordOf(kept);
+  const when = Object.entries(whenView(spec)).map(([name, value]) => `${name} ${value}`).join(", ");
+  const path = lastId?.startsWith("bat") ? "batches" : "tasks";
+  return (
+    <tr>
+      <td data-name="Name" class="what">
+        {kept.name}{" "}
+        <small>{spec.type}, set up by {source === "file" ? "the file" : "the API"}</small>
+        {error === undefined ? null : <small class="error">{error}</small>}
+      </td>
+      <td data-name="When">
+        <code>{when}</code>
+      </td>
+      <td data-name="Next">
+        {paused ? <Badge word="paused" /> : <Moment at={nextAt} now={now} />}
+      </td>
+      <td data-name="Last">
+        {lastId === undefined ? "never" : (
+          <a href={`/ui/${path}/${lastId}`}>
+            <Moment at={lastAt} now={now} />
+          </a>
+        )}
+      </td>
+      <td data-name="Runs">{skipped > 0 ? `${runs}, ${skipped} left out` : runs}</td>
+      {operates
+        ? (
+          <td data-name="Do">
+            <Doings name={kept.name} paused={paused === true} isFile={source === "file"} />
+          </td>
+        )
+        : null}
+    </tr>
+  );
+}
+
+function Doings({ name, paused, isFile }: { name: string; paused: boolean; isFile: boolean }) {
+  const path = `/schedules/${encodeURIComponent(name)}`;
+  return (
+    <div class="row">
+      <Ask call={`POST ${path}/run`} done="Running">Run now</Ask>
+      {paused
+        ? <Ask call={`POST ${path}/resume`} done="Resumed" undo={`POST ${path}/pause`}>Resume</Ask>
+        : <Ask call={`POST ${path}/pause`} done="Paused" undo={`POST ${path}/resume`}>Pause</Ask>}
+      {isFile ? null : (
+        <Ask
+          call={`DELETE ${path}`}
+          confirm={`Delete the schedule ${name}? It cannot be brought back.`}
+          done="Deleted"
+          danger
+        >
+          Delete
+        </Ask>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * Forms that send a mail or a request, over the same API as everybody.
+ *
+ * @module
+ */
+
+import type { Caller } from "../auth/auth.ts";
+
+/** The content of the page. */
+export function SendContent({ caller }: { caller: Caller }) {
+  return (
+    <div class="columns">
+      {caller.scopes.has("notify") ? <MailForm /> : null}
+      {caller.scopes.has("fetch") ? <FetchForm /> : null}
+    </div>
+  );
+}
+
+function MailForm() {
+  return (
+    <form class="send" id="mail" data-send="/notify" novalidate>
+      <h2>A mail</h2>
+      <Field
+        form="mail"
+        name="to"
+        label="To"
+        hint="One address, or several with commas between them"
+      />
+      <Field form="mail" name="subject" label="Subject" />
+      <Field form="mail" name="text" label="Text" rows={6} />
+      <Options form="mail" />
+      <button type="submit">Send the mail</button>
+    </form>
+  );
+}
+
+function FetchForm() {
+  return (
+    <form class="send" id="fetch" data-send="/fetch" novalidate>
+      <h2>A request</h2>
+      <Field form="fetch" name="url" label="URL" hint="https://…" />
+      <label for="fetch-method">Method</label>
+      <select id="fetch-method" name="method">
+        {["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"].map((method) => (
+          <option value={method}>{method}</option>
+        ))}
+      </select>
+      <Field
+        form="fetch"
+        name="headers"
+        label="Headers"
+        rows={2}
+        hint="A line for each: name: value"
+      />
+      <Field form="fetch" name="body" label="Body" rows={4} />
+      <Options form="fetch" />
+      <button type="submit">Send the request</button>
+    </form>
+  );
+}
+
+function Options({ form }: { form: string }) {
+  return (
+    <details>
+      <summary>When, how often, under which name</summary>
+      <Field
+        form={form}
+        name="delay"
+        label="Delay"
+        hint="such as 10m; the first attempt not before"
+      />
+      <Field form={form} name="expires" label="Expires" hint="such as 2h; no attempt after it" />
+      <Field form={form} name="retry" label="Retry" hint="such as 3, or 5s, 1m, 10m*3" />
+      <Field form={form} name="priority" label="Priority" hint="0 goes first, 9 last" />
+      <Field form={form} name="key" label="Key" hint="one at a time, in order" />
+      <Field form={form} name="tags" label="Tags" hint="with commas between them" />
+    </details>
+  );
+}
+
+function Field(
+  { form, name, label, hint, rows }: {
+    readonly form: string;
+    readonly name: string;
+    readonly label: string;
+    readonly hint?: string;
+    readonly rows?: number;
+  },
+) {
+  const id = `${form}-${name}`;
+  const about = { id, name, "aria-describedby": `${id}-hint ${id}-fault` };
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {rows === undefined ? <input {...about} /> : <textarea {...about} rows={rows}></textarea>}
+      <small id={`${id}-hint`}>{hint ?? ""}</small>
+      <small id={`${id}-fault`} class="error" data-fault={name}></small>
+    </div>
+  );
+}

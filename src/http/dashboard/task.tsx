@@ -1,0 +1,218 @@
+// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+/**
+ * One task: where it stands, each attempt with its evidence, what was sent and
+ * what came back.
+ *
+ * @module
+ */
+
+import { isFinal } from "../../task/state.ts";
+import type { TaskProgress } from "../../task/ports.ts";
+import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
+import { curlOf } from "./curl.ts";
+import { Ask, Badge, bytes, duration, Fact, Found, Moment } from "./components.tsx";
+
+/** What is shown. */
+export interface TaskPage {
+  /** The moment, in milliseconds since the epoch. */
+  readonly now: number;
+  /** The task. */
+  readonly task: TaskRecord;
+  /** As the API shows it: secrets are masked. */
+  readonly view: Readonly<Record<string, unknown>>;
+  /** What it waits for, in words. */
+  readonly waits?: string | undefined;
+  /** How far it has come. */
+  readonly progress?: TaskProgress | undefined;
+  /** Whether the caller may change it. */
+  readonly operates: boolean;
+  /** Where the API is reached. */
+  readonly origin: string;
+}
+
+/** The content of a task's page. */
+export function TaskContent({ now, task, view, waits, progress, operates, origin }: TaskPage) {
+  return (
+    <>
+      <section id="state" data-live aria-label="State">
+        <p class="row">
+          <Badge word={task.state} />
+          {task.delivery ? <Badge word={task.delivery} /> : null}
+          {task.reason ? <span>{task.reason}</span> : null}
+          {task.possibleDuplicate ? <span class="notice">possible duplicate</span> : null}
+          {task.aborting ? <span class="notice">being aborted</span> : null}
+        </p>
+        {task.error ? <p class="error">{task.error.code}: {task.error.detail}</p> : null}
+        {waits === undefined ? null : <p>Waits for {waits}</p>}
+        {progress ? <Progress progress={progress} /> : null}
+        {operates ? <Actions task={task} now={now} /> : null}
+        <dl class="facts">
+          <Fact name="Id">
+            <code>{task.id}</code>
+          </Fact>
+          <Fact name="Type">{`${task.type} by ${task.channel || "?"}`}</Fact>
+          <Fact name="Goes to">
+            <Found by="host" value={task.lane} />
+          </Fact>
+          <Fact name="Accepted">
+            <Moment at={task.createdAt} now={now} />
+          </Fact>
+          <Fact name="Due">{task.dueAt && <Moment at={task.dueAt} now={now} />}</Fact>
+          <Fact name="Expires">{task.expiresAt && <Moment at={task.expiresAt} now={now} />}</Fact>
+          <Fact name="Finished">
+            {task.finishedAt && <Moment at={task.finishedAt} now={now} />}
+          </Fact>
+          <Fact name="Attempt">{`${task.attempt} of ${task.retry.length + 1}`}</Fact>
+          <Fact name="Priority">{task.priority}</Fact>
+          <Fact name="Key">{task.key && <Found by="key" value={task.key} />}</Fact>
+          <Fact name="Tags">
+            {task.tags?.map((tag) => <Found by="tag" value={tag} />)}
+          </Fact>
+          <Fact name="Batch">
+            {task.batchId && <a href={`/ui/batches/${task.batchId}`}>{task.batchId}</a>}
+          </Fact>
+          <Fact name="Made by">
+            {task.parentId && <a href={`/ui/tasks/${task.parentId}`}>{task.parentId}</a>}
+          </Fact>
+          <Fact name="Owner">{task.owner}</Fact>
+          <Fact name="Request">{task.requestId && <code>{task.requestId}</code>}</Fact>
+          <Fact name="Trace">{task.traceparent && <code>{task.traceparent}</code>}</Fact>
+        </dl>
+      </section>
+      <section id="attempts" data-live>
+        <h2>Attempts</h2>
+        <Timeline task={task} now={now} />
+      </section>
+      <section id="result" data-live>
+        <h2>Result</h2>
+        {view.result === undefined ? <p>Nothing came back yet.</p> : <Data value={view.result} />}
+      </section>
+      <section>
+        <h2>Payload</h2>
+        <Payload task={task} view={view} />
+      </section>
+      <section>
+        <h2>The same once more</h2>
+        <pre tabindex={0}><code id="curl">{curlOf(task.type, view.payload, origin)}</code></pre>
+        <button type="button" data-copy="curl">Copy</button>
+      </section>
+    </>
+  );
+}
+
+function Progress({ progress }: { progress: TaskProgress }) {
+  const { bytes: moved, totalBytes, rate } = progress;
+  const said = `${bytes(moved)}${totalBytes ? ` of ${bytes(totalBytes)}` : ""}, ${bytes(rate)}/s`;
+  return (
+    <p class="bar">
+      <progress max={totalBytes} value={totalBytes ? moved : undefined} aria-label="Progress">
+      </progress>
+      <small>{said}</small>
+    </p>
+  );
+}
+
+function Actions({ task, now }: { task: TaskRecord; now: number }) {
+  const path = `/tasks/${task.id}`;
+  const waits = task.state === "queued" && (task.dueAt ?? 0) > now;
+  return (
+    <p class="row">
+      {isFinal(task.state) ? null : (
+        <Ask
+          call={`DELETE ${path}`}
+          confirm="Cancel this task?"
+          done={task.state === "running" ? "Being aborted" : "Cancelled"}
+          undo={`POST ${path}/retry`}
+          danger
+        >
+          Cancel
+        </Ask>
+      )}
+      {waits ? <Ask call={`POST ${path}/run`} done="Due now">Run now</Ask> : null}
+      {isFinal(task.state) && task.state !== "succeeded"
+        ? <Ask call={`POST ${path}/retry`} done="Waiting again" undo={`DELETE ${path}`}>Retry</Ask>
+        : null}
+    </p>
+  );
+}
+
+function Timeline({ task, now }: { task: TaskRecord; now: number }) {
+  const { attempts, state, attempt, dueAt } = task;
+  return (
+    <ol class="timeline">
+      <li>
+        <strong>Accepted</strong> <Moment at={task.createdAt} now={now} />
+      </li>
+      {attempts.map((one) => <Attempt attempt={one} now={now} />)}
+      {state === "running"
+        ? (
+          <li>
+            <strong>Attempt {attempt}</strong> <Badge word="running" />
+          </li>
+        )
+        : null}
+      {state === "queued" && dueAt !== undefined
+        ? (
+          <li>
+            <strong>Attempt {attempt + 1}</strong> {dueAt > now
+              ? (
+                <>
+                  due <Moment at={dueAt} now={now} />
+                </>
+              )
+              : "waits for its turn"}
+          </li>
+        )
+        : null}
+      {task.finishedAt === undefined ? null : (
+        <li>
+          <Badge word={state} /> <Moment at={task.finishedAt} now={now} /> ·{" "}
+          {duration(task.finishedAt - task.createdAt)} after its acceptance
+        </li>
+      )}
+    </ol>
+  );
+}
+
+function Attempt({ attempt, now }: { attempt: AttemptRecord; now: number }) {
+  const { number, startedAt, endedAt, outcome, error, evidence } = attempt;
+  return (
+    <li>
+      <strong>Attempt {number}</strong> <Badge word={outcome} /> <Moment at={startedAt} now={now} />
+      {" "}
+      · took {duration(endedAt - startedAt)}
+      {error ? <p class="error">{error.code}: {error.detail}</p> : null}
+      {evidence === undefined ? null : (
+        <details id={`evidence-${number}-${startedAt}`}>
+          <summary>Evidence</summary>
+          <Data value={evidence} />
+        </details>
+      )}
+    </li>
+  );
+}
+
+function Payload({ task, view }: { task: TaskRecord; view: Readonly<Record<string, unknown>> }) {
+  if (view.payload === undefined) return <p>It has been erased, or cannot be read any more.</p>;
+  const { html, ...rest } = view.payload as Record<string, unknown>;
+  return (
+    <>
+      <Data value={rest} />
+      {typeof html === "string"
+        ? (
+          <iframe
+            class="mail"
+            title="The mail's HTML, without scripts and outside pictures"
+            src={`/ui/tasks/${task.id}/mail`}
+            sandbox=""
+          >
+          </iframe>
+        )
+        : null}
+    </>
+  );
+}
+
+function Data({ value }: { value: unknown }) {
+  return <pre tabindex={0}><code>{JSON.stringify(value, null, 2)}</code></pre>;
+}

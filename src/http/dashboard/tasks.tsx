@@ -1,0 +1,145 @@
+// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+/**
+ * Tasks by what they have in common, and what can be done to many at once.
+ *
+ * @module
+ */
+
+import { TASK_STATES } from "../../task/state.ts";
+import type { TaskSummary } from "../../task/task.ts";
+import { type FilterWords, REASONS, TASK_TYPES } from "../request/task_filter.ts";
+import { Ask, TaskTable } from "./components.tsx";
+
+/** What is shown. */
+export interface TaskList {
+  /** The moment, in milliseconds since the epoch. */
+  readonly now: number;
+  /** What is searched for. */
+  readonly words: FilterWords;
+  /** Why that cannot be searched for. */
+  readonly fault?: string | undefined;
+  /** Those that match, newest first. */
+  readonly tasks: readonly TaskSummary[];
+  /** Where the list goes on. */
+  readonly nextCursor?: string | undefined;
+  /** Whether the caller may change tasks of others. */
+  readonly operates: boolean;
+}
+
+/** The content of the list. */
+export function TasksContent({ now, words, fault, tasks, nextCursor, operates }: TaskList) {
+  const query = new URLSearchParams(words);
+  const next = new URLSearchParams({ ...words, ...(nextCursor ? { cursor: nextCursor } : {}) });
+  return (
+    <>
+      <SearchForm words={words} />
+      {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
+      {operates ? <Bulk query={query} /> : null}
+      <section id="list" data-live aria-label="Tasks, newest first">
+        {tasks.length === 0
+          ? <p>No task is like that{nextCursor ? " among those looked at so far" : ""}.</p>
+          : <TaskTable tasks={tasks} now={now} select={operates} />}
+        {nextCursor
+          ? (
+            <p>
+              <a rel="next" href={`/ui/tasks?${next}`}>Older ones</a>
+            </p>
+          )
+          : null}
+      </section>
+    </>
+  );
+}
+
+function SearchForm({ words }: { words: FilterWords }) {
+  const more = ["key", "batch", "host", "parent"] as const;
+  const isNarrow = [...more, "reason" as const].some((name) => words[name] !== undefined);
+  return (
+    <form class="search" role="search" action="/ui/tasks">
+      <label>
+        <span>Subject, recipient or URL</span>
+        <input type="search" name="q" value={words.q ?? ""} />
+      </label>
+      <Choice name="state" words={words} values={TASK_STATES} />
+      <Choice name="type" words={words} values={TASK_TYPES} />
+      <label>
+        <span>Tag</span>
+        <input name="tag" value={words.tag ?? ""} />
+      </label>
+      <details open={isNarrow}>
+        <summary>More</summary>
+        <div class="row">
+          {more.map((name) => (
+            <label>
+              <span>{name}</span>
+              <input name={name} value={words[name] ?? ""} />
+            </label>
+          ))}
+          <Choice name="reason" words={words} values={REASONS} />
+        </div>
+      </details>
+      <button type="submit">Search</button>
+    </form>
+  );
+}
+
+function Choice(
+  { name, words, values }: {
+    readonly name: "state" | "type" | "reason";
+    readonly words: FilterWords;
+    readonly values: readonly string[];
+  },
+) {
+  const chosen = words[name] ?? "";
+  // Several states, joined by commas, come by a link and stay as they are.
+  const shown = chosen === "" || values.includes(chosen) ? values : [chosen, ...values];
+  return (
+    <label>
+      <span>{name}</span>
+      <select name={name}>
+        <option value="">any</option>
+        {shown.map((value) => <option value={value} selected={value === chosen}>{value}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function Bulk({ query }: { query: URLSearchParams }) {
+  const isFiltered = query.size > 0;
+  return (
+    <div class="bulk" role="group" aria-label="With many tasks">
+      <span id="ticked" aria-live="polite">None selected</span>
+      <button
+        type="button"
+        data-bulk="DELETE /tasks/{id}"
+        data-undo="POST /tasks/{id}/retry"
+        disabled
+      >
+        Cancel selected
+      </button>
+      <button type="button" data-bulk="POST /tasks/{id}/retry" disabled>Retry selected</button>
+      <button type="button" data-bulk="POST /tasks/{id}/run" disabled>Run selected now</button>
+      {isFiltered
+        ? (
+          <>
+            <Ask
+              call={`DELETE /tasks?${query}`}
+              confirm="Cancel every task that matches this search and is not final, also those not shown?"
+              done="Cancelled"
+              danger
+            >
+              Cancel all that match
+            </Ask>
+            <Ask
+              call={`POST /tasks/retry?${query}`}
+              confirm="Retry every task that matches this search and failed, was cancelled or expired, also those not shown?"
+              done="Waiting again"
+            >
+              Retry all that match
+            </Ask>
+          </>
+        )
+        : null}
+    </div>
+  );
+}

@@ -1,0 +1,197 @@
+/**
+ * The contract for programs: an OpenAPI 3.1 document of all that is served.
+ *
+ * @module
+ */
+
+import type { Json } from "../../task/task.ts";
+import { query, respond } from "../context.ts";
+import { examples } from "./examples.ts";
+import { mailOperations, mailSchemas } from "./mail_operations.ts";
+import type { Operation } from "./operation.ts";
+import { type ProblemCode, PROBLEMS } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { dryRunSchemas } from "./dry_run_schemas.ts";
+import { schemas } from "./schemas.ts";
+import { batchOperations, serviceOperations } from "./service_operations.ts";
+import { submitOperations } from "./submit_operations.ts";
+import { taskOperations } from "./task_operations.ts";
+import { triggerOperations } from "./trigger_operations.ts";
+import { statusSchemas } from "./status_schemas.ts";
+import { triggerSchemas } from "./trigger_schemas.ts";
+
+/** In the order in which they are shown. */
+const operations = [
+  ...submitOperations,
+  ...taskOperations,
+  ...batchOperations,
+  ...triggerOperations,
+  ...mailOperations,
+  ...serviceOperations,
+];
+
+/** The route of the document. */
+export function openapiRoutes(version: string): Route[] {
+  const document = openapi(version);
+  return [{
+    method: "GET",
+    path: "/openapi.json",
+    open: true,
+    answer: (call) => {
+      query(call, []);
+      return respond(call, 200, document);
+    },
+  }];
+}
+
+/** The whole document. */
+export function openapi(version: string): Readonly<Record<string, Json>> {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const operation of operations) {
+    const { method, path } = operation;
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation) };
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Postrider",
+      version,
+      description: "Takes notifications and outbound HTTP requests, answers at once, and carries " +
+        "them out for certain: on time, with retries, with a state that can be read. Another " +
+        "method than those of a path is answered 405, with Allow.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/", description: "Where this document comes from." }],
+    security: [{ apiKey: [] }, {}],
+    paths,
+    components: {
+      schemas: withExamples({
+        ...schemas,
+        ...statusSchemas,
+        ...mailSchemas,
+        ...triggerSchemas,
+        ...dryRunSchemas,
+      }),
+      securitySchemes: {
+        apiKey: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API key. Not needed on loopback when no keys are set.",
+        },
+      },
+      headers: {
+        XRequestId: { description: "The call's own, or ours.", schema: { type: "string" } },
+        XAccelBuffering: {
+          description: "no: a proxy is to pass each event on at once.",
+          schema: { type: "string" },
+        },
+        ContentDisposition: {
+          description: "attachment: what is downloaded is not shown.",
+          schema: { type: "string" },
+        },
+        ContentSecurityPolicy: {
+          description: "What is shown may run and load; nothing from elsewhere.",
+          schema: { type: "string" },
+        },
+        ContentTypeOptions: { description: "nosniff.", schema: { type: "string" } },
+        AcceptRanges: { description: "bytes.", schema: { type: "string" } },
+        ContentLength: { description: "Bytes that follow.", schema: { type: "integer" } },
+        ContentRange: { description: "Which part it is, of how much.", schema: { type: "string" } },
+        ResourcePolicy: { description: "same-origin.", schema: { type: "string" } },
+        ETag: { description: "Of a saved file.", schema: { type: "string" } },
+        CacheControl: { description: "no-store.", schema: { type: "string" } },
+        Location: { description: "Where it can be read.", schema: { type: "string" } },
+        PreferenceApplied: {
+          description: "wait=N, as it was honoured.",
+          schema: { type: "string" },
+        },
+        RetryAfter: { description: "Seconds.", schema: { type: "integer" } },
+        WwwAuthenticate: { description: "Bearer.", schema: { type: "string" } },
+        Link: { description: "rel=next, beside nextCursor.", schema: { type: "string" } },
+        RateLimit: { description: "What is left, when a rate is set.", schema: { type: "string" } },
+        RateLimitPolicy: { description: "The rate, when one is set.", schema: { type: "string" } },
+      },
+    },
+  };
+}
+
+function withExamples(schemas: Readonly<Record<string, Json>>): { [name: string]: Json } {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => {
+      const example = examples[name];
+      return [name, example === undefined ? schema : { ...schema as object, examples: [example] }];
+    }),
+  );
+}
+
+function operationObject(operation: Operation): Json {
+  const { id, tag, summary, description, open, parameters = [], body, answers, refusals } =
+    operation;
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(open ? { security: [{}] } : {}),
+    ...(parameters.length === 0 ? {} : { parameters: [...parameters] }),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: {
+      ...Object.fromEntries(answers.map(({ status, description, headers = [], content }) => [
+        status,
+        {
+          description,
+          headers: headersOf(["XRequestId", ...headers]),
+          ...(content === undefined ? {} : { content }),
+        },
+      ])),
+      ...refusalObjects([...refusals, ...(open ? [] : ["unauthorized", "forbidden"] as const)]),
+    },
+  };
+}
+
+/** Refusals of one status are one response. */
+function refusalObjects(codes: readonly ProblemCode[]): Record<string, Json> {
+  const byStatus = Map.groupBy(
+    new Set([...codes, "internal" as const]),
+    (code) => PROBLEMS[code][0],
+  );
+  return Object.fromEntries(
+    [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [`${status}`, {
+      description: codes.map((code) => `${code}: ${PROBLEMS[code][1]}`).join(". "),
+      headers: headersOf(["XRequestId", ...HEADERS_OF_STATUS[status] ?? []]),
+      content: {
+        "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+      },
+    }]),
+  );
+}
+
+const HEADERS_OF_STATUS: Record<number, string[]> = {
+  401: ["WwwAuthenticate"],
+  416: ["ContentRange"],
+  429: ["RetryAfter", "RateLimit", "RateLimitPolicy"],
+  503: ["RetryAfter"],
+};
+
+const NAMES: Record<string, string> = {
+  XRequestId: "X-Request-Id",
+  CacheControl: "Cache-Control",
+  XAccelBuffering: "X-Accel-Buffering",
+  ContentDisposition: "Content-Disposition",
+  ContentSecurityPolicy: "Content-Security-Policy",
+  ContentTypeOptions: "X-Content-Type-Options",
+  AcceptRanges: "Accept-Ranges",
+  ContentLength: "Content-Length",
+  ContentRange: "Content-Range",
+  ResourcePolicy: "Cross-Origin-Resource-Policy",
+  PreferenceApplied: "Preference-Applied",
+  RetryAfter: "Retry-After",
+  WwwAuthenticate: "WWW-Authenticate",
+  RateLimitPolicy: "RateLimit-Policy",
+};
+
+function headersOf(names: readonly string[]): Json {
+  return Object.fromEntries(
+    names.map((name) => [NAMES[name] ?? name, { $ref: `#/components/headers/${name}` }]),
+  );
+}

@@ -1,0 +1,214 @@
+/**
+ * The routes under `/tasks`, as the OpenAPI document tells them.
+ *
+ * @module
+ */
+
+import { TASK_STATES } from "../../task/state.ts";
+import { REASONS, TASK_TYPES } from "../request/task_filter.ts";
+import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
+import { ref } from "./shapes.ts";
+
+const filter = [
+  parameter("query", "state", `Any of ${TASK_STATES.join(", ")}, joined by commas.`),
+  parameter("query", "type", "What was asked for.", { type: "string", enum: [...TASK_TYPES] }),
+  parameter("query", "tag", "Carries this tag."),
+  parameter("query", "key", "Has this key."),
+  parameter("query", "batch", "Is in this batch."),
+  parameter("query", "host", "Goes to this host: example.org, or https://example.org:443."),
+  parameter("query", "reason", "Stands there for this reason.", {
+    type: "string",
+    enum: [...REASONS],
+  }),
+  parameter("query", "parent", "Was made by this task."),
+  parameter("query", "q", "Its subject, recipients or URL hold this text, in any case."),
+];
+
+const lastEventId = parameter(
+  "header",
+  "Last-Event-ID",
+  "The id of the last event that was read: what changed since comes first.",
+  { type: "integer", minimum: 0 },
+);
+
+const events = (description: string): Operation["answers"][number] => ({
+  status: "200",
+  description: `${description} Each event is named task, its data is a TaskEvent, its id the ` +
+    "number of the change; progress has none. A comment every 15 s says that it is alive.",
+  headers: ["XAccelBuffering"],
+  content: {
+    "text/event-stream": {
+      schema: { type: "string", contentSchema: ref("TaskEvent") },
+      example:
+        'id: 42\nevent: task\ndata: {"id":"tsk_01jd00000000000000000000000","type":"fetch",' +
+        '"state":"running","attempt":1,"at":"2026-11-20T12:00:00.000Z"}\n\n',
+    },
+  },
+});
+
+const DOWNLOAD = { "application/octet-stream": { schema: { type: "string", format: "binary" } } };
+
+const downloadHeaders = [
+  "ContentDisposition",
+  "ContentTypeOptions",
+  "ContentSecurityPolicy",
+  "ResourcePolicy",
+  "AcceptRanges",
+];
+
+/** How tasks are looked at and changed. */
+export const taskOperations: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/tasks",
+    id: "listTasks",
+    tag: "Tasks",
+    summary: "List tasks, newest first",
+    parameters: [
+      ...filter,
+      parameter("query", "limit", "How many.", {
+        type: "integer",
+        minimum: 1,
+        maximum: 200,
+        default: 50,
+      }),
+      parameter("query", "cursor", "The nextCursor of the page before."),
+    ],
+    answers: [answered(200, "TaskPage", "A page.", ["Link"])],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "DELETE",
+    path: "/tasks",
+    id: "cancelTasks",
+    tag: "Tasks",
+    summary: "Cancel all tasks that match",
+    parameters: filter,
+    answers: [{
+      status: "200",
+      description: "How many were cancelled, and how many are being aborted.",
+      content: json({
+        type: "object",
+        properties: { cancelled: { type: "integer" }, aborting: { type: "integer" } },
+        required: ["cancelled", "aborting"],
+        additionalProperties: false,
+      }),
+    }],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/retry",
+    id: "retryTasks",
+    tag: "Tasks",
+    summary: "Retry all tasks that match and failed, were cancelled or expired",
+    parameters: filter,
+    answers: [{
+      status: "202",
+      description: "How many wait again.",
+      content: json({
+        type: "object",
+        properties: { retried: { type: "integer" } },
+        required: ["retried"],
+        additionalProperties: false,
+      }),
+    }],
+    refusals: ["invalid", "engine_down", "shutting_down"],
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}",
+    id: "getTask",
+    tag: "Tasks",
+    summary: "Read a task",
+    parameters: [taskId, wait],
+    answers: [answered(200, "Task", "The task.")],
+    refusals: looking,
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}/events",
+    id: "watchTask",
+    tag: "Tasks",
+    summary: "Watch a task until it is final",
+    parameters: [taskId, lastEventId],
+    answers: [
+      events("How it stands, and then each change."),
+      { status: "204", description: "It is final, and that was read: do not come again." },
+    ],
+    refusals: looking,
+  },
+  {
+    method: "GET",
+    path: "/events",
+    id: "watchTasks",
+    tag: "Tasks",
+    summary: "Watch all tasks",
+    parameters: [lastEventId],
+    answers: [events("Each change of any task.")],
+    refusals: ["invalid", "engine_down"],
+  },
+  {
+    method: "DELETE",
+    path: "/tasks/{id}",
+    id: "cancelTask",
+    tag: "Tasks",
+    summary: "Cancel a task",
+    parameters: [taskId],
+    answers: [
+      answered(200, "Task", "It is cancelled."),
+      answered(202, "Task", "It was running and is being aborted."),
+    ],
+    refusals: [...looking, "not_cancellable"],
+  },
+  {
+    method: "GET",
+    path: "/tasks/{id}/body",
+    id: "getTaskBody",
+    tag: "Tasks",
+    summary: "Download what a fetch brought back",
+    description: "The saved file, or the whole text where it was kept. Range, If-Range and " +
+      "If-None-Match are honoured.",
+    parameters: [taskId, parameter("header", "Range", "bytes=0-1023: one part.")],
+    answers: [
+      {
+        status: "200",
+        description: "The whole of it.",
+        headers: [...downloadHeaders, "ETag", "ContentLength"],
+        content: DOWNLOAD,
+      },
+      {
+        status: "206",
+        description: "The part that was asked for.",
+        headers: [...downloadHeaders, "ETag", "ContentLength", "ContentRange"],
+        content: DOWNLOAD,
+      },
+      {
+        status: "304",
+        description: "The caller has it already.",
+        headers: [...downloadHeaders, "ETag"],
+      },
+    ],
+    refusals: [...looking, "range_not_satisfiable"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/{id}/retry",
+    id: "retryTask",
+    tag: "Tasks",
+    summary: "Retry a task",
+    parameters: [taskId],
+    answers: [answered(202, "Task", "It waits again.", ["Location"])],
+    refusals: [...looking, "not_retryable", "shutting_down"],
+  },
+  {
+    method: "POST",
+    path: "/tasks/{id}/run",
+    id: "runTask",
+    tag: "Tasks",
+    summary: "Make a task due now",
+    parameters: [taskId],
+    answers: [answered(202, "Task", "It is due.", ["Location"])],
+    refusals: [...looking, "not_retryable"],
+  },
+];

@@ -1,0 +1,129 @@
+/**
+ * Which tasks a query means: the same words for listing, cancelling and retrying.
+ *
+ * @module
+ */
+
+import { isId } from "../../lib/ids.ts";
+import type { TaskFilter } from "../../queue/engine.ts";
+import type { Issue } from "../../task/issues.ts";
+import { TASK_STATES, type TaskState } from "../../task/state.ts";
+import type { Reason, TaskType } from "../../task/task.ts";
+import { query, type RequestContext } from "../context.ts";
+import { refuseIssues } from "../problems.ts";
+
+/** The words of a filter. */
+export const FILTER_NAMES = [
+  "state",
+  "type",
+  "tag",
+  "key",
+  "batch",
+  "host",
+  "reason",
+  "parent",
+  "q",
+] as const;
+
+/** What a list takes beside a filter. */
+export const PAGE_NAMES = ["limit", "cursor"] as const;
+
+/** What a task may stand for, in the order in which it is told. */
+export const TASK_TYPES: readonly TaskType[] = ["notify", "fetch"];
+
+const reasons: Record<Reason, true> = {
+  request: true,
+  shutdown: true,
+  batch: true,
+  rejected: true,
+  exhausted: true,
+  unknown: true,
+  crashed: true,
+  damaged: true,
+  expired: true,
+};
+
+/** Every reason a task can stand where it stands. */
+export const REASONS: readonly Reason[] = Object.keys(reasons) as Reason[];
+
+const MAX_VALUE = 2_048;
+const MAX_LISTED = 200;
+const LISTED = 50;
+
+/** A filter, and which part of the list is meant. */
+export interface Selection {
+  /** Which tasks. */
+  readonly filter: TaskFilter;
+  /** How many, 1 to 200. */
+  readonly limit: number;
+  /** Continues a list. */
+  readonly cursor?: string;
+}
+
+/** Reads the filter and the page of a list. */
+export function selectionOf(call: RequestContext): Selection {
+  const faults: Issue[] = [];
+  const names = [...FILTER_NAMES, ...PAGE_NAMES];
+  const { limit = `${LISTED}`, cursor, ...words } = query(call, names, faults);
+  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
+    faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
+  }
+  const filter = readFilter(words, faults);
+  return { filter, limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** Reads the page of a list without a filter. */
+export function pageOf(call: RequestContext): Pick<Selection, "limit" | "cursor"> {
+  const { limit = `${LISTED}`, cursor } = query(call, PAGE_NAMES);
+  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
+    const detail = `Expected a whole number from 1 to ${MAX_LISTED}`;
+    throw refuseIssues([{ pointer: "/limit", detail }]);
+  }
+  return { limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** Reads a filter that stands alone. */
+export function filterOf(call: RequestContext): TaskFilter {
+  const faults: Issue[] = [];
+  return readFilter(query(call, FILTER_NAMES, faults), faults);
+}
+
+/** The words of a filter, as they were written. */
+export type FilterWords = Partial<Record<typeof FILTER_NAMES[number], string>>;
+
+/** Reads a filter; throws a `Refusal` that names what is wrong, `faults` found before it included. */
+export function readFilter(words: FilterWords, faults: Issue[] = []): TaskFilter {
+  const wrong = (name: string, detail: string) => faults.push({ pointer: `/${name}`, detail });
+  for (const [name, value] of Object.entries(words)) {
+    if (value === "" || value.length > MAX_VALUE) {
+      wrong(name, `Expected 1 to ${MAX_VALUE} characters`);
+    }
+  }
+  const { state, type, tag, key, batch, host, reason, parent, q } = words;
+  const states = state?.split(",") as TaskState[] | undefined;
+  if (states?.some((one) => !TASK_STATES.includes(one))) {
+    wrong("state", `Expected any of ${TASK_STATES.join(", ")}, joined by commas`);
+  }
+  if (type !== undefined && !(TASK_TYPES as readonly string[]).includes(type)) {
+    wrong("type", `Expected ${TASK_TYPES.join(" or ")}`);
+  }
+  if (reason !== undefined && !Object.hasOwn(reasons, reason)) {
+    wrong("reason", `Expected one of ${REASONS.join(", ")}`);
+  }
+  if (batch !== undefined && !isId("bat", batch)) wrong("batch", "Expected an id, bat_…");
+  if (parent !== undefined && !isId("tsk", parent) && !isId("bat", parent)) {
+    wrong("parent", "Expected an id, tsk_… or bat_…");
+  }
+  if (faults.length > 0) throw refuseIssues(faults);
+  return {
+    ...(states === undefined ? {} : { states }),
+    ...(type === undefined ? {} : { type: type as TaskType }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(key === undefined ? {} : { key }),
+    ...(batch === undefined ? {} : { batchId: batch }),
+    ...(host === undefined ? {} : { host: host.toLowerCase() }),
+    ...(reason === undefined ? {} : { reason: reason as Reason }),
+    ...(parent === undefined ? {} : { parentId: parent }),
+    ...(q === undefined ? {} : { q }),
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * `POST /admin/reload`.
+ *
+ * @module
+ */
+
+import { requireScope } from "../auth/auth.ts";
+import { query, respond } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+
+/** The routes that change the service itself. */
+export function adminRoutes({ reload }: Dependencies): Route[] {
+  return [{
+    method: "POST",
+    path: "/admin/reload",
+    answer: async (call) => {
+      requireScope(call.caller, "admin");
+      query(call, []);
+      const faults = await reload();
+      if (faults.length > 0) throw refuseIssues(faults);
+      return respond(call, 200, { reloaded: true });
+    },
+  }];
+}

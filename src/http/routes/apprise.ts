@@ -1,0 +1,117 @@
+/**
+ * `/apprise/notify`: for what speaks to apprise-api, and for the client of Apprise itself.
+ *
+ * Such a client takes anything but 200 for a failure. What it says becomes a
+ * notification like any other, and goes the way of `POST /notify`.
+ *
+ * @module
+ */
+
+import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
+import { readForm, readJson } from "../request/body.ts";
+import { param, type RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+
+const MAX_BYTES = 32 * 2 ** 20;
+const FORMATS = ["text", "markdown", "html"];
+/** What of the call is passed on. */
+const HEADERS = ["authorization", "idempotency-key", "traceparent"];
+
+/** The routes; `submits` has that of `POST /notify`. */
+export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]): Route[] {
+  const notify = submits.find(({ path }) => path === "/notify");
+  if (!notify) throw new TypeError("Cannot serve Apprise without POST /notify");
+
+  async function submit(call: RequestContext, alias: string | undefined): Promise<Response> {
+    const body = JSON.stringify(notificationOf(await read(call), alias));
+    const headers = new Headers({ "content-type": "application/json" });
+    for (const name of HEADERS) {
+      const value = call.request.headers.get(name);
+      if (value !== null) headers.set(name, value);
+    }
+    headers.set("content-length", String(new TextEncoder().encode(body).length));
+    const request = new Request(new URL("/notify", call.request.url), {
+      method: "POST",
+      headers,
+      body,
+      signal: call.request.signal,
+    });
+    const answered = await notify?.answer({ ...call, request });
+    return new Response(answered?.body ?? null, { status: 200, headers: answered?.headers ?? {} });
+  }
+
+  async function read({ request, caller }: RequestContext): Promise<PlainObject> {
+    if (/^application\/(?:[\w.-]+\+)?json/i.test(request.headers.get("content-type") ?? "")) {
+      const { value } = await readJson(request, MAX_BYTES, clock);
+      if (isPlainObject(value)) return value;
+      throw refuseIssues([{ pointer: "", detail: "Expected a JSON object" }]);
+    }
+    if (caller.name === undefined) {
+      const detail = "Expected JSON: a form could come from any web page, so it needs an API key";
+      throw new Refusal("unsupported_media_type", detail);
+    }
+    return await membersOf(await readForm(request, MAX_BYTES, clock));
+  }
+
+  return [
+    { method: "POST", path: "/apprise/notify", answer: (call) => submit(call, undefined) },
+    {
+      method: "POST",
+      path: "/apprise/notify/{alias}",
+      answer: (call) => submit(call, param(call, "alias")),
+    },
+  ];
+}
+
+/** In the words of `POST /notify`; what a client adds of its own is passed over, as apprise-api does. */
+function notificationOf(given: PlainObject, alias: string | undefined): PlainObject {
+  const { urls, title, body, type = "info", format = "text", tag, tags, attachment } = given;
+  if (
+    [tag, tags].some((one) => one !== undefined && one !== "" && one !== "all" && !isEmpty(one))
+  ) {
+    const detail = "Expected no tag: make an alias for each group";
+    throw refuseIssues([{ pointer: "/tag", detail }]);
+  }
+  const form = FORMATS.find((one) => one === (format === null || format === "" ? "text" : format));
+  if (!form) throw refuseIssues([{ pointer: "/format", detail: `Expected ${FORMATS.join(", ")}` }]);
+  if (typeof body !== "string" || body === "") {
+    throw refuseIssues([{ pointer: "/body", detail: "Expected a text" }]);
+  }
+  return {
+    to: alias === undefined ? urlsOf(urls) : `@${alias}`,
+    ...(typeof title === "string" && title !== "" ? { title: title.replace(/\s+/g, " ") } : {}),
+    [form]: body,
+    severity: type,
+    ...(Array.isArray(attachment) && attachment.length > 0 ? { attachments: attachment } : {}),
+  };
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** One URL, several, or several in one text. */
+function urlsOf(given: unknown): unknown {
+  if (typeof given !== "string") return given ?? [];
+  return given.split(/[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
+}
+
+/** A form as the JSON it stands for; its files become attachments. */
+async function membersOf(form: FormData): Promise<PlainObject> {
+  const members: Record<string, unknown> = {};
+  const attachment: unknown[] = [];
+  for (const [name, value] of form) {
+    if (typeof value === "string") members[name] = value;
+    else if (value.name !== "" || value.size > 0) {
+      const bytes = new Uint8Array(await value.arrayBuffer());
+      attachment.push({
+        filename: value.name.replace(/^.*[/\\]/, "") || "attachment",
+        content: bytes.toBase64(),
+        ...(value.type === "" ? {} : { contentType: value.type }),
+      });
+    }
+  }
+  return attachment.length > 0 ? { ...members, attachment } : members;
+}

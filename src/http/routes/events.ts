@@ -1,0 +1,193 @@
+/**
+ * What happens, as server-sent events: of one task, or of all.
+ *
+ * A change carries its number as the event's id, so that a reader who was cut
+ * off says where he stood (`Last-Event-ID`) and gets each task that changed
+ * since once, as it now is. How far a running task has come is told between
+ * the changes, without an id: nobody who missed it needs it.
+ *
+ * @module
+ */
+
+import type { TaskChange } from "../../queue/engine.ts";
+import type { RunningTask } from "../../task/ports.ts";
+import { isFinal } from "../../task/state.ts";
+import { requireScope } from "../auth/auth.ts";
+import { query, type RequestContext } from "../context.ts";
+import { openFeed } from "../streams/feed.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { seenTask } from "../auth/access.ts";
+import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
+import { timeView } from "../views/time_view.ts";
+
+/** Between two looks at how far running tasks have come, in milliseconds. */
+const PROGRESS_MS = 250;
+/** After which a reader comes again, in milliseconds. */
+const RECONNECT_MS = 1_000;
+const KEEP_ALIVE = ": still here\n\n";
+
+/** The routes of events. */
+export function eventRoutes(parts: Dependencies): Route[] {
+  const { engine, clock, closing } = parts;
+
+  async function all(call: RequestContext): Promise<Response> {
+    requireScope(call.caller, "read");
+    query(call, []);
+    const since = lastEventId(call.request);
+    if (call.request.method === "HEAD") return eventResponse(call, null);
+    const feed = await openFeed(engine, clock, since);
+    const progress = openProgress(parts);
+    const silence = openSilence();
+    let hello = true;
+
+    async function next(): Promise<string | undefined> {
+      if (hello) {
+        hello = false;
+        return `retry: ${RECONNECT_MS}\nid: ${feed.taken}\n\n`;
+      }
+      for (;;) {
+        const changes = await feed.take(progress.pauseMs());
+        if (feed.ended) return undefined;
+        const text = changes.map(changeEvent).join("") + progress.news().join("");
+        const said = silence.broken(text);
+        if (said !== "") return said;
+      }
+    }
+
+    return eventResponse(call, streamOf(next, ending(closing, () => feed.end())));
+  }
+
+  async function ofOne(call: RequestContext): Promise<Response> {
+    query(call, []);
+    const since = lastEventId(call.request);
+    const { id } = await seenTask(engine, call);
+    if (call.request.method === "HEAD") return eventResponse(call, null);
+    const inbox = openInbox<TaskChange>(clock);
+    // Watched before it is read: what happens in between comes twice, and is told once.
+    const unwatch = engine.watch({ task: id }, (change) => inbox.put(change));
+    const task = await engine.find(id);
+    if (task && isFinal(task.state) && task.change === since) {
+      unwatch();
+      // HTML's word for "do not come again": there is nothing to come.
+      return new Response(null, { status: 204, headers: { "x-request-id": call.requestId } });
+    }
+    if (task) inbox.put({ ...task, at: task.finishedAt ?? clock.now() });
+    const progress = openProgress(parts, id);
+    let told = since ?? 0;
+    let over = false;
+    const silence = openSilence();
+
+    async function next(): Promise<string | undefined> {
+      for (;;) {
+        if (over) return undefined;
+        const { items, ended } = await inbox.take(progress.pauseMs());
+        if (ended) return undefined;
+        let text = "";
+        for (const change of items) {
+          if (change.change <= told) continue;
+          told = change.change;
+          over = isFinal(change.state);
+          text += changeEvent(change);
+        }
+        text += over ? "" : progress.news().join("");
+        const said = silence.broken(text);
+        if (said !== "") return said;
+      }
+    }
+
+    const leave = ending(closing, () => {
+      unwatch();
+      inbox.end();
+    });
+    return eventResponse(call, streamOf(next, leave));
+  }
+
+  /** Says now and then that the stream is alive, when there is nothing else to say. */
+  function openSilence() {
+    let since = clock.monotonic();
+    return {
+      broken(text: string): string {
+        const now = clock.monotonic();
+        const said = text || (now - since >= KEEP_ALIVE_MS ? KEEP_ALIVE : "");
+        if (said !== "") since = now;
+        return said;
+      },
+    };
+  }
+
+  /** Tells of each running task whose figures have moved since they were told last. */
+  function openProgress({ ports }: Dependencies, id?: string) {
+    let told = new Map<string, number>();
+    return {
+      pauseMs: () => ports.worker().running > 0 ? PROGRESS_MS : KEEP_ALIVE_MS,
+      news(): string[] {
+        const moved = new Map<string, number>();
+        const events: string[] = [];
+        for (const task of ports.runningTasks()) {
+          if (id !== undefined && task.id !== id) continue;
+          moved.set(task.id, task.progress.bytes);
+          if (told.get(task.id) !== task.progress.bytes) events.push(progressEvent(task));
+        }
+        told = moved;
+        return events;
+      },
+    };
+  }
+
+  function progressEvent({ id, type, attempt, batchId, progress }: RunningTask): string {
+    const at = timeView(clock.now());
+    return eventOf({ id, type, state: "running", attempt, at, batchId, progress });
+  }
+
+  return [
+    { method: "GET", path: "/events", answer: all },
+    { method: "GET", path: "/tasks/{id}/events", answer: ofOne },
+  ];
+}
+
+function changeEvent({ id, type, state, attempt, at, batchId, change }: TaskChange): string {
+  return `id: ${change}\n${eventOf({ id, type, state, attempt, at: timeView(at), batchId })}`;
+}
+
+function eventOf(data: unknown): string {
+  return `event: task\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** `Last-Event-ID`, as a reader who comes again sends it. */
+function lastEventId({ headers }: Request): number | undefined {
+  const given = headers.get("last-event-id");
+  if (given === null || given === "") return undefined;
+  if (!/^\d{1,15}$/.test(given)) {
+    const detail = "Expected a Last-Event-ID as it came with an event: a whole number";
+    throw refuseIssues([{ pointer: "", detail }]);
+  }
+  return Number(given);
+}
+
+/** Calls `end` when the service closes or the reader leaves, whichever is first. */
+export function ending(closing: AbortSignal, end: () => void): () => void {
+  const leave = () => {
+    closing.removeEventListener("abort", leave);
+    end();
+  };
+  closing.addEventListener("abort", leave);
+  if (closing.aborted) leave();
+  return leave;
+}
+
+/** Answers with events. */
+export function eventResponse(
+  { requestId }: RequestContext,
+  body: ReadableStream<Uint8Array> | null,
+) {
+  return new Response(body as BodyInit | null, {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+      "x-request-id": requestId,
+    },
+  });
+}

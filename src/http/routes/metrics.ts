@@ -1,0 +1,67 @@
+/**
+ * What Prometheus and Grafana plug in: the figures, alert rules, a dashboard.
+ *
+ * @module
+ */
+
+import { requireScope } from "../auth/auth.ts";
+import alerts from "../assets/alerts.yaml" with { type: "text" };
+import grafana from "../assets/grafana.json" with { type: "text" };
+import { query, type RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import type { Route } from "../route.ts";
+
+/** Lanes looked at to count those that are held. */
+const MAX_LANES = 10_000;
+
+/** The routes under `/metrics`. */
+export function metricsRoutes(parts: Dependencies): Route[] {
+  const { engine, metrics, ports, clock } = parts;
+
+  async function figures(call: RequestContext): Promise<Response> {
+    requireScope(call.caller, "read");
+    query(call, []);
+    const [tasks, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
+    const { running, concurrency, threads, lost } = ports.worker();
+    const now = clock.now();
+    const text = await metrics.text({
+      tasks: { ...tasks },
+      gauges: {
+        postrider_attempts_running: running,
+        postrider_concurrency: concurrency,
+        postrider_lanes_held: lanes.filter(({ heldUntil = 0 }) => heldUntil > now).length,
+        postrider_threads: threads.length,
+        postrider_threads_lost: lost.length,
+        postrider_accepting: parts.accepting() ? 1 : 0,
+        process_start_time_seconds: parts.startedAt / 1_000,
+        process_resident_memory_bytes: Deno.memoryUsage().rss,
+      },
+    });
+    return textAnswer(call, text, metrics.contentType);
+  }
+
+  const file = (text: string, type: string) => (call: RequestContext) => {
+    query(call, []);
+    return textAnswer(call, text, type);
+  };
+
+  return [
+    { method: "GET", path: "/metrics", answer: figures },
+    {
+      method: "GET",
+      path: "/metrics/alerts.yaml",
+      open: true,
+      answer: file(alerts, "application/yaml"),
+    },
+    {
+      method: "GET",
+      path: "/metrics/grafana.json",
+      open: true,
+      answer: file(grafana, "application/json"),
+    },
+  ];
+}
+
+function textAnswer({ requestId }: RequestContext, text: string, type: string): Response {
+  return new Response(text, { headers: { "content-type": type, "x-request-id": requestId } });
+}

@@ -1,0 +1,65 @@
+/**
+ * `GET /outbox`: the mails that were written to files, for want of a relay.
+ *
+ * @module
+ */
+
+import { isId } from "../../lib/ids.ts";
+import { maySee } from "../auth/auth.ts";
+import { param, query, type RequestContext, respond } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { timeView } from "../views/time_view.ts";
+
+const DEFAULT_LIMIT = 50;
+const MOST = 200;
+
+/** The routes that show the outbox. */
+export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
+  async function list(call: RequestContext): Promise<Response> {
+    const { limit = `${DEFAULT_LIMIT}` } = query(call, ["limit"]);
+    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST) {
+      throw refuseIssues([{ pointer: "/limit", detail: `Expected 1 to ${MOST}` }]);
+    }
+    const entries = await opened().list(Number(limit));
+    const seen = await Promise.all(entries.map(({ id }) => maySeeMail(call, id)));
+    const data = entries.filter((_, i) => seen[i]);
+    return respond(call, 200, {
+      data: data.map(({ writtenAt, ...entry }) => ({ ...entry, writtenAt: timeView(writtenAt) })),
+    });
+  }
+
+  async function read(call: RequestContext): Promise<Response> {
+    query(call, []);
+    const id = param(call, "id");
+    const isSeen = isId("tsk", id) && await maySeeMail(call, id);
+    const bytes = isSeen ? await opened().read(id) : undefined;
+    if (!bytes) throw new Refusal("not_found", "There is no such mail, or it is not yours to see");
+    return new Response(bytes, {
+      headers: {
+        "content-type": "message/rfc822",
+        // A mail may hold any page: it is downloaded, never shown.
+        "content-disposition": `attachment; filename="${id}.eml"`,
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "x-request-id": call.requestId,
+      },
+    });
+  }
+
+  function opened() {
+    if (ports.outbox) return ports.outbox;
+    throw new Refusal("not_found", "There is no outbox: mails go to a relay (POSTRIDER_MAIL)");
+  }
+
+  /** A mail outlives its task; then only those see it who see everything. */
+  async function maySeeMail({ caller }: RequestContext, id: string): Promise<boolean> {
+    return maySee(caller, undefined) || maySee(caller, (await engine.find(id))?.owner);
+  }
+
+  return [
+    { method: "GET", path: "/outbox", answer: list },
+    { method: "GET", path: "/outbox/{id}", answer: read },
+  ];
+}

@@ -1,0 +1,183 @@
+/**
+ * `/schedules`: what is done again and again.
+ *
+ * @module
+ */
+
+import { isScheduleName, parseSchedule, whenView } from "../../schedules/schedule.ts";
+import { freshRecord, recordOf, type ScheduleRecord } from "../../schedules/schedule_record.ts";
+import { nextTick } from "../../schedules/schedule.ts";
+import type { StoredSchedule } from "../../task/trigger.ts";
+import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
+import { readJson } from "../request/body.ts";
+import { param, query, type RequestContext, respond } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { requireFollowUpScopes } from "../auth/follow_up_scopes.ts";
+import { timeView } from "../views/time_view.ts";
+import type { View } from "../views/task_view.ts";
+
+const MAX_BYTES = 2 ** 20;
+
+/** The routes under `/schedules`. */
+export function scheduleRoutes(parts: Dependencies): Route[] {
+  const { schedules, clock, ids, acceptance } = parts;
+
+  function found(call: RequestContext, allowed: typeof maySee): StoredSchedule {
+    query(call, []);
+    const kept = schedules.find(param(call, "name"));
+    const owner = kept && recordOf(kept).owner;
+    if (!kept || !maySee(call.caller, owner)) {
+      throw new Refusal("not_found", "There is no such schedule, or it is not yours to see");
+    }
+    if (allowed(call.caller, owner)) return kept;
+    throw new Refusal("forbidden", "Expected its owner, or an API key with the scope operate");
+  }
+
+  function list(call: RequestContext): Response {
+    query(call, []);
+    const data = schedules.list().filter((kept) => maySee(call.caller, recordOf(kept).owner));
+    return respond(call, 200, { data: data.map((kept) => scheduleView(kept, label(kept))) });
+  }
+
+  async function put(call: RequestContext): Promise<Response> {
+    query(call, []);
+    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    const name = param(call, "name");
+    if (!isScheduleName(name)) {
+      const detail = `Expected a name of letters, digits, ".", "_" and "-"`;
+      throw refuseIssues([{ pointer: "/name", detail }]);
+    }
+    const { value } = await readJson(call.request, MAX_BYTES, clock);
+    const parsed = parseSchedule(value, clock.now());
+    if (parsed.faults) throw refuseIssues(parsed.faults);
+    const { type, body } = parsed.value;
+    requireScope(call.caller, type);
+    const tried = acceptance[type](body, { ids, now: clock.now() });
+    if (tried.faults) {
+      throw refuseIssues(tried.faults.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
+    }
+    requireFollowUpScopes(call.caller, tried.value);
+    const isNew = schedules.find(name) === undefined;
+    const kept = await schedules.change(name, (before) => {
+      requireChange(call.caller, before);
+      const fresh = freshRecord(
+        parsed.value,
+        "api",
+        clock.now(),
+        before?.owner ?? call.caller.name,
+      );
+      if (!before) return fresh;
+      const { lastAt, lastId, runs, skipped, paused } = before;
+      return {
+        ...fresh,
+        runs,
+        skipped,
+        ...(lastAt === undefined ? {} : { lastAt }),
+        ...(lastId === undefined ? {} : { lastId }),
+        ...(paused ? { paused } : {}),
+      };
+    });
+    const location = { location: `/schedules/${name}` };
+    return answerOne(call, isNew ? 201 : 200, kept, location);
+  }
+
+  async function remove(call: RequestContext): Promise<Response> {
+    const { name } = found(call, mayOperate);
+    await schedules.change(name, (before) => {
+      requireChange(call.caller, before);
+      return undefined;
+    });
+    return new Response(null, { status: 204, headers: { "x-request-id": call.requestId } });
+  }
+
+  async function run(call: RequestContext): Promise<Response> {
+    const { name } = found(call, mayOperate);
+    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    const made = await schedules.runNow(name);
+    if (!made) throw new Refusal("not_found", "There is no such schedule any more");
+    if ("refused" in made) throw new Refusal(made.refused, "Nothing was stored. Try again later.");
+    if ("error" in made) throw new Refusal("invalid", made.error);
+    const place = made.id.startsWith("bat") ? "batches" : "tasks";
+    return answerOne(call, 202, schedules.find(name), { location: `/${place}/${made.id}` });
+  }
+
+  async function pause(call: RequestContext): Promise<Response> {
+    const { name } = found(call, mayOperate);
+    const kept = await schedules.change(name, (before) => before && { ...before, paused: true });
+    return answerOne(call, 200, kept);
+  }
+
+  async function resume(call: RequestContext): Promise<Response> {
+    const { name } = found(call, mayOperate);
+    const kept = await schedules.change(name, (before) => {
+      if (!before?.paused) return before ? "keep" : undefined;
+      const { paused: _, ...record } = before;
+      // What passed while it was paused was not missed.
+      const nextAt = nextTick(record.spec, clock.now(), record.createdAt);
+      return { ...record, nextAt: Math.max(record.nextAt, nextAt) };
+    });
+    return answerOne(call, 200, kept);
+  }
+
+  function answerOne(
+    call: RequestContext,
+    status: number,
+    kept: StoredSchedule | undefined,
+    headers: Record<string, string> = {},
+  ): Response {
+    if (!kept) throw new Refusal("not_found", "There is no such schedule any more");
+    return respond(call, status, scheduleView(kept, label(kept)), headers);
+  }
+
+  /** What a run would be about, as its task says it: without secrets. */
+  function label(kept: StoredSchedule): string | undefined {
+    const { spec } = recordOf(kept);
+    const drafted = acceptance[spec.type](spec.body, { ids: () => "", now: clock.now() });
+    return drafted.faults ? undefined : drafted.value.drafted[0]?.task.label;
+  }
+
+  const one = "/schedules/{name}";
+  return [
+    { method: "GET", path: "/schedules", answer: list },
+    { method: "PUT", path: one, answer: put },
+    { method: "GET", path: one, answer: (call) => answerOne(call, 200, found(call, maySee)) },
+    { method: "DELETE", path: one, answer: remove },
+    { method: "POST", path: `${one}/run`, answer: run },
+    { method: "POST", path: `${one}/pause`, answer: pause },
+    { method: "POST", path: `${one}/resume`, answer: resume },
+  ];
+}
+
+function requireChange(caller: Caller, before: ScheduleRecord | undefined): void {
+  if (!before) return;
+  if (before.source === "file") {
+    throw new Refusal("forbidden", "It stands in postrider.yaml: change it there, and reload");
+  }
+  if (!mayOperate(caller, before.owner)) {
+    throw new Refusal("forbidden", "Expected its owner, or an API key with the scope operate");
+  }
+}
+
+function scheduleView(kept: StoredSchedule, label: string | undefined): View {
+  const record = recordOf(kept);
+  const { spec, source, owner, paused, lastId, runs, skipped, error } = record;
+  return {
+    name: kept.name,
+    ...whenView(spec),
+    type: spec.type,
+    label,
+    overlap: spec.overlap,
+    missed: spec.missed,
+    source,
+    owner,
+    paused: paused === true,
+    nextAt: paused || record.nextAt === null ? undefined : timeView(record.nextAt),
+    lastAt: timeView(record.lastAt),
+    lastId,
+    runs,
+    skipped,
+    error,
+  };
+}

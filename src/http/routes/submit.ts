@@ -1,0 +1,237 @@
+/**
+ * `POST /notify` and `POST /fetch`: the way of a submit, step by step.
+ *
+ * @module
+ */
+
+import { noCounts } from "../../task/state.ts";
+import type { Parsed } from "../../task/issues.ts";
+import { traceIdOf } from "../../lib/traces.ts";
+import { isBatchRequest } from "../../task/input/parse_submit.ts";
+import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
+import { requireScope } from "../auth/auth.ts";
+import { readJson, tooLarge } from "../request/body.ts";
+import { preferredWait, query, type RequestContext, respond, traceparentOf } from "../context.ts";
+import { type Idempotent, openIdempotency } from "../request/idempotency.ts";
+import type { History } from "../stats/history.ts";
+import type { WindowCounters } from "../stats/window_counters.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { dryRunView } from "./dry_run.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import { openRateLimit } from "../request/rate_limit.ts";
+import { resultLines } from "../streams/results.ts";
+import type { Route } from "../route.ts";
+import { requireFollowUpScopes } from "../auth/follow_up_scopes.ts";
+import { submittedBatchView } from "../views/batch_view.ts";
+import { acceptedView, taskView, type View } from "../views/task_view.ts";
+import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
+
+const SINGLE_BYTES = 2 ** 20;
+const MAX_BYTES = 32 * 2 ** 20;
+
+/** The routes that take tasks in. */
+export function submitRoutes(
+  parts: Dependencies,
+  meters: WindowCounters,
+  history: History,
+): Route[] {
+  const { engine, clock, ids, metrics, traces, log, acceptance } = parts;
+  const takeToken = parts.rate && openRateLimit(parts.rate, clock);
+  const idempotency = openIdempotency(clock);
+
+  async function submit(call: RequestContext, path: string, draftOf: DraftOf): Promise<Response> {
+    const parent = traceparentOf(call.request);
+    const span = traces.begin(`submit ${path}`, { parent, kind: "producer" });
+    try {
+      const answered = await submitWithin(call, path, draftOf, span.traceparent);
+      span.end();
+      return answered;
+    } catch (error) {
+      span.end({}, error instanceof Refusal ? error.code : "internal");
+      throw error;
+    }
+  }
+
+  async function submitWithin(
+    call: RequestContext,
+    path: string,
+    draftOf: DraftOf,
+    traceparent: string | undefined,
+  ): Promise<Response> {
+    const startedAt = clock.monotonic();
+    const { request, caller, requestId } = call;
+    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    const headers = takeToken?.(caller.name ?? "");
+    const { dryRun } = query(call, ["dryRun"]);
+    if (dryRun !== undefined && dryRun !== "true") {
+      throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
+    }
+    const { text, size, value } = await readJson(request, MAX_BYTES, clock);
+    const owner = caller.name;
+    const now = clock.now();
+    const draft = draftOf(value, size, {
+      ids,
+      now,
+      owner,
+      requestId,
+      traceparent,
+    });
+    requireFollowUpScopes(caller, draft);
+    if (dryRun) return respond(call, 200, await dryRunView(draft, parts.ports), headers);
+    const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
+    const stored = await store(draft, once);
+    if (stored !== undefined) return answerReplay(call, stored, headers);
+    meters.accepted(draft.drafted.length, startedAt);
+    history.accepted(draft.drafted.length);
+    metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
+    log.debug("Accepted", {
+      tasks: draft.drafted.length,
+      [draft.batch ? "batch" : "task"]: draft.batch?.id ?? draft.drafted[0]?.task.id,
+      requestId,
+      traceId: traceIdOf(traceparent),
+    });
+    return await answerAccepted(call, draft, headers);
+  }
+
+  /** Keeps the draft; resolves with the id of the first submission where this is a second one. */
+  async function store(draft: Draft, once: Idempotent | undefined): Promise<string | undefined> {
+    const submission = {
+      tasks: draft.drafted.map(({ task }) => task),
+      ...(draft.batch ? { batch: draft.batch } : {}),
+      ...(once ? { idempotency: once.key } : {}),
+    };
+    const inserting = engine.insert(submission);
+    const inserted = await (once ? inserting.finally(once.end) : inserting);
+    switch (inserted.kind) {
+      case "stored":
+        return undefined;
+      case "replayed":
+        return inserted.id;
+      case "conflict":
+        throw new Refusal(
+          "idempotency_conflict",
+          "Expected the body that came first with this key",
+        );
+      case "refused":
+        throw new Refusal(inserted.code, "Nothing was stored. Try again later.");
+    }
+  }
+
+  async function answerAccepted(
+    call: RequestContext,
+    draft: Draft,
+    headers?: Headers,
+  ): Promise<Response> {
+    const [first] = draft.drafted;
+    const wait = preferredWait(call.request);
+    if (!draft.batch) {
+      if (!first) throw new TypeError("Cannot answer a submit without a task");
+      const location = { location: `/tasks/${first.task.id}`, ...headers };
+      if (wait === undefined) return respond(call, 202, acceptedView(first), location);
+      return await answerTask(call, first.task.id, wait, location);
+    }
+    const location = { location: `/batches/${draft.batch.id}`, ...headers };
+    if (wantsLines(call)) return resultLines(parts, call, draft.batch.id, location, wait);
+    const tasks = draft.drafted.map(({ task }) => ({ id: task.id, state: "queued" as const }));
+    const counts = { ...noCounts(), queued: tasks.length };
+    const fresh = { id: draft.batch.id, total: tasks.length, counts, done: false };
+    if (wait === undefined) return respond(call, 202, submittedBatchView(fresh, tasks), location);
+    return await answerBatch(call, draft.batch.id, wait, location);
+  }
+
+  /** The same id as the first time, in its present state. */
+  async function answerReplay(
+    call: RequestContext,
+    id: string,
+    headers?: Headers,
+  ): Promise<Response> {
+    const isBatch = id.startsWith("bat");
+    const location = { location: `/${isBatch ? "batches" : "tasks"}/${id}`, ...headers };
+    const wait = preferredWait(call.request);
+    if (!isBatch) return await answerTask(call, id, wait, location);
+    return wantsLines(call)
+      ? resultLines(parts, call, id, location, wait)
+      : await answerBatch(call, id, wait, location);
+  }
+
+  async function answerTask(
+    call: RequestContext,
+    id: string,
+    wait: number | undefined,
+    headers: Headers,
+  ) {
+    const task = wait === undefined
+      ? await engine.find(id)
+      : await waitForTask(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+    if (!task) throw new Refusal("not_found", "The task was accepted and is not kept any more");
+    const isOver = task.finishedAt !== undefined;
+    return respond(
+      call,
+      wait !== undefined && isOver ? 200 : 202,
+      taskView(task),
+      applied(headers, wait),
+    );
+  }
+
+  async function answerBatch(
+    call: RequestContext,
+    id: string,
+    wait: number | undefined,
+    headers: Headers,
+  ) {
+    const batch = wait === undefined
+      ? await engine.findBatch(id)
+      : await waitForBatch(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+    if (!batch) throw new Refusal("not_found", "The batch was accepted and is not kept any more");
+    const tasks = (await engine.batchTasks(id)).map(({ id, state }) => ({ id, state }));
+    const view: View = submittedBatchView(batch, tasks);
+    return respond(
+      call,
+      wait !== undefined && batch.done ? 200 : 202,
+      view,
+      applied(headers, wait),
+    );
+  }
+
+  const draftsNotify: DraftOf = (body, _size, context) => vouched(acceptance.notify(body, context));
+
+  const draftsFetch: DraftOf = (body, size, context) => {
+    if (size > SINGLE_BYTES && !isBatchRequest(body)) throw tooLarge(SINGLE_BYTES);
+    return vouched(acceptance.fetch(body, context));
+  };
+
+  return [
+    {
+      method: "POST",
+      path: "/notify",
+      answer: (call) => {
+        requireScope(call.caller, "notify");
+        return submit(call, "/notify", draftsNotify);
+      },
+    },
+    {
+      method: "POST",
+      path: "/fetch",
+      answer: (call) => {
+        requireScope(call.caller, "fetch");
+        return submit(call, "/fetch", draftsFetch);
+      },
+    },
+  ];
+}
+
+type Headers = Readonly<Record<string, string>>;
+type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft;
+
+function vouched<Value>(parsed: Parsed<Value>): Value {
+  if (parsed.faults) throw refuseIssues(parsed.faults);
+  return parsed.value;
+}
+
+function applied(headers: Headers, wait: number | undefined): Headers {
+  return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
+}
+
+function wantsLines({ request }: RequestContext): boolean {
+  return /\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "");
+}

@@ -1,0 +1,163 @@
+/**
+ * `GET /tasks/{id}/body`: what a fetch brought back, as a download that does no
+ * harm in a browser, whole or in part.
+ *
+ * @module
+ */
+
+import type { Json, TaskRecord } from "../../task/task.ts";
+import { query, type RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { seenTask } from "../auth/access.ts";
+
+/** Read from the disk at once. */
+const PIECE_BYTES = 262_144;
+
+/** Some bytes that can be read from any place. */
+interface Source {
+  readonly name: string;
+  readonly bytes: number;
+  /** Of the whole, hex; tells whether two are the same. */
+  readonly sha256: string | undefined;
+  /** The bytes from `start` up to, and without, `end`. */
+  open(start: number, end: number): Promise<ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>>;
+}
+
+/** The route. */
+export function taskBodyRoutes({ engine, ports }: Dependencies): Route[] {
+  async function body(call: RequestContext): Promise<Response> {
+    query(call, []);
+    const task = await seenTask(engine, call);
+    return await serve(call, await sourceOf(task, ports.downloads));
+  }
+  return [{ method: "GET", path: "/tasks/{id}/body", answer: body }];
+}
+
+async function sourceOf({ id, result }: TaskRecord, downloads: string): Promise<Source> {
+  const { saved, body, truncated, sha256 } = membersOf(result);
+  const digest = typeof sha256 === "string" ? sha256 : undefined;
+  const { name, path } = membersOf(saved);
+  if (typeof name === "string" && typeof path === "string") {
+    const file = `${downloads}/${path}`;
+    const stat = await Deno.stat(file).catch(() => undefined);
+    if (!stat?.isFile) throw new Refusal("not_found", "The file is not kept any more");
+    return { name, bytes: stat.size, sha256: digest, open: (from, to) => readFile(file, from, to) };
+  }
+  if (typeof body !== "string" || truncated === true) {
+    const detail = "No whole body is kept: ask for one with save, and wait for the task's end";
+    throw new Refusal("not_found", detail);
+  }
+  const bytes = new TextEncoder().encode(body);
+  return {
+    name: `${id}.txt`,
+    bytes: bytes.length,
+    sha256: undefined,
+    open: (start, end) => Promise.resolve(bytes.slice(start, end)),
+  };
+}
+
+async function serve({ request, requestId }: RequestContext, source: Source): Promise<Response> {
+  const { name, bytes, sha256 } = source;
+  const etag = sha256 === undefined ? undefined : `"${sha256}"`;
+  const headers = {
+    // Whatever it is, no browser takes it for a page of ours.
+    "content-type": "application/octet-stream",
+    "content-disposition": `attachment; filename="${plain(name)}"; filename*=UTF-8''${coded(name)}`,
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "private, no-cache",
+    "accept-ranges": "bytes",
+    "x-request-id": requestId,
+    ...(etag === undefined ? {} : { etag }),
+  };
+  if (etag !== undefined && listsTag(request.headers.get("if-none-match"), etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  const condition = request.headers.get("if-range");
+  const range = condition === null || condition === etag ? request.headers.get("range") : null;
+  const part = partOf(range, bytes);
+  if (part === "none") {
+    throw new Refusal("range_not_satisfiable", {
+      detail: `Expected a range within its ${bytes} bytes`,
+      headers: { "content-range": `bytes */${bytes}` },
+    });
+  }
+  const [start, end] = part ?? [0, bytes];
+  const length = { "content-length": String(end - start) };
+  const init = part
+    ? {
+      status: 206,
+      headers: {
+        ...headers,
+        ...length,
+        "content-range": `bytes ${start}-${end - 1}/${bytes}`,
+      },
+    }
+    : { status: 200, headers: { ...headers, ...length } };
+  const isAsked = request.method !== "HEAD" && end > start;
+  return new Response(isAsked ? await source.open(start, end) as BodyInit : null, init);
+}
+
+/**
+ * RFC 9110 §14: one range of bytes. Several at once, and what is no range, are
+ * answered with the whole; `none` when there is nothing at that place.
+ */
+function partOf(range: string | null, bytes: number): [start: number, end: number] | "none" | null {
+  const [, first = "", last = ""] =
+    /^\s*bytes\s*=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(range ?? "") ??
+      [];
+  if (first === "" && last === "") return null;
+  if (first === "") {
+    const count = Math.min(Number(last), bytes);
+    return count === 0 ? "none" : [bytes - count, bytes];
+  }
+  const start = Number(first);
+  if (last !== "" && Number(last) < start) return null;
+  return start >= bytes ? "none" : [start, last === "" ? bytes : Math.min(Number(last) + 1, bytes)];
+}
+
+/** Reads as fast as the caller takes it, and holds the file no longer than that. */
+async function readFile(path: string, start: number, end: number) {
+  const file = await Deno.open(path);
+  await file.seek(start, Deno.SeekMode.Start);
+  let left = end - start;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const piece = new Uint8Array(Math.min(left, PIECE_BYTES));
+      const count = await file.read(piece).catch(() => null);
+      if (count === null) {
+        file.close();
+        return controller.error(new Error("The file is shorter than it was"));
+      }
+      left -= count;
+      controller.enqueue(piece.subarray(0, count));
+      if (left > 0) return;
+      file.close();
+      controller.close();
+    },
+    cancel: () => file.close(),
+  }, { highWaterMark: 0 });
+}
+
+function listsTag(header: string | null, etag: string): boolean {
+  return header?.split(",").some((tag) => [etag, `W/${etag}`, "*"].includes(tag.trim())) ?? false;
+}
+
+/** RFC 6266: what every reader understands; the name itself follows in its coded form. */
+function plain(name: string): string {
+  return name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
+}
+
+function coded(name: string): string {
+  return encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function membersOf(value: Json | undefined): Readonly<Record<string, Json>> {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
+}

@@ -1,0 +1,138 @@
+/**
+ * Looking at tasks, and changing what becomes of them.
+ *
+ * @module
+ */
+
+import { isFinal } from "../../task/state.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import { maySee } from "../auth/auth.ts";
+import { query, type RequestContext, respond, waitOf } from "../context.ts";
+import { filterOf, selectionOf } from "../request/task_filter.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
+import { summaryView, taskView, type View } from "../views/task_view.ts";
+import { waitForTask } from "../streams/wait_for.ts";
+import { waitingFor } from "../views/waiting_for.ts";
+
+/** The routes under `/tasks`. */
+export function taskRoutes(parts: Dependencies): Route[] {
+  const { engine, ports } = parts;
+  const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
+  /** Whoever may change a task need not be allowed to see what is in it. */
+  const changedView = ({ caller }: RequestContext, task: TaskRecord): View =>
+    maySee(caller, task.owner) ? view(task) : summaryView(task);
+
+  async function show(call: RequestContext): Promise<Response> {
+    const ms = waitOf(call);
+    const task = await seenTask(engine, call);
+    if (ms === undefined || isFinal(task.state)) return respond(call, 200, await wholeView(task));
+    const later = await waitForTask(parts, task.id, { ms, signal: call.request.signal });
+    return respond(call, 200, await wholeView(later ?? task));
+  }
+
+  async function wholeView(task: TaskRecord): Promise<View> {
+    if (task.state !== "queued") return view(task);
+    const hindrances = { lane: await engine.lane(task.lane), worker: ports.worker() };
+    return { ...view(task), waitingFor: waitingFor(task, hindrances, parts.clock.now()) };
+  }
+
+  async function list(call: RequestContext): Promise<Response> {
+    const { filter, limit, cursor } = selectionOf(call);
+    const page = await engine.list(narrowed(filter, call), limit, cursor).catch(refuseCursor);
+    const { nextCursor } = page;
+    const body = { data: page.tasks.map(summaryView), nextCursor };
+    return respond(call, 200, body, nextCursor === undefined ? {} : nextLink(call, nextCursor));
+  }
+
+  async function cancel(call: RequestContext): Promise<Response> {
+    query(call, []);
+    const { id } = await operatedTask(engine, call);
+    const cancelled = await engine.cancel(id, "request");
+    const task = await present(id);
+    if (cancelled === "too_late") {
+      const detail = `It has already ${ended(task)}`;
+      throw new Refusal("not_cancellable", { detail, task: changedView(call, task) });
+    }
+    return respond(call, cancelled === "aborting" ? 202 : 200, changedView(call, task));
+  }
+
+  async function cancelAll(call: RequestContext): Promise<Response> {
+    const filter = filterOf(call);
+    if (Object.keys(filter).length === 0) {
+      const detail = "Expected at least one filter: to cancel all that waits, ?state=queued";
+      throw refuseIssues([{ pointer: "", detail }]);
+    }
+    return respond(call, 200, await engine.cancelAll(narrowed(filter, call, true), "request"));
+  }
+
+  async function retry(call: RequestContext): Promise<Response> {
+    query(call, []);
+    acceptOrRefuse();
+    const { id } = await operatedTask(engine, call);
+    const changed = await engine.revive(id);
+    const task = await present(id);
+    if (changed === "not_possible") {
+      const detail =
+        `Only what failed, was cancelled or expired can be retried; it is ${task.state}`;
+      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
+    }
+    return respond(call, 202, changedView(call, task), { location: `/tasks/${id}` });
+  }
+
+  async function retryAll(call: RequestContext): Promise<Response> {
+    acceptOrRefuse();
+    const retried = await engine.reviveAll(narrowed(filterOf(call), call, true));
+    return respond(call, 202, { retried });
+  }
+
+  async function run(call: RequestContext): Promise<Response> {
+    query(call, []);
+    const { id } = await operatedTask(engine, call);
+    const changed = await engine.runNow(id);
+    const task = await present(id);
+    if (changed === "not_possible") {
+      const detail = `Only what waits can be run at once; it is ${task.state}`;
+      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
+    }
+    return respond(call, 202, changedView(call, task), { location: `/tasks/${id}` });
+  }
+
+  async function present(id: string): Promise<TaskRecord> {
+    const task = await engine.find(id);
+    if (!task) throw new Refusal("not_found", "The task is not kept any more");
+    return task;
+  }
+
+  function acceptOrRefuse(): void {
+    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+  }
+
+  return [
+    { method: "GET", path: "/tasks", answer: list },
+    { method: "DELETE", path: "/tasks", answer: cancelAll },
+    { method: "POST", path: "/tasks/retry", answer: retryAll },
+    { method: "GET", path: "/tasks/{id}", answer: show },
+    { method: "DELETE", path: "/tasks/{id}", answer: cancel },
+    { method: "POST", path: "/tasks/{id}/retry", answer: retry },
+    { method: "POST", path: "/tasks/{id}/run", answer: run },
+  ];
+}
+
+function ended({ state }: TaskRecord): string {
+  return state === "cancelled" ? "been cancelled" : state;
+}
+
+function refuseCursor(error: unknown): never {
+  if (!(error instanceof RangeError)) throw error;
+  throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
+}
+
+/** RFC 8288, beside `nextCursor`; the same filter goes on. */
+function nextLink({ request }: RequestContext, cursor: string): Record<string, string> {
+  const { pathname, searchParams } = new URL(request.url);
+  searchParams.set("cursor", cursor);
+  return { link: `<${pathname}?${searchParams}>; rel="next"` };
+}

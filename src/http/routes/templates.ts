@@ -1,0 +1,84 @@
+/**
+ * `GET /templates`: which there are, and how a mail of one would look.
+ *
+ * @module
+ */
+
+import { isPlainObject } from "../../task/input/batch_input.ts";
+import type { TemplateSummary } from "../../task/ports.ts";
+import type { Json } from "../../task/task.ts";
+import { requireScope } from "../auth/auth.ts";
+import { param, query, type RequestContext, respond } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import type { Route } from "../route.ts";
+
+/** A page of somebody's making: shown, but it may run nothing and load nothing. */
+const PAGE_HEADERS = {
+  "content-security-policy":
+    "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+};
+
+/** The routes that show templates. */
+export function templateRoutes({ ports }: Dependencies): Route[] {
+  function list(call: RequestContext): Response {
+    requireScope(call.caller, "notify");
+    query(call, []);
+    return respond(call, 200, { data: ports.templates() });
+  }
+
+  function preview(call: RequestContext): Response {
+    requireScope(call.caller, "notify");
+    const { data: given, format = "json" } = query(call, ["data", "format"]);
+    const name = param(call, "name");
+    const template = ports.templates().find((one) => one.name === name);
+    if (!template) throw new Refusal("not_found", "There is no such template: see /templates");
+    const data = given === undefined ? template.sample : readData(given);
+    const rendered = ports.render(name, data as Record<string, Json>);
+    if (rendered.faults) throw refuseIssues(rendered.faults);
+    const { subject, text, html } = rendered.value;
+    switch (format) {
+      case "json":
+        return respond(call, 200, { ...template, subject, text, html });
+      case "text":
+        return page(call, "text/plain", text, template);
+      case "html":
+        return page(call, "text/html", html, template);
+      default: {
+        const detail = "Expected json, text or html";
+        throw refuseIssues([{ pointer: "/format", detail }]);
+      }
+    }
+  }
+
+  return [
+    { method: "GET", path: "/templates", answer: list },
+    { method: "GET", path: "/templates/{name}", answer: preview },
+  ];
+}
+
+function page(
+  { requestId }: RequestContext,
+  type: string,
+  body: string | undefined,
+  { formats }: TemplateSummary,
+): Response {
+  if (body === undefined) {
+    const detail = `Expected ${formats.join(" or ")}: this template makes no other`;
+    throw refuseIssues([{ pointer: "/format", detail }]);
+  }
+  const headers = { "content-type": `${type}; charset=utf-8`, "x-request-id": requestId };
+  return new Response(body, { headers: { ...headers, ...PAGE_HEADERS } });
+}
+
+function readData(text: string): Record<string, unknown> {
+  try {
+    const data: unknown = JSON.parse(text);
+    if (isPlainObject(data)) return data;
+  } catch {
+    // Told below.
+  }
+  throw refuseIssues([{ pointer: "/data", detail: "Expected a JSON object" }]);
+}

@@ -1,0 +1,79 @@
+/**
+ * How the last hour went, in steps of a few seconds: for the dashboard's chart.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../lib/clock.ts";
+import type { TaskState } from "../../task/state.ts";
+
+/** The length of a step, in seconds. */
+const STEP_S = 5;
+const STEPS = 720;
+
+/** What is counted. */
+export type Counted = "accepted" | "succeeded" | "failed";
+
+/** Tasks a second, step by step, oldest first; the last step is still going on. */
+export interface Series extends Readonly<Record<Counted, readonly number[]>> {
+  /** Seconds since the epoch at which each step began. */
+  readonly at: readonly number[];
+}
+
+/** Counts, and remembers an hour of it. */
+export interface History {
+  /** So many tasks were accepted. */
+  accepted(tasks: number): void;
+  /** A task became final in this state. */
+  finished(state: TaskState): void;
+  /** What there is to show; steps before the start are left out. */
+  series(): Series;
+}
+
+/** Opens a history that begins now. */
+export function openHistory(clock: Clock): History {
+  const begin = stepOf(clock.monotonic());
+  let last = begin;
+  const rings = { accepted: ring(), succeeded: ring(), failed: ring() };
+
+  function turn(): void {
+    const now = stepOf(clock.monotonic());
+    const stale = Math.min(STEPS, now - last);
+    for (let i = 1; i <= stale; i++) {
+      for (const counts of Object.values(rings)) counts[(last + i) % STEPS] = 0;
+    }
+    last = now;
+  }
+
+  function add(counts: Float64Array, count: number): void {
+    turn();
+    counts[last % STEPS] = (counts[last % STEPS] ?? 0) + count;
+  }
+
+  return {
+    accepted: (tasks) => add(rings.accepted, tasks),
+    finished: (state) => add(state === "succeeded" ? rings.succeeded : rings.failed, 1),
+    series() {
+      turn();
+      const first = Math.max(begin, last - STEPS + 1);
+      const steps = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      const now = Math.floor(clock.now() / 1_000 / STEP_S) * STEP_S;
+      const shown = (counts: Float64Array) =>
+        steps.map((step) => Math.round((counts[step % STEPS] ?? 0) / STEP_S * 10) / 10);
+      return {
+        at: steps.map((step) => now - (last - step) * STEP_S),
+        accepted: shown(rings.accepted),
+        succeeded: shown(rings.succeeded),
+        failed: shown(rings.failed),
+      };
+    },
+  };
+}
+
+function stepOf(monotonicMs: number): number {
+  return Math.floor(monotonicMs / 1_000 / STEP_S);
+}
+
+function ring(): Float64Array {
+  return new Float64Array(STEPS);
+}

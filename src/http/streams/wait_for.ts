@@ -1,0 +1,75 @@
+/**
+ * Holds a call back until something has become of what it asks for.
+ *
+ * @module
+ */
+
+import { isFinal } from "../../task/state.ts";
+import type { BatchRecord } from "../../task/batch.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import type { TaskChange, Watched } from "../../queue/engine.ts";
+import type { Dependencies } from "../dependencies.ts";
+
+/** Who waits, and how long at most. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly ms: number;
+  /** Aborts when the caller has left. */
+  readonly signal: AbortSignal;
+}
+
+/** The task as soon as it is final, or as it stands when the patience is over. */
+export function waitForTask(
+  parts: Dependencies,
+  id: string,
+  patience: Patience,
+): Promise<TaskRecord | undefined> {
+  return waitFor(parts, { task: id }, patience, {
+    look: () => parts.engine.find(id),
+    isOver: (task) => isFinal(task.state),
+    mayBeOver: (change) => isFinal(change.state),
+  });
+}
+
+/** The batch as soon as it is done, or as it stands when the patience is over. */
+export function waitForBatch(
+  parts: Dependencies,
+  id: string,
+  patience: Patience,
+): Promise<BatchRecord | undefined> {
+  return waitFor(parts, { batch: id }, patience, {
+    look: () => parts.engine.findBatch(id),
+    isOver: (batch) => batch.done,
+    mayBeOver: (change) => change.batchDone === true,
+  });
+}
+
+async function waitFor<Thing>(
+  { engine, clock, closing }: Dependencies,
+  watched: Watched,
+  { ms, signal }: Patience,
+  { look, isOver, mayBeOver }: {
+    readonly look: () => Promise<Thing | undefined>;
+    readonly isOver: (thing: Thing) => boolean;
+    readonly mayBeOver: (change: TaskChange) => boolean;
+  },
+): Promise<Thing | undefined> {
+  const ended = Promise.withResolvers<void>();
+  const end = () => ended.resolve();
+  // Watched before it is looked at: what happens in between is not missed.
+  const unwatch = engine.watch(watched, (change) => mayBeOver(change) && end());
+  const undo = clock.after(ms, end);
+  signal.addEventListener("abort", end);
+  closing.addEventListener("abort", end);
+  try {
+    const thing = await look();
+    if (!thing || isOver(thing) || signal.aborted || closing.aborted) return thing;
+    await ended.promise;
+    return await look();
+  } finally {
+    unwatch();
+    undo();
+    signal.removeEventListener("abort", end);
+    closing.removeEventListener("abort", end);
+  }
+}

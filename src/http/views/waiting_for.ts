@@ -1,0 +1,44 @@
+/**
+ * What a waiting task waits for, in words.
+ *
+ * @module
+ */
+
+import type { LaneStatus } from "../../queue/engine.ts";
+import type { WorkerStatus } from "../../task/ports.ts";
+import type { TaskSummary } from "../../task/task.ts";
+import { timeView } from "./time_view.ts";
+import { itsTime } from "./task_view.ts";
+
+/** What a task may have to wait for, as it stands. */
+export interface WaitCauses {
+  /** Its lane. */
+  readonly lane: LaneStatus;
+  /** Who attempts it. */
+  readonly worker: Pick<WorkerStatus, "running" | "concurrency">;
+}
+
+/** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
+export function waitingFor(
+  task: TaskSummary,
+  { lane, worker }: WaitCauses,
+  now: number,
+): string | undefined {
+  const { state, dueAt = 0, attempt, behind, key } = task;
+  if (state !== "queued") return undefined;
+  const held = lane.heldUntil !== undefined && lane.heldUntil > Math.max(now, dueAt);
+  if (held) {
+    const why = lane.reason === undefined ? "" : `: ${lane.reason}`;
+    return `${lane.lane}, which is held until ${timeView(lane.heldUntil)}${why}`;
+  }
+  if (dueAt > now) return attempt > 0 ? `its next attempt, ${timeView(dueAt)}` : itsTime(dueAt);
+  if (behind === "key") return `others of its key ${JSON.stringify(key)}, which go first`;
+  if (behind === "batch") return "others of its batch: as many run as may at once";
+  if (lane.running >= lane.limit) {
+    return `a place at ${lane.lane}: ${lane.running} run there, and no more may`;
+  }
+  if (worker.running >= worker.concurrency) {
+    return `a free slot: ${worker.running} attempts run, and no more may`;
+  }
+  return undefined;
+}

@@ -1,0 +1,87 @@
+/**
+ * Who wants to hear of which changes.
+ *
+ * @module
+ */
+
+import type { CancelReason } from "../../task/outcome.ts";
+import { isFinal, type TaskState } from "../../task/state.ts";
+import type { TaskChange, Watched } from "../engine.ts";
+
+type Listener = (change: TaskChange) => void;
+
+/** What is watched, as one word: ids carry their kind. */
+export function watchKey(what: Watched): string {
+  if (typeof what === "string") return what;
+  return "task" in what ? what.task : what.batch;
+}
+
+/** What tells who watches for a change. */
+interface Marks {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly batchId?: string | undefined;
+  readonly abort?: CancelReason | undefined;
+}
+
+/** The words under which a change is watched for. */
+function watchKeys(change: Marks): string[] {
+  const keys = ["all", change.id];
+  if (change.batchId !== undefined) keys.push(change.batchId);
+  if (change.abort !== undefined) keys.push("running");
+  if (isFinal(change.state)) keys.push("final");
+  return keys;
+}
+
+/** Whether a change is watched for under any of these words; asked of every change, so without a list. */
+export function isWatched(
+  words: { has(word: string): boolean },
+  { id, state, batchId, abort }: Marks,
+): boolean {
+  return words.has("all") || words.has(id) ||
+    (batchId !== undefined && words.has(batchId)) ||
+    (abort !== undefined && words.has("running")) ||
+    (isFinal(state) && words.has("final"));
+}
+
+/** Keeps listeners. `turned` hears when a word gets its first listener and loses its last. */
+export class Watchers {
+  #listeners = new Map<string, Set<Listener>>();
+  #turned: (key: string, watched: boolean) => void;
+
+  constructor(turned: (key: string, watched: boolean) => void = () => {}) {
+    this.#turned = turned;
+  }
+
+  /** Calls `listener` at each change of those watched; returns what ends it. */
+  add(what: Watched, listener: Listener): () => void {
+    const key = watchKey(what);
+    // A listener given twice is two watchers.
+    const own: Listener = (change) => listener(change);
+    let listeners = this.#listeners.get(key);
+    if (!listeners) {
+      listeners = new Set();
+      this.#listeners.set(key, listeners);
+      this.#turned(key, true);
+    }
+    listeners.add(own);
+    const known = listeners;
+    return () => {
+      if (!known.delete(own) || known.size > 0) return;
+      this.#listeners.delete(key);
+      this.#turned(key, false);
+    };
+  }
+
+  /** Whether anybody wants to hear of it. */
+  wants(change: TaskChange): boolean {
+    return isWatched(this.#listeners, change);
+  }
+
+  /** Tells whoever wants to hear of it. */
+  tell(change: TaskChange): void {
+    for (const key of watchKeys(change)) {
+      for (const listener of this.#listeners.get(key) ?? []) listener(change);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Opening the file, and reading SQLite's result codes.
+ *
+ * @module
+ */
+
+import { DatabaseSync } from "node:sqlite";
+import { EngineDamagedError, EngineError, EngineInUseError } from "../../engine.ts";
+import { migrate } from "./schema.ts";
+
+/** Primary result codes, https://sqlite.org/rescode.html */
+const BUSY = 5;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+/** Extended: a write that failed for another reason than ENOSPC, such as a quota. */
+const IOERR_WRITE = 778;
+
+/**
+ * Pages in the write-ahead log before it is copied into the file: fewer copies,
+ * longer ones. The ballast must be larger, so that on a full disk one succeeds.
+ */
+const CHECKPOINT_PAGES = 2_000;
+
+/**
+ * Pages in memory, in KiB. Not more: when pages of an index change places,
+ * SQLite numbers one for the moment far beyond the end, and then looks through
+ * all that it has in memory at the next commit.
+ */
+const CACHE_KIB = 4_096;
+
+/** Opens the database at `path` for this process alone, and brings it up to date. */
+export function openFile(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    create(path);
+    db = new DatabaseSync(path);
+    // The lock dies with the process, and without shared memory WAL is faster, too.
+    set(db, "busy_timeout = 100");
+    set(db, "locking_mode = EXCLUSIVE");
+    set(db, "journal_mode = WAL");
+    set(db, "synchronous = FULL");
+    set(db, "temp_store = MEMORY");
+    set(db, `cache_size = -${CACHE_KIB}`);
+    set(db, `wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
+    migrate(db, path);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw openingError(error, path);
+  }
+}
+
+/**
+ * Payloads hold secrets: nobody else reads the file, nor the log beside it,
+ * which takes the file's mode. One that is there is not touched: closing any
+ * handle on it would drop the lock of whoever has it open in this process.
+ */
+function create(path: string): void {
+  try {
+    Deno.openSync(path, { createNew: true, write: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+/** `exec` loses the result code. */
+function set(db: DatabaseSync, pragma: string): void {
+  db.prepare(`PRAGMA ${pragma}`).get();
+}
+
+function openingError(error: unknown, path: string): EngineError {
+  if (error instanceof EngineError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (isCode(error, BUSY)) {
+    return new EngineInUseError(`Cannot open queue "${path}": another process has it open`);
+  }
+  if (isDamage(error)) {
+    return new EngineDamagedError(`Cannot open queue "${path}": ${text}`, { cause: error });
+  }
+  return new EngineError(`Cannot open queue "${path}": ${text}`, { cause: error });
+}
+
+/** Whether the disk does not take what was to be written. */
+export function isFull(error: unknown): boolean {
+  return isCode(error, FULL) || codeOf(error) === IOERR_WRITE;
+}
+
+/** Whether what was read is not what was written. */
+export function isDamage(error: unknown): boolean {
+  return isCode(error, CORRUPT) || isCode(error, NOT_A_DATABASE);
+}
+
+function isCode(error: unknown, primary: number): boolean {
+  return (codeOf(error) & 0xff) === primary;
+}
+
+function codeOf(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) : 0;
+}

@@ -1,0 +1,137 @@
+/**
+ * A schedule: what is to be done, and when again.
+ *
+ * @module
+ */
+
+import { Cron } from "croner";
+import { formatDuration, parseDuration } from "../lib/duration.ts";
+import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
+import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import type { Json, TaskType } from "../task/task.ts";
+
+/** A schedule as it was meant. */
+export interface ScheduleSpec {
+  /** Five fields, six with seconds, or a nickname such as `@daily`. */
+  readonly cron?: string;
+  /** The IANA time zone in which the cron is read. */
+  readonly timezone?: string;
+  /** Milliseconds from one run to the next, instead of a cron. */
+  readonly everyMs?: number;
+  /** Whether a run begins while the one before is not final. */
+  readonly overlap: "skip" | "allow";
+  /** What is done about runs whose time passed while the service was down. */
+  readonly missed: "skip" | "once";
+  /** Which submit a run is like. */
+  readonly type: TaskType;
+  /** The submit's body. */
+  readonly body: Json;
+}
+
+const FIELDS = ["cron", "timezone", "every", "overlap", "missed", "notify", "fetch"];
+const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
+const MIN_EVERY_MS = 1_000;
+const MAX_EVERY_MS = 366 * 86_400_000;
+const EXPECTED = {
+  object: "Expected a schedule: an object",
+  unknown: "Unknown field: remove it, or mend its spelling",
+  when: "Expected either cron or every",
+  cron: 'Expected a cron of five or six fields such as "0 3 * * *", which comes about',
+  timezone: 'Expected an IANA time zone such as "Europe/Vienna", beside a cron',
+  every: 'Expected a duration from "1s" to "366d"',
+  overlap: 'Expected "skip" or "allow"',
+  missed: 'Expected "skip" or "once"',
+  task: "Expected either notify or fetch, an object",
+};
+
+/** Whether a schedule can have this name. */
+export function isScheduleName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** Reads a schedule; `now` is when its first run may be looked for. */
+export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec> {
+  if (!isPlainObject(given)) return { faults: [{ pointer: "", detail: EXPECTED.object }] };
+  const faults: Issue[] = Object.keys(given).filter((name) => !FIELDS.includes(name))
+    .map((name) => ({ pointer: pointerTo([name]), detail: EXPECTED.unknown }));
+  const wrong = (name: keyof typeof EXPECTED, detail: string = EXPECTED[name]) => {
+    faults.push({ pointer: `/${name}`, detail });
+    return undefined;
+  };
+  const { timezone = "UTC", overlap = "skip", missed = "skip" } = given;
+  const when = whenOf(given, now, wrong);
+  const type = given.notify === undefined ? "fetch" : "notify";
+  const body = given[type];
+  if ((given.notify !== undefined && given.fetch !== undefined) || !isPlainObject(body)) {
+    faults.push({ pointer: body === undefined ? "" : `/${type}`, detail: EXPECTED.task });
+  }
+  if (overlap !== "skip" && overlap !== "allow") wrong("overlap");
+  if (missed !== "skip" && missed !== "once") wrong("missed");
+  if (faults.length > 0 || !when) return { faults };
+  return {
+    value: {
+      ...when,
+      ...(when.cron === undefined ? {} : { timezone: timezone as string }),
+      overlap: overlap as ScheduleSpec["overlap"],
+      missed: missed as ScheduleSpec["missed"],
+      type,
+      body: body as Json,
+    },
+  };
+}
+
+function whenOf(
+  { cron, every, timezone = "UTC", ...given }: PlainObject,
+  now: number,
+  wrong: (name: keyof typeof EXPECTED, detail?: string) => undefined,
+): Pick<ScheduleSpec, "cron" | "everyMs"> | undefined {
+  if ((cron === undefined) === (every === undefined)) {
+    return wrong(cron === undefined ? "cron" : "every", EXPECTED.when);
+  }
+  if (every !== undefined) {
+    if (Object.hasOwn(given, "timezone") || timezone !== "UTC") wrong("timezone");
+    const everyMs = typeof every === "string" ? parseDuration(every) : undefined;
+    const isRight = everyMs !== undefined && everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS;
+    return isRight ? { everyMs } : wrong("every");
+  }
+  if (typeof timezone !== "string" || !isTimezone(timezone)) return wrong("timezone");
+  if (typeof cron !== "string" || cron.length > 200) return wrong("cron");
+  try {
+    if (new Cron(cron, { timezone, paused: true }).nextRun(new Date(now))) return { cron };
+    return wrong("cron");
+  } catch (error) {
+    return wrong("cron", `${EXPECTED.cron}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The first run after that moment, in milliseconds since the epoch. A cron goes by the clock on
+ * the wall: a time that a day leaves out comes as soon as it is over, one that it has twice comes
+ * once; `*` counts hours as they pass. `every` counts from `anchor`.
+ */
+export function nextTick(
+  { cron, timezone = "UTC", everyMs }: Pick<ScheduleSpec, "cron" | "timezone" | "everyMs">,
+  after: number,
+  anchor: number,
+): number {
+  if (everyMs !== undefined) {
+    return anchor + Math.max(1, Math.floor((after - anchor) / everyMs) + 1) * everyMs;
+  }
+  const next = new Cron(cron ?? "", { timezone, paused: true }).nextRun(new Date(after));
+  return next?.getTime() ?? Infinity;
+}
+
+/** How it is written, for views. */
+export function whenView({ cron, timezone, everyMs }: ScheduleSpec): { [name: string]: Json } {
+  return everyMs === undefined
+    ? { cron: cron ?? "", timezone: timezone ?? "UTC" }
+    : { every: formatDuration(everyMs) };
+}

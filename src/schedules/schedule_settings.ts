@@ -1,0 +1,34 @@
+/**
+ * The section `schedules` of `postrider.yaml`.
+ *
+ * @module
+ */
+
+import { isPlainObject } from "../task/input/batch_input.ts";
+import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import { isScheduleName, parseSchedule, type ScheduleSpec } from "./schedule.ts";
+
+/** The file's schedules by name. */
+export type Schedules = ReadonlyMap<string, ScheduleSpec>;
+
+/** Whether a cron ever comes about does not depend on when it is read. */
+const ANY_TIME = Date.UTC(2026, 0, 1);
+
+/** Reads the section; a fault points into it. */
+export function parseSchedules(value: unknown): Parsed<Schedules> {
+  if (!isPlainObject(value)) {
+    return { faults: [{ pointer: "", detail: "Expected schedules by name" }] };
+  }
+  const faults: Issue[] = [];
+  const schedules = new Map<string, ScheduleSpec>();
+  for (const [name, given] of Object.entries(value)) {
+    const at = pointerTo([name]);
+    const parsed = parseSchedule(given, ANY_TIME);
+    if (!isScheduleName(name)) {
+      faults.push({ pointer: at, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
+    } else if (parsed.faults) {
+      faults.push(...parsed.faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+    } else schedules.set(name, parsed.value);
+  }
+  return faults.length > 0 ? { faults } : { value: schedules };
+}

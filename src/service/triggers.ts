@@ -1,0 +1,45 @@
+/**
+ * All that makes tasks by itself, opened together: hooks and schedules.
+ *
+ * @module
+ */
+
+import { type HookParts, type HookReceiver, openHooks } from "../hooks/hooks.ts";
+import { freshRecord } from "../schedules/schedule_record.ts";
+import type { Schedules } from "../schedules/schedule_settings.ts";
+import { Scheduler, type SchedulerParts } from "../schedules/scheduler.ts";
+
+/** What makes tasks by itself. */
+export interface Triggers {
+  /** Where deliveries are received. */
+  readonly hooks: HookReceiver;
+  /** Runs the schedules. */
+  readonly schedules: Scheduler;
+  /** Takes the schedules of the file: those that are new, have changed, or are gone. */
+  follow(schedules: Schedules): Promise<void>;
+}
+
+/** Opens hooks and schedules; who opens them starts and stops the schedules. */
+export function openTriggers(parts: HookParts & SchedulerParts): Triggers {
+  const { clock } = parts;
+  const scheduler = new Scheduler(parts);
+  return {
+    hooks: openHooks(parts),
+    schedules: scheduler,
+    async follow(schedules) {
+      for (const [name, spec] of schedules) {
+        await scheduler.change(name, (before) => {
+          const isSame = before?.source === "file" &&
+            JSON.stringify(before.spec) === JSON.stringify(spec);
+          if (isSame) return "keep";
+          const fresh = freshRecord(spec, "file", clock.now());
+          return before?.paused ? { ...fresh, paused: true } : fresh;
+        });
+      }
+      for (const { name, record } of scheduler.list()) {
+        const isGone = (record as { source: string }).source === "file" && !schedules.has(name);
+        if (isGone) await scheduler.change(name, () => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * What follows a task or a batch when it has ended: callbacks and chained tasks.
+ *
+ * A follower is decided when its parent is accepted and kept with it; the
+ * engine makes the task of it in the very transaction that ends the parent, so
+ * that it is there exactly when the end is.
+ *
+ * @module
+ */
+
+import type { IdSource } from "../lib/ids.ts";
+import {
+  batchEvent,
+  batchEventData,
+  type EndedTask,
+  taskEvent,
+  taskEventData,
+} from "./event_data.ts";
+import { fillPayload } from "./placeholders.ts";
+import { isFinal } from "./state.ts";
+import type { BatchRecord } from "./batch.ts";
+import type { FollowUp, FollowUpTask, NewTask, TaskRecord } from "./task.ts";
+
+/** What an end happens in. */
+export interface EndContext {
+  /** Makes the ids. */
+  readonly ids: IdSource;
+  /** The moment of the end, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * The tasks that follow the end of `parent`. None follows a shutdown: whoever
+ * revives the parent gets them at its later end.
+ */
+export function followUpsOf(
+  parent: TaskRecord,
+  followers: readonly FollowUp[],
+  { ids, now }: EndContext,
+): NewTask[] {
+  if (!isFinal(parent.state) || parent.reason === "shutdown") return [];
+  return followers.filter(({ on }) => on.includes(parent.state)).map(({ kind, task }) =>
+    born(task, {
+      id: ids("tsk"),
+      now,
+      parentId: parent.id,
+      payload: kind === "callback"
+        ? withBody(task.payload, taskEvent(parent, now))
+        : kind === "chain"
+        ? fillPayload(task.payload, { task: taskEventData(parent) })
+        : task.payload,
+      ...given(parent),
+    })
+  );
+}
+
+/** The tasks that follow the end of a batch; what a caller has cancelled has no chain. */
+export function followUpsOfBatch(
+  batch: BatchRecord,
+  tasks: readonly EndedTask[],
+  followers: readonly FollowUp[],
+  { ids, now }: EndContext,
+): NewTask[] {
+  const cancelled = tasks.some(({ reason }) => reason === "batch");
+  return followers.filter(({ kind }) => kind === "callback" || !cancelled).map(({ kind, task }) =>
+    born(task, {
+      id: ids("tsk"),
+      now,
+      parentId: batch.id,
+      payload: kind === "callback"
+        ? withBody(task.payload, batchEvent(batch, tasks, now))
+        : fillPayload(task.payload, { batch: batchEventData(batch, tasks) }),
+      ...(batch.owner === undefined ? {} : { owner: batch.owner }),
+    })
+  );
+}
+
+function born(
+  { delayMs, runAt, expiresMs, expiresAt, ...task }: FollowUpTask,
+  { now, ...made }:
+    & Pick<NewTask, "id" | "payload" | "parentId" | "owner" | "requestId" | "traceparent">
+    & { readonly now: number },
+): NewTask {
+  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
+  return {
+    ...task,
+    ...made,
+    createdAt: now,
+    dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
+    ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+  };
+}
+
+function given(
+  { owner, requestId, traceparent }: TaskRecord,
+): Pick<NewTask, "owner" | "requestId" | "traceparent"> {
+  return {
+    ...(owner === undefined ? {} : { owner }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function withBody(payload: string, body: string): string {
+  return JSON.stringify({ ...JSON.parse(payload), body });
+}

@@ -1,0 +1,178 @@
+/**
+ * A batch as its author wrote it: a list, and beside it what holds for each entry.
+ *
+ * @module
+ */
+
+import { type Issue, MAX_ISSUES, type Parsed, pointerTo, UNKNOWN_FIELD } from "../issues.ts";
+
+/** The most tasks one batch can hold. */
+export const MAX_ENTRIES = 10_000;
+
+/** The most characters that the tasks of one submit hold, all together. */
+export const MAX_SPREAD = 64 * 2 ** 20;
+
+/** How many characters the texts of a value hold, as often as they stand in it. */
+export function weightOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 0;
+  let weight = 0;
+  for (const [name, member] of Object.entries(value)) weight += name.length + weightOf(member);
+  return weight;
+}
+
+/** What one submit asks for. */
+export interface Requests<Request> {
+  /** Whether it is answered as a batch, which a list with one entry is too. */
+  readonly isBatch: boolean;
+  /** At least one. */
+  readonly requests: readonly Request[];
+  /** The most of them that are attempted at once. */
+  readonly concurrency?: number;
+}
+
+/** A JSON object not yet looked into. */
+export type PlainObject = Readonly<Record<string, unknown>>;
+
+/** Names of which an entry takes one: its own choice displaces another that holds for all. */
+export type Alternatives = readonly (readonly string[])[];
+
+/** Whether a value is a JSON object. */
+export function isPlainObject(value: unknown): value is PlainObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A parser that tells all that is wrong at once. One that stops at a first sort
+ * of faults is asked again about what is left without them; `standIns` then
+ * take the place of faulty members that it cannot do without.
+ */
+export function collectAllErrors<Request>(
+  parse: (members: PlainObject) => Parsed<Request>,
+  standIns: PlainObject = {},
+): (members: PlainObject) => Parsed<Request> {
+  return (members) => {
+    const parsed = parse(members);
+    if (!parsed.faults) return parsed;
+    const faulty = new Set(parsed.faults.map(memberOf));
+    const rest = Object.entries(members).filter(([name]) => !faulty.has(name));
+    const stood = Object.entries(standIns).filter(([name]) => faulty.has(name));
+    const further = parse(Object.fromEntries([...rest, ...stood])).faults ?? [];
+    // That a member is missing may come of its having been left out, unless only strange ones were.
+    const isSound = parsed.faults.every(({ detail }) => detail === UNKNOWN_FIELD);
+    const told = further.filter((fault) => {
+      const name = memberOf(fault);
+      return !faulty.has(name) && (isSound || Object.hasOwn(members, name));
+    });
+    return { faults: [...parsed.faults, ...told].slice(0, MAX_ISSUES) };
+  };
+}
+
+/** The member of the body that a fault is about. */
+function memberOf({ pointer }: Issue): string {
+  return (pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+/** Parses what stands alone. */
+export function parseSingle<Request>(
+  body: PlainObject,
+  parse: (members: PlainObject) => Parsed<Request>,
+): Parsed<Requests<Request>> {
+  const parsed = parse(body);
+  return parsed.faults ? parsed : { value: { isBatch: false, requests: [parsed.value] } };
+}
+
+/**
+ * Parses the list `name` of a body, with all that stands beside it as defaults:
+ * but `concurrency` belongs to the batch.
+ * An entry that is a text is taken as the member `bare`, where that is given.
+ * A fault points into the entry, or at the default that is to blame.
+ */
+export function parseEntries<Request>(
+  body: PlainObject,
+  { name, bare, alternatives, parse }: {
+    readonly name: string;
+    readonly bare?: string;
+    readonly alternatives: Alternatives;
+    readonly parse: (members: PlainObject) => Parsed<Request>;
+  },
+): Parsed<Requests<Request>> {
+  const { [name]: list, concurrency, ...defaults } = body;
+  const expected = bare ? "texts" : "objects";
+  if (!Array.isArray(list) || list.length < 1 || list.length > MAX_ENTRIES) {
+    const count = Array.isArray(list) ? `, not ${list.length}` : "";
+    const detail = `Expected a list of 1 to ${MAX_ENTRIES} ${expected}${count}`;
+    return { faults: [{ pointer: pointerTo([name]), detail }] };
+  }
+  if (weightOf(defaults) * list.length > MAX_SPREAD) {
+    const detail = `Expected at most ${MAX_SPREAD} characters in all, with what holds for each ` +
+      "entry counted for each: put less beside the list, or fewer into it";
+    return { faults: [{ pointer: pointerTo([name]), detail }] };
+  }
+  const requests: Request[] = [];
+  const faults = new Map<string, Issue>();
+  if (concurrency !== undefined && !isConcurrency(concurrency)) {
+    const detail = `Expected a whole number from 1 to ${MAX_ENTRIES}`;
+    add(faults, { pointer: "/concurrency", detail });
+  }
+  for (const [index, item] of list.entries()) {
+    const entry = bare && typeof item === "string" ? { [bare]: item } : item;
+    if (!isPlainObject(entry) || (bare && typeof item !== "string")) {
+      const detail = `Expected ${bare ? "a text" : "a JSON object"}`;
+      add(faults, { pointer: pointerTo([name, index]), detail });
+    } else {
+      const parsed = parse(overlay(defaults, entry, alternatives));
+      if (!parsed.faults) requests.push(parsed.value);
+      else {
+        for (const fault of parsed.faults) {
+          add(faults, relocate(fault, { name, bare, index, entry, defaults }));
+        }
+      }
+    }
+    if (faults.size >= MAX_ISSUES) break;
+  }
+  return faults.size > 0 ? { faults: [...faults.values()] } : {
+    value: {
+      isBatch: true,
+      requests,
+      ...(isConcurrency(concurrency) ? { concurrency } : {}),
+    },
+  };
+}
+
+function isConcurrency(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_ENTRIES;
+}
+
+function overlay(
+  defaults: PlainObject,
+  entry: PlainObject,
+  alternatives: Alternatives,
+): PlainObject {
+  const merged: Record<string, unknown> = { ...defaults, ...entry };
+  for (const group of alternatives) {
+    if (!group.some((name) => Object.hasOwn(entry, name))) continue;
+    for (const name of group) if (!Object.hasOwn(entry, name)) delete merged[name];
+  }
+  return merged;
+}
+
+function relocate(
+  fault: Issue,
+  { name, bare, index, entry, defaults }: {
+    name: string;
+    bare: string | undefined;
+    index: number;
+    entry: PlainObject;
+    defaults: PlainObject;
+  },
+): Issue {
+  const member = memberOf(fault);
+  if (!Object.hasOwn(entry, member) && Object.hasOwn(defaults, member)) return fault;
+  const at = pointerTo([name, index]);
+  return { ...fault, pointer: bare === member ? at : at + fault.pointer };
+}
+
+function add(faults: Map<string, Issue>, fault: Issue): void {
+  faults.set(`${fault.pointer} ${fault.detail}`, fault);
+}

@@ -1,0 +1,105 @@
+/**
+ * `digest`: what is for the same people within a time is said at once.
+ *
+ * Each stays a task of its own. They share a lane, which names the key and
+ * the place, and fall due together at the end of the window; one attempt then
+ * serves all of them.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { parseDuration } from "../../lib/duration.ts";
+import { isLongerThan, isOneLine, type Issue, pointerTo } from "../issues.ts";
+import type { Payload } from "../payloads.ts";
+
+/** What is gathered, as it was meant. */
+export interface DigestOptions {
+  /** What of one place is gathered. */
+  readonly key: string;
+  /** In milliseconds. */
+  readonly windowMs: number;
+  /** The most that one attempt serves. */
+  readonly max: number;
+}
+
+/** A lane runs so many at once, and more are not gathered. */
+const MOST = 64;
+const KEY_BYTES = 100;
+const MIN_WINDOW_MS = 1_000;
+const MAX_WINDOW_MS = 7 * 86_400_000;
+const PREFIX = "digest:";
+
+const EXPECTED = {
+  digest: `Expected a digest such as {"key": "builds", "window": "10m"}`,
+  key: `Expected one line of 1 to ${KEY_BYTES} bytes`,
+  window: `Expected a duration from "1s" to "7d"`,
+  max: `Expected a whole number from 2 to ${MOST}`,
+};
+
+/** The field, for the schema of a notification. */
+export const digestFields = {
+  digest: z.strictObject({
+    key: z.string({ error: EXPECTED.key }),
+    window: z.string({ error: EXPECTED.window }),
+    max: z.int({ error: EXPECTED.max }).min(2, { error: EXPECTED.max })
+      .max(MOST, { error: EXPECTED.max }).optional(),
+  }, { error: EXPECTED.digest }).optional().meta({
+    description: "What of this key goes to the same place within a window is one message, sent " +
+      "at the window's end; each stays a task. Windows begin at whole multiples of their length.",
+    examples: [{ key: "builds", window: "10m", max: 50 }],
+  }),
+};
+
+/** The field as the schema leaves it: the right types, not yet read. */
+export interface RawDigest {
+  /** Any text. */
+  readonly key: string;
+  /** A duration. */
+  readonly window: string;
+  /** A number of messages. */
+  readonly max?: number | undefined;
+}
+
+/** Reads the field; what is wrong goes to `faults`. */
+export function readDigest({ key, window, max = MOST }: RawDigest, faults: Issue[]): DigestOptions {
+  const wrong = (name: keyof typeof EXPECTED) => {
+    faults.push({ pointer: pointerTo(["digest", name]), detail: EXPECTED[name] });
+  };
+  const windowMs = parseDuration(window) ?? 0;
+  if (windowMs < MIN_WINDOW_MS || windowMs > MAX_WINDOW_MS) wrong("window");
+  if (key === "" || isLongerThan(key, KEY_BYTES) || !isOneLine(key)) wrong("key");
+  return { key, windowMs, max };
+}
+
+/** The end of the window that a moment falls into. */
+export function windowEnd(at: number, { windowMs }: DigestOptions): number {
+  return (Math.floor(at / windowMs) + 1) * windowMs;
+}
+
+/** Where what is gathered waits: a lane of its key and its place. */
+export function digestLane(channel: string, payload: Payload, { key }: DigestOptions): string {
+  return `${PREFIX}${key}:${channel}:${checksum(destinationOf(payload))}`;
+}
+
+/** Whether a lane is one of these. */
+export function isDigestLane(lane: string): boolean {
+  return lane.startsWith(PREFIX);
+}
+
+/** All that must be alike where one attempt is to serve several. */
+export function destinationOf(payload: Payload): string {
+  if ("target" in payload) return payload.target;
+  if ("url" in payload) return payload.url;
+  const { from, to, cc, bcc, replyTo, headers } = payload;
+  return JSON.stringify([from, to, cc, bcc, replyTo, headers]);
+}
+
+/** FNV-1a: keeps lanes apart. That two meet does no harm, since destinations are compared. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  return hash.toString(16).padStart(8, "0");
+}

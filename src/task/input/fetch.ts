@@ -1,0 +1,208 @@
+/**
+ * `POST /fetch`: from what a caller wrote to HTTP requests that can be made.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { isBase64 } from "../../lib/base64.ts";
+import {
+  collectAllErrors,
+  isPlainObject,
+  parseEntries,
+  parseSingle,
+  type PlainObject,
+  type Requests,
+} from "./batch_input.ts";
+import { expectField, readExpectation } from "../expect.ts";
+import { extractField, readExtraction } from "../extract.ts";
+import { isLongerThan, type Issue, issuesOf, type Parsed, pointerTo } from "../issues.ts";
+import { isFileName } from "../../lib/file_name.ts";
+import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
+import type { FetchPayload } from "../payloads.ts";
+import type { Ports } from "../ports.ts";
+import { checkRequestHeaders } from "./request_headers.ts";
+import { DEFAULT_RETRIES } from "../retry.ts";
+import type { Json } from "../task.ts";
+
+/** One request, as it was meant. */
+export interface ParsedFetch {
+  /** When and how often. */
+  readonly options: SubmitOptions;
+  /** The request, complete. */
+  readonly payload: FetchPayload;
+  /** The payload's URL, which the guard does not refuse by its text. */
+  readonly target: URL;
+}
+
+const DEFAULTS = { retry: DEFAULT_RETRIES.fetch, timeoutMs: 30_000 };
+const ALTERNATIVES = [...OPTION_ALTERNATIVES, ["body", "json", "bodyBase64"]];
+const URL_BYTES = 2_048;
+const MAX_REDIRECTS = 10;
+const DEFAULT_REDIRECTS = 5;
+const DEFAULT_BYTES = 100 * 2 ** 20;
+const MAX_BYTES = 10 * 2 ** 30;
+
+const EXPECTED = {
+  url: `Expected an absolute http: or https: URL of at most ${URL_BYTES} bytes`,
+  method: "Expected the name of an HTTP method; CONNECT, TRACE and TRACK are not made",
+  headers: "Expected an object of headers, each value a text",
+  body: "Expected a text",
+  base64: "Expected the body in base64, padded and without line breaks",
+  redirects: `Expected a whole number from 0 to ${MAX_REDIRECTS}`,
+  maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,
+  save: "Expected true, or a file name of at most 150 bytes without path and control characters",
+};
+
+const schema = z.strictObject({
+  url: z.string({ error: EXPECTED.url }).meta({
+    description: `http: or https:, at most ${URL_BYTES} bytes, at a public address.`,
+    examples: ["https://example.org/"],
+  }),
+  method: z.string({ error: EXPECTED.method }).optional()
+    .meta({ description: "GET when absent, or POST where there is a body.", examples: ["POST"] }),
+  headers: z.record(z.string(), z.string({ error: EXPECTED.headers }), { error: EXPECTED.headers })
+    .optional()
+    .meta({ description: "Request headers.", examples: [{ accept: "application/json" }] }),
+  body: z.string({ error: EXPECTED.body }).optional()
+    .meta({ description: "The body as text; not with GET and HEAD." }),
+  json: z.unknown().optional().meta({ description: "The body as JSON; sets the Content-Type." }),
+  bodyBase64: z.string({ error: EXPECTED.base64 }).optional()
+    .meta({ description: "The body in base64.", contentEncoding: "base64" }),
+  redirects: z.int({ error: EXPECTED.redirects }).min(0, { error: EXPECTED.redirects })
+    .max(MAX_REDIRECTS, { error: EXPECTED.redirects }).optional().meta({
+      description:
+        `How many redirects are followed: ${DEFAULT_REDIRECTS} for GET and HEAD, else 0, when ` +
+        "absent. With 0 a 3xx is the answer.",
+    }),
+  maxBytes: z.int({ error: EXPECTED.maxBytes }).min(1, { error: EXPECTED.maxBytes })
+    .max(MAX_BYTES, { error: EXPECTED.maxBytes }).optional().meta({
+      description: "The most decoded bytes of the answer that are read.",
+      default: DEFAULT_BYTES,
+    }),
+  save: z.union([z.literal(true), z.string()], { error: EXPECTED.save }).optional().meta({
+    description: "Save the body as a file, under this name or the server's; any size then.",
+    examples: [true, "report.pdf"],
+  }),
+  ...expectField,
+  ...extractField,
+  ...optionFields,
+});
+
+/** JSON Schema of one request. */
+export const fetchSchema: Json = z.toJSONSchema(schema) as Json;
+
+/**
+ * Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or
+ * `{"urls":[…]}`. `refuseUrl` says which URLs may not be called, by their text.
+ */
+export function parseFetch(
+  body: unknown,
+  refuseUrl: Ports["refuseUrl"],
+): Parsed<Requests<ParsedFetch>> {
+  if (!isPlainObject(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
+  const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
+    url: "https://example.org/",
+  });
+  const shared = { alternatives: ALTERNATIVES, parse };
+  if (Object.hasOwn(body, "urls")) {
+    const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
+    const detail = "Not beside urls: remove one of the two";
+    return beside.length > 0
+      ? { faults: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
+      : parseEntries(body, { ...shared, name: "urls", bare: "url" });
+  }
+  return Object.hasOwn(body, "requests")
+    ? parseEntries(body, { ...shared, name: "requests" })
+    : parseSingle(body, parse);
+}
+
+function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<ParsedFetch> {
+  const checked = schema.safeParse(members);
+  if (!checked.success) return { faults: issuesOf(checked.error) };
+  const raw = checked.data;
+  const faults: Issue[] = [];
+  const target = readUrl(raw.url, faults);
+  const refused = target && refuseUrl(target);
+  if (refused) faults.push({ pointer: "/url", detail: refused.detail, code: "address_refused" });
+  const bodies = BODIES.filter((name) => raw[name] !== undefined);
+  const method = (raw.method ?? (bodies.length > 0 ? "POST" : "GET")).toUpperCase();
+  const isRead = method === "GET" || method === "HEAD";
+  if (!METHOD.test(method) || REFUSED_METHODS.has(method)) {
+    faults.push({ pointer: "/method", detail: EXPECTED.method });
+  }
+  for (const name of isRead ? bodies : bodies.slice(1)) {
+    const detail = isRead ? `Expected no body with ${method}` : `Expected only ${bodies[0]}`;
+    faults.push({ pointer: pointerTo([name]), detail });
+  }
+  if (raw.bodyBase64 !== undefined && !isBase64(raw.bodyBase64)) {
+    faults.push({ pointer: "/bodyBase64", detail: EXPECTED.base64 });
+  }
+  if (typeof raw.save === "string" && !isFileName(raw.save)) {
+    faults.push({ pointer: "/save", detail: EXPECTED.save });
+  }
+  const headers = checkRequestHeaders(raw.headers ?? {}, faults);
+  if (raw.save !== undefined && raw.retain !== undefined) {
+    const detail = "Expected no retain beside save: what is saved is kept";
+    faults.push({ pointer: "/retain", detail });
+  }
+  const expect = readExpectation(raw.expect, faults);
+  const extract = readExtraction(raw.extract, faults);
+  const options = readOptions(raw, DEFAULTS, faults);
+  if (!target || faults.length > 0) return { faults };
+  const body = raw.json === undefined ? raw.body : JSON.stringify(raw.json);
+  if (body !== undefined) {
+    headers["content-type"] ??= raw.json === undefined
+      ? "text/plain;charset=UTF-8"
+      : "application/json";
+  }
+  const payload = {
+    url: target.href,
+    method,
+    headers,
+    ...(body === undefined ? {} : { body }),
+    ...(raw.bodyBase64 === undefined ? {} : { bodyBase64: raw.bodyBase64 }),
+    redirects: raw.redirects ?? (isRead ? DEFAULT_REDIRECTS : 0),
+    maxBytes: raw.maxBytes ?? (raw.save === undefined ? DEFAULT_BYTES : MAX_BYTES),
+    ...(raw.save === undefined ? {} : { save: raw.save }),
+    ...(expect === undefined ? {} : { expect }),
+    ...(extract === undefined ? {} : { extract }),
+  };
+  return { value: { options, payload, target } };
+}
+
+const BODIES = ["body", "json", "bodyBase64"] as const;
+const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
+const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** What only an attempt to mislead a URL parser has: the standard's own drops or turns them. */
+// deno-lint-ignore no-control-regex -- control characters are what it is about
+const MISLEADING = /[\u0000-\u0020\u007f\\]/;
+
+/** Reads a URL that may be called, as far as its text tells; what is wrong goes to `faults`, at `/url`. */
+export function readUrl(text: string, faults: Issue[]): URL | undefined {
+  const refused = (detail: string) => {
+    faults.push({ pointer: "/url", detail, code: "address_refused" });
+    return undefined;
+  };
+  const url = isLongerThan(text, URL_BYTES) ? undefined : URL.parse(text) ?? undefined;
+  if (!url || isLongerThan(url.href, URL_BYTES)) {
+    faults.push({ pointer: "/url", detail: EXPECTED.url });
+    return undefined;
+  }
+  if (MISLEADING.test(text)) {
+    return refused("Expected no space, control character or backslash: percent-encode them");
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    return refused(`Expected http: or https:, not ${url.protocol}`);
+  }
+  if (url.username || url.password) {
+    return refused("Expected no user name or password: use the Authorization header");
+  }
+  return url;
+}
+
+/** The lane of a URL: its scheme, host and port, the port always written. */
+export function laneOf({ protocol, hostname, port }: URL): string {
+  return `${protocol}//${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+}

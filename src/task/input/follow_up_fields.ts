@@ -1,0 +1,48 @@
+/**
+ * The fields by which a caller says what is to follow a task.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+
+const EXPECTED = {
+  callback: "Expected an absolute http: or https: URL",
+  sequel: 'Expected {"notify": {…}} or {"fetch": {…}}',
+};
+
+const sequel = z.record(z.string(), z.unknown(), { error: EXPECTED.sequel });
+
+/** For the schemas of whole requests in this room. */
+export const followUpFields = {
+  callback: z.string({ error: EXPECTED.callback }).optional().meta({
+    description: "Told of the end by a signed POST (Standard Webhooks).",
+    examples: ["https://example.org/hooks/postrider"],
+  }),
+  onSuccess: sequel.optional().meta({
+    description: 'Made when it has succeeded: {"notify": {…}} or {"fetch": {…}}, one level; ' +
+      "{{task.result.status}} is filled in by path.",
+  }),
+  onFailure: sequel.optional().meta({
+    description: "The same when it has failed for good, or expired.",
+  }),
+};
+
+/** What is to follow a task, as the caller wrote it. */
+export interface RawFollowUps {
+  /** A URL. */
+  readonly callback?: unknown;
+  /** A request of either kind. */
+  readonly onSuccess?: unknown;
+  /** A request of either kind. */
+  readonly onFailure?: unknown;
+}
+
+/** What of it was given. */
+export function parseFollowUpFields(
+  { callback, onSuccess, onFailure }: RawFollowUps,
+): { sequel?: RawFollowUps } {
+  return callback === undefined && onSuccess === undefined && onFailure === undefined
+    ? {}
+    : { sequel: { callback, onSuccess, onFailure } };
+}

@@ -1,0 +1,190 @@
+/**
+ * What a caller wants to follow: `callback`, `onSuccess`, `onFailure`, and for
+ * a batch `onComplete`.
+ *
+ * @module
+ */
+
+import { isPlainObject, type PlainObject } from "./batch_input.ts";
+import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
+import { type Issue, type Parsed, pointerTo } from "../issues.ts";
+import { hasPlaceholders } from "../placeholders.ts";
+import { type ParsedNotify, parseNotify } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import type { FetchPayload } from "../payloads.ts";
+import type { SubmitParserPorts } from "../ports.ts";
+import { DEFAULT_RETRIES } from "../retry.ts";
+import { maskUrl } from "../secrets.ts";
+import type { RawFollowUps } from "./follow_up_fields.ts";
+import { TASK_STATES } from "../state.ts";
+import type { MailContext } from "./outgoing.ts";
+import { draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
+import type { FollowUp, FollowUpTask, NewTask } from "../task.ts";
+
+/** What the reading of a sequel asks of others. */
+export interface FollowUpParts {
+  /** Judges addresses. */
+  readonly ports: SubmitParserPorts;
+  /** Where mails go. */
+  readonly mail: MailContext;
+}
+
+const CALLBACK_TIMEOUT_MS = 30_000;
+const CALLBACK_BYTES = 65_536;
+const EXPECTED = {
+  callback: "Expected an absolute http: or https: URL without marks",
+  chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
+  single: "Expected one request: a chain makes no batch",
+  level: "A chain has one level: nothing follows it",
+  quiet: "Expected no quiet hours: when it will be made is not known yet; use delay",
+};
+
+/** Reads what is to follow a task; what is wrong goes to `faults`. */
+export function readFollowUps(
+  { callback, onSuccess, onFailure }: RawFollowUps,
+  parts: FollowUpParts,
+  faults: Issue[],
+): FollowUp[] {
+  return [
+    ...callbackOf(callback, parts, faults),
+    ...chainOf("onSuccess", onSuccess, ["succeeded"], parts, faults),
+    ...chainOf("onFailure", onFailure, ["failed", "expired"], parts, faults),
+  ];
+}
+
+/** Reads what is to follow a batch. */
+export function readBatchFollowUps(
+  { callback, onComplete }: { readonly callback?: unknown; readonly onComplete?: unknown },
+  parts: FollowUpParts,
+  faults: Issue[],
+): FollowUp[] {
+  return [
+    ...callbackOf(callback, parts, faults),
+    ...chainOf("onComplete", onComplete, [], parts, faults),
+  ];
+}
+
+function callbackOf(value: unknown, { ports }: FollowUpParts, faults: Issue[]): FollowUp[] {
+  if (value === undefined) return [];
+  const pointer = "/callback";
+  const found: Issue[] = [];
+  const url = typeof value === "string" && !hasPlaceholders(value)
+    ? readUrl(value, found)
+    : undefined;
+  if (!url) {
+    faults.push(
+      ...(found.length > 0
+        ? found.map((fault) => ({ ...fault, pointer }))
+        : [{ pointer, detail: EXPECTED.callback }]),
+    );
+    return [];
+  }
+  const refused = ports.refuseUrl(url);
+  if (refused) {
+    faults.push({ pointer, detail: refused.detail, code: "address_refused" });
+    return [];
+  }
+  const payload: FetchPayload = {
+    url: url.href,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    redirects: 0,
+    maxBytes: CALLBACK_BYTES,
+  };
+  return [{
+    kind: "callback",
+    on: TASK_STATES,
+    task: {
+      type: "fetch",
+      channel: "callback",
+      lane: laneOf(url),
+      payload: JSON.stringify(payload),
+      label: `POST ${maskUrl(url.href)}`,
+      priority: 5,
+      retry: DEFAULT_RETRIES.callback,
+      timeoutMs: CALLBACK_TIMEOUT_MS,
+      onUnknown: "retry",
+    },
+  }];
+}
+
+function chainOf(
+  name: string,
+  value: unknown,
+  on: FollowUp["on"],
+  parts: FollowUpParts,
+  faults: Issue[],
+): FollowUp[] {
+  if (value === undefined) return [];
+  const [kind, ...more] = isPlainObject(value) ? Object.keys(value) : [];
+  const request = isPlainObject(value) && kind !== undefined ? value[kind] : undefined;
+  if (more.length > 0 || !isPlainObject(request) || (kind !== "notify" && kind !== "fetch")) {
+    faults.push({ pointer: `/${name}`, detail: EXPECTED.chain });
+    return [];
+  }
+  const wrong = faultsIn(request);
+  const drafted = wrong.length > 0
+    ? { faults: wrong }
+    : kind === "notify"
+    ? draftedNotify(request, parts)
+    : draftedFetch(request, parts);
+  if (!drafted.faults) return drafted.value.map((task) => ({ kind: "chain", on, task }));
+  const at = pointerTo([name, kind]);
+  faults.push(...drafted.faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+  return [];
+}
+
+function faultsIn(request: PlainObject): Issue[] {
+  return [
+    ...["notifications", "requests", "urls"].map((name) => ({ name, detail: EXPECTED.single })),
+    ...["onSuccess", "onFailure", "onComplete", "callback"]
+      .map((name) => ({ name, detail: EXPECTED.level })),
+    { name: "quiet", detail: EXPECTED.quiet },
+  ].filter(({ name }) => Object.hasOwn(request, name)).map(({ name, detail }) => ({
+    pointer: `/${name}`,
+    detail,
+  }));
+}
+
+/** Without id and moment: those it gets when it is made. */
+const NOWHERE: SubmitContext = { ids: () => "", now: 0 };
+
+function draftedNotify(
+  request: PlainObject,
+  { mail, ports }: FollowUpParts,
+): Parsed<FollowUpTask[]> {
+  const parsed = parseNotify(request, ports);
+  if (parsed.faults) return parsed;
+  return {
+    value: parsed.value.requests.flatMap((one: ParsedNotify) =>
+      draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail).drafted
+        .map(({ task }) => timeless(task, one.options))
+    ),
+  };
+}
+
+function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<FollowUpTask[]> {
+  const parsed = parseFetch(request, ports.refuseUrl);
+  if (parsed.faults) return parsed;
+  return {
+    value: parsed.value.requests.flatMap((one: ParsedFetch) =>
+      draftFetch({ isBatch: false, requests: [one] }, NOWHERE).drafted
+        .map(({ task }) => timeless(task, one.options))
+    ),
+  };
+}
+
+function timeless(
+  task: NewTask,
+  { delayMs, runAt, expiresMs, expiresAt }: SubmitOptions,
+): FollowUpTask {
+  const { id: _, createdAt: _created, dueAt: _due, expiresAt: _expires, batchId: _batch, ...kept } =
+    task;
+  return {
+    ...kept,
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(runAt === undefined ? {} : { runAt }),
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * Headers and files that a caller adds to a mail, read strictly.
+ *
+ * @module
+ */
+
+import { isBase64 } from "../../lib/base64.ts";
+import { isLongerThan, isOneLine } from "../issues.ts";
+
+/** The most files of one mail. */
+export const MAX_ATTACHMENTS = 100;
+/** The most further headers of one mail. */
+export const MAX_HEADERS = 100;
+/** RFC 5322 §2.1.1: a line is at most 998 characters. */
+export const LINE_BYTES = 998;
+const FILENAME_BYTES = 255;
+
+/** What is expected of each. */
+export const EXPECTED_PARTS = {
+  headers: `Expected an object of at most ${MAX_HEADERS} headers`,
+  header: `Expected one line of at most ${LINE_BYTES} bytes, as a text`,
+  attachments: `Expected a list of at most ${MAX_ATTACHMENTS} attachments, each an object`,
+  filename: `Expected a bare file name of 1 to ${FILENAME_BYTES} bytes, without a path`,
+  content: "Expected the file's content in base64, padded and without line breaks",
+  contentType: `Expected a media type such as "application/pdf"`,
+  cid: `Expected 1 to 200 letters, digits or any of "._@+-"`,
+};
+
+/** RFC 5322's field names, less the few characters that no header anywhere uses. */
+const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,76}$/;
+/** What the message is made of, what relays add, and what they act upon. */
+const RESERVED = new RegExp(
+  "^(?:from|to|cc|bcc|subject|date|message-id|mime-version|content-.*|sender|reply-to|return-path" +
+    "|received|received-spf|delivered-to|dkim-.*|domainkey-.*|arc-.*|authentication-results" +
+    "|resent-.*)$",
+  "i",
+);
+
+/** Notes what is wrong, and where. */
+export type PartProblem = (detail: string, ...path: (string | number)[]) => void;
+
+/** Looks at further headers: none may be one that the message is made of. */
+export function checkHeaders(headers: Readonly<Record<string, string>>, wrong: PartProblem): void {
+  const names = Object.keys(headers);
+  if (names.length > MAX_HEADERS) wrong(EXPECTED_PARTS.headers, "headers");
+  for (const name of names) {
+    if (!HEADER_NAME.test(name)) wrong("Expected the name of a header", "headers", name);
+    else if (RESERVED.test(name)) {
+      wrong("The message itself has this header: use the fields of the request", "headers", name);
+    }
+    if (!isLine(headers[name] ?? "")) wrong(EXPECTED_PARTS.header, "headers", name);
+  }
+}
+
+/** Whether a text is one line that a header can hold. */
+export function isLine(text: string): boolean {
+  return isOneLine(text) && !isLongerThan(text, LINE_BYTES);
+}
+
+const MEDIA_TYPE =
+  /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:; ?[\w-]{1,40}=[\w.+-]{1,80}){0,4}$/;
+const CID = /^[\w.@+-]{1,200}$/;
+
+/** Looks at the file at `index`. */
+export function checkAttachment(
+  { filename, content, contentType, cid }: {
+    filename: string;
+    content: string;
+    contentType?: string | undefined;
+    cid?: string | undefined;
+  },
+  index: number,
+  wrong: PartProblem,
+): void {
+  const at = ["attachments", index] as const;
+  const isBare = /^[^/\\]+$/.test(filename) && !/^\.{1,2}$/.test(filename) && isOneLine(filename);
+  if (!isBare || isLongerThan(filename, FILENAME_BYTES)) {
+    wrong(EXPECTED_PARTS.filename, ...at, "filename");
+  }
+  if (!isBase64(content)) wrong(EXPECTED_PARTS.content, ...at, "content");
+  if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) {
+    wrong(EXPECTED_PARTS.contentType, ...at, "contentType");
+  }
+  if (cid !== undefined && !CID.test(cid)) wrong(EXPECTED_PARTS.cid, ...at, "cid");
+}

@@ -1,0 +1,70 @@
+/**
+ * Mail addresses as people write them, read strictly: what passes here is
+ * put into an SMTP envelope, where one stray `>` would name a second recipient.
+ *
+ * @module
+ */
+
+import type { Mailbox } from "../payloads.ts";
+
+/** RFC 5321 §4.5.3.1.1, in octets. */
+const MAX_LOCAL = 64;
+/** RFC 5321 §4.5.3.1.3 less the angle brackets, in octets. */
+const MAX_ADDRESS = 254;
+const MAX_NAME = 256;
+/** All of it, escapes included; what is longer is not even looked at. */
+const MAX_TEXT = 1_000;
+
+/** A dot-atom; quoted local parts are legal, unused, and an attacker's favourite. */
+const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i;
+/** Before it is made ASCII: nothing that the URL parser reads as more than a host. */
+const DOMAIN_TEXT = /^[\p{L}\p{M}\p{N}.-]+$/u;
+const DOMAIN =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A name that the host parser would leave as it is: no IDNA, nothing that could be a number. */
+const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
+/** Controls, line separators, and the marks that turn the order of reading. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+/** `Ada <…>` or `"Lovelace, Ada" <…>`; nowhere may two parts share out the same spaces. */
+const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
+
+/**
+ * Reads one address, `ada@example.org` or `Ada <ada@example.org>`, into parts
+ * that are safe in an envelope; an international domain becomes ASCII.
+ * `undefined` for anything else, more than one address included.
+ */
+export function parseMailbox(text: string): Mailbox | undefined {
+  if (text.length > MAX_TEXT || UNSEEN.test(text) || !text.isWellFormed()) return undefined;
+  const trimmed = text.trim();
+  const named = NAMED.exec(trimmed);
+  if (!named) {
+    const address = parseAddress(trimmed);
+    return address === undefined ? undefined : { address };
+  }
+  const [, quoted, bare = "", inner = ""] = named;
+  const name = (quoted === undefined ? bare : quoted.replace(/\\(.)/gu, "$1")).trim();
+  const address = parseAddress(inner);
+  if (address === undefined || name.length > MAX_NAME) return undefined;
+  return name === "" ? { address } : { name, address };
+}
+
+function parseAddress(text: string): string | undefined {
+  const at = text.lastIndexOf("@");
+  const local = text.slice(0, at);
+  if (at < 1 || local.length > MAX_LOCAL || !LOCAL.test(local)) return undefined;
+  const domain = asciiDomain(text.slice(at + 1));
+  if (domain === undefined || at + 1 + domain.length > MAX_ADDRESS) return undefined;
+  return `${local}@${domain}`;
+}
+
+/** The URL standard's host parser knows UTS 46; it also turns `1.2` into an address. */
+function asciiDomain(text: string): string | undefined {
+  if (text.length > MAX_ADDRESS || !DOMAIN_TEXT.test(text)) return undefined;
+  const plain = text.toLowerCase();
+  if (PLAIN_DOMAIN.test(plain)) return DOMAIN.test(plain) ? plain : undefined;
+  const url = URL.parse(`http://${text}/`);
+  if (!url || !DOMAIN.test(url.hostname) || /^\d+$/.test(url.hostname.split(".").at(-1) ?? "")) {
+    return undefined;
+  }
+  return url.hostname;
+}

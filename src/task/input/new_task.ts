@@ -1,0 +1,142 @@
+/**
+ * From what was asked for to what an engine keeps.
+ *
+ * @module
+ */
+
+import type { IdSource } from "../../lib/ids.ts";
+import { laneOf, type ParsedFetch } from "./fetch.ts";
+import type { Requests } from "./batch_input.ts";
+import { digestLane, type DigestOptions, windowEnd } from "./digest.ts";
+import { fallbackOf } from "./fallback.ts";
+import type { ParsedNotify } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
+import type { Payload } from "../payloads.ts";
+import { afterQuiet } from "./quiet_hours.ts";
+import { type MailContext, type Outgoing, outgoingOf, type Place } from "./outgoing.ts";
+import { maskUrl } from "../secrets.ts";
+import type { NewBatch } from "../batch.ts";
+import type { NewTask } from "../task.ts";
+
+/** What a submit happens in. */
+export interface SubmitContext {
+  /** Makes the ids. */
+  readonly ids: IdSource;
+  /** The moment of acceptance, in milliseconds since the epoch. */
+  readonly now: number;
+  /** The name of the API key. */
+  readonly owner?: string | undefined;
+  /** The submit's `X-Request-Id`. */
+  readonly requestId?: string | undefined;
+  /** The submit's W3C `traceparent`. */
+  readonly traceparent?: string | undefined;
+}
+
+/** A payload beside the task that carries it as JSON text. */
+export interface DraftedTask {
+  /** As the engine keeps it. */
+  readonly task: NewTask;
+  /** What `task.payload` says. */
+  readonly payload: Payload;
+}
+
+/** What is to be kept together or not at all. */
+export interface Draft {
+  /** In the order of the request. */
+  readonly drafted: readonly DraftedTask[];
+  /** The batch they name as theirs. */
+  readonly batch?: NewBatch;
+}
+
+/** Makes tasks of notifications: one for the mail of each, one for each of its notes. */
+export function draftNotify(
+  asked: Requests<ParsedNotify>,
+  context: SubmitContext,
+  sentBy: MailContext,
+): Draft {
+  const isMany = asked.requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
+  return draft(isMany ? { ...asked, isBatch: true } : asked, context, (request, batchId) => {
+    const { options, quiet, fallback, digest } = request;
+    const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
+    return outgoingOf(request, sentBy).map((sending) => {
+      const { place, payload } = digest ? gatheredLater(sending, digest) : sending;
+      const task = newTask(place, payload, options, context, batchId);
+      if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
+      if (digest) task.dueAt = windowEnd(task.dueAt, digest);
+      if (followers) task.followers = [...task.followers ?? [], ...followers];
+      return { task, payload };
+    });
+  });
+}
+
+function gatheredLater({ place, payload }: Outgoing, digest: DigestOptions): Outgoing {
+  return {
+    place: { ...place, lane: digestLane(place.channel, payload, digest) },
+    payload: { ...payload, digestMax: digest.max } as Payload,
+  };
+}
+
+/** Makes tasks of HTTP requests. */
+export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext): Draft {
+  return draft(asked, context, ({ options, payload, target }, batchId) => {
+    const label = `${payload.method} ${maskUrl(payload.url)}`;
+    const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
+    return [{ task: newTask(place, payload, options, context, batchId), payload }];
+  });
+}
+
+function draft<Request>(
+  { isBatch, requests, concurrency }: Requests<Request>,
+  { ids, now, owner }: SubmitContext,
+  make: (request: Request, batchId: string | undefined) => DraftedTask[],
+): Draft {
+  if (!isBatch) return { drafted: requests.flatMap((request) => make(request, undefined)) };
+  const id = ids("bat");
+  return {
+    drafted: requests.flatMap((request) => make(request, id)),
+    batch: {
+      id,
+      createdAt: now,
+      ...(owner === undefined ? {} : { owner }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    },
+  };
+}
+
+function newTask(
+  place: Place,
+  payload: Payload,
+  options: SubmitOptions,
+  { ids, now, owner, requestId, traceparent }: SubmitContext,
+  batchId: string | undefined,
+): Mutable<NewTask> {
+  const { delayMs, runAt, expiresMs } = options;
+  const expiresAt = expiresMs === undefined ? options.expiresAt : now + expiresMs;
+  // Made in one piece, without spreads: this is on the way of every submit.
+  const task: Mutable<NewTask> = {
+    id: ids("tsk"),
+    type: place.type,
+    channel: place.channel,
+    lane: place.lane,
+    payload: JSON.stringify(payload),
+    label: place.label,
+    createdAt: now,
+    dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
+    priority: options.priority,
+    retry: options.retry,
+    timeoutMs: options.timeoutMs,
+    onUnknown: options.onUnknown,
+  };
+  if (expiresAt !== undefined) task.expiresAt = expiresAt;
+  if (options.key !== undefined) task.key = options.key;
+  if (options.tags !== undefined) task.tags = options.tags;
+  if (options.retain !== undefined) task.retain = options.retain;
+  if (options.followers !== undefined) task.followers = options.followers;
+  if (batchId !== undefined) task.batchId = batchId;
+  if (owner !== undefined) task.owner = owner;
+  if (requestId !== undefined) task.requestId = requestId;
+  if (traceparent !== undefined) task.traceparent = traceparent;
+  return task;
+}
+
+type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] };

@@ -1,0 +1,219 @@
+/**
+ * `POST /notify`: from what a caller wrote to mails and notes that can be sent.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import {
+  collectAllErrors,
+  isPlainObject,
+  parseEntries,
+  parseSingle,
+  type PlainObject,
+  type Requests,
+} from "./batch_input.ts";
+import { digestFields, type DigestOptions, readDigest } from "./digest.ts";
+import { type Issue, issuesOf, type Parsed, pointerTo } from "../issues.ts";
+import { checkAttachment, checkHeaders, EXPECTED_PARTS } from "./mail_parts.ts";
+import { MAX_ATTACHMENTS } from "./mail_parts.ts";
+import { parseMailbox } from "./mailbox.ts";
+import { contentFields, contentOf } from "./notify_content.ts";
+import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
+import type { Attachment, ChatPayload, EmailPayload, Mailbox } from "../payloads.ts";
+import type { NotifyPorts, ReadTarget } from "../ports.ts";
+import { quietFields, type QuietHours, readQuiet } from "./quiet_hours.ts";
+import { DEFAULT_RETRIES } from "../retry.ts";
+import { EXPECTED_MAILBOX, MAX_WAYS, readTargets, readWays, type Targets } from "./targets.ts";
+import type { Json } from "../task.ts";
+
+/** What is sent: one mail at most, and a note for each place. */
+export interface NotifyContent {
+  /** The mail, when any address is named; its sender may still be open. */
+  readonly mail?: Omit<EmailPayload, "from"> & { readonly from?: Mailbox };
+  /** The notes. */
+  readonly notes: readonly DraftedNote[];
+}
+
+/** One notification, as it was meant. */
+export interface ParsedNotify extends NotifyContent {
+  /** When and how often. */
+  readonly options: SubmitOptions;
+  /** Nothing is attempted first in these hours. */
+  readonly quiet?: QuietHours;
+  /** What of it is gathered with others. */
+  readonly digest?: DigestOptions;
+  /** What is sent instead when it has failed, one after another. */
+  readonly fallback?: readonly NotifyContent[];
+}
+
+/** A note, and which channel brings it. */
+export interface DraftedNote extends Pick<ReadTarget, "channel" | "lane"> {
+  /** What is to be said. */
+  readonly payload: ChatPayload;
+}
+
+const DEFAULTS = { retry: DEFAULT_RETRIES.mail, timeoutMs: 60_000 };
+const ALTERNATIVES = [...OPTION_ALTERNATIVES, ["subject", "title"]];
+const MAX_RECIPIENTS = 1_000;
+const NOBODY: readonly Mailbox[] = [];
+
+const EXPECTED = {
+  mailboxes: "Expected a mail address, or a list of them",
+  fallback: `Expected one target, or a list of at most ${MAX_WAYS}`,
+  targets: `Expected a mail address, the URL of a channel or an "@alias", or a list of them`,
+};
+
+const mailbox = z.string({ error: EXPECTED_MAILBOX });
+const mailboxes = z.union([mailbox, z.array(mailbox).min(1, { error: EXPECTED.mailboxes })], {
+  error: EXPECTED.mailboxes,
+});
+const target = z.string({ error: EXPECTED.targets });
+
+const schema = z.strictObject({
+  to: z.union([target, z.array(target).min(1, { error: EXPECTED.targets })], {
+    error: EXPECTED.targets,
+  }).optional().meta({
+    description: "Mail addresses, URLs of channels (slack://…), aliases (@oncall): one or many. " +
+      `All addresses are one mail of at most ${MAX_RECIPIENTS} recipients; each other is a ` +
+      "task of its own.",
+    examples: ["Ada <ada@example.org>"],
+  }),
+  cc: mailboxes.optional().meta({ description: "Copies that everybody sees." }),
+  bcc: mailboxes.optional().meta({ description: "Copies that nobody sees." }),
+  from: mailbox.optional().meta({ description: "The sender; POSTRIDER_MAIL_FROM when absent." }),
+  replyTo: mailbox.optional().meta({ description: "Where answers go." }),
+  ...contentFields,
+  headers: z.record(z.string(), z.string({ error: EXPECTED_PARTS.header }), {
+    error: EXPECTED_PARTS.headers,
+  }).optional().meta({
+    description: "Further headers of a mail; none of those that the message itself is made of.",
+    examples: [{ "X-Build": "42" }],
+  }),
+  attachments: z.array(
+    z.strictObject({
+      filename: z.string({ error: EXPECTED_PARTS.filename }),
+      content: z.string({ error: EXPECTED_PARTS.content }).meta({ contentEncoding: "base64" }),
+      contentType: z.string({ error: EXPECTED_PARTS.contentType }).optional(),
+      cid: z.string({ error: EXPECTED_PARTS.cid }).optional()
+        .meta({ description: "Shown inline where the HTML says cid:…" }),
+    }, {
+      error: ({ code }) => code === "invalid_type" ? EXPECTED_PARTS.attachments : undefined,
+    }),
+    { error: EXPECTED_PARTS.attachments },
+  ).max(MAX_ATTACHMENTS, { error: EXPECTED_PARTS.attachments }).optional()
+    .meta({ description: "Files, in base64." }),
+  fallback: z.union([
+    target,
+    z.array(target).min(1, { error: EXPECTED.fallback })
+      .max(MAX_WAYS, { error: EXPECTED.fallback }),
+  ], { error: EXPECTED.fallback })
+    .optional().meta({
+      description: "Where it goes instead once it has failed for good, one after another; each " +
+        "is a task of its own. Name a short retry beside it: mail is patient for a day.",
+      examples: [["ntfys://ntfy.example.org/oncall", "ada@example.org"]],
+    }),
+  ...quietFields,
+  ...digestFields,
+  ...optionFields,
+}, { error: "Expected a JSON object" });
+
+/** One notification as JSON Schema, for the OpenAPI document. */
+export const notifySchema = z.toJSONSchema(schema, {
+  target: "draft-2020-12",
+  unrepresentable: "any",
+}) as Record<string, Json>;
+
+/** Reads the body of `POST /notify`: one notification, or `{"notifications":[…]}`. */
+export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<ParsedNotify>> {
+  if (!isPlainObject(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
+  const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports));
+  return Object.hasOwn(body, "notifications")
+    ? parseEntries(body, { name: "notifications", alternatives: ALTERNATIVES, parse })
+    : parseSingle(body, parse);
+}
+
+function countOf(value: string | readonly string[] | undefined): number {
+  return value === undefined ? 0 : typeof value === "string" ? 1 : value.length;
+}
+
+function tooMany(count: number): string {
+  return `Expected at most ${MAX_RECIPIENTS} recipients in to, cc and bcc, not ${count}`;
+}
+
+function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify> {
+  const checked = schema.safeParse(members);
+  if (!checked.success) return { faults: issuesOf(checked.error) };
+  const raw = checked.data;
+  const asked = countOf(raw.to) + countOf(raw.cc) + countOf(raw.bcc);
+  // Not even looked at: a body holds so many that reading them would hold up everybody else.
+  if (asked > MAX_RECIPIENTS) return { faults: [{ pointer: "/to", detail: tooMany(asked) }] };
+  const faults: Issue[] = [];
+  const wrong = (detail: string, ...path: (string | number)[]) => {
+    faults.push({ pointer: pointerTo(path), detail });
+  };
+  const mailboxesOf = (name: "cc" | "bcc"): readonly Mailbox[] => {
+    const value = raw[name];
+    if (typeof value === "object") {
+      return value.flatMap((text, i) => mailboxOf(text, name, i) ?? []);
+    }
+    const read = mailboxOf(value, name);
+    return read ? [read] : NOBODY;
+  };
+  const mailboxOf = (text: string | undefined, ...path: (string | number)[]) => {
+    const read = text === undefined ? undefined : parseMailbox(text);
+    if (!read && text !== undefined) wrong(EXPECTED_MAILBOX, ...path);
+    return read;
+  };
+  const to = readTargets(raw.to ?? [], "to", ports, faults);
+  const ways = raw.fallback === undefined ? [] : readWays(raw.fallback, ports, faults);
+  const cc = mailboxesOf("cc");
+  const bcc = mailboxesOf("bcc");
+  const from = mailboxOf(raw.from, "from");
+  const replyTo = mailboxOf(raw.replyTo, "replyTo");
+  if (asked === 0) wrong("Expected at least one recipient in to, cc or bcc", "to");
+  const recipients = to.mailboxes.length + cc.length + bcc.length;
+  if (recipients > MAX_RECIPIENTS) wrong(tooMany(recipients), "to");
+  const said = contentOf(raw, ports, faults);
+  if (raw.headers) checkHeaders(raw.headers, wrong);
+  raw.attachments?.forEach((attachment, i) => checkAttachment(attachment, i, wrong));
+  const options = readOptions(raw, DEFAULTS, faults);
+  const quiet = raw.quiet && readQuiet(raw.quiet, faults);
+  const digest = raw.digest && readDigest(raw.digest, faults);
+  if (digest && raw.key !== undefined) wrong("Not beside digest: its tasks go together", "key");
+  if (faults.length > 0 || !said) return { faults };
+  const { subject, ...content } = said;
+  const attachments = (raw.attachments ?? []) as Attachment[];
+  const common = {
+    ...content,
+    ...(raw.severity === undefined ? {} : { severity: raw.severity }),
+    attachments,
+  };
+  const contentFor = ({ mailboxes, places }: Targets, copies = { cc: NOBODY, bcc: NOBODY }) => {
+    const isMail = mailboxes.length + copies.cc.length + copies.bcc.length > 0;
+    const mail = {
+      ...(from ? { from } : {}),
+      to: mailboxes,
+      ...copies,
+      ...(replyTo ? { replyTo } : {}),
+      subject,
+      ...common,
+      headers: raw.headers ?? {},
+    };
+    const notes = places.map(({ channel, lane, target, shown }) => ({
+      channel,
+      lane,
+      payload: { target, shown, title: subject, ...common },
+    }));
+    return { ...(isMail ? { mail } : {}), notes };
+  };
+  return {
+    value: {
+      options,
+      ...(quiet ? { quiet } : {}),
+      ...(digest ? { digest } : {}),
+      ...(ways.length > 0 ? { fallback: ways.map((way) => contentFor(way)) } : {}),
+      ...contentFor(to, { cc, bcc }),
+    },
+  };
+}

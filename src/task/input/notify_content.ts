@@ -1,0 +1,112 @@
+/**
+ * What a notification says: in the caller's words, or in a template's.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { isLongerThan, type Issue, pointerTo } from "../issues.ts";
+import { isLine, LINE_BYTES } from "./mail_parts.ts";
+import type { NotifyPorts, RenderedTemplate } from "../ports.ts";
+import type { Json } from "../task.ts";
+
+const FORMS = ["text", "html", "markdown"] as const;
+/** Parsed on the thread that delivers: the costliest of so many bytes took it 0.9 s, and twice as many four times that. */
+const MARKDOWN_BYTES = 65_536;
+
+const EXPECTED = {
+  subject: `Expected one line of at most ${LINE_BYTES} bytes`,
+  text: "Expected a text",
+  markdown: `Expected a text of at most ${MARKDOWN_BYTES} bytes`,
+  template: "Expected the name of a template: GET /templates lists them",
+  data: "Expected an object with what the template asks for",
+  severity: "Expected info, success, warning or failure",
+};
+
+const text = z.string({ error: EXPECTED.text });
+
+/** The fields of it, for the schema of a notification. */
+export const contentFields = {
+  subject: z.string({ error: EXPECTED.subject }).optional()
+    .meta({ description: "One line.", examples: ["Build 42 is green"] }),
+  title: z.string({ error: EXPECTED.subject }).optional()
+    .meta({ description: "Another name for subject." }),
+  text: text.optional().meta({ description: "The plain text.", examples: ["All tests pass."] }),
+  html: text.optional().meta({ description: "The HTML; a plain text is made of it." }),
+  markdown: z.string({ error: EXPECTED.markdown }).optional().meta({
+    description: "Becomes HTML in a mail, and what each service shows of it. Not beside html.",
+  }),
+  template: z.string({ error: EXPECTED.template }).optional().meta({
+    description: "Makes subject, text and HTML of data. Not beside text, html or markdown.",
+    examples: ["password-reset"],
+  }),
+  data: z.record(z.string(), z.custom<Json>(), { error: EXPECTED.data }).optional()
+    .meta({ description: "What the template asks for; escaped as its format needs." }),
+  severity: z.enum(["info", "success", "warning", "failure"], { error: EXPECTED.severity })
+    .optional().meta({ description: "How serious it is; shown as each service can." }),
+};
+
+/** The fields as the schema leaves them: the right types, not yet read. */
+export interface RawContent {
+  /** One line. */
+  readonly subject?: string | undefined;
+  /** Another name for it. */
+  readonly title?: string | undefined;
+  /** Plain text. */
+  readonly text?: string | undefined;
+  /** HTML. */
+  readonly html?: string | undefined;
+  /** Markdown. */
+  readonly markdown?: string | undefined;
+  /** The name of a template. */
+  readonly template?: string | undefined;
+  /** What it asks for. */
+  readonly data?: Readonly<Record<string, Json>> | undefined;
+}
+
+/** What is said. */
+export type Content = RenderedTemplate & {
+  /** Markdown, instead of HTML. */
+  readonly markdown?: string;
+};
+
+/** Reads it; what is wrong goes to `faults`. */
+export function contentOf(
+  raw: RawContent,
+  ports: NotifyPorts,
+  faults: Issue[],
+): Content | undefined {
+  const wrong = (detail: string, name: string) => {
+    faults.push({ pointer: pointerTo([name]), detail });
+  };
+  if (raw.subject !== undefined && raw.title !== undefined) {
+    wrong("Expected either subject or title, not both", "title");
+  }
+  const subject = raw.subject ?? raw.title;
+  if (subject !== undefined && !isLine(subject)) {
+    wrong(EXPECTED.subject, raw.subject === undefined ? "title" : "subject");
+  }
+  if (raw.template !== undefined) {
+    for (const name of FORMS) {
+      if (raw[name] !== undefined) wrong("Not beside template: remove one of the two", name);
+    }
+    const rendered = ports.render(raw.template, raw.data ?? {});
+    if (rendered.faults) faults.push(...rendered.faults);
+    return rendered.faults ? undefined : { ...rendered.value, ...(subject ? { subject } : {}) };
+  }
+  const { text, html, markdown } = raw;
+  if (raw.data !== undefined) wrong("Expected a template to use it in", "data");
+  if (markdown !== undefined && html !== undefined) wrong("Not beside html", "markdown");
+  if (markdown !== undefined && isLongerThan(markdown, MARKDOWN_BYTES)) {
+    wrong(EXPECTED.markdown, "markdown");
+  }
+  if (!subject && FORMS.every((name) => raw[name] === undefined)) {
+    wrong("Expected a subject, a text, an html or a markdown: there is nothing to send", "text");
+  }
+  return {
+    subject: subject ?? "",
+    ...(text === undefined ? {} : { text }),
+    ...(html === undefined ? {} : { html }),
+    ...(markdown === undefined ? {} : { markdown }),
+  };
+}

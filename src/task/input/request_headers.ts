@@ -1,0 +1,63 @@
+/**
+ * Which headers a caller may put on an outbound request.
+ *
+ * @module
+ */
+
+import { type Issue, pointerTo } from "../issues.ts";
+
+const MAX_HEADERS = 100;
+const MAX_BYTES = 16_384;
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
+/** RFC 9110 §5.5, as far as `fetch` can send it: no controls, nothing beyond Latin-1. */
+const VALUE = /^[\t\u0020-\u007e\u00a0-\u00ff]*$/;
+/** What the connection is made of: a caller's own would smuggle a second request. */
+const CONNECTION = new Set([
+  "host",
+  "content-length",
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+  "http2-settings",
+]);
+
+/** The headers with their names in lower case; adds what is wrong with them to `faults`. */
+export function checkRequestHeaders(
+  headers: Readonly<Record<string, string>>,
+  faults: Issue[],
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  const wrong = (name: string, detail: string) => {
+    faults.push({ pointer: pointerTo(["headers", name]), detail });
+  };
+  let count = 0;
+  let bytes = 0;
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    const lower = name.toLowerCase();
+    count++;
+    bytes += name.length + value.length;
+    if (!TOKEN.test(name)) wrong(name, "Expected the name of a header");
+    else if (CONNECTION.has(lower) || lower.startsWith("proxy-")) {
+      wrong(name, "This header belongs to the connection: remove it");
+    } else if (Object.hasOwn(kept, lower)) {
+      wrong(name, "Expected each header once: names are the same in any case");
+    }
+    if (!VALUE.test(value)) {
+      wrong(name, "Expected one line of Latin-1, without control characters");
+    }
+    kept[lower] = value.trim();
+  }
+  if (count > MAX_HEADERS || bytes > MAX_BYTES) {
+    faults.push({
+      pointer: "/headers",
+      detail: `Expected at most ${MAX_HEADERS} headers and ${MAX_BYTES} bytes in all`,
+    });
+  }
+  return kept;
+}

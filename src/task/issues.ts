@@ -1,0 +1,71 @@
+/**
+ * What is wrong with a request, told so that its author can mend it.
+ *
+ * @module
+ */
+
+/** One thing that is wrong. */
+export interface Issue {
+  /** RFC 6901 pointer into the body; for a query parameter, `/` and its name. */
+  readonly pointer: string;
+  /** What is expected there, in a sentence. */
+  readonly detail: string;
+  /** Set when it is not a slip but an address that may not be called. */
+  readonly code?: "address_refused";
+}
+
+/** What a parser makes of a body: a value it vouches for, or all that is wrong with it. */
+export type Parsed<Value> =
+  | { readonly value: Value; readonly faults?: undefined }
+  | { readonly faults: readonly Issue[] };
+
+/** The most faults that are told at once. */
+export const MAX_ISSUES = 50;
+
+/** What is told of a field that no schema knows. */
+export const UNKNOWN_FIELD = "Unknown field: remove it, or mend its spelling";
+
+/** Writes a path as an RFC 6901 pointer. */
+export function pointerTo(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(
+    "",
+  );
+}
+
+/** What a schema complains of, as zod tells it. */
+export interface SchemaIssue {
+  /** The kind of complaint. */
+  readonly code?: string;
+  /** Where. */
+  readonly path: readonly PropertyKey[];
+  /** The sentence that the schema gives. */
+  readonly message: string;
+  /** Which fields it does not know. */
+  readonly keys?: readonly string[];
+}
+
+/** Tells a schema's complaints as faults. */
+export function issuesOf(error: { readonly issues: readonly SchemaIssue[] }): Issue[] {
+  return error.issues.flatMap((issue) =>
+    issue.keys
+      ? issue.keys.map((key) => ({
+        pointer: pointerTo([...issue.path, key]),
+        detail: UNKNOWN_FIELD,
+      }))
+      : { pointer: pointerTo(issue.path), detail: issue.message }
+  );
+}
+
+/** Length in UTF-8, as far as it is worth counting: exact up to `limit`, else merely more. */
+export function isLongerThan(text: string, limit: number): boolean {
+  if (text.length * 3 <= limit) return false;
+  return text.length > limit || encoder.encode(text).length > limit;
+}
+
+const encoder = new TextEncoder();
+
+/** Whether a text is one line that any store, log or header can hold. */
+export function isOneLine(text: string): boolean {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) && text.isWellFormed();
+}

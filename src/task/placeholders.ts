@@ -1,0 +1,128 @@
+/**
+ * Values filled in by path: `{{task.result.status}}`.
+ *
+ * Nothing is run. A mark is replaced once by what stands at its path, in the
+ * way its place asks for: one line in a header, escaped in HTML, encoded in a
+ * URL, as its own type where it is the whole of a JSON text. What is filled in
+ * is never looked at again.
+ *
+ * @module
+ */
+
+import type { Json } from "./task.ts";
+
+/** What marks can speak of. */
+export type Facts = Readonly<Record<string, Json>>;
+
+/** `{{"{"}}` stands for a brace that is no mark's: see `shield`. */
+const MARK = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
+/** The URL standard encodes braces and spaces in a path. */
+const URL_MARK =
+  /(?:\{|%7B){2}(?: |%20)*(?:(?:"|%22)(\{|%7B)(?:"|%22)|((?:task|batch)(?:\.[\w-]{1,100}){1,10}))(?: |%20)*(?:\}|%7D){2}/gi;
+/** RFC 5322 §2.1.1: a line is at most 998 bytes, of which a letter takes up to three. */
+const LINE_LETTERS = 330;
+
+/** Whether a text holds a mark. */
+export function hasPlaceholders(text: string): boolean {
+  return text.search(MARK) >= 0 || text.search(URL_MARK) >= 0;
+}
+
+/** Makes a text hold no mark, so that what others wrote stays what they wrote. */
+export function shield(text: string): string {
+  return text.replaceAll("{", '{{"{"}}');
+}
+
+/** Fills the marks of a payload, which is JSON text. */
+export function fillPayload(payload: string, facts: Facts): string {
+  if (!payload.includes("{{") && !/%7B%7B/i.test(payload)) return payload;
+  return JSON.stringify(fillMember("", JSON.parse(payload) as Json, facts));
+}
+
+function fillMember(name: string, value: Json, facts: Facts): Json {
+  if (typeof value === "string") return fillText(name, value, facts);
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map((item) => fillMember(name, item, facts));
+  const isJson = typeof value.body === "string" && isJsonBody(value.headers);
+  return Object.fromEntries(
+    Object.entries(value).map(([member, inner]) => {
+      const place = name === "headers" ? "headers" : member;
+      if (member === "body" && isJson) return [member, fillJsonText(inner as string, facts)];
+      return [member, fillMember(place, inner, facts)];
+    }),
+  );
+}
+
+function isJsonBody(headers: Json | undefined): boolean {
+  if (headers === null || typeof headers !== "object" || Array.isArray(headers)) return false;
+  return /[/+]json\b/i.test(String(headers["content-type"] ?? ""));
+}
+
+function fillText(place: string, text: string, facts: Facts): string {
+  const filled = (escape: (value: string) => string) =>
+    text.replace(MARK, (_, brace, path) => brace ?? escape(textAt(path, facts)));
+  switch (place) {
+    case "url":
+      return text.replace(
+        URL_MARK,
+        (_, brace, path) => encodeURIComponent(brace ? "{" : textAt(path, facts)),
+      );
+    case "html":
+      return filled(escapeHtml);
+    case "subject":
+    case "title":
+    case "headers":
+      return filled(oneLine);
+    default:
+      return filled((value) => value);
+  }
+}
+
+/** A body of JSON is filled as JSON: a value cannot break out of its text. */
+function fillJsonText(text: string, facts: Facts): string {
+  if (!text.includes("{{")) return text;
+  const fill = (value: Json): Json => {
+    if (typeof value === "string") return fillJsonValue(value, facts);
+    if (value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map(fill);
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, fill(inner)]));
+  };
+  try {
+    return JSON.stringify(fill(JSON.parse(text)));
+  } catch {
+    return text;
+  }
+}
+
+function fillJsonValue(text: string, facts: Facts): Json {
+  const [mark, , path] = [...text.matchAll(MARK)][0] ?? [];
+  if (mark === text && path !== undefined) return valueAt(path, facts) ?? null;
+  return text.replace(MARK, (_, brace, path) => brace ?? textAt(path, facts));
+}
+
+function valueAt(path: string, facts: Facts): Json | undefined {
+  let value: Json | undefined = facts as { [name: string]: Json };
+  for (const name of path.split(".")) {
+    if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) {
+      return undefined;
+    }
+    value = Array.isArray(value) ? value[Number(name)] : value[name];
+  }
+  return value;
+}
+
+/** What is not there is empty. */
+function textAt(path: string, facts: Facts): string {
+  const value = valueAt(path, facts);
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function oneLine(value: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return value.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, LINE_LETTERS)
+    .toWellFormed();
+}
+
+function escapeHtml(value: string): string {
+  return value.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+}

@@ -1,0 +1,117 @@
+/**
+ * One attempt for several tasks: those of a digest that were claimed together.
+ *
+ * The first to be claimed waits a moment for the others, which fell due with
+ * it. Only what goes to the very same place, and has come equally far, is
+ * served together.
+ *
+ * @module
+ */
+
+import { destinationOf } from "../task/input/digest.ts";
+import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
+import type { ChatPayload, EmailPayload, Payload } from "../task/payloads.ts";
+import type { ClaimedTask } from "../task/task.ts";
+import { type AttemptParts, type LiveAttempt, startAttempt } from "./attempt.ts";
+
+/** How long the first waits, in milliseconds. */
+const WAIT_MS = 100;
+
+/** Gathers tasks into attempts. */
+export interface Digests {
+  /** An attempt at the task, shared with others of its digest. */
+  join(task: ClaimedTask): LiveAttempt;
+}
+
+interface Member {
+  readonly task: ClaimedTask;
+  readonly payload: ChatPayload | EmailPayload;
+  readonly attempt: SharedAttempt;
+}
+
+/** Opens a gathering. */
+export function openDigests(parts: AttemptParts): Digests {
+  const groups = new Map<string, { readonly members: Set<Member>; readonly undo: () => void }>();
+
+  function send(name: string): void {
+    const members = [...groups.get(name)?.members ?? []];
+    dissolve(name);
+    const [leader, ...others] = members;
+    if (!leader) return;
+    const gathered = others.map(({ payload }) => payload);
+    const payload = gathered.length === 0 ? leader.payload : { ...leader.payload, gathered };
+    const live = startAttempt({ ...leader.task, payload: JSON.stringify(payload) }, parts);
+    for (const { attempt } of members) attempt.follow(live);
+  }
+
+  function dissolve(name: string): void {
+    groups.get(name)?.undo();
+    groups.delete(name);
+  }
+
+  return {
+    join(task) {
+      const payload = JSON.parse(task.payload) as Payload;
+      if ("url" in payload) return startAttempt(task, parts);
+      const { lane, channel, attempt: number, carry = null } = task;
+      const name = JSON.stringify([lane, channel, destinationOf(payload), number, carry]);
+      const group = groups.get(name) ??
+        { members: new Set(), undo: parts.clock.after(WAIT_MS, () => send(name)) };
+      groups.set(name, group);
+      const attempt = new SharedAttempt(() => {
+        group.members.delete(member);
+        if (group.members.size === 0) dissolve(name);
+      });
+      const member: Member = { task, payload, attempt };
+      group.members.add(member);
+      if (group.members.size >= (payload.digestMax ?? Infinity)) send(name);
+      return attempt;
+    },
+  };
+}
+
+/** What a member of a group sees of the attempt that serves all. */
+class SharedAttempt implements LiveAttempt {
+  readonly #outcome = Promise.withResolvers<Outcome>();
+  readonly #leave: () => void;
+  #live: LiveAttempt | undefined;
+  #cause: AbortCause | undefined;
+  #cancelReason: CancelReason | undefined;
+
+  constructor(leave: () => void) {
+    this.#leave = leave;
+  }
+
+  get outcome(): Promise<Outcome> {
+    return this.#outcome.promise;
+  }
+
+  get cause(): AbortCause | undefined {
+    return this.#cause ?? this.#live?.cause;
+  }
+
+  get cancelReason(): CancelReason | undefined {
+    return this.#cancelReason;
+  }
+
+  /** The attempt has begun. */
+  follow(live: LiveAttempt): void {
+    this.#live = live;
+    live.outcome.then(this.#outcome.resolve);
+  }
+
+  /** Once it has begun, one member's wish to end does not cut off the others; the end of all does. */
+  abort(cause: AbortCause, cancelReason?: CancelReason): void {
+    this.#cause ??= cause;
+    this.#cancelReason ??= cancelReason;
+    if (!this.#live) {
+      this.#leave();
+      const error = { code: "aborted", detail: "It was aborted before the digest was sent." };
+      this.#outcome.resolve({ kind: "deferred", error });
+    } else if (cause !== "cancelled") this.#live.abort(cause);
+  }
+
+  progress(): ReturnType<LiveAttempt["progress"]> {
+    return this.#live?.progress();
+  }
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { openLimiter } from "../../src/hooks/keyed_limiter.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+Deno.test("a hook's bucket empties at once, fills evenly, and is its own", async () => {
+  const clock = new FakeClock();
+  const take = openLimiter(clock);
+  const rate = { count: 2, windowMs: 10_000 };
+  assert.deepEqual([take("a", rate), take("a", rate), take("a", rate)], [0, 0, 5_000]);
+  assert.equal(take("b", rate), 0);
+  await clock.advance(4_999);
+  assert.equal(take("a", rate), 1);
+  await clock.advance(1);
+  assert.equal(take("a", rate), 0);
+  await clock.advance(3_600_000);
+  assert.deepEqual([take("a", rate), take("a", rate), take("a", rate)], [0, 0, 5_000]);
+});
+
+Deno.test("a rate that a reload has changed holds from the next call on", () => {
+  const take = openLimiter(new FakeClock());
+  assert.equal(take("a", { count: 10, windowMs: 1_000 }), 0);
+  const slow = { count: 1, windowMs: 1_000 };
+  assert.deepEqual([take("a", slow), take("a", slow)], [0, 1_000]);
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { Api } from "../../support/api.ts";
+
+const ORIGIN = "http://localhost:8000";
+const KEYS = parseApiKeys("ada:first-secret,eye:other-secret:read,send:third-secret:fetch");
+const HOURS_12 = 12 * 3_600_000;
+
+/** Signs in as a browser does; the answer, and the cookie as it is sent back. */
+async function signIn(api: Api, key: string, next = "/", origin: string | null = ORIGIN) {
+  const body = new URLSearchParams({ key, next }).toString();
+  const response = await api.raw("/ui/signin", {
+    method: "POST",
+    body,
+    headers: {
+      ...formHeaders(body),
+      ...(origin === null ? {} : { origin }),
+    },
+  });
+  const cookie = response.headers.get("set-cookie") ?? "";
+  return { response, cookie, headers: { cookie: cookie.split(";")[0] ?? "" } };
+}
+
+Deno.test("who is not signed in is led to the door, and from there to where he was going", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const away = await api.raw("/ui/tasks?state=failed");
+  assert.equal(away.status, 303);
+  assert.equal(away.headers.get("location"), "/ui/signin?next=%2Fui%2Ftasks%3Fstate%3Dfailed");
+  const { response, headers } = await signIn(api, "first-secret", "/ui/tasks?state=failed");
+  assert.equal(response.status, 303);
+  assert.equal(response.headers.get("location"), "/ui/tasks?state=failed");
+  const page = await api.raw("/ui/tasks?state=failed", { headers });
+  assert.equal(page.status, 200);
+  assert.match(await page.text(), /Sign out/);
+});
+
+Deno.test("the cookie is for this site's own pages, out of reach of scripts, and holds no secret", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { cookie } = await signIn(api, "first-secret");
+  assert.match(
+    cookie,
+    /^postrider_session=[^;]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/,
+  );
+  assert.ok(!cookie.includes("first-secret"));
+});
+
+Deno.test("behind TLS the cookie is for TLS only", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const response = await api.raw("/ui/signin", {
+    method: "POST",
+    body: "key=first-secret",
+    headers: { ...formHeaders("key=first-secret"), origin: ORIGIN, "x-forwarded-proto": "https" },
+  });
+  assert.match(response.headers.get("set-cookie") ?? "", /; Secure$/);
+});
+
+Deno.test("a wrong key is told, and not which part of it", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { response, cookie } = await signIn(api, "first-secreT");
+  assert.equal(response.status, 401);
+  assert.equal(cookie, "");
+  assert.match(await response.text(), /This API key is not known/);
+});
+
+Deno.test.each([
+  { what: "changed", change: (value: string) => value.slice(0, -1) + "x" },
+  { what: "of another key", change: (value: string) => value.replace("ada", "eye") },
+  { what: "of a key there is not", change: (value: string) => value.replace("ada", "bob") },
+  { what: "made longer lasting", change: (value: string) => value.replace(/%3A\d/, "%3A9") },
+  { what: "cut off", change: (value: string) => value.split("%3A")[0] ?? "" },
+  { what: "no such text", change: () => "postrider_session=%E0%A4%A" },
+])("a cookie that is $what signs nobody in", async ({ change }) => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { headers } = await signIn(api, "first-secret");
+  assert.equal((await api.get("/tasks", headers)).status, 200);
+  assert.equal((await api.get("/tasks", { cookie: change(headers.cookie) })).status, 401);
+});
+
+Deno.test("a session ends after twelve hours, and with its key", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { headers } = await signIn(api, "first-secret");
+  await api.clock.advance(HOURS_12 - 1);
+  assert.equal((await api.get("/tasks", headers)).status, 200);
+  await api.clock.advance(1);
+  assert.equal((await api.get("/tasks", headers)).status, 401);
+  const { headers: fresh } = await signIn(api, "first-secret");
+  const keys = parseApiKeys("ada:changed-secret");
+  await using changed = await Api.open({ keys, anonymous: "refused" });
+  assert.equal((await changed.get("/tasks", fresh)).status, 401);
+});
+
+Deno.test("signing out takes the cookie away", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const response = await api.raw("/ui/signout", { method: "POST", headers: { origin: ORIGIN } });
+  assert.equal(response.headers.get("location"), "/ui/signin");
+  assert.match(response.headers.get("set-cookie") ?? "", /^postrider_session=; .*Max-Age=0/);
+  const foreign = { origin: "https://evil.example" };
+  const refused = await api.raw("/ui/signout", { method: "POST", headers: foreign });
+  assert.equal(refused.status, 403);
+  assert.equal(refused.headers.get("set-cookie"), null);
+});
+
+Deno.test("who is signed in changes something from our own pages only", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { headers } = await signIn(api, "first-secret");
+  const submit = (more: Record<string, string>) =>
+    api.post("/fetch", { url: "https://example.org/" }, { ...headers, ...more });
+  assert.equal((await submit({ origin: ORIGIN })).status, 202);
+  assert.equal((await submit({ origin: "https://evil.example" })).status, 403);
+  assert.equal((await submit({ origin: "null" })).status, 403);
+  assert.equal((await submit({})).status, 403);
+});
+
+Deno.test("the door opens from our own page only, and leads nowhere else", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  for (const origin of ["https://evil.example", "null", null]) {
+    const { response, cookie } = await signIn(api, "first-secret", "/", origin);
+    assert.equal(response.status, 403);
+    assert.equal(cookie, "");
+  }
+  for (
+    const next of ["https://evil.example/", "//evil.example/", "/\\evil.example", "x", "/\n/x"]
+  ) {
+    const { response } = await signIn(api, "first-secret", next);
+    assert.equal(response.headers.get("location"), "/", next);
+  }
+});
+
+Deno.test("what a key may do, its session may: read, and no more", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const id = await api.accept({ delay: "1h" }, { authorization: "Bearer first-secret" });
+  const { headers } = await signIn(api, "other-secret");
+  const page = async (path: string) => (await api.raw(path, { headers })).text();
+  assert.doesNotMatch(await page(`/ui/tasks/${id}`), /data-call/);
+  assert.doesNotMatch(await page("/ui/tasks?state=queued"), /data-bulk|data-call/);
+  assert.doesNotMatch(await page("/"), /href="\/ui\/send"[^>]*>Send</);
+  assert.equal((await api.delete(`/tasks/${id}`, { ...headers, origin: ORIGIN })).status, 403);
+});
+
+Deno.test("a key that may not read sees a page that says so, and its form", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { headers } = await signIn(api, "third-secret");
+  const refused = await api.raw("/", { headers });
+  assert.equal(refused.status, 403);
+  assert.match(await refused.text(), /Expected an API key with the scope read/);
+  const form = await (await api.raw("/ui/send", { headers })).text();
+  assert.match(form, /Send the request/);
+  assert.doesNotMatch(form, /Send the mail/);
+});
+
+Deno.test("a session does not help whoever comes under another name: no rebinding on loopback", async () => {
+  await using api = await Api.open();
+  const page = await api.raw("/", { headers: { host: "evil.example" } });
+  assert.equal(page.status, 403);
+  assert.doesNotMatch(await page.text(), /Overview</);
+});
+
+function formHeaders(body: string): Record<string, string> {
+  return {
+    "content-type": "application/x-www-form-urlencoded",
+    "content-length": `${body.length}`,
+  };
+}

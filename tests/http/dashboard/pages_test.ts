@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { curlOf } from "../../../src/http/dashboard/curl.ts";
+import { bytes, distance, duration } from "../../../src/http/dashboard/components.tsx";
+import { Api } from "../../support/api.ts";
+import { Events } from "../../support/events.ts";
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+async function html(api: Api, path: string): Promise<string> {
+  const response = await api.raw(path);
+  assert.equal(response.status, 200, path);
+  return await response.text();
+}
+
+Deno.test.each([
+  { path: "/" },
+  { path: "/ui/tasks" },
+  { path: "/ui/batches" },
+  { path: "/ui/lanes" },
+  { path: "/ui/send" },
+  { path: "/ui/signin" },
+  { path: "/docs" },
+])(
+  "$path is a page without script or style of its own, under a strict policy",
+  async ({ path }) => {
+    await using api = await Api.open();
+    const response = await api.raw(path);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.equal(response.headers.get("content-security-policy"), POLICY);
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+    const text = await response.text();
+    assert.doesNotMatch(
+      text,
+      /<script(?![^>]* src="\/ui\/assets\/)|<style|\sstyle=|\son\w+=|(?:src|href|action)="(?:https?:)?\/\//,
+    );
+  },
+);
+
+Deno.test("the overview tells counts, the last hour, and what failed last", async () => {
+  await using api = await Api.open();
+  await api.accept({ url: "https://example.org/bad" });
+  await api.finish(1, { kind: "rejected", error: { code: "http_404", detail: "Gone for good" } });
+  await api.accept();
+  const text = await html(api, "/");
+  assert.match(text, /<strong>1<\/strong> <span class="badge queued">/);
+  assert.match(text, /<strong>1<\/strong> <span class="badge failed">/);
+  assert.match(text, /GET https:\/\/example\.org\/bad/);
+  assert.match(text, /http_404: Gone for good/);
+  assert.match(text, /data-series="\{&quot;at&quot;:\[\d+\]/);
+  assert.match(text, /kept in memory: they end with the process/);
+});
+
+Deno.test("tasks are found by what a form says, empty fields left aside, and listed page by page", async () => {
+  await using api = await Api.open();
+  const urls = Array.from({ length: 60 }, (_, i) => `https://example.org/${i}`);
+  await api.post("/fetch", { urls, tags: ["x"] });
+  await api.post("/notify", { to: "ada@example.org", subject: "Only this" });
+  const found = await html(
+    api,
+    "/ui/tasks?q=only+this&state=&type=&tag=&key=&batch=&host=&parent=&reason=",
+  );
+  assert.match(found, /Only this/);
+  assert.doesNotMatch(found, /example\.org\/1</);
+  const first = await html(api, "/ui/tasks?tag=x");
+  const next = /rel="next" href="([^"]+)"/.exec(first)?.[1]?.replaceAll("&amp;", "&") ??
+    assert.fail();
+  assert.match(next, /^\/ui\/tasks\?tag=x&cursor=c/);
+  const second = await html(api, next);
+  assert.equal([...first.matchAll(/name="task"/g)].length, 50);
+  assert.equal([...second.matchAll(/name="task"/g)].length, 10);
+});
+
+Deno.test("what cannot be searched for is said beside the form", async () => {
+  await using api = await Api.open();
+  assert.match(
+    await html(api, "/ui/tasks?state=asleep"),
+    /role="alert">\/state: Expected any of queued/,
+  );
+  assert.match(
+    await html(api, "/ui/tasks?cursor=nonsense"),
+    /role="alert">This list does not go on there/,
+  );
+});
+
+Deno.test("a task's page tells its attempts, evidence, payload without secrets, and how to repeat it", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({
+    url: "https://example.org/?token=s3cret",
+    method: "POST",
+    headers: { authorization: "Bearer s3cret" },
+    json: { it: "isn't", password: "s3cret" },
+    retry: "10m",
+    key: "k1",
+  });
+  await api.finish(1, {
+    kind: "deferred",
+    error: { code: "http_503", detail: "Away" },
+    evidence: { address: "192.0.2.7" },
+  });
+  const text = await html(api, `/ui/tasks/${id}`);
+  for (
+    const word of [
+      "192.0.2.7",
+      "http_503: Away",
+      "Attempt 2",
+      "Waits for its next attempt",
+      "Run now",
+      "isn",
+    ]
+  ) {
+    assert.ok(text.includes(word), word);
+  }
+  assert.ok(!text.includes("s3cret"));
+  assert.match(text, /data-call="DELETE \/tasks\/tsk_/);
+  assert.match(text, /data-undo="POST \/tasks\/tsk_\w+\/retry"/);
+});
+
+Deno.test("a mail is shown in a frame that runs nothing and fetches nothing", async () => {
+  await using api = await Api.open();
+  const mail = '<b>Hi</b><script>alert(1)</script><img src="https://spy.example/p.gif">';
+  const { body } = await api.post("/notify", { to: "ada@example.org", subject: "s", html: mail });
+  const text = await html(api, `/ui/tasks/${body.id}`);
+  assert.match(text, /<iframe[^>]* sandbox=""/);
+  assert.ok(!text.includes("<script>alert"));
+  const framed = await api.raw(`/ui/tasks/${body.id}/mail`);
+  assert.equal(await framed.text(), mail);
+  const policy = framed.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /^sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:/);
+  assert.equal((await api.get(`/ui/tasks/${await api.accept()}/mail`)).status, 404);
+});
+
+Deno.test("batches are listed with their bars, each with its tasks", async () => {
+  await using api = await Api.open();
+  const { body } = await api.post("/fetch", { urls: ["https://a.example/", "https://b.example/"] });
+  await api.finish();
+  assert.match(await html(api, "/ui/batches"), /50 % · 1 queued, 1 succeeded/);
+  const text = await html(api, `/ui/batches/${body.id}`);
+  assert.match(text, /https:\/\/a\.example\//);
+  assert.match(text, new RegExp(`data-call="DELETE /batches/${body.id}"`));
+  assert.equal((await api.raw("/ui/batches/bat_x")).status, 404);
+});
+
+Deno.test("a page that is not there is a page that says so", async () => {
+  await using api = await Api.open();
+  const response = await api.raw("/ui/tasks/tsk_01jd00000000000000000000000");
+  assert.equal(response.status, 404);
+  assert.match(await response.text(), /There is no such task, or it is not yours to see/);
+});
+
+Deno.test("assets are served as they are, and not sent again to who has them", async () => {
+  await using api = await Api.open();
+  const text = await html(api, "/");
+  const paths = [...text.matchAll(/(?:src|href)="(\/ui\/assets\/[^"]+)"/g)].map(([, path = ""]) =>
+    path
+  );
+  assert.ok(paths.length >= 5, paths.join());
+  for (const path of [...paths, "/ui/assets/swagger-ui.js", "/ui/assets/swagger-ui.css"]) {
+    const response = await api.raw(path);
+    assert.equal(response.status, 200, path);
+    assert.match(response.headers.get("content-type") ?? "", /javascript|css|svg/);
+    assert.ok((await response.text()).length > 50);
+    const etag = response.headers.get("etag") ?? "";
+    const again = await api.raw(path, { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+  }
+  for (const name of ["nothing.js", "toString", "..%2Fapp.ts"]) {
+    assert.equal((await api.get(`/ui/assets/${name}`)).status, 404);
+  }
+});
+
+Deno.test("the pulse beats at once, at each change, and every second while something runs", async () => {
+  let running = 0;
+  await using api = await Api.open({
+    ports: { worker: () => ({ running, concurrency: 8, threads: [], lost: [] }) },
+  });
+  await using events = new Events(await api.raw("/ui/live"));
+  assert.equal((await events.next())?.text, "retry: 1000\nevent: pulse\ndata: 0");
+  const changed = events.next();
+  await api.accept();
+  await api.clock.advance(250);
+  assert.equal((await changed)?.text, "retry: 1000\nevent: pulse\ndata: 1");
+  running = 1;
+  const moving = events.next();
+  for (let i = 0; i < 4; i++) await api.clock.advance(250);
+  assert.equal((await moving)?.text, "retry: 1000\nevent: pulse\ndata: 1");
+});
+
+Deno.test("lengths and distances read as people say them", () => {
+  assert.deepEqual([0.5, 1_500, 65_000, 7_260_000].map(duration), [
+    "0.5 ms",
+    "1.5 s",
+    "1 min 5 s",
+    "2 h 1 min",
+  ]);
+  assert.deepEqual([-500, -61_000, 7_200_000, 172_800_000].map(distance), [
+    "now",
+    "1 min ago",
+    "in 2 h",
+    "in 2 d",
+  ]);
+  assert.deepEqual([5, 1_536, 5 * 2 ** 30].map(bytes), ["5 B", "1.5 KiB", "5 GiB"]);
+});
+
+Deno.test("the command line to repeat a task is one word for each argument, whatever is in it", async () => {
+  const command = curlOf(
+    "fetch",
+    { url: "https://x.example/'$(id)'`id`", body: "a'b" },
+    "http://l:1",
+  );
+  const bash = new Deno.Command("bash", {
+    args: ["-c", `curl() { printf '%s\\n' "$@"; }; ${command}`],
+  });
+  const said = new TextDecoder().decode((await bash.output()).stdout);
+  const [url, flag, ...body] = said.split("\n");
+  assert.deepEqual([url, flag], ["http://l:1/fetch", "--json"]);
+  assert.deepEqual(JSON.parse(body.join("\n")), {
+    url: "https://x.example/'$(id)'`id`",
+    body: "a'b",
+  });
+});

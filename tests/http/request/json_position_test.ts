@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { faultPosition } from "../../../src/http/request/json_position.ts";
+
+Deno.test("valid JSON has no fault before its end", () => {
+  fc.assert(fc.property(fc.json(), (text) => assert.equal(faultPosition(text), text.length)));
+});
+
+Deno.test("what stands before the fault could still become JSON, what stands behind cannot", () => {
+  const mangled = fc.tuple(
+    fc.json(),
+    fc.nat(),
+    fc.constantFrom("", ",", "}", "]", ":", "x", "\u0001"),
+  );
+  fc.assert(fc.property(mangled, ([text, at, put]) => {
+    const cut = at % (text.length + 1);
+    const broken = text.slice(0, cut) + put + text.slice(cut + 1);
+    const position = faultPosition(broken);
+    assert.ok(position >= 0 && position <= broken.length);
+    if (isJson(broken)) assert.equal(position, broken.length);
+  }));
+});
+
+Deno.test.each([
+  { text: "[1,]", at: 3 },
+  { text: "[1 2]", at: 3 },
+  { text: '{"a" 1}', at: 5 },
+  { text: "{a:1}", at: 1 },
+  { text: "]", at: 0 },
+  { text: "[}", at: 1 },
+  { text: "{]", at: 1 },
+  { text: "01", at: 1 },
+  { text: "[1]]", at: 3 },
+  { text: "tru", at: 0 },
+  { text: '"\\x"', at: 0 },
+])("$text is broken at $at", ({ text, at }) => assert.equal(faultPosition(text), at));
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { Api } from "../../support/api.ts";
+import { notifyPorts } from "../../support/notify_ports.ts";
+
+const ALIASES = { oncall: ["Ada <ada@example.org>", "slack://T1A2/B3C4/s3cr3ts3cr3t"] };
+const KEY = { authorization: "Bearer s1" };
+
+function open() {
+  return Api.open({
+    keys: parseApiKeys("ci:s1"),
+    anonymous: "loopback",
+    ports: notifyPorts({ aliases: ALIASES }),
+  });
+}
+
+Deno.test("JSON for an alias is answered 200, and goes to all it stands for", async () => {
+  await using api = await open();
+  const { status, body } = await api.post("/apprise/notify/oncall", {
+    title: "Down",
+    body: "db-1 is *down*",
+    type: "failure",
+    format: "markdown",
+    tag: null,
+  });
+  assert.equal(status, 200);
+  assert.equal(body.total, 2);
+  const mail = (await api.get(`/tasks/${body.tasks[0].id}`)).body.payload;
+  assert.deepEqual([mail.to, mail.subject, mail.markdown, mail.severity], [
+    ["Ada <ada@example.org>"],
+    "Down",
+    "db-1 is *down*",
+    "failure",
+  ]);
+});
+
+Deno.test("urls may be one, many, or many in one text", async () => {
+  await using api = await open();
+  const one = "ntfys://push.example.org/a";
+  const two = "ntfys://push.example.org/b";
+  for (const urls of [[one, two], `${one},${two}`, `${one} ${two}`]) {
+    const { status, body } = await api.post("/apprise/notify", { urls, body: "Hello" });
+    assert.deepEqual([status, body.total], [200, 2]);
+  }
+  assert.equal((await api.post("/apprise/notify", { urls: one, body: "Hello" })).status, 200);
+});
+
+Deno.test("a form, with files or without, needs an API key", async () => {
+  await using api = await open();
+  const form = new FormData();
+  form.set("body", "See the report");
+  form.set("title", "Report");
+  form.set("file1", new File(["all good"], "report.txt", { type: "text/plain" }));
+  const multipart = new Request("http://localhost/", { method: "POST", body: form });
+  const bytes = await multipart.bytes();
+  const headers = {
+    "content-type": multipart.headers.get("content-type") ?? "",
+    "content-length": `${bytes.length}`,
+  };
+  const call = (more = {}) =>
+    api.call("POST", "/apprise/notify/oncall", { body: bytes, headers: { ...headers, ...more } });
+  assert.equal((await call()).status, 415);
+  const { status, body } = await call(KEY);
+  assert.equal(status, 200);
+  const mail = (await api.get(`/tasks/${body.tasks[0].id}`)).body.payload;
+  assert.deepEqual(mail.attachments, [
+    { filename: "report.txt", contentType: "text/plain", bytes: 8 },
+  ]);
+  const text = "body=Hello&urls=a%40example.org";
+  const urlencoded = await api.call("POST", "/apprise/notify", {
+    body: text,
+    headers: {
+      ...KEY,
+      "content-type": "application/x-www-form-urlencoded",
+      "content-length": `${text.length}`,
+    },
+  });
+  assert.equal(urlencoded.status, 200);
+});
+
+Deno.test("what cannot be done is no 200", async () => {
+  await using api = await open();
+  const cases: [string, unknown, number, string][] = [
+    ["/apprise/notify/nobody", { body: "x" }, 422, "/to"],
+    ["/apprise/notify/oncall", { body: "" }, 422, "/body"],
+    ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/tag"],
+    ["/apprise/notify/oncall", { body: "x", format: "rtf" }, 422, "/format"],
+    ["/apprise/notify", { body: "x" }, 422, "/to"],
+    ["/apprise/notify", { body: "x", urls: "mailto://u:p@example.org" }, 422, "/to/0"],
+  ];
+  for (const [path, json, status, pointer] of cases) {
+    const answered = await api.post(path, json);
+    assert.deepEqual([answered.status, answered.body.errors[0].pointer], [status, pointer], path);
+  }
+  assert.deepEqual((await api.get("/tasks")).body.data, []);
+});

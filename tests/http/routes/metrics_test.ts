@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { Api } from "../../support/api.ts";
+import { needs } from "../../support/needs.ts";
+
+Deno.test("/metrics tells what was accepted, refused and finished", async () => {
+  await using api = await Api.open();
+  await api.accept();
+  await api.post("/fetch", { urls: ["https://a.example/", "https://b.example/"] });
+  await api.post("/fetch", { url: 1 });
+  await api.finish();
+  const { status, headers, body } = await api.get("/metrics");
+  assert.equal(status, 200);
+  assert.equal(headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  for (
+    const line of [
+      'postrider_tasks_accepted_total{type="fetch"} 3',
+      'postrider_accept_duration_seconds_count{type="fetch"} 2',
+      'postrider_refusals_total{code="invalid"} 1',
+      'postrider_tasks_finished_total{type="fetch",state="succeeded"} 1',
+      'postrider_tasks{state="queued"} 2',
+      'postrider_tasks{state="succeeded"} 1',
+      'postrider_info{version="1.2.3",engine="memory"} 1',
+      "postrider_accepting 1",
+    ]
+  ) assert.ok(body.includes(`${line}\n`), line);
+});
+
+Deno.test("/metrics counts hosts that are held", async () => {
+  await using api = await Api.open();
+  await api.accept();
+  const hold = { forMs: 60_000, reason: "429" };
+  await api.finish(1, { kind: "deferred", error: { code: "http_429", detail: "" }, hold });
+  assert.match((await api.get("/metrics")).body, /^postrider_lanes_held 1$/m);
+  await api.clock.advance(60_000);
+  assert.match((await api.get("/metrics")).body, /^postrider_lanes_held 0$/m);
+});
+
+Deno.test("/metrics names no task, host, owner or secret", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("ada-key:s3cret"), anonymous: "refused" });
+  const headers = { authorization: "Bearer s3cret" };
+  const id = await api.accept(
+    { url: "https://upstream.example/?token=t0k", tags: ["tag-x"] },
+    headers,
+  );
+  await api.finish();
+  const { body } = await api.get("/metrics", headers);
+  for (const word of [id, "upstream", "ada-key", "s3cret", "t0k", "tag-x"]) {
+    assert.ok(!body.includes(word), word);
+  }
+});
+
+Deno.test("/metrics is for keys that may read, the rules and the dashboard are for anybody", async () => {
+  await using api = await Api.open({
+    keys: parseApiKeys("a:a:fetch,b:b:read"),
+    anonymous: "refused",
+  });
+  const statusOf = async (path: string, key?: string) =>
+    (await api.get(path, key ? { authorization: `Bearer ${key}` } : {})).status;
+  assert.equal(await statusOf("/metrics"), 401);
+  assert.equal(await statusOf("/metrics", "a"), 403);
+  assert.equal(await statusOf("/metrics", "b"), 200);
+  assert.equal(await statusOf("/metrics/alerts.yaml"), 200);
+  assert.equal(await statusOf("/metrics/grafana.json"), 200);
+});
+
+Deno.test("the rules and the dashboard speak of metrics that there are", async () => {
+  await using api = await Api.open();
+  await api.accept();
+  await api.finish();
+  const rules = parse((await api.get("/metrics/alerts.yaml")).body);
+  const dashboard = (await api.get("/metrics/grafana.json")).body;
+  const told = (await api.get("/metrics")).body;
+  const expressions: string[] = [
+    ...rules.groups[0].rules.map(({ expr }: { expr: string }) => expr),
+    ...dashboard.panels.flatMap((panel: { targets: { expr: string }[] }) =>
+      panel.targets.map(({ expr }) => expr)
+    ),
+  ];
+  assert.ok(expressions.length > 15);
+  for (const expression of expressions) {
+    const names = expression.match(/\b(?:postrider|process)_\w+/g) ??
+      (/^up\{/.test(expression) ? [] : assert.fail(expression));
+    for (const name of names) {
+      const base = name.replace(/_(?:bucket|sum|count)$/, "");
+      assert.ok(told.includes(`# TYPE ${base} `), `${name} of ${expression}`);
+    }
+  }
+});
+
+Deno.test("Prometheus' own tool finds no fault in the rules", needs("promtool"), async () => {
+  await using api = await Api.open();
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(file, (await api.get("/metrics/alerts.yaml")).body);
+    const promtool = new Deno.Command("promtool", { args: ["check", "rules", file] });
+    const { code, stdout, stderr } = await promtool.output();
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert.equal(code, 0, said);
+    assert.match(said, /SUCCESS: 8 rules found/);
+  } finally {
+    await Deno.remove(file);
+  }
+});

@@ -1,0 +1,289 @@
+import assert from "node:assert/strict";
+import { isId } from "../../../src/lib/ids.ts";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { Api } from "../../support/api.ts";
+import { settled } from "../../support/fake_clock.ts";
+
+const MAIL = { to: "Ada <ada@example.org>", subject: "Hello" };
+const GET = { url: "https://example.org/" };
+
+Deno.test("POST /notify answers 202 with the task and where it is", async () => {
+  await using api = await Api.open();
+  const { status, headers, body } = await api.post("/notify", MAIL);
+  assert.equal(status, 202);
+  assert.equal(headers.get("location"), `/tasks/${body.id}`);
+  assert.ok(isId("tsk", body.id));
+  assert.deepEqual(body, {
+    id: body.id,
+    type: "notify",
+    state: "queued",
+    attempt: 0,
+    attempts: [],
+    createdAt: "2026-01-01T00:00:00.000Z",
+    dueAt: "2026-01-01T00:00:00.000Z",
+    priority: 5,
+    payload: {
+      from: "Postrider <postrider@localhost>",
+      to: ["Ada <ada@example.org>"],
+      subject: "Hello",
+    },
+  });
+});
+
+Deno.test.each([
+  { path: "/notify", json: MAIL },
+  {
+    path: "/fetch",
+    json: { ...GET, json: { a: 1 }, headers: { "x-a": "b" }, tags: ["t"], key: "k" },
+  },
+  { path: "/fetch", json: { ...GET, delay: "1h", expires: "2h", priority: 0 } },
+])("what $path answers with $json is what the task reads as afterwards", async ({ path, json }) => {
+  await using api = await Api.open();
+  const accepted = await api.post(path, json);
+  assert.deepEqual((await api.get(`/tasks/${accepted.body.id}`)).body, accepted.body);
+});
+
+Deno.test("secrets of a request are kept for the channel and masked for everybody", async () => {
+  await using api = await Api.open();
+  const { body } = await api.post("/fetch", {
+    url: "https://example.org/?token=s3cr3t&a=1",
+    headers: { authorization: "Bearer s3cr3t", cookie: "s3cr3t", "x-api-key": "s3cr3t" },
+    json: { password: "s3cr3t", a: { apiKey: "s3cr3t" } },
+  });
+  const [claimed] = await api.claim();
+  assert.match(claimed?.payload ?? "", /s3cr3t/);
+  const read = await api.get(`/tasks/${body.id}`);
+  const listed = await api.get("/tasks");
+  for (const shown of [body, read.body, listed.body]) {
+    assert.doesNotMatch(JSON.stringify(shown), /s3cr3t/);
+  }
+  assert.deepEqual(body.payload, {
+    url: "https://example.org/?token=***&a=1",
+    method: "POST",
+    redirects: 0,
+    maxBytes: 104_857_600,
+    headers: {
+      authorization: "Bearer ***",
+      cookie: "***",
+      "x-api-key": "***",
+      "content-type": "application/json",
+    },
+    body: '{"password":"***","a":{"apiKey":"***"}}',
+  });
+});
+
+Deno.test.each([
+  { type: "application/x-www-form-urlencoded", sent: "a=1&token=s3cr3t", body: "a=1&token=***" },
+  { type: "application/json", sent: "{broken s3cr3t", body: "***" },
+  { type: "text/plain", sent: "hello", body: "hello" },
+  { type: "text/plain", sent: "x".repeat(65_537), bodyBytes: 65_537 },
+])("a body of $type is shown as far as it can be masked", async ({ type, sent, ...shown }) => {
+  await using api = await Api.open();
+  const json = { ...GET, body: sent, headers: { "content-type": type } };
+  const { payload } = (await api.post("/fetch", json)).body;
+  assert.deepEqual({ ...payload, ...shown }, payload);
+});
+
+Deno.test("files are shown by their size", async () => {
+  await using api = await Api.open();
+  const attachments = [{ filename: "a.txt", content: "YWJjZA==" }];
+  const mail = await api.post("/notify", { ...MAIL, attachments });
+  assert.deepEqual(mail.body.payload.attachments, [{ filename: "a.txt", bytes: 4 }]);
+  const put = await api.post("/fetch", { ...GET, bodyBase64: "YWJj" });
+  assert.equal(put.body.payload.bodyBytes, 3);
+  assert.equal(put.body.payload.bodyBase64, undefined);
+});
+
+Deno.test("a name that is no plain words is quoted again", async () => {
+  await using api = await Api.open();
+  const { body } = await api.post("/notify", {
+    ...MAIL,
+    to: '"Lovelace, \\"Ada\\"" <a@example.org>',
+  });
+  assert.deepEqual(body.payload.to, ['"Lovelace, \\"Ada\\"" <a@example.org>']);
+});
+
+Deno.test.each([
+  { path: "/fetch", json: { requests: [GET] }, total: 1 },
+  { path: "/fetch", json: { urls: [GET.url, GET.url], delay: "1h" }, total: 2 },
+  { path: "/notify", json: { notifications: [MAIL, MAIL] }, total: 2 },
+])("the batch $json answers with its tasks and where it is", async ({ path, json, total }) => {
+  await using api = await Api.open();
+  const { status, headers, body } = await api.post(path, json);
+  assert.equal(status, 202);
+  assert.equal(headers.get("location"), `/batches/${body.id}`);
+  assert.deepEqual(body, {
+    id: body.id,
+    total,
+    counts: { queued: total, running: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
+    done: false,
+    tasks: body.tasks,
+  });
+  assert.deepEqual(
+    body.tasks.map((task: { state: string }) => task.state),
+    Array(total).fill("queued"),
+  );
+  const [first] = body.tasks;
+  assert.equal((await api.get(`/tasks/${first.id}`)).body.batchId, body.id);
+});
+
+Deno.test("X-Request-Id and traceparent go with the task", async () => {
+  await using api = await Api.open();
+  const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+  const { headers } = await api.post("/fetch", GET, { "x-request-id": "mine-1", traceparent });
+  assert.equal(headers.get("x-request-id"), "mine-1");
+  const [task] = await api.claim();
+  assert.equal(task?.requestId, "mine-1");
+  assert.equal(task?.traceparent, traceparent);
+});
+
+Deno.test("an X-Request-Id or traceparent that is none is replaced or dropped", async () => {
+  await using api = await Api.open();
+  const hostile = {
+    "x-request-id": "a b",
+    traceparent: `00-${"0".repeat(32)}-${"b".repeat(16)}-01`,
+  };
+  const { headers } = await api.post("/fetch", GET, hostile);
+  assert.match(headers.get("x-request-id") ?? "", /^req_\w+$/);
+  const [task] = await api.claim();
+  assert.equal(task?.traceparent, undefined);
+});
+
+Deno.test("Prefer: wait answers 200 as soon as the task is final", async () => {
+  await using api = await Api.open();
+  const answer = api.post("/fetch", GET, { prefer: "respond-async, wait=10" });
+  await api.finish(1, { kind: "delivered", result: { status: 204 } });
+  const { status, headers, body } = await answer;
+  assert.equal(status, 200);
+  assert.equal(headers.get("preference-applied"), "wait=10");
+  assert.equal(headers.get("location"), `/tasks/${body.id}`);
+  assert.equal(body.state, "succeeded");
+  assert.deepEqual(body.result, { status: 204 });
+});
+
+Deno.test("Prefer: wait answers 202 when the time is up, cut to a minute", async () => {
+  await using api = await Api.open();
+  const answer = api.post("/fetch", GET, { prefer: "wait=600" });
+  await settled();
+  await api.clock.advance(60_000);
+  const { status, headers, body } = await answer;
+  assert.equal(status, 202);
+  assert.equal(headers.get("preference-applied"), "wait=60");
+  assert.equal(body.state, "queued");
+});
+
+Deno.test("Prefer: wait on a batch answers 200 as soon as it is done", async () => {
+  await using api = await Api.open();
+  const answer = api.post("/fetch", { urls: [GET.url, GET.url] }, { prefer: "wait=10" });
+  await api.finish(2);
+  const { status, body } = await answer;
+  assert.equal(status, 200);
+  assert.equal(body.done, true);
+  assert.deepEqual(body.tasks.map((task: { state: string }) => task.state), [
+    "succeeded",
+    "succeeded",
+  ]);
+});
+
+Deno.test("a call that waits is let go when the service closes", async () => {
+  await using api = await Api.open();
+  const answer = api.post("/fetch", GET, { prefer: "wait=10" });
+  await settled();
+  api.closing.abort();
+  assert.equal((await answer).status, 202);
+});
+
+Deno.test("a batch that asks for lines gets each result as it becomes final", async () => {
+  await using api = await Api.open();
+  const response = await api.raw("/fetch", {
+    method: "POST",
+    json: { urls: ["https://a.example/", "https://b.example/"] },
+    headers: { accept: "application/x-ndjson" },
+  });
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("location") ?? "", /^\/batches\/bat_/);
+  const text = response.text();
+  await api.finish(2);
+  const urls = (await text).trimEnd().split("\n").map((line) => JSON.parse(line).payload.url);
+  assert.deepEqual(urls.sort(), ["https://a.example/", "https://b.example/"]);
+});
+
+Deno.test("the lines of a batch end when the preferred wait is over", async () => {
+  await using api = await Api.open();
+  const response = await api.raw("/fetch", {
+    method: "POST",
+    json: { urls: [GET.url] },
+    headers: { accept: "application/x-ndjson", prefer: "wait=5" },
+  });
+  const text = response.text();
+  await api.clock.advance(5_000);
+  assert.equal(await text, "");
+});
+
+Deno.test.each(["abc", '"abc"'])("Idempotency-Key %s gives the same task again", async (key) => {
+  await using api = await Api.open();
+  const first = await api.post("/fetch", GET, { "idempotency-key": "abc" });
+  await api.finish();
+  const second = await api.post("/fetch", GET, { "idempotency-key": key });
+  assert.equal(second.status, 202);
+  assert.equal(second.body.id, first.body.id);
+  assert.equal(second.headers.get("location"), `/tasks/${first.body.id}`);
+  assert.equal(second.body.state, "succeeded");
+  assert.equal((await api.get("/tasks")).body.data.length, 1);
+});
+
+Deno.test("an Idempotency-Key gives the same batch again, in its present state", async () => {
+  await using api = await Api.open();
+  const json = { urls: [GET.url, GET.url] };
+  const first = await api.post("/fetch", json, { "idempotency-key": "b" });
+  await api.finish();
+  const second = await api.post("/fetch", json, { "idempotency-key": "b" });
+  assert.equal(second.body.id, first.body.id);
+  assert.equal(second.body.counts.succeeded, 1);
+  assert.equal(second.body.tasks.length, 2);
+});
+
+Deno.test("an Idempotency-Key means another thing on another route and with another API key", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("a:s1,b:s2"), anonymous: "refused" });
+  const headers = (secret: string) => ({
+    authorization: `Bearer ${secret}`,
+    "idempotency-key": "k",
+  });
+  const ids = [
+    (await api.post("/fetch", GET, headers("s1"))).body.id,
+    (await api.post("/fetch", GET, headers("s2"))).body.id,
+    (await api.post("/notify", MAIL, headers("s1"))).body.id,
+  ];
+  assert.equal(new Set(ids).size, 3);
+});
+
+Deno.test("an Idempotency-Key is forgotten after 24 hours", async () => {
+  await using api = await Api.open();
+  const first = await api.post("/fetch", GET, { "idempotency-key": "k" });
+  await api.clock.advance(24 * 3_600_000 + 1);
+  const second = await api.post("/fetch", GET, { "idempotency-key": "k" });
+  assert.notEqual(second.body.id, first.body.id);
+});
+
+Deno.test("what the guard refuses is not stored, nor anything beside it", async () => {
+  await using api = await Api.open({
+    ports: {
+      refuseUrl: (url) =>
+        url.hostname === "bad.example"
+          ? { code: "address_refused", detail: "Not public" }
+          : undefined,
+    },
+  });
+  const cases = [
+    [{ url: "https://bad.example/" }, "/url"],
+    [{ urls: [GET.url, "https://bad.example/"] }, "/urls/1"],
+    [{ requests: [GET, { url: "https://bad.example/" }] }, "/requests/1/url"],
+  ] as const;
+  for (const [json, pointer] of cases) {
+    const { status, body } = await api.post("/fetch", json);
+    assert.equal(status, 422);
+    assert.equal(body.code, "address_refused");
+    assert.deepEqual(body.errors, [{ pointer, detail: "Not public" }]);
+  }
+  assert.deepEqual((await api.get("/tasks")).body.data, []);
+});

@@ -1,0 +1,317 @@
+import assert from "node:assert/strict";
+import type { Outcome } from "../../../src/task/outcome.ts";
+import { Api } from "../../support/api.ts";
+import { settled } from "../../support/fake_clock.ts";
+
+const DEFERRED: Outcome = { kind: "deferred", error: { code: "http_503", detail: "Busy" } };
+const REJECTED: Outcome = { kind: "rejected", error: { code: "http_404", detail: "Gone" } };
+
+function idsOf(body: { data: { id: string }[] }): string[] {
+  return body.data.map(({ id }) => id);
+}
+
+Deno.test("a task tells its attempts, its error and its result", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({ retry: 1 });
+  await api.finish(1, DEFERRED);
+  const waiting = (await api.get(`/tasks/${id}`)).body;
+  assert.equal(waiting.state, "queued");
+  assert.deepEqual(waiting.error, { code: "http_503", detail: "Busy" });
+  assert.equal(waiting.attempts.length, 1);
+  await api.clock.advance(1_000);
+  await api.finish(1, {
+    kind: "delivered",
+    result: {
+      status: 200,
+      url: "https://example.org/?token=s3cr3t",
+      hops: [{ status: 302, url: "https://example.org/?sig=s3cr3t" }],
+      headers: { "set-cookie": "s3cr3t", location: "/a?key=s3cr3t", etag: "e" },
+    },
+  });
+  const done = (await api.get(`/tasks/${id}`)).body;
+  assert.equal(done.state, "succeeded");
+  assert.equal(done.delivery, "delivered");
+  assert.equal(done.attempt, 2);
+  assert.equal(done.finishedAt, "2026-01-01T00:00:01.000Z");
+  assert.equal(done.dueAt, undefined);
+  assert.deepEqual(done.attempts[0], {
+    number: 1,
+    outcome: "deferred",
+    error: { code: "http_503", detail: "Busy" },
+    startedAt: "2026-01-01T00:00:00.000Z",
+    endedAt: "2026-01-01T00:00:00.000Z",
+  });
+  assert.deepEqual(done.result, {
+    status: 200,
+    url: "https://example.org/?token=***",
+    hops: [{ status: 302, url: "https://example.org/?sig=***" }],
+    headers: { "set-cookie": "***", location: "/a", etag: "e" },
+  });
+});
+
+Deno.test("a running task tells how far it has come", async () => {
+  const progress = { bytes: 10, totalBytes: 20, rate: 5 };
+  await using api = await Api.open({ ports: { progressOf: () => progress } });
+  const id = await api.accept();
+  assert.equal((await api.get(`/tasks/${id}`)).body.progress, undefined);
+  const [task] = await api.claim();
+  assert.deepEqual((await api.get(`/tasks/${id}`)).body.progress, progress);
+  await api.settle(task ?? assert.fail());
+});
+
+Deno.test.each([
+  "tsk_x",
+  "x",
+  "bat_01kdvdna00e008e1r70w3ge1r7",
+  "tsk_01kdvdna00e008e1r70w3ge1r7",
+  "%00",
+  "..%2f",
+])(
+  "there is no task %s",
+  async (id) => {
+    await using api = await Api.open();
+    assert.equal((await api.get(`/tasks/${id}`)).status, 404);
+    assert.equal((await api.delete(`/tasks/${id}`)).status, 404);
+    assert.equal((await api.post(`/tasks/${id}/retry`)).status, 404);
+    assert.equal((await api.post(`/tasks/${id}/run`)).status, 404);
+    assert.equal((await api.get(`/batches/${id}`)).status, 404);
+    assert.equal((await api.get(`/status/${id}`)).status, 404);
+  },
+);
+
+Deno.test("?wait answers as soon as the task is final", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  const answer = api.get(`/tasks/${id}?wait=30s`);
+  await api.finish();
+  assert.equal((await answer).body.state, "succeeded");
+  assert.equal((await api.get(`/tasks/${id}?wait=30s`)).body.state, "succeeded");
+});
+
+Deno.test.each([{ wait: "2s", ms: 2_000 }, { wait: "2h", ms: 60_000 }, { wait: "0s", ms: 0 }])(
+  "?wait=$wait answers after $ms ms with what is not final",
+  async ({ wait, ms }) => {
+    await using api = await Api.open();
+    const answer = api.get(`/tasks/${await api.accept()}?wait=${wait}`);
+    let answered = false;
+    answer.then(() => answered = true);
+    if (ms > 0) await api.clock.advance(ms - 1);
+    assert.equal(answered, ms === 0 && answered);
+    await api.clock.advance(1);
+    assert.equal((await answer).body.state, "queued");
+  },
+);
+
+Deno.test("a caller who leaves while waiting leaves nothing behind", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  const left = new AbortController();
+  const answer = api.get(`/tasks/${id}?wait=30s`);
+  const gone = api.raw(`/tasks/${id}?wait=30s`, { signal: left.signal });
+  await settled();
+  const waiting = api.clock.waiting;
+  left.abort();
+  await gone;
+  assert.equal(api.clock.waiting, waiting - 1);
+  await api.finish();
+  await answer;
+});
+
+Deno.test.each(["?wait=soon", "?wait=", "?wait=1s&wait=2s", "?x=1"])(
+  "GET /tasks/{id}%s is refused",
+  async (query) => {
+    await using api = await Api.open();
+    assert.equal((await api.get(`/tasks/${await api.accept()}${query}`)).status, 422);
+  },
+);
+
+Deno.test("a list goes newest first, page by page, and leaves out what is bulky", async () => {
+  await using api = await Api.open();
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.unshift(await api.accept({ tags: ["a"] }));
+  const seen: string[] = [];
+  let path = "/tasks?tag=a&limit=2";
+  for (;;) {
+    const { headers, body } = await api.get(path);
+    seen.push(...idsOf(body));
+    for (const task of body.data) {
+      assert.deepEqual(["attempts", "payload", "result"].filter((name) => name in task), []);
+    }
+    if (!body.nextCursor) break;
+    const [, next = ""] = /^<(.+)>; rel="next"$/.exec(headers.get("link") ?? "") ?? [];
+    assert.equal(new URL(next, "http://x").searchParams.get("cursor"), body.nextCursor);
+    path = next;
+  }
+  assert.deepEqual(seen, ids);
+});
+
+Deno.test.each([
+  { query: "state=queued", count: 2 },
+  { query: "state=queued,failed", count: 3 },
+  { query: "type=notify", count: 1 },
+  { query: "tag=blue", count: 1 },
+  { query: "key=k1", count: 1 },
+  { query: "host=EXAMPLE.org", count: 2 },
+  { query: "host=https://example.org:443", count: 2 },
+  { query: "reason=rejected", count: 1 },
+  { query: "q=HELLO", count: 1 },
+  { query: "q=ada@", count: 1 },
+  { query: "state=queued&type=fetch", count: 1 },
+])("?$query lists $count", async ({ query, count }) => {
+  await using api = await Api.open();
+  await api.accept();
+  await api.finish(1, REJECTED);
+  await api.accept({ tags: ["blue"], key: "k1" });
+  await api.post("/notify", { to: "ada@example.org", subject: "Hello" });
+  assert.equal((await api.get(`/tasks?${query}`)).body.data.length, count);
+});
+
+Deno.test.each([
+  { query: "state=done", pointer: "/state" },
+  { query: "state=queued,", pointer: "/state" },
+  { query: "type=mail", pointer: "/type" },
+  { query: "reason=toString", pointer: "/reason" },
+  { query: "batch=x", pointer: "/batch" },
+  { query: "parent=x", pointer: "/parent" },
+  { query: "limit=0", pointer: "/limit" },
+  { query: "limit=201", pointer: "/limit" },
+  { query: "limit=1e1", pointer: "/limit" },
+  { query: "cursor=x", pointer: "/cursor" },
+  { query: "tag=", pointer: "/tag" },
+  { query: "owner=a", pointer: "/owner" },
+  { query: "tag=a&tag=b", pointer: "/tag" },
+])("GET /tasks?$query is refused at $pointer", async ({ query, pointer }) => {
+  await using api = await Api.open();
+  const { status, body } = await api.get(`/tasks?${query}`);
+  assert.equal(status, 422);
+  assert.equal(body.errors[0].pointer, pointer);
+});
+
+Deno.test("DELETE cancels what waits, once", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  const { status, body } = await api.delete(`/tasks/${id}`);
+  assert.equal(status, 200);
+  assert.equal(body.state, "cancelled");
+  assert.equal(body.reason, "request");
+  assert.equal((await api.delete(`/tasks/${id}`)).status, 409);
+});
+
+Deno.test("DELETE asks for what runs to be aborted", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  const [task] = await api.claim();
+  const { status, body } = await api.delete(`/tasks/${id}`);
+  assert.equal(status, 202);
+  assert.equal(body.state, "running");
+  await api.settle(task ?? assert.fail());
+});
+
+Deno.test("DELETE /tasks cancels all that match, and wants to be told which", async () => {
+  await using api = await Api.open();
+  await api.accept({ tags: ["a"] });
+  await api.accept({ tags: ["a"] });
+  await api.accept();
+  assert.equal((await api.delete("/tasks")).status, 422);
+  assert.equal((await api.delete("/tasks?limit=1&tag=a")).status, 422);
+  assert.deepEqual((await api.delete("/tasks?tag=a")).body, { cancelled: 2, aborting: 0 });
+  assert.equal((await api.get("/tasks?state=queued")).body.data.length, 1);
+});
+
+Deno.test("retry makes a failed task wait again, its attempts counted anew", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  await api.finish(1, REJECTED);
+  const { status, headers, body } = await api.post(`/tasks/${id}/retry`);
+  assert.equal(status, 202);
+  assert.equal(headers.get("location"), `/tasks/${id}`);
+  assert.equal(body.state, "queued");
+  assert.equal(body.attempt, 0);
+  assert.equal(body.attempts.length, 1);
+  assert.equal((await api.post(`/tasks/${id}/retry`)).status, 409);
+});
+
+Deno.test("retry of all that match tells how many, also when there are none", async () => {
+  await using api = await Api.open();
+  await api.accept({ tags: ["a"] });
+  await api.accept();
+  await api.finish(2, REJECTED);
+  const answered = await api.post("/tasks/retry?tag=a&state=failed");
+  assert.equal(answered.status, 202);
+  assert.deepEqual(answered.body, { retried: 1 });
+  assert.deepEqual((await api.post("/tasks/retry?tag=a&state=failed")).body, { retried: 0 });
+});
+
+Deno.test("retry is refused once nothing is accepted any more", async () => {
+  let accepting = true;
+  await using api = await Api.open({ accepting: () => accepting });
+  const id = await api.accept();
+  await api.delete(`/tasks/${id}`);
+  accepting = false;
+  assert.equal((await api.post(`/tasks/${id}/retry`)).body.code, "shutting_down");
+  assert.equal((await api.post("/tasks/retry")).body.code, "shutting_down");
+  assert.equal((await api.get(`/tasks/${id}`)).status, 200);
+});
+
+Deno.test("run makes a task due that waits for its time, and no other", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({ delay: "1h" });
+  const { status, body } = await api.post(`/tasks/${id}/run`);
+  assert.equal(status, 202);
+  assert.equal(body.dueAt, "2026-01-01T00:00:00.000Z");
+  await api.finish();
+  assert.equal((await api.post(`/tasks/${id}/run`)).body.code, "not_retryable");
+});
+
+Deno.test("HEAD is GET without its body", async () => {
+  await using api = await Api.open();
+  const { status, body } = await api.call("HEAD", `/tasks/${await api.accept()}`);
+  assert.equal(status, 200);
+  assert.equal(body, "");
+});
+
+Deno.test("all that is wrong with a query is told at once", async () => {
+  await using api = await Api.open();
+  const { status, body } = await api.get("/tasks?limit=201&foo=&state=bad");
+  assert.equal(status, 422);
+  assert.deepEqual(
+    body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(),
+    ["/foo", "/limit", "/state"],
+  );
+});
+
+Deno.test.each([
+  { method: "DELETE", path: "/tasks/{id}?state=queued" },
+  { method: "POST", path: "/tasks/{id}/run?now=1" },
+  { method: "POST", path: "/tasks/{id}/retry?now=1" },
+])("$method $path does nothing: its query is not known", async ({ method, path }) => {
+  await using api = await Api.open();
+  const id = await api.accept({ delay: "1h" });
+  const { status, body } = await api.call(method, path.replace("{id}", id));
+  assert.equal(status, 422);
+  assert.equal(body.code, "invalid");
+  const task = (await api.get(`/tasks/${id}`)).body;
+  assert.deepEqual([task.state, task.dueAt], ["queued", "2026-01-01T01:00:00.000Z"]);
+});
+
+Deno.test("HEAD tells the length of what GET would bring", async () => {
+  await using api = await Api.open();
+  const path = `/tasks/${await api.accept()}`;
+  const whole = await (await api.raw(path)).arrayBuffer();
+  const head = await api.raw(path, { method: "HEAD" });
+  assert.equal(head.headers.get("content-length"), `${whole.byteLength}`);
+  assert.equal(await head.text(), "");
+});
+
+Deno.test("the redirects of an attempt and a body that is JSON unsaid are shown without secrets", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({ body: `{"user":"ada","password":"s3cr3t"}`, retry: 1 });
+  const hops = [{ status: 302, url: "https://example.org/?token=s3cr3t" }];
+  await api.finish(1, { ...DEFERRED, evidence: { hops } });
+  const { attempts, payload } = (await api.get(`/tasks/${id}`)).body;
+  assert.deepEqual(attempts[0].evidence.hops, [{
+    status: 302,
+    url: "https://example.org/?token=***",
+  }]);
+  assert.equal(payload.body, `{"user":"ada","password":"***"}`);
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { isFileName, safeFileName } from "../../src/lib/file_name.ts";
+import { payloadWith, pointersIn } from "../task/support/fetches.ts";
+
+const names: { name: string; safe: string | undefined }[] = [
+  { name: "report.pdf", safe: "report.pdf" },
+  { name: "naïve — 1.txt", safe: "naïve — 1.txt" },
+  { name: "../../etc/passwd", safe: "_.._etc_passwd" },
+  { name: "..", safe: undefined },
+  { name: "/", safe: undefined },
+  { name: "a\0b\n", safe: "a_b_" },
+  { name: "gpj.\u202eexe", safe: "gpj._exe" },
+  { name: "aux.txt", safe: "_aux.txt" },
+  { name: " a. ", safe: "a" },
+  { name: ".part", safe: "part" },
+];
+
+Deno.test.each(names)('"$name" becomes $safe', ({ name, safe }) => {
+  assert.equal(safeFileName(name), safe);
+  assert.equal(isFileName(name), name === safe);
+});
+
+Deno.test("Whatever comes, a safe name stays in its folder and is safe again", () => {
+  const letter = fc.constantFrom(..."./\\:\0\n aé😀_-");
+  const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: letter, maxLength: 300 }));
+  fc.assert(fc.property(text, (name) => {
+    const safe = safeFileName(name);
+    if (safe === undefined) return;
+    assert.ok(new TextEncoder().encode(safe).length <= 150);
+    assert.doesNotMatch(safe, /[\/\\\0]|^\./);
+    assert.equal(safeFileName(safe), safe);
+  }));
+});
+
+Deno.test("A caller's name is taken as it is, or refused", () => {
+  assert.equal(payloadWith({ save: "a.txt" }).save, "a.txt");
+  assert.equal(payloadWith({ save: true }).save, true);
+  assert.equal(payloadWith({ save: true }).maxBytes, 10 * 2 ** 30);
+  assert.deepEqual(pointersIn({ save: true, retain: "none" }), ["/retain"]);
+  for (const save of ["../a", "", "a/b", ".part", false, 1]) {
+    assert.deepEqual(pointersIn({ save }), ["/save"], `${save}`);
+  }
+});

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { EngineDamagedError, EngineError } from "../../../../src/queue/engine.ts";
+import type { PackedTask } from "../../../../src/queue/sqlite/codec.ts";
+import { FULL_GROUP, ThreadClient } from "../../../../src/queue/sqlite/thread/thread_client.ts";
+import type { Opened, Reply } from "../../../../src/queue/sqlite/store.ts";
+import type { FromThread, ToThread } from "../../../../src/queue/sqlite/thread/thread_server.ts";
+import { FakeClock, settled } from "../../../support/fake_clock.ts";
+
+Deno.test("a line sends what is asked within one turn as one group", async () => {
+  const { line, thread } = setup();
+  const answers = [line.ask("counts"), line.ask("find", "tsk_a"), line.ask("sweep")];
+  await settled();
+  assert.deepEqual(thread.groups.map((group) => group.commands.map((command) => command.do)), [
+    ["counts", "find", "sweep"],
+  ]);
+  thread.reply({ answers: [{ n: 3, value: true }, { n: 2 }, { n: 1, value: {} }] });
+  assert.deepEqual(await Promise.all(answers), [{}, undefined, true]);
+});
+
+Deno.test("a line lets the next group grow while one is under way, and sends it beside that once it is full", async () => {
+  const { line, thread } = setup();
+  const ask = async (commands: number) => {
+    for (let n = 0; n < commands; n++) line.ask("counts").catch(() => {});
+    await settled();
+  };
+  const sizes = () => thread.groups.map((group) => group.commands.length);
+  await ask(1);
+  await ask(2);
+  await ask(3);
+  assert.deepEqual(sizes(), [1]);
+  thread.reply({});
+  await settled();
+  assert.deepEqual(sizes(), [1, 5]);
+  await ask(70);
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP]);
+  await ask(70);
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP]);
+  thread.reply({});
+  await settled();
+  assert.deepEqual(sizes(), [1, 5, FULL_GROUP, 140 - FULL_GROUP]);
+});
+
+Deno.test("a line counts the tasks of a batch: one that makes a full group leaves by itself", async () => {
+  const { line, thread } = setup();
+  const insert = (tasks: number) => {
+    const packed = Array.from({ length: tasks }) as PackedTask[];
+    line.ask("insert", { tasks: packed }, 1_000).catch(() => {});
+  };
+  insert(FULL_GROUP - 1);
+  await settled();
+  insert(FULL_GROUP - 1);
+  await settled();
+  assert.equal(thread.groups.length, 1);
+  insert(1);
+  assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 2]);
+});
+
+Deno.test("a line wakes the thread at the time it asked for, and no later than after five minutes", async () => {
+  const { clock, thread } = setup({ wakeAt: 600_000 });
+  await clock.advance(299_999);
+  assert.equal(thread.groups.length, 0);
+  await clock.advance(1);
+  assert.deepEqual(thread.groups, [{ now: 300_000, commands: [] }]);
+  thread.reply({ wakeAt: 300_500 });
+  await clock.advance(500);
+  assert.equal(thread.groups.length, 2);
+  thread.reply({});
+  assert.equal(clock.waiting, 0);
+});
+
+Deno.test("a fault comes back as the error it was", async () => {
+  const { line, thread } = setup();
+  const asked = line.ask("counts");
+  await settled();
+  const fault = { name: "EngineDamagedError", message: "malformed" } as const;
+  thread.reply({ answers: [{ n: 1, fault }] });
+  await assert.rejects(asked, EngineDamagedError);
+});
+
+Deno.test("the death of the thread ends every wait, and is told of once", async () => {
+  const { line, thread, fatal, clock } = setup({ wakeAt: 1_000 });
+  const claim = line.claim(1, new AbortController().signal);
+  const asked = line.ask("counts");
+  await settled();
+  thread.onerror({ message: "out of memory", preventDefault() {} });
+  await assert.rejects(claim, EngineError);
+  await assert.rejects(asked, EngineError);
+  await assert.rejects(line.ask("counts"), /out of memory/);
+  assert.equal(fatal.length, 1);
+  assert.equal(clock.waiting, 0);
+  await line.close();
+  assert.equal(thread.terminated, true);
+});
+
+function setup(opened: Partial<Opened> = {}) {
+  const clock = new FakeClock(0);
+  const thread = new FakeThread();
+  const fatal: Error[] = [];
+  const first = { answers: [], changes: [], last: 0, recovered: 0, sweeping: false, ...opened };
+  const line = new ThreadClient(thread as unknown as Worker, first, {
+    path: "q.db",
+    clock,
+    ballastBytes: 0,
+    onChange: () => {},
+    onFatal: (error) => fatal.push(error),
+  });
+  return { clock, thread, line, fatal };
+}
+
+/** The other end of the line, in the test's hands. */
+class FakeThread {
+  groups: Extract<ToThread, { group: unknown }>["group"][] = [];
+  terminated = false;
+  onmessage: (event: { data: FromThread }) => void = () => {};
+  onerror: (event: { message: string; preventDefault(): void }) => void = () => {};
+
+  postMessage(message: ToThread): void {
+    if ("group" in message) this.groups.push(message.group);
+  }
+
+  reply(reply: Partial<Reply>): void {
+    const whole = { answers: [], changes: [], last: 0, ...reply };
+    this.onmessage({ data: { reply: whole } });
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+}

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { openIds } from "../../../src/lib/ids.ts";
+import { openSubmitParser } from "../../../src/task/input/parse_submit.ts";
+import type { Ports } from "../../../src/task/ports.ts";
+import { DEFAULT_RETRIES } from "../../../src/task/retry.ts";
+
+const NOW = Date.UTC(2026, 0, 1);
+const URL_ = "https://example.org/";
+const context = () => ({ ids: openIds(() => NOW, (bytes) => bytes.fill(7)), now: NOW });
+const { notify, fetch } = openSubmitParser({
+  mailLaneOf: () => "mail:localhost:25",
+  mailFrom: "postrider@localhost",
+  readTargets: (target: string) => [
+    { channel: "chat", lane: "chat", url: new URL(URL_), target, shown: "chat://***" },
+  ],
+  refuseUrl: (url: URL) =>
+    url.hostname === "10.0.0.1" ? { code: "address_refused", detail: "Not public" } : undefined,
+} as Partial<Ports> as Ports);
+
+const MAIL = {
+  to: "ada@example.org",
+  subject: "It {{task.state}}",
+  text: "{{task.result.status}}",
+};
+const fetchOf = (body: unknown) => {
+  const draft = fetch(body, context());
+  assert.ok(!draft.faults, JSON.stringify(draft.faults));
+  return draft.value;
+};
+const pointersOf = (body: unknown) => fetch(body, context()).faults?.map(({ pointer }) => pointer);
+
+Deno.test("a callback becomes a follower on every end, with the retries of callbacks", () => {
+  const { drafted: [one] } = fetchOf({ url: URL_, callback: "https://example.org/told?token=x" });
+  const [follower, ...more] = one?.task.followers ?? [];
+  assert.deepEqual(more, []);
+  assert.equal(follower?.kind, "callback");
+  assert.equal(follower?.on.length, 6);
+  assert.deepEqual(follower?.task.retry, DEFAULT_RETRIES.callback);
+  assert.equal(follower?.task.label, "POST https://example.org/told?token=***");
+  assert.equal(follower?.task.channel, "callback");
+});
+
+Deno.test("onSuccess and onFailure become followers with their own options", () => {
+  const { drafted: [one] } = fetchOf({
+    url: URL_,
+    onSuccess: { notify: { ...MAIL, delay: "10m" } },
+    onFailure: { fetch: { url: "https://example.org/{{task.id}}", retry: 0, expires: "1h" } },
+  });
+  const [success, failure] = one?.task.followers ?? [];
+  assert.deepEqual([success?.on, failure?.on], [["succeeded"], ["failed", "expired"]]);
+  assert.equal(success?.task.delayMs, 600_000);
+  assert.equal(success?.task.lane, "mail:localhost:25");
+  assert.deepEqual([failure?.task.retry, failure?.task.expiresMs], [[], 3_600_000]);
+  assert.ok(!("id" in (success?.task ?? {})) && !("createdAt" in (success?.task ?? {})));
+});
+
+Deno.test("beside a list, callback and onComplete are the batch's, onFailure is each request's", () => {
+  const { drafted, batch } = fetchOf({
+    urls: [URL_, "https://example.com/"],
+    callback: "https://example.org/told",
+    onComplete: { notify: { ...MAIL, subject: "{{batch.counts.succeeded}} of {{batch.total}}" } },
+    onFailure: { notify: MAIL },
+  });
+  assert.deepEqual(batch?.followers?.map(({ kind }) => kind), ["callback", "chain"]);
+  assert.deepEqual(drafted.map(({ task }) => task.followers?.map(({ on }) => on)), [
+    [["failed", "expired"]],
+    [["failed", "expired"]],
+  ]);
+});
+
+Deno.test.each([
+  { body: { callback: "ftp://example.org" }, pointers: ["/callback"] },
+  { body: { callback: "https://10.0.0.1/" }, pointers: ["/callback"] },
+  { body: { callback: "https://example.org/{{task.id}}" }, pointers: ["/callback"] },
+  { body: { callback: 1 }, pointers: ["/callback"] },
+  { body: { onSuccess: "mail" }, pointers: ["/onSuccess"] },
+  { body: { onSuccess: {} }, pointers: ["/onSuccess"] },
+  { body: { onSuccess: { notify: MAIL, fetch: { url: URL_ } } }, pointers: ["/onSuccess"] },
+  { body: { onSuccess: { mail: MAIL } }, pointers: ["/onSuccess"] },
+  { body: { onSuccess: { notify: { ...MAIL, to: "x" } } }, pointers: ["/onSuccess/notify/to"] },
+  {
+    body: { onFailure: { fetch: { url: "https://10.0.0.1/" } } },
+    pointers: ["/onFailure/fetch/url"],
+  },
+  { body: { onFailure: { fetch: { urls: [URL_] } } }, pointers: ["/onFailure/fetch/urls"] },
+  {
+    body: { onFailure: { fetch: { url: URL_, onSuccess: { notify: MAIL } } } },
+    pointers: ["/onFailure/fetch/onSuccess"],
+  },
+  { body: { onComplete: { notify: MAIL } }, pointers: ["/onComplete"] },
+  {
+    body: { onSuccess: { notify: { ...MAIL, quiet: "22:00-07:00" } } },
+    pointers: ["/onSuccess/notify/quiet"],
+  },
+])("what cannot follow is refused where it stands: $body", ({ body, pointers }) => {
+  assert.deepEqual(pointersOf({ url: URL_, ...body }), pointers);
+});
+
+Deno.test("in a batch a fault points into the entry, or at the default that is to blame", () => {
+  const bad = { onSuccess: { notify: { ...MAIL, to: "x" } } };
+  assert.deepEqual(pointersOf({ requests: [{ url: URL_ }, { url: URL_, ...bad }] }), [
+    "/requests/1/onSuccess/notify/to",
+  ]);
+  assert.deepEqual(pointersOf({ requests: [{ url: URL_ }, { url: URL_ }], ...bad }), [
+    "/onSuccess/notify/to",
+  ]);
+  assert.deepEqual(pointersOf({ urls: [URL_, "https://10.0.0.1/"] }), ["/urls/1"]);
+  assert.deepEqual(pointersOf({ requests: [{ url: "https://10.0.0.1/" }] }), ["/requests/0/url"]);
+});
+
+Deno.test("a notification may have followers, too", () => {
+  const draft = notify({ ...MAIL, callback: URL_, onFailure: { fetch: { url: URL_ } } }, context());
+  assert.ok(!draft.faults);
+  assert.deepEqual(draft.value.drafted[0]?.task.followers?.map(({ kind }) => kind), [
+    "callback",
+    "chain",
+  ]);
+});
+
+Deno.test("a notification to several places is told of once, and each place has its own chain", () => {
+  const draft = notify(
+    { ...MAIL, to: ["ada@example.org", "chat://a"], callback: URL_, onFailure: { notify: MAIL } },
+    context(),
+  );
+  assert.ok(!draft.faults);
+  const { drafted, batch } = draft.value;
+  assert.deepEqual(batch?.followers?.map(({ kind }) => kind), ["callback"]);
+  assert.deepEqual(drafted.map(({ task }) => task.followers?.map(({ kind }) => kind)), [
+    ["chain"],
+    ["chain"],
+  ]);
+});
+
+const targets = (count: number) =>
+  Array.from({ length: count }, (_, i) => `json://example.org/${i}`);
+const long = (characters: number) => "x".repeat(characters);
+
+Deno.test.each([
+  {
+    what: "more tasks than a batch holds",
+    body: { notifications: Array.from({ length: 11 }, () => ({ to: targets(999), text: "x" })) },
+    pointer: "/notifications",
+  },
+  {
+    what: "a text for many targets",
+    body: { to: targets(999), text: long(100_000) },
+    pointer: "/to",
+  },
+])("$what is refused before it is multiplied", ({ body, pointer }) => {
+  assert.deepEqual(notify(body, context()).faults?.map((fault) => fault.pointer), [pointer]);
+});
+
+Deno.test.each([
+  { beside: { body: long(10_000), method: "POST" } },
+  { beside: { json: { deep: [long(10_000)] }, method: "POST" } },
+  { beside: { headers: { "x-a": long(10_000) } } },
+])("a default that thousands of requests would repeat is refused", ({ beside }) => {
+  const urls = Array.from({ length: 9_000 }, () => URL_);
+  assert.deepEqual(pointersOf({ urls, ...beside }), ["/urls"]);
+  assert.equal(pointersOf({ urls: urls.slice(0, 10), ...beside }), undefined);
+});

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { fillPayload, hasPlaceholders, shield } from "../../src/task/placeholders.ts";
+import type { Json } from "../../src/task/task.ts";
+
+const FACTS = {
+  task: {
+    state: "failed",
+    result: { status: 503, ok: null, list: ["a", { b: "<i>" }], evil: 'a"b\r\nBcc: x@example.org' },
+  },
+};
+const filled = (payload: Json) => JSON.parse(fillPayload(JSON.stringify(payload), FACTS));
+
+Deno.test.each([
+  { text: "it {{task.state}}", becomes: "it failed" },
+  { text: "{{ task.result.status }}!", becomes: "503!" },
+  { text: "{{task.result.list.1.b}}", becomes: "<i>" },
+  { text: "{{task.result.list}}", becomes: '["a",{"b":"<i>"}]' },
+  { text: "[{{task.result.nothing}}{{task.result.ok}}]", becomes: "[]" },
+  { text: "{{task.constructor}}{{task.result.__proto__}}", becomes: "" },
+  { text: "{{payload.secret}} {{ 1 | plus: 1 }}", becomes: "{{payload.secret}} {{ 1 | plus: 1 }}" },
+])(
+  "$text becomes $becomes",
+  ({ text, becomes }) => assert.deepEqual(filled({ text }), { text: becomes }),
+);
+
+Deno.test("a value is fitted to its place: HTML, one line, a URL, JSON", () => {
+  const headers = { "content-type": "application/json", "x-state": "{{task.result.evil}}" };
+  assert.deepEqual(
+    filled({
+      html: "<b>{{task.result.list.1.b}}</b>",
+      subject: "{{task.result.evil}}",
+      url: "https://example.org/%7B%7Btask.result.evil%7D%7D?s={{task.result.status}}",
+      headers,
+      body: '{"n":"{{task.result.status}}","t":"is {{task.result.evil}}","none":"{{task.x}}"}',
+    }),
+    {
+      html: "<b>&#60;i&#62;</b>",
+      subject: 'a"b Bcc: x@example.org',
+      url: "https://example.org/a%22b%0D%0ABcc%3A%20x%40example.org?s=503",
+      headers: { ...headers, "x-state": 'a"b Bcc: x@example.org' },
+      body: JSON.stringify({ n: 503, t: 'is a"b\r\nBcc: x@example.org', none: null }),
+    },
+  );
+});
+
+Deno.test("what was filled in is not looked at again", () => {
+  const facts = { task: { label: "{{task.secret}}", secret: "hush" } };
+  assert.equal(fillPayload('{"text":"{{task.label}}"}', facts), '{"text":"{{task.secret}}"}');
+});
+
+Deno.test("a shielded text comes out as it was, whatever it holds and wherever it stands", () => {
+  const part = fc.oneof(
+    fc.string(),
+    fc.constantFrom("{", "}", "{{", "}}", "{{task.state}}", '{{"{"}}', "%7B%7Btask.state%7D%7D"),
+  );
+  const aText = fc.array(part).map((parts) => parts.join("")).filter((t) => t.isWellFormed());
+  fc.assert(fc.property(aText, aText, (one, two) => {
+    const { text } = filled({ text: `${shield(one)}${shield(two)}` });
+    assert.equal(text, one + two);
+  }));
+});
+
+Deno.test("marks are found, encoded ones too", () => {
+  assert.ok(hasPlaceholders("a {{task.id}}"));
+  assert.ok(hasPlaceholders("https://example.org/%7B%7Bbatch.id%7D%7D"));
+  assert.equal(hasPlaceholders("a {{ b }}"), false);
+});

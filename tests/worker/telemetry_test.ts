@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import type { LogFields } from "../../src/lib/log.ts";
+import { openMetrics } from "../../src/lib/metrics.ts";
+import { noTraces, type SpanStart } from "../../src/lib/traces.ts";
+import { decide } from "../../src/task/outcome.ts";
+import type { ClaimedTask } from "../../src/task/task.ts";
+import { hostClassOf, openTelemetry } from "../../src/worker/telemetry.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+Deno.test("an attempt is measured, traced and logged, with the ids of its task, request and trace", async () => {
+  const clock = new FakeClock();
+  const metrics = openMetrics({});
+  const lines: { message: string; fields: LogFields }[] = [];
+  const say = (message: string, fields: LogFields = {}) => void lines.push({ message, fields });
+  const spans: { name: string; start: SpanStart; ended?: unknown[] }[] = [];
+  const observer = openTelemetry({
+    clock,
+    metrics,
+    log: { debug: say, info: say, warn: say, error: say },
+    traces: {
+      begin(name, start) {
+        const span: typeof spans[number] = { name, start };
+        spans.push(span);
+        return {
+          traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+          end: (...ended) => span.ended = ended,
+        };
+      },
+    },
+  });
+  const now = clock.now();
+  const task = aTask({ dueAt: now - 2_000, startedAt: now });
+  const seen = observer.begin(task);
+  assert.equal(seen.traceparent?.slice(3, 35), "a".repeat(32));
+  await clock.advance(1_500);
+  const outcome = { kind: "deferred", error: { code: "http_503", detail: "" } } as const;
+  seen.end(outcome, decide(task, outcome, { now: clock.now(), random: 0 }));
+
+  assert.deepEqual(spans.map(({ name, start, ended }) => [name, start.parent, start.at, ended]), [
+    ["queue wait", PARENT, now - 2_000, [{}, undefined, now]],
+    ["attempt http", PARENT, undefined, [{ "postrider.outcome": "deferred" }, "http_503"]],
+  ]);
+  assert.deepEqual(lines, [{
+    message: "Attempt ended",
+    fields: {
+      task: task.id,
+      attempt: 1,
+      outcome: "deferred",
+      event: "retry",
+      error: "http_503",
+      ms: 1_500,
+      requestId: "req_1",
+      traceId: "a".repeat(32),
+    },
+  }]);
+  const text = await metrics.text({ tasks: {}, gauges: {} });
+  assert.match(text, /queue_wait_seconds_sum\{type="fetch",channel="http"\} 2\n/);
+  assert.match(
+    text,
+    /attempt_duration_seconds_sum\{type="fetch",channel="http",outcome="deferred",host_class="public"\} 1\.5\n/,
+  );
+});
+
+Deno.test("without a trace nothing is passed on, and the log goes without", () => {
+  const clock = new FakeClock();
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const observer = openTelemetry({
+    clock,
+    metrics: openMetrics({}),
+    log: silent,
+    traces: noTraces,
+  });
+  const { traceparent: _, ...task } = aTask({});
+  assert.equal(observer.begin(task).traceparent, undefined);
+});
+
+Deno.test.each([
+  { lane: "https://example.org:443", expected: "public" },
+  { lane: "http://93.184.216.34:80", expected: "public" },
+  { lane: "http://[2606:2800:220:1::1]:80", expected: "public" },
+  { lane: "http://10.1.2.3:80", expected: "private" },
+  { lane: "http://172.20.0.1:80", expected: "private" },
+  { lane: "http://192.168.1.1:80", expected: "private" },
+  { lane: "http://127.0.0.1:9000", expected: "private" },
+  { lane: "http://[::1]:80", expected: "private" },
+  { lane: "http://[fd00::1]:80", expected: "private" },
+  { lane: "http://intranet:80", expected: "private" },
+  { lane: "http://api.internal:80", expected: "private" },
+  { lane: "mail:smtp.example.org:587", expected: "relay" },
+])("the lane $lane is $expected", ({ lane, expected }) => {
+  assert.equal(hostClassOf(lane), expected);
+});
+
+function aTask(fields: Partial<ClaimedTask>): ClaimedTask {
+  return {
+    id: "tsk_01jd00000000000000000000000",
+    type: "fetch",
+    channel: "http",
+    lane: "https://example.org:443",
+    payload: "{}",
+    attempt: 1,
+    startedAt: 0,
+    dueAt: 0,
+    createdAt: 0,
+    retry: [1_000],
+    timeoutMs: 30_000,
+    onUnknown: "retry",
+    possibleDuplicate: false,
+    requestId: "req_1",
+    traceparent: PARENT,
+    ...fields,
+  };
+}
