@@ -37,51 +37,55 @@ import { taskRoutes } from "./routes/tasks.ts";
 import { templateRoutes } from "./routes/templates.ts";
 
 /** Who calls a route that asks for no key. */
-const ANYBODY: Caller = { scopes: new Set() };
+const NO_CALLER: Caller = { scopes: new Set() };
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
-export function createApp(parts: Dependencies): Hono {
-  const { engine, log, metrics } = parts;
-  const meters = openWindowCounters(parts.clock);
-  const history = openHistory(parts.clock);
-  const authenticate = openAuth(parts.keys, parts.anonymous, () => parts.clock.now());
+export function createApp(dependencies: Dependencies): Hono {
+  const { engine, log, metrics } = dependencies;
+  const counters = openWindowCounters(dependencies.clock);
+  const history = openHistory(dependencies.clock);
+  const authenticate = openAuth(
+    dependencies.keys,
+    dependencies.anonymous,
+    () => dependencies.clock.now(),
+  );
   engine.watch("final", ({ at, id, type, state }) => {
     // The machine's clock may have been set back in between.
-    meters.settled(Math.max(0, at - createdAtOf(id)));
+    counters.settled(Math.max(0, at - createdAtOf(id)));
     metrics.finished(type, state);
     history.finished(state);
   });
-  const submits = submitRoutes(parts, meters, history);
+  const submits = submitRoutes(dependencies, counters, history);
   const routes = [
     ...submits,
-    ...appriseRoutes(parts, submits),
-    ...taskRoutes(parts),
-    ...taskBodyRoutes(parts),
-    ...eventRoutes(parts),
-    ...batchRoutes(parts),
-    ...hookRoutes(parts),
-    ...scheduleRoutes(parts),
-    ...adminRoutes(parts),
-    ...templateRoutes(parts),
-    ...outboxRoutes(parts),
-    ...statusRoutes(parts, meters),
-    ...metricsRoutes(parts),
-    ...openapiRoutes(parts.version),
-    ...pageRoutes(parts, { authenticate, meters, history }),
-    ...signInRoutes(parts),
+    ...appriseRoutes(dependencies, submits),
+    ...taskRoutes(dependencies),
+    ...taskBodyRoutes(dependencies),
+    ...eventRoutes(dependencies),
+    ...batchRoutes(dependencies),
+    ...hookRoutes(dependencies),
+    ...scheduleRoutes(dependencies),
+    ...adminRoutes(dependencies),
+    ...templateRoutes(dependencies),
+    ...outboxRoutes(dependencies),
+    ...statusRoutes(dependencies, counters),
+    ...metricsRoutes(dependencies),
+    ...openapiRoutes(dependencies.version),
+    ...pageRoutes(dependencies, { authenticate, counters, history }),
+    ...signInRoutes(dependencies),
     ...docsRoutes(),
     ...assetRoutes(),
   ];
-  const requestIdOf = openRequestIds(parts.startedAt);
+  const requestIdOf = openRequestIds(dependencies.startedAt);
   const app = new Hono();
 
   function handle({ open, answer }: Route, authenticate: Authenticate) {
-    return async (context: Context): Promise<Response> => {
-      const request = context.req.raw;
+    return async (hono: Context): Promise<Response> => {
+      const request = hono.req.raw;
       const requestId = requestIdOf(request);
       try {
-        const caller = open ? ANYBODY : authenticate(request);
-        const response = await answer({ request, requestId, caller, context });
+        const caller = open ? NO_CALLER : authenticate(request);
+        const response = await answer({ request, requestId, caller, hono });
         return request.method === "HEAD" ? await measured(response) : response;
       } catch (error) {
         if (error instanceof Refusal) metrics.refused(error.code);

@@ -19,7 +19,7 @@ export interface RequestContext {
   /** Who makes it. */
   readonly caller: Caller;
   /** Hono's own view of it, for the path's parameters. */
-  readonly context: Context;
+  readonly hono: Context;
 }
 
 /** The longest a call waits for its answer, in milliseconds. */
@@ -46,8 +46,8 @@ export function traceparentOf(request: Request): string | undefined {
 }
 
 /** A parameter of the path. */
-export function param({ context }: RequestContext, name: string): string {
-  return context.req.param(name) ?? "";
+export function param({ hono }: RequestContext, name: string): string {
+  return hono.req.param(name) ?? "";
 }
 
 /**
@@ -56,12 +56,12 @@ export function param({ context }: RequestContext, name: string): string {
  * without them, by throwing a `Refusal`.
  */
 export function query<Name extends string>(
-  { request, context }: RequestContext,
+  { request, hono }: RequestContext,
   allowed: readonly Name[],
   faults?: Issue[],
 ): Partial<Record<Name, string>> {
   if (!request.url.includes("?")) return {};
-  const given = Object.entries(context.req.queries());
+  const given = Object.entries(hono.req.queries());
   const found = given.flatMap(([name, values]) => {
     const pointer = `/${name}`;
     if (!(allowed as readonly string[]).includes(name)) {
@@ -79,8 +79,8 @@ export function query<Name extends string>(
 }
 
 /** Milliseconds of `?wait=30s`, cut to a minute; `undefined` without it. */
-export function waitOf(call: RequestContext): number | undefined {
-  const { wait } = query(call, ["wait"]);
+export function waitOf(context: RequestContext): number | undefined {
+  const { wait } = query(context, ["wait"]);
   if (wait === undefined) return undefined;
   const ms = parseDuration(wait);
   if (ms === undefined) {

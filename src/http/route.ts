@@ -15,5 +15,5 @@ export interface Route {
   /** Answers without a key too: health and documentation. */
   readonly open?: true;
   /** Answers, or throws a `Refusal`. */
-  readonly answer: (call: RequestContext) => Response | Promise<Response>;
+  readonly answer: (context: RequestContext) => Response | Promise<Response>;
 }

@@ -18,36 +18,42 @@ function notFound(kind: string): Refusal {
 }
 
 /** The task of the path. */
-export async function seenTask(engine: QueueEngine, call: RequestContext): Promise<TaskRecord> {
-  const id = param(call, "id");
+export async function seenTask(engine: QueueEngine, context: RequestContext): Promise<TaskRecord> {
+  const id = param(context, "id");
   const task = isId("tsk", id) ? await engine.find(id) : undefined;
-  if (!task || !maySee(call.caller, task.owner)) throw notFound("task");
+  if (!task || !maySee(context.caller, task.owner)) throw notFound("task");
   return task;
 }
 
 /** The batch of the path. */
-export async function seenBatch(engine: QueueEngine, call: RequestContext): Promise<BatchRecord> {
-  const id = param(call, "id");
+export async function seenBatch(
+  engine: QueueEngine,
+  context: RequestContext,
+): Promise<BatchRecord> {
+  const id = param(context, "id");
   const batch = isId("bat", id) ? await engine.findBatch(id) : undefined;
-  if (!batch || !maySee(call.caller, batch.owner)) throw notFound("batch");
+  if (!batch || !maySee(context.caller, batch.owner)) throw notFound("batch");
   return batch;
 }
 
 /** The task of the path, for a caller who wants to change it. */
-export async function operatedTask(engine: QueueEngine, call: RequestContext): Promise<TaskRecord> {
-  const id = param(call, "id");
+export async function operatedTask(
+  engine: QueueEngine,
+  context: RequestContext,
+): Promise<TaskRecord> {
+  const id = param(context, "id");
   const task = isId("tsk", id) ? await engine.find(id) : undefined;
-  return operated(call, task, "task");
+  return operated(context, task, "task");
 }
 
 /** The batch of the path, for a caller who wants to change it. */
 export async function operatedBatch(
   engine: QueueEngine,
-  call: RequestContext,
+  context: RequestContext,
 ): Promise<BatchRecord> {
-  const id = param(call, "id");
+  const id = param(context, "id");
   const batch = isId("bat", id) ? await engine.findBatch(id) : undefined;
-  return operated(call, batch, "batch");
+  return operated(context, batch, "batch");
 }
 
 function operated<Thing extends { readonly owner?: string }>(

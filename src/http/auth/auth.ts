@@ -92,7 +92,7 @@ export function openAuth(
   anonymous: Anonymous,
   now: () => number,
 ): Authenticate {
-  const nobody: Caller = { scopes: new Set(SCOPES) };
+  const anyone: Caller = { scopes: new Set(SCOPES) };
   return (request) => {
     const { headers } = request;
     const given = keys.length > 0 ? headers.get("authorization") : null;
@@ -101,7 +101,7 @@ export function openAuth(
     if (signedIn) return ownPageOnly(request, signedIn);
     if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer KEY");
     if (anonymous === "loopback") checkLoopback(request);
-    return nobody;
+    return anyone;
   };
 }
 

@@ -53,17 +53,17 @@ export function assetRoutes(): Route[] {
     return asset;
   }
 
-  async function asset(call: RequestContext): Promise<Response> {
-    const name = param(call, "name");
+  async function asset(context: RequestContext): Promise<Response> {
+    const name = param(context, "name");
     const { text, etag } = await load(name);
     const headers = {
       etag,
       "cache-control": "no-cache",
       "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "text/plain",
       "x-content-type-options": "nosniff",
-      "x-request-id": call.requestId,
+      "x-request-id": context.requestId,
     };
-    const isKnown = call.request.headers.get("if-none-match") === etag;
+    const isKnown = context.request.headers.get("if-none-match") === etag;
     return new Response(isKnown ? null : text, { status: isKnown ? 304 : 200, headers });
   }
 

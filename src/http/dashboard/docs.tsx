@@ -13,8 +13,8 @@ export function docsRoutes(): Route[] {
   return [{ method: "GET", path: "/docs", open: true, answer: docs }];
 }
 
-function docs(call: RequestContext): Response {
-  query(call, []);
+function docs(context: RequestContext): Response {
+  query(context, []);
   const html = (
     <html lang="en">
       <head>
@@ -36,5 +36,5 @@ function docs(call: RequestContext): Response {
       </body>
     </html>
   );
-  return new Response(`<!doctype html>${html}`, { headers: pageHeaders(call.requestId) });
+  return new Response(`<!doctype html>${html}`, { headers: pageHeaders(context.requestId) });
 }

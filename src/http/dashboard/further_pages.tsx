@@ -19,45 +19,45 @@ import { SchedulesContent } from "./schedules.tsx";
 const LISTED = 50;
 
 /** Each page by its path. */
-export function furtherPages(parts: Dependencies): Readonly<Record<string, MakePage>> {
-  const { engine, ports, clock, hooks, schedules } = parts;
+export function furtherPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
+  const { engine, ports, clock, hooks, schedules } = dependencies;
 
-  function allSchedules(call: RequestContext) {
-    query(call, []);
-    const seen = schedules.list().filter((kept) => maySee(call.caller, recordOf(kept).owner));
-    const operates = mayOperate(call.caller, undefined);
+  function allSchedules(context: RequestContext) {
+    query(context, []);
+    const seen = schedules.list().filter((kept) => maySee(context.caller, recordOf(kept).owner));
+    const operates = mayOperate(context.caller, undefined);
     const content = <SchedulesContent schedules={seen} now={clock.now()} operates={operates} />;
     return { title: "Schedules", place: "schedules", live: true, content } as const;
   }
 
-  function allHooks(call: RequestContext) {
-    query(call, []);
+  function allHooks(context: RequestContext) {
+    query(context, []);
     const content = <HooksContent hooks={hooks.list()} />;
     return { title: "Hooks", place: "hooks", content } as const;
   }
 
-  async function oneHook(call: RequestContext) {
-    const { cursor } = query(call, ["cursor"]);
-    const hook = hooks.find(param(call, "name"));
+  async function oneHook(context: RequestContext) {
+    const { cursor } = query(context, ["cursor"]);
+    const hook = hooks.find(param(context, "name"));
     if (!hook) throw new Refusal("not_found", "There is no such hook: see postrider.yaml");
     const page = await engine.deliveries(hook.name, LISTED, cursor).catch((error) => {
       if (error instanceof RangeError) throw new Refusal("not_found", "The list ends before that");
       throw error;
     });
-    const operates = mayOperate(call.caller, undefined);
+    const operates = mayOperate(context.caller, undefined);
     const content = <HookContent hook={hook} now={clock.now()} operates={operates} {...page} />;
     return { title: `Hook ${hook.name}`, place: "hooks", live: true, content } as const;
   }
 
-  function allTemplates(call: RequestContext) {
-    query(call, []);
+  function allTemplates(context: RequestContext) {
+    query(context, []);
     const content = <TemplatesContent templates={ports.templates()} />;
     return { title: "Templates", place: "templates", content } as const;
   }
 
-  function oneTemplate(call: RequestContext) {
-    query(call, []);
-    const name = param(call, "name");
+  function oneTemplate(context: RequestContext) {
+    query(context, []);
+    const name = param(context, "name");
     const template = ports.templates().find((one) => one.name === name);
     if (!template) throw new Refusal("not_found", "There is no such template");
     const made = ports.render(name, template.sample as Record<string, Json>);
@@ -67,8 +67,8 @@ export function furtherPages(parts: Dependencies): Readonly<Record<string, MakeP
     return { title: `Template ${name}`, place: "templates", content } as const;
   }
 
-  async function outbox(call: RequestContext) {
-    query(call, []);
+  async function outbox(context: RequestContext) {
+    query(context, []);
     const entries = await ports.outbox?.list(LISTED);
     const content = <OutboxContent entries={entries} now={clock.now()} />;
     return { title: "Outbox", place: "outbox", live: true, content } as const;

@@ -19,10 +19,10 @@ const RUNNING_MS = 1_000;
 /** Answers with a pulse at once, at each change, and while anything runs. */
 export function pulses(
   { engine, ports, clock, closing }: Dependencies,
-  call: RequestContext,
+  context: RequestContext,
 ): Response {
-  requireScope(call.caller, "read");
-  if (call.request.method === "HEAD") return eventResponse(call, null);
+  requireScope(context.caller, "read");
+  if (context.request.method === "HEAD") return eventResponse(context, null);
   const inbox = openInbox<never>(clock);
   let seen = -1;
   let saidAt = -Infinity;
@@ -46,5 +46,5 @@ export function pulses(
     }
   }
 
-  return eventResponse(call, streamOf(next, ending(closing, () => inbox.end())));
+  return eventResponse(context, streamOf(next, ending(closing, () => inbox.end())));
 }

@@ -21,7 +21,7 @@ export interface Overview {
   /** The last hour. */
   readonly series: Series;
   /** Rates and latencies. */
-  readonly meters: WindowCounters;
+  readonly counters: WindowCounters;
   /** How the worker is. */
   readonly worker: WorkerStatus;
   /** What is held. */
@@ -95,9 +95,9 @@ export function OverviewContent(props: Overview) {
   );
 }
 
-function Figures({ meters, worker, held, engine, startedAt, now }: Overview) {
-  const { accepted, settled } = meters.rates();
-  const { accept, finish } = meters.latency();
+function Figures({ counters, worker, held, engine, startedAt, now }: Overview) {
+  const { accepted, settled } = counters.rates();
+  const { accept, finish } = counters.latency();
   return (
     <dl class="facts">
       <Fact name="Accepted">{`${accepted} a second`}</Fact>

@@ -40,7 +40,7 @@ export interface Made {
 }
 
 /** Makes a page, or throws a `Refusal`. */
-export type MakePage = (call: RequestContext) => Made | Promise<Made>;
+export type MakePage = (context: RequestContext) => Made | Promise<Made>;
 
 /** What the frame of a page needs to know. */
 export interface Frame {

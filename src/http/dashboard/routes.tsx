@@ -39,17 +39,17 @@ export interface PageParts {
   /** Tells who looks. */
   readonly authenticate: Authenticate;
   /** Rates and latencies. */
-  readonly meters: WindowCounters;
+  readonly counters: WindowCounters;
   /** The last hour. */
   readonly history: History;
 }
 
 /** The routes of the pages. */
-export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
-  const { engine, ports, clock, version } = parts;
+export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] {
+  const { engine, ports, clock, version } = dependencies;
 
-  async function overview(call: RequestContext) {
-    query(call, []);
+  async function overview(context: RequestContext) {
+    query(context, []);
     const [counts, lanes, failed, latest] = await Promise.all([
       engine.counts(),
       engine.lanes(MAX_LANES),
@@ -62,14 +62,14 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
         now={now}
         counts={counts}
         series={own.history.series()}
-        meters={own.meters}
+        counters={own.counters}
         worker={ports.worker()}
         held={lanes.filter(({ heldUntil = 0 }) => heldUntil > now)}
         failed={failed.tasks}
         latest={latest.tasks}
         engine={engine}
-        accepting={parts.accepting()}
-        startedAt={parts.startedAt}
+        accepting={dependencies.accepting()}
+        startedAt={dependencies.startedAt}
       />
     );
     return {
@@ -81,14 +81,14 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
     } as const;
   }
 
-  async function tasks(call: RequestContext) {
-    const { cursor, ...given } = query(call, [...FILTER_NAMES, "cursor"]);
+  async function tasks(context: RequestContext) {
+    const { cursor, ...given } = query(context, [...FILTER_NAMES, "cursor"]);
     // A form sends its empty fields, too.
     const words: FilterWords = Object.fromEntries(
       Object.entries(given).filter(([, value]) => value.trim() !== ""),
     );
     const found = await search(words, cursor || undefined);
-    const operates = mayOperate(call.caller, undefined);
+    const operates = mayOperate(context.caller, undefined);
     const content = <TasksContent now={clock.now()} words={words} operates={operates} {...found} />;
     return { title: "Tasks", place: "tasks", live: true, content } as const;
   }
@@ -105,9 +105,9 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
     }
   }
 
-  async function task(call: RequestContext) {
-    query(call, []);
-    const task = await seenTask(engine, call);
+  async function task(context: RequestContext) {
+    query(context, []);
+    const task = await seenTask(engine, context);
     const now = clock.now();
     const waits = task.state === "queued"
       ? waitingFor(task, { lane: await engine.lane(task.lane), worker: ports.worker() }, now)
@@ -119,15 +119,15 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
         waits={waits}
         view={taskView(task)}
         progress={ports.progressOf(task.id)}
-        operates={mayOperate(call.caller, task.owner)}
-        origin={new URL(call.request.url).origin}
+        operates={mayOperate(context.caller, task.owner)}
+        origin={new URL(context.request.url).origin}
       />
     );
     return { title: task.label.trim() || task.id, place: "tasks", live: true, content } as const;
   }
 
-  async function batches(call: RequestContext) {
-    const { cursor } = query(call, ["cursor"]);
+  async function batches(context: RequestContext) {
+    const { cursor } = query(context, ["cursor"]);
     const page = await engine.listBatches(LISTED, cursor).catch((error) => {
       if (error instanceof RangeError) {
         throw new Refusal("not_found", "The list does not go on there");
@@ -138,19 +138,19 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
     return { title: "Batches", place: "batches", live: true, content } as const;
   }
 
-  async function batch(call: RequestContext) {
-    query(call, []);
-    const batch = await seenBatch(engine, call);
+  async function batch(context: RequestContext) {
+    query(context, []);
+    const batch = await seenBatch(engine, context);
     const { tasks } = await engine.list({ batchId: batch.id }, LISTED);
-    const operates = mayOperate(call.caller, batch.owner);
+    const operates = mayOperate(context.caller, batch.owner);
     const content = (
       <BatchContent now={clock.now()} batch={batch} tasks={tasks} operates={operates} />
     );
     return { title: "Batch", place: "batches", live: true, content } as const;
   }
 
-  async function lanes(call: RequestContext) {
-    query(call, []);
+  async function lanes(context: RequestContext) {
+    query(context, []);
     const lanes = await engine.lanes(MAX_LANES);
     const of = (isWanted: (lane: LaneStatus) => boolean) => lanes.filter(isWanted);
     const content = (
@@ -163,9 +163,13 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
     return { title: "Hosts and relays", place: "lanes", live: true, content } as const;
   }
 
-  function send(call: RequestContext) {
-    query(call, []);
-    return { title: "Send", place: "send", content: <SendContent caller={call.caller} /> } as const;
+  function send(context: RequestContext) {
+    query(context, []);
+    return {
+      title: "Send",
+      place: "send",
+      content: <SendContent caller={context.caller} />,
+    } as const;
   }
 
   /** A page for who may see it; who is not signed in is led to the door. */
@@ -174,17 +178,17 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
       method: "GET",
       path,
       open: true,
-      answer: async (call) => {
+      answer: async (context) => {
         try {
-          const caller = own.authenticate(call.request);
+          const caller = own.authenticate(context.request);
           if (scope) requireScope(caller, "read");
           // Read before the page: what changes meanwhile is noticed by who follows from here.
           const change = await engine.lastChange();
-          const { content, live, ...frame } = await make({ ...call, caller });
+          const { content, live, ...frame } = await make({ ...context, caller });
           const whole = { ...frame, caller, version, change: live ? change : undefined };
-          return respondPage(call, 200, whole as Frame, content);
+          return respondPage(context, 200, whole as Frame, content);
         } catch (error) {
-          return refusePage(call, error, version);
+          return refusePage(context, error, version);
         }
       },
     };
@@ -197,14 +201,14 @@ export function pageRoutes(parts: Dependencies, own: PageParts): Route[] {
     page("/ui/batches", batches),
     page("/ui/batches/{id}", batch),
     page("/ui/lanes", lanes),
-    ...Object.entries(furtherPages(parts)).map(([path, make]) => page(path, make)),
+    ...Object.entries(furtherPages(dependencies)).map(([path, make]) => page(path, make)),
     page("/ui/send", send, false),
     {
       method: "GET",
       path: "/ui/tasks/{id}/mail",
-      answer: async (call) => mailPage(call, await seenTask(engine, call)),
+      answer: async (context) => mailPage(context, await seenTask(engine, context)),
     },
-    { method: "GET", path: "/ui/live", answer: (call) => pulses(parts, call) },
+    { method: "GET", path: "/ui/live", answer: (context) => pulses(dependencies, context) },
   ];
 }
 
@@ -224,17 +228,17 @@ export function respondPage(
 }
 
 /** Says on a page why there is none; leads to the door whom a key would help. */
-function refusePage(call: RequestContext, error: unknown, version: string): Response {
+function refusePage(context: RequestContext, error: unknown, version: string): Response {
   if (!(error instanceof Refusal)) throw error;
   const [status, title] = PROBLEMS[error.code];
   if (error.code === "unauthorized") {
-    const { pathname, search } = new URL(call.request.url);
+    const { pathname, search } = new URL(context.request.url);
     const location = `/ui/signin?${new URLSearchParams({ next: pathname + search })}`;
     return new Response(null, {
       status: 303,
-      headers: { location, "x-request-id": call.requestId, "cache-control": "no-store" },
+      headers: { location, "x-request-id": context.requestId, "cache-control": "no-store" },
     });
   }
-  const content = <FaultContent detail={error.details.detail} requestId={call.requestId} />;
-  return respondPage(call, status, { title, place: "none", version }, content);
+  const content = <FaultContent detail={error.details.detail} requestId={context.requestId} />;
+  return respondPage(context, status, { title, place: "none", version }, content);
 }

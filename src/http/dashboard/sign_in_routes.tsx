@@ -17,27 +17,29 @@ const MAX_BYTES = 8_192;
 
 /** The routes of the door. */
 export function signInRoutes({ keys, clock, version, log }: Dependencies): Route[] {
-  function show(call: RequestContext, status: number, next: string, fault?: string): Response {
+  function show(context: RequestContext, status: number, next: string, fault?: string): Response {
     const frame = { title: "Sign in", place: "none", version } as const;
-    return respondPage(call, status, frame, <SignInContent next={next} fault={fault} />);
+    return respondPage(context, status, frame, <SignInContent next={next} fault={fault} />);
   }
 
-  async function signIn(call: RequestContext): Promise<Response> {
-    const { request, requestId } = call;
+  async function signIn(context: RequestContext): Promise<Response> {
+    const { request, requestId } = context;
     const form = await readForm(request, MAX_BYTES, clock);
     const next = ownPath(textOf(form.get("next")));
-    if (!isOwnPage(request)) return show(call, 403, next, "Expected this form, from this page.");
+    if (!isOwnPage(request)) return show(context, 403, next, "Expected this form, from this page.");
     const key = keyOf(textOf(form.get("key")), keys);
     if (!key) {
       log.warn("A sign-in was refused", { requestId });
-      return show(call, 401, next, "This API key is not known.");
+      return show(context, 401, next, "This API key is not known.");
     }
     return seeOther(next, requestId, sessionCookie(key, clock.now(), isSecure(request)));
   }
 
-  function signOut(call: RequestContext): Response {
-    const { request, requestId } = call;
-    if (!isOwnPage(request)) return show(call, 403, "/", "Expected the button of a page of ours.");
+  function signOut(context: RequestContext): Response {
+    const { request, requestId } = context;
+    if (!isOwnPage(request)) {
+      return show(context, 403, "/", "Expected the button of a page of ours.");
+    }
     return seeOther("/ui/signin", requestId, endingCookie(isSecure(request)));
   }
 
@@ -46,7 +48,7 @@ export function signInRoutes({ keys, clock, version, log }: Dependencies): Route
       method: "GET",
       path: "/ui/signin",
       open: true,
-      answer: (call) => show(call, 200, ownPath(query(call, ["next"]).next ?? "")),
+      answer: (context) => show(context, 200, ownPath(query(context, ["next"]).next ?? "")),
     },
     { method: "POST", path: "/ui/signin", open: true, answer: signIn },
     { method: "POST", path: "/ui/signout", open: true, answer: signOut },

@@ -61,10 +61,10 @@ export interface Selection {
 }
 
 /** Reads the filter and the page of a list. */
-export function selectionOf(call: RequestContext): Selection {
+export function selectionOf(context: RequestContext): Selection {
   const faults: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES];
-  const { limit = `${LISTED}`, cursor, ...words } = query(call, names, faults);
+  const { limit = `${LISTED}`, cursor, ...words } = query(context, names, faults);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
     faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
   }
@@ -73,8 +73,8 @@ export function selectionOf(call: RequestContext): Selection {
 }
 
 /** Reads the page of a list without a filter. */
-export function pageOf(call: RequestContext): Pick<Selection, "limit" | "cursor"> {
-  const { limit = `${LISTED}`, cursor } = query(call, PAGE_NAMES);
+export function pageOf(context: RequestContext): Pick<Selection, "limit" | "cursor"> {
+  const { limit = `${LISTED}`, cursor } = query(context, PAGE_NAMES);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
     const detail = `Expected a whole number from 1 to ${MAX_LISTED}`;
     throw refuseIssues([{ pointer: "/limit", detail }]);
@@ -83,9 +83,9 @@ export function pageOf(call: RequestContext): Pick<Selection, "limit" | "cursor"
 }
 
 /** Reads a filter that stands alone. */
-export function filterOf(call: RequestContext): TaskFilter {
+export function filterOf(context: RequestContext): TaskFilter {
   const faults: Issue[] = [];
-  return readFilter(query(call, FILTER_NAMES, faults), faults);
+  return readFilter(query(context, FILTER_NAMES, faults), faults);
 }
 
 /** The words of a filter, as they were written. */

@@ -15,12 +15,12 @@ export function adminRoutes({ reload }: Dependencies): Route[] {
   return [{
     method: "POST",
     path: "/admin/reload",
-    answer: async (call) => {
-      requireScope(call.caller, "admin");
-      query(call, []);
+    answer: async (context) => {
+      requireScope(context.caller, "admin");
+      query(context, []);
       const faults = await reload();
       if (faults.length > 0) throw refuseIssues(faults);
-      return respond(call, 200, { reloaded: true });
+      return respond(context, 200, { reloaded: true });
     },
   }];
 }

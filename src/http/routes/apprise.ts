@@ -24,21 +24,21 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
   const notify = submits.find(({ path }) => path === "/notify");
   if (!notify) throw new TypeError("Cannot serve Apprise without POST /notify");
 
-  async function submit(call: RequestContext, alias: string | undefined): Promise<Response> {
-    const body = JSON.stringify(notificationOf(await read(call), alias));
+  async function submit(context: RequestContext, alias: string | undefined): Promise<Response> {
+    const body = JSON.stringify(notificationOf(await read(context), alias));
     const headers = new Headers({ "content-type": "application/json" });
     for (const name of HEADERS) {
-      const value = call.request.headers.get(name);
+      const value = context.request.headers.get(name);
       if (value !== null) headers.set(name, value);
     }
     headers.set("content-length", String(new TextEncoder().encode(body).length));
-    const request = new Request(new URL("/notify", call.request.url), {
+    const request = new Request(new URL("/notify", context.request.url), {
       method: "POST",
       headers,
       body,
-      signal: call.request.signal,
+      signal: context.request.signal,
     });
-    const answered = await notify?.answer({ ...call, request });
+    const answered = await notify?.answer({ ...context, request });
     return new Response(answered?.body ?? null, { status: 200, headers: answered?.headers ?? {} });
   }
 
@@ -56,11 +56,11 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
   }
 
   return [
-    { method: "POST", path: "/apprise/notify", answer: (call) => submit(call, undefined) },
+    { method: "POST", path: "/apprise/notify", answer: (context) => submit(context, undefined) },
     {
       method: "POST",
       path: "/apprise/notify/{alias}",
-      answer: (call) => submit(call, param(call, "alias")),
+      answer: (context) => submit(context, param(context, "alias")),
     },
   ];
 }

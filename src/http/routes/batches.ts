@@ -14,29 +14,32 @@ import { batchView } from "../views/batch_view.ts";
 import { waitForBatch } from "../streams/wait_for.ts";
 
 /** The routes under `/batches`. */
-export function batchRoutes(parts: Dependencies): Route[] {
-  const { engine, ports } = parts;
+export function batchRoutes(dependencies: Dependencies): Route[] {
+  const { engine, ports } = dependencies;
   const view = (batch: BatchRecord) => batchView(batch, ports.runningTasks());
 
-  async function show(call: RequestContext): Promise<Response> {
-    const ms = waitOf(call);
-    const batch = await seenBatch(engine, call);
-    if (ms === undefined || batch.done) return respond(call, 200, view(batch));
-    const later = await waitForBatch(parts, batch.id, { ms, signal: call.request.signal });
-    return respond(call, 200, view(later ?? batch));
+  async function show(context: RequestContext): Promise<Response> {
+    const ms = waitOf(context);
+    const batch = await seenBatch(engine, context);
+    if (ms === undefined || batch.done) return respond(context, 200, view(batch));
+    const later = await waitForBatch(dependencies, batch.id, {
+      ms,
+      signal: context.request.signal,
+    });
+    return respond(context, 200, view(later ?? batch));
   }
 
-  async function cancel(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const batch = await operatedBatch(engine, call);
+  async function cancel(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const batch = await operatedBatch(engine, context);
     await engine.cancelAll({ batchId: batch.id }, "batch");
-    return respond(call, 200, view(await engine.findBatch(batch.id) ?? batch));
+    return respond(context, 200, view(await engine.findBatch(batch.id) ?? batch));
   }
 
-  async function results(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const { id } = await seenBatch(engine, call);
-    return resultLines(parts, call, id);
+  async function results(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const { id } = await seenBatch(engine, context);
+    return resultLines(dependencies, context, id);
   }
 
   return [

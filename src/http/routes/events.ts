@@ -29,16 +29,16 @@ const RECONNECT_MS = 1_000;
 const KEEP_ALIVE = ": still here\n\n";
 
 /** The routes of events. */
-export function eventRoutes(parts: Dependencies): Route[] {
-  const { engine, clock, closing } = parts;
+export function eventRoutes(dependencies: Dependencies): Route[] {
+  const { engine, clock, closing } = dependencies;
 
-  async function all(call: RequestContext): Promise<Response> {
-    requireScope(call.caller, "read");
-    query(call, []);
-    const since = lastEventId(call.request);
-    if (call.request.method === "HEAD") return eventResponse(call, null);
+  async function all(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "read");
+    query(context, []);
+    const since = lastEventId(context.request);
+    if (context.request.method === "HEAD") return eventResponse(context, null);
     const feed = await openFeed(engine, clock, since);
-    const progress = openProgress(parts);
+    const progress = openProgress(dependencies);
     const silence = openSilence();
     let hello = true;
 
@@ -56,14 +56,14 @@ export function eventRoutes(parts: Dependencies): Route[] {
       }
     }
 
-    return eventResponse(call, streamOf(next, ending(closing, () => feed.end())));
+    return eventResponse(context, streamOf(next, ending(closing, () => feed.end())));
   }
 
-  async function ofOne(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const since = lastEventId(call.request);
-    const { id } = await seenTask(engine, call);
-    if (call.request.method === "HEAD") return eventResponse(call, null);
+  async function ofOne(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const since = lastEventId(context.request);
+    const { id } = await seenTask(engine, context);
+    if (context.request.method === "HEAD") return eventResponse(context, null);
     const inbox = openInbox<TaskChange>(clock);
     // Watched before it is read: what happens in between comes twice, and is told once.
     const unwatch = engine.watch({ task: id }, (change) => inbox.put(change));
@@ -71,10 +71,10 @@ export function eventRoutes(parts: Dependencies): Route[] {
     if (task && isFinal(task.state) && task.change === since) {
       unwatch();
       // HTML's word for "do not come again": there is nothing to come.
-      return new Response(null, { status: 204, headers: { "x-request-id": call.requestId } });
+      return new Response(null, { status: 204, headers: { "x-request-id": context.requestId } });
     }
     if (task) inbox.put({ ...task, at: task.finishedAt ?? clock.now() });
-    const progress = openProgress(parts, id);
+    const progress = openProgress(dependencies, id);
     let told = since ?? 0;
     let over = false;
     const silence = openSilence();
@@ -101,7 +101,7 @@ export function eventRoutes(parts: Dependencies): Route[] {
       unwatch();
       inbox.end();
     });
-    return eventResponse(call, streamOf(next, leave));
+    return eventResponse(context, streamOf(next, leave));
   }
 
   /** Says now and then that the stream is alive, when there is nothing else to say. */

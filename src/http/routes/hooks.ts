@@ -18,40 +18,47 @@ import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
 
 /** The routes under `/hooks`. */
-export function hookRoutes(parts: Dependencies): Route[] {
-  const { engine, clock, log, hooks } = parts;
+export function hookRoutes(dependencies: Dependencies): Route[] {
+  const { engine, clock, log, hooks } = dependencies;
 
-  function found(call: RequestContext): Hook {
-    const hook = hooks.find(param(call, "name"));
+  function found(context: RequestContext): Hook {
+    const hook = hooks.find(param(context, "name"));
     if (!hook) throw new Refusal("not_found", "There is no such hook: see postrider.yaml");
     return hook;
   }
 
-  async function receive(call: RequestContext): Promise<Response> {
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
-    const hook = found(call);
-    const body = await readRaw(call.request, hook.maxBytes, clock);
-    const { headers } = call.request;
-    const got = await hooks.receive(hook, { headers, body, requestId: call.requestId });
+  async function receive(context: RequestContext): Promise<Response> {
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
+    const hook = found(context);
+    const body = await readRaw(context.request, hook.maxBytes, clock);
+    const { headers } = context.request;
+    const got = await hooks.receive(hook, { headers, body, requestId: context.requestId });
     if (got.kind === "forged") {
       log.warn("A delivery of a hook was refused: nobody vouches for it", {
         hook: hook.name,
-        requestId: call.requestId,
+        requestId: context.requestId,
       });
     }
-    return answerReceived(call, got);
+    return answerReceived(context, got);
   }
 
-  async function replay(call: RequestContext): Promise<Response> {
-    requireScope(call.caller, "operate");
-    query(call, []);
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
-    return answerReceived(call, await hooks.replay(found(call), param(call, "id"), call.requestId));
+  async function replay(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "operate");
+    query(context, []);
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
+    return answerReceived(
+      context,
+      await hooks.replay(found(context), param(context, "id"), context.requestId),
+    );
   }
 
-  function list(call: RequestContext): Response {
-    requireScope(call.caller, "read");
-    query(call, []);
+  function list(context: RequestContext): Response {
+    requireScope(context.caller, "read");
+    query(context, []);
     const data = hooks.list().map(({ name, preset: { kind }, maxBytes, tasks }) => ({
       name,
       preset: kind,
@@ -59,16 +66,16 @@ export function hookRoutes(parts: Dependencies): Route[] {
       maxBytes,
       tasks: tasks.map(({ type }) => type),
     }));
-    return respond(call, 200, { data });
+    return respond(context, 200, { data });
   }
 
-  async function deliveries(call: RequestContext): Promise<Response> {
-    requireScope(call.caller, "read");
-    const { limit, cursor } = pageOf(call);
-    const hook = found(call);
+  async function deliveries(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "read");
+    const { limit, cursor } = pageOf(context);
+    const hook = found(context);
     try {
       const page = await engine.deliveries(hook.name, limit, cursor);
-      return respond(call, 200, {
+      return respond(context, 200, {
         data: page.deliveries.map(deliveryView),
         nextCursor: page.nextCursor,
       });
@@ -86,15 +93,15 @@ export function hookRoutes(parts: Dependencies): Route[] {
   ];
 }
 
-function answerReceived(call: RequestContext, got: Received): Response {
+function answerReceived(context: RequestContext, got: Received): Response {
   switch (got.kind) {
     case "stored":
-      return respond(call, 202, {
+      return respond(context, 202, {
         ...deliveryView(got.delivery),
         duplicate: got.duplicate,
       });
     case "challenge":
-      return respond(call, 200, { challenge: got.word });
+      return respond(context, 200, { challenge: got.word });
     case "forged":
       // One sentence for every cause: a forger learns nothing from it.
       throw new Refusal("unauthorized", "This delivery could not be verified");

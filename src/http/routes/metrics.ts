@@ -15,12 +15,12 @@ import type { Route } from "../route.ts";
 const MAX_LANES = 10_000;
 
 /** The routes under `/metrics`. */
-export function metricsRoutes(parts: Dependencies): Route[] {
-  const { engine, metrics, ports, clock } = parts;
+export function metricsRoutes(dependencies: Dependencies): Route[] {
+  const { engine, metrics, ports, clock } = dependencies;
 
-  async function figures(call: RequestContext): Promise<Response> {
-    requireScope(call.caller, "read");
-    query(call, []);
+  async function figures(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "read");
+    query(context, []);
     const [tasks, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
     const { running, concurrency, threads, lost } = ports.worker();
     const now = clock.now();
@@ -32,17 +32,17 @@ export function metricsRoutes(parts: Dependencies): Route[] {
         postrider_lanes_held: lanes.filter(({ heldUntil = 0 }) => heldUntil > now).length,
         postrider_threads: threads.length,
         postrider_threads_lost: lost.length,
-        postrider_accepting: parts.accepting() ? 1 : 0,
-        process_start_time_seconds: parts.startedAt / 1_000,
+        postrider_accepting: dependencies.accepting() ? 1 : 0,
+        process_start_time_seconds: dependencies.startedAt / 1_000,
         process_resident_memory_bytes: Deno.memoryUsage().rss,
       },
     });
-    return textAnswer(call, text, metrics.contentType);
+    return textAnswer(context, text, metrics.contentType);
   }
 
-  const file = (text: string, type: string) => (call: RequestContext) => {
-    query(call, []);
-    return textAnswer(call, text, type);
+  const file = (text: string, type: string) => (context: RequestContext) => {
+    query(context, []);
+    return textAnswer(context, text, type);
   };
 
   return [

@@ -17,23 +17,23 @@ const MOST = 200;
 
 /** The routes that show the outbox. */
 export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
-  async function list(call: RequestContext): Promise<Response> {
-    const { limit = `${DEFAULT_LIMIT}` } = query(call, ["limit"]);
+  async function list(context: RequestContext): Promise<Response> {
+    const { limit = `${DEFAULT_LIMIT}` } = query(context, ["limit"]);
     if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST) {
       throw refuseIssues([{ pointer: "/limit", detail: `Expected 1 to ${MOST}` }]);
     }
     const entries = await opened().list(Number(limit));
-    const seen = await Promise.all(entries.map(({ id }) => maySeeMail(call, id)));
+    const seen = await Promise.all(entries.map(({ id }) => maySeeMail(context, id)));
     const data = entries.filter((_, i) => seen[i]);
-    return respond(call, 200, {
+    return respond(context, 200, {
       data: data.map(({ writtenAt, ...entry }) => ({ ...entry, writtenAt: timeView(writtenAt) })),
     });
   }
 
-  async function read(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const id = param(call, "id");
-    const isSeen = isId("tsk", id) && await maySeeMail(call, id);
+  async function read(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const id = param(context, "id");
+    const isSeen = isId("tsk", id) && await maySeeMail(context, id);
     const bytes = isSeen ? await opened().read(id) : undefined;
     if (!bytes) throw new Refusal("not_found", "There is no such mail, or it is not yours to see");
     return new Response(bytes, {
@@ -43,7 +43,7 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
         "content-disposition": `attachment; filename="${id}.eml"`,
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
-        "x-request-id": call.requestId,
+        "x-request-id": context.requestId,
       },
     });
   }

@@ -21,52 +21,54 @@ import type { View } from "../views/task_view.ts";
 const MAX_BYTES = 2 ** 20;
 
 /** The routes under `/schedules`. */
-export function scheduleRoutes(parts: Dependencies): Route[] {
-  const { schedules, clock, ids, acceptance } = parts;
+export function scheduleRoutes(dependencies: Dependencies): Route[] {
+  const { schedules, clock, ids, acceptance } = dependencies;
 
-  function found(call: RequestContext, allowed: typeof maySee): StoredSchedule {
-    query(call, []);
-    const kept = schedules.find(param(call, "name"));
+  function found(context: RequestContext, allowed: typeof maySee): StoredSchedule {
+    query(context, []);
+    const kept = schedules.find(param(context, "name"));
     const owner = kept && recordOf(kept).owner;
-    if (!kept || !maySee(call.caller, owner)) {
+    if (!kept || !maySee(context.caller, owner)) {
       throw new Refusal("not_found", "There is no such schedule, or it is not yours to see");
     }
-    if (allowed(call.caller, owner)) return kept;
+    if (allowed(context.caller, owner)) return kept;
     throw new Refusal("forbidden", "Expected its owner, or an API key with the scope operate");
   }
 
-  function list(call: RequestContext): Response {
-    query(call, []);
-    const data = schedules.list().filter((kept) => maySee(call.caller, recordOf(kept).owner));
-    return respond(call, 200, { data: data.map((kept) => scheduleView(kept, label(kept))) });
+  function list(context: RequestContext): Response {
+    query(context, []);
+    const data = schedules.list().filter((kept) => maySee(context.caller, recordOf(kept).owner));
+    return respond(context, 200, { data: data.map((kept) => scheduleView(kept, label(kept))) });
   }
 
-  async function put(call: RequestContext): Promise<Response> {
-    query(call, []);
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
-    const name = param(call, "name");
+  async function put(context: RequestContext): Promise<Response> {
+    query(context, []);
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
+    const name = param(context, "name");
     if (!isScheduleName(name)) {
       const detail = `Expected a name of letters, digits, ".", "_" and "-"`;
       throw refuseIssues([{ pointer: "/name", detail }]);
     }
-    const { value } = await readJson(call.request, MAX_BYTES, clock);
+    const { value } = await readJson(context.request, MAX_BYTES, clock);
     const parsed = parseSchedule(value, clock.now());
     if (parsed.faults) throw refuseIssues(parsed.faults);
     const { type, body } = parsed.value;
-    requireScope(call.caller, type);
+    requireScope(context.caller, type);
     const tried = acceptance[type](body, { ids, now: clock.now() });
     if (tried.faults) {
       throw refuseIssues(tried.faults.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
     }
-    requireFollowUpScopes(call.caller, tried.value);
+    requireFollowUpScopes(context.caller, tried.value);
     const isNew = schedules.find(name) === undefined;
     const kept = await schedules.change(name, (before) => {
-      requireChange(call.caller, before);
+      requireChange(context.caller, before);
       const fresh = freshRecord(
         parsed.value,
         "api",
         clock.now(),
-        before?.owner ?? call.caller.name,
+        before?.owner ?? context.caller.name,
       );
       if (!before) return fresh;
       const { lastAt, lastId, runs, skipped, paused } = before;
@@ -80,37 +82,39 @@ export function scheduleRoutes(parts: Dependencies): Route[] {
       };
     });
     const location = { location: `/schedules/${name}` };
-    return answerOne(call, isNew ? 201 : 200, kept, location);
+    return answerOne(context, isNew ? 201 : 200, kept, location);
   }
 
-  async function remove(call: RequestContext): Promise<Response> {
-    const { name } = found(call, mayOperate);
+  async function remove(context: RequestContext): Promise<Response> {
+    const { name } = found(context, mayOperate);
     await schedules.change(name, (before) => {
-      requireChange(call.caller, before);
+      requireChange(context.caller, before);
       return undefined;
     });
-    return new Response(null, { status: 204, headers: { "x-request-id": call.requestId } });
+    return new Response(null, { status: 204, headers: { "x-request-id": context.requestId } });
   }
 
-  async function run(call: RequestContext): Promise<Response> {
-    const { name } = found(call, mayOperate);
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+  async function run(context: RequestContext): Promise<Response> {
+    const { name } = found(context, mayOperate);
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "There is no such schedule any more");
     if ("refused" in made) throw new Refusal(made.refused, "Nothing was stored. Try again later.");
     if ("error" in made) throw new Refusal("invalid", made.error);
     const place = made.id.startsWith("bat") ? "batches" : "tasks";
-    return answerOne(call, 202, schedules.find(name), { location: `/${place}/${made.id}` });
+    return answerOne(context, 202, schedules.find(name), { location: `/${place}/${made.id}` });
   }
 
-  async function pause(call: RequestContext): Promise<Response> {
-    const { name } = found(call, mayOperate);
+  async function pause(context: RequestContext): Promise<Response> {
+    const { name } = found(context, mayOperate);
     const kept = await schedules.change(name, (before) => before && { ...before, paused: true });
-    return answerOne(call, 200, kept);
+    return answerOne(context, 200, kept);
   }
 
-  async function resume(call: RequestContext): Promise<Response> {
-    const { name } = found(call, mayOperate);
+  async function resume(context: RequestContext): Promise<Response> {
+    const { name } = found(context, mayOperate);
     const kept = await schedules.change(name, (before) => {
       if (!before?.paused) return before ? "keep" : undefined;
       const { paused: _, ...record } = before;
@@ -118,17 +122,17 @@ export function scheduleRoutes(parts: Dependencies): Route[] {
       const nextAt = nextTick(record.spec, clock.now(), record.createdAt);
       return { ...record, nextAt: Math.max(record.nextAt, nextAt) };
     });
-    return answerOne(call, 200, kept);
+    return answerOne(context, 200, kept);
   }
 
   function answerOne(
-    call: RequestContext,
+    context: RequestContext,
     status: number,
     kept: StoredSchedule | undefined,
     headers: Record<string, string> = {},
   ): Response {
     if (!kept) throw new Refusal("not_found", "There is no such schedule any more");
-    return respond(call, status, scheduleView(kept, label(kept)), headers);
+    return respond(context, status, scheduleView(kept, label(kept)), headers);
   }
 
   /** What a run would be about, as its task says it: without secrets. */
@@ -142,7 +146,11 @@ export function scheduleRoutes(parts: Dependencies): Route[] {
   return [
     { method: "GET", path: "/schedules", answer: list },
     { method: "PUT", path: one, answer: put },
-    { method: "GET", path: one, answer: (call) => answerOne(call, 200, found(call, maySee)) },
+    {
+      method: "GET",
+      path: one,
+      answer: (context) => answerOne(context, 200, found(context, maySee)),
+    },
     { method: "DELETE", path: one, answer: remove },
     { method: "POST", path: `${one}/run`, answer: run },
     { method: "POST", path: `${one}/pause`, answer: pause },

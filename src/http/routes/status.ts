@@ -19,56 +19,58 @@ import { statusView } from "../views/task_view.ts";
 const MAX_LANES = 100;
 
 /** The routes that tell how things stand. */
-export function statusRoutes(parts: Dependencies, meters: WindowCounters): Route[] {
-  const { engine, ports, clock } = parts;
+export function statusRoutes(dependencies: Dependencies, counters: WindowCounters): Route[] {
+  const { engine, ports, clock } = dependencies;
   const openedAt = clock.monotonic();
 
-  async function status(call: RequestContext): Promise<Response> {
-    requireScope(call.caller, "read");
-    query(call, []);
+  async function status(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "read");
+    query(context, []);
     const [counts, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
     const told = lanes.map(({ heldUntil, ...lane }) => ({
       ...lane,
       heldUntil: timeView(heldUntil),
     }));
     const { running, concurrency, threads } = ports.worker();
-    return respond(call, 200, {
-      version: parts.version,
+    return respond(context, 200, {
+      version: dependencies.version,
       uptime: Math.floor((clock.monotonic() - openedAt) / 1_000),
       engine: engine.name,
       durable: engine.durable,
-      accepting: parts.accepting(),
+      accepting: dependencies.accepting(),
       running,
       concurrency,
       counts,
-      rates: meters.rates(),
-      latency: meters.latency(),
+      rates: counters.rates(),
+      latency: counters.latency(),
       hosts: told.filter(({ lane }) => isHost(lane)),
       relays: told.filter(({ lane }) => !isHost(lane)),
       threads,
     });
   }
 
-  async function brief(call: RequestContext): Promise<Response> {
-    query(call, []);
-    if (!isId("bat", param(call, "id"))) {
-      return respond(call, 200, statusView(await seenTask(engine, call)));
+  async function brief(context: RequestContext): Promise<Response> {
+    query(context, []);
+    if (!isId("bat", param(context, "id"))) {
+      return respond(context, 200, statusView(await seenTask(engine, context)));
     }
-    const { id, total, counts, done } = await seenBatch(engine, call);
-    return respond(call, 200, { id, total, counts, done });
+    const { id, total, counts, done } = await seenBatch(engine, context);
+    return respond(context, 200, { id, total, counts, done });
   }
 
   /** Alive is who answers; what happened to the threads says why it may be slow. */
-  function live(call: RequestContext): Response {
+  function live(context: RequestContext): Response {
     const { threads, lost } = ports.worker();
     const told = lost.map(({ at, reason }) => ({ at: timeView(at), reason }));
-    return respond(call, 200, { status: "live", threads, lost: told });
+    return respond(context, 200, { status: "live", threads, lost: told });
   }
 
-  async function ready(call: RequestContext): Promise<Response> {
-    const why = !parts.ready() || !parts.accepting() ? "stopping" : await engineFault();
-    if (why === undefined) return respond(call, 200, { status: "ready" });
-    return respond(call, 503, { status: "not ready", reason: why }, { "retry-after": "5" });
+  async function ready(context: RequestContext): Promise<Response> {
+    const why = !dependencies.ready() || !dependencies.accepting()
+      ? "stopping"
+      : await engineFault();
+    if (why === undefined) return respond(context, 200, { status: "ready" });
+    return respond(context, 503, { status: "not ready", reason: why }, { "retry-after": "5" });
   }
 
   async function engineFault(): Promise<string | undefined> {

@@ -31,19 +31,23 @@ const MAX_BYTES = 32 * 2 ** 20;
 
 /** The routes that take tasks in. */
 export function submitRoutes(
-  parts: Dependencies,
-  meters: WindowCounters,
+  dependencies: Dependencies,
+  counters: WindowCounters,
   history: History,
 ): Route[] {
-  const { engine, clock, ids, metrics, traces, log, acceptance } = parts;
-  const takeToken = parts.rate && openRateLimit(parts.rate, clock);
+  const { engine, clock, ids, metrics, traces, log, acceptance } = dependencies;
+  const takeToken = dependencies.rate && openRateLimit(dependencies.rate, clock);
   const idempotency = openIdempotency(clock);
 
-  async function submit(call: RequestContext, path: string, draftOf: DraftOf): Promise<Response> {
-    const parent = traceparentOf(call.request);
+  async function submit(
+    context: RequestContext,
+    path: string,
+    draftOf: DraftOf,
+  ): Promise<Response> {
+    const parent = traceparentOf(context.request);
     const span = traces.begin(`submit ${path}`, { parent, kind: "producer" });
     try {
-      const answered = await submitWithin(call, path, draftOf, span.traceparent);
+      const answered = await submitWithin(context, path, draftOf, span.traceparent);
       span.end();
       return answered;
     } catch (error) {
@@ -53,16 +57,18 @@ export function submitRoutes(
   }
 
   async function submitWithin(
-    call: RequestContext,
+    context: RequestContext,
     path: string,
     draftOf: DraftOf,
     traceparent: string | undefined,
   ): Promise<Response> {
     const startedAt = clock.monotonic();
-    const { request, caller, requestId } = call;
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    const { request, caller, requestId } = context;
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
     const headers = takeToken?.(caller.name ?? "");
-    const { dryRun } = query(call, ["dryRun"]);
+    const { dryRun } = query(context, ["dryRun"]);
     if (dryRun !== undefined && dryRun !== "true") {
       throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
     }
@@ -77,11 +83,11 @@ export function submitRoutes(
       traceparent,
     });
     requireFollowUpScopes(caller, draft);
-    if (dryRun) return respond(call, 200, await dryRunView(draft, parts.ports), headers);
+    if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
     const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once);
-    if (stored !== undefined) return answerReplay(call, stored, headers);
-    meters.accepted(draft.drafted.length, startedAt);
+    if (stored !== undefined) return answerReplay(context, stored, headers);
+    counters.accepted(draft.drafted.length, startedAt);
     history.accepted(draft.drafted.length);
     metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
     log.debug("Accepted", {
@@ -90,7 +96,7 @@ export function submitRoutes(
       requestId,
       traceId: traceIdOf(traceparent),
     });
-    return await answerAccepted(call, draft, headers);
+    return await answerAccepted(context, draft, headers);
   }
 
   /** Keeps the draft; resolves with the id of the first submission where this is a second one. */
@@ -118,55 +124,59 @@ export function submitRoutes(
   }
 
   async function answerAccepted(
-    call: RequestContext,
+    context: RequestContext,
     draft: Draft,
     headers?: Headers,
   ): Promise<Response> {
     const [first] = draft.drafted;
-    const wait = preferredWait(call.request);
+    const wait = preferredWait(context.request);
     if (!draft.batch) {
       if (!first) throw new TypeError("Cannot answer a submit without a task");
       const location = { location: `/tasks/${first.task.id}`, ...headers };
-      if (wait === undefined) return respond(call, 202, acceptedView(first), location);
-      return await answerTask(call, first.task.id, wait, location);
+      if (wait === undefined) return respond(context, 202, acceptedView(first), location);
+      return await answerTask(context, first.task.id, wait, location);
     }
     const location = { location: `/batches/${draft.batch.id}`, ...headers };
-    if (wantsLines(call)) return resultLines(parts, call, draft.batch.id, location, wait);
+    if (wantsLines(context)) {
+      return resultLines(dependencies, context, draft.batch.id, location, wait);
+    }
     const tasks = draft.drafted.map(({ task }) => ({ id: task.id, state: "queued" as const }));
     const counts = { ...noCounts(), queued: tasks.length };
     const fresh = { id: draft.batch.id, total: tasks.length, counts, done: false };
-    if (wait === undefined) return respond(call, 202, submittedBatchView(fresh, tasks), location);
-    return await answerBatch(call, draft.batch.id, wait, location);
+    if (wait === undefined) {
+      return respond(context, 202, submittedBatchView(fresh, tasks), location);
+    }
+    return await answerBatch(context, draft.batch.id, wait, location);
   }
 
   /** The same id as the first time, in its present state. */
   async function answerReplay(
-    call: RequestContext,
+    context: RequestContext,
     id: string,
     headers?: Headers,
   ): Promise<Response> {
     const isBatch = id.startsWith("bat");
     const location = { location: `/${isBatch ? "batches" : "tasks"}/${id}`, ...headers };
-    const wait = preferredWait(call.request);
-    if (!isBatch) return await answerTask(call, id, wait, location);
-    return wantsLines(call)
-      ? resultLines(parts, call, id, location, wait)
-      : await answerBatch(call, id, wait, location);
+    const wait = preferredWait(context.request);
+    if (!isBatch) return await answerTask(context, id, wait, location);
+    return wantsLines(context)
+      ? resultLines(dependencies, context, id, location, wait)
+      : await answerBatch(context, id, wait, location);
   }
 
   async function answerTask(
-    call: RequestContext,
+    context: RequestContext,
     id: string,
     wait: number | undefined,
     headers: Headers,
   ) {
     const task = wait === undefined
       ? await engine.find(id)
-      : await waitForTask(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+      : await waitForTask(dependencies, id, { ms: wait * 1_000, signal: context.request.signal });
     if (!task) throw new Refusal("not_found", "The task was accepted and is not kept any more");
     const isOver = task.finishedAt !== undefined;
     return respond(
-      call,
+      context,
       wait !== undefined && isOver ? 200 : 202,
       taskView(task),
       applied(headers, wait),
@@ -174,19 +184,19 @@ export function submitRoutes(
   }
 
   async function answerBatch(
-    call: RequestContext,
+    context: RequestContext,
     id: string,
     wait: number | undefined,
     headers: Headers,
   ) {
     const batch = wait === undefined
       ? await engine.findBatch(id)
-      : await waitForBatch(parts, id, { ms: wait * 1_000, signal: call.request.signal });
+      : await waitForBatch(dependencies, id, { ms: wait * 1_000, signal: context.request.signal });
     if (!batch) throw new Refusal("not_found", "The batch was accepted and is not kept any more");
     const tasks = (await engine.batchTasks(id)).map(({ id, state }) => ({ id, state }));
     const view: View = submittedBatchView(batch, tasks);
     return respond(
-      call,
+      context,
       wait !== undefined && batch.done ? 200 : 202,
       view,
       applied(headers, wait),
@@ -204,17 +214,17 @@ export function submitRoutes(
     {
       method: "POST",
       path: "/notify",
-      answer: (call) => {
-        requireScope(call.caller, "notify");
-        return submit(call, "/notify", draftsNotify);
+      answer: (context) => {
+        requireScope(context.caller, "notify");
+        return submit(context, "/notify", draftsNotify);
       },
     },
     {
       method: "POST",
       path: "/fetch",
-      answer: (call) => {
-        requireScope(call.caller, "fetch");
-        return submit(call, "/fetch", draftsFetch);
+      answer: (context) => {
+        requireScope(context.caller, "fetch");
+        return submit(context, "/fetch", draftsFetch);
       },
     },
   ];

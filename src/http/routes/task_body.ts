@@ -27,10 +27,10 @@ interface Source {
 
 /** The route. */
 export function taskBodyRoutes({ engine, ports }: Dependencies): Route[] {
-  async function body(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const task = await seenTask(engine, call);
-    return await serve(call, await sourceOf(task, ports.downloads));
+  async function body(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const task = await seenTask(engine, context);
+    return await serve(context, await sourceOf(task, ports.downloads));
   }
   return [{ method: "GET", path: "/tasks/{id}/body", answer: body }];
 }

@@ -18,86 +18,97 @@ import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
 
 /** The routes under `/tasks`. */
-export function taskRoutes(parts: Dependencies): Route[] {
-  const { engine, ports } = parts;
+export function taskRoutes(dependencies: Dependencies): Route[] {
+  const { engine, ports } = dependencies;
   const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
   /** Whoever may change a task need not be allowed to see what is in it. */
   const changedView = ({ caller }: RequestContext, task: TaskRecord): View =>
     maySee(caller, task.owner) ? view(task) : summaryView(task);
 
-  async function show(call: RequestContext): Promise<Response> {
-    const ms = waitOf(call);
-    const task = await seenTask(engine, call);
-    if (ms === undefined || isFinal(task.state)) return respond(call, 200, await wholeView(task));
-    const later = await waitForTask(parts, task.id, { ms, signal: call.request.signal });
-    return respond(call, 200, await wholeView(later ?? task));
+  async function show(context: RequestContext): Promise<Response> {
+    const ms = waitOf(context);
+    const task = await seenTask(engine, context);
+    if (ms === undefined || isFinal(task.state)) {
+      return respond(context, 200, await wholeView(task));
+    }
+    const later = await waitForTask(dependencies, task.id, { ms, signal: context.request.signal });
+    return respond(context, 200, await wholeView(later ?? task));
   }
 
   async function wholeView(task: TaskRecord): Promise<View> {
     if (task.state !== "queued") return view(task);
     const hindrances = { lane: await engine.lane(task.lane), worker: ports.worker() };
-    return { ...view(task), waitingFor: waitingFor(task, hindrances, parts.clock.now()) };
+    return { ...view(task), waitingFor: waitingFor(task, hindrances, dependencies.clock.now()) };
   }
 
-  async function list(call: RequestContext): Promise<Response> {
-    const { filter, limit, cursor } = selectionOf(call);
-    const page = await engine.list(narrowed(filter, call), limit, cursor).catch(refuseCursor);
+  async function list(context: RequestContext): Promise<Response> {
+    const { filter, limit, cursor } = selectionOf(context);
+    const page = await engine.list(narrowed(filter, context), limit, cursor).catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.tasks.map(summaryView), nextCursor };
-    return respond(call, 200, body, nextCursor === undefined ? {} : nextLink(call, nextCursor));
+    return respond(
+      context,
+      200,
+      body,
+      nextCursor === undefined ? {} : nextLink(context, nextCursor),
+    );
   }
 
-  async function cancel(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const { id } = await operatedTask(engine, call);
+  async function cancel(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const { id } = await operatedTask(engine, context);
     const cancelled = await engine.cancel(id, "request");
     const task = await present(id);
     if (cancelled === "too_late") {
       const detail = `It has already ${ended(task)}`;
-      throw new Refusal("not_cancellable", { detail, task: changedView(call, task) });
+      throw new Refusal("not_cancellable", { detail, task: changedView(context, task) });
     }
-    return respond(call, cancelled === "aborting" ? 202 : 200, changedView(call, task));
+    return respond(context, cancelled === "aborting" ? 202 : 200, changedView(context, task));
   }
 
-  async function cancelAll(call: RequestContext): Promise<Response> {
-    const filter = filterOf(call);
+  async function cancelAll(context: RequestContext): Promise<Response> {
+    const filter = filterOf(context);
     if (Object.keys(filter).length === 0) {
       const detail = "Expected at least one filter: to cancel all that waits, ?state=queued";
       throw refuseIssues([{ pointer: "", detail }]);
     }
-    return respond(call, 200, await engine.cancelAll(narrowed(filter, call, true), "request"));
+    return respond(
+      context,
+      200,
+      await engine.cancelAll(narrowed(filter, context, true), "request"),
+    );
   }
 
-  async function retry(call: RequestContext): Promise<Response> {
-    query(call, []);
+  async function retry(context: RequestContext): Promise<Response> {
+    query(context, []);
     acceptOrRefuse();
-    const { id } = await operatedTask(engine, call);
+    const { id } = await operatedTask(engine, context);
     const changed = await engine.revive(id);
     const task = await present(id);
     if (changed === "not_possible") {
       const detail =
         `Only what failed, was cancelled or expired can be retried; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
+      throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
-    return respond(call, 202, changedView(call, task), { location: `/tasks/${id}` });
+    return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
   }
 
-  async function retryAll(call: RequestContext): Promise<Response> {
+  async function retryAll(context: RequestContext): Promise<Response> {
     acceptOrRefuse();
-    const retried = await engine.reviveAll(narrowed(filterOf(call), call, true));
-    return respond(call, 202, { retried });
+    const retried = await engine.reviveAll(narrowed(filterOf(context), context, true));
+    return respond(context, 202, { retried });
   }
 
-  async function run(call: RequestContext): Promise<Response> {
-    query(call, []);
-    const { id } = await operatedTask(engine, call);
+  async function run(context: RequestContext): Promise<Response> {
+    query(context, []);
+    const { id } = await operatedTask(engine, context);
     const changed = await engine.runNow(id);
     const task = await present(id);
     if (changed === "not_possible") {
       const detail = `Only what waits can be run at once; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: changedView(call, task) });
+      throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
-    return respond(call, 202, changedView(call, task), { location: `/tasks/${id}` });
+    return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
   }
 
   async function present(id: string): Promise<TaskRecord> {
@@ -107,7 +118,9 @@ export function taskRoutes(parts: Dependencies): Route[] {
   }
 
   function acceptOrRefuse(): void {
-    if (!parts.accepting()) throw new Refusal("shutting_down", "Nothing is accepted any more");
+    if (!dependencies.accepting()) {
+      throw new Refusal("shutting_down", "Nothing is accepted any more");
+    }
   }
 
   return [

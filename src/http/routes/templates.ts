@@ -23,16 +23,16 @@ const PAGE_HEADERS = {
 
 /** The routes that show templates. */
 export function templateRoutes({ ports }: Dependencies): Route[] {
-  function list(call: RequestContext): Response {
-    requireScope(call.caller, "notify");
-    query(call, []);
-    return respond(call, 200, { data: ports.templates() });
+  function list(context: RequestContext): Response {
+    requireScope(context.caller, "notify");
+    query(context, []);
+    return respond(context, 200, { data: ports.templates() });
   }
 
-  function preview(call: RequestContext): Response {
-    requireScope(call.caller, "notify");
-    const { data: given, format = "json" } = query(call, ["data", "format"]);
-    const name = param(call, "name");
+  function preview(context: RequestContext): Response {
+    requireScope(context.caller, "notify");
+    const { data: given, format = "json" } = query(context, ["data", "format"]);
+    const name = param(context, "name");
     const template = ports.templates().find((one) => one.name === name);
     if (!template) throw new Refusal("not_found", "There is no such template: see /templates");
     const data = given === undefined ? template.sample : readData(given);
@@ -41,11 +41,11 @@ export function templateRoutes({ ports }: Dependencies): Route[] {
     const { subject, text, html } = rendered.value;
     switch (format) {
       case "json":
-        return respond(call, 200, { ...template, subject, text, html });
+        return respond(context, 200, { ...template, subject, text, html });
       case "text":
-        return page(call, "text/plain", text, template);
+        return page(context, "text/plain", text, template);
       case "html":
-        return page(call, "text/html", html, template);
+        return page(context, "text/html", html, template);
       default: {
         const detail = "Expected json, text or html";
         throw refuseIssues([{ pointer: "/format", detail }]);

@@ -31,7 +31,7 @@ export interface Quantiles {
 const WINDOW_S = 60;
 const SAMPLES = 1_000;
 
-/** Opens meters that stand at zero. */
+/** Opens counters that stand at zero. */
 export function openWindowCounters(clock: Clock): WindowCounters {
   const accepted = new PerSecond(clock.monotonic());
   const settled = new PerSecond(clock.monotonic());

@@ -20,12 +20,12 @@ export interface Patience {
 
 /** The task as soon as it is final, or as it stands when the patience is over. */
 export function waitForTask(
-  parts: Dependencies,
+  dependencies: Dependencies,
   id: string,
   patience: Patience,
 ): Promise<TaskRecord | undefined> {
-  return waitFor(parts, { task: id }, patience, {
-    look: () => parts.engine.find(id),
+  return waitFor(dependencies, { task: id }, patience, {
+    look: () => dependencies.engine.find(id),
     isOver: (task) => isFinal(task.state),
     mayBeOver: (change) => isFinal(change.state),
   });
@@ -33,12 +33,12 @@ export function waitForTask(
 
 /** The batch as soon as it is done, or as it stands when the patience is over. */
 export function waitForBatch(
-  parts: Dependencies,
+  dependencies: Dependencies,
   id: string,
   patience: Patience,
 ): Promise<BatchRecord | undefined> {
-  return waitFor(parts, { batch: id }, patience, {
-    look: () => parts.engine.findBatch(id),
+  return waitFor(dependencies, { batch: id }, patience, {
+    look: () => dependencies.engine.findBatch(id),
     isOver: (batch) => batch.done,
     mayBeOver: (change) => change.batchDone === true,
   });
