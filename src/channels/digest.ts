@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { ChatPayload, EmailPayload, Severity } from "../task/payloads.ts";
 import { htmlToPlain } from "./html_text.ts";
 
@@ -51,7 +52,7 @@ function together(all: readonly (Said & { readonly head: string })[]) {
     markdown: said.map(({ head, marked }) => `**${escapeMarkdown(head)}**\n\n${marked}`)
       .join("\n\n---\n\n"),
     attachments: all.flatMap(({ attachments }) => attachments),
-    ...(severity === undefined ? {} : { severity }),
+    ...compact({ severity }),
   };
 }
 

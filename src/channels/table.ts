@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
 import { openCallbackChannel } from "./callback.ts";
@@ -47,7 +48,7 @@ const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel
   const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads } = given;
   const { webhookSecrets: secrets = [] } = given;
   const clock = systemClock;
-  const guard = openGuard({ allow: fetchAllow, ...(self === undefined ? {} : { self }) });
+  const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const http = openHttpChannel({ guard, version, clock, ca, downloads });
   return new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
 import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
@@ -123,7 +124,7 @@ function readHook(
     rate,
     maxBytes: Number(maxBytes),
     tasks,
-    ...(filter ? { filter } : {}),
+    ...compact({ filter }),
   };
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Inserted, QueueEngine } from "../queue/engine.ts";
@@ -106,7 +107,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
       const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
       const whole: Verdict = {
         ...verdict,
-        ...(senderId === undefined ? {} : { senderId }),
+        ...compact({ senderId }),
         tasks: tasks.map((task) => task.id),
       };
       const delivery = deliveryOf(hook.name, id, now, whole, JSON.stringify(content));
@@ -133,7 +134,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
       const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
       const whole: Verdict = {
         ...verdict,
-        ...(before.senderId === undefined ? {} : { senderId: before.senderId }),
+        ...compact({ senderId: before.senderId }),
         tasks: [...before.tasks, ...tasks.map((task) => task.id)],
         replays: (before.replays ?? 0) + 1,
       };

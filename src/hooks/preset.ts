@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { createHash } from "node:crypto";
 import type { Json } from "../task/task.ts";
 
@@ -73,7 +74,7 @@ export function keyOf(
   const digest = createHash("sha256").update(body);
   for (const name of SIGNATURE_HEADERS) digest.update(headers.get(name) ?? "");
   return {
-    ...(senderId === undefined ? {} : { senderId }),
+    ...compact({ senderId }),
     key: `${senderId ?? ""} ${digest.digest("hex")}`,
     keptMs: GROUP_MS,
   };

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "./compact.ts";
 import {
   type Context,
   context,
@@ -68,7 +69,7 @@ export function openTraces(version: string): Traces {
       const start = {
         kind: KINDS[kind],
         attributes,
-        ...(at === undefined ? {} : { startTime: at }),
+        ...compact({ startTime: at }),
       };
       return traced(tracer.startSpan(name, start, within));
     },
@@ -81,7 +82,7 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
 }
 
 function untraced(traceparent: string | undefined): OpenSpan {
-  return { end() {}, ...(traceparent === undefined ? {} : { traceparent }) };
+  return { end() {}, ...compact({ traceparent }) };
 }
 
 function traced(span: Span): OpenSpan {

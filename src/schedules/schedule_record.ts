@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { Json } from "../task/task.ts";
 import type { StoredSchedule } from "../task/trigger.ts";
 import { nextTick, type ScheduleSpec } from "./schedule.ts";
@@ -56,7 +57,7 @@ export function freshRecord(
   return {
     spec,
     source,
-    ...(owner === undefined ? {} : { owner }),
+    ...compact({ owner }),
     createdAt: now,
     nextAt: nextTick(spec, now, now),
     runs: 0,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { ChannelSettings } from "../channels/table.ts";
 import type { ConfigFile } from "../config/config_file.ts";
 import type { Config } from "../config/settings.ts";
@@ -25,7 +26,7 @@ export async function channelSettings(
     self: { hostname: host, port },
     version,
     webhookSecrets,
-    ...(ca === undefined ? {} : { ca }),
+    ...compact({ ca }),
   };
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { z } from "zod";
 import { parseDuration } from "../lib/duration.ts";
 import { type Issue, pointerTo } from "./issues.ts";
@@ -98,12 +99,11 @@ export function readExpectation(
   const withinMs = within === undefined ? undefined : parseDuration(within);
   if (within !== undefined && withinMs === undefined) wrong(EXPECTED.within, "within");
   return {
-    ...(status === undefined ? {} : { status }),
+    ...compact({ status }),
     ...(headers === undefined ? {} : {
       headers: Object.fromEntries(names.map((name) => [name.toLowerCase(), headers[name] ?? ""])),
     }),
-    ...(json === undefined ? {} : { json: json as Record<string, Json> }),
-    ...(withinMs === undefined ? {} : { withinMs }),
+    ...compact({ json: json as Record<string, Json> | undefined, withinMs }),
   };
 }
 

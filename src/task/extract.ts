@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { parse as parseSelector } from "css-what";
 import { z } from "zod";
 import { isPointer } from "./expect.ts";
@@ -96,10 +97,7 @@ export function readExtraction(
   check("json", isPointer, EXPECTED.pointer);
   check("css", isSelector, EXPECTED.selector);
   return {
-    ...(lines === undefined ? {} : { lines }),
-    ...(words === undefined ? {} : { words }),
-    ...(json === undefined ? {} : { json }),
-    ...(css === undefined ? {} : { css }),
+    ...compact({ lines, words, json, css }),
   };
 }
 

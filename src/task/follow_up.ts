@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { IdSource } from "../lib/ids.ts";
 import {
   batchEvent,
@@ -70,7 +71,7 @@ export function followUpsOfBatch(
       payload: kind === "callback"
         ? withBody(task.payload, batchEvent(batch, tasks, now))
         : fillPayload(task.payload, { batch: batchEventData(batch, tasks) }),
-      ...(batch.owner === undefined ? {} : { owner: batch.owner }),
+      ...compact({ owner: batch.owner }),
     })
   );
 }
@@ -87,7 +88,7 @@ function born(
     ...made,
     createdAt: now,
     dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,
-    ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+    ...compact({ expiresAt: endsAt }),
   };
 }
 
@@ -95,9 +96,7 @@ function given(
   { owner, requestId, traceparent }: TaskRecord,
 ): Pick<NewTask, "owner" | "requestId" | "traceparent"> {
   return {
-    ...(owner === undefined ? {} : { owner }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...compact({ owner, requestId, traceparent }),
   };
 }
 

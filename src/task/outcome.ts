@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { MAX_DURATION_MS } from "../lib/duration.ts";
 import { retryDelay, type RetrySchedule } from "./retry.ts";
 import type { TaskEvent } from "./state.ts";
@@ -112,8 +113,7 @@ export function decide(
     attempt: task.attempt,
     at: now,
     record: recordOf(task, outcome, now, cancelled !== undefined),
-    ...(outcome.result === undefined ? {} : { result: outcome.result }),
-    ...(outcome.carry === undefined ? {} : { carry: outcome.carry }),
+    ...compact({ result: outcome.result, carry: outcome.carry }),
     ...(outcome.hold === undefined ? {} : {
       hold: {
         until: now + Math.min(outcome.hold.forMs, MAX_DURATION_MS),
@@ -193,6 +193,6 @@ function recordOf(
     endedAt,
     outcome: cancelled && outcome.kind === "deferred" ? "cancelled" : outcome.kind,
     ...("error" in outcome ? { error: outcome.error } : {}),
-    ...(outcome.evidence === undefined ? {} : { evidence: outcome.evidence }),
+    ...compact({ evidence: outcome.evidence }),
   };
 }

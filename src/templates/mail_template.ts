@@ -12,6 +12,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { readYaml } from "../lib/yaml.ts";
 import type { RenderedTemplate } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
@@ -77,7 +78,7 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
       return {
         subject: line,
         ...(text === undefined ? {} : { text: `${text}\n` }),
-        ...(html === undefined ? {} : { html }),
+        ...compact({ html }),
       };
     },
   };

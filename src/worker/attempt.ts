@@ -7,6 +7,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { Attempt, Delivery, Figures, Underway } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -132,7 +133,7 @@ class RunningAttempt implements LiveAttempt {
   #note({ bytes, totalBytes, keptBytes = 0 }: Figures): void {
     if (bytes === undefined) return;
     this.#keptBytes = keptBytes;
-    this.#moved = { bytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
+    this.#moved = { bytes, ...compact({ totalBytes }) };
   }
 
   /** Cutting short the wait for the last word makes duplicates, so some channels get longer. */
@@ -167,8 +168,6 @@ function attemptOf(task: ClaimedTask, now: number): Attempt {
     createdAt: task.createdAt,
     deadlineAt: now + task.timeoutMs,
     payload: task.payload,
-    ...(task.carry === undefined ? {} : { carry: task.carry }),
-    ...(task.requestId === undefined ? {} : { requestId: task.requestId }),
-    ...(task.traceparent === undefined ? {} : { traceparent: task.traceparent }),
+    ...compact({ carry: task.carry, requestId: task.requestId, traceparent: task.traceparent }),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -58,7 +59,7 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
         .end({}, undefined, Math.max(dueAt, startedAt));
       const span = traces.begin(`attempt ${channel}`, { parent, kind: "client", attributes });
       return {
-        ...(span.traceparent === undefined ? {} : { traceparent: span.traceparent }),
+        ...compact({ traceparent: span.traceparent }),
         end(outcome, settlement) {
           const seconds = (clock.monotonic() - beganAt) / 1_000;
           const { kind } = outcome;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import type { Delivery } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -129,7 +130,7 @@ class SlotWorker implements Worker {
     return this.#live.values().flatMap(({ task: { id, type, attempt, batchId }, ...live }) => {
       const progress = live.attempt.progress();
       if (!progress) return [];
-      return [{ id, type, attempt, progress, ...(batchId === undefined ? {} : { batchId }) }];
+      return [{ id, type, attempt, progress, ...compact({ batchId }) }];
     });
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";
 import type { Json } from "../../task/task.ts";
@@ -85,9 +86,7 @@ function tell(
   const body = (result as { body?: string } | undefined)?.body ?? "";
   const { status, remote, timings } = (evidence ?? {}) as Record<string, Json>;
   const channel = {
-    ...(status === undefined ? {} : { status }),
-    ...(remote === undefined ? {} : { remote }),
-    ...(timings === undefined ? {} : { timings }),
+    ...compact({ status, remote, timings }),
   };
   const answer = outcome.kind === "delivered" ? "" : scrub(body, place).slice(0, SHOWN_LETTERS);
   const wishMs = outcome.kind === "deferred" ? service.wish?.(body) : undefined;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Attachment, ChatPayload, Severity } from "../../task/payloads.ts";
 import { htmlToPlain } from "../html_text.ts";
 
@@ -31,7 +32,7 @@ export function noteOf(payload: ChatPayload): Note {
     title,
     text: markdown ?? text ?? (html === undefined ? "" : htmlToPlain(html)),
     isMarkdown: markdown !== undefined,
-    ...(html === undefined ? {} : { html }),
+    ...compact({ html }),
     severity,
     attachments,
   };

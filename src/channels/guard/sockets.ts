@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { connect as connectPlain, type Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
@@ -101,7 +102,7 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
         ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
         // RFC 6066 §3 knows no addresses as server names.
         ...(isAddress(name) ? {} : { servername: name }),
-        ...(ca === undefined ? {} : { ca }),
+        ...compact({ ca }),
       });
       socket.once("error", failed);
       socket.once("secureConnect", () => {

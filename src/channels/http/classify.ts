@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Expectation } from "../../task/expect.ts";
 import type { LaneHold, Outcome } from "../../task/outcome.ts";
 import { describeFault } from "../faults.ts";
@@ -30,7 +31,7 @@ export function classifyStatus({ status, headers }: ResponseHead, now: number): 
     return {
       kind: "deferred",
       error,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...compact({ retryAfterMs }),
       ...limited,
     };
   }
@@ -50,7 +51,7 @@ export function classifyAnswer(
   if (!wanted) return outcome;
   // The rest of a file is as good as the whole of it.
   if (wanted.includes(head.status) || (head.status === 206 && wanted.includes(200))) {
-    return { kind: "delivered", ...(outcome.hold === undefined ? {} : { hold: outcome.hold }) };
+    return { kind: "delivered", ...compact({ hold: outcome.hold }) };
   }
   if (outcome.kind !== "delivered") return outcome;
   const detail = `Expected the status ${wanted.join(" or ")}, got ${head.status}`;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import { BufferPool } from "../buffer_pool.ts";
@@ -103,9 +104,7 @@ export function exchange(
       controller?.abort(new Error("The exchange is over"));
     }
     resolve({
-      ...(head === undefined ? {} : { head }),
-      ...(fault === undefined ? {} : { fault }),
-      ...(remote === undefined ? {} : { remote }),
+      ...compact({ head, fault, remote }),
       bytes: received,
       timings: { ...timings, total: elapsed() },
     });

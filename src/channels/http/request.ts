@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { Attempt } from "../channel.ts";
@@ -46,13 +47,12 @@ export function requestOf(
       "accept-encoding": ACCEPTED_ENCODINGS,
       "user-agent": `Postrider/${version}`,
       ...(isSafe(method) ? {} : { "idempotency-key": attempt.taskId }),
-      ...(attempt.requestId === undefined ? {} : { "x-request-id": attempt.requestId }),
-      ...(attempt.traceparent === undefined ? {} : { traceparent: attempt.traceparent }),
+      ...compact({ "x-request-id": attempt.requestId, traceparent: attempt.traceparent }),
       ...Object.fromEntries(callers.filter(([name = ""]) => !CONNECTION_HEADERS.has(name))),
       "postrider-task": attempt.taskId,
       "postrider-attempt": String(attempt.number),
       ...ours,
     },
-    ...(sent === undefined ? {} : { body: sent }),
+    ...compact({ body: sent }),
   };
 }

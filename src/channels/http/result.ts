@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Extraction } from "../../task/extract.ts";
 import type { Json } from "../../task/task.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
@@ -56,11 +57,11 @@ export function resultOf(
     url: url.href,
     hops: [...hops],
     headers: { ...headers },
-    ...(contentType === undefined ? {} : { contentType }),
+    ...compact({ contentType }),
     bytes: digest.bytes,
     sha256: digest.sha256(),
     timings,
-    ...(body === undefined ? {} : { body }),
+    ...compact({ body }),
     truncated: body !== undefined && cut,
     ...(extract === undefined || !reading
       ? {}
@@ -73,7 +74,7 @@ export function resultOf(
 export function evidenceOf({ head, remote, bytes, timings }: Exchanged) {
   return {
     ...(head === undefined ? {} : { status: head.status }),
-    ...(remote === undefined ? {} : { remote }),
+    ...compact({ remote }),
     ...(bytes === 0 ? {} : { bytes }),
     timings,
   };

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { Attempt } from "../channel.ts";
@@ -89,7 +90,7 @@ export class Mail {
       result: resultJson({
         messageId: this.message.messageId,
         relay: this.#relay,
-        ...(this.#queueId === undefined ? {} : { queueId: this.#queueId }),
+        ...compact({ queueId: this.#queueId }),
         recipients: results,
       }),
       carry: writeCarry(results),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 
 /** What became of one recipient. */
@@ -37,7 +38,7 @@ export function resultJson(result: MailResult): Json {
   return {
     messageId,
     relay,
-    ...(queueId === undefined ? {} : { queueId }),
+    ...compact({ queueId }),
     recipients: recipients.map((recipient) => ({ ...recipient })),
   };
 }

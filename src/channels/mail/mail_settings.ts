@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { isAddress } from "../guard/addresses.ts";
 
 /** Mails become files in a directory. */
@@ -67,7 +68,7 @@ export function parseMailUrl(text: string): MailSettings {
     host,
     port,
     tls: parseTls(url, host),
-    ...(login === undefined ? {} : { login }),
+    ...compact({ login }),
   };
 }
 

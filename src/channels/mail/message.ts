@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
 import { type Readable, Writable } from "node:stream";
 import DKIM from "nodemailer/lib/dkim";
@@ -118,13 +119,13 @@ function contentOf(
     ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
     subject,
     text,
-    ...(html === undefined ? {} : { html }),
+    ...compact({ html }),
     headers: { ...headers },
     attachments: attachments.map(({ filename, content, contentType, cid }) => ({
       filename,
       content,
       encoding: "base64",
-      ...(contentType === undefined ? {} : { contentType }),
+      ...compact({ contentType }),
       ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
     })),
   };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isPlainObject } from "../../task/input/batch_input.ts";
 
@@ -80,9 +81,9 @@ export function openTokens(settings: OauthSettings, clock: Clock): TokenSource {
       body: new URLSearchParams({
         grant_type: "refresh_token",
         client_id: clientId,
-        ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
+        ...compact({ client_secret: clientSecret }),
         refresh_token: refreshToken,
-        ...(scope === undefined ? {} : { scope }),
+        ...compact({ scope }),
       }),
     });
     const answer: unknown = await response.json();

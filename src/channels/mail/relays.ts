@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { createPrivateKey } from "node:crypto";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
 import { type Issue, type Parsed, pointerTo } from "../../task/issues.ts";
@@ -75,8 +76,8 @@ function readRule(
       ? undefined
       : readOauth(oauth, readFile, (detail, name) => wrong(detail, index, "oauth", name));
     return {
-      relay: { ...relay, ...(tokens ? { oauth: tokens } : {}) },
-      ...(senders === undefined ? {} : { senders: senders as string[] }),
+      relay: { ...relay, ...compact({ oauth: tokens }) },
+      ...compact({ senders: senders as string[] | undefined }),
     };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

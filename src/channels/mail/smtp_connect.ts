@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { Clock } from "../../lib/clock.ts";
 import { isAddress } from "../guard/addresses.ts";
@@ -73,7 +74,7 @@ export async function openSession(
       // Who takes clear text for good enough cannot ask for a certificate.
       rejectUnauthorized: tls !== "opportunistic",
       ...(isAddress(host) ? {} : { servername: host }),
-      ...(ca === undefined ? {} : { ca }),
+      ...compact({ ca }),
     },
     greetingTimeout: waits.greeting,
     connectionTimeout: waits.greeting,

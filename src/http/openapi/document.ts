@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 import { query, respond } from "../context.ts";
 import { examples } from "./examples.ts";
@@ -131,17 +132,17 @@ function operationObject(operation: Operation): Json {
     operationId: id,
     tags: [tag],
     summary,
-    ...(description === undefined ? {} : { description }),
+    ...compact({ description }),
     ...(open ? { security: [{}] } : {}),
     ...(parameters.length === 0 ? {} : { parameters: [...parameters] }),
-    ...(body === undefined ? {} : { requestBody: body }),
+    ...compact({ requestBody: body }),
     responses: {
       ...Object.fromEntries(answers.map(({ status, description, headers = [], content }) => [
         status,
         {
           description,
           headers: headersOf(["XRequestId", ...headers]),
-          ...(content === undefined ? {} : { content }),
+          ...compact({ content }),
         },
       ])),
       ...refusalObjects([...refusals, ...(open ? [] : ["unauthorized", "forbidden"] as const)]),

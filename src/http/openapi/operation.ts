@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 import type { ProblemCode } from "../problems.ts";
 import type { Route } from "../route.ts";
@@ -43,7 +44,7 @@ export interface Answer {
 
 /** The content of an answer, or of a body, that is JSON. */
 export const json = (schema: Json, example?: Json): Json => ({
-  "application/json": { schema, ...(example === undefined ? {} : { example }) },
+  "application/json": { schema, ...compact({ example }) },
 });
 
 /** An answer with one of the schemas by name. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 
 /** The members of a schema, or of an object in it. */
@@ -22,7 +23,7 @@ export function shape(
   const names = Object.keys(members);
   return {
     type: "object",
-    ...(description === undefined ? {} : { description }),
+    ...compact({ description }),
     properties: Object.fromEntries(
       names.map((name) => [name.replace("?", ""), members[name] as Json]),
     ),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { isId } from "../../lib/ids.ts";
 import type { TaskFilter } from "../../queue/engine.ts";
 import type { Issue } from "../../task/issues.ts";
@@ -69,7 +70,7 @@ export function selectionOf(context: RequestContext): Selection {
     faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
   }
   const filter = readFilter(words, faults);
-  return { filter, limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+  return { filter, limit: Number(limit), ...compact({ cursor }) };
 }
 
 /** Reads the page of a list without a filter. */
@@ -79,7 +80,7 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
     const detail = `Expected a whole number from 1 to ${MAX_LISTED}`;
     throw refuseIssues([{ pointer: "/limit", detail }]);
   }
-  return { limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+  return { limit: Number(limit), ...compact({ cursor }) };
 }
 
 /** Reads a filter that stands alone. */
@@ -116,14 +117,8 @@ export function readFilter(words: FilterWords, faults: Issue[] = []): TaskFilter
   }
   if (faults.length > 0) throw refuseIssues(faults);
   return {
-    ...(states === undefined ? {} : { states }),
-    ...(type === undefined ? {} : { type: type as TaskType }),
-    ...(tag === undefined ? {} : { tag }),
-    ...(key === undefined ? {} : { key }),
-    ...(batch === undefined ? {} : { batchId: batch }),
+    ...compact({ states, type: type as TaskType | undefined, tag, key, batchId: batch }),
     ...(host === undefined ? {} : { host: host.toLowerCase() }),
-    ...(reason === undefined ? {} : { reason: reason as Reason }),
-    ...(parent === undefined ? {} : { parentId: parent }),
-    ...(q === undefined ? {} : { q }),
+    ...compact({ reason: reason as Reason | undefined, parentId: parent, q }),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { isScheduleName, parseSchedule, whenView } from "../../schedules/schedule.ts";
 import { freshRecord, recordOf, type ScheduleRecord } from "../../schedules/schedule_record.ts";
 import { nextTick } from "../../schedules/schedule.ts";
@@ -76,8 +77,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
         ...fresh,
         runs,
         skipped,
-        ...(lastAt === undefined ? {} : { lastAt }),
-        ...(lastId === undefined ? {} : { lastId }),
+        ...compact({ lastAt, lastId }),
         ...(paused ? { paused } : {}),
       };
     });

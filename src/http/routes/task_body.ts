@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json, TaskRecord } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -71,7 +72,7 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
     "cache-control": "private, no-cache",
     "accept-ranges": "bytes",
     "x-request-id": requestId,
-    ...(etag === undefined ? {} : { etag }),
+    ...compact({ etag }),
   };
   if (etag !== undefined && listsTag(request.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers });

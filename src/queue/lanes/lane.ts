@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { DEFAULT_LANE_LIMIT, type HostLimits } from "../../task/host_limits.ts";
 import type { LaneStatus } from "../engine.ts";
 import type { RateLimiter } from "./rate_limiter.ts";
@@ -66,7 +67,7 @@ export function holdOf(
   const pacedUntil = pace?.opensAt ?? 0;
   if (Math.max(heldUntil, pacedUntil) <= now) return undefined;
   if (pace && pacedUntil > heldUntil) return { heldUntil: pacedUntil, reason: `its rate, ${pace}` };
-  return { heldUntil, ...(reason === undefined ? {} : { reason }) };
+  return { heldUntil, ...compact({ reason }) };
 }
 
 /** What can be said of it at a glance. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { sequenceOf } from "../../lib/ids.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import { type EndContext, followUpsOf, followUpsOfBatch } from "../../task/follow_up.ts";
@@ -43,7 +44,6 @@ function endedOf({ task, state, reason, error }: StoredTask): EndedTask {
     id: task.id,
     state,
     label: task.label,
-    ...(reason === undefined ? {} : { reason }),
-    ...(error === undefined ? {} : { error }),
+    ...compact({ reason, error }),
   };
 }

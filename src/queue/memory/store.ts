@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { noCounts, type TaskState } from "../../task/state.ts";
 import type { BatchRecord, NewBatch } from "../../task/batch.ts";
@@ -105,7 +106,7 @@ export function changeOf(kept: StoredTask): TaskChange {
     attempt: kept.attempt,
     at: kept.finishedAt ?? Math.max(createdAt, kept.startedAt),
     change: kept.change,
-    ...(batchId === undefined ? {} : { batchId }),
+    ...compact({ batchId }),
   };
 }
 

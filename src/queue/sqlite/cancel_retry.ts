@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { next } from "../../task/state.ts";
 import type { Cancelled, Changed, TaskFilter } from "../engine.ts";
@@ -125,5 +126,5 @@ function forSome(
     if (became === "cancelled") done++;
     if (became === "aborting") aborting++;
   }
-  return { done, aborting, ...(page.next === undefined ? {} : { next: page.next }) };
+  return { done, aborting, ...compact({ next: page.next }) };
 }

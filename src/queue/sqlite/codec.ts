@@ -6,6 +6,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask, Json, NewTask, TaskType } from "../../task/task.ts";
 import type { Submission } from "../engine.ts";
@@ -185,9 +186,7 @@ export function unpackClaim(packed: PackedClaim): ClaimedTask {
     possibleDuplicate,
     ...(expiresAt === null ? {} : { expiresAt }),
     ...(carry === null ? {} : { carry: JSON.parse(carry) as Json }),
-    ...(spec.batchId === undefined ? {} : { batchId: spec.batchId }),
-    ...(spec.requestId === undefined ? {} : { requestId: spec.requestId }),
-    ...(spec.traceparent === undefined ? {} : { traceparent: spec.traceparent }),
+    ...compact({ batchId: spec.batchId, requestId: spec.requestId, traceparent: spec.traceparent }),
   };
 }
 

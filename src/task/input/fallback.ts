@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { NotifyContent } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import { type MailContext, outgoingOf } from "./outgoing.ts";
@@ -33,7 +34,7 @@ export function fallbackOf(
         ...place,
         ...kept,
         payload: JSON.stringify(payload),
-        ...(endsAt === undefined ? {} : { expiresAt: endsAt }),
+        ...compact({ expiresAt: endsAt }),
         ...(next.length > 0 ? { followers: next } : {}),
       },
     }));

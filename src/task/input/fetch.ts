@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { isBase64 } from "../../lib/base64.ts";
 import {
@@ -160,13 +161,10 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
     url: target.href,
     method,
     headers,
-    ...(body === undefined ? {} : { body }),
-    ...(raw.bodyBase64 === undefined ? {} : { bodyBase64: raw.bodyBase64 }),
+    ...compact({ body, bodyBase64: raw.bodyBase64 }),
     redirects: raw.redirects ?? (isRead ? DEFAULT_REDIRECTS : 0),
     maxBytes: raw.maxBytes ?? (raw.save === undefined ? DEFAULT_BYTES : MAX_BYTES),
-    ...(raw.save === undefined ? {} : { save: raw.save }),
-    ...(expect === undefined ? {} : { expect }),
-    ...(extract === undefined ? {} : { extract }),
+    ...compact({ save: raw.save, expect, extract }),
   };
   return { value: { options, payload, target } };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
 import { type Issue, type Parsed, pointerTo } from "../issues.ts";
@@ -182,9 +183,6 @@ function timeless(
     task;
   return {
     ...kept,
-    ...(delayMs === undefined ? {} : { delayMs }),
-    ...(runAt === undefined ? {} : { runAt }),
-    ...(expiresMs === undefined ? {} : { expiresMs }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...compact({ delayMs, runAt, expiresMs, expiresAt }),
   };
 }

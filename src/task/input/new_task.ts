@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import { laneOf, type ParsedFetch } from "./fetch.ts";
 import type { Requests } from "./batch_input.ts";
@@ -97,8 +98,7 @@ function draft<Request>(
     batch: {
       id,
       createdAt: now,
-      ...(owner === undefined ? {} : { owner }),
-      ...(concurrency === undefined ? {} : { concurrency }),
+      ...compact({ owner, concurrency }),
     },
   };
 }

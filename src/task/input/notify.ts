@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import {
   collectAllErrors,
@@ -186,16 +187,16 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   const attachments = (raw.attachments ?? []) as Attachment[];
   const common = {
     ...content,
-    ...(raw.severity === undefined ? {} : { severity: raw.severity }),
+    ...compact({ severity: raw.severity }),
     attachments,
   };
   const contentFor = ({ mailboxes, places }: Targets, copies = { cc: NOBODY, bcc: NOBODY }) => {
     const isMail = mailboxes.length + copies.cc.length + copies.bcc.length > 0;
     const mail = {
-      ...(from ? { from } : {}),
+      ...compact({ from }),
       to: mailboxes,
       ...copies,
-      ...(replyTo ? { replyTo } : {}),
+      ...compact({ replyTo }),
       subject,
       ...common,
       headers: raw.headers ?? {},

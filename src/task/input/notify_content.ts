@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { isLongerThan, type Issue, pointerTo } from "../issues.ts";
 import { isLine, LINE_BYTES } from "./mail_parts.ts";
@@ -105,8 +106,6 @@ export function contentOf(
   }
   return {
     subject: subject ?? "",
-    ...(text === undefined ? {} : { text }),
-    ...(html === undefined ? {} : { html }),
-    ...(markdown === undefined ? {} : { markdown }),
+    ...compact({ text, html, markdown }),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { parseDuration } from "../../lib/duration.ts";
 import { isLongerThan, isOneLine, type Issue, pointerTo } from "../issues.ts";
@@ -175,17 +176,14 @@ export function readOptions(
   if (raw.key !== undefined && !isName(raw.key, KEY_BYTES)) wrong(EXPECTED.key, "key");
   raw.tags?.forEach((tag, i) => isName(tag, TAG_BYTES) || wrong(EXPECTED.tag, "tags", i));
   return {
-    ...(delayMs === undefined ? {} : { delayMs }),
-    ...(runAt === undefined ? {} : { runAt }),
-    ...(expiresMs === undefined ? {} : { expiresMs }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...compact({ delayMs, runAt, expiresMs, expiresAt }),
     priority: raw.priority ?? 5,
     retry: retry ?? [],
     timeoutMs,
-    ...(raw.key === undefined ? {} : { key: raw.key }),
+    ...compact({ key: raw.key }),
     ...(raw.tags?.length ? { tags: [...new Set(raw.tags)] } : {}),
     onUnknown: raw.onUnknown ?? "retry",
-    ...(raw.retain === undefined ? {} : { retain: raw.retain }),
+    ...compact({ retain: raw.retain }),
     ...parseFollowUpFields(raw),
   };
 }
