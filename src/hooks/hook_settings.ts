@@ -16,36 +16,36 @@ import { type Mapping, parseMapping } from "./mapping.ts";
 import type { HookPreset } from "./preset.ts";
 import { parsePreset, PRESET_FIELDS } from "./preset_settings.ts";
 
-/** A hook as an operator has set it up. */
+/** A hook as `postrider.yaml` defines it. */
 export interface Hook {
-  /** As its path names it. */
+  /** The last part of its path. */
   readonly name: string;
-  /** Who sends. */
+  /** How the sender signs and identifies its deliveries. */
   readonly preset: HookPreset;
-  /** Any of these vouches for a delivery. */
+  /** A delivery must verify with one of these. */
   readonly secrets: readonly string[];
-  /** Which deliveries become tasks; all without it. */
+  /** Which deliveries become tasks; absent: all. */
   readonly filter?: Condition;
-  /** The most deliveries in a time. */
+  /** The largest number of deliveries per time. */
   readonly rate: Rate;
-  /** The most bytes of a delivery. */
+  /** The largest body of a delivery, in bytes. */
   readonly maxBytes: number;
-  /** What each becomes. */
+  /** The tasks that each delivery creates. */
   readonly tasks: readonly HookTask[];
 }
 
-/** One thing that a delivery becomes. */
+/** One submit that a delivery is mapped to. */
 export interface HookTask {
-  /** Which submit it is like. */
+  /** Which kind of submit. */
   readonly type: TaskType;
-  /** The submit's body. */
+  /** The submit's body, with placeholders. */
   readonly mapping: Mapping;
 }
 
-/** The hooks by name. */
+/** Hooks by name. */
 export type Hooks = ReadonlyMap<string, Hook>;
 
-/** Reads a file that holds a secret; throws when it cannot. */
+/** Reads a file that holds a secret; throws when that fails. */
 export type ReadSecret = (path: string) => string;
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
@@ -67,16 +67,16 @@ const FIELDS = [
 const EXPECTED = {
   section: "Expected hooks by name, each an object",
   name: `Expected a name of letters, digits, ".", "_" and "-"`,
-  unknown: "Unknown field: remove it, or mend its spelling",
-  secret: `Expected a text of at least ${MIN_SECRET} letters, or {file: PATH}`,
-  secrets: "Expected secret, or secrets: a list",
+  unknown: "Unknown field: remove it, or check its spelling",
+  secret: `Expected a text of at least ${MIN_SECRET} characters, or {file: PATH}`,
+  secrets: "Expected either secret, or secrets (a list)",
   rate: `Expected a number per duration such as "600/1m"`,
   maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,
-  tasks: "Expected notify, fetch, or tasks: a list of them",
+  tasks: "Expected notify, fetch, or tasks (a list of them)",
   task: "Expected {notify: {…}} or {fetch: {…}}",
 };
 
-/** Reads the section; a fault points into it. */
+/** Parses the section; the pointer of a fault is relative to it. */
 export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks> {
   if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
   const faults: Issue[] = [];
@@ -147,7 +147,7 @@ function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: Wrong): 
       wrong(EXPECTED.secret, ...path);
     } catch (error) {
       wrong(
-        `Expected a file that can be read: ${error instanceof Error ? error.message : error}`,
+        `Expected a readable file: ${error instanceof Error ? error.message : error}`,
         ...path,
       );
     }
@@ -206,7 +206,7 @@ function readTasks(given: PlainObject, faults: Issue[], wrong: Wrong): HookTask[
 
 const BESIDE = ["notifications", "requests", "urls", "onComplete", "concurrency"];
 
-/** A slip in a field's name shows at once; what its value comes to is known only with a payload. */
+/** Checks the field names only: most values depend on the payload of a delivery. */
 function checkFields(
   type: TaskType,
   body: PlainObject,

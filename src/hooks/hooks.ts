@@ -1,5 +1,6 @@
 /**
- * Inbound webhooks: verified, mapped, and kept together with their tasks.
+ * Receives inbound webhooks: verifies them, maps them, and stores each together with
+ * its tasks.
  *
  * @module
  */
@@ -24,67 +25,72 @@ import { openLimiter } from "./keyed_limiter.ts";
 import { challengeOf, keyOf } from "./preset.ts";
 import { isGenuine } from "./signature.ts";
 
-/** What hooks work with. */
+/** What a receiver needs. */
 export interface HookParts {
-  /** Keeps deliveries and tasks. */
+  /** Stores deliveries and tasks. */
   readonly engine: QueueEngine;
   /** Makes ids. */
   readonly ids: IdSource;
-  /** Tells the time. */
+  /** The time. */
   readonly clock: Clock;
-  /** The hooks as they now are. */
+  /** The hooks of the current configuration. */
   readonly hooks: () => Hooks;
-  /** Makes tasks of mapped bodies. */
+  /** Parses mapped bodies into tasks. */
   readonly acceptance: SubmitParser;
 }
 
-/** A delivery as it came. */
+/** A delivery as received. */
 export interface Incoming {
-  /** Of the request. */
+  /** The request's headers. */
   readonly headers: Headers;
-  /** Not one byte changed. */
+  /** The unchanged bytes. */
   readonly body: Uint8Array<ArrayBuffer>;
-  /** The call's id, kept with the tasks. */
+  /** The request's id, stored with the tasks. */
   readonly requestId: string;
 }
 
-/** What became of a delivery, or of its replay. */
+/** The result of a delivery or a replay. */
 export type Received =
   | {
     readonly kind: "stored";
-    /** As it is kept. */
+    /** As stored. */
     readonly delivery: StoredDelivery;
-    /** It had been stored before. */
+    /** It was stored earlier, and nothing was done now. */
     readonly duplicate?: true;
   }
-  /** A sender asks, once, whether this is its receiver: it wants this word back. */
+  /** The sender verifies the URL: it expects this value in the response. */
   | { readonly kind: "challenge"; readonly word: string }
-  /** Nobody vouches for it, whatever the cause. */
+  /** The signature or token is wrong or missing. */
   | { readonly kind: "forged" }
-  /** Too many in too short a time. */
+  /** The hook's rate is exceeded. */
   | { readonly kind: "limited"; readonly retryAfterMs: number }
-  /** The engine could not take it. */
+  /** The engine has no room for it. */
   | { readonly kind: "refused"; readonly code: "queue_full" | "storage_full" }
   | { readonly kind: "not_found" };
 
-/** Where deliveries are received, and replayed. */
+/** Receives and replays deliveries. */
 export interface HookReceiver {
-  /** A hook as it now is. */
+  /** A hook of the current configuration. */
   find(name: string): Hook | undefined;
-  /** All hooks, by name. */
+  /** All hooks of the current configuration. */
   list(): readonly Hook[];
-  /** Verifies a delivery, maps it, and keeps it with its tasks. */
+  /** Verifies a delivery, maps it, and stores it with its tasks. */
   receive(hook: Hook, incoming: Incoming): Promise<Received>;
-  /** Makes tasks of a kept delivery once more, by the hook as it now is. */
+  /** Maps a stored delivery again with the current configuration. */
   replay(hook: Hook, id: string, requestId: string): Promise<Received>;
 }
 
-/** Opens the desk. */
+/** Opens the receiver. */
 export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts): HookReceiver {
   const take = openLimiter(clock);
   const decoder = new TextDecoder();
 
-  function judged(hook: Hook, content: DeliveryContent, id: string, requestId: string): Evaluation {
+  function evaluated(
+    hook: Hook,
+    content: DeliveryContent,
+    id: string,
+    requestId: string,
+  ): Evaluation {
     const context = { ids, now: clock.now(), requestId };
     return evaluate(hook, content, { acceptance, context, deliveryId: id });
   }
@@ -103,7 +109,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
       const word = challengeOf(hook.preset, payload);
       if (word !== undefined) return { kind: "challenge", word };
       const { senderId, key, keptMs } = keyOf(hook.preset, headers, payload, body);
-      const { verdict, drafts } = judged(hook, content, id, requestId);
+      const { verdict, drafts } = evaluated(hook, content, id, requestId);
       const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
       const whole: Verdict = {
         ...verdict,
@@ -130,7 +136,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
       const kept = await engine.findDelivery(id);
       if (kept?.hook !== hook.name) return { kind: "not_found" };
       const before = kept.verdict as unknown as Verdict;
-      const { verdict, drafts } = judged(hook, JSON.parse(kept.content), id, requestId);
+      const { verdict, drafts } = evaluated(hook, JSON.parse(kept.content), id, requestId);
       const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
       const whole: Verdict = {
         ...verdict,
@@ -144,7 +150,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
   };
 }
 
-/** What cannot be read has no id of its sender; the verdict tells why. */
+/** The payload, or null when it cannot be parsed; the verdict then says why. */
 function payloadOf(content: DeliveryContent): Json {
   try {
     return readPayload(content);

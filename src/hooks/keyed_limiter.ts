@@ -1,5 +1,5 @@
 /**
- * How often a sender may call: a bucket of tokens for each hook, filled evenly.
+ * Limits how often each hook may be called: one token bucket per name.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Rate } from "../lib/rate_text.ts";
 
-/** Takes one token; 0, or in how many milliseconds there is one. */
+/** Takes one token; returns 0, or the milliseconds until one is available. */
 export type TakeTurn = (name: string, rate: Rate) => number;
 
-/** Opens an empty book of buckets; a hook whose rate is changed keeps its tokens. */
+/** Opens a limiter; a hook whose rate changes keeps its tokens. */
 export function openLimiter(clock: Clock): TakeTurn {
   const buckets = new Map<string, { tokens: number; at: number }>();
   return (name, { count, windowMs }) => {

@@ -1,10 +1,10 @@
 /**
- * From a payload to tasks: the operator's Liquid, read once and filled in for
- * each delivery.
+ * Maps a payload to the body of a submit. The operator's Liquid templates are parsed
+ * once and rendered for each delivery.
  *
- * In what follows a task (`onSuccess` …) `{{task.…}}` is left for the end of
- * that task; whatever is filled in now is shielded, so that no sender can
- * write such a mark.
+ * In a follow-up (`onSuccess` …), `{{task.…}}` stays a placeholder until the task
+ * ends. Values filled in earlier are shielded, so that a sender cannot write such a
+ * placeholder.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import { type Issue, pointerTo } from "../task/issues.ts";
 import type { Json } from "../task/task.ts";
 import { parseTemplate, type Scope, TemplateError } from "../templates/liquid.ts";
 
-/** A body of a submit with its texts still to be filled in. */
+/** The body of a submit with templates in its texts. */
 export interface Mapping {
-  /** The body for this delivery. Throws a `MappingError`. */
+  /** Renders the body for one delivery. Throws a `MappingError`. */
   fill(scope: Scope): Json;
 }
 
-/** A text could not be filled in. */
+/** A text could not be rendered. */
 export class MappingError extends Error {
   /** `MappingError`. */
   override name = "MappingError";
-  /** Where in the mapping. */
+  /** RFC 6901 pointer into the mapping. */
   readonly pointer: string;
 
-  /** `detail` says what went wrong there. */
+  /** `detail` says what is wrong at `pointer`. */
   constructor(pointer: string, detail: string) {
     super(detail);
     this.pointer = pointer;
@@ -39,7 +39,7 @@ const LATER = /\{\{-?\s*(?:task|batch)\.[^{}]*\}\}/g;
 
 type Filler = (scope: Scope) => Json;
 
-/** Reads a mapping; a text that cannot be read goes to `faults`, which point from `at`. */
+/** Parses a mapping found at `at`; texts that cannot be parsed are added to `faults`. */
 export function parseMapping(
   value: Json,
   at: readonly (string | number)[],
@@ -89,16 +89,16 @@ function textFiller(
         return template.render(scope);
       } catch (error) {
         if (!(error instanceof TemplateError)) throw error;
-        throw new MappingError(pointer, told(error));
+        throw new MappingError(pointer, describe(error));
       }
     };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    faults.push({ pointer, detail: `Expected Liquid: ${told(error)}` });
+    faults.push({ pointer, detail: `Expected Liquid: ${describe(error)}` });
     return () => text;
   }
 }
 
-function told({ message, line, column }: TemplateError): string {
+function describe({ message, line, column }: TemplateError): string {
   return `${message} (line ${line}, column ${column} of the text)`;
 }

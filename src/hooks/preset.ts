@@ -1,5 +1,5 @@
 /**
- * Who sends: how each signs, names its deliveries, and says what they are about.
+ * The known senders: how each identifies a delivery and names its event.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { compact } from "../lib/compact.ts";
 import { createHash } from "node:crypto";
 import type { Json } from "../task/task.ts";
 
-/** The senders that are known by name. */
+/** The presets by name. */
 export const PRESETS = [
   "github",
   "gitlab",
@@ -21,47 +21,47 @@ export const PRESETS = [
   "hmac",
 ] as const;
 
-/** A sender, with what is its own to set. */
+/** A preset with its own settings. */
 export type HookPreset =
   | { readonly kind: Exclude<(typeof PRESETS)[number], "grafana" | "hmac"> }
   | {
     readonly kind: "grafana";
-    /** Where the time is that was signed; absent: it is not. */
+    /** The header with the signed timestamp; absent: no timestamp is signed. */
     readonly timestampHeader?: string;
   }
   | {
     readonly kind: "hmac";
-    /** Holds the signature. */
+    /** The header with the signature. */
     readonly header: string;
-    /** Stands before it. */
+    /** The text before the signature in that header. */
     readonly prefix: string;
-    /** What it is made with. */
+    /** The hash of the HMAC. */
     readonly hash: "sha1" | "sha256" | "sha384" | "sha512";
-    /** How it is written. */
+    /** The encoding of the signature. */
     readonly encoding: "hex" | "base64";
-    /** What was signed: `{body}`, and `{timestamp}` where there is one. */
+    /** The signed text, with `{body}` and, if there is one, `{timestamp}`. */
     readonly template: string;
-    /** Where the time is that was signed, in seconds. */
+    /** The header with the signed timestamp, in seconds since the epoch. */
     readonly timestampHeader?: string;
-    /** Names each delivery: a header, or an RFC 6901 pointer into the payload. */
+    /** Where the id of a delivery is: a header, or an RFC 6901 pointer into the payload. */
     readonly id?: string;
   };
 
 const DAY_MS = 86_400_000;
-/** A sender that names a group, not a delivery, may soon have the same to say again. */
+/** A sender whose id is that of a group may soon send the same again on purpose. */
 const GROUP_MS = 600_000;
 
-/** How a delivery is told from another, and for how long that is remembered. */
+/** What identifies a delivery, and how long it is remembered. */
 export interface DeliveryKey {
-  /** The sender's own id, where it gives one. */
+  /** The sender's own id, if it sends one. */
   readonly senderId?: string;
-  /** The same for each repetition of a delivery. */
+  /** Equal for every repetition of one delivery. */
   readonly key: string;
-  /** In milliseconds. */
+  /** How long it is remembered, in milliseconds. */
   readonly keptMs: number;
 }
 
-/** Tells a delivery from others; what a sender does not name is known by its bytes and signature. */
+/** Identifies a delivery: by the sender's id, else by its bytes and signature. */
 export function keyOf(
   preset: HookPreset,
   headers: { get(name: string): string | null },
@@ -80,7 +80,7 @@ export function keyOf(
   };
 }
 
-/** They hold a time: the same words at another time are another delivery. */
+/** These cover a timestamp: the same bytes at another time are another delivery. */
 const SIGNATURE_HEADERS = ["x-slack-signature", "x-grafana-alerting-signature"];
 
 function senderIdOf(
@@ -114,13 +114,13 @@ function senderIdOf(
   }
 }
 
-/** Slack's Events API sends nothing to a URL that has not given this word back. */
+/** Slack's Events API sends no events to a URL that has not returned this value. */
 export function challengeOf({ kind }: HookPreset, payload: Json): string | undefined {
   const isAsked = kind === "slack" && textAt(payload, "/type") === "url_verification";
   return isAsked ? textAt(payload, "/challenge") : undefined;
 }
 
-/** What a delivery is about: `push`, `invoice.paid` … */
+/** The event that a delivery reports: `push`, `invoice.paid` … */
 export function eventOf(
   { kind }: HookPreset,
   headers: { get(name: string): string | null },

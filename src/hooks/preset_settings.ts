@@ -1,5 +1,5 @@
 /**
- * The fields of a hook that say who sends.
+ * Parses the fields of a hook that describe its sender.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { PlainObject } from "../task/input/batch_input.ts";
 import type { Issue } from "../task/issues.ts";
 import { type HookPreset, PRESETS } from "./preset.ts";
 
-/** What only some senders have to set. */
+/** The fields that only some presets have. */
 export const PRESET_FIELDS: Readonly<Record<string, readonly string[]>> = {
   grafana: ["timestampHeader"],
   hmac: ["header", "prefix", "hash", "encoding", "template", "timestampHeader", "id"],
@@ -23,12 +23,12 @@ const EXPECTED = {
   encoding: `Expected ${ENCODINGS.join(" or ")}`,
   prefix: "Expected a text",
   template: "Expected a text with {body} once, and {timestamp} when there is a timestampHeader",
-  id: "Expected the name of a header, or a JSON pointer that begins with /",
+  id: "Expected the name of a header, or a JSON pointer that starts with /",
 };
 
 const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
-/** Reads who sends; what is wrong goes to `faults`. */
+/** Parses the preset; what is wrong is added to `faults`. */
 export function parsePreset(given: PlainObject, faults: Issue[]): HookPreset | undefined {
   const wrong = (name: string, detail: string) => {
     faults.push({ pointer: `/${name}`, detail });

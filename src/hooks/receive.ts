@@ -1,5 +1,5 @@
 /**
- * What a delivery of a hook comes to: read, filtered, mapped to tasks.
+ * Evaluates a delivery: parses it, filters it, and maps it to tasks.
  *
  * @module
  */
@@ -14,42 +14,42 @@ import type { Hook } from "./hook_settings.ts";
 import { MappingError } from "./mapping.ts";
 import { eventOf } from "./preset.ts";
 
-/** A delivery as it is kept. */
+/** What is stored of a delivery. */
 export interface DeliveryContent {
-  /** Names in lower case; none that holds a secret. */
+  /** Names in lower case, without headers that hold a secret. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As text. */
+  /** The body as text. */
   readonly body: string;
 }
 
-/** What became of a delivery; kept, and listed. */
+/** The result of a delivery, as stored and listed. */
 export interface Verdict {
   /**
-   * `accepted`: tasks were made. `filtered`: the hook's filter did not let it
-   * through. `failed`: it could not be mapped; mend the mapping and replay it.
+   * `accepted`: tasks were created. `filtered`: the hook's filter excluded it.
+   * `failed`: it could not be mapped; fix the mapping and replay it.
    */
   readonly kind: "accepted" | "filtered" | "failed";
-  /** What it is about, as the sender says. */
+  /** The sender's name of the event. */
   readonly event?: string;
-  /** The sender's own id. */
+  /** The sender's id of the delivery. */
   readonly senderId?: string;
-  /** The tasks that were made of it, replays included. */
+  /** The tasks that it created, including those of replays. */
   readonly tasks: readonly string[];
   /** Why it failed. */
   readonly error?: { readonly detail: string; readonly pointer?: string };
-  /** How often it was replayed. */
+  /** The number of replays. */
   readonly replays?: number;
 }
 
-/** What a delivery comes to, before anything is stored. */
+/** The result of evaluating a delivery, before anything is stored. */
 export interface Evaluation {
-  /** Without its tasks' ids. */
+  /** Without the ids of the tasks. */
   readonly verdict: Pick<Verdict, "kind" | "event" | "error">;
-  /** What is to be made. */
+  /** The tasks to create. */
   readonly drafts: readonly Draft[];
 }
 
-/** The headers that may be kept and spoken of. */
+/** The headers that may be stored and used in mappings. */
 export function plainHeaders(headers: Iterable<[string, string]>): Record<string, string> {
   return Object.fromEntries(
     [...headers].map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -57,7 +57,7 @@ export function plainHeaders(headers: Iterable<[string, string]>): Record<string
   );
 }
 
-/** Reads a body: JSON, or a form whose field `payload` is JSON. Throws a `RangeError`. */
+/** Parses a body: JSON, or a form whose field `payload` is JSON. Throws a `RangeError`. */
 export function readPayload({ headers, body }: DeliveryContent): Json {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers["content-type"] ?? "");
   const form = isForm ? new URLSearchParams(body) : undefined;
@@ -70,7 +70,7 @@ export function readPayload({ headers, body }: DeliveryContent): Json {
   }
 }
 
-/** Judges a delivery by the hook as it now is. */
+/** Evaluates a delivery with the current configuration of its hook. */
 export function evaluate(
   hook: Hook,
   content: DeliveryContent,
@@ -81,7 +81,7 @@ export function evaluate(
   },
 ): Evaluation {
   let event: string | undefined;
-  const told = () => (event === undefined ? {} : { event });
+  const named = () => (event === undefined ? {} : { event });
   try {
     const payload = readPayload(content);
     const headers = { get: (name: string) => content.headers[name] ?? null };
@@ -94,14 +94,14 @@ export function evaluate(
       delivery: deliveryId,
     };
     if (hook.filter && !hook.filter.holds(scope)) {
-      return { verdict: { kind: "filtered", ...told() }, drafts: [] };
+      return { verdict: { kind: "filtered", ...named() }, drafts: [] };
     }
     const drafts = hook.tasks.map(({ type, mapping }, index) =>
       drafted(acceptance[type](mapping.fill(scope), context), type, index)
     );
-    return { verdict: { kind: "accepted", ...told() }, drafts: joined(drafts) };
+    return { verdict: { kind: "accepted", ...named() }, drafts: joined(drafts) };
   } catch (error) {
-    return { verdict: { kind: "failed", ...told(), error: errorOf(error) }, drafts: [] };
+    return { verdict: { kind: "failed", ...named(), error: errorOf(error) }, drafts: [] };
   }
 }
 
@@ -116,12 +116,15 @@ function drafted(
   throw new MappingError(`/${index}/${type}${fault?.pointer ?? ""}`, detail);
 }
 
-/** Several at once are tasks of their own: only one batch can be stored at a time. */
+/** Several drafts become single tasks, because one insert can store only one batch. */
 function joined(drafts: readonly Draft[]): readonly Draft[] {
   if (drafts.length === 1) return drafts;
   return drafts.map(({ drafted, batch }, index) => {
     if (batch?.followers?.length) {
-      throw new MappingError(`/${index}`, "Expected a batch that is told of to stand alone");
+      throw new MappingError(
+        `/${index}`,
+        "Expected a batch with callback or onComplete to be the only task of the hook",
+      );
     }
     return {
       drafted: drafted.map(({ task: { batchId: _, ...task }, payload }) => ({ task, payload })),

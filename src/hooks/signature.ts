@@ -1,6 +1,6 @@
 /**
- * Whether a delivery comes from whom it should: judged on its raw bytes, in
- * constant time. Whatever is empty, short or odd is not; nothing throws.
+ * Verifies the signature or token of a delivery on its raw bytes, in constant time.
+ * An empty, short or malformed signature is wrong; nothing throws.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { Buffer } from "node:buffer";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { HookPreset } from "./preset.ts";
 
-/** A delivery as it came. */
+/** A delivery as received. */
 export interface RawDelivery {
-  /** Names in any case. */
+  /** Lookup ignores case. */
   readonly headers: { get(name: string): string | null };
-  /** Not one byte changed. */
+  /** The unchanged bytes. */
   readonly body: Uint8Array;
 }
 
-/** How far a timestamp may be off, either way, in seconds. */
+/** The largest difference between a timestamp and now, either way, in seconds. */
 const MAX_SKEW = 300;
 
-/** Whether any of the secrets vouches for the delivery at this time, in milliseconds since the epoch. */
+/** Whether a delivery verifies with one of the secrets; `now` in milliseconds since the epoch. */
 export function isGenuine(
   preset: HookPreset,
   secrets: readonly string[],
@@ -84,7 +84,7 @@ function isGrafana(
   return isFresh(t, now) && anySigned(secrets, [`${t}:`, body], "sha256", "hex", [given]);
 }
 
-/** The rest of a text that begins so; else nothing. */
+/** The text after `prefix`, or "" when it does not start with it. */
 function after(prefix: string, text: string): string {
   return text.startsWith(prefix) ? text.slice(prefix.length) : "";
 }
@@ -93,7 +93,7 @@ function isFresh(timestamp: string, now: number): boolean {
   return /^\d{1,12}$/.test(timestamp) && Math.abs(Number(timestamp) - now / 1_000) <= MAX_SKEW;
 }
 
-/** Every signature is compared with that of every secret: how long it takes tells nothing. */
+/** Compares every signature with that of every secret, so that the duration reveals nothing. */
 function anySigned(
   secrets: readonly (string | Uint8Array)[],
   parts: readonly (string | Uint8Array)[],
@@ -114,10 +114,10 @@ function anySigned(
   return genuine;
 }
 
-/** A header holds as many as are in use during a rotation, and no thousands. */
+/** More than any sender uses while it rotates its secrets. */
 const MAX_SIGNATURES = 10;
 
-/** Strict: a decoder that skips what it does not know would take one signature in many spellings. */
+/** Strict: a lenient decoder would accept many spellings of one signature. */
 function decode(text: string, encoding: "hex" | "base64"): Uint8Array | undefined {
   const bytes = Buffer.from(text, encoding);
   const isSame = bytes.toString(encoding) === text;
@@ -137,7 +137,7 @@ function isAuthorized(secrets: readonly string[], authorization: string): boolea
   return text !== undefined && text.includes(":") && anyEqual(secrets, text);
 }
 
-/** Digests have one length, whatever the texts have. */
+/** Compares digests, because `timingSafeEqual` needs equal lengths. */
 function anyEqual(secrets: readonly string[], given: string): boolean {
   const digest = createHash("sha256").update(given).digest();
   let equal = false;

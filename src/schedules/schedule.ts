@@ -1,5 +1,5 @@
 /**
- * A schedule: what is to be done, and when again.
+ * What a schedule submits and when, and how one is parsed.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
 import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
 import type { Json, TaskType } from "../task/task.ts";
 
-/** A schedule as it was meant. */
+/** What a schedule does, as parsed from a request or the configuration file. */
 export interface ScheduleSpec {
   /** Five fields, six with seconds, or a nickname such as `@daily`. */
   readonly cron?: string;
   /** The IANA time zone in which the cron is read. */
   readonly timezone?: string;
-  /** Milliseconds from one run to the next, instead of a cron. */
+  /** Milliseconds between two runs; used instead of a cron. */
   readonly everyMs?: number;
-  /** Whether a run begins while the one before is not final. */
+  /** Whether a run starts while the previous one is not final. */
   readonly overlap: "skip" | "allow";
-  /** What is done about runs whose time passed while the service was down. */
+  /** What happens to runs whose time passed while the service was down. */
   readonly missed: "skip" | "once";
-  /** Which submit a run is like. */
+  /** Which kind of submit a run makes. */
   readonly type: TaskType;
   /** The submit's body. */
   readonly body: Json;
@@ -34,22 +34,22 @@ const MIN_EVERY_MS = 1_000;
 const MAX_EVERY_MS = 366 * 86_400_000;
 const EXPECTED = {
   object: "Expected a schedule: an object",
-  unknown: "Unknown field: remove it, or mend its spelling",
+  unknown: "Unknown field: remove it, or check its spelling",
   when: "Expected either cron or every",
-  cron: 'Expected a cron of five or six fields such as "0 3 * * *", which comes about',
-  timezone: 'Expected an IANA time zone such as "Europe/Vienna", beside a cron',
+  cron: 'Expected a cron of five or six fields such as "0 3 * * *" that has a future run',
+  timezone: 'Expected an IANA time zone such as "Europe/Vienna", together with cron',
   every: 'Expected a duration from "1s" to "366d"',
   overlap: 'Expected "skip" or "allow"',
   missed: 'Expected "skip" or "once"',
   task: "Expected either notify or fetch, an object",
 };
 
-/** Whether a schedule can have this name. */
+/** Whether `name` is allowed as the name of a schedule. */
 export function isScheduleName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** Reads a schedule; `now` is when its first run may be looked for. */
+/** Parses a schedule; its first run is searched from `now` on. */
 export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec> {
   if (!isPlainObject(given)) return { faults: [{ pointer: "", detail: EXPECTED.object }] };
   const faults: Issue[] = Object.keys(given).filter((name) => !FIELDS.includes(name))
@@ -113,9 +113,9 @@ function isTimezone(name: string): boolean {
 }
 
 /**
- * The first run after that moment, in milliseconds since the epoch. A cron goes by the clock on
- * the wall: a time that a day leaves out comes as soon as it is over, one that it has twice comes
- * once; `*` counts hours as they pass. `every` counts from `anchor`.
+ * The first run after `after`, in milliseconds since the epoch. A cron follows local time: a time
+ * that a clock change skips runs right after the gap, a time that occurs twice runs once, and `*`
+ * follows elapsed hours. `every` counts from `anchor`.
  */
 export function nextTick(
   { cron, timezone = "UTC", everyMs }: Pick<ScheduleSpec, "cron" | "timezone" | "everyMs">,
@@ -129,7 +129,7 @@ export function nextTick(
   return next?.getTime() ?? Infinity;
 }
 
-/** How it is written, for views. */
+/** The timing fields as views show them. */
 export function whenView({ cron, timezone, everyMs }: ScheduleSpec): { [name: string]: Json } {
   return everyMs === undefined
     ? { cron: cron ?? "", timezone: timezone ?? "UTC" }

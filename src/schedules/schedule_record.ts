@@ -1,6 +1,6 @@
 /**
- * Where a schedule stands, and what a moment makes of it. Pure: who keeps it
- * brings the time.
+ * The stored state of a schedule, and which run is due at a given time. Pure: the
+ * caller passes the time.
  *
  * @module
  */
@@ -10,44 +10,44 @@ import type { Json } from "../task/task.ts";
 import type { StoredSchedule } from "../task/trigger.ts";
 import { nextTick, type ScheduleSpec } from "./schedule.ts";
 
-/** A schedule as it is kept. */
+/** A schedule as the engine stores it. */
 export interface ScheduleRecord {
-  /** What it is. */
+  /** What it submits, and when. */
   readonly spec: ScheduleSpec;
-  /** Who set it up: a caller, or the file, which then alone can change it. */
+  /** Where it was defined; only the file can change what the file defined. */
   readonly source: "api" | "file";
-  /** The API key that set it up. */
+  /** The name of the API key that created it. */
   readonly owner?: string;
-  /** When it was set up, in milliseconds since the epoch; `every` counts from it. */
+  /** When it was created, in milliseconds since the epoch; `every` counts from it. */
   readonly createdAt: number;
   /** The time of the next run, in milliseconds since the epoch. */
   readonly nextAt: number;
-  /** Nothing is run until it is resumed. */
+  /** No runs start until it is resumed. */
   readonly paused?: true;
   /** The time of the latest run. */
   readonly lastAt?: number;
-  /** The task or batch that it made. */
+  /** The task or batch that the latest run created. */
   readonly lastId?: string;
-  /** How many there were. */
+  /** The number of runs. */
   readonly runs: number;
-  /** How many were left out: missed, or the one before was not final. */
+  /** The number of runs left out: missed, or the previous one was not final. */
   readonly skipped: number;
-  /** Why the latest run made nothing. */
+  /** Why the latest run created no task. */
   readonly error?: string;
 }
 
-/** A run that begins later than that was missed: the service was down, in milliseconds. */
+/** A run that starts later than this counts as missed, in milliseconds. */
 export const LATE_MS = 60_000;
 
-/** What becomes of a schedule whose time has come. */
+/** What happens to a schedule that is due. */
 export interface Tick {
-  /** Whether a run is made, unless the one before is still under way. */
+  /** Whether a run starts, unless the previous one is not final. */
   readonly run: boolean;
-  /** Where it stands afterwards. */
+  /** The record after it. */
   readonly record: ScheduleRecord;
 }
 
-/** A new schedule, or one whose meaning has changed. */
+/** The record of a schedule that is created now. */
 export function freshRecord(
   spec: ScheduleSpec,
   source: ScheduleRecord["source"],
@@ -65,19 +65,19 @@ export function freshRecord(
   };
 }
 
-/** The record of a kept schedule. */
+/** The record of a stored schedule. */
 export function recordOf({ record }: StoredSchedule): ScheduleRecord {
   return record as unknown as ScheduleRecord;
 }
 
-/** A record as it is kept. */
+/** A record in the form that an engine stores. */
 export function keptRecord(record: ScheduleRecord): Json {
   return record as unknown as Json;
 }
 
 /**
- * What the time makes of a schedule. Ticks come one at a time; those that were
- * missed come together: none is made up for, or one for all.
+ * What is due of a schedule at `now`, if anything. Ticks come one at a time; missed
+ * ones are handled together: either none runs, or one for all of them.
  */
 export function tickAt(record: ScheduleRecord, now: number): Tick | undefined {
   const { spec, nextAt, createdAt } = record;
@@ -86,7 +86,7 @@ export function tickAt(record: ScheduleRecord, now: number): Tick | undefined {
   if (!isLate) {
     return { run: true, record: { ...record, nextAt: nextTick(spec, nextAt, createdAt) } };
   }
-  // Those of the last minute are not missed: they are left for the next look.
+  // Runs of the last minute are not missed: the next call handles them.
   const upTo = now - LATE_MS;
   let missed = 0;
   let next = nextAt;
@@ -102,5 +102,5 @@ export function tickAt(record: ScheduleRecord, now: number): Tick | undefined {
   };
 }
 
-/** A year of minutes would take seconds to count. */
+/** Counting a year of minutes would take seconds. */
 const MAX_COUNTED = 1_000;

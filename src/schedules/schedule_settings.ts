@@ -11,10 +11,10 @@ import { isScheduleName, parseSchedule, type ScheduleSpec } from "./schedule.ts"
 /** The file's schedules by name. */
 export type Schedules = ReadonlyMap<string, ScheduleSpec>;
 
-/** Whether a cron ever comes about does not depend on when it is read. */
+/** Parsing must not depend on the day: a cron has future runs from here or never. */
 const ANY_TIME = Date.UTC(2026, 0, 1);
 
-/** Reads the section; a fault points into it. */
+/** Parses the section; the pointer of a fault is relative to it. */
 export function parseSchedules(value: unknown): Parsed<Schedules> {
   if (!isPlainObject(value)) {
     return { faults: [{ pointer: "", detail: "Expected schedules by name" }] };

@@ -1,7 +1,7 @@
 /**
- * Runs schedules: each tick's tasks and the schedule's next time are kept in
- * one transaction, which only goes through when the schedule is as it was
- * seen. So there is exactly one run for each tick, whatever breaks off.
+ * Runs schedules. The tasks of a tick and the schedule's next time are stored in
+ * one transaction, which succeeds only if the schedule has not changed since it
+ * was read. So each tick has exactly one run, also after a crash.
  *
  * @module
  */
@@ -16,53 +16,53 @@ import type { Draft } from "../task/input/new_task.ts";
 import type { StoredSchedule } from "../task/trigger.ts";
 import { keptRecord, recordOf, type ScheduleRecord, tickAt } from "./schedule_record.ts";
 
-/** What a scheduler works with. */
+/** What a scheduler needs. */
 export interface SchedulerParts {
-  /** Keeps schedules and tasks. */
+  /** Stores schedules and tasks. */
   readonly engine: QueueEngine;
   /** Makes ids. */
   readonly ids: IdSource;
-  /** Tells the time, and wakes it. */
+  /** The time, and timers. */
   readonly clock: Clock;
-  /** Makes tasks of bodies. */
+  /** Parses the submit's body into tasks. */
   readonly acceptance: SubmitParser;
-  /** Told of runs that made nothing. */
+  /** Receives a line for each run that created no task. */
   readonly log: Log;
-  /** A wait is cut there, so that a clock that was set is noticed; a minute when absent. */
+  /** The longest wait, so that a changed clock is noticed; a minute when absent. */
   readonly longestWaitMs?: number;
 }
 
-/** What became of a wish to run a schedule now: what was made, why nothing, or that nothing fits. */
+/** The result of a manual run: the new id, why no task was created, or why it could not be stored. */
 export type RunNow =
   | { readonly id: string }
   | { readonly error: string }
   | { readonly refused: "queue_full" | "storage_full" };
 
 const MAX_WAIT_MS = 60_000;
-/** After the engine could not take a run, in milliseconds. */
+/** The wait after the engine refused a run, in milliseconds. */
 const AGAIN_MS = 5_000;
 
-/** Runs the schedules that an engine keeps. */
+/** Runs the schedules of an engine. */
 export class Scheduler {
   readonly #parts: SchedulerParts;
   #kept = new Map<string, StoredSchedule>();
   #undoWake = () => {};
-  /** One thing at a time: a change waits until a tick under way is kept. */
+  /** Serializes ticks and changes. */
   #line: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  /** Reads nothing yet: see `start`. */
+  /** Creates a scheduler that is not started. */
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
   }
 
-  /** Reads what is kept, and begins. */
+  /** Loads the schedules and starts to run them. */
   async start(): Promise<void> {
     await this.#inLine(() => this.#read());
     this.#wakeIn(0);
   }
 
-  /** Begins nothing more; resolves once what is under way is kept. */
+  /** Starts no further runs; resolves once the current one is stored. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#undoWake();
@@ -74,14 +74,14 @@ export class Scheduler {
     return [...this.#kept.values()].sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
-  /** One schedule, as it now stands. */
+  /** The current version of a schedule. */
   find(name: string): StoredSchedule | undefined {
     return this.#kept.get(name);
   }
 
   /**
-   * Changes a schedule: `decide` is given it as it now stands, and returns
-   * what it is to be, `undefined` for gone, or `"keep"`.
+   * Changes a schedule. `decide` receives the current record and returns the new
+   * one, `undefined` to delete it, or `"keep"` to leave it as it is.
    */
   change(
     name: string,
@@ -95,7 +95,7 @@ export class Scheduler {
         const inserted = await this.#keep(name, kept, record, undefined);
         if (inserted.kind === "stored") break;
         if (inserted.kind !== "stale") {
-          throw new EngineError("Cannot keep a schedule: the disk is full");
+          throw new EngineError("Cannot store a schedule: the disk is full");
         }
         await this.#read();
       }
@@ -104,7 +104,7 @@ export class Scheduler {
     });
   }
 
-  /** Makes a run now, beside those of its times; `undefined` when there is no such schedule. */
+  /** Makes an extra run now; `undefined` when there is no such schedule. */
   runNow(name: string): Promise<RunNow | undefined> {
     return this.#inLine(async () => {
       const kept = this.#kept.get(name);
@@ -115,7 +115,9 @@ export class Scheduler {
       const record = ran(recordOf(kept), id, this.#parts.clock.now());
       const inserted = await this.#keep(name, kept, record, made);
       if (inserted.kind === "refused") return { refused: inserted.code };
-      return inserted.kind === "stored" ? { id } : { error: "Somebody else has changed it" };
+      return inserted.kind === "stored"
+        ? { id }
+        : { error: "The schedule was changed by another request" };
     });
   }
 
@@ -129,7 +131,7 @@ export class Scheduler {
     this.#undoWake();
     this.#undoWake = this.#parts.clock.after(ms, () => {
       this.#inLine(() => this.#lookRound()).catch((error) => {
-        this.#parts.log.error("A schedule could not be run", { error });
+        this.#parts.log.error("Scheduler failed; trying again", { error });
         this.#wakeIn(AGAIN_MS);
       });
     });
@@ -148,7 +150,7 @@ export class Scheduler {
     this.#wakeIn(again);
   }
 
-  /** Runs what is due of one schedule; `false` when the engine could not take it. */
+  /** Runs what is due of one schedule; `false` when the engine refused it. */
   async #catchUp(name: string): Promise<boolean> {
     for (;;) {
       const kept = this.#kept.get(name);
@@ -172,7 +174,7 @@ export class Scheduler {
     }
     const made = this.#draft(next);
     if (typeof made === "string") {
-      this.#parts.log.error("A schedule made nothing", { schedule: kept.name, detail: made });
+      this.#parts.log.error("Scheduled run created no task", { schedule: kept.name, detail: made });
       return { record: { ...next, error: made } };
     }
     return { record: ran(next, idOf(made), recordOf(kept).nextAt), drafted: made };

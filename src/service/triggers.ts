@@ -1,5 +1,5 @@
 /**
- * All that makes tasks by itself, opened together: hooks and schedules.
+ * Opens what creates tasks without a submit: hooks and schedules.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { freshRecord } from "../schedules/schedule_record.ts";
 import type { Schedules } from "../schedules/schedule_settings.ts";
 import { Scheduler, type SchedulerParts } from "../schedules/scheduler.ts";
 
-/** What makes tasks by itself. */
+/** Hooks and schedules. */
 export interface Triggers {
-  /** Where deliveries are received. */
+  /** Receives deliveries. */
   readonly hooks: HookReceiver;
   /** Runs the schedules. */
   readonly schedules: Scheduler;
-  /** Takes the schedules of the file: those that are new, have changed, or are gone. */
+  /** Applies the schedules of the file: creates, changes and deletes. */
   follow(schedules: Schedules): Promise<void>;
 }
 
-/** Opens hooks and schedules; who opens them starts and stops the schedules. */
+/** Opens hooks and schedules; the caller starts and stops the schedules. */
 export function openTriggers(parts: HookParts & SchedulerParts): Triggers {
   const { clock } = parts;
   const scheduler = new Scheduler(parts);

@@ -9,7 +9,7 @@ const read = (hook: unknown) =>
     throw new Deno.errors.NotFound(path);
   });
 
-Deno.test("a hook has a sender, secrets, and what it makes", () => {
+Deno.test("a hook is parsed with its preset, secrets and tasks", () => {
   const parsed = read({
     preset: "hmac",
     header: "X-Sig",
@@ -54,11 +54,11 @@ Deno.test.each([
   { change: { preset: "hmac" }, pointers: ["/h/header"] },
   { change: { preset: "hmac", header: "X", hash: "md5" }, pointers: ["/h/hash"] },
   { change: { preset: "hmac", header: "X", template: "{timestamp}" }, pointers: ["/h/template"] },
-])("what is wrong with a hook is named: $change", ({ change, pointers }) => {
+])("a wrong hook is refused with a pointer: $change", ({ change, pointers }) => {
   assert.deepEqual(read({ ...HOOK, ...change }).faults?.map(({ pointer }) => pointer), pointers);
 });
 
-Deno.test("a secret is never shown in what is wrong with it", () => {
+Deno.test("the error about a secret does not show the secret", () => {
   const text = JSON.stringify(read({ ...HOOK, secret: "hush" }).faults);
   assert.ok(!text.includes("hush"));
 });

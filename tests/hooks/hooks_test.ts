@@ -16,7 +16,7 @@ function hooksOf(change: Record<string, unknown> = {}, preset = "github"): Hooks
   return parsed.value;
 }
 
-/** An API whose hooks a test can exchange, as a reload does. */
+/** An API whose hooks a test can replace, as a reload does. */
 async function setup(hookSettings: Hooks = hooksOf()) {
   const hooks = new Map(hookSettings);
   const api = await Api.open({ hookSettings: hooks });
@@ -37,7 +37,7 @@ async function setup(hookSettings: Hooks = hooksOf()) {
   };
 }
 
-Deno.test("a delivery becomes its tasks, and both are kept when it is answered", async () => {
+Deno.test("a delivery and its tasks are stored before the response", async () => {
   await using world = await setup();
   const { status, body } = await world.deliver(PUSH);
   assert.equal(status, 202);
@@ -48,7 +48,7 @@ Deno.test("a delivery becomes its tasks, and both are kept when it is answered",
   assert.deepEqual((await world.list()).map(({ id }: { id: string }) => id), [body.id]);
 });
 
-Deno.test("a delivery that comes again is answered like the first time and makes nothing", async () => {
+Deno.test("a repeated delivery gets the first response and creates nothing", async () => {
   await using world = await setup();
   const first = await world.deliver(PUSH);
   const again = await world.deliver(PUSH);
@@ -58,7 +58,7 @@ Deno.test("a delivery that comes again is answered like the first time and makes
   assert.equal((await world.api.engine.counts()).queued, 1);
 });
 
-Deno.test("what nobody vouches for is refused with one sentence, and is not kept", async () => {
+Deno.test("a delivery with a wrong signature is refused with one text and not stored", async () => {
   await using world = await setup();
   const wrong = { "x-hub-signature-256": "sha256=00" };
   const forged = await world.deliver(PUSH, "d-1", wrong);
@@ -69,14 +69,14 @@ Deno.test("what nobody vouches for is refused with one sentence, and is not kept
   assert.equal((await world.api.post("/hooks/none", PUSH)).status, 404);
 });
 
-Deno.test("what the filter does not let through is kept, and makes nothing", async () => {
+Deno.test("a delivery that the filter excludes is stored and creates nothing", async () => {
   await using world = await setup(hooksOf({ filter: 'payload.ref == "refs/heads/main"' }));
   assert.equal((await world.deliver({ ...PUSH, ref: "x" })).body.verdict, "filtered");
   assert.equal((await world.deliver(PUSH, "d-2")).body.verdict, "accepted");
   assert.equal((await world.api.engine.counts()).queued, 1);
 });
 
-Deno.test("a mapping error is visible, and the delivery is replayed after it is mended", async () => {
+Deno.test("a mapping error is shown, and the delivery can be replayed after a fix", async () => {
   await using world = await setup(hooksOf({ notify: { ...MAIL, text: "{{ payload.head.id }}" } }));
   const { body } = await world.deliver(PUSH);
   assert.equal(body.verdict, "failed");
@@ -94,7 +94,7 @@ Deno.test("a mapping error is visible, and the delivery is replayed after it is 
   assert.equal((await world.api.post("/hooks/builds/deliveries/hkd_x/replay")).status, 404);
 });
 
-Deno.test("a body that a task would be refused for fails with the place in the mapping", async () => {
+Deno.test("a mapped body that is not a valid submit fails with a pointer into the mapping", async () => {
   await using world = await setup(
     hooksOf({ notify: { ...MAIL, to: "{{ payload.pusher.name }}" } }),
   );
@@ -102,7 +102,7 @@ Deno.test("a body that a task would be refused for fails with the place in the m
   assert.deepEqual([body.verdict, body.error.pointer], ["failed", "/0/notify/to"]);
 });
 
-Deno.test("several tasks are kept together", async () => {
+Deno.test("several tasks of one delivery are stored together", async () => {
   const tasks = [{ notify: MAIL }, { fetch: { url: "https://example.org/{{ payload.after }}" } }];
   await using world = await setup(hooksOf({ notify: undefined, tasks }));
   const { body } = await world.deliver(PUSH);
@@ -113,7 +113,7 @@ Deno.test("several tasks are kept together", async () => {
   );
 });
 
-Deno.test("more than the rate is refused with when to come again, and more than the size", async () => {
+Deno.test("a delivery over the rate gets 429 with Retry-After, one over the size gets 413", async () => {
   await using world = await setup(hooksOf({ rate: "2/1m", maxBytes: 1_000 }));
   await world.deliver(PUSH, "d-1");
   await world.deliver(PUSH, "d-2");
@@ -125,7 +125,7 @@ Deno.test("more than the rate is refused with when to come again, and more than 
   assert.equal((await world.deliver({ ...PUSH, x: "x".repeat(1_000) }, "d-4")).status, 413);
 });
 
-Deno.test("a form with its payload is read as GitHub sends it", async () => {
+Deno.test("a form with the field payload is parsed, as GitHub sends it", async () => {
   await using world = await setup();
   const body = new URLSearchParams({ payload: JSON.stringify(PUSH) }).toString();
   const headers = {
@@ -136,7 +136,7 @@ Deno.test("a form with its payload is read as GitHub sends it", async () => {
   assert.equal(answered.body.verdict, "accepted");
 });
 
-Deno.test("no secret of a delivery is kept or can be mapped", async () => {
+Deno.test("secret headers of a delivery are neither stored nor available to mappings", async () => {
   const notify = { ...MAIL, text: "{{ headers['authorization'] | default: 'none' }}" };
   await using world = await setup(hooksOf({ notify }));
   const { body } = await world.deliver(PUSH, "d-1", { authorization: "Bearer hush" });
@@ -146,7 +146,7 @@ Deno.test("no secret of a delivery is kept or can be mapped", async () => {
   assert.equal((await world.api.get(`/tasks/${task}`)).body.payload.text, "none");
 });
 
-Deno.test("a full queue answers 503, so that the sender tries again", async () => {
+Deno.test("a full queue answers 503, so that the sender tries again later", async () => {
   await using api = await Api.open({ hookSettings: hooksOf(), maxQueued: 0 });
   const body = JSON.stringify(PUSH);
   const answered = await api.call("POST", "/hooks/builds", {
@@ -156,7 +156,7 @@ Deno.test("a full queue answers 503, so that the sender tries again", async () =
   assert.deepEqual([answered.status, answered.body.code], [503, "queue_full"]);
 });
 
-Deno.test("a group of alerts that fires again with the same words is only then a repetition when it comes soon", async () => {
+Deno.test("an identical alert of the same group is a repetition only for ten minutes", async () => {
   const notify = { to: "ada@example.org", subject: "{{ payload.status }}" };
   await using api = await Api.open({ hookSettings: hooksOf({ notify }, "alertmanager") });
   const send = () =>
@@ -169,7 +169,7 @@ Deno.test("a group of alerts that fires again with the same words is only then a
   assert.equal((await send()).body.duplicate, undefined);
 });
 
-Deno.test("Slack gets its word back, once it has signed for it, and nothing is kept", async () => {
+Deno.test("a signed challenge of Slack is answered and not stored", async () => {
   await using api = await Api.open({ hookSettings: hooksOf({}, "slack") });
   const body = JSON.stringify({ type: "url_verification", challenge: "a-word" });
   const headers = SENDERS.slack!.headers(body);

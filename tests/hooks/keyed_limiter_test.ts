@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openLimiter } from "../../src/hooks/keyed_limiter.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-Deno.test("a hook's bucket empties at once, fills evenly, and is its own", async () => {
+Deno.test("each hook has its own bucket, which refills evenly", async () => {
   const clock = new FakeClock();
   const take = openLimiter(clock);
   const rate = { count: 2, windowMs: 10_000 };
@@ -16,7 +16,7 @@ Deno.test("a hook's bucket empties at once, fills evenly, and is its own", async
   assert.deepEqual([take("a", rate), take("a", rate), take("a", rate)], [0, 0, 5_000]);
 });
 
-Deno.test("a rate that a reload has changed holds from the next call on", () => {
+Deno.test("a changed rate applies from the next call on", () => {
   const take = openLimiter(new FakeClock());
   assert.equal(take("a", { count: 10, windowMs: 1_000 }), 0);
   const slow = { count: 1, windowMs: 1_000 };

@@ -13,7 +13,7 @@ function mapped(mapping: Json, payload: Json): Json {
   return read.fill({ payload });
 }
 
-Deno.test("texts are filled in wherever they stand, all else stays as it is", () => {
+Deno.test("texts are rendered at every depth, other values stay unchanged", () => {
   const mapping = {
     to: ["{{ payload.who }}"],
     priority: 3,
@@ -26,7 +26,7 @@ Deno.test("texts are filled in wherever they stand, all else stays as it is", ()
   });
 });
 
-Deno.test("what a sender wrote is escaped in HTML, and never a template", () => {
+Deno.test("values of the payload are escaped in HTML and never parsed as templates", () => {
   assert.deepEqual(
     mapped({ html: "<b>{{ payload.x }}</b>", text: "{{ payload.x }}" }, { x: EVIL }),
     {
@@ -38,7 +38,7 @@ Deno.test("what a sender wrote is escaped in HTML, and never a template", () => 
   );
 });
 
-Deno.test("a sender cannot write a mark that the end of a task fills in", () => {
+Deno.test("a sender cannot write a placeholder of a follow-up", () => {
   const mapping = {
     onSuccess: {
       notify: {
@@ -55,7 +55,7 @@ Deno.test("a sender cannot write a mark that the end of a task fills in", () => 
   assert.ok(end.html.endsWith("</i> succeeded"));
 });
 
-Deno.test("a text that cannot be read is told at once, one that cannot be filled in when it is", () => {
+Deno.test("a text that cannot be parsed fails at load, one that cannot be rendered fails at delivery", () => {
   const faults: Issue[] = [];
   parseMapping({ subject: "{{ payload.x", text: "{% nope %}" }, ["notify"], faults);
   assert.deepEqual(faults.map(({ pointer }) => pointer), ["/notify/subject", "/notify/text"]);

@@ -26,14 +26,14 @@ Deno.test.each([
   { preset: hmac("/a~1b/0"), headers: {}, payload: { "a/b": [7] }, id: "7" },
   { preset: hmac("X-Id"), headers: { "X-Id": "d" }, payload: null, id: "d" },
 ] as { preset: HookPreset; headers: Record<string, string>; payload: Json; id: string }[])(
-  "a delivery of $preset.kind goes by the id of its sender for a day",
+  "a delivery of $preset.kind is identified by its sender's id for a day",
   ({ preset, headers, payload, id }) => {
     const key = keyOf(preset, of(headers), payload, bytes("x"));
     assert.deepEqual(key, { senderId: id, key: id, keptMs: DAY_MS });
   },
 );
 
-Deno.test("what has no id goes by its bytes, and where a time is signed by its signature", () => {
+Deno.test("a delivery without an id is identified by its bytes and, with a timestamp, its signature", () => {
   const preset: HookPreset = { kind: "slack" };
   const keyAt = (signature: string, body: string) =>
     keyOf(preset, of({ "x-slack-signature": signature }), {}, bytes(body));
@@ -44,7 +44,7 @@ Deno.test("what has no id goes by its bytes, and where a time is signed by its s
   assert.notEqual(keyAt("v0=a", "y").key, one.key);
 });
 
-Deno.test("news of a group of alerts are no repetition", () => {
+Deno.test("changed alerts of the same group are not a repetition", () => {
   const preset: HookPreset = { kind: "alertmanager" };
   const keyOfAlerts = (alerts: string) =>
     keyOf(preset, of({}), { groupKey: "g", status: "firing" }, bytes(alerts));
@@ -67,7 +67,7 @@ Deno.test.each([
   { kind: "stripe", headers: {}, payload: { type: "invoice.paid" }, event: "invoice.paid" },
   { kind: "stripe", headers: {}, payload: [], event: undefined },
 ] as { kind: "github"; headers: Record<string, string>; payload: Json; event?: string }[])(
-  "$kind says that it is about $event",
+  "the event of a delivery of $kind is $event",
   ({ kind, headers, payload, event }) =>
     assert.equal(eventOf({ kind }, of(headers), payload), event),
 );

@@ -19,7 +19,7 @@ function verify(
 
 const NAMES = Object.keys(SENDERS);
 
-Deno.test.each(NAMES)("what %s has signed is genuine, and only with its secret", (name) => {
+Deno.test.each(NAMES)("%s: a signed delivery verifies, and only with its secret", (name) => {
   const sender = SENDERS[name] as Sender;
   const headers = sender.headers(BODY);
   assert.ok(verify(sender, headers));
@@ -33,7 +33,7 @@ Deno.test.each(NAMES)("what %s has signed is genuine, and only with its secret",
 });
 
 Deno.test.each(NAMES)(
-  "%s: an empty, short or odd signature is false and throws nothing",
+  "%s: an empty, short or malformed signature is wrong and throws nothing",
   (name) => {
     const sender = SENDERS[name] as Sender;
     const [header, prefix] = sender.signature;
@@ -62,7 +62,7 @@ Deno.test.each(NAMES)(
 );
 
 Deno.test.each(NAMES.filter((name) => SENDERS[name]?.signed || name === "stripe"))(
-  "%s: a time is taken 300 s either way, and no further",
+  "%s: a timestamp may differ by 300 s either way, and no more",
   (name) => {
     const sender = SENDERS[name] as Sender;
     const headers = sender.headers(BODY);
@@ -75,7 +75,7 @@ Deno.test.each(NAMES.filter((name) => SENDERS[name]?.signed || name === "stripe"
   },
 );
 
-/** Published by those who send. */
+/** Published by the senders. */
 const VECTORS: {
   from: string;
   preset: HookPreset;
@@ -124,12 +124,12 @@ const VECTORS: {
   },
 ];
 
-Deno.test.each(VECTORS)("the published vector is accepted: $from", (vector) => {
+Deno.test.each(VECTORS)("the published test vector verifies: $from", (vector) => {
   assert.ok(verify(vector, vector.headers, vector.body, vector.now));
   assert.equal(verify(vector, vector.headers, `${vector.body} `, vector.now), false);
 });
 
-Deno.test("of 100,000 mutated signatures, over all senders, none is accepted", () => {
+Deno.test("none of 100,000 mutated signatures verifies", () => {
   const random = mulberry(20_261_120);
   const counts = new Map<string, number>();
   for (let n = 0; n < 100_000; n++) {
@@ -153,7 +153,7 @@ Deno.test("of 100,000 mutated signatures, over all senders, none is accepted", (
   assert.equal(counts.size, NAMES.length);
 });
 
-/** One to three letters changed, added, left out, turned round, or the case of one changed. */
+/** Applies one to three changes: replace, insert, delete, change case, cut, reverse. */
 function mutate(text: string, random: () => number): string {
   const letters = "0123456789abcdefABCDEFxyzXYZ+/=._-~";
   const pick = () => letters[Math.floor(random() * letters.length)] as string;
@@ -184,7 +184,7 @@ function mutateBytes(bytes: Uint8Array, random: () => number): Uint8Array {
   return random() < 0.5 ? copy : copy.slice(0, at);
 }
 
-/** The same numbers in every run. */
+/** A seeded generator: the same numbers in every run. */
 function mulberry(seed: number): () => number {
   let state = seed;
   return () => {

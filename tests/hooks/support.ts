@@ -18,18 +18,18 @@ const encoder = new TextEncoder();
 const hmac = (secret: string | Uint8Array, text: string, encoding: "hex" | "base64") =>
   createHmac("sha256", secret).update(text).digest(encoding);
 
-/** A sender that has signed this body: its headers, and where its signature stands in them. */
+/** A sender: how it signs a body, and where its signature is. */
 export interface Sender {
   readonly preset: HookPreset;
   readonly secret: string;
   readonly headers: (body: string) => Record<string, string>;
-  /** The header that holds the signature, and what stands before it there. */
+  /** The header with the signature, and the text before it there. */
   readonly signature: readonly [header: string, prefix: string];
-  /** The header, other than that, which is signed too. */
+  /** A further header that is signed. */
   readonly signed?: string;
 }
 
-/** One of each. */
+/** One sender for each preset. */
 export const SENDERS: Readonly<Record<string, Sender>> = {
   github: {
     preset: { kind: "github" },

@@ -1,5 +1,5 @@
 /**
- * Hooks end to end: the README's own configuration, GitHub's recorded payloads, a real
+ * Hooks end to end: the README's configuration, GitHub's recorded payloads, a real
  * Alertmanager, and the reload.
  *
  * @module
@@ -35,7 +35,7 @@ async function post(url: string, init: { body: string; headers: Record<string, s
   return { status: response.status, body: await response.json() };
 }
 
-/** The mails of an outbox as texts, once there are so many. */
+/** The mails of an outbox as texts, once there are `count`. */
 async function mailsOf(data: string, count: number): Promise<string[]> {
   const folder = `${data}/outbox`;
   await Deno.mkdir(folder, { recursive: true });
@@ -51,7 +51,7 @@ async function mailsOf(data: string, count: number): Promise<string[]> {
   }
 }
 
-Deno.test("the README's hook: a push builds, and its result is mailed", async () => {
+Deno.test("the README's hook: a push starts a build, and its result is mailed", async () => {
   await using folder = await aFolder();
   await using upstream = startUpstream();
   const [, yaml = ""] = /^```yaml\n(hooks:\n.*?)^```$/ms.exec(
@@ -93,7 +93,7 @@ Deno.test("the README's hook: a push builds, and its result is mailed", async ()
   assert.equal(filtered.body.verdict, "filtered");
 });
 
-Deno.test("every recorded payload of GitHub's goes through a hook, and none is doubled", async () => {
+Deno.test("every recorded payload of GitHub is accepted, and none is processed twice", async () => {
   await using folder = await aFolder();
   await Deno.writeTextFile(
     `${folder.path}/postrider.yaml`,
@@ -135,7 +135,7 @@ hooks:
 });
 
 Deno.test(
-  "a real Alertmanager's alert ends as a mail",
+  "an alert of a real Alertmanager becomes a mail",
   needs("prometheus-alertmanager"),
   async () => {
     await using folder = await aFolder();
@@ -215,7 +215,7 @@ async function startAlertmanager(folder: string) {
   };
 }
 
-Deno.test("SIGHUP and POST /admin/reload take the file whole, or leave what was in force", async () => {
+Deno.test("SIGHUP and POST /admin/reload apply the whole file or nothing", async () => {
   await using folder = await aFolder();
   const path = `${folder.path}/postrider.yaml`;
   const hook = (name: string) => `

@@ -21,7 +21,7 @@ Deno.test.each([
   { given: { every: "1h", ...FETCH, overlap: "maybe" }, pointers: ["/overlap"] },
   { given: { every: "1h", ...FETCH, missed: "all" }, pointers: ["/missed"] },
   { given: { every: "1h", ...FETCH, crom: 1 }, pointers: ["/crom"] },
-])("what is no schedule is refused: $given", ({ given, pointers }) => {
+])("a wrong schedule is refused with a pointer: $given", ({ given, pointers }) => {
   assert.deepEqual(parseSchedule(given, NOW).faults?.map(({ pointer }) => pointer), pointers);
 });
 
@@ -29,11 +29,11 @@ Deno.test.each([
   { cron: "@daily", timezone: "Asia/Kolkata", next: "2026-01-01T18:30:00Z" },
   { cron: "*/10 * * * * *", timezone: "UTC", next: "2026-01-01T00:00:10Z" },
   { cron: "0 9 * * MON-FRI", timezone: "America/New_York", next: "2026-01-01T14:00:00Z" },
-])("$cron in $timezone comes next at $next", ({ cron, timezone, next }) => {
+])("$cron in $timezone runs next at $next", ({ cron, timezone, next }) => {
   assert.equal(nextTick({ cron, timezone }, NOW, NOW), at(next));
 });
 
-Deno.test("a time that a day leaves out comes once, when it is over, and one that it has twice comes once", () => {
+Deno.test("a time that a clock change skips runs after the gap, a repeated time runs once", () => {
   const daily = { cron: "30 2 * * *", timezone: "Europe/Vienna" };
   assert.equal(nextTick(daily, at("2026-03-28T12:00Z"), 0), at("2026-03-29T01:00:00Z"));
   assert.equal(nextTick(daily, at("2026-03-29T01:00Z"), 0), at("2026-03-30T00:30:00Z"));
@@ -41,7 +41,7 @@ Deno.test("a time that a day leaves out comes once, when it is over, and one tha
   assert.equal(nextTick(daily, at("2026-10-25T00:30Z"), 0), at("2026-10-26T01:30:00Z"));
 });
 
-Deno.test("hours are counted as they pass", () => {
+Deno.test("an hourly cron follows elapsed hours over a clock change", () => {
   const hourly = { cron: "0 * * * *", timezone: "Europe/Vienna" };
   let moment = at("2026-10-24T20:30Z");
   for (let hour = 0; hour < 10; hour++) {
@@ -51,7 +51,7 @@ Deno.test("hours are counted as they pass", () => {
   }
 });
 
-Deno.test("every counts from when it was set up, whatever was missed", () => {
+Deno.test("every counts from the creation, whatever was missed", () => {
   assert.equal(nextTick({ everyMs: HOUR }, NOW, NOW), NOW + HOUR);
   assert.equal(nextTick({ everyMs: HOUR }, NOW + HOUR - 1, NOW), NOW + HOUR);
   assert.equal(nextTick({ everyMs: HOUR }, NOW + HOUR, NOW), NOW + 2 * HOUR);
@@ -65,7 +65,7 @@ const record = (missed: "skip" | "once", more = {}) =>
     NOW,
   );
 
-Deno.test("a tick is due at its time and not before, and not while it is paused", () => {
+Deno.test("a tick is due at its time, not before, and not while the schedule is paused", () => {
   assert.equal(tickAt(record("skip"), NOW + HOUR - 1), undefined);
   assert.equal(tickAt({ ...record("skip"), paused: true }, NOW + HOUR), undefined);
   const tick = tickAt(record("skip"), NOW + HOUR);
@@ -75,14 +75,14 @@ Deno.test("a tick is due at its time and not before, and not while it is paused"
 Deno.test.each([
   { missed: "skip" as const, run: false, skipped: 5 },
   { missed: "once" as const, run: true, skipped: 4 },
-])("of five runs that a downtime left out, $missed", ({ missed, run, skipped }) => {
+])("after five missed runs, missed: $missed makes a run: $run", ({ missed, run, skipped }) => {
   const tick = tickAt(record(missed), NOW + 5.5 * HOUR);
   assert.equal(tick?.run, run);
   assert.equal(tick?.record.skipped, skipped);
   assert.equal(tick?.record.nextAt, NOW + 6 * HOUR);
 });
 
-Deno.test("one that is not a minute late is no missed one, also after missed ones", () => {
+Deno.test("a run less than a minute late is not missed, also after missed ones", () => {
   const late = tickAt(record("skip"), NOW + HOUR + LATE_MS);
   assert.deepEqual([late?.run, late?.record.skipped], [true, 0]);
   const first = tickAt(record("skip"), NOW + 3 * HOUR + 1_000);
@@ -91,7 +91,7 @@ Deno.test("one that is not a minute late is no missed one, also after missed one
   assert.deepEqual([second?.run, second?.record.nextAt], [true, NOW + 4 * HOUR]);
 });
 
-Deno.test("a year of seconds that were missed is passed over at once", () => {
+Deno.test("a year of missed seconds is skipped in one step", () => {
   const tick = tickAt(record("skip", { everyMs: 1_000 }), NOW + 365 * 24 * HOUR);
   assert.equal(tick?.run, false);
   assert.equal(tick?.record.nextAt, NOW + 365 * 24 * HOUR - LATE_MS + 1_000);

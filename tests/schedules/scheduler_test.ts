@@ -74,7 +74,7 @@ async function setup(url = "memory:", startAt = Date.UTC(2026, 0, 1)): Promise<W
   };
 }
 
-/** Ten zones, each with a habit of its own about summer. */
+/** Ten zones with different rules for summer time. */
 const ZONES = [
   "Europe/Vienna",
   "Europe/London",
@@ -88,7 +88,7 @@ const ZONES = [
   "Pacific/Chatham",
 ];
 
-/** Half past two by the wall of a zone, for each day of 2026, told by another calendar than the scheduler's. */
+/** Half past two local time on each day of 2026, computed independently of the scheduler. */
 function halfPastTwo(timeZone: string, from: number, to: number): number[] {
   const times: number[] = [];
   const last = Temporal.PlainDate.from("2027-01-02");
@@ -101,7 +101,7 @@ function halfPastTwo(timeZone: string, from: number, to: number): number[] {
     let moment: Temporal.ZonedDateTime;
     const first = Temporal.ZonedDateTime.from(wall, { disambiguation: "earlier" });
     if (first.hour === 2 && first.minute === 30) moment = first;
-    // The day leaves it out: as soon as that is over.
+    // Skipped by a clock change: right after the gap.
     else moment = first.getTimeZoneTransition("next") as Temporal.ZonedDateTime;
     if (moment.epochMilliseconds > from && moment.epochMilliseconds <= to) {
       times.push(moment.epochMilliseconds);
@@ -138,7 +138,7 @@ Deno.test("a year of ticks in ten time zones: none is missed, none is doubled", 
   assert.equal(ticks, 3_650);
 });
 
-Deno.test("exactly one run per tick, although two schedulers run and each is started anew again and again", async () => {
+Deno.test("each tick has exactly one run with two schedulers that restart repeatedly", async () => {
   const folder = await Deno.makeTempDir();
   {
     await using world = await setup(`sqlite:${folder}/q.db`);
@@ -180,7 +180,7 @@ Deno.test.each([
   },
 );
 
-Deno.test("with overlap skip no run begins while the one before is not final", async () => {
+Deno.test("with overlap skip, no run starts while the previous one is not final", async () => {
   await using world = await setup();
   const scheduler = await world.start();
   await world.put(scheduler, "hourly", { every: "1h" });
@@ -193,7 +193,7 @@ Deno.test("with overlap skip no run begins while the one before is not final", a
   assert.equal(recordOf(scheduler.find("hourly")!).skipped, 2);
 });
 
-Deno.test("a run whose body cannot be used makes nothing, says why, and the next is tried", async () => {
+Deno.test("a run with an invalid body creates no task, stores why, and the next run is tried", async () => {
   await using world = await setup();
   const scheduler = await world.start();
   await world.put(scheduler, "bad", { every: "1h", fetch: { url: "nowhere" } });
@@ -205,7 +205,7 @@ Deno.test("a run whose body cannot be used makes nothing, says why, and the next
   assert.equal(world.errors.length, 2);
 });
 
-Deno.test("a queue that is full is asked again, and the tick is not lost", async () => {
+Deno.test("a tick refused by a full queue is tried again", async () => {
   await using world = await setup();
   const scheduler = await world.start();
   await world.put(scheduler, "hourly", { every: "1h" });

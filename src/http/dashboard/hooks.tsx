@@ -1,5 +1,5 @@
 /**
- * Hooks, what was delivered to each, and what was made of it.
+ * The hooks, their deliveries, and the tasks created from them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
   if (hooks.length === 0) {
     return (
       <p>
-        There is none: hooks stand in <code>postrider.yaml</code>.
+        No hooks. They are defined in <code>postrider.yaml</code>.
       </p>
     );
   }
@@ -23,9 +23,9 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
       <thead>
         <tr>
           <th scope="col">Name</th>
-          <th scope="col">Delivered to</th>
-          <th scope="col">Verified as</th>
-          <th scope="col">Makes</th>
+          <th scope="col">Path</th>
+          <th scope="col">Preset</th>
+          <th scope="col">Creates</th>
         </tr>
       </thead>
       <tbody>
@@ -34,11 +34,11 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
             <td data-name="Name" class="what">
               <a href={`/ui/hooks/${encodeURIComponent(name)}`}>{name}</a>
             </td>
-            <td data-name="Delivered to">
+            <td data-name="Path">
               <code>/hooks/{name}</code>
             </td>
-            <td data-name="Verified as">{preset.kind}</td>
-            <td data-name="Makes">{tasks.map(({ type }) => type).join(", ")}</td>
+            <td data-name="Preset">{preset.kind}</td>
+            <td data-name="Creates">{tasks.map(({ type }) => type).join(", ")}</td>
           </tr>
         ))}
       </tbody>
@@ -59,14 +59,14 @@ export function HookContent(
   const path = `/hooks/${encodeURIComponent(hook.name)}`;
   return (
     <section id="deliveries" data-live aria-label="Deliveries, newest first">
-      {deliveries.length === 0 ? <p>Nothing was delivered yet.</p> : (
+      {deliveries.length === 0 ? <p>No deliveries yet.</p> : (
         <table>
           <thead>
             <tr>
               <th scope="col">Delivery</th>
               <th scope="col">Received</th>
-              <th scope="col">Became</th>
-              {operates ? <th scope="col">Do</th> : null}
+              <th scope="col">Result</th>
+              {operates ? <th scope="col">Actions</th> : null}
             </tr>
           </thead>
           <tbody>
@@ -78,15 +78,15 @@ export function HookContent(
                 <td data-name="Received">
                   <Moment at={delivery.receivedAt} now={now} />
                 </td>
-                <td data-name="Became">
-                  <Became verdict={delivery.verdict as unknown as Verdict} />
+                <td data-name="Result">
+                  <Result verdict={delivery.verdict as unknown as Verdict} />
                 </td>
                 {operates
                   ? (
-                    <td data-name="Do">
+                    <td data-name="Actions">
                       <Ask
                         call={`POST ${path}/deliveries/${delivery.id}/replay`}
-                        confirm="Make its tasks once more, by the hook as it now is?"
+                        confirm="Create its tasks again with the current configuration?"
                         done="Replayed"
                       >
                         Replay
@@ -102,7 +102,7 @@ export function HookContent(
       {nextCursor
         ? (
           <p>
-            <a rel="next" href={`/ui${path}?cursor=${nextCursor}`}>Older ones</a>
+            <a rel="next" href={`/ui${path}?cursor=${nextCursor}`}>Older deliveries</a>
           </p>
         )
         : null}
@@ -110,7 +110,7 @@ export function HookContent(
   );
 }
 
-function Became({ verdict }: { verdict: Verdict }) {
+function Result({ verdict }: { verdict: Verdict }) {
   const { kind, event, tasks, replays, error } = verdict;
   return (
     <>

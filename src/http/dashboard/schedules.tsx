@@ -1,6 +1,6 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+// deno-lint-ignore-file jsx-key -- rendered once, on the server: a key would appear in the HTML
 /**
- * Schedules: what is done again and again, when next, and what became of it.
+ * The schedules: when each runs next, and what its last run created.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function SchedulesContent(
       {schedules.length === 0
         ? (
           <p>
-            There is none: <code>PUT /schedules/NAME</code> makes one, or{" "}
+            No schedules. Create one with <code>PUT /schedules/NAME</code> or in{" "}
             <code>postrider.yaml</code>.
           </p>
         )
@@ -36,7 +36,7 @@ export function SchedulesContent(
                 <th scope="col">Next</th>
                 <th scope="col">Last</th>
                 <th scope="col">Runs</th>
-                {operates ? <th scope="col">Do</th> : null}
+                {operates ? <th scope="col">Actions</th> : null}
               </tr>
             </thead>
             <tbody>
@@ -56,7 +56,7 @@ function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; opera
     <tr>
       <td data-name="Name" class="what">
         {kept.name}{" "}
-        <small>{spec.type}, set up by {source === "file" ? "the file" : "the API"}</small>
+        <small>{spec.type}, defined by {source === "file" ? "the file" : "the API"}</small>
         {error === undefined ? null : <small class="error">{error}</small>}
       </td>
       <td data-name="When">
@@ -72,11 +72,11 @@ function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; opera
           </a>
         )}
       </td>
-      <td data-name="Runs">{skipped > 0 ? `${runs}, ${skipped} left out` : runs}</td>
+      <td data-name="Runs">{skipped > 0 ? `${runs}, ${skipped} skipped` : runs}</td>
       {operates
         ? (
-          <td data-name="Do">
-            <Doings name={kept.name} paused={paused === true} isFile={source === "file"} />
+          <td data-name="Actions">
+            <Actions name={kept.name} paused={paused === true} isFile={source === "file"} />
           </td>
         )
         : null}
@@ -84,7 +84,7 @@ function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; opera
   );
 }
 
-function Doings({ name, paused, isFile }: { name: string; paused: boolean; isFile: boolean }) {
+function Actions({ name, paused, isFile }: { name: string; paused: boolean; isFile: boolean }) {
   const path = `/schedules/${encodeURIComponent(name)}`;
   return (
     <div class="row">
@@ -95,7 +95,7 @@ function Doings({ name, paused, isFile }: { name: string; paused: boolean; isFil
       {isFile ? null : (
         <Ask
           call={`DELETE ${path}`}
-          confirm={`Delete the schedule ${name}? It cannot be brought back.`}
+          confirm={`Delete the schedule ${name}? This cannot be undone.`}
           done="Deleted"
           danger
         >

@@ -1,5 +1,5 @@
 /**
- * `POST /hooks/{name}`, and what has come in by it.
+ * `POST /hooks/{name}`, and the deliveries received there.
  *
  * @module
  */
@@ -23,20 +23,20 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
 
   function found(context: RequestContext): Hook {
     const hook = hooks.find(param(context, "name"));
-    if (!hook) throw new Refusal("not_found", "There is no such hook: see postrider.yaml");
+    if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
     return hook;
   }
 
   async function receive(context: RequestContext): Promise<Response> {
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
     }
     const hook = found(context);
     const body = await readRaw(context.request, hook.maxBytes, clock);
     const { headers } = context.request;
     const got = await hooks.receive(hook, { headers, body, requestId: context.requestId });
     if (got.kind === "forged") {
-      log.warn("A delivery of a hook was refused: nobody vouches for it", {
+      log.warn("Hook delivery rejected: signature verification failed", {
         hook: hook.name,
         requestId: context.requestId,
       });
@@ -48,7 +48,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     requireScope(context.caller, "operate");
     query(context, []);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
     }
     return answerReceived(
       context,
@@ -103,17 +103,17 @@ function answerReceived(context: RequestContext, got: Received): Response {
     case "challenge":
       return respond(context, 200, { challenge: got.word });
     case "forged":
-      // One sentence for every cause: a forger learns nothing from it.
+      // One text for every cause, so that it reveals nothing about the secret.
       throw new Refusal("unauthorized", "This delivery could not be verified");
     case "limited": {
       const seconds = Math.ceil(got.retryAfterMs / 1_000);
       const headers = { "retry-after": `${seconds}` };
-      throw new Refusal("rate_limited", { detail: `Come again in ${seconds} s`, headers });
+      throw new Refusal("rate_limited", { detail: `Retry after ${seconds} s`, headers });
     }
     case "refused":
       throw new Refusal(got.code, "Nothing was stored. Try again later.");
     case "not_found":
-      throw new Refusal("not_found", "There is no such delivery of this hook");
+      throw new Refusal("not_found", "No such delivery of this hook");
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * `/schedules`: what is done again and again.
+ * `/schedules`: recurring tasks.
  *
  * @module
  */
@@ -30,10 +30,10 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     const kept = schedules.find(param(context, "name"));
     const owner = kept && recordOf(kept).owner;
     if (!kept || !maySee(context.caller, owner)) {
-      throw new Refusal("not_found", "There is no such schedule, or it is not yours to see");
+      throw new Refusal("not_found", "No such schedule, or this API key may not see it");
     }
     if (allowed(context.caller, owner)) return kept;
-    throw new Refusal("forbidden", "Expected its owner, or an API key with the scope operate");
+    throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
   }
 
   function list(context: RequestContext): Response {
@@ -45,7 +45,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   async function put(context: RequestContext): Promise<Response> {
     query(context, []);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
     }
     const name = param(context, "name");
     if (!isScheduleName(name)) {
@@ -97,10 +97,10 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   async function run(context: RequestContext): Promise<Response> {
     const { name } = found(context, mayOperate);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
     }
     const made = await schedules.runNow(name);
-    if (!made) throw new Refusal("not_found", "There is no such schedule any more");
+    if (!made) throw new Refusal("not_found", "The schedule no longer exists");
     if ("refused" in made) throw new Refusal(made.refused, "Nothing was stored. Try again later.");
     if ("error" in made) throw new Refusal("invalid", made.error);
     const place = made.id.startsWith("bat") ? "batches" : "tasks";
@@ -118,7 +118,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     const kept = await schedules.change(name, (before) => {
       if (!before?.paused) return before ? "keep" : undefined;
       const { paused: _, ...record } = before;
-      // What passed while it was paused was not missed.
+      // Runs left out by the pause do not count as missed.
       const nextAt = nextTick(record.spec, clock.now(), record.createdAt);
       return { ...record, nextAt: Math.max(record.nextAt, nextAt) };
     });
@@ -131,11 +131,11 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     kept: StoredSchedule | undefined,
     headers: Record<string, string> = {},
   ): Response {
-    if (!kept) throw new Refusal("not_found", "There is no such schedule any more");
+    if (!kept) throw new Refusal("not_found", "The schedule no longer exists");
     return respond(context, status, scheduleView(kept, label(kept)), headers);
   }
 
-  /** What a run would be about, as its task says it: without secrets. */
+  /** The label of the task that a run would create; it holds no secrets. */
   function label(kept: StoredSchedule): string | undefined {
     const { spec } = recordOf(kept);
     const drafted = acceptance[spec.type](spec.body, { ids: () => "", now: clock.now() });
@@ -161,10 +161,13 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 function requireChange(caller: Caller, before: ScheduleRecord | undefined): void {
   if (!before) return;
   if (before.source === "file") {
-    throw new Refusal("forbidden", "It stands in postrider.yaml: change it there, and reload");
+    throw new Refusal(
+      "forbidden",
+      "The schedule is defined in postrider.yaml: change it there and reload",
+    );
   }
   if (!mayOperate(caller, before.owner)) {
-    throw new Refusal("forbidden", "Expected its owner, or an API key with the scope operate");
+    throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
   }
 }
 

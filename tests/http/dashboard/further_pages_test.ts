@@ -16,13 +16,18 @@ async function html(api: Api, path: string): Promise<string> {
   return await response.text();
 }
 
-Deno.test("schedules are listed with when, next and last, and can be run, paused, deleted", async () => {
+Deno.test("the schedules page lists times and offers run, pause and delete", async () => {
   await using api = await Api.open();
-  assert.match(await html(api, "/ui/schedules"), /There is none/);
+  assert.match(await html(api, "/ui/schedules"), /No schedules/);
   assert.equal((await api.call("PUT", "/schedules/daily", { json: DAILY })).status, 201);
   const fresh = await html(api, "/ui/schedules");
   for (
-    const word of ["cron 0 8 * * *, timezone Europe/Berlin", "never", "in 7 h", "set up by the API"]
+    const word of [
+      "cron 0 8 * * *, timezone Europe/Berlin",
+      "never",
+      "in 7 h",
+      "defined by the API",
+    ]
   ) {
     assert.ok(fresh.includes(word), word);
   }
@@ -36,14 +41,14 @@ Deno.test("schedules are listed with when, next and last, and can be run, paused
   assert.match(later, /data-call="POST \/schedules\/daily\/resume"/);
 });
 
-Deno.test("a hook's deliveries are listed with what became of them, to be replayed", async () => {
+Deno.test("the page of a hook lists deliveries with their results and a replay button", async () => {
   const notify = { to: "ada@example.org", subject: "{{ payload.ref }}" };
   const parsed = parseHooks({ builds: { preset: "github", secret: SECRET, notify } }, () => "");
   await using api = await Api.open({ hookSettings: parsed.faults ? assert.fail() : parsed.value });
   const list = await html(api, "/ui/hooks");
   assert.match(list, /<a href="\/ui\/hooks\/builds">builds<\/a>/);
   assert.ok(!list.includes(SECRET));
-  assert.match(await html(api, "/ui/hooks/builds"), /Nothing was delivered yet/);
+  assert.match(await html(api, "/ui/hooks/builds"), /No deliveries yet/);
   const body = JSON.stringify({ ref: "main" });
   const headers = { "content-type": "application/json", ...SENDERS.github?.headers(body) };
   const { body: delivery } = await api.call("POST", "/hooks/builds", { body, headers });

@@ -11,7 +11,7 @@ const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 const put = (api: Api, json: unknown = NIGHTLY, headers = {}) =>
   api.call("PUT", "/schedules/nightly", { json, headers });
 
-Deno.test("a schedule is set up, read, changed and deleted, and shows no secret", async () => {
+Deno.test("a schedule is created, read, changed and deleted, and shows no secret", async () => {
   await using api = await Api.open();
   const created = await put(api);
   assert.deepEqual([created.status, created.headers.get("location")], [201, "/schedules/nightly"]);
@@ -25,7 +25,7 @@ Deno.test("a schedule is set up, read, changed and deleted, and shows no secret"
   assert.equal((await api.get("/schedules/nightly")).status, 404);
 });
 
-Deno.test("a run is made now, beside those of its times", async () => {
+Deno.test("POST run makes an extra run", async () => {
   await using api = await Api.open();
   await put(api);
   const { status, headers, body } = await api.post("/schedules/nightly/run");
@@ -34,7 +34,7 @@ Deno.test("a run is made now, beside those of its times", async () => {
   assert.equal((await api.get(`/tasks/${body.lastId}`)).body.state, "queued");
 });
 
-Deno.test("what is paused runs nothing, and what passed meanwhile was not missed", async () => {
+Deno.test("a paused schedule runs nothing, and the runs left out are not missed", async () => {
   await using api = await Api.open();
   await api.schedules.start();
   await put(api, { every: "10m", missed: "once", fetch: NIGHTLY.fetch });
@@ -59,7 +59,7 @@ Deno.test.each([
   assert.deepEqual((await api.get("/schedules")).body.data, []);
 });
 
-Deno.test("a schedule belongs to the key that set it up", async () => {
+Deno.test("a schedule belongs to the key that created it", async () => {
   await using api = await Api.open({
     keys: parseApiKeys("one:s1:fetch,two:s2:fetch,ops:s3:read+operate"),
   });
