@@ -92,8 +92,8 @@ export interface Settlement {
   readonly carry?: Json;
   /** The payload may have had its effect already. */
   readonly possibleDuplicate?: boolean;
-  /** How many attempts of the lane at once the other side was found to bear; not kept. */
-  readonly bears?: number;
+  /** The adaptive concurrency limit of the lane from now on; not kept over a restart. */
+  readonly adaptiveLimit?: number;
   /** Pauses the task's lane until then, in milliseconds since the epoch. */
   readonly hold?: { readonly until: number; readonly reason: string };
 }

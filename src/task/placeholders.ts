@@ -9,6 +9,7 @@
  * @module
  */
 
+import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "./task.ts";
 
 /** What marks can speak of. */
@@ -121,8 +122,4 @@ function oneLine(value: string): string {
   // deno-lint-ignore no-control-regex -- control characters are what it is about
   return value.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, LINE_LETTERS)
     .toWellFormed();
-}
-
-function escapeHtml(value: string): string {
-  return value.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }

@@ -9,6 +9,7 @@
  */
 
 import { Liquid, LiquidError } from "liquidjs";
+import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "../task/task.ts";
 
 /** What a text can speak of. */
@@ -105,10 +106,6 @@ export function parseCondition(text: string): Condition {
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   return Array.isArray(value) ? value.map(textOf).join("") : String(value);
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }
 
 function within<T>(work: () => T): T {

@@ -1,10 +1,11 @@
 /**
- * What is learned of hosts and relays from how they answer: how much they
- * bear, and when it is no use to ask.
+ * Adapts each lane to the way its host or relay answers.
  *
- * The breaker of a lane opens after ten network faults in a row; then one
- * attempt at a time asks whether the other side is back, at growing intervals.
- * A host that says "too many" is asked half as much, and gradually more again.
+ * Two mechanisms work per lane. A circuit breaker opens after ten network
+ * faults in a row, or at once when a relay refuses every session; while it is
+ * open, one attempt at a time probes at growing intervals. The adaptive
+ * concurrency limit is halved when a host answers "too many requests", and
+ * grows by one after each full round of good answers.
  *
  * @module
  */
@@ -14,13 +15,13 @@ import { DEFAULT_LANE_LIMIT } from "../task/host_limits.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import type { ClaimedTask } from "../task/task.ts";
 
-/** Faults in a row that open the breaker. */
+/** Network faults in a row that open the breaker. */
 const OPENS_AFTER = 10;
-/** How long it is open the first time; twice as long after each attempt that finds nobody. */
+/** How long the breaker is open the first time; each failed probe doubles it. */
 const FIRST_OPEN_MS = 5_000;
 const MAX_OPEN_MS = 5 * 60_000;
 
-/** Nobody answered: what an answer says, however bad, is no such fault. */
+/** Faults without an answer from the other side; a bad answer is not a network fault. */
 const NETWORK_FAULTS = new Set([
   "connection_refused",
   "connection_reset",
@@ -31,117 +32,116 @@ const NETWORK_FAULTS = new Set([
   "unreachable",
 ]);
 
-/** How an attempt came out, and what is about to be written down for it. */
-export interface Ended {
-  /** What was attempted. */
+/** A finished attempt, and the settlement that is about to be written for it. */
+export interface FinishedAttempt {
+  /** The task of the attempt. */
   readonly task: ClaimedTask;
-  /** What the other side said. */
+  /** The outcome that its channel reported. */
   readonly outcome: Outcome;
-  /** What comes of it. */
+  /** The settlement without the effects on the lane. */
   readonly settlement: Settlement;
-  /** Whether we ended it ourselves: that says nothing of the other side. */
+  /** Whether the worker aborted it, which says nothing about the other side. */
   readonly byUs: boolean;
-  /** How many attempts of the lane are under way, this one included. */
+  /** How many attempts of the lane are running, this one included. */
   readonly running: () => number;
 }
 
-/** Learns from attempts. */
+/** Learns from finished attempts. */
 export interface Backpressure {
-  /** The settlement, with what its lane is to do from now on. */
-  consider(ended: Ended): Settlement;
+  /** Returns the settlement, with the hold and the concurrency limit of its lane added. */
+  adjust(finished: FinishedAttempt): Settlement;
 }
 
-/** What a lane in trouble has shown of itself. */
-interface Trouble {
+/** What is kept of a lane that had faults. */
+interface LaneHealth {
   faults: number;
-  /** The breaker's; zero while it is closed. */
+  /** How long the breaker is open; zero while it is closed. */
   openMs: number;
-  /** What began before says nothing new, in milliseconds since the epoch. */
+  /** Attempts that began before this time are ignored, in milliseconds since the epoch. */
   notBefore: number;
-  bears: number;
-  /** Answers since it was last asked for more. */
+  limit: number;
+  /** Answers since the limit last grew. */
   answers: number;
 }
 
-/** Opens it, with nothing learned; `log` hears of breakers. */
+/** Opens it without any lane; `log` records breakers that open and close. */
 export function openBackpressure(log: Log): Backpressure {
-  return new LearnedCourtesy(log);
+  return new LaneBackpressure(log);
 }
 
-class LearnedCourtesy implements Backpressure {
+class LaneBackpressure implements Backpressure {
   readonly #log: Log;
-  readonly #lanes = new Map<string, Trouble>();
+  readonly #lanes = new Map<string, LaneHealth>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  consider({ task, outcome, settlement, byUs, running }: Ended): Settlement {
+  adjust({ task, outcome, settlement, byUs, running }: FinishedAttempt): Settlement {
     if (byUs || outcome.shared) return settlement;
     const { lane } = task;
-    const fault = faultOf(outcome);
-    const isTooMany = saysTooMany(outcome);
-    let trouble = this.#lanes.get(lane);
-    if (!trouble) {
+    const fault = networkFaultOf(outcome);
+    const isTooMany = isTooManyRequests(outcome);
+    let health = this.#lanes.get(lane);
+    if (!health) {
       if (fault === undefined && !isTooMany) return settlement;
-      trouble = { faults: 0, openMs: 0, notBefore: 0, bears: DEFAULT_LANE_LIMIT, answers: 0 };
-      this.#lanes.set(lane, trouble);
+      health = { faults: 0, openMs: 0, notBefore: 0, limit: DEFAULT_LANE_LIMIT, answers: 0 };
+      this.#lanes.set(lane, health);
     }
-    const isNews = task.startedAt >= trouble.notBefore;
+    const isNews = task.startedAt >= health.notBefore;
     if (fault !== undefined) {
-      return isNews ? this.#fault(lane, trouble, fault, settlement) : settlement;
+      return isNews ? this.#countFault(lane, health, fault, settlement) : settlement;
     }
-    if (isTooMany && isNews) trouble.bears = Math.min(trouble.bears, running());
-    const learned = this.#answer(lane, trouble, isTooMany && isNews);
-    if (isTooMany && isNews) trouble.notBefore = settlement.at;
-    if (trouble.bears >= DEFAULT_LANE_LIMIT) this.#lanes.delete(lane);
-    return learned === undefined ? settlement : { ...settlement, bears: learned };
+    if (isTooMany && isNews) health.limit = Math.min(health.limit, running());
+    const limit = this.#countAnswer(lane, health, isTooMany && isNews);
+    if (isTooMany && isNews) health.notBefore = settlement.at;
+    if (health.limit >= DEFAULT_LANE_LIMIT) this.#lanes.delete(lane);
+    return limit === undefined ? settlement : { ...settlement, adaptiveLimit: limit };
   }
 
-  /** Another one in a row. */
-  #fault(lane: string, trouble: Trouble, fault: string, settlement: Settlement): Settlement {
-    trouble.faults++;
-    if (trouble.faults < OPENS_AFTER) return settlement;
-    trouble.openMs = Math.min(trouble.openMs * 2 || FIRST_OPEN_MS, MAX_OPEN_MS);
-    const until = settlement.at + trouble.openMs;
-    const reason = `breaker: ${trouble.faults} network faults in a row, the last ${fault}`;
-    this.#log.warn("A breaker opens", { lane, forMs: trouble.openMs, fault });
-    trouble.notBefore = until;
+  #countFault(lane: string, health: LaneHealth, fault: string, settlement: Settlement): Settlement {
+    health.faults++;
+    if (health.faults < OPENS_AFTER) return settlement;
+    health.openMs = Math.min(health.openMs * 2 || FIRST_OPEN_MS, MAX_OPEN_MS);
+    const until = settlement.at + health.openMs;
+    const reason = `breaker: ${health.faults} network faults in a row, the last ${fault}`;
+    this.#log.warn("Circuit breaker opened", { lane, forMs: health.openMs, fault });
+    health.notBefore = until;
     const { hold } = settlement;
     const longest = hold && hold.until > until ? hold : { until, reason };
-    return { ...settlement, hold: longest, bears: 1 };
+    return { ...settlement, hold: longest, adaptiveLimit: 1 };
   }
 
-  /** Somebody is there; resolves with how much he bears, when that has changed. */
-  #answer(lane: string, trouble: Trouble, isTooMany: boolean): number | undefined {
-    const wasOpen = trouble.openMs > 0;
-    if (wasOpen) this.#log.info("A breaker closes", { lane });
-    trouble.faults = trouble.openMs = 0;
+  /** Records a response; returns the new concurrency limit when it changed. */
+  #countAnswer(lane: string, health: LaneHealth, isTooMany: boolean): number | undefined {
+    const wasOpen = health.openMs > 0;
+    if (wasOpen) this.#log.info("Circuit breaker closed", { lane });
+    health.faults = health.openMs = 0;
     if (isTooMany) {
-      trouble.answers = 0;
-      return trouble.bears = Math.max(1, Math.floor(trouble.bears / 2));
+      health.answers = 0;
+      return health.limit = Math.max(1, Math.floor(health.limit / 2));
     }
-    trouble.answers++;
-    if (trouble.answers >= trouble.bears && trouble.bears < DEFAULT_LANE_LIMIT) {
-      trouble.answers = 0;
-      return toBook(++trouble.bears);
+    health.answers++;
+    if (health.answers >= health.limit && health.limit < DEFAULT_LANE_LIMIT) {
+      health.answers = 0;
+      return laneLimit(++health.limit);
     }
-    return wasOpen ? toBook(trouble.bears) : undefined;
+    return wasOpen ? laneLimit(health.limit) : undefined;
   }
 }
 
-/** Who bears the default bears whatever the operator allows. */
-function toBook(bears: number): number {
-  return bears >= DEFAULT_LANE_LIMIT ? Number.MAX_SAFE_INTEGER : bears;
+/** At the default the adaptive limit stops limiting, so that an operator may allow more. */
+function laneLimit(limit: number): number {
+  return limit >= DEFAULT_LANE_LIMIT ? Number.MAX_SAFE_INTEGER : limit;
 }
 
-function faultOf(outcome: Outcome): string | undefined {
+function networkFaultOf(outcome: Outcome): string | undefined {
   if (outcome.kind !== "deferred" && outcome.kind !== "unknown") return undefined;
   return NETWORK_FAULTS.has(outcome.error.code) ? outcome.error.code : undefined;
 }
 
-/** Our own share is too large when the host says so, and not when it is merely ill. */
-function saysTooMany(outcome: Outcome): boolean {
+/** 503 counts only with a `Retry-After`: without it the host is failing, not overloaded by us. */
+function isTooManyRequests(outcome: Outcome): boolean {
   return outcome.kind === "deferred" &&
     (outcome.error.code === "http_429" ||
       (outcome.hold !== undefined && outcome.error.code === "http_503"));

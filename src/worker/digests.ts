@@ -1,9 +1,9 @@
 /**
- * One attempt for several tasks: those of a digest that were claimed together.
+ * Sends the tasks of one digest in one attempt.
  *
- * The first to be claimed waits a moment for the others, which fell due with
- * it. Only what goes to the very same place, and has come equally far, is
- * served together.
+ * The first claimed task waits a moment for the others, which became due at
+ * the same time. Tasks share an attempt only when they have the same
+ * destination, the same attempt number and the same carry.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import type { ChatPayload, EmailPayload, Payload } from "../task/payloads.ts";
 import type { ClaimedTask } from "../task/task.ts";
 import { type AttemptParts, type LiveAttempt, startAttempt } from "./attempt.ts";
 
-/** How long the first waits, in milliseconds. */
+/** How long the first task waits for the others, in milliseconds. */
 const WAIT_MS = 100;
 
-/** Gathers tasks into attempts. */
+/** Joins tasks into shared attempts. */
 export interface Digests {
-  /** An attempt at the task, shared with others of its digest. */
+  /** Returns the attempt of a task, which it shares with others of its digest. */
   join(task: ClaimedTask): LiveAttempt;
 }
 
@@ -29,7 +29,7 @@ interface Member {
   readonly attempt: SharedAttempt;
 }
 
-/** Opens a gathering. */
+/** Opens it without any task. */
 export function openDigests(parts: AttemptParts): Digests {
   const groups = new Map<string, { readonly members: Set<Member>; readonly undo: () => void }>();
 
@@ -70,7 +70,7 @@ export function openDigests(parts: AttemptParts): Digests {
   };
 }
 
-/** What a member of a group sees of the attempt that serves all. */
+/** The shared attempt, as one of its tasks sees it. */
 class SharedAttempt implements LiveAttempt {
   readonly #outcome = Promise.withResolvers<Outcome>();
   readonly #leave: () => void;
@@ -94,19 +94,22 @@ class SharedAttempt implements LiveAttempt {
     return this.#cancelReason;
   }
 
-  /** The attempt has begun. */
+  /** Called when the shared attempt has begun. */
   follow(live: LiveAttempt): void {
     this.#live = live;
     live.outcome.then(this.#outcome.resolve);
   }
 
-  /** Once it has begun, one member's wish to end does not cut off the others; the end of all does. */
+  /** Once the attempt has begun, cancelling one task does not abort it for the others; a shutdown does. */
   abort(cause: AbortCause, cancelReason?: CancelReason): void {
     this.#cause ??= cause;
     this.#cancelReason ??= cancelReason;
     if (!this.#live) {
       this.#leave();
-      const error = { code: "aborted", detail: "It was aborted before the digest was sent." };
+      const error = {
+        code: "aborted",
+        detail: "The attempt was aborted before the digest was sent",
+      };
       this.#outcome.resolve({ kind: "deferred", error });
     } else if (cause !== "cancelled") this.#live.abort(cause);
   }

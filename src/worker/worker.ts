@@ -92,8 +92,8 @@ class SlotWorker implements Worker {
   /** Wishes to abort that arrived together with the claim they are about. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
-  readonly #courtesy: Backpressure;
-  readonly #gathering: Digests;
+  readonly #backpressure: Backpressure;
+  readonly #digests: Digests;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
   /** Somebody waits for a free slot, or for the last one to become free. */
@@ -103,8 +103,8 @@ class SlotWorker implements Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#courtesy = openBackpressure(parts.log);
-    this.#gathering = openDigests(parts);
+    this.#backpressure = openBackpressure(parts.log);
+    this.#digests = openDigests(parts);
   }
 
   get running(): number {
@@ -168,7 +168,7 @@ class SlotWorker implements Worker {
     const attempt = stopping
       ? untried(this.#intake.signal.reason)
       : isDigestLane(task.lane)
-      ? this.#gathering.join(traced)
+      ? this.#digests.join(traced)
       : startAttempt(traced, this.#parts);
     const wish = this.#early.get(task.id);
     if (wish) attempt.abort("cancelled", wish);
@@ -187,7 +187,7 @@ class SlotWorker implements Worker {
     const decided = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
     const running = () => this.#runningIn(task.lane);
     const byUs = attempt.cause !== undefined;
-    const settlement = this.#courtesy.consider({
+    const settlement = this.#backpressure.adjust({
       task,
       outcome,
       settlement: decided,

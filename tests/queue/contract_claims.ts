@@ -152,11 +152,11 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal((await world.claim()).length, 2);
   });
 
-  Deno.test(`${name}: a settlement tells how much its lane bears`, async () => {
+  Deno.test(`${name}: a settlement sets the adaptive concurrency limit of its lane`, async () => {
     await using world = await World.open(open);
     await world.keep({}, {}, {}, {});
     const [one, two] = await world.claim(2);
-    await world.settle(one!, { bears: 1 });
+    await world.settle(one!, { adaptiveLimit: 1 });
     assert.deepEqual(await world.claim(), []);
     await world.settle(two!);
     assert.equal((await world.claim()).length, 1);

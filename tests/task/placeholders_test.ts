@@ -35,7 +35,7 @@ Deno.test("a value is fitted to its place: HTML, one line, a URL, JSON", () => {
       body: '{"n":"{{task.result.status}}","t":"is {{task.result.evil}}","none":"{{task.x}}"}',
     }),
     {
-      html: "<b>&#60;i&#62;</b>",
+      html: "<b>&lt;i&gt;</b>",
       subject: 'a"b Bcc: x@example.org',
       url: "https://example.org/a%22b%0D%0ABcc%3A%20x%40example.org?s=503",
       headers: { ...headers, "x-state": 'a"b Bcc: x@example.org' },

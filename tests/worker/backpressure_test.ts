@@ -18,7 +18,7 @@ const TOO_MANY: Outcome = {
 
 /** A lane that is tried at the given times, one attempt after the other. */
 function aLane(running = 64) {
-  const courtesy = openBackpressure(silentLog);
+  const backpressure = openBackpressure(silentLog);
   return (at: number, outcome: Outcome, { byUs = false, startedAt = at, lane = "a" } = {}) => {
     const task = {
       id: "tsk_1",
@@ -30,7 +30,7 @@ function aLane(running = 64) {
       possibleDuplicate: false,
     } as unknown as ClaimedTask;
     const settlement = decide(task, outcome, { now: at, random: 0 });
-    return courtesy.consider({ task, outcome, settlement, byUs, running: () => running });
+    return backpressure.adjust({ task, outcome, settlement, byUs, running: () => running });
   };
 }
 
@@ -42,7 +42,7 @@ Deno.test("ten network faults in a row open the breaker, and nine do not", () =>
     until: 5_010,
     reason: "breaker: 10 network faults in a row, the last connection_refused",
   });
-  assert.equal(tenth.bears, 1);
+  assert.equal(tenth.adaptiveLimit, 1);
 });
 
 Deno.test("a connection that is lost under many requests is one fault", () => {
@@ -85,19 +85,21 @@ Deno.test("each probe that finds nobody waits twice as long, up to five minutes"
 Deno.test("a probe that is answered closes the breaker", () => {
   const settle = aLane();
   for (let n = 1; n <= 10; n++) settle(0, REFUSED);
-  assert.equal(settle(5_000, ILL).bears, Number.MAX_SAFE_INTEGER);
+  assert.equal(settle(5_000, ILL).adaptiveLimit, Number.MAX_SAFE_INTEGER);
   for (let n = 1; n <= 9; n++) assert.equal(settle(5_001, REFUSED).hold, undefined);
 });
 
 Deno.test("too many halves what runs, once for all that ran, and answers bring it back", () => {
   const settle = aLane(20);
-  assert.equal(settle(1_000, TOO_MANY, { startedAt: 900 }).bears, 10);
-  assert.equal(settle(1_001, TOO_MANY, { startedAt: 900 }).bears, undefined);
-  let bears = 10;
-  for (let n = 0; n < 10; n++) bears = settle(2_000, FINE).bears ?? bears;
-  assert.equal(bears, 11);
-  for (let n = 0; n < 5_000; n++) bears = settle(3_000, FINE).bears ?? bears;
-  assert.equal(bears, Number.MAX_SAFE_INTEGER);
+  assert.equal(settle(1_000, TOO_MANY, { startedAt: 900 }).adaptiveLimit, 10);
+  assert.equal(settle(1_001, TOO_MANY, { startedAt: 900 }).adaptiveLimit, undefined);
+  let adaptiveLimit = 10;
+  for (let n = 0; n < 10; n++) adaptiveLimit = settle(2_000, FINE).adaptiveLimit ?? adaptiveLimit;
+  assert.equal(adaptiveLimit, 11);
+  for (let n = 0; n < 5_000; n++) {
+    adaptiveLimit = settle(3_000, FINE).adaptiveLimit ?? adaptiveLimit;
+  }
+  assert.equal(adaptiveLimit, Number.MAX_SAFE_INTEGER);
 });
 
 Deno.test("a hold that the other side asks for is not shortened by the breaker", () => {

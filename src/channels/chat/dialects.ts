@@ -1,21 +1,15 @@
 /**
- * How the services write what markdown can say.
+ * The markup that each service uses for what Markdown can express.
  *
  * @module
  */
 
+import { escapeHtml } from "../../lib/html.ts";
 import type { Dialect } from "../markdown.ts";
 
-const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-/** Text in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (letter) => entities[letter] ?? "");
-}
-
-/** https://docs.slack.dev/messaging/formatting-message-text: three letters are escaped. */
+/** https://docs.slack.dev/messaging/formatting-message-text: only these three characters are escaped. */
 export function escapeSlack(text: string): string {
-  return text.replace(/[&<>]/g, (letter) => entities[letter] ?? "");
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** Slack's mrkdwn. */

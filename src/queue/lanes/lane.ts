@@ -17,7 +17,8 @@ export interface Lane {
   own: number | undefined;
   /** What the operator allows towards its host. */
   host: HostLimits | undefined;
-  bears: number;
+  /** Learned from how the other side answers; infinity when nothing was learned. */
+  adaptiveLimit: number;
   /** The least of them. */
   limit: number;
   pace: RateLimiter | undefined;
@@ -44,7 +45,7 @@ export function newLane(name: string): Lane {
     running: 0,
     own: undefined,
     host: undefined,
-    bears: Infinity,
+    adaptiveLimit: Infinity,
     limit: DEFAULT_LANE_LIMIT,
     pace: undefined,
     heldUntil: 0,
@@ -56,7 +57,7 @@ export function newLane(name: string): Lane {
 /** The least of all limits holds. */
 export function applyLimits(lane: Lane): void {
   const allowed = lane.own ?? lane.host?.concurrency ?? DEFAULT_LANE_LIMIT;
-  lane.limit = Math.min(allowed, lane.bears);
+  lane.limit = Math.min(allowed, lane.adaptiveLimit);
 }
 
 /** Until when nothing may begin in it, and why; `undefined` when something may. */

@@ -32,8 +32,8 @@ export interface Turn {
 export interface LaneTerms {
   /** The most at once. */
   readonly limit?: number;
-  /** The most at once that the other side was found to bear. */
-  readonly bears?: number;
+  /** The adaptive concurrency limit, learned from how the other side answers. */
+  readonly adaptiveLimit?: number;
   /** Held until then, in milliseconds since the epoch. */
   readonly heldUntil?: number;
   /** Why it is held. */
@@ -118,10 +118,10 @@ export class LaneScheduler {
   }
 
   /** Sets limits, or holds the lane. A hold is never shortened: `false` when the present one is longer. */
-  set(name: string, { limit, bears, heldUntil, reason }: LaneTerms): boolean {
+  set(name: string, { limit, adaptiveLimit, heldUntil, reason }: LaneTerms): boolean {
     const lane = this.#lane(name);
     if (limit !== undefined) lane.own = limit;
-    if (bears !== undefined) lane.bears = bears;
+    if (adaptiveLimit !== undefined) lane.adaptiveLimit = adaptiveLimit;
     applyLimits(lane);
     const longer = heldUntil !== undefined && heldUntil > lane.heldUntil;
     if (longer) {
@@ -212,7 +212,7 @@ export class LaneScheduler {
   /** Hosts come and go: a lane that says nothing is not kept. */
   #forget(lane: Lane): void {
     if (lane.running > 0 || lane.own !== undefined || lane.heldUntil > 0) return;
-    if (lane.bears !== Infinity || lane.pace) return;
+    if (lane.adaptiveLimit !== Infinity || lane.pace) return;
     if (lane.slots.every((slot) => slot.head === Infinity)) this.#lanes.delete(lane.name);
   }
 }

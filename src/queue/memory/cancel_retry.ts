@@ -26,7 +26,9 @@ export function settle(ledger: Ledger, given: Settlement): boolean {
   if (s.carry !== undefined) kept.carry = s.carry;
   if (s.possibleDuplicate) kept.possibleDuplicate = true;
   if (s.dueAt !== undefined) kept.dueAt = s.dueAt;
-  if (s.bears !== undefined) ledger.book.set(kept.task.lane, { bears: s.bears });
+  if (s.adaptiveLimit !== undefined) {
+    ledger.book.set(kept.task.lane, { adaptiveLimit: s.adaptiveLimit });
+  }
   if (s.hold) ledger.book.set(kept.task.lane, { heldUntil: s.hold.until, reason: s.hold.reason });
   kept.reason = s.reason;
   kept.delivery = s.delivery;

@@ -94,7 +94,9 @@ export type PackedSettlement = readonly [
   result: string | undefined,
   carry: string | undefined,
   bytes: number,
-  rest: Pick<Settlement, "dueAt" | "reason" | "possibleDuplicate" | "bears" | "hold"> | undefined,
+  rest:
+    | Pick<Settlement, "dueAt" | "reason" | "possibleDuplicate" | "adaptiveLimit" | "hold">
+    | undefined,
 ];
 
 /** Packs a settlement. */

@@ -34,7 +34,9 @@ function apply(ledger: Ledger, row: Row, given: Settled): void {
   }
   if (s.possibleDuplicate) row.duplicate = 1;
   if (s.dueAt !== undefined) row.due_at = s.dueAt;
-  if (s.bears !== undefined) ledger.book.set(ledger.lanes.name(row.lane), { bears: s.bears });
+  if (s.adaptiveLimit !== undefined) {
+    ledger.book.set(ledger.lanes.name(row.lane), { adaptiveLimit: s.adaptiveLimit });
+  }
   if (s.hold) hold(ledger, row, s.hold);
   row.reason = s.reason ?? null;
   row.delivery = s.delivery ?? null;

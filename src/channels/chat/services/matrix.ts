@@ -4,8 +4,8 @@
  * @module
  */
 
+import { escapeHtml } from "../../../lib/html.ts";
 import { markdownToHtml } from "../../markdown.ts";
-import { escapeHtml } from "../dialects.ts";
 import { type Note, SIGNS, withoutFiles } from "../note.ts";
 import { bytes, cut } from "../pieces.ts";
 import type { ChatService } from "../service.ts";

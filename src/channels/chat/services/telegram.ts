@@ -4,8 +4,9 @@
  * @module
  */
 
+import { escapeHtml } from "../../../lib/html.ts";
 import { markdownTo } from "../../markdown.ts";
-import { escapeHtml, telegramDialect } from "../dialects.ts";
+import { telegramDialect } from "../dialects.ts";
 import { SIGNS, withoutFiles } from "../note.ts";
 import { cut, letters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
