@@ -143,7 +143,7 @@ export const SETTINGS: Table = {
   templates: {
     name: "POSTRIDER_TEMPLATES",
     means: "folder of mail templates",
-    fallback: "../templates",
+    fallback: "./templates",
     expects: "a path",
     parse: (text) => text || undefined,
   },

@@ -1,5 +1,5 @@
 /**
- * Hooks end to end: the README's configuration, GitHub's recorded payloads, a real
+ * Hooks end to end: the configuration in the manual, GitHub's recorded payloads, a real
  * Alertmanager, and the reload.
  *
  * @module
@@ -51,11 +51,11 @@ async function mailsOf(data: string, count: number): Promise<string[]> {
   }
 }
 
-Deno.test("the README's hook: a push starts a build, and its result is mailed", async () => {
+Deno.test("the hook of the manual: a push starts a build, and its result is mailed", async () => {
   await using folder = await aFolder();
   await using upstream = startUpstream();
   const [, yaml = ""] = /^```yaml\n(hooks:\n.*?)^```$/ms.exec(
-    await Deno.readTextFile(`${ROOT}README.md`),
+    await Deno.readTextFile(`${ROOT}src/manual/hooks.md`),
   ) ?? [];
   assert.ok(yaml.trimEnd().split("\n").length <= 20, "at most 20 lines");
   await Deno.writeTextFile(`${folder.path}/github`, SECRET);

@@ -1,78 +1,128 @@
 /**
- * The manual does what it says: its `sh` blocks are run, in their order,
- * against a service that was started as it says.
+ * Runs every code block of the README, the manual and `src/README.md`.
  *
- * A block without a service to speak to (installing, starting, testing) is not
- * run. One whose comment names a refusal, `# 422 {"code":"address_refused"`,
- * has to be refused so; no other may be.
+ * Each document has a service of its own, started as the README says, and its
+ * blocks run in their order. A block that cannot run says so behind its language:
+ * "```sh not run: REASON". A block whose comment names a refusal
+ * (`# 422 {"code":"invalid", …`) has to be refused with that code; no other may
+ * be refused. Blocks of other languages than these are samples.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 
+import { parseConfigFile } from "../../src/config/config_file.ts";
 import { openSite } from "../site/site.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
 
-Deno.test("the commands of the README do what they say", needs("curl"), async (t) => {
-  await using folder = await aFolder();
-  await using site = openSite();
-  await using postrider = startPostrider({
-    data: `${folder.path}/data`,
-    env: { POSTRIDER_FETCH_ALLOW: site.host },
-  });
-  const { url } = await postrider.listening;
-  const blocks = shellBlocks(await Deno.readTextFile(`${ROOT}README.md`));
-  assert.ok(blocks.length > 5, `found only ${blocks.length} blocks`);
-  for (const block of blocks) {
-    await t.step(block.split("\n")[0] ?? "", async () => {
-      const script = block.replaceAll("http://127.0.0.1:8000", url)
-        .replaceAll("127.0.0.1:9000", site.host);
-      const { code, said } = await run(script, folder.path);
-      assert.equal(code, 0, said);
-      const refusal = /"code":"(\w+)"/.exec(block)?.[1];
-      if (refusal) assert.ok(said.includes(`"code":"${refusal}"`), said);
-      else assert.ok(!said.includes("urn:postrider:problem"), said);
-      // What a comment quotes of an answer stands in it.
-      const [, quoted] = /^# … (.*?),? …$/m.exec(block) ?? [];
-      if (quoted) assert.ok(said.includes(quoted), said);
-      if (block.includes(":9000")) assert.ok(!said.includes('"state":"failed"'), said);
+interface Block {
+  readonly language: string;
+  /** Behind the language: empty, or why the block does not run. */
+  readonly info: string;
+  readonly code: string;
+}
+
+const MANUAL = [...Deno.readDirSync(`${ROOT}src/manual`)].map(({ name }) => `src/manual/${name}`);
+const DOCUMENTS = ["README.md", "src/README.md", ...MANUAL.sort()];
+const BLOCKS = new Map(
+  DOCUMENTS.map((path) => [path, blocksOf(Deno.readTextFileSync(`${ROOT}${path}`))]),
+);
+
+const RUNNERS: Readonly<Record<string, (code: string, world: World) => Promise<void>>> = {
+  sh: runShell,
+  ts: runTypeScript,
+  yaml: readAsSettings,
+};
+
+interface World {
+  readonly url: string;
+  readonly site: string;
+  readonly folder: string;
+}
+
+const runnable = ({ language, info }: Block) => info === "" && language in RUNNERS;
+
+Deno.test.each(DOCUMENTS.filter((path) => BLOCKS.get(path)?.some(runnable)))(
+  "the code blocks of %s do what they say",
+  needs("curl"),
+  async (path, t) => {
+    await using folder = await aFolder();
+    await using site = openSite();
+    await using postrider = startPostrider({
+      data: `${folder.path}/data`,
+      env: { POSTRIDER_FETCH_ALLOW: site.host },
     });
+    const { url } = await postrider.listening;
+    const world = { url, site: site.host, folder: folder.path };
+    for (const { language, code } of (BLOCKS.get(path) ?? []).filter(runnable)) {
+      await t.step(`${language}: ${code.split("\n")[0]}`, () => RUNNERS[language]?.(code, world));
+    }
+  },
+);
+
+Deno.test.each(DOCUMENTS)("a command of %s either runs or says why not", (path) => {
+  for (const { language, info, code } of BLOCKS.get(path) ?? []) {
+    const first = code.split("\n")[0];
+    assert.match(info, /^$|^not run: \S.+/, `${path}: expected "not run: REASON" before ${first}`);
+    if (info !== "" || language in RUNNERS) continue;
+    assert.doesNotMatch(
+      code,
+      /^(curl|deno|npx|docker|apprise|sudo) /m,
+      `${path}: expected the language "sh" before ${first}`,
+    );
   }
 });
 
-function shellBlocks(markdown: string): string[] {
-  return [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)]
-    .map(([, block = ""]) => block)
-    .filter((block) => block.includes("127.0.0.1:8000"));
-}
-
-/** `deno task`, of this house and of this Deno, from any folder. */
-const DENO_TASK = `deno() { "${Deno.execPath()}" task --config "${ROOT}deno.json" "\${@:2}"; }\n`;
-
-async function run(script: string, cwd: string): Promise<{ code: number; said: string }> {
-  const bash = new Deno.Command("bash", {
-    args: ["-euo", "pipefail", "-c", DENO_TASK + script],
-    cwd,
-  });
-  const { code, stdout, stderr } = await bash.output();
-  const text = new TextDecoder();
-  return { code, said: text.decode(stdout) + text.decode(stderr) };
-}
-
-Deno.test("the TypeScript of the README does what it says", async () => {
-  await using folder = await aFolder();
-  await using postrider = startPostrider({ data: `${folder.path}/data` });
-  const { url } = await postrider.listening;
-  const readme = await Deno.readTextFile(`${ROOT}README.md`);
-  const [, program] = /^```ts\n(.*?)^```$/ms.exec(readme) ?? assert.fail("found no TypeScript");
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=ts", program?.replace("http://127.0.0.1:8000", url) ?? ""],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert.equal(code, 0, text.decode(stderr));
-  assert.equal(text.decode(stdout), "succeeded delivered\n");
+Deno.test("the README has examples", () => {
+  const count = BLOCKS.get("README.md")?.filter(runnable).length ?? 0;
+  assert.ok(count > 5, `found only ${count} blocks`);
 });
+
+function blocksOf(markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w+) ?(.*)\n([^]*?)^```$/gm)]
+    .map(([, language = "", info = "", code = ""]) => ({ language, info, code }));
+}
+
+async function runShell(code: string, { url, site, folder }: World): Promise<void> {
+  const script = code.replaceAll("http://127.0.0.1:8000", url).replaceAll("127.0.0.1:9000", site);
+  const { exit, output } = await run("bash", ["-euo", "pipefail", "-c", NPX + script], folder);
+  assert.equal(exit, 0, output);
+  const refusal = /"code":"(\w+)"/.exec(code)?.[1];
+  if (refusal) assert.ok(output.includes(`"code":"${refusal}"`), output);
+  else assert.ok(!output.includes("urn:postrider:problem"), output);
+  // What a comment quotes of the response has to be in it.
+  const [, quoted] = /^# … (.*?),? …$/m.exec(code) ?? [];
+  if (quoted) assert.ok(output.includes(quoted), output);
+  if (code.includes(":9000")) assert.ok(!output.includes('"state":"failed"'), output);
+}
+
+/** `npx -y deno@2.9.6 task` runs a task of this repository with this Deno, from any folder. */
+const NPX =
+  `npx() { [ "$1 $2 $3" = "-y deno@2.9.6 task" ] || return 2; "${Deno.execPath()}" task --config "${ROOT}deno.json" "\${@:4}"; }\n`;
+
+async function runTypeScript(code: string, { url }: World): Promise<void> {
+  const program = code.replace("http://127.0.0.1:8000", url);
+  const { exit, output } = await run(Deno.execPath(), ["eval", "--ext=ts", program], ROOT);
+  assert.equal(exit, 0, output);
+  assert.ok(output.endsWith("succeeded delivered\n"), output);
+}
+
+/** Files that the block names need not exist: each holds a secret that suits all of them. */
+function readAsSettings(code: string): Promise<void> {
+  const parsed = parseConfigFile(code, () => "a-secret-of-some-length");
+  assert.ok("file" in parsed, JSON.stringify("wrong" in parsed ? parsed.wrong : ""));
+  return Promise.resolve();
+}
+
+async function run(
+  program: string,
+  args: string[],
+  cwd: string,
+): Promise<{ exit: number; output: string }> {
+  const command = new Deno.Command(program, { args, cwd, env: { NO_COLOR: "1" } });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  return { exit: code, output: text.decode(stderr) + text.decode(stdout) };
+}

@@ -1,5 +1,5 @@
 /**
- * A small web site to fetch from: what the examples of the README call.
+ * A small web site to fetch from: what the examples of the README and the manual call.
  *
  * @module
  */
