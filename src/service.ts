@@ -162,12 +162,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   );
   const worker: Worker = openWorker({
     engine,
-    delivery: pool,
+    runner: pool,
     clock,
     random: Math.random,
     log,
     concurrency: config.concurrency,
-    observer: openTelemetry({ clock, log, metrics, traces }),
+    telemetry: openTelemetry({ clock, log, metrics, traces }),
     onFatal: fatal,
   });
   const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock, log });

@@ -1,9 +1,9 @@
 /**
- * The memory into which sockets are read, given back as soon as it has been used.
+ * Frees the memory of socket reads as soon as it has been used.
  *
- * Each read of a socket makes a buffer of its own, outside the heap, which
- * goes when the collector comes by. Of a long body, more than a hundred
- * megabytes of them lie about at any time. Detaching one frees it at once.
+ * Each read of a socket allocates a buffer outside the heap, which lives until
+ * the next garbage collection. While a long body is read, more than a hundred
+ * megabytes of such buffers pile up. Detaching a buffer frees it at once.
  *
  * @module
  */
@@ -14,37 +14,37 @@ import { Buffer } from "node:buffer";
 export interface PooledBuffer {
   /** Its memory. */
   readonly buffer: ArrayBufferLike;
-  /** Pieces of it that are in use. */
+  /** How many pieces of it are in use. */
   held: number;
-  /** Whether another one came after it: no further piece of it will come. */
+  /** Whether another buffer followed it: no further piece of this one will come. */
   past: boolean;
 }
 
 /**
- * The chunks of one body or connection, where one comes after the other and
- * nobody else has a part in them. The last one is left to the collector: of a
- * body over HTTP/1.1 it may hold the beginning of the next answer.
+ * The buffers of one body or connection, which arrive in order and are not
+ * shared with other code. The last one is left to the garbage collector: over
+ * HTTP/1.1 it may hold the beginning of the next response.
  */
 export class BufferPool {
   #last: PooledBuffer | undefined;
 
-  /** Tells of the next piece, which is in use from now on. */
+  /** Registers the next piece, which is in use from now on. */
   hold({ buffer }: Uint8Array): PooledBuffer {
     const before = this.#last;
-    const chunk = before?.buffer === buffer ? before : { buffer, held: 0, past: false };
-    chunk.held++;
-    this.#last = chunk;
-    if (before && before !== chunk) {
+    const pooled = before?.buffer === buffer ? before : { buffer, held: 0, past: false };
+    pooled.held++;
+    this.#last = pooled;
+    if (before && before !== pooled) {
       before.past = true;
       free(before);
     }
-    return chunk;
+    return pooled;
   }
 
-  /** A piece of it is in use no more. */
-  release(chunk: PooledBuffer): void {
-    chunk.held--;
-    free(chunk);
+  /** Marks one piece of the buffer as no longer used. */
+  release(pooled: PooledBuffer): void {
+    pooled.held--;
+    free(pooled);
   }
 }
 
@@ -52,7 +52,7 @@ function free({ buffer, held, past }: PooledBuffer): void {
   if (past && held === 0) freeBuffer(buffer);
 }
 
-/** Frees what nobody uses; what is as small as Node's pool may be the pool, in which others have their bytes. */
+/** Frees a buffer that is not used any more. A buffer no larger than Node's shared pool may be that pool, so it is left alone. */
 export function freeBuffer(buffer: ArrayBufferLike): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }

@@ -75,15 +75,15 @@ export interface Channel {
 /** All channels by name, as the entry of a thread opens them: its module's default export. */
 export type OpenChannels = (settings: Json) => ReadonlyMap<string, Channel>;
 
-/** How a worker has attempts made, wherever the channels live. */
-export interface Delivery {
-  /** Begins an attempt, by the name of its channel; `onFigures` hears how far it has come. */
+/** Runs attempts, on whichever thread the channels are. */
+export interface AttemptRunner {
+  /** Starts an attempt on the named channel; `onFigures` gets its progress. */
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
-  /** As `Channel.graceMs`; zero where a channel names none. */
+  /** As `Channel.graceMs`; zero if the channel defines none. */
   graceMs(channel: string): number;
 }
 
-/** An attempt that was begun. */
+/** A started attempt. */
 export interface Underway {
   /** As of `Channel.deliver`. */
   readonly outcome: Promise<Outcome>;

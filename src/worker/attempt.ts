@@ -1,55 +1,55 @@
 /**
- * One attempt while it runs: its deadline, its abort, and how far it has come.
+ * One running attempt: its deadline, its abort and its progress.
  *
- * Whatever the channel does, the attempt has an outcome: at the latest a
- * second after it was aborted, for then it is abandoned.
+ * Every attempt gets an outcome, whatever the channel does: one second after
+ * an abort it is abandoned.
  *
  * @module
  */
 
 import { compact } from "../lib/compact.ts";
-import type { Attempt, Delivery, Figures, Underway } from "../channels/channel.ts";
+import type { Attempt, AttemptRunner, Figures, Underway } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
 import type { TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
 
-/** How long an aborted attempt may take to say how far it came, in milliseconds. */
+/** How long an aborted attempt may take to report its outcome, in milliseconds. */
 const ABANDON_MS = 1_000;
 
-/** What an attempt is made with. */
+/** What an attempt needs. */
 export interface AttemptParts {
-  /** Who makes it. */
-  readonly delivery: Delivery;
+  /** Runs it. */
+  readonly runner: AttemptRunner;
   /** Times its deadline. */
   readonly clock: Clock;
-  /** Told of faults of ours. */
+  /** Gets errors of our own. */
   readonly log: Log;
 }
 
-/** An attempt under way. */
+/** A running attempt. */
 export interface LiveAttempt {
   /** Resolves once; never rejects. */
   readonly outcome: Promise<Outcome>;
-  /** Why it was aborted, if it was; the first cause holds. */
+  /** Why it was aborted, if it was; the first cause is kept. */
   readonly cause: AbortCause | undefined;
-  /** Who cancelled it, when that is the cause. */
+  /** Who cancelled it, if it was cancelled. */
   readonly cancelReason: CancelReason | undefined;
-  /** Asks it to end. */
+  /** Aborts it. */
   abort(cause: AbortCause, cancelReason?: CancelReason): void;
-  /** How far it has come, when its channel says. */
+  /** Its progress, if its channel reports any. */
   progress(): TaskProgress | undefined;
 }
 
-/** Begins an attempt at a claimed task. */
+/** Starts an attempt of a claimed task. */
 export function startAttempt(task: ClaimedTask, parts: AttemptParts): LiveAttempt {
   return new RunningAttempt(task, parts);
 }
 
-/** Stands for the attempt at a task that was handed over while the worker stops. */
+/** The attempt of a task that was claimed while the worker stops: it is never started. */
 export function untried(cause: AbortCause): LiveAttempt {
-  const error = { code: "aborted", detail: "The service stopped before the attempt began." };
+  const error = { code: "aborted", detail: "The service stopped before the attempt began" };
   return {
     outcome: Promise.resolve({ kind: "deferred", error }),
     cause,
@@ -59,7 +59,7 @@ export function untried(cause: AbortCause): LiveAttempt {
   };
 }
 
-/** Only a cancellation or a shutdown ends a task; a timeout is an outcome like others. */
+/** Who cancelled the task, if the abort ends it. A timeout does not: it is an ordinary outcome. */
 export function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } {
   if (attempt.cause === "shutdown") return { cancelled: "shutdown" };
   if (attempt.cause === "cancelled") return { cancelled: attempt.cancelReason ?? "request" };
@@ -86,12 +86,17 @@ class RunningAttempt implements LiveAttempt {
     this.#disarm = parts.clock.after(task.timeoutMs, () => this.#overdue());
     const { id, channel } = task;
     const attempt = attemptOf(task, parts.clock.now());
-    this.#underway = parts.delivery.begin(channel, attempt, (figures) => this.#note(figures));
+    this.#underway = parts.runner.begin(channel, attempt, (figures) => this.#note(figures));
     this.#underway.outcome.then(
       (outcome) => this.#end(outcome),
       (error) => {
-        parts.log.error("A channel broke", { task: id, channel, error });
-        this.#end(this.#cutOff("internal", "The channel broke; the service's log says how."));
+        parts.log.error("Channel threw an unexpected error", { task: id, channel, error });
+        this.#end(
+          this.#interrupted(
+            "internal",
+            "The channel threw an unexpected error; the log has the details",
+          ),
+        );
       },
     );
   }
@@ -114,11 +119,11 @@ class RunningAttempt implements LiveAttempt {
     this.#cancelReason = cancelReason;
     this.#disarm();
     this.#disarm = this.#parts.clock.after(ABANDON_MS, () => {
-      this.#parts.log.warn("An attempt ignored its abort and is abandoned", {
+      this.#parts.log.warn("Attempt did not end after its abort and was abandoned", {
         task: this.#task.id,
         cause,
       });
-      this.#end(this.#cutOff(...abandoned(cause)));
+      this.#end(this.#interrupted(...abandoned(cause)));
     });
     this.#underway.abort(cause);
   }
@@ -136,10 +141,10 @@ class RunningAttempt implements LiveAttempt {
     this.#moved = { bytes, ...compact({ totalBytes }) };
   }
 
-  /** Cutting short the wait for the last word makes duplicates, so some channels get longer. */
+  /** Once the payload has left, ending the wait for the answer makes duplicates: some channels get a grace. */
   #overdue(): void {
-    const { clock, delivery } = this.#parts;
-    const graceMs = this.#graceGiven ? 0 : delivery.graceMs(this.#task.channel);
+    const { clock, runner } = this.#parts;
+    const graceMs = this.#graceGiven ? 0 : runner.graceMs(this.#task.channel);
     if (graceMs === 0 || !this.#underway.isSending()) return this.abort("timeout");
     this.#graceGiven = true;
     this.#disarm = clock.after(graceMs, () => this.#overdue());
@@ -150,15 +155,15 @@ class RunningAttempt implements LiveAttempt {
     this.#outcome.resolve(outcome);
   }
 
-  #cutOff(code: string, detail: string): Outcome {
+  #interrupted(code: string, detail: string): Outcome {
     return { kind: this.#underway.isSending() ? "unknown" : "deferred", error: { code, detail } };
   }
 }
 
 function abandoned(cause: AbortCause): [code: string, detail: string] {
   return cause === "timeout"
-    ? ["timeout", "The attempt took longer than its timeout and did not end when told to."]
-    : ["aborted", "The attempt was aborted and did not end when told to."];
+    ? ["timeout", "The attempt exceeded its timeout and did not end after its abort"]
+    : ["aborted", "The attempt was aborted and did not end"];
 }
 
 function attemptOf(task: ClaimedTask, now: number): Attempt {

@@ -1,5 +1,5 @@
 /**
- * Deletes saved files whose tasks are not kept any more.
+ * Deletes saved files whose tasks have been deleted.
  *
  * @module
  */
@@ -13,13 +13,13 @@ const EVERY_MS = 3_600_000;
 
 /** What the sweep needs. */
 export interface DownloadSweep {
-  /** Knows which tasks are kept. */
+  /** Answers whether a task still exists. */
   readonly engine: QueueEngine;
-  /** Times it. */
+  /** Schedules the sweeps. */
   readonly clock: Clock;
-  /** The folder of all downloads; it need not be there. */
+  /** The folder of all downloads; it may be missing. */
   readonly folder: string;
-  /** Files of younger tasks are left alone, in milliseconds. */
+  /** Files of younger tasks are not touched, in milliseconds. */
   readonly retentionMs: number;
 }
 
@@ -31,7 +31,7 @@ export async function sweepDownloadsOn(sweep: DownloadSweep, signal: AbortSignal
   }
 }
 
-/** Sweeps once; what is no task's folder is left alone. */
+/** Sweeps once; folders that are not named after a task are not touched. */
 export async function sweepDownloads(
   { engine, clock, folder, retentionMs }: DownloadSweep,
   signal: AbortSignal,
@@ -45,7 +45,7 @@ export async function sweepDownloads(
       await Deno.remove(`${folder}/${name}`, { recursive: true });
     }
   } catch (error) {
-    // A folder that is not there holds nothing; one that cannot be read is told of by who saves.
+    // A missing folder has nothing to delete; a folder that cannot be read is reported when a fetch saves to it.
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
       throw error;
     }

@@ -1,5 +1,5 @@
 /**
- * Deletes final tasks that have been kept long enough, a few at a time.
+ * Deletes final tasks, and their saved files, when their retention is over.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { type Clock, sleep } from "../lib/clock.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import { sweepDownloadsOn } from "./downloads.ts";
 
-/** How long to rest when all has been looked at, in milliseconds. */
+/** Pause after all tasks have been looked at, in milliseconds. */
 const IDLE_MS = 30_000;
-/** Between two portions, so that a long clean-up stalls nobody, in milliseconds. */
+/** Pause between two portions, so that a long clean-up does not delay other queries, in milliseconds. */
 const PAUSE_MS = 50;
 /** Tasks deleted in one transaction. */
 const PORTION = 500;
 
-/** What is kept, and how long. */
-export interface Keeping {
-  /** Final tasks are kept for so many milliseconds. */
+/** How long tasks are kept, and where their files are. */
+export interface Retention {
+  /** How long final tasks are kept, in milliseconds. */
   readonly retentionMs: number;
-  /** The folder of what fetches save: it goes with its task. */
+  /** The folder of saved files; each is deleted with its task. */
   readonly downloads: string;
 }
 
@@ -27,7 +27,7 @@ export interface Keeping {
 export async function purgeOn(
   engine: QueueEngine,
   clock: Clock,
-  { retentionMs, downloads }: Keeping,
+  { retentionMs, downloads }: Retention,
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all([
@@ -43,7 +43,7 @@ async function purgeTasksOn(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    // Few, or none, may be found among many that wait: that is no reason to rest.
+    // A portion may hold few final tasks among many that wait: that is no reason to pause.
     const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION);
     await sleep(clock, isOver ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
   }

@@ -1,5 +1,5 @@
 /**
- * What operators get to see of each attempt: figures, a trace, a line in the log.
+ * Reports each attempt to operators: metrics, a trace and a log line, in one call.
  *
  * @module
  */
@@ -12,36 +12,36 @@ import { traceIdOf, type Traces } from "../lib/traces.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import type { ClaimedTask } from "../task/task.ts";
 
-/** Hears of each attempt when it begins. */
+/** Observes attempts. */
 export interface AttemptTelemetry {
-  /** An attempt begins at this task. */
+  /** Records that an attempt of this task begins. */
   begin(task: ClaimedTask): Observation;
 }
 
-/** One attempt under observation. */
+/** One observed attempt. */
 export interface Observation {
-  /** W3C Trace Context for what the attempt calls. */
+  /** W3C Trace Context for the requests that the attempt makes. */
   readonly traceparent?: string;
-  /** It has ended. */
+  /** Records its end. */
   end(outcome: Outcome, settlement: Settlement): void;
 }
 
-/** Sees nothing. */
+/** Records nothing. */
 export const noTelemetry: AttemptTelemetry = { begin: () => ({ end() {} }) };
 
-/** What an observer tells. */
+/** What telemetry writes to. */
 export interface TelemetryParts {
-  /** Tells durations. */
+  /** Measures durations. */
   readonly clock: Clock;
-  /** Takes a line for each attempt. */
+  /** Gets one debug line per attempt. */
   readonly log: Log;
-  /** Takes the figures. */
+  /** Gets counters and durations. */
   readonly metrics: Metrics;
-  /** Takes the spans. */
+  /** Gets the spans. */
   readonly traces: Traces;
 }
 
-/** Opens an observer. */
+/** Opens the telemetry of attempts. */
 export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): AttemptTelemetry {
   return {
     begin(task) {
@@ -85,11 +85,11 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
   };
 }
 
-/** Names without a dot, and addresses that no public network has. */
+/** Names without a dot, and addresses that are not public. */
 const PRIVATE =
   /^(?:[^.]*|(?:10|127)\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|169\.254\..*|.*\.(?:localhost|local|internal))$/;
 
-/** How far away a lane leads, in one word: a host's own name would make too many series. */
+/** The kind of host that a lane leads to. Host names themselves would make too many metric series. */
 export function hostClassOf(lane: string): "public" | "private" | "relay" {
   if (!/^https?:/.test(lane)) return "relay";
   const host = URL.parse(lane)?.hostname ?? "";

@@ -1,8 +1,8 @@
 /**
- * One thread of the channels, seen from the worker's side.
+ * One channel thread, as the worker sees it.
  *
- * Messages that are sent within one turn of the event loop cross together: a
- * Worker and back costs seven times less so.
+ * Attempts of one turn of the event loop are sent in one message, which makes
+ * a round trip seven times cheaper.
  *
  * @module
  */
@@ -23,41 +23,41 @@ import type { Json } from "../task/task.ts";
 
 /** What a thread is opened with. */
 export interface ThreadOptions {
-  /** Its number among all that were ever opened. */
+  /** Its number; each new thread gets the next one. */
   readonly number: number;
-  /** The module that it runs. */
+  /** The module it runs. */
   readonly entry: URL;
   /** The module whose default export opens the channels. */
   readonly table: URL;
-  /** What the table gets. */
+  /** What the table is opened with. */
   readonly settings: Json;
   /** Times the pings. */
   readonly clock: Clock;
-  /** Told what the channels say. */
+  /** Gets the log lines of the channels. */
   readonly log: Log;
-  /** How long it may be silent, in milliseconds. */
+  /** How long it may leave pings unanswered, in milliseconds. */
   readonly silenceMs: number;
-  /** Called once, when it is given up; what it had in hand has then been settled. */
+  /** Called once when the thread is given up, after its attempts have been settled. */
   readonly onLost: (reason: string) => void;
 }
 
-/** A thread of the channels. */
+/** A channel thread. */
 export interface ChannelThread extends ThreadStatus {
-  /** The grace of each channel that has one, once the channels are open. */
+  /** Resolves with the grace of each channel that defines one, once the channels are open. */
   readonly opened: Promise<Readonly<Record<string, number>>>;
-  /** As `Delivery.begin`. */
+  /** As `AttemptRunner.begin`. */
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
-  /** Closes the channels and ends the thread; what is in hand is cut off. */
+  /** Closes the channels and ends the thread; running attempts are aborted. */
   close(): Promise<void>;
 }
 
-/** An attempt that the thread has in hand. */
-interface InHand {
+/** An attempt that the thread runs. */
+interface Running {
   readonly settle: (outcome: Outcome) => void;
   readonly onFigures: (figures: Figures) => void;
 }
 
-/** Pings a second would be noise; one in five of the silence allowed finds it in time. */
+/** Five pings within the allowed silence find a silent thread in time. */
 const PINGS_PER_SILENCE = 5;
 /** How long the channels may take to close, in milliseconds. */
 const CLOSE_MS = 500;
@@ -73,7 +73,7 @@ class WorkerThread implements ChannelThread {
   readonly #worker: Worker;
   readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #inHand = new Slab<InHand>();
+  readonly #running = new Slab<Running>();
   readonly #stages = new Stages();
   #outgoing: SentAttempt[] = [];
   #pings = 0;
@@ -102,7 +102,7 @@ class WorkerThread implements ChannelThread {
   }
 
   get attempts(): number {
-    return this.#inHand.size;
+    return this.#running.size;
   }
 
   get silentMs(): number {
@@ -111,18 +111,18 @@ class WorkerThread implements ChannelThread {
 
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
     const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
-    const inHand: InHand = { settle, onFigures };
-    const ref = this.#inHand.add(inHand);
-    // The number is another's as soon as this one is settled.
-    const isInHand = () => this.#inHand.get(ref) === inHand;
+    const running: Running = { settle, onFigures };
+    const ref = this.#running.add(running);
+    // The ref is reused as soon as this attempt is settled.
+    const isRunning = () => this.#running.get(ref) === running;
     this.#stages.begin(ref);
     if (this.#gone) this.#settle(ref, lost(false, "the thread is gone"));
-    else this.#cross({ ref, channel, attempt });
+    else this.#enqueue({ ref, channel, attempt });
     return {
       outcome,
-      isSending: () => isInHand() && this.#stages.isSending(ref),
+      isSending: () => isRunning() && this.#stages.isSending(ref),
       abort: (cause) => {
-        if (isInHand()) this.#abort(ref, cause);
+        if (isRunning()) this.#abort(ref, cause);
       },
     };
   }
@@ -136,7 +136,7 @@ class WorkerThread implements ChannelThread {
     this.#end("the service closed");
   }
 
-  #cross(sent: SentAttempt): void {
+  #enqueue(sent: SentAttempt): void {
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
     this.#outgoing.push(sent);
   }
@@ -148,10 +148,10 @@ class WorkerThread implements ChannelThread {
   }
 
   #settle(ref: number, outcome: Outcome): void {
-    this.#inHand.remove(ref)?.settle(outcome);
+    this.#running.remove(ref)?.settle(outcome);
   }
 
-  /** What comes before the channels are open waits for them. */
+  /** Sends the collected attempts; before the channels are open, they wait. */
   #flush(): void {
     if (this.#outgoing.length === 0 || !this.#open) return;
     const attempts = this.#outgoing;
@@ -159,12 +159,12 @@ class WorkerThread implements ChannelThread {
     this.#send({ type: "deliver", attempts });
   }
 
-  /** Takes back what has not crossed yet. */
+  /** Takes back an attempt that has not been sent to the thread. */
   #recall(ref: number): void {
     this.#outgoing = this.#outgoing.filter((sent) => sent.ref !== ref);
     this.#settle(ref, {
       kind: "deferred",
-      error: { code: "aborted", detail: "The attempt was aborted before it began." },
+      error: { code: "aborted", detail: "The attempt was aborted before it began" },
     });
   }
 
@@ -186,7 +186,7 @@ class WorkerThread implements ChannelThread {
         for (const { ref, outcome } of message.outcomes) this.#settle(ref, outcome);
         return;
       case "figures":
-        for (const { ref, ...figures } of message.list) this.#inHand.get(ref)?.onFigures(figures);
+        for (const { ref, ...figures } of message.list) this.#running.get(ref)?.onFigures(figures);
         return;
       case "log":
         return this.#options.log[message.level](message.message, message.fields);
@@ -200,7 +200,7 @@ class WorkerThread implements ChannelThread {
   #pingLater(): void {
     const { clock, silenceMs } = this.#options;
     this.#stopPinging = clock.after(silenceMs / PINGS_PER_SILENCE, () => {
-      // A thread that is still loading its modules cannot answer yet.
+      // A thread cannot answer while it loads its modules.
       if (this.#open && this.silentMs >= silenceMs) {
         return this.#giveUp(`it has not answered for ${silenceMs} ms`);
       }
@@ -222,7 +222,7 @@ class WorkerThread implements ChannelThread {
     this.#stopPinging();
     this.#worker.terminate();
     this.#closed.resolve();
-    for (const ref of this.#inHand.numbers()) {
+    for (const ref of this.#running.numbers()) {
       this.#settle(ref, lost(this.#stages.isSending(ref), reason));
     }
   }

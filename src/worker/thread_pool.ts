@@ -1,14 +1,14 @@
 /**
- * Channels on threads of their own, so that what they do never holds up the API.
+ * Runs the channels on threads of their own, so that they never block the API.
  *
- * An attempt crosses to the thread with the least to do, an abort crosses as a
- * message, and a thread that answers no ping is given up. Another takes over;
- * what the lost one had in hand is settled by the last stage it came to.
+ * An attempt goes to the thread with the fewest attempts; an abort is a
+ * message. A thread that answers no ping is given up and replaced; its attempts
+ * are settled by whether they had begun to send.
  *
  * @module
  */
 
-import type { Attempt, Delivery, Figures, Underway } from "../channels/channel.ts";
+import type { Attempt, AttemptRunner, Figures, Underway } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { ThreadStatus } from "../task/ports.ts";
@@ -17,19 +17,19 @@ import { type ChannelThread, openThread } from "./thread.ts";
 
 /** What a pool needs. */
 export interface ThreadPoolOptions {
-  /** The module that a thread runs: `channels/thread.ts`. */
+  /** The module that a thread runs: `channels/thread/thread.ts`. */
   readonly entry: URL;
   /** The module whose default export opens the channels. */
   readonly table: URL;
-  /** What the table gets; crosses by message. */
+  /** What the table is opened with; sent as a message. */
   readonly settings: Json;
   /** How many threads. */
   readonly threads: number;
   /** Times the pings. */
   readonly clock: Clock;
-  /** Told of lost threads, and of what the channels say. */
+  /** Gets lost threads and the log lines of the channels. */
   readonly log: Log;
-  /** How long a thread may be silent, in milliseconds; 5 s when absent. */
+  /** How long a thread may leave pings unanswered, in milliseconds; 5 s when absent. */
   readonly silenceMs?: number;
 }
 
@@ -41,17 +41,17 @@ export interface LostThread {
   readonly reason: string;
 }
 
-/** Channels on threads. */
-export interface ThreadPool extends Delivery, AsyncDisposable {
-  /** The threads at work. */
+/** Channels on a pool of threads. */
+export interface ThreadPool extends AttemptRunner, AsyncDisposable {
+  /** The running threads. */
   status(): ThreadStatus[];
-  /** Those given up, newest first, ten at most. */
+  /** The threads given up, newest first, at most ten. */
   readonly lost: readonly LostThread[];
 }
 
-/** How long to wait before the next try when a successor cannot open its channels. */
+/** Pause before the next try when a new thread cannot open its channels, in milliseconds. */
 const RESPAWN_MS = 1_000;
-/** Lost threads that are remembered. */
+/** How many lost threads are remembered. */
 const MAX_LOST = 10;
 
 /** Starts the threads; rejects when their channels cannot be opened. */
@@ -85,15 +85,15 @@ class Pool implements ThreadPool {
   }
 
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
-    let idlest = this.#threads[0];
+    let least = this.#threads[0];
     for (const thread of this.#threads) {
-      if (idlest && thread.attempts < idlest.attempts) idlest = thread;
+      if (least && thread.attempts < least.attempts) least = thread;
     }
-    if (!idlest) {
+    if (!least) {
       const error = new Error("Cannot begin an attempt: the channels are closed");
       return { outcome: Promise.reject(error), isSending: () => false, abort() {} };
     }
-    return idlest.begin(channel, attempt, onFigures);
+    return least.begin(channel, attempt, onFigures);
   }
 
   graceMs(channel: string): number {
@@ -129,13 +129,13 @@ class Pool implements ThreadPool {
   #replace(number: number, reason: string): void {
     if (this.#closed) return;
     const { clock, log } = this.#options;
-    log.error("A thread of the channels is given up and replaced", { thread: number, reason });
+    log.error("Channel thread lost and replaced", { thread: number, reason });
     this.lost.unshift({ at: clock.now(), reason });
     this.lost.length = Math.min(this.lost.length, MAX_LOST);
-    const successor = this.#spawn();
-    successor.opened.catch((error) => {
-      clock.after(RESPAWN_MS, () => this.#replace(successor.number, String(error)));
+    const replacement = this.#spawn();
+    replacement.opened.catch((error) => {
+      clock.after(RESPAWN_MS, () => this.#replace(replacement.number, String(error)));
     });
-    this.#threads = this.#threads.map((thread) => thread.number === number ? successor : thread);
+    this.#threads = this.#threads.map((thread) => thread.number === number ? replacement : thread);
   }
 }

@@ -1,15 +1,15 @@
 /**
- * Who picks the tasks up: claim, attempt, settle, as many at once as allowed.
+ * Claims tasks, attempts them and settles them, up to a limit at once.
  *
- * The worker knows neither where tasks are kept nor how payloads leave. It
- * owns what lies between: the slots, the deadline of each attempt, the wish to
- * abort one, and an orderly end.
+ * The worker knows neither the engine nor the channels. It owns what lies
+ * between them: the concurrency limit, the deadline of each attempt, aborts,
+ * and an orderly stop.
  *
  * @module
  */
 
 import { compact } from "../lib/compact.ts";
-import type { Delivery } from "../channels/channel.ts";
+import type { AttemptRunner } from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { Slab } from "../lib/slab.ts";
@@ -23,27 +23,27 @@ import { cancelledBy, type LiveAttempt, startAttempt, untried } from "./attempt.
 import { type Digests, openDigests } from "./digests.ts";
 import { type AttemptTelemetry, noTelemetry, type Observation } from "./telemetry.ts";
 
-/** What a worker works with. */
+/** What a worker needs. */
 export interface WorkerParts {
-  /** Where tasks come from and settlements go. */
+  /** Hands out tasks and takes settlements. */
   readonly engine: QueueEngine;
-  /** Who makes the attempts. */
-  readonly delivery: Delivery;
+  /** Runs the attempts. */
+  readonly runner: AttemptRunner;
   /** Times deadlines. */
   readonly clock: Clock;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
-  /** Told of faults of ours. */
+  /** Gets errors of our own. */
   readonly log: Log;
   /** The most attempts at once. */
   readonly concurrency: number;
-  /** Sees each attempt begin and end. */
-  readonly observer?: AttemptTelemetry;
+  /** Reports each attempt. */
+  readonly telemetry?: AttemptTelemetry;
   /** Called once when the engine fails under it; the worker has then stopped claiming. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** What became of the attempts that were under way at a stop. */
+/** What became of the attempts that were running at a stop. */
 export interface StopReport {
   /** Ended by themselves: succeeded, failed, or deferred to a later try. */
   readonly finished: number;
@@ -51,7 +51,7 @@ export interface StopReport {
   readonly released: number;
   /** Aborted before they can have had an effect. */
   readonly aborted: number;
-  /** Cut off after their bytes had left. */
+  /** Interrupted after their bytes had left. */
   readonly unknown: number;
 }
 
@@ -60,22 +60,22 @@ export interface Worker {
   /** Begins to claim. */
   start(): void;
   /**
-   * Claims no more, lets running attempts end for `graceMs`, aborts the rest
-   * with `cause`, and resolves when all are settled: `shutdown` cancels what
-   * it aborts, `drain` hands it back.
+   * Stops claiming, waits `graceMs` for running attempts to end, aborts the rest
+   * with `cause`, and resolves when all are settled. `shutdown` cancels
+   * them, `drain` hands them back.
    */
   stop(cause: "shutdown" | "drain", graceMs: number): Promise<StopReport>;
-  /** Attempts under way. */
+  /** Running attempts. */
   readonly running: number;
   /** Attempts settled since the start. */
   readonly settled: number;
-  /** How far a running task has come, when its channel says. */
+  /** The progress of a running task, if its channel reports any. */
   progressOf(taskId: string): TaskProgress | undefined;
-  /** Every running task whose channel says how far it has come. */
+  /** All running tasks whose channel reports progress. */
   runningTasks(): RunningTask[];
 }
 
-/** Opens a worker, which waits for its `start`. */
+/** Opens a worker; it claims nothing before `start`. */
 export function openWorker(parts: WorkerParts): Worker {
   return new SlotWorker(parts);
 }
@@ -89,14 +89,14 @@ class SlotWorker implements Worker {
   readonly #parts: WorkerParts;
   readonly #intake = new AbortController();
   readonly #live = new Slab<Live>();
-  /** Wishes to abort that arrived together with the claim they are about. */
+  /** Aborts that arrived before the claim they belong to. */
   readonly #early = new Map<string, CancelReason>();
   readonly #report = { finished: 0, released: 0, aborted: 0, unknown: 0 };
   readonly #backpressure: Backpressure;
   readonly #digests: Digests;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
-  /** Somebody waits for a free slot, or for the last one to become free. */
+  /** Resolved when a slot, or the last one, becomes free. */
   #slotFree: PromiseWithResolvers<void> | undefined;
   #allFree: PromiseWithResolvers<void> | undefined;
   #unwatch = () => {};
@@ -155,34 +155,35 @@ class SlotWorker implements Worker {
         continue;
       }
       const tasks = await engine.claim(free, this.#intake.signal);
-      for (const task of tasks) this.#carryOut(task);
+      for (const task of tasks) this.#attempt(task);
       if (this.#early.size > 0) this.#early.clear();
     }
   }
 
-  #carryOut(task: ClaimedTask): void {
+  #attempt(task: ClaimedTask): void {
     const stopping = this.#intake.signal.aborted;
-    const observer = stopping ? noTelemetry : this.#parts.observer ?? noTelemetry;
-    const seen = observer.begin(task);
-    const traced = seen.traceparent ? { ...task, traceparent: seen.traceparent } : task;
+    const telemetry = stopping ? noTelemetry : this.#parts.telemetry ?? noTelemetry;
+    const observed = telemetry.begin(task);
+    const { traceparent } = observed;
+    const traced = traceparent ? { ...task, traceparent } : task;
     const attempt = stopping
       ? untried(this.#intake.signal.reason)
       : isDigestLane(task.lane)
       ? this.#digests.join(traced)
       : startAttempt(traced, this.#parts);
-    const wish = this.#early.get(task.id);
-    if (wish) attempt.abort("cancelled", wish);
+    const early = this.#early.get(task.id);
+    if (early) attempt.abort("cancelled", early);
     const slot = this.#live.add({ task, attempt });
-    this.#seeThrough(task, attempt, seen)
+    this.#complete(task, attempt, observed)
       .catch((error) => this.#parts.onFatal(error))
-      .then(() => this.#letGo(slot));
+      .then(() => this.#release(slot));
   }
 
-  /** One attempt from its outcome to its settlement: the straight line. */
-  async #seeThrough(task: ClaimedTask, attempt: LiveAttempt, seen: Observation): Promise<void> {
+  /** Takes one attempt from its outcome to its settlement. */
+  async #complete(task: ClaimedTask, attempt: LiveAttempt, observed: Observation): Promise<void> {
     const outcome = await attempt.outcome;
     const now = this.#parts.clock.now();
-    // What was gathered is gathered again: its members keep in step.
+    // The tasks of a digest get the same delay, so that they are attempted together again.
     const random = isDigestLane(task.lane) ? 0.5 : this.#parts.random();
     const decided = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
     const running = () => this.#runningIn(task.lane);
@@ -196,7 +197,7 @@ class SlotWorker implements Worker {
     });
     const release = attempt.cause === "drain" && outcome.kind === "deferred";
     this.#tally(attempt.cause, settlement, release);
-    seen.end(outcome, settlement);
+    observed.end(outcome, settlement);
     await this.#parts.engine.settle(release ? releaseOf(task, now) : settlement);
   }
 
@@ -204,7 +205,7 @@ class SlotWorker implements Worker {
     return this.#live.values().filter(({ task }) => task.lane === lane).length;
   }
 
-  #letGo(slot: number): void {
+  #release(slot: number): void {
     this.#live.remove(slot);
     this.#settled++;
     this.#slotFree?.resolve();
@@ -236,7 +237,7 @@ class SlotWorker implements Worker {
     undo();
   }
 
-  /** Only after the last claim: nothing is added any more. */
+  /** Resolves when nothing runs; called only after the last claim. */
   async #allDone(): Promise<void> {
     if (this.#live.size === 0) return;
     this.#allFree ??= Promise.withResolvers();

@@ -6,8 +6,8 @@
 
 import type {
   Attempt,
+  AttemptRunner,
   DeliverContext,
-  Delivery,
   Figures,
   Underway,
 } from "../../src/channels/channel.ts";
@@ -24,7 +24,7 @@ export interface HeldAttempt {
 }
 
 /** Holds each attempt until the test ends it, or answers all alike. */
-export class FakeChannel implements Delivery {
+export class FakeChannel implements AttemptRunner {
   /** Attempts begun, oldest first. */
   readonly attempts: HeldAttempt[] = [];
   #always: Outcome | undefined;

@@ -105,7 +105,7 @@ function setup(channel: FakeChannel) {
   const ids = openIds(clock.now.bind(clock), (bytes) => bytes.fill(7));
   const worker = openWorker({
     engine,
-    delivery: channel,
+    runner: channel,
     clock,
     random: Math.random,
     log: silentLog,

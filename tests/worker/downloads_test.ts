@@ -5,7 +5,7 @@ import { aFolder } from "../support/process.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { World } from "../queue/world.ts";
 
-Deno.test("files go when their task is not kept any more, and nothing else does", async () => {
+Deno.test("Saved files are deleted once their task is gone, and no other folder is", async () => {
   await using folder = await aFolder();
   const clock = new FakeClock();
   await using world = new World(openMemoryEngine({ clock }), clock);

@@ -5,7 +5,7 @@ import { World } from "../queue/world.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { aFolder } from "../support/process.ts";
 
-Deno.test("the janitor rests only once it has looked at all, however much waits and stays", async () => {
+Deno.test("The pruner pauses only after it has looked at all tasks, even when most of them wait", async () => {
   await using folder = await aFolder();
   const clock = new FakeClock();
   await using world = new World(await openQueue(`sqlite:${folder.path}/q.db`, { clock }), clock);
@@ -20,7 +20,7 @@ Deno.test("the janitor rests only once it has looked at all, however much waits 
   const begunAt = clock.now();
   while (await world.engine.find(ended)) {
     await clock.advance(50);
-    assert.ok(clock.now() - begunAt < 30_000, "it rested on its way");
+    assert.ok(clock.now() - begunAt < 30_000, "it paused before the end");
   }
   stop.abort();
   await purging;

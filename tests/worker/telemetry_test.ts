@@ -9,16 +9,16 @@ import { FakeClock } from "../support/fake_clock.ts";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-Deno.test("an attempt is measured, traced and logged, with the ids of its task, request and trace", async () => {
+Deno.test("An attempt is measured, traced and logged, with the ids of its task, request and trace", async () => {
   const clock = new FakeClock();
   const metrics = openMetrics({});
   const lines: { message: string; fields: LogFields }[] = [];
-  const say = (message: string, fields: LogFields = {}) => void lines.push({ message, fields });
+  const write = (message: string, fields: LogFields = {}) => void lines.push({ message, fields });
   const spans: { name: string; start: SpanStart; ended?: unknown[] }[] = [];
-  const observer = openTelemetry({
+  const telemetry = openTelemetry({
     clock,
     metrics,
-    log: { debug: say, info: say, warn: say, error: say },
+    log: { debug: write, info: write, warn: write, error: write },
     traces: {
       begin(name, start) {
         const span: typeof spans[number] = { name, start };
@@ -32,11 +32,11 @@ Deno.test("an attempt is measured, traced and logged, with the ids of its task, 
   });
   const now = clock.now();
   const task = aTask({ dueAt: now - 2_000, startedAt: now });
-  const seen = observer.begin(task);
-  assert.equal(seen.traceparent?.slice(3, 35), "a".repeat(32));
+  const observed = telemetry.begin(task);
+  assert.equal(observed.traceparent?.slice(3, 35), "a".repeat(32));
   await clock.advance(1_500);
   const outcome = { kind: "deferred", error: { code: "http_503", detail: "" } } as const;
-  seen.end(outcome, decide(task, outcome, { now: clock.now(), random: 0 }));
+  observed.end(outcome, decide(task, outcome, { now: clock.now(), random: 0 }));
 
   assert.deepEqual(spans.map(({ name, start, ended }) => [name, start.parent, start.at, ended]), [
     ["queue wait", PARENT, now - 2_000, [{}, undefined, now]],
@@ -63,17 +63,17 @@ Deno.test("an attempt is measured, traced and logged, with the ids of its task, 
   );
 });
 
-Deno.test("without a trace nothing is passed on, and the log goes without", () => {
+Deno.test("Without a trace there is no traceparent", () => {
   const clock = new FakeClock();
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
-  const observer = openTelemetry({
+  const telemetry = openTelemetry({
     clock,
     metrics: openMetrics({}),
     log: silent,
     traces: noTraces,
   });
   const { traceparent: _, ...task } = aTask({});
-  assert.equal(observer.begin(task).traceparent, undefined);
+  assert.equal(telemetry.begin(task).traceparent, undefined);
 });
 
 Deno.test.each([
@@ -89,7 +89,7 @@ Deno.test.each([
   { lane: "http://intranet:80", expected: "private" },
   { lane: "http://api.internal:80", expected: "private" },
   { lane: "mail:smtp.example.org:587", expected: "relay" },
-])("the lane $lane is $expected", ({ lane, expected }) => {
+])("The lane $lane is $expected", ({ lane, expected }) => {
   assert.equal(hostClassOf(lane), expected);
 });
 

@@ -6,13 +6,13 @@ import { silentLog } from "../../src/lib/log.ts";
 import type { Json } from "../../src/task/task.ts";
 import { openThreadPool, type ThreadPool } from "../../src/worker/thread_pool.ts";
 
-Deno.test("a pool delivers through a thread and brings the outcome back", async () => {
+Deno.test("A pool delivers through a thread and returns the outcome", async () => {
   await using pool = await setup();
   const outcome = await deliver(pool, "echo", "hello");
   assert.deepEqual(outcome, { kind: "delivered", result: "hello" });
 });
 
-Deno.test("a pool spreads attempts over its threads", async () => {
+Deno.test("A pool spreads attempts over its threads", async () => {
   await using pool = await setup({ threads: 2 });
   const attempts = [1, 2, 3, 4].map(() => pool.begin("obedient", anAttempt(), ignore));
   assert.deepEqual(pool.status().map((thread) => thread.attempts), [2, 2]);
@@ -20,7 +20,7 @@ Deno.test("a pool spreads attempts over its threads", async () => {
   await Promise.all(attempts.map(({ outcome }) => outcome));
 });
 
-Deno.test("an abort crosses to the thread with its cause", async () => {
+Deno.test("An abort reaches the channel with its cause", async () => {
   await using pool = await setup();
   const { outcome, abort } = pool.begin("obedient", anAttempt(), ignore);
   abort("timeout");
@@ -30,7 +30,7 @@ Deno.test("an abort crosses to the thread with its cause", async () => {
   });
 });
 
-Deno.test("an abort that comes too late does nothing to whoever has the number now", async () => {
+Deno.test("A late abort does not affect another attempt with the same ref", async () => {
   await using pool = await setup();
   const first = pool.begin("echo", anAttempt(), ignore);
   await first.outcome;
@@ -41,20 +41,20 @@ Deno.test("an abort that comes too late does nothing to whoever has the number n
   assert.equal(outcome.kind === "deferred" && outcome.error.detail, "timeout");
 });
 
-Deno.test("a pool knows the grace of its channels", async () => {
+Deno.test("A pool knows the grace of its channels", async () => {
   await using pool = await setup();
   assert.equal(pool.graceMs("patient"), 60_000);
   assert.equal(pool.graceMs("echo"), 0);
 });
 
-Deno.test("a channel that throws defers its attempt and harms no other", async () => {
+Deno.test("A channel that throws defers its attempt and affects no other", async () => {
   await using pool = await setup();
   const broken = await deliver(pool, "throw");
   assert.equal(broken.kind === "deferred" && broken.error.code, "internal");
   assert.equal((await deliver(pool, "echo")).kind, "delivered");
 });
 
-Deno.test("a thread that burns its CPU is given up, and another takes over", async () => {
+Deno.test("A thread that blocks its CPU is given up and replaced", async () => {
   await using pool = await setup({ silenceMs: 300 });
   const moving = Promise.withResolvers<unknown>();
   const sent = pool.begin("sent_and_hang", anAttempt(), moving.resolve);
@@ -72,7 +72,7 @@ Deno.test("a thread that burns its CPU is given up, and another takes over", asy
   assert.equal(after.kind, "delivered");
 });
 
-Deno.test("a thread that dies is replaced at once", async () => {
+Deno.test("A thread that dies is replaced at once", async () => {
   await using pool = await setup();
   const outcome = await deliver(pool, "die");
   assert.equal(outcome.kind === "deferred" && outcome.error.code, "thread_lost");
@@ -80,14 +80,14 @@ Deno.test("a thread that dies is replaced at once", async () => {
   assert.equal((await deliver(pool, "echo")).kind, "delivered");
 });
 
-Deno.test("closing a pool settles what is in hand", async () => {
+Deno.test("Closing a pool settles its running attempts", async () => {
   const pool = await setup();
   const hanging = deliver(pool, "hang");
   await pool[Symbol.asyncDispose]();
   assert.equal((await hanging).kind, "deferred");
 });
 
-Deno.test("a pool whose channels cannot be opened says why", async () => {
+Deno.test("A pool whose channels cannot be opened reports the reason", async () => {
   await assert.rejects(setup({ settings: "fail", threads: 2 }), /told to fail/);
 });
 

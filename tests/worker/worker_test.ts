@@ -12,7 +12,7 @@ import { FakeClock, settled } from "../support/fake_clock.ts";
 const DELIVERED: Outcome = { kind: "delivered", result: { status: 200 } };
 const REFUSED: Outcome = { kind: "deferred", error: { code: "refused", detail: "Nobody there" } };
 
-Deno.test("a worker carries out what is accepted and keeps its result", async () => {
+Deno.test("A worker attempts an accepted task and keeps its result", async () => {
   await using world = setup(new FakeChannel(DELIVERED));
   const id = await world.accept();
   world.worker.start();
@@ -24,7 +24,7 @@ Deno.test("a worker carries out what is accepted and keeps its result", async ()
   assert.equal(task?.attempts.length, 1);
 });
 
-Deno.test("a worker makes no more attempts at once than it may", async () => {
+Deno.test("A worker stays within its concurrency", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel, { concurrency: 2 });
   for (let i = 0; i < 5; i++) await world.accept();
@@ -37,7 +37,7 @@ Deno.test("a worker makes no more attempts at once than it may", async () => {
   assert.equal(world.worker.running, 2);
 });
 
-Deno.test("a deferred task waits for its step and is then tried again", async () => {
+Deno.test("A deferred task is tried again after its step", async () => {
   const channel = new FakeChannel(REFUSED);
   await using world = setup(channel);
   const id = await world.accept({ retry: [10_000] });
@@ -52,7 +52,7 @@ Deno.test("a deferred task waits for its step and is then tried again", async ()
   assert.equal((await world.engine.find(id))?.reason, "exhausted");
 });
 
-Deno.test("an attempt past its timeout is aborted by its signal", async () => {
+Deno.test("An attempt past its timeout is aborted by its signal", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept({ timeoutMs: 5_000 });
@@ -63,7 +63,7 @@ Deno.test("an attempt past its timeout is aborted by its signal", async () => {
   assert.equal(channel.of(id).context.signal.reason, "timeout");
 });
 
-Deno.test("an attempt that ignores its abort is settled as a timeout and abandoned", async () => {
+Deno.test("An attempt that ignores its abort is settled as a timeout and abandoned", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel, { concurrency: 1 });
   const id = await world.accept({ timeoutMs: 5_000 });
@@ -75,7 +75,7 @@ Deno.test("an attempt that ignores its abort is settled as a timeout and abandon
   assert.equal(channel.of(next).attempt.taskId, next);
 });
 
-Deno.test("the rate counts what this attempt has moved, and not what was there before", async () => {
+Deno.test("The rate counts only the bytes that this attempt has moved", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept();
@@ -87,7 +87,7 @@ Deno.test("the rate counts what this attempt has moved, and not what was there b
   await settled();
 });
 
-Deno.test("a channel with a grace has that much longer once it is sending", async () => {
+Deno.test("A channel with a grace gets it once it is sending", async () => {
   const channel = new FakeChannel(undefined, { graceMs: 600_000 });
   await using world = setup(channel);
   const id = await world.accept({ timeoutMs: 5_000 });
@@ -100,7 +100,7 @@ Deno.test("a channel with a grace has that much longer once it is sending", asyn
   assert.equal(channel.of(id).context.signal.reason, "timeout");
 });
 
-Deno.test("what was cut off while sending is unknown, and marked when it is tried again", async () => {
+Deno.test("An attempt interrupted while sending is unknown, and its next try is marked as a possible duplicate", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept({ timeoutMs: 5_000, retry: [1_000] });
@@ -113,7 +113,7 @@ Deno.test("what was cut off while sending is unknown, and marked when it is trie
   assert.equal(task?.attempts[0]?.outcome, "unknown");
 });
 
-Deno.test("cancelling a running task aborts it, and it stays cancelled", async () => {
+Deno.test("Cancelling a running task aborts it, and it stays cancelled", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept();
@@ -130,7 +130,7 @@ Deno.test("cancelling a running task aborts it, and it stays cancelled", async (
   assert.equal(task?.attempts[0]?.outcome, "cancelled");
 });
 
-Deno.test("a task that was delivered before it heard of its abort has succeeded", async () => {
+Deno.test("A task delivered before its abort arrives has succeeded", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept();
@@ -142,7 +142,7 @@ Deno.test("a task that was delivered before it heard of its abort has succeeded"
   assert.equal((await world.engine.find(id))?.state, "succeeded");
 });
 
-Deno.test("a channel that breaks is logged once with its task, and the task is kept", async () => {
+Deno.test("A channel that throws is logged once with its task, and the task is kept", async () => {
   const channel = new FakeChannel();
   const lines: unknown[] = [];
   const log = {
@@ -160,7 +160,7 @@ Deno.test("a channel that breaks is logged once with its task, and the task is k
   assert.equal((await world.engine.find(id))?.state, "queued");
 });
 
-Deno.test("a drain lets running attempts end", async () => {
+Deno.test("A drain lets running attempts end", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const [first, second] = [await world.accept(), await world.accept()];
@@ -173,7 +173,7 @@ Deno.test("a drain lets running attempts end", async () => {
   assert.equal((await world.engine.find(first))?.state, "succeeded");
 });
 
-Deno.test("a drain hands back untried what outlives the grace", async () => {
+Deno.test("A drain releases attempts that outlive the grace", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const id = await world.accept();
@@ -189,7 +189,7 @@ Deno.test("a drain hands back untried what outlives the grace", async () => {
   assert.equal(task?.attempt, 0);
 });
 
-Deno.test("a shutdown cancels what it aborts, and says where bytes had left", async () => {
+Deno.test("A shutdown cancels what it aborts, and reports unknown where bytes had left", async () => {
   const channel = new FakeChannel();
   await using world = setup(channel);
   const [idle, sending] = [await world.accept(), await world.accept()];
@@ -208,7 +208,7 @@ Deno.test("a shutdown cancels what it aborts, and says where bytes had left", as
   ]);
 });
 
-Deno.test("a worker that stops claims nothing more", async () => {
+Deno.test("A stopped worker claims nothing", async () => {
   const channel = new FakeChannel(DELIVERED);
   await using world = setup(channel);
   world.worker.start();
@@ -224,7 +224,7 @@ function setup(channel: FakeChannel, { concurrency = 10, log = silentLog } = {})
   const engine = openMemoryEngine({ clock });
   const worker = openWorker({
     engine,
-    delivery: channel,
+    runner: channel,
     clock,
     random: () => 0.999_999,
     log,

@@ -1,5 +1,5 @@
 /**
- * The entry of a thread of channels.
+ * The entry module of a channel thread.
  *
  * @module
  */

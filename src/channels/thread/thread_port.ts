@@ -1,5 +1,5 @@
 /**
- * A thread of channels: a Worker that knows nothing until it is told.
+ * Runs the channels on a Worker: connects its messages to the thread server.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { OpenChannels } from "../channel.ts";
 import type { FromThread, ToThread } from "./thread_protocol.ts";
 import { openThreadServer } from "./thread_server.ts";
 
-/** What a Worker's global object is, for those who only write it. */
+/** The part of a Worker's global object that is used here. */
 const port = globalThis as unknown as {
   onmessage: (event: MessageEvent<ToThread>) => void;
   postMessage(message: FromThread): void;
 };
 
-/** Makes this Worker a thread of channels. */
+/** Makes this Worker a channel thread. */
 export function serveChannels(failpoint: Failpoint): void {
   const receive = openThreadServer({
     send: (message) => port.postMessage(message),
@@ -27,13 +27,13 @@ export function serveChannels(failpoint: Failpoint): void {
 
   port.onmessage = ({ data }) => receive(data);
 
-  // A promise that a library forgot would otherwise end every attempt in hand.
+  // Without this, a rejected promise that a library does not handle ends every running attempt.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     port.postMessage({
       type: "log",
       level: "error",
-      message: "A promise of a channel was rejected unheard",
+      message: "Unhandled promise rejection in a channel",
       fields: { error: String(event.reason instanceof Error ? event.reason.stack : event.reason) },
     });
   });

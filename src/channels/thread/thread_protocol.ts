@@ -1,6 +1,6 @@
 /**
- * What a worker and a thread of channels say to each other, as plain data, and
- * the one thing they share.
+ * The messages between the worker and a channel thread, and the memory they
+ * share.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
 import type { Attempt, Figures } from "../channel.ts";
 
-/** One attempt on its way to a thread. */
+/** One attempt as it is sent to a thread. */
 export interface SentAttempt {
-  /** Names it until it is settled; another may have the number afterwards. */
+  /** Identifies the attempt until it is settled; the number is then reused. */
   readonly ref: number;
-  /** The channel that makes it. */
+  /** The channel that delivers it. */
   readonly channel: string;
-  /** What the channel gets. */
+  /** What the channel receives. */
   readonly attempt: Attempt;
 }
 
-/** What a worker tells a thread. */
+/** Messages from the worker to a thread. */
 export type ToThread =
   /**
-   * Comes first; `table` is the URL of a module whose default export is an
+   * The first message. `table` is the URL of a module whose default export is an
    * `OpenChannels`, `stages` the memory of `Stages`.
    */
   | {
@@ -35,15 +35,15 @@ export type ToThread =
   | { readonly type: "deliver"; readonly attempts: SentAttempt[] }
   | { readonly type: "abort"; readonly ref: number; readonly cause: AbortCause }
   | { readonly type: "ping"; readonly n: number }
-  /** Cuts off what is in hand and closes the channels. */
+  /** Aborts the running attempts and closes the channels. */
   | { readonly type: "close" };
 
-/** What a thread tells its worker. */
+/** Messages from a thread to the worker. */
 export type FromThread =
-  /** The grace of each channel that has one, in milliseconds. */
+  /** The grace of each channel that defines one, in milliseconds. */
   | { readonly type: "opened"; readonly graces: Readonly<Record<string, number>> }
   | { readonly type: "failed_to_open"; readonly detail: string }
-  /** All that ended within one turn of the event loop. */
+  /** All attempts that ended within one turn of the event loop. */
   | {
     readonly type: "settled";
     readonly outcomes: readonly { readonly ref: number; readonly outcome: Outcome }[];
@@ -66,17 +66,17 @@ const FIRST_BYTES = 1_024;
 const MAX_BYTES = 2 ** 24;
 
 /**
- * How far attempts have come, by their refs, in memory that both sides share:
- * each has a byte. It is set before the first bytes leave and looked at only
- * when an attempt is cut off, so no message has to cross for it; and it holds
- * even when the thread dies in the next moment.
+ * Which attempts have begun to send: one byte per ref, in memory that both
+ * threads share. The byte is set before the first bytes leave and read only
+ * when an attempt is interrupted. This needs no message, and the value survives
+ * when the thread dies a moment later.
  */
 export class Stages {
-  /** What crosses to the other side, which makes its own `Stages` of it. */
+  /** The memory; the other thread opens its own `Stages` on it. */
   readonly shared: SharedArrayBuffer;
   readonly #sending: Uint8Array;
 
-  /** Makes the memory, or takes what the other side has made. */
+  /** Allocates the memory, or uses what the other thread has allocated. */
   constructor(
     shared: SharedArrayBuffer = new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MAX_BYTES }),
   ) {
@@ -84,18 +84,18 @@ export class Stages {
     this.#sending = new Uint8Array(shared);
   }
 
-  /** An attempt begins under this ref; nothing of it has left. */
+  /** Records that an attempt begins under this ref and has sent nothing. */
   begin(ref: number): void {
     while (ref >= this.#sending.length) this.shared.grow(2 * this.#sending.length);
     Atomics.store(this.#sending, ref, 0);
   }
 
-  /** From now on a cut-off may have had its effect. */
+  /** Records that the attempt may have had its effect from now on. */
   setSending(ref: number): void {
     Atomics.store(this.#sending, ref, 1);
   }
 
-  /** Whether that was said. */
+  /** Whether `setSending` was called since `begin`. */
   isSending(ref: number): boolean {
     return Atomics.load(this.#sending, ref) === 1;
   }

@@ -1,5 +1,5 @@
 /**
- * The channels' side of a thread: attempts come in, outcomes go out.
+ * The channel side of a thread: receives attempts and sends outcomes back.
  *
  * @module
  */
@@ -20,14 +20,14 @@ export interface ThreadServerOptions {
   readonly clock: Clock;
   /** Loads a table of channels: a module's default export. */
   readonly load: (table: string) => Promise<OpenChannels>;
-  /** Told before, amid and after each effect. */
+  /** Called before, during and after each effect. */
   readonly failpoint?: Failpoint;
 }
 
-/** Figures cross at most four times a second. */
+/** Figures are sent at most four times a second. */
 const FIGURES_EVERY_MS = 250;
 
-/** Makes what answers the worker's messages. */
+/** Opens the server; the returned function handles the worker's messages. */
 export function openThreadServer(options: ThreadServerOptions): (message: ToThread) => void {
   const server = new ThreadServer(options);
   return (message) => server.receive(message);
@@ -38,8 +38,8 @@ class ThreadServer {
   readonly #clock: Clock;
   readonly #load: ThreadServerOptions["load"];
   readonly #failpoint: Failpoint;
-  /** By their refs, which are small: see `lib/slots.ts` for why this is no `Map`. */
-  readonly #inHand: (AbortController | undefined)[] = [];
+  /** By ref. Refs are small numbers: `lib/slab.ts` explains why this is not a `Map`. */
+  readonly #running: (AbortController | undefined)[] = [];
   readonly #figures = new Map<number, Figures>();
   #channels: ReadonlyMap<string, Channel> = new Map();
   #stages = new Stages();
@@ -62,7 +62,7 @@ class ThreadServer {
         for (const sent of message.attempts) this.#deliver(sent);
         return;
       case "abort":
-        return this.#inHand[message.ref]?.abort(message.cause);
+        return this.#running[message.ref]?.abort(message.cause);
       case "ping":
         return this.#send({ type: "pong", n: message.n });
       case "close":
@@ -85,13 +85,13 @@ class ThreadServer {
 
   async #deliver({ ref, channel, attempt }: SentAttempt): Promise<void> {
     const aborter = new AbortController();
-    this.#inHand[ref] = aborter;
-    const progress = (said: Progress) => {
-      if (this.#inHand[ref] !== aborter) return;
-      if (said.stage) {
+    this.#running[ref] = aborter;
+    const progress = (reported: Progress) => {
+      if (this.#running[ref] !== aborter) return;
+      if (reported.stage) {
         this.#stages.setSending(ref);
         this.#failpoint("amid_effect");
-      } else this.#noteFigures(ref, said);
+      } else this.#noteFigures(ref, reported);
     };
     const context = { signal: aborter.signal, progress };
     let outcome: Outcome;
@@ -100,12 +100,17 @@ class ThreadServer {
       outcome =
         await (this.#channels.get(channel)?.deliver(attempt, context) ?? noChannel(channel));
     } catch (error) {
-      outcome = broken(this.#stages.isSending(ref));
+      outcome = unexpectedError(this.#stages.isSending(ref));
       const fields = { task: attempt.taskId, channel, error: textOf(error) };
-      this.#send({ type: "log", level: "error", message: "A channel broke", fields });
+      this.#send({
+        type: "log",
+        level: "error",
+        message: "Channel threw an unexpected error",
+        fields,
+      });
     }
     this.#failpoint("after_effect");
-    this.#inHand[ref] = undefined;
+    this.#running[ref] = undefined;
     this.#figures.delete(ref);
     if (this.#outcomes.length === 0) setImmediate(() => this.#settle());
     this.#outcomes.push({ ref, outcome });
@@ -130,7 +135,7 @@ class ThreadServer {
 
   async #close(): Promise<void> {
     this.#undoFigures?.();
-    for (const aborter of this.#inHand) aborter?.abort("shutdown");
+    for (const aborter of this.#running) aborter?.abort("shutdown");
     await Promise.allSettled([...this.#channels.values()].map((channel) => channel.close?.()));
     this.#send({ type: "closed" });
   }
@@ -139,15 +144,18 @@ class ThreadServer {
 function noChannel(name: string): Outcome {
   return {
     kind: "rejected",
-    error: { code: "unknown_channel", detail: `There is no channel "${name}" here` },
+    error: { code: "unknown_channel", detail: `Unknown channel "${name}"` },
   };
 }
 
-/** The fault may be gone with the next version, so the task is kept. */
-function broken(sending: boolean): Outcome {
+/** The bug may be fixed in the next version, so the task is kept. */
+function unexpectedError(sending: boolean): Outcome {
   return {
     kind: sending ? "unknown" : "deferred",
-    error: { code: "internal", detail: "The channel broke; the log says how" },
+    error: {
+      code: "internal",
+      detail: "The channel threw an unexpected error; the log has the details",
+    },
   };
 }
 

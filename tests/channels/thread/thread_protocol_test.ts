@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Stages } from "../../../src/channels/thread/thread_protocol.ts";
 
-Deno.test("a stage that one side sets is seen by the other", () => {
+Deno.test("A stage set on one side is visible on the other", () => {
   const worker = new Stages();
   const thread = new Stages(worker.shared);
   worker.begin(3);
@@ -9,14 +9,14 @@ Deno.test("a stage that one side sets is seen by the other", () => {
   assert.deepEqual([worker.isSending(3), worker.isSending(4)], [true, false]);
 });
 
-Deno.test("another attempt under the same ref begins anew", () => {
+Deno.test("A reused ref starts without a stage", () => {
   const stages = new Stages();
   stages.setSending(3);
   stages.begin(3);
   assert.equal(stages.isSending(3), false);
 });
 
-Deno.test("there is a stage for each ref, however many attempts are in hand", () => {
+Deno.test("Every ref has a stage, however many attempts are running", () => {
   const worker = new Stages();
   const thread = new Stages(worker.shared);
   worker.begin(100_000);

@@ -5,33 +5,33 @@ import {
   type ToThread,
 } from "../../../src/channels/thread/thread_protocol.ts";
 
-Deno.test("thread.ts delivers on a Worker of its own", async () => {
+Deno.test("A channel thread delivers on a Worker of its own", async () => {
   const entry = new URL("../../../src/channels/thread/thread.ts", import.meta.url);
   const table = new URL("../support/echo_table.ts", import.meta.url).href;
   const worker = new Worker(entry, { type: "module" });
-  const heard: FromThread[] = [];
+  const received: FromThread[] = [];
   let wake = () => {};
   worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
-    heard.push(data);
+    received.push(data);
     wake();
   };
   const next = async (): Promise<FromThread> => {
-    while (heard.length === 0) await new Promise<void>((resolve) => wake = resolve);
-    return heard.shift() as FromThread;
+    while (received.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return received.shift() as FromThread;
   };
-  const tell = (message: ToThread) => worker.postMessage(message);
+  const send = (message: ToThread) => worker.postMessage(message);
 
-  tell({ type: "open", table, settings: null, stages: new Stages().shared });
+  send({ type: "open", table, settings: null, stages: new Stages().shared });
   assert.deepEqual(await next(), { type: "opened", graces: { hang: 600_000 } });
-  tell({ type: "ping", n: 5 });
+  send({ type: "ping", n: 5 });
   assert.deepEqual(await next(), { type: "pong", n: 5 });
   const attempt = { taskId: "tsk_1", number: 1, createdAt: 0, deadlineAt: 0, payload: "hi" };
-  tell({ type: "deliver", attempts: [{ ref: 1, channel: "echo", attempt }] });
+  send({ type: "deliver", attempts: [{ ref: 1, channel: "echo", attempt }] });
   assert.deepEqual(await next(), {
     type: "settled",
     outcomes: [{ ref: 1, outcome: { kind: "delivered", result: "hi" } }],
   });
-  tell({ type: "close" });
+  send({ type: "close" });
   assert.deepEqual(await next(), { type: "closed" });
   worker.terminate();
 });
