@@ -1,7 +1,7 @@
 /**
- * Faults of the network, named so that programs can tell them apart.
+ * Maps faults of the network to the error codes of tasks.
  *
- * Only codes decide, never words: they are read where they are known.
+ * Decides by the codes of errors, never by their messages.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { SaveError } from "./http/download.ts";
 import { ConnectError } from "./guard/sockets.ts";
 import { Http2Fault, SharedFault } from "./http2/fault.ts";
 
-/** Names a fault by the code it carries. */
+/** The task error for a fault. */
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
@@ -27,14 +27,14 @@ export function describeFault(fault: unknown): TaskError {
   return { code: "tls_failed", detail: DETAILS.tls_failed };
 }
 
-/** Names a fault by a system's or a library's code. */
+/** The task error for a code of the system or of a library. */
 export function faultOfCode(code: string): TaskError {
   const known = CODES[code] ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ??
     "network_fault";
   return { code: known, detail: DETAILS[known] };
 }
 
-/** undici's parser names its faults `HPE_…` and marks them by their class. */
+/** Errors of undici's parser have codes `HPE_…` and are recognized by their class. */
 function codeOf(fault: unknown): string {
   if (!(fault instanceof Error)) return "";
   if (fault.name === "HTTPParserError") return "HTTPParserError";
@@ -43,16 +43,16 @@ function codeOf(fault: unknown): string {
 }
 
 const DETAILS = {
-  bad_request: "The request cannot be written as HTTP",
-  bad_response: "What the server sent is not HTTP",
+  bad_request: "Cannot send the request: a header or the URL is not valid in HTTP",
+  bad_response: "The server's response is not valid HTTP",
   connection_refused: "The server refused the connection",
   connection_reset: "The connection was lost",
-  network_fault: "The network failed",
-  storage_failed: "The file could not be written here",
-  storage_full: "The disk here is full",
+  network_fault: "The connection failed",
+  storage_failed: "Cannot write the file on this machine",
+  storage_full: "The disk of this machine is full",
   timeout: "The server did not answer in time",
-  tls_failed: "The server's TLS was not accepted",
-  unreachable: "There is no way to the server",
+  tls_failed: "The TLS handshake or the server's certificate failed verification",
+  unreachable: "No route to the server",
 } as const;
 
 const FAMILIES: readonly (readonly [RegExp, keyof typeof DETAILS])[] = [

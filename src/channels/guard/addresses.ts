@@ -1,8 +1,8 @@
 /**
- * Which addresses are public: the only ones a stranger's URL may reach.
+ * Which addresses are public. Only those may be called unless an operator allows more.
  *
- * Written down here, and not left to a library's word "unicast", because a
- * range forgotten there is a door into the operator's network.
+ * The ranges are listed here instead of trusting a library's "unicast", because a
+ * missing range would open the operator's network.
  *
  * @module
  */
@@ -34,9 +34,9 @@ const SPECIAL_V4: readonly Range[] = [
   "168.63.129.16/32",
 ].map((text) => ipaddr.parseCIDR(text));
 
-/** Global unicast; all else (mapped, NAT64, local, multicast) never is. */
+/** Global unicast; everything else (mapped, NAT64, local, multicast) is not public. */
 const PUBLIC_V6 = ipaddr.parseCIDR("2000::/3");
-/** Special ranges within it: Teredo and its kin, documentation, 6to4, documentation again. */
+/** Special ranges within it: protocol assignments such as Teredo, documentation, 6to4, documentation. */
 const SPECIAL_V6: readonly Range[] = [
   "2001::/23",
   "2001:db8::/32",
@@ -46,13 +46,13 @@ const SPECIAL_V6: readonly Range[] = [
 
 /** Whether `text` is an IP address written out, without brackets. */
 export function isAddress(text: string): boolean {
-  // The library finds out that a name is none by throwing: 8 µs for each.
+  // The library detects a name by throwing, which takes 8 µs.
   return /^[\d.]+$/.test(text)
     ? ipaddr.IPv4.isValidFourPartDecimal(text)
     : ipaddr.IPv6.isValid(text);
 }
 
-/** Whether anybody may be sent to this address. What is no address is not public. */
+/** Whether the address is public. Text that is not an address is not public. */
 export function isPublicAddress(text: string): boolean {
   if (!isAddress(text)) return false;
   const address = ipaddr.parse(text);
@@ -61,9 +61,9 @@ export function isPublicAddress(text: string): boolean {
     : isWithin(address, PUBLIC_V6) && !SPECIAL_V6.some((range) => isWithin(address, range));
 }
 
-/** Whether an address lies in a range written as CIDR; an IPv4 one also when it comes mapped. */
+/** Whether an address is in a CIDR range; an IPv4 address also when it is mapped into IPv6. */
 export function isInRange(text: string, cidr: string): boolean {
-  // The library, not told which of the two it is, finds that out by throwing, too.
+  // Without a hint the library detects the kind by throwing.
   const range = cidr.includes(":") ? ipaddr.IPv6.parseCIDR(cidr) : ipaddr.IPv4.parseCIDR(cidr);
   return isAddress(text) && isWithin(processed(text), range);
 }
@@ -72,7 +72,7 @@ function processed(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
   return text.includes(":") ? ipaddr.process(text) : ipaddr.IPv4.parse(text);
 }
 
-/** Reads an address or a CIDR into CIDR spelling; `undefined` when it is neither. */
+/** Reads an address or a CIDR range and returns it as CIDR; `undefined` when it is neither. */
 export function parseRange(text: string): string | undefined {
   const [, address = "", bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   if (!isAddress(address)) return undefined;

@@ -1,23 +1,23 @@
 /**
- * What may be called although it is not public: `POSTRIDER_FETCH_ALLOW`.
+ * `POSTRIDER_FETCH_ALLOW`: what may be called although it is not public.
  *
  * @module
  */
 
 import { isInRange, parseRange } from "./addresses.ts";
 
-/** One exception to the guard; without a port it holds for every port. */
+/** One exception to the guard; without a port it applies to every port. */
 export type AllowEntry =
   | {
-    /** A host name in lower case: permitted whatever it resolves to. */
+    /** A host name in lower case: allowed whatever it resolves to. */
     readonly name: string;
-    /** Holds for this port alone. */
+    /** Applies to this port only. */
     readonly port?: number;
   }
   | {
-    /** Addresses as CIDR: permitted also for names that resolve to them. */
+    /** Addresses as CIDR: also allowed for names that resolve to them. */
     readonly range: string;
-    /** Holds for this port alone. */
+    /** Applies to this port only. */
     readonly port?: number;
   };
 
@@ -35,25 +35,25 @@ export function parseFetchAllow(text: string): AllowEntry[] {
   });
 }
 
-/** Whether an entry permits this name on this port, whatever it resolves to. */
+/** Whether an entry allows this name on this port, whatever it resolves to. */
 export function allowsName(allow: readonly AllowEntry[], name: string, port: number): boolean {
-  return allow.some((entry) => "name" in entry && entry.name === name && holdsFor(entry, port));
+  return allow.some((entry) => "name" in entry && entry.name === name && appliesTo(entry, port));
 }
 
-/** Whether an entry permits this address on this port. */
+/** Whether an entry allows this address on this port. */
 export function allowsAddress(
   allow: readonly AllowEntry[],
   address: string,
   port: number,
 ): boolean {
   return allow.some((entry) =>
-    "range" in entry && holdsFor(entry, port) && isInRange(address, entry.range)
+    "range" in entry && appliesTo(entry, port) && isInRange(address, entry.range)
   );
 }
 
 /**
- * Whether a name that leads inside may lead to an address that an entry
- * permits: a name of this machine to loopback, any other to the rest.
+ * Whether a special name may resolve to an allowed address: `localhost` names only
+ * to loopback, all others only to other addresses.
  */
 export function mayLeadToAllowed(
   allow: readonly AllowEntry[],
@@ -62,7 +62,7 @@ export function mayLeadToAllowed(
 ): boolean {
   const local = /(?:^|\.)localhost$/.test(name);
   return allow.some((entry) =>
-    "range" in entry && holdsFor(entry, port) && isLoopbackRange(entry.range) === local
+    "range" in entry && appliesTo(entry, port) && isLoopbackRange(entry.range) === local
   );
 }
 
@@ -70,7 +70,7 @@ function isLoopbackRange(range: string): boolean {
   return range.startsWith("127.") || range === "::1/128";
 }
 
-function holdsFor(entry: AllowEntry, port: number): boolean {
+function appliesTo(entry: AllowEntry, port: number): boolean {
   return entry.port === undefined || entry.port === port;
 }
 
@@ -87,7 +87,7 @@ function parseEntry(text: string): AllowEntry | undefined {
   return name === undefined ? undefined : { name, ...port };
 }
 
-/** As the URL standard spells it, so that it can be compared; an address in disguise is none. */
+/** Normalizes a name as the URL standard does; `undefined` for an address in another spelling. */
 function parseName(text: string): string | undefined {
   if (!/^[\p{L}\p{M}\p{N}._-]+$/u.test(text)) return undefined;
   const name = URL.parse(`http://${text}/`)?.hostname.replace(/\.$/, "");

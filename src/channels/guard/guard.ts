@@ -1,10 +1,10 @@
 /**
- * The guard of outbound addresses: what a stranger's URL may not reach.
+ * The guard of outbound addresses: refuses URLs that lead to addresses that are not public.
  *
- * It is asked three times: by the URL's text when a task is submitted, again
- * at each redirect, and with the addresses a name resolves to when a
- * connection is opened. The connection then goes to an address that was
- * vetted, so a name that changes its mind in between gains nothing.
+ * It checks three times: the URL's text when a task is submitted, the URL of each
+ * redirect, and the addresses that a name resolves to when a connection is opened.
+ * The connection then goes to a checked address, so a name that resolves
+ * differently later (DNS rebinding) has no effect.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { resolveName, v4First } from "./resolver.ts";
 
 export { type AllowEntry, parseFetchAllow } from "./fetch_allow.ts";
 
-/** What the guard is told. */
+/** Settings of the guard. */
 export interface GuardOptions {
   /** What may be called although it is not public. */
   readonly allow: readonly AllowEntry[];
-  /** Our own listener: never called unless allowed, even when it is public. */
+  /** The service's own listener: refused unless allowed, even when it is public. */
   readonly self?: { readonly hostname: string; readonly port: number };
   /** All addresses of a name; the machine's resolver when absent. */
   readonly resolve?: (name: string) => Promise<readonly string[]>;
@@ -29,7 +29,7 @@ export interface GuardOptions {
 
 /** Decides where a connection may go. */
 export interface Guard {
-  /** Why this URL may not be called, by its text alone. */
+  /** Why this URL may not be called, judged by its text alone. */
   refuseUrl(url: URL): TaskError | undefined;
   /**
    * The addresses a connection may go to, best first. Rejects with an
@@ -38,14 +38,14 @@ export interface Guard {
   addressesOf(hostname: string, port: number): Promise<readonly string[]>;
 }
 
-/** No connection was opened, and why. */
+/** Why no connection was opened. */
 export class AddressError extends Error {
   /** `AddressError`. */
   override name = "AddressError";
-  /** What a task keeps of it. */
+  /** The error of the task. */
   readonly error: TaskError;
 
-  /** Wraps what a task keeps of it. */
+  /** Wraps the error of the task. */
   constructor(error: TaskError) {
     super(error.detail);
     this.error = error;
@@ -53,9 +53,9 @@ export class AddressError extends Error {
 }
 
 const MAX_URL_BYTES = 2_048;
-/** Names that lead inside a network, or nowhere. */
+/** Names that are reserved or belong to a private network. */
 const SPECIAL_NAME = /^[^.]+$|\.(?:localhost|local|internal|svc|arpa|onion|test|invalid|example)$/;
-/** https://fetch.spec.whatwg.org/#bad-port: what an HTTP request could be mistaken for. */
+/** https://fetch.spec.whatwg.org/#bad-port: ports of protocols that an HTTP request could attack. */
 const BAD_PORTS = new Set(
   [
     [0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101],
@@ -66,12 +66,12 @@ const BAD_PORTS = new Set(
   ].flat(),
 );
 
-/** Hosts whose verdict is remembered. */
-const MAX_VERDICTS = 1_000;
+/** Hosts whose result is cached. */
+const MAX_CACHED = 1_000;
 
 /** Opens a guard. */
 export function openGuard({ allow, self, resolve = resolveName }: GuardOptions): Guard {
-  const verdicts = new Map<string, TaskError | undefined>();
+  const results = new Map<string, TaskError | undefined>();
   return {
     refuseUrl(url) {
       if (url.protocol !== "http:" && url.protocol !== "https:") {
@@ -80,7 +80,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
       if (url.username !== "" || url.password !== "") {
         return refused("Cannot call a URL that holds a user name or a password");
       }
-      // ASCII by now: a character is a byte.
+      // `href` is ASCII: one character is one byte.
       if (url.href.length > MAX_URL_BYTES) {
         return refused(`Cannot call a URL of more than ${MAX_URL_BYTES} bytes`);
       }
@@ -97,24 +97,29 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
         throw new AddressError({ code: "dns_failed", detail: `Cannot resolve ${host}` });
       }
       if (allowsName(allow, host, port)) return v4First(addresses);
-      const vetted = addresses.filter((address) => permits(host, address, port));
-      // Some inside and some outside is how a name is turned around; all or none.
-      if (vetted.length === 0 || (vetted.length < addresses.length && !SPECIAL_NAME.test(host))) {
-        throw new AddressError(refused(`Cannot call ${host}: it leads to an address not public`));
+      const permitted = addresses.filter((address) => permits(host, address, port));
+      // A mix of public and private addresses is a sign of DNS rebinding: all are refused.
+      if (
+        permitted.length === 0 ||
+        (permitted.length < addresses.length && !SPECIAL_NAME.test(host))
+      ) {
+        throw new AddressError(
+          refused(`Cannot call ${host}: it resolves to an address that is not public`),
+        );
       }
-      return v4First(vetted);
+      return v4First(permitted);
     },
   };
 
-  /** Which host may be called does not change, and a batch has a thousand URLs of one. */
+  /** Cached, because a batch may have a thousand URLs of one host. */
   function refuseHostOf(url: URL): TaskError | undefined {
     const { protocol, host } = url;
     const place = protocol + host;
-    if (verdicts.has(place)) return verdicts.get(place);
-    const verdict = refuseHost(bareHost(url.hostname), portOf(url));
-    if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
-    verdicts.set(place, verdict);
-    return verdict;
+    if (results.has(place)) return results.get(place);
+    const result = refuseHost(bareHost(url.hostname), portOf(url));
+    if (results.size >= MAX_CACHED) results.clear();
+    results.set(place, result);
+    return result;
   }
 
   function refuseHost(host: string, port: number): TaskError | undefined {
@@ -124,7 +129,9 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
         ? refusePort(host, port)
         : refused(`Cannot call ${host}: it is not a public address`);
     }
-    if (host.split(".").includes("")) return refused(`Cannot call "${host}": it is not a name`);
+    if (host.split(".").includes("")) {
+      return refused(`Cannot call "${host}": it is not a valid host name`);
+    }
     if (SPECIAL_NAME.test(host) && !mayLeadToAllowed(allow, host, port)) {
       return refused(`Cannot call ${host}: it is not a public name`);
     }
@@ -132,7 +139,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
     return refusePort(host, port);
   }
 
-  /** A port named by an entry was named on purpose. */
+  /** A bad port is allowed when an entry names it. */
   function refusePort(host: string, port: number): TaskError | undefined {
     const named = allow.filter((entry) => entry.port === port);
     return !BAD_PORTS.has(port) || allowsName(named, host, port) || allowsAddress(named, host, port)
@@ -151,7 +158,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
   }
 }
 
-/** What a guard answers to those who open no connection. */
+/** The guard as ports for code that opens no connection. */
 export function guardPorts(
   guard: () => Guard,
 ): Pick<Ports, "refuseUrl" | "addressesOf"> {
@@ -172,7 +179,7 @@ function refused(detail: string): TaskError {
   return { code: "address_refused", detail };
 }
 
-/** Without the brackets of a literal and the dot of the root. */
+/** Without the brackets of an IPv6 literal and the trailing dot. */
 function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
 }

@@ -1,5 +1,5 @@
 /**
- * Opens connections for HTTP, each to an address that the guard has vetted.
+ * Opens connections for HTTP, only to addresses that the guard permits.
  *
  * @module
  */
@@ -8,25 +8,22 @@ import type { Socket } from "node:net";
 import type { Guard } from "./guard.ts";
 import { firstOf, openSocket, type SocketOptions } from "./sockets.ts";
 
-/** Where a connection goes, in the words of a URL. */
+/** Where a connection goes, as the parts of a URL. */
 export interface Destination {
   /** `http:` or `https:`. */
   readonly protocol: string;
-  /** A name, or an address, in brackets when it is one of IPv6. */
+  /** A name or an address; an IPv6 address in brackets. */
   readonly hostname: string;
-  /** Empty for the protocol's own. */
+  /** Empty for the protocol's default port. */
   readonly port: string;
-  /** What the two sides may speak over TLS; HTTP/1.1 when absent. */
+  /** The protocols to negotiate over TLS; HTTP/1.1 when absent. */
   readonly alpn?: readonly string[];
 }
 
 /** Opens a connection; rejects with an `AddressError` or a `ConnectError`. */
 export type GuardedOpener = (destination: Destination) => Promise<Socket>;
 
-/**
- * Makes an opener: it asks the guard at every connection, an address
- * written out included, and tries the vetted addresses one after another.
- */
+/** Makes an opener that asks the guard before every connection and tries the permitted addresses in order. */
 export function guardedOpener(guard: Guard, options: SocketOptions): GuardedOpener {
   return async ({ hostname, protocol, port: portText, alpn }) => {
     const secure = protocol === "https:";

@@ -1,5 +1,5 @@
 /**
- * Sockets to addresses that somebody else has chosen, within a bound of time.
+ * Opens sockets to given addresses within a time limit.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { Clock } from "../../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
 import { secured } from "./tls.ts";
 
-/** Where a socket goes, and how. */
+/** Where a socket goes. */
 export interface SocketTarget {
   /** An address. */
   readonly address: string;
   /** The port. */
   readonly port: number;
-  /** The name that led there: the server's certificate is for it. */
+  /** The name that the server's certificate must be for. */
   readonly name: string;
   /** TLS from the first byte. */
   readonly secure: boolean;
@@ -24,26 +24,26 @@ export interface SocketTarget {
 
 /** What a socket needs besides its target. */
 export interface SocketOptions {
-  /** Times it. */
+  /** Measures and bounds the time. */
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
-  /** What the two sides may speak over TLS; HTTP/1.1 when absent. */
+  /** The protocols to negotiate over TLS; HTTP/1.1 when absent. */
   readonly alpn?: readonly string[];
   /** The longest that connecting may take, TLS included, in milliseconds. */
   readonly connectMs: number;
 }
 
-/** A connection failed: at which step, and with which code. */
+/** A connection could not be opened. */
 export class ConnectError extends Error {
   /** `ConnectError`. */
   override name = "ConnectError";
-  /** Whether the connection itself stood and only TLS failed. */
+  /** Whether the TCP connection was open and TLS failed. */
   readonly atTls: boolean;
-  /** The system's word, such as `ECONNREFUSED`; `ETIMEDOUT` when our bound was reached. */
+  /** The system's code, such as `ECONNREFUSED`; `ETIMEDOUT` when our time limit was reached. */
   readonly code: string;
 
-  /** Wraps what the system said. */
+  /** Wraps the system's code. */
   constructor(code: string, atTls: boolean) {
     super(`Cannot connect: ${code}`);
     this.code = code;
@@ -53,15 +53,15 @@ export class ConnectError extends Error {
 
 /** How long it took to open a socket, in milliseconds. */
 export interface OpeningTimes {
-  /** Until the connection stood. */
+  /** Until the TCP connection was open. */
   readonly connect: number;
-  /** From there until TLS did. */
+  /** From then until TLS was established. */
   readonly tls?: number;
 }
 
 const openingTimes = new WeakMap<object, OpeningTimes>();
 
-/** What opening this socket took, for whoever uses it first. */
+/** The times of opening this socket, for its first request; `undefined` after that. */
 export function takeOpeningTimes(socket: object): OpeningTimes | undefined {
   const times = openingTimes.get(socket);
   openingTimes.delete(socket);
@@ -85,7 +85,7 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
     };
     const failed = (error: Error & { code?: unknown }) => fail(String(error.code));
     const undo = clock.after(connectMs, () => fail("ETIMEDOUT"));
-    const stand = (times: OpeningTimes) => {
+    const ready = (times: OpeningTimes) => {
       undo();
       openingTimes.set(socket, times);
       resolve(socket);
@@ -95,24 +95,24 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
     plain.once("connect", () => {
       connected = true;
       const connect = elapsed();
-      if (!secure) return stand({ connect });
-      plain.off("error", failed); // From here on the faults of both are those of TLS.
+      if (!secure) return ready({ connect });
+      plain.off("error", failed); // The TLS socket reports errors of both from now on.
       socket = secured(plain, {
         host: address,
         ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-        // RFC 6066 §3 knows no addresses as server names.
+        // RFC 6066 §3: an address is not a server name.
         ...(isAddress(name) ? {} : { servername: name }),
         ...compact({ ca }),
       });
       socket.once("error", failed);
       socket.once("secureConnect", () => {
-        stand({ connect, tls: Math.round((elapsed() - connect) * 10) / 10 });
+        ready({ connect, tls: Math.round((elapsed() - connect) * 10) / 10 });
       });
     });
   });
 }
 
-/** The first address that works; rejects with the last one's fault when none does. */
+/** Tries the addresses in order; rejects with the last error when none works. */
 export async function firstOf<T>(
   addresses: readonly string[],
   open: (address: string) => Promise<T>,

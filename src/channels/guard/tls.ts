@@ -1,9 +1,9 @@
 /**
- * TLS over a socket that is read no faster than what it carries.
+ * TLS with backpressure.
  *
- * On Deno 2.9.6 a TLS socket reads on when nobody reads from it: of a body of
- * one gigabyte up to one gigabyte lay in memory. So we read the socket beneath
- * it ourselves, and stop when what has been decrypted is not taken.
+ * On Deno 2.9.6 a TLS socket continues to read when its data is not consumed: a body of
+ * one gigabyte could take one gigabyte of memory. So we read the underlying socket
+ * ourselves and stop while the decrypted data is not consumed.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Duplex } from "node:stream";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { BufferPool } from "../buffer_pool.ts";
 
-/** Speaks TLS over a connected socket, which ends with it. */
+/** Opens TLS on a connected socket, which closes with it. */
 export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
   const carrier = new Duplex({
     read() {},
@@ -25,11 +25,11 @@ export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
     },
   });
   const tls = connect({ ...options, socket: carrier });
-  const chunks = new BufferPool();
+  const buffers = new BufferPool();
   socket.on("data", (bytes: Uint8Array) => {
-    const chunk = chunks.hold(bytes);
+    const buffer = buffers.hold(bytes);
     carrier.push(bytes);
-    if (carrier.readableLength === 0) chunks.release(chunk);
+    if (carrier.readableLength === 0) buffers.release(buffer);
     if (tls.readableLength >= tls.readableHighWaterMark) socket.pause();
   });
   const read = tls._read;

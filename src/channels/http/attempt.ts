@@ -1,5 +1,5 @@
 /**
- * An attempt of the channel `http`, from its first request to its last answer.
+ * One attempt of the channel `http`, from its first request to its final response.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { TaskError } from "../../task/task.ts";
 import type { DeliverContext } from "../channel.ts";
 import { SharedFault } from "../http2/fault.ts";
 import { BodyDigest, BodyError, type BodySink, decodeInto, tooLarge } from "./body.ts";
-import { classifyAnswer, classifyFault, isSafe, unexpected } from "./classify.ts";
+import { classifyFault, classifyResponse, isSafe, unexpected } from "./classify.ts";
 import type { Download } from "./download.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
 import { unmetExpectation } from "./expectations.ts";
@@ -20,38 +20,38 @@ import { BodyConsumer } from "./body_consumer.ts";
 import { type HttpRequest, isRedirect } from "./redirect.ts";
 import { evidenceOf, KEPT_BYTES, resultOf, type Saved } from "./result.ts";
 
-/** Beyond so many bytes, progress is told. */
-const TOLD_BYTES = 65_536;
-/** A redirect's page for people is read so far, for the connection's sake. */
-const PASSED_BYTES = 65_536;
+/** Progress is reported once this many bytes have arrived. */
+const PROGRESS_FROM_BYTES = 65_536;
+/** A redirect's body is read up to this many bytes, so that the connection can be reused. */
+const REDIRECT_BODY_BYTES = 65_536;
 
-/** What an attempt has beside its payload. */
+/** What an attempt needs besides its payload. */
 export interface HttpAttemptOptions {
-  /** What the attempt was given. */
+  /** The abort signal and the progress callback of the attempt. */
   readonly context: DeliverContext;
-  /** Where the body is saved, if it is. */
+  /** Where the body is saved, when the task asks for it. */
   readonly download?: Download | undefined;
   /** Milliseconds since the attempt began. */
   readonly elapsed: () => number;
 }
 
-/** One attempt on its way from redirect to redirect. */
+/** One attempt and its state across redirects. */
 export class HttpAttempt {
-  /** What the attempt was given. */
+  /** The abort signal and the progress callback of the attempt. */
   readonly context: DeliverContext;
   /** The redirects followed so far. */
   readonly hops: { status: number; url: string }[] = [];
   readonly #payload: FetchPayload;
   readonly #download: Download | undefined;
   readonly #elapsed: () => number;
-  #receipt: BodyConsumer | undefined;
+  #consumer: BodyConsumer | undefined;
   #totalBytes: number | undefined;
   #saving = false;
   #resumed = false;
-  /** Unsafe requests that have left, less those that the server has handed back untouched. */
+  /** Unsafe requests that were sent, minus those that the server returned unprocessed. */
   #effects = 0;
 
-  /** Sets out. */
+  /** Starts with no redirects followed and nothing sent. */
   constructor(payload: FetchPayload, { context, download, elapsed }: HttpAttemptOptions) {
     this.#payload = payload;
     this.context = context;
@@ -59,26 +59,26 @@ export class HttpAttempt {
     this.#elapsed = elapsed;
   }
 
-  /** A request is about to leave. */
+  /** Called just before a request is sent. */
   sending(method: string): void {
     if (isSafe(method)) return;
     this.#effects++;
     this.context.progress({ stage: "sending" });
   }
 
-  /** The request that was last to leave was not touched. */
+  /** Called when the server did not process the last request. */
   untouched(method: string): void {
     if (!isSafe(method)) this.#effects--;
   }
 
-  /** Whether an answer only shows the way to another. */
-  isPassed({ status, headers }: ResponseHead): boolean {
+  /** Whether this response is a redirect that the task follows. */
+  isFollowed({ status, headers }: ResponseHead): boolean {
     return this.#payload.redirects > 0 && isRedirect(status, headers.location);
   }
 
-  /** What takes the body of an answer. */
+  /** Returns the sink that takes the body of a response. */
   receive(method: string, head: ResponseHead): BodySink {
-    if (this.isPassed(head)) return passing();
+    if (this.isFollowed(head)) return redirectBody();
     const { maxBytes } = this.#payload;
     const length = Number(head.headers["content-length"] ?? NaN);
     const coding = head.headers["content-encoding"];
@@ -86,12 +86,12 @@ export class HttpAttempt {
     if (this.#totalBytes !== undefined && this.#totalBytes > maxBytes && coding === undefined) {
       throw tooLarge(maxBytes);
     }
-    return decodeInto(this.#take(method, head), coding);
+    return decodeInto(this.#consume(method, head), coding);
   }
 
-  /** So many encoded bytes of the body have come. */
-  told(bytes: number): void {
-    if (bytes < TOLD_BYTES) return;
+  /** Reports progress; `bytes` counts the encoded bytes of the body so far. */
+  reportProgress(bytes: number): void {
+    if (bytes < PROGRESS_FROM_BYTES) return;
     const kept = this.#saving ? this.#download?.kept ?? 0 : 0;
     const totalBytes = this.#totalBytes;
     this.context.progress({
@@ -101,40 +101,40 @@ export class HttpAttempt {
     });
   }
 
-  /** Ends where nobody may go on. */
+  /** The outcome when a request or a redirect is refused. */
   rejected(error: TaskError): Outcome {
     return { kind: "rejected", error, evidence: { hops: this.hops } };
   }
 
-  /** Ends without a whole answer. */
+  /** The outcome when no complete response arrived. */
   faulted(cause: unknown, exchanged: Exchanged, now: number): Outcome {
     const { head } = exchanged;
     const evidence = { ...evidenceOf(exchanged), hops: this.hops };
     if (this.context.signal.aborted) {
       const code = String(this.context.signal.reason);
-      const error = { code, detail: ABORTS[code] ?? "The attempt was cut off" };
+      const error = { code, detail: ABORTS[code] ?? "The attempt was aborted" };
       return { kind: this.#effects > 0 ? "unknown" : "deferred", error, evidence };
     }
-    // A refusal is as good as its status: what the body would have said does not matter.
+    // The status of a refusal is enough; its body does not matter.
     if (head && head.status >= 400) {
-      const outcome = classifyAnswer(head, this.#payload.expect, "GET", now);
+      const outcome = classifyResponse(head, this.#payload.expect, "GET", now);
       if (outcome.kind !== "delivered") return { ...outcome, evidence };
     }
     const shared = cause instanceof SharedFault ? { shared: true as const } : {};
     return { ...classifyFault(cause, this.#effects > 0), ...shared, evidence };
   }
 
-  /** Ends with an answer. */
-  async answered(
+  /** The outcome of a complete response. */
+  async completed(
     { url, method }: HttpRequest,
     exchanged: Exchanged & { readonly head: ResponseHead },
     now: number,
   ): Promise<Outcome> {
     const { head, timings } = exchanged;
     const evidence = evidenceOf(exchanged);
-    const outcome = this.#judge(head, method, now);
-    const receipt = this.#receipt;
-    if (!receipt) throw new Error("An answer was taken for a redirect");
+    const outcome = this.#evaluate(head, method, now);
+    const consumer = this.#consumer;
+    if (!consumer) throw new Error("A complete response has no body consumer");
     let saved: Saved | undefined;
     try {
       if (outcome.kind === "delivered") saved = await this.#save(url, head);
@@ -144,49 +144,50 @@ export class HttpAttempt {
     }
     const { hops } = this;
     const { extract } = this.#payload;
-    const result = resultOf({ url, head, hops, timings, receipt, extract, saved });
+    const result = resultOf({ url, head, hops, timings, consumer, extract, saved });
     if (!outcome.hold || url.origin === new URL(this.#payload.url).origin) {
       return { ...outcome, evidence, result };
     }
-    // What another host wishes is no reason to hold the lane of this one.
+    // A delay that another host asks for must not hold the lane of this host.
     const { hold: _, ...rest } = outcome;
     return { ...rest, evidence, result } as Outcome;
   }
 
-  /** What the answer means, the caller's expectations considered. */
-  #judge(head: ResponseHead, method: string, now: number): Outcome {
+  /** What the response means, with the caller's expectations applied. */
+  #evaluate(head: ResponseHead, method: string, now: number): Outcome {
     const { expect } = this.#payload;
     if (head.status === 416 && this.#download?.kept) {
       this.#download.giveUp();
-      const detail = "The server has nothing beyond what was saved; the next attempt begins anew";
+      const detail = "The server has nothing after the saved part; the next attempt starts over";
       return { kind: "deferred", error: { code: "http_416", detail } };
     }
-    const outcome = classifyAnswer(head, expect, method, now);
+    const outcome = classifyResponse(head, expect, method, now);
     if (!expect || outcome.kind !== "delivered") return outcome;
     const tookMs = this.#elapsed();
-    const detail = unmetExpectation(expect, { head, reading: this.#receipt?.reading, tookMs });
+    const extractor = this.#consumer?.extractor;
+    const detail = unmetExpectation(expect, { head, extractor, tookMs });
     return detail === undefined ? outcome : { ...outcome, ...unexpected(detail, method) };
   }
 
-  #take(method: string, head: ResponseHead): BodyConsumer {
+  #consume(method: string, head: ResponseHead): BodyConsumer {
     const { maxBytes, expect, extract } = this.#payload;
     const whole = Boolean(extract?.json ?? extract?.css ?? expect?.json);
-    const reading = extract || whole
+    const extractor = extract || whole
       ? new TextExtractor({ ...extract, contentType: head.headers["content-type"], whole })
       : undefined;
     this.#saving = this.#download !== undefined &&
-      classifyAnswer(head, expect, method, 0).kind === "delivered";
+      classifyResponse(head, expect, method, 0).kind === "delivered";
     const download = this.#saving ? this.#download : undefined;
-    const receipt = new BodyConsumer(new BodyDigest(maxBytes, KEPT_BYTES), reading, download);
-    this.#receipt = receipt;
-    if (!download) return receipt;
-    const asked = download.kept > 0;
-    this.#resumed = download.begin(head, (piece) => receipt.review(piece));
-    if (this.#resumed) receipt.awaitReview(download.settled());
-    else if (asked && head.status === 206) {
-      throw new BodyError("bad_response", "The server sent another part than it was asked for");
+    const consumer = new BodyConsumer(new BodyDigest(maxBytes, KEPT_BYTES), extractor, download);
+    this.#consumer = consumer;
+    if (!download) return consumer;
+    const requested = download.kept > 0;
+    this.#resumed = download.begin(head, (piece) => consumer.replay(piece));
+    if (this.#resumed) consumer.awaitReplay(download.settled());
+    else if (requested && head.status === 206) {
+      throw new BodyError("bad_response", "The server sent another range than the one requested");
     }
-    return receipt;
+    return consumer;
   }
 
   async #save(url: URL, head: ResponseHead): Promise<Saved | undefined> {
@@ -199,19 +200,19 @@ export class HttpAttempt {
 }
 
 const ABORTS: Record<string, string> = {
-  timeout: "No whole answer came within the attempt's timeout",
+  timeout: "No complete response arrived within the attempt's timeout",
   cancelled: "The task was cancelled",
   shutdown: "The service stopped",
   drain: "The service stopped",
 };
 
-/** Takes the body of a redirect that is followed, and stops it when it is no page. */
-function passing(): BodySink {
+/** Discards the body of a redirect that is followed, up to a bound. */
+function redirectBody(): BodySink {
   let bytes = 0;
   return {
     write(piece) {
       bytes += piece.length;
-      if (bytes > PASSED_BYTES) throw tooLarge(PASSED_BYTES);
+      if (bytes > REDIRECT_BODY_BYTES) throw tooLarge(REDIRECT_BODY_BYTES);
     },
     end() {},
     abandon() {},

@@ -1,8 +1,8 @@
 /**
- * A response's body: decoded, measured, hashed and, as far as it is text, kept.
+ * Decodes, measures and hashes the body of a response, and keeps its beginning.
  *
- * Everything happens under a bound on decoded bytes, piece by piece, so that
- * a small answer that unpacks to a huge one is stopped on the way.
+ * The body is processed in chunks under a bound on decoded bytes, so that a
+ * small response that decodes to a huge one is stopped early.
  *
  * @module
  */
@@ -17,46 +17,47 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 
-/** Takes a body piece by piece; a promise asks for a pause until it resolves. */
+/** Takes a body in chunks. */
 export interface BodySink {
   /**
-   * Takes the next piece, whose memory is another's as soon as this has returned
-   * or its promise has resolved. Throws or rejects when no more is wanted.
+   * Takes the next chunk. A returned promise asks for a pause until it resolves. The
+   * chunk's memory may be reused once this has returned or its promise has resolved.
+   * Throws or rejects to stop the body.
    */
-  write(piece: Uint8Array): void | Promise<void>;
-  /** Called after the last piece. */
+  write(chunk: Uint8Array): void | Promise<void>;
+  /** Called after the last chunk. */
   end(): void | Promise<void>;
-  /** Called instead of `end` when the rest will never come. */
+  /** Called instead of `end` when the body will not be completed. */
   abandon(): void;
 }
 
-/** A body cannot be read to its end. */
+/** The body cannot be read completely. */
 export class BodyError extends Error {
   /** `BodyError`. */
   override name = "BodyError";
-  /** `too_large`, or `bad_response` when it does not decode. */
+  /** `too_large`, or `bad_response` when the body cannot be decoded. */
   readonly code: "too_large" | "bad_response";
 
-  /** Says why. */
+  /** `detail` is shown to the caller. */
   constructor(code: BodyError["code"], detail: string) {
     super(detail);
     this.code = code;
   }
 }
 
-/** What we say in `Accept-Encoding`. */
+/** The value of `Accept-Encoding`. */
 export const ACCEPTED_ENCODINGS = "gzip, deflate, br, zstd";
-/** Nobody encodes a body more often; whoever says so wants to see us work. */
+/** No server applies more encodings in good faith. */
 const MAX_ENCODINGS = 3;
 
-/** Counts, hashes, and keeps the beginning of a decoded body. */
+/** Counts and hashes a decoded body, and keeps its beginning. */
 export class BodyDigest implements BodySink {
   readonly #maxBytes: number;
   readonly #keepBytes: number;
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #bytes = 0;
-  /** Opened only by what is not kept whole: one call hashes the rest faster. */
+  /** Opened only when the body is longer than what is kept; a short body is hashed in one call. */
   #hash: Hash | undefined;
 
   /** Takes at most `maxBytes` and keeps the first `keepBytes` of them. */
@@ -65,24 +66,24 @@ export class BodyDigest implements BodySink {
     this.#keepBytes = keepBytes;
   }
 
-  /** Takes the next piece; throws a `BodyError` beyond the bound. */
-  write(piece: Uint8Array): void {
-    this.#bytes += piece.length;
+  /** Takes the next chunk; throws a `BodyError` beyond the bound. */
+  write(chunk: Uint8Array): void {
+    this.#bytes += chunk.length;
     if (this.#bytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
     if (this.#bytes > this.#keepBytes) {
       this.#hash ??= createHash("sha256").update(this.beginning());
-      this.#hash.update(piece);
+      this.#hash.update(chunk);
     }
     if (this.#keptBytes === this.#keepBytes) return;
-    const part = new Uint8Array(piece.subarray(0, this.#keepBytes - this.#keptBytes));
+    const part = new Uint8Array(chunk.subarray(0, this.#keepBytes - this.#keptBytes));
     this.#kept.push(part);
     this.#keptBytes += part.length;
   }
 
-  /** Nothing is left to do. */
+  /** Does nothing. */
   end(): void {}
 
-  /** Nothing is held. */
+  /** Does nothing. */
   abandon(): void {}
 
   /** Decoded bytes so far. */
@@ -90,7 +91,7 @@ export class BodyDigest implements BodySink {
     return this.#bytes;
   }
 
-  /** The whole body's SHA-256 in hex; asked for once. */
+  /** The whole body's SHA-256 in hex; may be called once. */
   sha256(): string {
     return this.#hash ? this.#hash.digest("hex") : hash("sha256", this.beginning(), "hex");
   }
@@ -109,15 +110,12 @@ export class BodyDigest implements BodySink {
   }
 }
 
-/** The error of a body that passes its bound. */
+/** The error of a body beyond its bound. */
 export function tooLarge(maxBytes: number): BodyError {
   return new BodyError("too_large", `The body is longer than ${maxBytes} bytes`);
 }
 
-/**
- * Puts decoders before `sink`, as `Content-Encoding` says. A coding that
- * nobody knows is taken for none, as browsers do.
- */
+/** Puts decoders before `sink`, as `Content-Encoding` says. Unknown codings are ignored, as browsers do. */
 export function decodeInto(sink: BodySink, contentEncoding: string | undefined): BodySink {
   const codings = (contentEncoding ?? "").toLowerCase().split(",").map((coding) => coding.trim())
     .filter((coding) => Object.hasOwn(DECODERS, coding));
@@ -138,7 +136,7 @@ const DECODERS = {
 
 type Coding = keyof typeof DECODERS;
 
-/** Opened by the first byte: an empty body is not a broken one. */
+/** Opens its stream at the first byte: an empty body is not an incomplete one. */
 class Decoder implements BodySink {
   readonly #inner: BodySink;
   readonly #coding: Coding;
@@ -152,10 +150,10 @@ class Decoder implements BodySink {
     this.#failed.promise.catch(() => {});
   }
 
-  write(piece: Uint8Array): void | Promise<void> {
-    if (piece.length === 0) return;
-    const stream = this.#stream ??= this.#open(piece[0] ?? 0);
-    const taken = new Promise<void>((resolve) => stream.write(piece, () => resolve()));
+  write(chunk: Uint8Array): void | Promise<void> {
+    if (chunk.length === 0) return;
+    const stream = this.#stream ??= this.#open(chunk[0] ?? 0);
+    const taken = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
     return Promise.race([taken, this.#failed.promise]);
   }
 
@@ -172,9 +170,9 @@ class Decoder implements BodySink {
 
   #open(first: number): Transform {
     const stream: Transform = DECODERS[this.#coding](first);
-    stream.on("data", (piece: Uint8Array) => {
+    stream.on("data", (chunk: Uint8Array) => {
       try {
-        const busy = this.#inner.write(piece);
+        const busy = this.#inner.write(chunk);
         if (!busy) return;
         stream.pause();
         busy.then(() => stream.resume(), (error) => this.#fail(error));

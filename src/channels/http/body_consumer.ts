@@ -1,5 +1,5 @@
 /**
- * What is taken in of an answer's body: measured, read, saved.
+ * Measures the body of a response, extracts from it and saves it.
  *
  * @module
  */
@@ -8,54 +8,54 @@ import type { BodyDigest, BodySink } from "./body.ts";
 import type { Download } from "./download.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 
-/** Takes a body into all that wants it. */
+/** Passes each chunk to the digest, the text extractor and the download. */
 export class BodyConsumer implements BodySink {
-  /** Length, hash and beginning. */
+  /** Length, hash and beginning of the body. */
   readonly digest: BodyDigest;
-  /** Lines, words and the whole text, where they are asked for. */
-  readonly reading: TextExtractor | undefined;
+  /** Lines, words and the whole text, when the task asks for them. */
+  readonly extractor: TextExtractor | undefined;
   readonly #download: Download | undefined;
-  /** What was saved before is taken first. */
-  #reviewed: Promise<void> | undefined;
+  /** Pending while the part saved by an earlier attempt is replayed. */
+  #replayed: Promise<void> | undefined;
 
-  constructor(digest: BodyDigest, reading?: TextExtractor, download?: Download) {
+  constructor(digest: BodyDigest, extractor?: TextExtractor, download?: Download) {
     this.digest = digest;
-    this.reading = reading;
+    this.extractor = extractor;
     this.#download = download;
   }
 
-  /** From now on, what comes is looked at only after what was saved before. */
-  awaitReview(reviewed: Promise<void>): void {
-    this.#reviewed = reviewed.then(() => this.#reviewed = undefined);
-    this.#reviewed.catch(() => {}); // What is written hears of it.
+  /** New chunks are digested only after the part that was saved before. */
+  awaitReplay(replayed: Promise<void>): void {
+    this.#replayed = replayed.then(() => this.#replayed = undefined);
+    this.#replayed.catch(() => {}); // `write` and `end` report it.
   }
 
-  /** Takes a piece that is on the disk already. */
-  review(piece: Uint8Array): void {
-    this.digest.write(piece);
-    this.reading?.write(piece);
+  /** Takes a chunk that is on disk already. */
+  replay(chunk: Uint8Array): void {
+    this.digest.write(chunk);
+    this.extractor?.write(chunk);
   }
 
-  /** Takes the next piece. */
-  write(piece: Uint8Array): void | Promise<void> {
-    if (!this.#reviewed) {
-      this.review(piece);
-      return this.#download?.write(piece);
+  /** Takes the next chunk. */
+  write(chunk: Uint8Array): void | Promise<void> {
+    if (!this.#replayed) {
+      this.replay(chunk);
+      return this.#download?.write(chunk);
     }
-    const saved = this.#download?.write(piece);
-    return this.#reviewed.then(() => {
-      this.review(piece);
+    const saved = this.#download?.write(chunk);
+    return this.#replayed.then(() => {
+      this.replay(chunk);
       return saved;
     });
   }
 
-  /** The last piece has come. */
+  /** Called after the last chunk. */
   async end(): Promise<void> {
-    await this.#reviewed;
+    await this.#replayed;
     await this.#download?.settled();
-    this.reading?.end();
+    this.extractor?.end();
   }
 
-  /** Nothing is held: whoever opened the download leaves it. */
+  /** Does nothing: the channel closes the download. */
   abandon(): void {}
 }

@@ -1,5 +1,5 @@
 /**
- * What an answer, or the lack of one, means for a task.
+ * What a response, or a fault instead of one, means for a task.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { describeFault } from "../faults.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseRetryAfter, rateLimitOf } from "./rate_headers.ts";
 
-/** The longest wish of an upstream that is heeded, in milliseconds. */
-const MAX_WISH_MS = 24 * 3_600_000;
-/** The longest that one answer may hold a whole lane, in milliseconds. */
+/** The longest delay requested by a server that is honoured, in milliseconds. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** The longest that one response may hold a whole lane, in milliseconds. */
 const MAX_HOLD_MS = 3_600_000;
 
-/** 2xx, and 3xx that nobody follows, are delivered; what may pass is deferred. */
+/** 2xx, and 3xx that is not followed, are delivered; 408, 425, 429 and 5xx are deferred. */
 export function classifyStatus({ status, headers }: ResponseHead, now: number): Outcome {
   const retryAfter = headers["retry-after"];
   const limited = limitOf(headers, now);
@@ -25,8 +25,8 @@ export function classifyStatus({ status, headers }: ResponseHead, now: number): 
   if (status < 500 && ![408, 425, 429].includes(status)) {
     return { kind: "rejected", error, ...limited };
   }
-  const wishMs = parseRetryAfter(retryAfter, now);
-  if (wishMs === undefined) {
+  const requestedMs = parseRetryAfter(retryAfter, now);
+  if (requestedMs === undefined) {
     const retryAfterMs = status === 429 ? limited.hold?.forMs : undefined;
     return {
       kind: "deferred",
@@ -35,12 +35,12 @@ export function classifyStatus({ status, headers }: ResponseHead, now: number): 
       ...limited,
     };
   }
-  const retryAfterMs = Math.min(wishMs, MAX_WISH_MS);
+  const retryAfterMs = Math.min(requestedMs, MAX_RETRY_AFTER_MS);
   return { kind: "deferred", error, retryAfterMs, ...holdOf(status, retryAfter, retryAfterMs) };
 }
 
-/** As `classifyStatus`, but a caller who expects certain statuses has the last word. */
-export function classifyAnswer(
+/** As `classifyStatus`, but the statuses that the caller expects take precedence. */
+export function classifyResponse(
   head: ResponseHead,
   expect: Expectation | undefined,
   method: string,
@@ -49,7 +49,7 @@ export function classifyAnswer(
   const outcome = classifyStatus(head, now);
   const { status: wanted } = expect ?? {};
   if (!wanted) return outcome;
-  // The rest of a file is as good as the whole of it.
+  // 206 is the answer to our own Range, which asks for the rest of the same file.
   if (wanted.includes(head.status) || (head.status === 206 && wanted.includes(200))) {
     return { kind: "delivered", ...compact({ hold: outcome.hold }) };
   }
@@ -59,8 +59,8 @@ export function classifyAnswer(
 }
 
 /**
- * An answer that is not what was expected: a question may be asked again, but
- * what was done may not be done twice.
+ * The outcome of a response that does not meet the expectations. A safe request
+ * is tried again; an unsafe one is not, because its effect must not happen twice.
  */
 export function unexpected(detail: string, method: string): Outcome {
   const error = { code: "expectation_failed", detail };
@@ -73,28 +73,25 @@ function holdOf(status: number, said = "", forMs: number): { hold?: LaneHold } {
   return { hold: { forMs: Math.min(forMs, MAX_HOLD_MS), reason } };
 }
 
-/** A host that says how much it still takes is left alone when that is nothing. */
+/** Holds a host whose rate limit headers say that no request is left. */
 function limitOf(headers: ResponseHead["headers"], now: number): { hold?: LaneHold } {
   const { left, resetMs } = rateLimitOf(headers, now);
   if (left !== 0 || resetMs === undefined || resetMs <= 0) return {};
   const forMs = Math.min(resetMs, MAX_HOLD_MS);
-  return { hold: { forMs, reason: "its RateLimit says that nothing is left" } };
+  return { hold: { forMs, reason: "its RateLimit header says that no requests remain" } };
 }
 
-/** Whether a request of this method leaves the world as it was. */
+/** Whether the method is safe (RFC 9110 §9.2.1): it changes nothing on the server. */
 export function isSafe(method: string): boolean {
   return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
 }
 
-/**
- * What a fault means: `unknown` once an unsafe request's bytes have left,
- * for then nobody can say what became of it.
- */
+/** What a fault means: `unknown` once an unsafe request may have reached the server. */
 export function classifyFault(fault: unknown, effectPossible: boolean): Outcome {
   const error = describeFault(fault);
   if (FINAL.has(error.code)) return { kind: "rejected", error };
   return { kind: effectPossible ? "unknown" : "deferred", error };
 }
 
-/** Another try would end the same way. */
+/** Faults that another try would only repeat. */
 const FINAL = new Set(["address_refused", "too_large", "bad_request", "redirect_refused"]);

@@ -1,10 +1,9 @@
 /**
- * A body on its way into a file, and the part of it that an attempt leaves to
- * the next.
+ * Saves a body as a file, and resumes a part that an earlier attempt left.
  *
- * Each task has a folder of its own. Beside the part stands a note that tells
- * how much of it is safe and whose it is: a later attempt asks for the rest
- * (RFC 9110 §14), and only of the very same representation.
+ * Each task has a folder of its own. A note beside the part says how many bytes
+ * are on disk and which representation they belong to: a later attempt requests
+ * only the rest (RFC 9110 §14), and only of the same representation.
  *
  * @module
  */
@@ -15,15 +14,15 @@ import { WriteBehind } from "./write_behind.ts";
 
 /** What is known of a part. */
 interface Note {
-  /** Bytes that are on the disk. */
+  /** Bytes that are on disk. */
   readonly bytes: number;
   /** A strong `ETag`, or a `Last-Modified`. */
   readonly validator: string;
 }
 
-/** Written through to the disk every so many bytes: so much is lost at most in a crash. */
-const SAFE_EVERY_BYTES = 64 * 2 ** 20;
-/** Read at once when what is there is measured. */
+/** Synced to disk every this many bytes: at most that many are lost in a crash. */
+const SYNC_EVERY_BYTES = 64 * 2 ** 20;
+/** Size of one read while a part is replayed. */
 const READ_BYTES = 1_048_576;
 const PART = ".part";
 const NOTE = ".part.json";
@@ -32,10 +31,10 @@ const NOTE = ".part.json";
 export class SaveError extends Error {
   /** `SaveError`. */
   override name = "SaveError";
-  /** The disk is full, or nothing may be written there. */
+  /** `storage_full` when the disk is full, else `storage_failed`. */
   readonly code: "storage_full" | "storage_failed";
 
-  /** Wraps what the system said. */
+  /** Wraps the system's error. */
   constructor(cause: unknown) {
     super("Cannot save the body", { cause });
     const { code } = cause as { code?: unknown };
@@ -43,7 +42,7 @@ export class SaveError extends Error {
   }
 }
 
-/** Opens what an earlier attempt has left in the folder of a task, which is made when it is not there. */
+/** Opens the part that an earlier attempt left in the task's folder; creates the folder if needed. */
 export async function openDownload(root: string, task: string): Promise<Download> {
   const folder = `${root}/${task}`;
   try {
@@ -59,20 +58,20 @@ export async function openDownload(root: string, task: string): Promise<Download
   }
 }
 
-/** One attempt at a file. */
+/** The file of one attempt. */
 export class Download {
-  /** The task's own, beneath that of all downloads: a bare name. */
+  /** The task's folder below the downloads folder: a bare name. */
   readonly folder: string;
   readonly #folder: string;
   readonly #file: Deno.FsFile;
   #validator: string | undefined;
-  /** Bytes that are there and still hold. */
+  /** Bytes of the earlier part that are still valid. */
   #kept: number;
   #written: number;
-  #safe: number;
+  #synced: number;
   readonly #behind = new WriteBehind((bytes) => this.#write(bytes));
   #tail: Promise<void> = Promise.resolve();
-  #given = false;
+  #isUseless = false;
   #closed = false;
 
   constructor(
@@ -85,11 +84,11 @@ export class Download {
     this.folder = folder;
     this.#folder = `${root}/${folder}`;
     this.#file = file;
-    this.#kept = this.#written = this.#safe = kept;
+    this.#kept = this.#written = this.#synced = kept;
     this.#validator = validator;
   }
 
-  /** What asks the server for the rest; a body that is decoded on the way cannot be gone on with. */
+  /** Headers that request the rest. An encoded body could not be resumed, so none is requested. */
   get headers(): Record<string, string> {
     return {
       "accept-encoding": "identity",
@@ -99,50 +98,49 @@ export class Download {
     };
   }
 
-  /** How much was there before this attempt, and still holds. */
+  /** Bytes of the earlier part that are still valid. */
   get kept(): number {
     return this.#kept;
   }
 
   /**
-   * Whether the answer goes on where the part ends; `review` is then given what
-   * is there, which comes before any piece that is written. Any other answer
-   * begins anew: the part is given up.
+   * Returns whether the response continues where the part ends; `replay` then gets the
+   * saved bytes before any new chunk is written. Any other response starts the file over.
    */
-  begin({ status, headers }: ResponseHead, review: (piece: Uint8Array) => void): boolean {
-    const goesOn = status === 206 && this.#kept > 0 &&
+  begin({ status, headers }: ResponseHead, replay: (chunk: Uint8Array) => void): boolean {
+    const continues = status === 206 && this.#kept > 0 &&
       rangeStart(headers["content-range"]) === this.#kept;
-    if (!goesOn) this.#kept = this.#written = this.#safe = 0;
+    if (!continues) this.#kept = this.#written = this.#synced = 0;
     this.#validator = headers["content-encoding"] === undefined ? validatorOf(headers) : undefined;
     this.#then(async () => {
       await this.#file.truncate(this.#kept);
       await this.#file.seek(0, Deno.SeekMode.Start);
-      await this.#review(review);
+      await this.#replay(replay);
       await this.#note(this.#kept);
     });
-    return goesOn;
+    return continues;
   }
 
-  /** Resolves when all that was asked for so far is done. */
+  /** Resolves when all writes so far are done. */
   async settled(): Promise<void> {
     await this.#behind.flush();
     await this.#tail;
   }
 
-  /** Takes the next piece, to be written in its turn; a promise asks for a pause. */
-  write(piece: Uint8Array): void | Promise<void> {
-    return this.#behind.take(piece);
+  /** Queues the next chunk for writing; a returned promise asks for a pause. */
+  write(chunk: Uint8Array): void | Promise<void> {
+    return this.#behind.take(chunk);
   }
 
-  #write(piece: Uint8Array): Promise<void> {
+  #write(chunk: Uint8Array): Promise<void> {
     return this.#then(async () => {
-      for (let at = 0; at < piece.length;) at += await this.#file.write(piece.subarray(at));
-      this.#written += piece.length;
-      if (this.#written - this.#safe >= SAFE_EVERY_BYTES) await this.#secure();
+      for (let at = 0; at < chunk.length;) at += await this.#file.write(chunk.subarray(at));
+      this.#written += chunk.length;
+      if (this.#written - this.#synced >= SYNC_EVERY_BYTES) await this.#sync();
     });
   }
 
-  /** Gives the whole file its name. */
+  /** Syncs the complete file and gives it its name. */
   async finish(name: string): Promise<void> {
     await this.settled();
     await this.#then(async () => {
@@ -153,51 +151,51 @@ export class Download {
     });
   }
 
-  /** What is there is of no use: it goes at the end. */
+  /** Marks the part as useless: `leave` removes it. */
   giveUp(): void {
-    this.#given = true;
+    this.#isUseless = true;
   }
 
-  /** Ends without a whole file: the part is kept, if the rest of it can be asked for. */
+  /** Closes an incomplete file. The part is kept when its rest can be requested later. */
   async leave(): Promise<void> {
     if (this.#closed) return;
     await this.settled().catch(() => {});
-    if (this.#validator !== undefined && this.#written > 0 && !this.#given) {
-      await this.#then(() => this.#secure()).catch(() => {});
+    if (this.#validator !== undefined && this.#written > 0 && !this.#isUseless) {
+      await this.#then(() => this.#sync()).catch(() => {});
       this.#close();
     } else await this.#discard();
   }
 
-  /** Ends with nothing: the folder goes when it is empty. */
+  /** Removes the part and its note, and the folder when it is empty. */
   async #discard(): Promise<void> {
     this.#close();
     for (const name of [PART, NOTE]) await Deno.remove(`${this.#folder}/${name}`).catch(() => {});
     await Deno.remove(this.#folder).catch(() => {});
   }
 
-  async #review(take: (piece: Uint8Array) => void): Promise<void> {
+  async #replay(take: (chunk: Uint8Array) => void): Promise<void> {
     const buffer = new Uint8Array(READ_BYTES);
     for (let left = this.#kept; left > 0 && !this.#closed;) {
       const count = await this.#file.read(buffer.subarray(0, Math.min(left, READ_BYTES)));
-      if (count === null) throw new Error("The part is shorter than it was");
+      if (count === null) throw new Error("The saved part is shorter than its note says");
       take(buffer.subarray(0, count));
       left -= count;
     }
   }
 
-  /** One step after the other, in the order in which they were asked for. */
+  /** Runs steps one after the other. */
   #then(step: () => Promise<void>): Promise<void> {
     this.#tail = this.#tail.then(step).catch((error) => {
-      this.#given = true;
+      this.#isUseless = true;
       throw error instanceof SaveError || error instanceof BodyError ? error : new SaveError(error);
     });
-    this.#tail.catch(() => {}); // Whoever waits for it hears of it.
+    this.#tail.catch(() => {}); // `settled` reports it.
     return this.#tail;
   }
 
-  async #secure(): Promise<void> {
+  async #sync(): Promise<void> {
     await this.#file.syncData();
-    this.#safe = this.#written;
+    this.#synced = this.#written;
     await this.#note(this.#written);
   }
 
@@ -226,7 +224,7 @@ async function readNote(path: string): Promise<Note | undefined> {
   }
 }
 
-/** RFC 9110 §13.1.5: a weak tag says nothing about bytes. */
+/** RFC 9110 §13.1.5: a weak tag does not identify bytes. */
 function validatorOf({ etag, "last-modified": modified }: ResponseHead["headers"]) {
   return etag !== undefined && /^"[^"]*"$/.test(etag) ? etag : modified;
 }

@@ -1,5 +1,5 @@
 /**
- * One request and its answer, told step by step.
+ * One HTTP request and its response.
  *
  * @module
  */
@@ -13,58 +13,58 @@ import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
 import type { Upstreams } from "./upstreams.ts";
 
-/** An answer without its body. */
+/** A response without its body. */
 export interface ResponseHead {
-  /** 200 and more. */
+  /** From 200. */
   readonly status: number;
-  /** Names in lower case; a header sent twice is joined by a comma. */
+  /** Names in lower case; repeated headers are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What an exchange needs. */
 export interface ExchangeOptions {
-  /** Ends it at once. */
+  /** Aborts the exchange. */
   readonly signal: AbortSignal;
-  /** Times it. */
+  /** Measures the timings and the idle bound. */
   readonly clock: Clock;
-  /** The longest pause of a body, in milliseconds. */
+  /** The longest pause within a body, in milliseconds. */
   readonly idleMs: number;
-  /** Tells which address it went to. */
+  /** Reports the address that was connected to. */
   readonly remotes: Remotes;
-  /** Called just before the first byte leaves. */
+  /** Called just before the first byte is sent. */
   readonly onSending: () => void;
-  /** Called when what was sent cannot have had an effect after all. */
+  /** Called when the server did not process what was sent. */
   readonly onUntouched: () => void;
-  /** Called with the head; returns what takes the body. May throw to end the exchange. */
+  /** Called with the head; returns the sink for the body. May throw to end the exchange. */
   readonly onHead: (head: ResponseHead) => BodySink;
-  /** Called after each piece of the body with the encoded bytes so far. */
+  /** Called after each chunk of the body with the number of encoded bytes so far. */
   readonly onBytes: (bytes: number) => void;
 }
 
-/** How an exchange went. */
+/** How an exchange ended. */
 export interface Exchanged {
-  /** The answer's head, when one came. */
+  /** The head of the response, when one arrived. */
   readonly head?: ResponseHead;
-  /** What ended it early, if something did; the signal's reason after an abort. */
+  /** What ended the exchange early; the signal's reason after an abort. */
   readonly fault?: { readonly cause: unknown };
-  /** `address:port` of the other side, once a request left. */
+  /** `address:port` of the server, once a request was sent. */
   readonly remote?: string;
-  /** Bytes of the body that came, as they came. */
+  /** Encoded bytes of the body that arrived. */
   readonly bytes: number;
   /**
-   * Milliseconds: of connecting and of TLS on a new connection, else until one was free; until
-   * the head came; until the end.
+   * Milliseconds: `connect` and `tls` of a new connection (else `connect` is the wait for a
+   * free one), `firstByte` until the head arrived, `total` until the end.
    */
   readonly timings: { connect?: number; tls?: number; firstByte?: number; total: number };
 }
 
 /**
- * Encoded bytes that may wait for their decoder before the server is made to
- * wait: the less a connection is paused, the less can happen to it meanwhile.
+ * Encoded bytes that may wait for the decoder before the connection is paused.
+ * A paused connection may be lost, so it is paused rarely.
  */
 const MAX_BACKLOG = 1_048_576;
 
-/** Makes one exchange; resolves however it ends, and at once when the signal aborts. */
+/** Makes one exchange. Always resolves, and immediately when the signal aborts. */
 export function exchange(
   upstreams: Upstreams,
   { url, method, headers, body }: HttpRequest,
@@ -81,15 +81,15 @@ export function exchange(
   let received = 0;
   let backlog = 0;
   let over = false;
-  const chunks = new BufferPool();
+  const buffers = new BufferPool();
 
-  let heardAt = 0;
+  let lastChunkAt = 0;
   let undoIdle: (() => void) | undefined;
 
-  /** One timer for a body, however many pieces it comes in. */
+  /** One timer per body, however many chunks it has. */
   const watchIdle = (waitMs: number) => {
     undoIdle = clock.after(waitMs, () => {
-      const leftMs = heardAt + idleMs - clock.monotonic();
+      const leftMs = lastChunkAt + idleMs - clock.monotonic();
       if (leftMs > 0) watchIdle(leftMs);
       else fail(new IdleError());
     });
@@ -127,7 +127,7 @@ export function exchange(
   upstreams.dispatch({ origin: url.origin, path, method, headers, body: body ?? null }, {
     onRequestStart(started) {
       controller = started;
-      // Aborted while it waited for a connection: nothing leaves any more.
+      // Aborted while it waited for a connection: nothing must be sent.
       if (over) return started.abort(new Error("The exchange is over"));
       timings.connect = elapsed();
       onSending();
@@ -140,31 +140,31 @@ export function exchange(
     onResponseStart(_, status, raw) {
       if (over || status < 200) return;
       timings.firstByte = elapsed();
-      heardAt = clock.monotonic();
+      lastChunkAt = clock.monotonic();
       head = { status, headers: flatten(raw) };
       try {
         sink = onHead(head);
-        // A short body has come and gone by then, and needs no timer.
+        // A short body has ended by then and needs no timer.
         queueMicrotask(() => over || watchIdle(idleMs));
       } catch (error) {
         fail(error);
       }
     },
-    onResponseData(at, piece) {
+    onResponseData(at, chunk) {
       if (over || !sink) return;
-      received += piece.length;
-      heardAt = clock.monotonic();
+      received += chunk.length;
+      lastChunkAt = clock.monotonic();
       onBytes(received);
       try {
-        const chunk = chunks.hold(piece);
-        const { length } = piece;
-        const busy = sink.write(piece);
-        if (!busy) return chunks.release(chunk);
+        const buffer = buffers.hold(chunk);
+        const { length } = chunk;
+        const busy = sink.write(chunk);
+        if (!busy) return buffers.release(buffer);
         backlog += length;
         if (backlog > MAX_BACKLOG) at.pause();
         busy.then(() => {
           backlog -= length;
-          chunks.release(chunk);
+          buffers.release(buffer);
           if (backlog <= MAX_BACKLOG) at.resume();
         }, fail);
       } catch (error) {
@@ -173,7 +173,7 @@ export function exchange(
     },
     onResponseEnd: end,
     onResponseError(_, error) {
-      // While it is paused, undici takes a server that hangs up for one that breaks off.
+      // While paused, undici reports a connection closed after a complete body as an error.
       if (received > 0 && String(received) === head?.headers["content-length"]) end();
       else fail(error);
     },
@@ -181,7 +181,7 @@ export function exchange(
   return promise;
 }
 
-/** A body paused for too long. */
+/** The server paused for too long within a body. */
 class IdleError extends Error {
   override name = "IdleError";
   readonly code = "ETIMEDOUT";

@@ -1,5 +1,5 @@
 /**
- * Whether an answer is what its caller expects.
+ * Checks a response against what the caller expects.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import type { ResponseHead } from "./exchange.ts";
 import { parseJson } from "./extract.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 
-/** What else of an answer is looked at. */
-export interface Answer {
+/** What of a response is checked. */
+export interface CheckedResponse {
   /** Status and headers. */
   readonly head: ResponseHead;
-  /** The body, read as text. */
-  readonly reading: TextExtractor | undefined;
-  /** How long all of it took, in milliseconds. */
+  /** The body as text. */
+  readonly extractor: TextExtractor | undefined;
+  /** Duration of the whole attempt, in milliseconds. */
   readonly tookMs: number;
 }
 
-/** The first expectation that does not hold, as a sentence; `undefined` when all do. */
+/** Describes the first expectation that does not hold; `undefined` when all hold. */
 export function unmetExpectation(
   { headers = {}, json = {}, withinMs }: Expectation,
-  { head, reading, tookMs }: Answer,
+  { head, extractor, tookMs }: CheckedResponse,
 ): string | undefined {
   for (const [name, wanted] of Object.entries(headers)) {
     const got = Object.hasOwn(head.headers, name) ? head.headers[name] : undefined;
@@ -31,12 +31,12 @@ export function unmetExpectation(
     if (!holds(got, wanted)) return `Expected the header ${name} to be ${show(wanted)}`;
   }
   if (withinMs !== undefined && tookMs > withinMs) {
-    return `Expected the answer within ${withinMs} ms, it took ${Math.round(tookMs)} ms`;
+    return `Expected the response within ${withinMs} ms, it took ${Math.round(tookMs)} ms`;
   }
   const pointers = Object.entries(json);
   if (pointers.length === 0) return undefined;
-  const text = reading?.text();
-  if (text === undefined) return "Expected JSON, got a body too long to be read whole";
+  const text = extractor?.text();
+  if (text === undefined) return "Expected JSON, got a body that is too long to parse";
   const parsed = parseJson(text);
   if ("fault" in parsed) return `Expected JSON: ${parsed.fault}`;
   for (const [pointer, wanted] of pointers) {
@@ -47,7 +47,7 @@ export function unmetExpectation(
   return undefined;
 }
 
-/** RFC 9110 §5.6: a value has parameters behind a semicolon, a list its members between commas. */
+/** RFC 9110 §5.6: parameters follow a semicolon, list members are separated by commas. */
 function holds(got: string, wanted: string): boolean {
   const values = [got, got.split(";", 1)[0] ?? "", ...got.split(",")];
   return values.some((value) => value.trim().toLowerCase() === wanted.trim().toLowerCase());

@@ -1,7 +1,7 @@
 /**
- * What is picked out of a body's text: values of JSON, elements of a page.
+ * Extracts JSON values and page elements from the text of a body.
  *
- * Each is bounded, since both the text and the pointers are other people's.
+ * The work is bounded, because callers and servers choose selectors and text.
  *
  * @module
  */
@@ -16,39 +16,39 @@ import { valueAt } from "../../task/json_pointer.ts";
 import type { Json } from "../../task/task.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 
-/** Deeper JSON is taken for an attack. */
+/** Deeper JSON is refused. */
 const MAX_DEPTH = 500;
-/** A value that takes more letters as JSON is left out. */
-const VALUE_LETTERS = 65_536;
-/** Elements told for each selector. */
+/** A value that is longer as JSON, in UTF-16 code units, is left out. */
+const MAX_VALUE_LENGTH = 65_536;
+/** Elements returned for each selector. */
 const MAX_ELEMENTS = 100;
-/** A longer text is cut. */
-const TEXT_LETTERS = 2_000;
+/** A longer text is cut, in UTF-16 code units. */
+const MAX_TEXT_LENGTH = 2_000;
 
-/** What was picked out, with the keys of the `extract` that asked for it. */
+/** The extracted values, with the keys of the task's `extract`. */
 export type Extracted = { [Name in keyof Extraction]?: Json } & {
-  /** Why something is missing, by `text`, `json`, `css`, or `json/name`. */
+  /** Why something is missing; the keys are `text`, `json`, `css`, or such as `json/name`. */
   errors?: Record<string, string>;
 };
 
-/** Picks out all that is asked for of a body that has been read. */
-export function extractFrom(extract: Extraction, reading: TextExtractor): Extracted {
+/** Extracts all that the task asks for from a complete body. */
+export function extractFrom(extract: Extraction, extractor: TextExtractor): Extracted {
   const { lines, words, json, css } = extract;
   const errors: Record<string, string> = {};
-  if (!reading.isText) errors.text = "The body is not text";
-  const text = json || css ? reading.text() : undefined;
+  if (!extractor.isText) errors.text = "The body is not text";
+  const text = json || css ? extractor.text() : undefined;
   const extracted: Extracted = {
-    ...(lines === undefined ? {} : { lines: reading.lines }),
-    ...(words === undefined ? {} : { words: reading.words }),
-    ...(json === undefined ? {} : { json: pickJson(json, text, errors) }),
-    ...(css === undefined ? {} : { css: pickCss(css, text, errors) }),
+    ...(lines === undefined ? {} : { lines: extractor.lines }),
+    ...(words === undefined ? {} : { words: extractor.words }),
+    ...(json === undefined ? {} : { json: extractJson(json, text, errors) }),
+    ...(css === undefined ? {} : { css: extractCss(css, text, errors) }),
   };
   return Object.keys(errors).length > 0 ? { ...extracted, errors } : extracted;
 }
 
-const TOO_LONG = "The body is too long to be read whole";
+const TOO_LONG = "The body is too long to be parsed";
 
-function pickJson(
+function extractJson(
   pointers: Readonly<Record<string, string>>,
   text: string | undefined,
   errors: Record<string, string>,
@@ -59,14 +59,14 @@ function pickJson(
     Object.entries(pointers).map(([name, pointer]) => {
       const value = "fault" in parsed ? null : valueAt(parsed.value, pointer) ?? null;
       if (typeof value !== "object" && typeof value !== "string") return [name, value];
-      if (JSON.stringify(value).length <= VALUE_LETTERS) return [name, value];
-      errors[`json/${name}`] = `The value is longer than ${VALUE_LETTERS} letters`;
+      if (JSON.stringify(value).length <= MAX_VALUE_LENGTH) return [name, value];
+      errors[`json/${name}`] = `The value is longer than ${MAX_VALUE_LENGTH} characters`;
       return [name, null];
     }),
   );
 }
 
-/** Parses JSON, unless it is none or nested without measure. */
+/** Parses JSON that is not nested too deep. */
 export function parseJson(text: string): { value: Json } | { fault: string } {
   if (isTooDeep(text)) return { fault: `The body is nested more than ${MAX_DEPTH} deep` };
   try {
@@ -76,7 +76,7 @@ export function parseJson(text: string): { value: Json } | { fault: string } {
   }
 }
 
-/** Brackets within texts are not counted. */
+/** Brackets within strings are not counted. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   let inText = false;
@@ -91,7 +91,7 @@ function isTooDeep(text: string): boolean {
   return false;
 }
 
-function pickCss(
+function extractCss(
   selectors: Readonly<Record<string, string>>,
   text: string | undefined,
   errors: Record<string, string>,
@@ -104,7 +104,7 @@ function pickCss(
       const { selector, attribute } = splitSelector(given);
       try {
         const found = page ? selectAll<AnyNode, Element>(selector, page, { adapter }) : [];
-        return [name, tell(found, attribute)];
+        return [name, valuesOf(found, attribute)];
       } catch {
         errors[`css/${name}`] = "It takes too long to apply this selector to this page";
         return [name, []];
@@ -113,17 +113,17 @@ function pickCss(
   );
 }
 
-/** Looks around so many times for all selectors of a page: a tenth of a second or two. */
-const MAX_LOOKS = 3_000_000;
+/** Node visits for all selectors of a page: about 0.1 to 0.2 seconds. */
+const MAX_VISITS = 3_000_000;
 
-/** What a selector looks at a page through: it throws when that has been too often. */
+/** An adapter for css-select that throws after too many visits. */
 function boundedAdapter(): NonNullable<Options<AnyNode, Element>["adapter"]> {
-  let looks = 0;
+  let visits = 0;
   const counted =
-    <Arguments extends unknown[], Seen>(look: (...args: Arguments) => Seen) =>
-    (...args: Arguments): Seen => {
-      if (++looks > MAX_LOOKS) throw new RangeError("Too many looks");
-      return look(...args);
+    <Arguments extends unknown[], Found>(visit: (...args: Arguments) => Found) =>
+    (...args: Arguments): Found => {
+      if (++visits > MAX_VISITS) throw new RangeError("Too many visits");
+      return visit(...args);
     };
   return {
     ...domutils,
@@ -134,7 +134,7 @@ function boundedAdapter(): NonNullable<Options<AnyNode, Element>["adapter"]> {
   };
 }
 
-/** Parsing takes the square of the depth, so a page is not read beyond it. */
+/** Parsing time grows with the square of the depth, so deeper pages are refused. */
 const MAX_NESTED = 500;
 
 class ShallowPage extends DomHandler {
@@ -154,22 +154,22 @@ function parsePage(text: string): Document | undefined {
   }
 }
 
-/** Elements that lack the attribute are passed over. */
-function tell(found: readonly Element[], attribute: string | undefined): string[] {
-  const told: string[] = [];
+/** The text or attribute of each element; elements without the attribute are skipped. */
+function valuesOf(found: readonly Element[], attribute: string | undefined): string[] {
+  const values: string[] = [];
   for (const element of found) {
-    const said = attribute === undefined ? textWithin(element) : element.attribs[attribute];
-    if (said !== undefined) told.push(said.slice(0, TEXT_LETTERS).toWellFormed());
-    if (told.length === MAX_ELEMENTS) break;
+    const value = attribute === undefined ? textWithin(element) : element.attribs[attribute];
+    if (value !== undefined) values.push(value.slice(0, MAX_TEXT_LENGTH).toWellFormed());
+    if (values.length === MAX_ELEMENTS) break;
   }
-  return told;
+  return values;
 }
 
-/** A text as a reader sees it: white space is one space. */
+/** The text as a reader sees it: white space is collapsed. */
 function textWithin(element: Element): string {
   let text = "";
   const left: AnyNode[] = [element];
-  for (let node = left.pop(); node && text.length < 2 * TEXT_LETTERS; node = left.pop()) {
+  for (let node = left.pop(); node && text.length < 2 * MAX_TEXT_LENGTH; node = left.pop()) {
     if (node.type === "text") text += (node as unknown as { data: string }).data;
     else if ("children" in node) left.push(...node.children.toReversed());
   }

@@ -1,7 +1,7 @@
 /**
- * The channel `http`: a request leaves, its answer is brought back.
+ * The channel `http`: sends a request and returns its response as a result.
  *
- * Redirects are followed by hand, because the guard is asked at each.
+ * Redirects are followed here, because the guard checks each of them.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { openUpstreams, type Upstreams } from "./upstreams.ts";
 export interface HttpWaits {
   /** For a connection to one address, TLS included. */
   readonly connect: number;
-  /** Between two pieces of a body. */
+  /** Between two chunks of a body. */
   readonly idle: number;
 }
 
@@ -35,13 +35,13 @@ export interface HttpOptions {
   readonly guard: Guard;
   /** For `User-Agent`. */
   readonly version: string;
-  /** Times what it does. */
+  /** Measures the timings and bounds the waits. */
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
   /** The folder of all downloads; nothing is saved without one. */
   readonly downloads?: string | undefined;
-  /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
+  /** Bounds on waiting besides the attempt's own deadline. */
   readonly waits?: Partial<HttpWaits>;
 }
 
@@ -67,7 +67,7 @@ class HttpChannel implements Channel {
       open: guardedOpener(guard, { clock, ca, connectMs }),
       clock,
       beginMs: connectMs,
-      onSending: (socket) => this.#remotes.heard(socket),
+      onSending: (socket) => this.#remotes.sentOn(socket),
     });
   }
 
@@ -81,8 +81,8 @@ class HttpChannel implements Channel {
         download = await openDownload(downloads, attempt.taskId);
       }
       const elapsed = () => clock.monotonic() - begunAt;
-      const journey = new HttpAttempt(payload, { context, download, elapsed });
-      return await this.#travel(payload, attempt, journey, download?.headers);
+      const httpAttempt = new HttpAttempt(payload, { context, download, elapsed });
+      return await this.#run(payload, attempt, httpAttempt, download?.headers);
     } catch (error) {
       if (error instanceof SaveError) return classifyFault(error, false);
       throw error;
@@ -91,34 +91,34 @@ class HttpChannel implements Channel {
     }
   }
 
-  async #travel(
+  async #run(
     payload: FetchPayload,
     attempt: Attempt,
-    journey: HttpAttempt,
+    httpAttempt: HttpAttempt,
     ours: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     const { clock, guard, version } = this.#options;
     let request = requestOf(payload, attempt, version, ours);
     for (;;) {
       const refused = guard.refuseUrl(request.url);
-      if (refused) return journey.rejected(refused);
-      const exchanged = await this.#exchange(request, journey);
+      if (refused) return httpAttempt.rejected(refused);
+      const exchanged = await this.#exchange(request, httpAttempt);
       const { head, fault } = exchanged;
-      if (fault && (!head || !journey.isPassed(head))) {
-        return journey.faulted(fault.cause, exchanged, clock.now());
+      if (fault && (!head || !httpAttempt.isFollowed(head))) {
+        return httpAttempt.faulted(fault.cause, exchanged, clock.now());
       }
       if (!head) throw new Error("An exchange ended without a head and without a fault");
       const location = head.headers.location;
-      if (location === undefined || !journey.isPassed(head)) {
-        return await journey.answered(request, { ...exchanged, head }, clock.now());
+      if (location === undefined || !httpAttempt.isFollowed(head)) {
+        return await httpAttempt.completed(request, { ...exchanged, head }, clock.now());
       }
-      if (journey.hops.length >= payload.redirects) {
+      if (httpAttempt.hops.length >= payload.redirects) {
         const detail = `More than ${payload.redirects} redirects`;
-        return journey.rejected({ code: "too_many_redirects", detail });
+        return httpAttempt.rejected({ code: "too_many_redirects", detail });
       }
-      journey.hops.push({ status: head.status, url: request.url.href });
+      httpAttempt.hops.push({ status: head.status, url: request.url.href });
       const next = followRedirect(request, head.status, location);
-      if ("code" in next) return journey.rejected(next);
+      if ("code" in next) return httpAttempt.rejected(next);
       request = next;
     }
   }
@@ -128,16 +128,16 @@ class HttpChannel implements Channel {
     return this.#upstreams.close();
   }
 
-  #exchange(request: HttpRequest, journey: HttpAttempt): Promise<Exchanged> {
+  #exchange(request: HttpRequest, httpAttempt: HttpAttempt): Promise<Exchanged> {
     return exchange(this.#upstreams, request, {
-      signal: journey.context.signal,
+      signal: httpAttempt.context.signal,
       clock: this.#options.clock,
       idleMs: this.#waits.idle,
       remotes: this.#remotes,
-      onSending: () => journey.sending(request.method),
-      onUntouched: () => journey.untouched(request.method),
-      onHead: (head) => journey.receive(request.method, head),
-      onBytes: (bytes) => journey.told(bytes),
+      onSending: () => httpAttempt.sending(request.method),
+      onUntouched: () => httpAttempt.untouched(request.method),
+      onHead: (head) => httpAttempt.receive(request.method, head),
+      onBytes: (bytes) => httpAttempt.reportProgress(bytes),
     });
   }
 }

@@ -1,29 +1,29 @@
 /**
- * Which servers speak HTTP/1.1 alone: they are not asked for HTTP/2 each time,
- * but now and then, for they may have learned.
+ * Remembers which servers speak only HTTP/1.1, so that not every connection to
+ * them negotiates HTTP/2. They are asked again after a while.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
 
-/** So many are known, of whom the oldest is forgotten ... */
+/** The oldest entry is dropped beyond this many. */
 const MAX_KNOWN = 10_000;
-/** ... and each for so long. */
+/** An entry is valid for this long. */
 const KNOWN_MS = 3_600_000;
 
-/** Those that are known. */
+/** The origins that are known to speak only HTTP/1.1. */
 export class Http1Hosts {
   readonly #clock: Clock;
-  /** By origin: until when, by the clock that only grows. */
+  /** By origin: the end of validity on the monotonic clock. */
   readonly #known = new Map<string, number>();
 
-  /** Knows none. */
+  /** Starts empty. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** From now on it is known. */
+  /** Adds an origin, or extends its validity. */
   add(origin: string): void {
     this.#known.delete(origin);
     this.#known.set(origin, this.#clock.monotonic() + KNOWN_MS);
@@ -32,7 +32,7 @@ export class Http1Hosts {
     this.#known.delete(oldest);
   }
 
-  /** Whether it is known. */
+  /** Whether the origin is known to speak only HTTP/1.1. */
   has(origin: string): boolean {
     const until = this.#known.get(origin);
     if (until === undefined) return false;

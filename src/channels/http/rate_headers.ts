@@ -1,5 +1,5 @@
 /**
- * What a server says of how often it wants to be asked.
+ * Reads the headers by which a server limits the rate of requests.
  *
  * @module
  */
@@ -13,20 +13,20 @@ export function parseRetryAfter(text: string | undefined, now: number): number |
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-/** What is left of an allowance, and when it is full again. */
+/** What remains of a quota, and when it is reset. */
 export interface RateLimit {
-  /** Requests that are still taken. */
+  /** Requests that remain. */
   readonly left?: number;
-  /** Milliseconds until it is full again. */
+  /** Milliseconds until the quota is reset. */
   readonly resetMs?: number;
 }
 
-/** Larger than any number of seconds that somebody waits: it is a moment. */
-const MOMENT = 1_000_000_000;
+/** A larger number of seconds is a Unix timestamp, not a duration. */
+const TIMESTAMP_FROM = 1_000_000_000;
 
 /**
  * Reads `RateLimit: "default";r=0;t=40` (IETF draft), `RateLimit-Remaining` and
- * `-Reset` (its older form), or `X-RateLimit-…` as everybody else writes it.
+ * `-Reset` (its older form), or `X-RateLimit-…`.
  */
 export function rateLimitOf(
   headers: Readonly<Record<string, string>>,
@@ -48,7 +48,10 @@ function made(left: string | undefined, reset: string | undefined, now: number):
   const seconds = numberOf(reset);
   if (count === undefined) return {};
   if (seconds === undefined) return { left: count };
-  return { left: count, resetMs: seconds < MOMENT ? seconds * 1_000 : seconds * 1_000 - now };
+  return {
+    left: count,
+    resetMs: seconds < TIMESTAMP_FROM ? seconds * 1_000 : seconds * 1_000 - now,
+  };
 }
 
 function numberOf(text: string | undefined): number | undefined {

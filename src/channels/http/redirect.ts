@@ -1,12 +1,12 @@
 /**
- * Where a redirect leads, and what may be taken along.
+ * Builds the request that follows a redirect.
  *
  * @module
  */
 
 import type { TaskError } from "../../task/task.ts";
 
-/** One request on the way to an answer. */
+/** One HTTP request. */
 export interface HttpRequest {
   /** Where it goes. */
   readonly url: URL;
@@ -14,11 +14,11 @@ export interface HttpRequest {
   readonly method: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** What is sent, if something is. */
+  /** The body, if any. */
   readonly body?: string | Uint8Array;
 }
 
-/** Headers of ours, which name no secret of the caller's. */
+/** Headers that hold no secret of the caller and are sent to other origins too. */
 const OURS = new Set([
   "accept",
   "accept-encoding",
@@ -30,16 +30,16 @@ const OURS = new Set([
   "range",
   "if-range",
 ]);
-/** Headers that speak of a body. */
+/** Headers that describe a body. */
 const OF_BODY = /^(?:content-.*|idempotency-key)$/;
 
-/** Whether an answer with this status and `Location` asks us to go elsewhere. */
+/** Whether a response with this status and `Location` is a redirect. */
 export function isRedirect(status: number, location: string | undefined): boolean {
   return location !== undefined && [301, 302, 303, 307, 308].includes(status);
 }
 
 /**
- * The request that follows a redirect, or why there is none. Another origin
+ * The request that follows a redirect, or why it is refused. Another origin
  * gets none of the caller's headers and never a body.
  */
 export function followRedirect(
@@ -48,9 +48,9 @@ export function followRedirect(
   location: string,
 ): HttpRequest | TaskError {
   const url = URL.parse(location, request.url);
-  if (!url) return refused("The redirect leads to what is no URL");
+  if (!url) return refused("Cannot follow the redirect: its Location is not a URL");
   if (request.url.protocol === "https:" && url.protocol === "http:") {
-    return refused("The redirect leads from https to http");
+    return refused("Cannot follow the redirect: it leads from https to http");
   }
   const sameOrigin = url.origin === request.url.origin;
   if (becomesGet(status, request.method)) {
@@ -58,12 +58,12 @@ export function followRedirect(
     return { url, method, headers: keep(request.headers, sameOrigin, true) };
   }
   if (request.body !== undefined && !sameOrigin) {
-    return refused("The redirect would carry the body to another origin");
+    return refused("Cannot follow the redirect: it would send the body to another origin");
   }
   return { ...request, url, headers: keep(request.headers, sameOrigin, false) };
 }
 
-/** The fetch standard, and what everybody did before it. */
+/** As the Fetch standard has it (HTTP-redirect fetch, step 12). */
 function becomesGet(status: number, method: string): boolean {
   return status === 303 || ((status === 301 || status === 302) && method === "POST");
 }

@@ -1,6 +1,6 @@
 /**
- * Which address a request went to; undici tells it only on its diagnostics channel,
- * our HTTP/2 by `heard`.
+ * Reports which address a request was sent to. undici publishes it only on its
+ * diagnostics channel, our HTTP/2 calls `sentOn`.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type OpeningTimes, takeOpeningTimes } from "../guard/sockets.ts";
 
-/** Tells exchanges their other side. */
+/** Reports the address of the server to each exchange. */
 export interface Remotes {
   /**
-   * Calls `tell` with `address:port` when the request that is now starting has its head written,
-   * and with what opening the connection took when it is the first on it.
+   * Calls `report` with `address:port` once the head of the request that is now starting is
+   * written, and with the times of opening the connection when it is the first on it.
    */
-  next(tell: (remote: string, opening: OpeningTimes | undefined) => void): void;
-  /** Tells the request that is now starting that it leaves by this socket. */
-  heard(socket: SendHeaders["socket"]): void;
+  next(report: (remote: string, opening: OpeningTimes | undefined) => void): void;
+  /** The request that is now starting is sent on this socket. */
+  sentOn(socket: SendHeaders["socket"]): void;
   /** Stops listening. */
   close(): void;
 }
 
-/** What undici publishes when it has written a request's head. */
+/** What undici publishes when it has written the head of a request. */
 interface SendHeaders {
   readonly socket: {
     readonly remoteAddress?: string | undefined;
@@ -33,19 +33,19 @@ const SEND_HEADERS = "undici:client:sendHeaders";
 
 /** Starts listening. */
 export function openRemotes(): Remotes {
-  // A request's head is written in the same breath in which it starts.
+  // The head of a request is written in the same turn in which the request starts.
   let waiting: ((remote: string, opening: OpeningTimes | undefined) => void) | undefined;
-  const hear = (message: unknown) => heard((message as SendHeaders).socket);
-  const heard = (socket: SendHeaders["socket"]) => {
+  const receive = (message: unknown) => sentOn((message as SendHeaders).socket);
+  const sentOn = (socket: SendHeaders["socket"]) => {
     const { remoteAddress = "", remotePort } = socket;
     const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
     waiting?.(`${host}:${remotePort}`, takeOpeningTimes(socket));
     waiting = undefined;
   };
-  subscribe(SEND_HEADERS, hear);
+  subscribe(SEND_HEADERS, receive);
   return {
-    next: (tell) => waiting = tell,
-    heard,
-    close: () => unsubscribe(SEND_HEADERS, hear),
+    next: (report) => waiting = report,
+    sentOn,
+    close: () => unsubscribe(SEND_HEADERS, receive),
   };
 }

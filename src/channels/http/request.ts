@@ -1,5 +1,5 @@
 /**
- * The first request of an attempt: the caller's words, and ours.
+ * Builds the first request of an attempt from the caller's headers and ours.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { ACCEPTED_ENCODINGS } from "./body.ts";
 import { isSafe } from "./classify.ts";
 import type { HttpRequest } from "./redirect.ts";
 
-/** They belong to the connection, and undici writes them; a caller's would smuggle. */
+/** Headers of the connection, written by the HTTP client; a caller's could smuggle a request. */
 const CONNECTION_HEADERS = new Set([
   "connection",
   "content-length",
@@ -29,7 +29,7 @@ const CONNECTION_HEADERS = new Set([
   "upgrade",
 ]);
 
-/** Writes an attempt as a request; `ours` are headers over which the caller has no say. */
+/** Builds the request; headers in `ours` replace the caller's. */
 export function requestOf(
   payload: FetchPayload,
   attempt: Attempt,

@@ -1,5 +1,5 @@
 /**
- * What an attempt brings back, as it is kept with the task.
+ * Builds the result of an attempt, as it is stored with the task.
  *
  * @module
  */
@@ -12,47 +12,47 @@ import { extractFrom } from "./extract.ts";
 import type { BodyConsumer } from "./body_consumer.ts";
 import { textOf } from "./text.ts";
 
-/** How much text is kept with the task. */
+/** Bytes of text that are stored with the task. */
 export const KEPT_BYTES = 65_536;
 
 /** Where a body was saved. */
 export interface Saved {
   /** The file's name. */
   readonly name: string;
-  /** Beneath the folder of all downloads. */
+  /** Below the downloads folder. */
   readonly path: string;
-  /** Whether an earlier attempt's part was gone on with. */
+  /** Whether the part of an earlier attempt was continued. */
   readonly resumed: boolean;
 }
 
-/** All that a result is made of. */
+/** What a result is built from. */
 export interface ResultParts {
-  /** The last one's. */
+  /** URL of the last request. */
   readonly url: URL;
-  /** Of the answer. */
+  /** Status and headers of the response. */
   readonly head: ResponseHead;
   /** The redirects that led to it. */
   readonly hops: readonly { status: number; url: string }[];
-  /** The last exchange's. */
+  /** Of the last exchange. */
   readonly timings: Exchanged["timings"];
-  /** What was taken in of the body. */
-  readonly receipt: BodyConsumer;
-  /** What is to be picked out of it. */
+  /** The body. */
+  readonly consumer: BodyConsumer;
+  /** What to extract from the body. */
   readonly extract: Extraction | undefined;
   /** Where it was saved. */
   readonly saved: Saved | undefined;
 }
 
-/** Makes the result. */
+/** Builds the result. */
 export function resultOf(
-  { url, head: { status, headers }, hops, timings, receipt, extract, saved }: ResultParts,
+  { url, head: { status, headers }, hops, timings, consumer, extract, saved }: ResultParts,
 ): Json {
-  const { digest, reading } = receipt;
+  const { digest, extractor } = consumer;
   const contentType = headers["content-type"];
   const cut = digest.bytes > KEPT_BYTES;
   const body = textOf(digest.beginning(), contentType, cut);
   return {
-    // The rest of a file makes it whole.
+    // The 206 completed the file.
     status: saved?.resumed ? 200 : status,
     url: url.href,
     hops: [...hops],
@@ -63,14 +63,14 @@ export function resultOf(
     timings,
     ...compact({ body }),
     truncated: body !== undefined && cut,
-    ...(extract === undefined || !reading
+    ...(extract === undefined || !extractor
       ? {}
-      : { extracted: extractFrom(extract, reading) as Json }),
+      : { extracted: extractFrom(extract, extractor) as Json }),
     ...(saved === undefined ? {} : { saved: { ...saved } }),
   };
 }
 
-/** What was seen of an exchange, for the attempt's record. */
+/** What is recorded of an exchange with the attempt. */
 export function evidenceOf({ head, remote, bytes, timings }: Exchanged) {
   return {
     ...(head === undefined ? {} : { status: head.status }),

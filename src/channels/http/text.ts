@@ -1,5 +1,5 @@
 /**
- * Which bodies are text, in which charset, and what they say.
+ * Detects which bodies are text and in which charset, and decodes them.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 const TEXTUAL =
   /^(?:text\/.*|application\/(?:.*\+)?(?:json|xml|yaml)|application\/(?:json-seq|x-ndjson|ndjson|jsonl|javascript|ecmascript|x-javascript|x-yaml|toml|sql|graphql|x-www-form-urlencoded|xhtml\+xml|problem\+json)|image\/svg\+xml|message\/.*)$/;
 
-/** A page says its charset within so many bytes, as the HTML standard has it. */
+/** The HTML standard looks for a declared charset in this many bytes. */
 export const SNIFFED_BYTES = 1_024;
 
 /**
- * A body's beginning as text, when it is text: by its `Content-Type`, or,
- * when it has none, because it is UTF-8 without NUL. A character that
- * `truncated` cut in two is left out.
+ * The beginning of a body as text, when the body is text: by its `Content-Type`, or,
+ * without one, because it is valid UTF-8 without NUL. With `truncated`, an incomplete
+ * last character is left out.
  */
 export function textOf(
   beginning: Uint8Array,
@@ -34,13 +34,13 @@ export function textOf(
 }
 
 /**
- * A decoder for a body, by its beginning: a byte order mark decides, then the
- * charset that is declared, then what a page says of itself; UTF-8 where the
- * beginning is that, else Latin-1 as browsers read it.
+ * A decoder for a body: by its byte order mark, then by the charset of `Content-Type`,
+ * then by the declaration within the page; else UTF-8 when the beginning is valid UTF-8,
+ * and windows-1252 when not.
  */
 export function decoderFor(beginning: Uint8Array, contentType: string | undefined): TextDecoder {
   const [, declared] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? "") ?? [];
-  for (const charset of [markOf(beginning), declared, saidWithin(beginning, contentType)]) {
+  for (const charset of [markOf(beginning), declared, declaredWithin(beginning, contentType)]) {
     const decoder = charset === undefined ? undefined : decoderOf(charset);
     if (decoder) return decoder;
   }
@@ -59,17 +59,20 @@ function markOf([a, b, c]: Uint8Array): string | undefined {
 }
 
 /** `<meta charset=…>` in its two spellings, or XML's declaration. */
-const SAID =
+const DECLARATION =
   /<meta[^>]{0,200}?charset\s*=\s*["']?([\w:.-]+)|^<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]+)/i;
 
-function saidWithin(beginning: Uint8Array, contentType: string | undefined): string | undefined {
+function declaredWithin(
+  beginning: Uint8Array,
+  contentType: string | undefined,
+): string | undefined {
   const type = typeOf(contentType);
   if (type !== "" && !/html|xml/.test(type)) return undefined;
   const head = new TextDecoder("latin1").decode(beginning.subarray(0, SNIFFED_BYTES));
-  const [, meta, xml] = SAID.exec(head) ?? [];
-  const said = (meta ?? xml)?.toLowerCase();
-  // Whoever can read "utf-16" letter by letter does not have UTF-16 before him.
-  return said?.startsWith("utf-16") ? "utf-8" : said;
+  const [, meta, xml] = DECLARATION.exec(head) ?? [];
+  const charset = (meta ?? xml)?.toLowerCase();
+  // A declaration that can be read as ASCII is not encoded in UTF-16.
+  return charset?.startsWith("utf-16") ? "utf-8" : charset;
 }
 
 function isUtf8(beginning: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /**
- * A body read as text while it comes: words are counted and lines picked on
- * the way, however long it is; what has to be seen whole is kept up to a bound.
+ * Reads a body as text while it arrives: counts words and collects lines of a
+ * body of any length, and keeps the whole text up to a bound.
  *
  * @module
  */
@@ -8,16 +8,16 @@
 import type { Extraction } from "../../task/extract.ts";
 import { decoderFor, SNIFFED_BYTES } from "./text.ts";
 
-/** JSON and pages are read whole up to so many bytes. */
+/** The whole text of JSON and pages is kept up to this many bytes. */
 export const READ_BYTES = 4 * 2 ** 20;
-/** A longer line is cut. */
-const LINE_LETTERS = 2_000;
+/** A longer line is cut, in UTF-16 code units. */
+const MAX_LINE_LENGTH = 2_000;
 
-/** What is to be read for. */
+/** What to read for. */
 export interface TextExtractorOptions {
-  /** As the answer declares it. */
+  /** As the response declares it. */
   readonly contentType: string | undefined;
-  /** Pick the first so many lines. */
+  /** How many lines to collect. */
   readonly lines?: Extraction["lines"];
   /** Count words. */
   readonly words?: Extraction["words"];
@@ -25,16 +25,16 @@ export interface TextExtractorOptions {
   readonly whole: boolean;
 }
 
-/** Reads a body piece by piece. */
+/** Reads a body in chunks. */
 export class TextExtractor {
   readonly #options: TextExtractorOptions;
-  /** The first lines that hold more than white space. */
+  /** The first lines that are not blank. */
   readonly lines: string[] = [];
   /** Runs of non-space so far. */
   words = 0;
   #whole: string[] = [];
   #bytes = 0;
-  /** Whether it is text at all: other bodies have no lines and words. */
+  /** Whether the body is text: other bodies have no lines and words. */
   isText = true;
   #sniffed: Uint8Array[] | undefined = [];
   #decoder = new TextDecoder();
@@ -46,33 +46,33 @@ export class TextExtractor {
     this.#options = options;
   }
 
-  /** Takes the next piece, and keeps nothing of its memory. */
-  write(piece: Uint8Array): void {
-    this.#bytes += piece.length;
-    if (!this.#sniffed) return this.#read(this.#decoder.decode(piece, { stream: true }));
-    this.#sniffed.push(new Uint8Array(piece));
+  /** Takes the next chunk; copies what it keeps. */
+  write(chunk: Uint8Array): void {
+    this.#bytes += chunk.length;
+    if (!this.#sniffed) return this.#read(this.#decoder.decode(chunk, { stream: true }));
+    this.#sniffed.push(new Uint8Array(chunk));
     if (this.#bytes >= SNIFFED_BYTES) this.#begin(this.#sniffed);
   }
 
-  /** The last piece has come. */
+  /** Called after the last chunk. */
   end(): void {
     if (this.#sniffed) this.#begin(this.#sniffed);
     this.#read(this.#decoder.decode());
     this.#endLine();
   }
 
-  /** The whole text; `undefined` when it was too long to be kept. */
+  /** The whole text; `undefined` when it was too long. */
   text(): string | undefined {
     return this.#bytes > READ_BYTES ? undefined : this.#whole.join("");
   }
 
-  #begin(pieces: readonly Uint8Array[]): void {
+  #begin(chunks: readonly Uint8Array[]): void {
     this.#sniffed = undefined;
-    const beginning = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+    const beginning = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
-    for (const piece of pieces) {
-      beginning.set(piece, at);
-      at += piece.length;
+    for (const chunk of chunks) {
+      beginning.set(chunk, at);
+      at += chunk.length;
     }
     this.#decoder = decoderFor(beginning, this.#options.contentType);
     this.isText = this.#decoder.encoding.startsWith("utf-16") || !beginning.includes(0);
@@ -94,7 +94,7 @@ export class TextExtractor {
     this.#inWord = /\S$/.test(text);
   }
 
-  /** A return and a line feed are one end of line, also when they come apart. */
+  /** CR LF is one end of line, also when it is split between chunks. */
   #split(text: string): void {
     let from = this.#lastWasReturn && text.startsWith("\n") ? 1 : 0;
     this.#lastWasReturn = text.endsWith("\r");
@@ -110,12 +110,12 @@ export class TextExtractor {
   }
 
   #grow(text: string): void {
-    if (this.#line.length >= LINE_LETTERS) return;
-    // What stands before a line's first letter may be as long as it likes.
-    const more = this.#line.trim() === "" && this.#line.length + text.length > LINE_LETTERS
+    if (this.#line.length >= MAX_LINE_LENGTH) return;
+    // Leading white space does not count towards the length.
+    const more = this.#line.trim() === "" && this.#line.length + text.length > MAX_LINE_LENGTH
       ? text.trimStart()
       : text;
-    this.#line = (this.#line + more).slice(0, LINE_LETTERS);
+    this.#line = (this.#line + more).slice(0, MAX_LINE_LENGTH);
   }
 
   #endLine(): void {

@@ -1,6 +1,6 @@
 /**
  * Sends each request by the protocol that its server speaks: HTTP/2 where TLS
- * agrees on it, else HTTP/1.1 over undici.
+ * negotiates it, else HTTP/1.1 with undici.
  *
  * @module
  */
@@ -14,43 +14,43 @@ import { Http2Session } from "../http2/session.ts";
 import type { Ticket, UpstreamHandler, UpstreamRequest } from "../http2/stream.ts";
 import { Http1Hosts } from "./http1_hosts.ts";
 
-/** Takes requests. */
+/** Sends requests to all servers. */
 export interface Upstreams {
-  /** Begins a request; its handler is told of everything, faults too. */
+  /** Starts a request; the handler gets its response and its faults. */
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): void;
-  /** Ends all connections, and what is under way on them. */
+  /** Closes all connections and fails their requests. */
   close(): Promise<void>;
 }
 
-/** What they need. */
+/** What the upstreams need. */
 export interface UpstreamOptions {
   /** Opens connections. */
   readonly open: GuardedOpener;
-  /** Times them. */
+  /** Bounds the waits. */
   readonly clock: Clock;
-  /** The longest that a server may take to begin HTTP/2, in milliseconds. */
+  /** The longest that a server may take to start HTTP/2, in milliseconds. */
   readonly beginMs: number;
-  /** Told of the socket of a request over HTTP/2 that begins to leave. */
+  /** Called with the socket just before a request is sent over HTTP/2. */
   readonly onSending: (socket: Socket) => void;
 }
 
-/** Headers of an answer that are longer are an attack. */
+/** Longer response headers are refused. */
 const MAX_HEADER_BYTES = 32_768;
-/** HTTP/2 where the server speaks it; it is chosen within TLS, so never without. */
+/** HTTP/2 is negotiated within TLS, so it is never used without TLS. */
 const ALPN = ["h2", "http/1.1"];
-/** A request that one connection after another hands back untouched is given up. */
+/** A request that this many connections returned unprocessed fails. */
 const MAX_TRIES = 3;
-/** A connection that was opened to ask for HTTP/2 is offered to HTTP/1.1 for so long. */
+/** A connection that negotiated HTTP/1.1 is kept for the next HTTP/1.1 request for this long. */
 const SPARE_MS = 1_000;
 
-/** What is known of a server. */
+/** The state of one server. */
 interface Origin {
   readonly sessions: Set<Http2Session>;
   readonly waiting: Ticket[];
   connecting: boolean;
 }
 
-/** Opens the way to all servers. */
+/** Opens the upstreams; connects to nothing yet. */
 export function openUpstreams(options: UpstreamOptions): Upstreams {
   return new GuardedUpstreams(options);
 }
@@ -59,7 +59,7 @@ class GuardedUpstreams implements Upstreams {
   readonly #options: UpstreamOptions;
   readonly #agent: Agent;
   readonly #origins = new Map<string, Origin>();
-  /** All that are open, those that take no more requests too. */
+  /** All open sessions, including those that take no more requests. */
   readonly #sessions = new Set<Http2Session>();
   readonly #plain: Http1Hosts;
   readonly #spares = new Map<string, { readonly socket: Socket; readonly undo: () => void }>();
@@ -70,18 +70,18 @@ class GuardedUpstreams implements Upstreams {
     this.#plain = new Http1Hosts(options.clock);
     this.#agent = new Agent({
       connect: ({ hostname, protocol, port }, callback) => {
-        // Never at once: undici, still busy with the request, would not hear of it.
+        // Not synchronously: undici would miss a callback during its own call.
         const spare = this.#takeSpare(originOf(protocol, hostname, port));
         const opened = spare ? Promise.resolve(spare) : options.open({ hostname, protocol, port });
         opened.then((socket) => callback(null, socket), (error) => callback(error, null));
       },
-      // The head may take as long as the attempt; a body's pauses are timed by the exchange.
+      // The attempt's deadline bounds the head, the exchange bounds pauses within a body.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveMaxTimeout: 30_000,
       pipelining: 1,
-      // Over node:http2, whose sessions end the process on Deno 2.9.6: ours are in http2/.
+      // undici uses node:http2, whose sessions end the process on Deno 2.9.6; see http2/.
       allowH2: false,
     });
   }
@@ -93,7 +93,7 @@ class GuardedUpstreams implements Upstreams {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const origin of this.#origins.values()) this.#giveUp(origin, ended());
+    for (const origin of this.#origins.values()) this.#failAll(origin, ended());
     for (const name of [...this.#spares.keys()]) this.#takeSpare(name)?.destroy();
     await Promise.all([
       this.#agent.destroy(),
@@ -113,33 +113,33 @@ class GuardedUpstreams implements Upstreams {
       { sessions: new Set(), waiting: [], connecting: false };
     this.#origins.set(name, origin);
     for (const session of origin.sessions) {
-      if (session.room > 0) return session.request(ticket);
+      if (session.freeStreams > 0) return session.request(ticket);
     }
     origin.waiting.push(ticket);
     void this.#connect(name, origin);
   }
 
   /**
-   * Opens one connection at a time until nobody waits. One that begins and
-   * goes away at once, as those of a server that restarts do, is followed by another.
+   * Opens one connection at a time until no request waits. When a connection closes right
+   * after its start, as with a server that restarts, the next one is tried.
    */
   async #connect(name: string, origin: Origin): Promise<void> {
     if (origin.connecting) return;
     origin.connecting = true;
     try {
-      for (let inVain = 0; origin.waiting.length > 0;) {
-        inVain = await this.#open(name, origin) ? 0 : inVain + 1;
-        if (inVain === MAX_TRIES) throw ended();
+      for (let failures = 0; origin.waiting.length > 0;) {
+        failures = await this.#open(name, origin) ? 0 : failures + 1;
+        if (failures === MAX_TRIES) throw ended();
       }
     } catch (error) {
-      this.#giveUp(origin, error);
+      this.#failAll(origin, error);
     } finally {
       origin.connecting = false;
       this.#forget(name, origin);
     }
   }
 
-  /** Opens a connection for those who wait; resolves with whether it takes requests. */
+  /** Opens a connection for the waiting requests; resolves with whether it takes any. */
   async #open(name: string, origin: Origin): Promise<boolean> {
     const { protocol, hostname, port } = new URL(name);
     const socket = await this.#options.open({ protocol, hostname, port, alpn: ALPN });
@@ -155,7 +155,7 @@ class GuardedUpstreams implements Upstreams {
     const session: Http2Session = new Http2Session(socket, {
       clock,
       beginMs,
-      mostHeaderBytes: MAX_HEADER_BYTES,
+      maxHeaderBytes: MAX_HEADER_BYTES,
       onSending,
       onUntouched: (ticket, http11) => {
         if (http11) this.#plain.add(name);
@@ -166,12 +166,12 @@ class GuardedUpstreams implements Upstreams {
     this.#sessions.add(session);
     void session.closed.then(() => this.#sessions.delete(session));
     await session.begun;
-    if (session.room <= 0) {
+    if (session.freeStreams <= 0) {
       void session.close();
       return false;
     }
     origin.sessions.add(session);
-    while (session.room > 0) {
+    while (session.freeStreams > 0) {
       const ticket = origin.waiting.shift();
       if (!ticket) break;
       session.request(ticket);
@@ -179,7 +179,7 @@ class GuardedUpstreams implements Upstreams {
     return true;
   }
 
-  /** The server speaks HTTP/1.1: its first connection serves for that. */
+  /** The server negotiated HTTP/1.1: its first connection is used for that. */
   #takePlain(name: string, origin: Origin, socket: Socket): void {
     this.#plain.add(name);
     this.#takeSpare(name)?.destroy();
@@ -204,14 +204,14 @@ class GuardedUpstreams implements Upstreams {
     if (sessions.size === 0 && waiting.length === 0 && !connecting) this.#origins.delete(name);
   }
 
-  #giveUp(origin: Origin, error: unknown): void {
+  #failAll(origin: Origin, error: unknown): void {
     for (const ticket of origin.waiting.splice(0)) refuse(ticket, error);
   }
 }
 
-/** Tells a handler that its request never left. */
+/** Fails a request that was never sent. */
 function refuse({ handler }: Ticket, error: unknown): void {
-  const nobody = {
+  const controller = {
     aborted: true,
     paused: false,
     reason: null,
@@ -219,15 +219,15 @@ function refuse({ handler }: Ticket, error: unknown): void {
     pause() {},
     resume() {},
   };
-  handler.onResponseError?.(nobody, error as Error);
+  handler.onResponseError?.(controller, error as Error);
 }
 
 function ended(): Http2Fault {
-  return new Http2Fault("connection_reset", "No connection takes the request");
+  return new Http2Fault("connection_reset", "No connection accepts the request");
 }
 
 function originOf(protocol: string, hostname: string, port: string): string {
-  // undici tells an IPv6 address without its brackets.
+  // undici passes an IPv6 address without its brackets.
   const host = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
   return new URL(`${protocol}//${host}${port ? `:${port}` : ""}`).origin;
 }

@@ -1,55 +1,55 @@
 /**
- * Gathers small pieces into large writes: one buffer fills while the other is
- * written, so that a piece is done with as soon as it has been taken.
+ * Combines small chunks into large writes. One buffer fills while the other is
+ * written, so that the memory of a chunk is free as soon as it was taken.
  *
  * @module
  */
 
-/** Written at once. */
+/** Size of one write. */
 const BUFFER_BYTES = 262_144;
 
-/** Two buffers before something that is written to. */
+/** Two buffers in front of a writer. */
 export class WriteBehind {
   readonly #write: (bytes: Uint8Array) => Promise<void>;
   #filling = new Uint8Array(BUFFER_BYTES);
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #used = 0;
-  /** The write under way; one that has failed stays. */
+  /** The current write; a failed one stays. */
   #writing: Promise<void> | undefined;
-  /** Pieces that wait for room, one after another. */
+  /** Chunks that wait for a free buffer, one after another. */
   #queue: Promise<void> = Promise.resolve();
   #queued = 0;
 
-  /** Hands on what has been gathered to `write`, which is called again once it has resolved. */
+  /** `write` is called with each full buffer, and again only once it has resolved. */
   constructor(write: (bytes: Uint8Array) => Promise<void>) {
     this.#write = write;
   }
 
-  /** Takes a piece; a promise asks for a pause, and that the piece stays as it is until then. */
-  take(piece: Uint8Array): void | Promise<void> {
-    const rest = this.#queued > 0 ? piece : this.#fill(piece);
+  /** Takes a chunk. A returned promise asks for a pause; the chunk must not change until it resolves. */
+  take(chunk: Uint8Array): void | Promise<void> {
+    const rest = this.#queued > 0 ? chunk : this.#fill(chunk);
     if (rest.length === 0) return;
     this.#queued++;
     this.#queue = this.#queue.then(() => this.#fillAll(rest));
-    this.#queue.catch(() => {}); // Whoever waits for it hears of it.
+    this.#queue.catch(() => {}); // `flush` and the returned promise report it.
     return this.#queue;
   }
 
-  /** Resolves when all that was taken is written. */
+  /** Resolves when all chunks are written. */
   async flush(): Promise<void> {
     await this.#queue;
     await this.#writing;
     if (this.#used > 0) await this.#swap();
   }
 
-  async #fillAll(piece: Uint8Array): Promise<void> {
-    for (let rest = piece; rest.length > 0; rest = this.#fill(rest)) await this.#writing;
+  async #fillAll(chunk: Uint8Array): Promise<void> {
+    for (let rest = chunk; rest.length > 0; rest = this.#fill(rest)) await this.#writing;
     this.#queued--;
   }
 
-  /** Takes in what there is room for; returns the rest. */
-  #fill(piece: Uint8Array): Uint8Array {
-    let rest = piece;
+  /** Copies what fits into the buffer; returns the rest. */
+  #fill(chunk: Uint8Array): Uint8Array {
+    let rest = chunk;
     for (;;) {
       const part = rest.subarray(0, BUFFER_BYTES - this.#used);
       this.#filling.set(part, this.#used);

@@ -1,5 +1,5 @@
 /**
- * Bodies of requests on their way out, as far as the server takes them.
+ * Sends request bodies as far as the server's flow control allows.
  *
  * @module
  */
@@ -16,31 +16,33 @@ const MAX_WINDOW = 2 ** 31 - 1;
 export class Bodies {
   readonly #wire: Wire;
   readonly #streams: ReadonlyMap<number, Http2Stream>;
-  /** How much the server takes on all streams at present. */
+  /** Bytes that the server accepts on all streams together. */
   #window = FIRST_WINDOW;
 
-  /** Sends what the streams have, by this wire. */
+  /** Sends the bodies of `streams` over `wire`. */
   constructor(wire: Wire, streams: ReadonlyMap<number, Http2Stream>) {
     this.#wire = wire;
     this.#streams = streams;
   }
 
-  /** The server takes so much more, of one stream or of all together. */
+  /** The server accepts more bytes, of one stream or of all together. */
   grow(bytes: number, of: "all" | Http2Stream | undefined): void {
-    if (bytes === 0) throw broken("A window grows by nothing");
+    if (bytes === 0) throw broken("WINDOW_UPDATE with an increment of 0");
     if (of === undefined) return;
     const window = of === "all" ? this.#window += bytes : of.sendWindow += bytes;
-    if (window > MAX_WINDOW) throw broken("A window is too large", ErrorCode.flowControl);
+    if (window > MAX_WINDOW) {
+      throw broken("A flow-control window exceeds 2^31-1", ErrorCode.flowControl);
+    }
     this.send();
   }
 
-  /** The server takes so much more, or less, of each stream. */
+  /** The server changed the initial window of each stream by this many bytes. */
   shift(bytes: number): void {
     for (const stream of this.#streams.values()) stream.sendWindow += bytes;
     this.send();
   }
 
-  /** Sends a frame of each stream in turn, until the server has to read first. */
+  /** Sends one frame of each stream in turn until the windows are used up. */
   send(): void {
     for (let sent = true; sent;) {
       sent = false;

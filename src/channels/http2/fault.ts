@@ -1,10 +1,10 @@
 /**
- * What goes wrong between us and a server that speaks HTTP/2.
+ * Faults of an HTTP/2 connection.
  *
  * @module
  */
 
-/** Error codes (RFC 9113 §7) that we say or heed. */
+/** The error codes (RFC 9113 §7) that are sent or handled here. */
 export const ErrorCode = {
   none: 0x0,
   protocol: 0x1,
@@ -18,30 +18,30 @@ export const ErrorCode = {
   http11: 0xd,
 } as const;
 
-/** A connection or a stream has failed, and what is told to the server. */
+/** A connection or a stream has failed. */
 export class Http2Fault extends Error {
   /** `Http2Fault`. */
   override name = "Http2Fault";
-  /** What a task keeps of it. */
+  /** The code of the task's error. */
   readonly code: "bad_request" | "bad_response" | "connection_reset" | "timeout";
-  /** What the server is told. */
-  readonly said: number;
+  /** The error code that the server gets in GOAWAY or RST_STREAM. */
+  readonly goAwayCode: number;
 
-  /** Says why. */
-  constructor(code: Http2Fault["code"], why: string, said: number = ErrorCode.protocol) {
+  /** `why` is for the log; the server gets `goAwayCode`. */
+  constructor(code: Http2Fault["code"], why: string, goAwayCode: number = ErrorCode.protocol) {
     super(why);
     this.code = code;
-    this.said = said;
+    this.goAwayCode = goAwayCode;
   }
 }
 
-/** A connection has failed under several requests, of which another one tells. */
+/** A connection failed under several requests; another of them carries the cause. */
 export class SharedFault extends Error {
   /** `SharedFault`. */
   override name = "SharedFault";
 }
 
-/** The server broke the protocol. */
-export function broken(why: string, said: number = ErrorCode.protocol): Http2Fault {
-  return new Http2Fault("bad_response", why, said);
+/** The server violated the protocol. */
+export function broken(why: string, goAwayCode: number = ErrorCode.protocol): Http2Fault {
+  return new Http2Fault("bad_response", why, goAwayCode);
 }

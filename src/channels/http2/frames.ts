@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { freeBuffer } from "../buffer_pool.ts";
 import { broken, ErrorCode } from "./fault.ts";
 
-/** What a frame is for. */
+/** Frame types (RFC 9113 §6). */
 export const FrameType = {
   data: 0,
   headers: 1,
@@ -22,7 +22,7 @@ export const FrameType = {
   continuation: 9,
 } as const;
 
-/** What a frame says beside its type; `ack` and `endStream` share a bit. */
+/** Frame flags; `ack` and `endStream` share a bit. */
 export const Flag = { ack: 0x1, endStream: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 };
 
 /** Settings (RFC 9113 §6.5.2). */
@@ -34,14 +34,14 @@ export const Setting = {
   maxHeaderBytes: 6,
 } as const;
 
-/** What a client says first. */
+/** The connection preface of a client (RFC 9113 §3.4). */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** The longest payload that we take: what holds when nobody says otherwise. */
+/** The longest payload that is accepted: the protocol's default. */
 export const MAX_FRAME_BYTES = 16_384;
 const HEAD_BYTES = 9;
 
-/** A frame that came. */
+/** A received frame. */
 export interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -57,11 +57,14 @@ const WHOLE: Record<number, (bytes: number) => boolean> = {
   [FrameType.windowUpdate]: (bytes) => bytes === 4,
 };
 
-/** Cuts what comes into frames. */
+/** Splits received bytes into frames. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The frames that are whole by now, each good until the next is asked for; throws an `Http2Fault` at one of a wrong size. */
+  /**
+   * Yields the complete frames, each valid until the next is requested. Throws an
+   * `Http2Fault` for a frame of a wrong size.
+   */
   *read(piece: Uint8Array): Generator<Frame, void, void> {
     const bytes = this.#rest.length === 0
       ? Buffer.from(piece.buffer, piece.byteOffset, piece.length)
@@ -84,7 +87,7 @@ export class FrameReader {
       at = end;
       yield frame;
     }
-    // A copy, lest a few bytes keep all that came with them.
+    // A copy, so that a few bytes do not keep the whole buffer alive.
     this.#rest = Buffer.from(bytes.subarray(at));
     if (bytes.buffer !== piece.buffer) freeBuffer(bytes.buffer);
   }
@@ -100,7 +103,7 @@ export function frame(type: number, flags: number, streamId: number, payload: Ui
   return Buffer.concat([head, payload]);
 }
 
-/** Writes a frame that says a number, or two. */
+/** Writes a frame whose payload is one number or several. */
 export function numbersFrame(type: number, streamId: number, ...numbers: number[]): Buffer {
   const payload = Buffer.alloc(4 * numbers.length);
   numbers.forEach((number, n) => payload.writeUInt32BE(number, 4 * n));
@@ -117,7 +120,7 @@ export function settingsFrame(settings: readonly (readonly [id: number, value: n
   return frame(FrameType.settings, 0, 0, payload);
 }
 
-/** Writes a header block, in as many frames as it takes. */
+/** Writes a header block in one or more frames. */
 export function headersFrames(
   streamId: number,
   block: Uint8Array,
@@ -134,7 +137,7 @@ export function headersFrames(
   return Buffer.concat(frames);
 }
 
-/** What is left of a payload without its padding and, in HEADERS, without its priority. */
+/** The payload without padding and, in HEADERS, without priority. */
 export function unpadded({ type, flags, payload }: Frame): Buffer {
   const padding = flags & Flag.padded ? payload[0] ?? payload.length : 0;
   const from = (flags & Flag.padded ? 1 : 0) +

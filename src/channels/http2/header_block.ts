@@ -1,6 +1,5 @@
 /**
- * Header blocks (HPACK, RFC 7541): read with the table that the server keeps
- * with us, written without one.
+ * Header blocks (HPACK, RFC 7541): read with a dynamic table, written without one.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { readHuffman } from "./huffman.ts";
 /** A name and a value. */
 export type Field = readonly [name: string, value: string];
 
-/** Appendix A. */
+/** The static table (RFC 7541, appendix A). */
 const STATIC: readonly Field[] = (
   ":authority|:method=GET|:method=POST|:path=/|:path=/index.html|:scheme=http|:scheme=https|" +
   ":status=200|:status=204|:status=206|:status=304|:status=400|:status=404|:status=500|" +
@@ -28,14 +27,14 @@ const STATIC: readonly Field[] = (
   return [name, value];
 });
 
-/** The server's table may hold so many bytes: what holds when nobody says otherwise. */
+/** Size of the dynamic table in bytes: the protocol's default. */
 const TABLE_BYTES = 4_096;
-/** RFC 7541 §4.1: what a field takes beside its letters. */
+/** RFC 7541 §4.1: bytes that a field counts besides its name and value. */
 const FIELD_BYTES = 32;
 
-/** Reads the blocks of one connection, in their order. */
+/** Reads the header blocks of one connection in order. */
 export class HeaderReader {
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   /** Newest last. */
   #table: Field[] = [];
   #tableBytes = 0;
@@ -43,12 +42,12 @@ export class HeaderReader {
   #block: Uint8Array = new Uint8Array();
   #at = 0;
 
-  /** Refuses blocks whose fields take more than `mostBytes`. */
-  constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+  /** Refuses blocks whose fields take more than `maxBytes`. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
-  /** Reads a block; throws an `Http2Fault`, after which the connection is of no more use. */
+  /** Reads a block. After an `Http2Fault` the connection must be closed. */
   read(block: Uint8Array): Field[] {
     this.#block = block;
     this.#at = 0;
@@ -58,7 +57,7 @@ export class HeaderReader {
       const field = this.#readField(fields.length === 0);
       if (!field) continue;
       bytes += sizeOf(field);
-      if (bytes > this.#mostBytes) throw broken("The headers are too long", ErrorCode.calm);
+      if (bytes > this.#maxBytes) throw broken("The response headers are too long", ErrorCode.calm);
       fields.push(field);
     }
     return fields;
@@ -106,7 +105,7 @@ export class HeaderReader {
     if (gone > 0) this.#table = this.#table.slice(gone);
   }
 
-  /** RFC 7541 §5.1; nothing here is longer than 28 bits. */
+  /** An integer (RFC 7541 §5.1) of at most 28 bits. */
   #readInteger(bits: number): number {
     const full = (1 << bits) - 1;
     let value = (this.#block[this.#at++] ?? 0) & full;
@@ -134,8 +133,8 @@ export class HeaderReader {
 }
 
 /**
- * Writes a block that neither side has to remember: nothing in it, secrets
- * least of all, goes into a table. The first byte tells the server that ours is empty.
+ * Writes a block of fields that are never indexed, so that no secret enters a
+ * table. The first byte sets the size of our dynamic table to zero.
  */
 export function writeHeaders(fields: readonly Field[]): Uint8Array {
   const parts: Uint8Array[] = [new Uint8Array([0x20])];

@@ -1,12 +1,12 @@
 /**
  * HPACK's Huffman code (RFC 7541, appendix B), for reading.
  *
- * The code is canonical: how long each symbol's code is says all of it.
+ * The code is canonical: the lengths of the codes define it completely.
  *
  * @module
  */
 
-/** For each symbol the length of its code, as a digit to the base of 36; the last ends a text. */
+/** The length of each symbol's code as a base-36 digit; the last symbol is EOS. */
 const LENGTHS = "dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6ca" +
   "d67777777777777777777777878djde6f56565666577666567655677777fbeds" +
   "kmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmmn" +
@@ -15,7 +15,7 @@ const END = 256;
 const LONGEST = 30;
 
 interface Code {
-  /** Symbols, by the length of their codes and then by themselves. */
+  /** Symbols, sorted by the length of their codes, then by value. */
   readonly symbols: readonly number[];
   /** By length: the first code. */
   readonly first: readonly number[];
@@ -26,7 +26,7 @@ interface Code {
 
 const CODE = readCode();
 
-/** Reads a text; `undefined` when it is none. */
+/** Decodes a string; `undefined` when it is not valid. */
 export function readHuffman(bytes: Uint8Array): string | undefined {
   let text = "";
   let code = 0;
@@ -47,7 +47,7 @@ export function readHuffman(bytes: Uint8Array): string | undefined {
       length = 0;
     }
   }
-  // What fills the last byte is the beginning of the code that ends a text: ones, fewer than eight.
+  // RFC 7541 §5.2: the padding is fewer than eight bits, all ones.
   return length < 8 && code === (1 << length) - 1 ? text : undefined;
 }
 

@@ -1,29 +1,31 @@
 /**
- * How much a server may send before it has to wait for us.
+ * Flow control: how many bytes a server may send before it has to wait.
  *
  * @module
  */
 
 import { broken, ErrorCode } from "./fault.ts";
 
-/** A window of a stream, or of all together. */
+/** The window of a stream or of the connection. */
 export class ReceiveWindow {
   readonly #bytes: number;
   #left: number;
 
-  /** Opens a window of so many bytes. */
+  /** Starts with a full window of `size` bytes. */
   constructor(bytes: number) {
     this.#bytes = bytes;
     this.#left = bytes;
   }
 
-  /** So many bytes came; throws an `Http2Fault` when they were not allowed. */
+  /** Counts received bytes; throws an `Http2Fault` when they exceed the window. */
   take(bytes: number): void {
     this.#left -= bytes;
-    if (this.#left < 0) throw broken("More than was allowed", ErrorCode.flowControl);
+    if (this.#left < 0) {
+      throw broken("The server exceeded a flow-control window", ErrorCode.flowControl);
+    }
   }
 
-  /** What to allow anew: 0 until half of it is used up, lest each piece be answered. */
+  /** Bytes to grant: 0 until half of the window is used, so that not every chunk causes a frame. */
   refill(): number {
     const used = this.#bytes - this.#left;
     if (used < this.#bytes / 2) return 0;

@@ -1,8 +1,9 @@
 /**
- * A connection that speaks HTTP/2, from our side (RFC 9113).
+ * The client side of an HTTP/2 connection (RFC 9113).
  *
- * It is written out here because `node:http2` of Deno 2.9.6 frees a session
- * that is still reading: any server could have ended the process.
+ * It is implemented here because `node:http2` of Deno 2.9.6 frees a session
+ * that is still reading: any server could end the process. Remove this folder
+ * once `node:http2` passes tests/channels/http2/attack_test.ts.
  *
  * @module
  */
@@ -14,30 +15,30 @@ import { Flag, type Frame, FrameType, headersFrames, numbersFrame, unpadded } fr
 import { type Field, writeHeaders } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { greeting, readSettings, type ServerSettings, SESSION_WINDOW } from "./settings.ts";
-import { failTogether, Http2Stream, type StreamHome, type Ticket } from "./stream.ts";
+import { failTogether, Http2Stream, type StreamOwner, type Ticket } from "./stream.ts";
 import { Wire, type WireListener, type WireOptions } from "./wire.ts";
 
-/** What a connection needs, and whom it tells. */
+/** What a connection needs, and its callbacks. */
 export interface SessionOptions extends WireOptions {
-  /** The longest that the server may take to begin, in milliseconds. */
+  /** The longest that the server may take to send its settings, in milliseconds. */
   readonly beginMs: number;
-  /** Called just before the first byte of each request leaves. */
+  /** Called just before the first byte of each request is sent. */
   readonly onSending: (socket: Socket) => void;
-  /** The server has not touched this request; `http11`: it will, over HTTP/1.1. */
+  /** The server did not process this request; with `http11` it asks for HTTP/1.1. */
   readonly onUntouched: (ticket: Ticket, http11: boolean) => void;
-  /** Called once: no more requests are taken here. */
+  /** Called once, when the connection takes no more requests. */
   readonly onRetired: () => void;
 }
 
 const MAX_ID = 2 ** 31 - 1;
-/** Streams that we open beside each other, whatever the server allows. */
+/** Concurrent streams that we open, even when the server allows more. */
 const MAX_STREAMS = 100;
-/** A connection without a request is kept so long. */
+/** A connection without requests is closed after this time. */
 const IDLE_MS = 10_000;
 
-/** A connection. */
-export class Http2Session implements StreamHome, WireListener {
-  /** Resolves once the server has begun; rejects with an `Http2Fault` when it does not. */
+/** One connection. */
+export class Http2Session implements StreamOwner, WireListener {
+  /** Resolves once the server has sent its settings; rejects with an `Http2Fault` when it does not. */
   readonly begun: Promise<void>;
   /** Resolves once the socket is closed. */
   readonly closed: Promise<void>;
@@ -54,31 +55,33 @@ export class Http2Session implements StreamHome, WireListener {
   #nextId = 1;
   #undoWait: () => void;
 
-  /** Begins on a socket that speaks TLS and has agreed on `h2`. */
+  /** Starts on a TLS socket that has negotiated `h2`. */
   constructor(socket: Socket, options: SessionOptions) {
-    const { clock, beginMs, mostHeaderBytes } = options;
+    const { clock, beginMs, maxHeaderBytes } = options;
     this.#socket = socket;
     this.#options = options;
     this.begun = this.#beginning.promise;
-    const mute = new Http2Fault("timeout", "The server does not begin");
-    this.#undoWait = clock.after(beginMs, () => this.lost(mute));
+    const silent = new Http2Fault("timeout", "The server did not send its settings in time");
+    this.#undoWait = clock.after(beginMs, () => this.lost(silent));
     this.#wire = new Wire(socket, this, options);
     this.closed = this.#wire.closed;
     this.#bodies = new Bodies(this.#wire, this.#streams);
     if (socket.destroyed) queueMicrotask(() => this.lost());
-    this.#wire.write(greeting(mostHeaderBytes));
+    this.#wire.write(greeting(maxHeaderBytes));
   }
 
-  /** How many more requests may begin. */
-  get room(): number {
+  /** How many more requests can be sent now. */
+  get freeStreams(): number {
     if (this.#isRetired || !this.#server) return 0;
     return Math.min(this.#server.maxStreams, MAX_STREAMS) - this.#streams.size;
   }
 
-  /** Begins a request, where there is room for it. */
+  /** Sends a request; call it only while `freeStreams` is above zero. */
   request(ticket: Ticket): void {
     const { clock, onSending } = this.#options;
-    if (!this.#server) throw new Error("Cannot send a request: the server has not begun");
+    if (!this.#server) {
+      throw new Error("Cannot send a request: the server has not sent its settings");
+    }
     const { initialWindow, maxFrame } = this.#server;
     const at = { id: this.#nextId, begunAt: clock.monotonic(), sendWindow: initialWindow };
     const stream = new Http2Stream(ticket, this, at);
@@ -99,7 +102,7 @@ export class Http2Session implements StreamHome, WireListener {
     this.#bodies.send();
   }
 
-  /** Ends it, and what is under way. */
+  /** Closes the connection and fails its requests. */
   close(): Promise<void> {
     this.lost();
     return this.closed;
@@ -108,9 +111,9 @@ export class Http2Session implements StreamHome, WireListener {
   drop(stream: Http2Stream, code: number): void {
     if (!this.#streams.delete(stream.id)) return;
     this.#wire.write(numbersFrame(FrameType.reset, stream.id, code));
-    // A server that has been mute all the while may be gone for good.
-    if (this.#wire.heardAt < stream.begunAt) this.#retire();
-    this.#rest();
+    // A server that sent nothing since the request started may be gone.
+    if (this.#wire.lastReadAt < stream.begunAt) this.#retire();
+    this.#closeWhenIdle();
   }
 
   grant(stream: Http2Stream, bytes: number): void {
@@ -121,12 +124,14 @@ export class Http2Session implements StreamHome, WireListener {
     this.#bodies.send();
   }
 
-  lost(cause: Error = new Http2Fault("connection_reset", "Lost", ErrorCode.none)): void {
+  lost(
+    cause: Error = new Http2Fault("connection_reset", "The connection was lost", ErrorCode.none),
+  ): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#undoWait();
     this.#retire();
-    this.#wire.leave(cause instanceof Http2Fault ? cause.said : ErrorCode.none);
+    this.#wire.leave(cause instanceof Http2Fault ? cause.goAwayCode : ErrorCode.none);
     this.#beginning.promise.catch(() => {});
     this.#beginning.reject(cause);
     const streams = [...this.#streams.values()];
@@ -137,7 +142,7 @@ export class Http2Session implements StreamHome, WireListener {
   takeFrame(frame: Frame): void {
     const { type, streamId, payload } = frame;
     if (type === FrameType.settings) return this.#takeSettings(frame);
-    if (!this.#server) throw broken("The server does not begin with its settings");
+    if (!this.#server) throw broken("The first frame is not SETTINGS");
     switch (type) {
       case FrameType.data:
         return this.#takeData(frame);
@@ -151,86 +156,89 @@ export class Http2Session implements StreamHome, WireListener {
           streamId === 0 ? "all" : this.#streamOf(streamId),
         );
       case FrameType.push:
-        throw broken("Nobody wants to be pushed to");
-        // Others are to be ignored (RFC 9113 §5.5).
+        throw broken("Server push is disabled");
+        // Unknown types are ignored (RFC 9113 §5.5).
     }
   }
 
   takeFields(streamId: number, fields: readonly Field[], isLast: boolean): void {
     const stream = this.#streamOf(streamId);
-    if (stream) this.#tell(stream, () => stream.takeFields(fields, isLast));
+    if (stream) this.#pass(stream, () => stream.takeFields(fields, isLast));
   }
 
   #takeSettings({ flags, streamId, payload }: Frame): void {
-    if (streamId !== 0) throw broken("Settings are for the connection");
+    if (streamId !== 0) throw broken("SETTINGS on a stream");
     if (flags & Flag.ack) return;
     const before = this.#server;
     this.#server = readSettings(payload, before);
     this.#wire.reply(FrameType.settings, new Uint8Array());
     if (!before) {
       this.#beginning.resolve();
-      return this.#rest();
+      return this.#closeWhenIdle();
     }
     this.#bodies.shift(this.#server.initialWindow - before.initialWindow);
   }
 
   #takeData(frame: Frame): void {
     const { flags, payload, streamId } = frame;
-    const piece = unpadded(frame);
+    const chunk = unpadded(frame);
     this.#window.take(payload.length);
     const more = this.#window.refill();
     if (more > 0) this.#wire.write(numbersFrame(FrameType.windowUpdate, 0, more));
     const stream = this.#streamOf(streamId);
     const isLast = (flags & Flag.endStream) !== 0;
-    if (stream) this.#tell(stream, () => stream.takeData(piece, payload.length, isLast));
+    if (stream) this.#pass(stream, () => stream.takeData(chunk, payload.length, isLast));
   }
 
-  /** Has a stream take what came for it; what is wrong with it is wrong with no other. */
-  #tell(stream: Http2Stream, take: () => boolean): void {
+  /** Passes a frame to its stream; a fault of one stream does not end the others. */
+  #pass(stream: Http2Stream, take: () => boolean): void {
     try {
       if (!take()) return;
     } catch (error) {
       if (!(error instanceof Http2Fault)) throw error;
       stream.fail(error);
-      return this.drop(stream, error.said);
+      return this.drop(stream, error.goAwayCode);
     }
-    // An answer may come before all of its request has left: then the rest never does.
+    // The response was complete before the request was sent: the rest is not sent.
     if (stream.unsent.length > 0) this.drop(stream, ErrorCode.cancel);
     this.#streams.delete(stream.id);
-    this.#wire.forgive();
+    this.#wire.resetControlFrames();
     stream.end();
-    this.#rest();
+    this.#closeWhenIdle();
   }
 
   #takeReset(stream: Http2Stream | undefined, code: number): void {
     if (!stream) return;
     this.#streams.delete(stream.id);
     const isUntouched = code === ErrorCode.refused || code === ErrorCode.http11;
-    if (isUntouched && !stream.answered) this.#handBack(stream, code);
-    else stream.fail(new Http2Fault("connection_reset", `The server ended it: ${code}`));
-    this.#rest();
+    if (isUntouched && !stream.answered) this.#returnTicket(stream, code);
+    else stream.fail(new Http2Fault("connection_reset", `The server reset the stream: ${code}`));
+    this.#closeWhenIdle();
   }
 
   #takeGoAway(lastId: number, code: number): void {
     this.#retire();
     for (const stream of [...this.#streams.values()]) {
       if (stream.id <= lastId || !this.#streams.delete(stream.id)) continue;
-      if (stream.answered) stream.fail(new Http2Fault("connection_reset", "The server went away"));
-      else this.#handBack(stream, code);
+      if (stream.answered) {
+        stream.fail(new Http2Fault("connection_reset", "The server closed the connection"));
+      } else this.#returnTicket(stream, code);
     }
-    this.#rest();
+    this.#closeWhenIdle();
   }
 
-  #handBack(stream: Http2Stream, code: number): void {
+  #returnTicket(stream: Http2Stream, code: number): void {
     if (stream.aborted) return;
     stream.aborted = true;
     stream.ticket.handler.onUntouched?.();
     this.#options.onUntouched(stream.ticket, code === ErrorCode.http11);
   }
 
-  /** A stream that is under way; `undefined` when it is over. */
+  /** The stream with this id; `undefined` when it has ended. */
   #streamOf(id: number): Http2Stream | undefined {
-    if (id % 2 === 0 || id >= this.#nextId) throw broken("Nobody has opened this stream");
+    if (id % 2 === 0 || id >= this.#nextId) {
+      throw broken("A frame for a stream that was never opened");
+    }
     return this.#streams.get(id);
   }
 
@@ -240,8 +248,8 @@ export class Http2Session implements StreamHome, WireListener {
     this.#options.onRetired();
   }
 
-  /** Where no request is left: waits for the next a while, or closes. */
-  #rest(): void {
+  /** Without requests: closes the connection after a while, or now when it takes no more. */
+  #closeWhenIdle(): void {
     if (this.#streams.size > 0 || this.#isOver) return;
     if (this.#isRetired) return this.lost();
     this.#undoWait();

@@ -1,5 +1,5 @@
 /**
- * What the two sides of a connection allow each other.
+ * Settings of an HTTP/2 connection.
  *
  * @module
  */
@@ -8,25 +8,25 @@ import { Buffer } from "node:buffer";
 import { broken, ErrorCode } from "./fault.ts";
 import { FrameType, numbersFrame, PREFACE, Setting, settingsFrame } from "./frames.ts";
 
-/** What holds at present. */
+/** The server's current settings. */
 export interface ServerSettings {
-  /** Requests beside each other. */
+  /** Concurrent streams. */
   readonly maxStreams: number;
-  /** What each may send before it has to wait, in bytes. */
+  /** Initial send window of each stream, in bytes. */
   readonly initialWindow: number;
   /** The longest payload of a frame, in bytes. */
   readonly maxFrame: number;
 }
 
-/** What each side may send before it has to wait, when nobody says otherwise. */
+/** The protocol's initial window, in bytes. */
 export const FIRST_WINDOW = 65_535;
 
-/** The bytes of one body that a server may send before it has to wait for us ... */
+/** Receive window of one stream, in bytes. */
 export const STREAM_WINDOW = 1_048_576;
-/** ... and of all together. */
+/** Receive window of the whole connection, in bytes. */
 export const SESSION_WINDOW = 16 * STREAM_WINDOW;
 
-/** What we say first. */
+/** The preface, our settings and our connection window. */
 export function greeting(mostHeaderBytes: number): Uint8Array {
   const settings = settingsFrame([
     [Setting.enablePush, 0],
@@ -43,14 +43,14 @@ const UNSAID: ServerSettings = {
   maxFrame: 16_384,
 };
 
-/** Reads a SETTINGS frame; what it does not say stays as it was. Throws an `Http2Fault`. */
+/** Reads a SETTINGS frame; settings that it leaves out keep their value. Throws an `Http2Fault`. */
 export function readSettings(payload: Buffer, before: ServerSettings = UNSAID): ServerSettings {
   let { maxStreams, initialWindow, maxFrame } = before;
   for (let at = 0; at < payload.length; at += 6) {
     const value = payload.readUInt32BE(at + 2);
     switch (payload.readUInt16BE(at)) {
       case Setting.enablePush:
-        if (value !== 0) throw broken("A server cannot be pushed to");
+        if (value !== 0) throw broken("A server must not enable push");
         break;
       case Setting.maxStreams:
         maxStreams = value;
@@ -60,7 +60,9 @@ export function readSettings(payload: Buffer, before: ServerSettings = UNSAID): 
         initialWindow = value;
         break;
       case Setting.maxFrame:
-        if (value < 16_384 || value > 2 ** 24 - 1) throw broken("Frames have a wrong size");
+        if (value < 16_384 || value > 2 ** 24 - 1) {
+          throw broken("SETTINGS_MAX_FRAME_SIZE is out of range");
+        }
         maxFrame = value;
         break;
     }

@@ -1,5 +1,5 @@
 /**
- * One request and its answer on a connection that speaks HTTP/2.
+ * One request and its response on an HTTP/2 connection.
  *
  * @module
  */
@@ -11,75 +11,75 @@ import type { Field } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { STREAM_WINDOW } from "./settings.ts";
 
-/** A request, in the words of undici's dispatchers. */
+/** A request, in the form of undici's dispatchers. */
 export interface UpstreamRequest {
   /** `https://name`, with its port unless that is 443. */
   readonly origin: string;
   /** Path and query. */
   readonly path: string;
-  /** In capitals. */
+  /** Upper case. */
   readonly method: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** All of it. */
+  /** The complete body. */
   readonly body: string | Uint8Array | null;
 }
 
-/** Who is told of an answer, in the words of undici's dispatchers. */
+/** Handles a response, in the form of undici's dispatchers. */
 export interface UpstreamHandler extends Dispatcher.DispatchHandler {
-  /** The server has not touched the request, and will not: it begins anew, or has failed. */
+  /** The server did not process the request: it will be sent again, or has failed. */
   onUntouched?(): void;
 }
 
-/** A request, and who is told of its answer. */
+/** A request and the handler of its response. */
 export interface Ticket {
-  /** What is asked. */
+  /** The request. */
   readonly request: UpstreamRequest;
-  /** Who is told. */
+  /** Handles its response. */
   readonly handler: UpstreamHandler;
-  /** On how many connections it was begun. */
+  /** The number of connections it was sent on. */
   tries: number;
 }
 
-/** What a stream needs of its connection. */
-export interface StreamHome {
-  /** Forgets the stream, and tells the server so. */
+/** What a stream needs from its connection. */
+export interface StreamOwner {
+  /** Removes the stream and resets it at the server. */
   drop(stream: Http2Stream, code: number): void;
-  /** Lets the server send so many bytes more. */
+  /** Allows the server to send more bytes on the stream. */
   grant(stream: Http2Stream, bytes: number): void;
 }
 
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** RFC 9113 §8.2.2: they mean nothing here. */
-const OF_CONNECTIONS = new Set(["connection", "keep-alive", "proxy-connection", "upgrade"]);
+/** RFC 9113 §8.2.2: connection-specific headers are not allowed. */
+const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "proxy-connection", "upgrade"]);
 
-/** A request under way. It is also what its handler ends it by. */
+/** A running request, and the controller by which its handler ends it. */
 export class Http2Stream implements Dispatcher.DispatchController {
-  /** Odd, and growing. */
+  /** Odd and increasing. */
   readonly id: number;
-  /** What it is about. */
+  /** The request and its handler. */
   readonly ticket: Ticket;
-  /** When it began, by the clock that only grows. */
+  /** When it started, on the monotonic clock. */
   readonly begunAt: number;
-  /** How much the server takes at present; below zero when it has changed its mind. */
+  /** Bytes that the server accepts; negative when it has reduced its initial window. */
   sendWindow: number;
-  /** What of the body has not left yet. */
+  /** The rest of the body that is not sent yet. */
   unsent: Uint8Array;
-  /** Whether an answer has begun. */
+  /** Whether the response has started. */
   answered = false;
   aborted = false;
   paused = false;
   reason: Error | null = null;
-  readonly #home: StreamHome;
+  readonly #owner: StreamOwner;
   readonly #window = new ReceiveWindow(STREAM_WINDOW);
   #received = 0;
   #expected: number | undefined;
 
-  /** Begins; nothing is sent yet. */
+  /** Creates the stream; sends nothing. */
   constructor(
     ticket: Ticket,
-    home: StreamHome,
+    owner: StreamOwner,
     { id, begunAt, sendWindow }: { id: number; begunAt: number; sendWindow: number },
   ) {
     this.ticket = ticket;
@@ -88,30 +88,30 @@ export class Http2Stream implements Dispatcher.DispatchController {
     this.sendWindow = sendWindow;
     const { body } = ticket.request;
     this.unsent = typeof body === "string" ? Buffer.from(body) : body ?? new Uint8Array();
-    this.#home = home;
+    this.#owner = owner;
   }
 
-  /** Ends it from our side; its handler hears no more. */
+  /** Ends it from our side; its handler is not called again. */
   abort(reason: Error): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
-    this.#home.drop(this, ErrorCode.cancel);
+    this.#owner.drop(this, ErrorCode.cancel);
   }
 
-  /** The server may fill its window, and then waits. */
+  /** The server may fill its window and then has to wait. */
   pause(): void {
     this.paused = true;
   }
 
-  /** The server may go on. */
+  /** The server may continue to send. */
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
     this.#grant();
   }
 
-  /** The request as fields; throws an `Http2Fault` when it cannot be written. */
+  /** The request as header fields; throws an `Http2Fault` when one is not valid. */
   fields(): Field[] {
     const { origin, path, method, headers, body } = this.ticket.request;
     const fields: Field[] = [
@@ -126,55 +126,59 @@ export class Http2Stream implements Dispatcher.DispatchController {
     }
     for (const [name, value] of fields) {
       if (!NAME.test(name.replace(/^:/, "")) || !VALUE.test(value)) {
-        throw new Http2Fault("bad_request", "A header cannot be written");
+        throw new Http2Fault("bad_request", "A request header is not valid in HTTP/2");
       }
     }
     return fields;
   }
 
-  /** A head came, or trailers; `true` when the answer is whole. */
+  /** A head or trailers arrived; returns whether the response is complete. */
   takeFields(fields: readonly Field[], isLast: boolean): boolean {
     if (this.answered) {
-      if (!isLast) throw broken("Trailers come last");
-      return this.#isWhole();
+      if (!isLast) throw broken("The trailers do not end the stream");
+      return this.#checkLength();
     }
     const { status, headers } = readHead(fields);
     if (status < 200) {
-      if (isLast || status === 101) throw broken("An answer ends before it begins");
+      if (isLast || status === 101) throw broken("An interim response ends the stream");
       return false;
     }
     this.answered = true;
     const length = headers["content-length"];
     const hasBody = this.ticket.request.method !== "HEAD" && status !== 204 && status !== 304;
     if (length !== undefined && hasBody) {
-      // A list is no length, so that two lengths are refused as well.
-      if (typeof length !== "string" || !/^\d+$/.test(length)) throw broken("A length is none");
+      // Two lengths arrive as a list and are refused as well.
+      if (typeof length !== "string" || !/^\d+$/.test(length)) {
+        throw broken("The Content-Length is not a number");
+      }
       this.#expected = Number(length);
     }
     this.ticket.handler.onResponseStart?.(this, status, headers);
-    return isLast && !this.aborted && this.#isWhole();
+    return isLast && !this.aborted && this.#checkLength();
   }
 
-  /** A piece of the body came, in a frame of so many bytes; `true` when the answer is whole. */
-  takeData(piece: Buffer, frameBytes: number, isLast: boolean): boolean {
-    if (!this.answered) throw broken("A body comes before its head");
+  /** A chunk of the body arrived in a frame of `frameBytes`; returns whether the response is complete. */
+  takeData(chunk: Buffer, frameBytes: number, isLast: boolean): boolean {
+    if (!this.answered) throw broken("The body arrived before the head");
     this.#window.take(frameBytes);
-    this.#received += piece.length;
-    if (this.#received > (this.#expected ?? Infinity)) throw broken("More than was promised");
-    if (piece.length > 0) this.ticket.handler.onResponseData?.(this, ownCopy(piece));
+    this.#received += chunk.length;
+    if (this.#received > (this.#expected ?? Infinity)) {
+      throw broken("The body is longer than its Content-Length");
+    }
+    if (chunk.length > 0) this.ticket.handler.onResponseData?.(this, ownCopy(chunk));
     if (this.aborted) return false;
-    if (isLast) return this.#isWhole();
+    if (isLast) return this.#checkLength();
     if (!this.paused) this.#grant();
     return false;
   }
 
-  /** All of the answer has come. */
+  /** The response is complete. */
   end(): void {
     this.aborted = true;
     this.ticket.handler.onResponseEnd?.(this, {});
   }
 
-  /** It will not come to its end. */
+  /** The response will not be completed. */
   fail(error: Error): void {
     if (this.aborted) return;
     this.aborted = true;
@@ -182,9 +186,9 @@ export class Http2Stream implements Dispatcher.DispatchController {
     this.ticket.handler.onResponseError?.(this, error);
   }
 
-  #isWhole(): true {
+  #checkLength(): true {
     if (this.#received !== (this.#expected ?? this.#received)) {
-      throw broken("Less than was promised");
+      throw broken("The body is shorter than its Content-Length");
     }
     return true;
   }
@@ -192,31 +196,33 @@ export class Http2Stream implements Dispatcher.DispatchController {
   #grant(): void {
     if (this.aborted) return;
     const more = this.#window.refill();
-    if (more > 0) this.#home.grant(this, more);
+    if (more > 0) this.#owner.grant(this, more);
   }
 }
 
-/** Ends streams by what has befallen their connection: one tells why, the others that they share it. */
+/** Fails all streams of a lost connection: the first with its cause, the others with a `SharedFault`. */
 export function failTogether([first, ...others]: readonly Http2Stream[], cause: Error): void {
   first?.fail(cause);
-  for (const stream of others) stream.fail(new SharedFault("Lost with others", { cause }));
+  for (const stream of others) stream.fail(new SharedFault("The connection was lost", { cause }));
 }
 
-/** What came with it is of other streams: whoever reads a piece may free its memory. */
-function ownCopy(piece: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(piece.length);
-  piece.copy(copy);
+/** A copy, because a consumer may free the memory of its chunk and the buffer belongs to other streams too. */
+function ownCopy(chunk: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(chunk.length);
+  chunk.copy(copy);
   return copy;
 }
 
-/** Splits a head; throws an `Http2Fault` when it is none (RFC 9113 §8.3.2). */
+/** Reads a response head; throws an `Http2Fault` when it is malformed (RFC 9113 §8.3.2). */
 function readHead(fields: readonly Field[]) {
   const [first, ...others] = fields;
-  if (first?.[0] !== ":status" || !/^[1-9]\d\d$/.test(first[1])) throw broken("A status is none");
+  if (first?.[0] !== ":status" || !/^[1-9]\d\d$/.test(first[1])) {
+    throw broken("The status is not a number");
+  }
   const headers: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of others) {
-    if (!NAME.test(name) || !VALUE.test(value)) throw broken("A header is none");
-    if (OF_CONNECTIONS.has(name)) continue;
+    if (!NAME.test(name) || !VALUE.test(value)) throw broken("A response header is malformed");
+    if (CONNECTION_HEADERS.has(name)) continue;
     const before = headers[name];
     if (typeof before === "object") before.push(value);
     else headers[name] = before === undefined ? value : [before, value];

@@ -1,6 +1,6 @@
 /**
- * The bytes of a connection that speaks HTTP/2: frames and header blocks in
- * their order, and the bounds on what a server may say without saying anything.
+ * Reads and writes the frames of an HTTP/2 connection, assembles header blocks,
+ * and bounds what a server may send without completing a response.
  *
  * @module
  */
@@ -23,111 +23,113 @@ import { type Field, HeaderReader } from "./header_block.ts";
 
 /** What a wire needs. */
 export interface WireOptions {
-  /** Times it. */
+  /** Bounds the waits. */
   readonly clock: Clock;
-  /** Headers of an answer that are longer are an attack. */
-  readonly mostHeaderBytes: number;
+  /** Longer response headers end the connection. */
+  readonly maxHeaderBytes: number;
 }
 
-/** Who is told of what came. Whatever it throws ends the connection. */
+/** Handles what arrives. An exception thrown by it ends the connection. */
 export interface WireListener {
-  /** A frame came: any but PING, and but those that make up a header block. */
+  /** A frame arrived, except PING and the frames of a header block. */
   takeFrame(frame: Frame): void;
-  /** A header block is whole. */
+  /** A header block is complete. */
   takeFields(streamId: number, fields: readonly Field[], isLast: boolean): void;
-  /** Nothing more will come: the socket is gone, or what came was wrong. */
+  /** Nothing more will arrive: the socket closed, or the server violated the protocol. */
   lost(cause?: Error): void;
-  /** The server has read what was written. */
+  /** The socket accepts more bytes. */
   drained(): void;
 }
 
-/** Beyond so many bytes that the server has not read, it gets no more of a body ... */
+/** Beyond this many unread bytes, sending of bodies pauses. */
 const MAX_UNREAD = 1_048_576;
-/** ... and beyond so many it is left. */
-const MAX_UNREAD_EVER = 4 * MAX_UNREAD;
-/** Frames without a body: beyond so many in a period, and none makes an answer whole, it is an attack. */
-const MAX_CHATTER = 10_000;
-const CHATTER_PERIOD_MS = 10_000;
-/** A header block comes in so many frames at most. */
+/** Beyond this many unread bytes, the connection is closed. */
+const MAX_UNREAD_REPLIES = 4 * MAX_UNREAD;
+/** Frames without body data within a period, with no response completed; more is an attack. */
+const MAX_CONTROL_FRAMES = 10_000;
+const CONTROL_PERIOD_MS = 10_000;
+/** The most frames of one header block. */
 const MAX_PARTS = 32;
-/** What we say last has so long to leave. */
-const FAREWELL_MS = 250;
+/** How long the final GOAWAY may take to be sent. */
+const GO_AWAY_MS = 250;
 
-/** A wire. */
+/** The frames of one connection. */
 export class Wire {
   /** Resolves once the socket is closed. */
   readonly closed: Promise<void>;
-  /** When something last came, by the clock that only grows. */
-  heardAt = 0;
+  /** When bytes last arrived, on the monotonic clock. */
+  lastReadAt = 0;
   readonly #socket: Socket;
   readonly #options: WireOptions;
   readonly #listener: WireListener;
   readonly #frames = new FrameReader();
-  readonly #chunks = new BufferPool();
+  readonly #buffers = new BufferPool();
   readonly #headers: HeaderReader;
   #isOver = false;
-  #chatter = 0;
-  #chatterFrom = 0;
-  /** A header block that is not whole yet. */
+  #controlFrames = 0;
+  #controlFramesFrom = 0;
+  /** A header block that is not complete yet. */
   #block: { streamId: number; isLast: boolean; parts: Buffer[]; bytes: number } | undefined;
 
-  /** Listens to a socket from now on. */
+  /** Reads from the socket from now on. */
   constructor(socket: Socket, listener: WireListener, options: WireOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#listener = listener;
-    this.#headers = new HeaderReader(options.mostHeaderBytes);
+    this.#headers = new HeaderReader(options.maxHeaderBytes);
     this.closed = socket.closed
       ? Promise.resolve()
       : new Promise((resolve) => socket.once("close", () => resolve()));
     const lost = () => this.#isOver || listener.lost();
     for (const event of ["error", "end", "close"]) socket.on(event, lost);
     socket.on("drain", () => this.#isOver || listener.drained());
-    socket.on("data", (piece: Uint8Array) => {
-      const chunk = this.#chunks.hold(piece);
-      this.#take(piece);
-      this.#chunks.release(chunk);
+    socket.on("data", (chunk: Uint8Array) => {
+      const buffer = this.#buffers.hold(chunk);
+      this.#take(chunk);
+      this.#buffers.release(buffer);
     });
   }
 
-  /** Whether a body has to wait. */
+  /** Whether sending of bodies has to wait. */
   get isFull(): boolean {
     return this.#socket.writableLength > MAX_UNREAD;
   }
 
-  /** Writes, as long as anybody may listen. */
+  /** Writes while the connection is open. */
   write(bytes: Uint8Array): void {
     if (!this.#isOver && this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Writes what the server has asked for; throws when it never reads. */
+  /** Acknowledges a frame; throws when the server does not read. */
   reply(type: number, payload: Uint8Array): void {
     this.write(frame(type, Flag.ack, 0, payload));
-    if (this.#socket.writableLength > MAX_UNREAD_EVER) throw broken("Deaf", ErrorCode.calm);
+    if (this.#socket.writableLength > MAX_UNREAD_REPLIES) {
+      throw broken("The server does not read", ErrorCode.calm);
+    }
   }
 
-  /** An answer is whole: what was said so far was no chatter. */
-  forgive(): void {
-    this.#chatter = 0;
+  /** A response is complete: control frames are counted from zero again. */
+  resetControlFrames(): void {
+    this.#controlFrames = 0;
   }
 
-  /** Says good-bye, if anybody listens, and hears no more. */
-  leave(said: number): void {
+  /** Sends GOAWAY if possible, closes the socket, and reads no more. */
+  leave(goAwayCode: number): void {
     if (this.#isOver) return;
-    this.write(numbersFrame(FrameType.goAway, 0, 0, said));
+    this.write(numbersFrame(FrameType.goAway, 0, 0, goAwayCode));
     this.#isOver = true;
     const leave = () => void this.#socket.destroy();
     if (!this.#socket.writable) return leave();
-    const undo = this.#options.clock.after(FAREWELL_MS, leave);
+    const undo = this.#options.clock.after(GO_AWAY_MS, leave);
     this.closed.then(undo);
     this.#socket.end(leave);
   }
 
-  #take(piece: Uint8Array): void {
+  #take(chunk: Uint8Array): void {
     if (this.#isOver) return;
-    this.heardAt = this.#options.clock.monotonic();
+    this.lastReadAt = this.#options.clock.monotonic();
     try {
-      for (const frame of this.#frames.read(piece)) {
+      for (const frame of this.#frames.read(chunk)) {
         this.#takeFrame(frame);
         if (this.#isOver) return;
       }
@@ -138,8 +140,10 @@ export class Wire {
 
   #takeFrame(frame: Frame): void {
     const { type, flags, streamId, payload } = frame;
-    if (this.#block && type !== FrameType.continuation) throw broken("A header block breaks off");
-    if (type !== FrameType.data || payload.length === 0) this.#countChatter();
+    if (this.#block && type !== FrameType.continuation) {
+      throw broken("A header block is interrupted by another frame");
+    }
+    if (type !== FrameType.data || payload.length === 0) this.#countControlFrame();
     switch (type) {
       case FrameType.headers: {
         const isLast = (flags & Flag.endStream) !== 0;
@@ -147,7 +151,7 @@ export class Wire {
         return this.#takeBlock(flags, unpadded(frame));
       }
       case FrameType.continuation:
-        if (this.#block?.streamId !== streamId) throw broken("A header block has no beginning");
+        if (this.#block?.streamId !== streamId) throw broken("CONTINUATION without HEADERS");
         return this.#takeBlock(flags, payload);
       case FrameType.ping:
         return flags & Flag.ack ? undefined : this.reply(FrameType.ping, payload);
@@ -161,21 +165,23 @@ export class Wire {
     if (!block) return;
     block.parts.push(Buffer.from(part));
     block.bytes += part.length;
-    if (block.bytes > this.#options.mostHeaderBytes || block.parts.length > MAX_PARTS) {
-      throw broken("The headers are too long", ErrorCode.calm);
+    if (block.bytes > this.#options.maxHeaderBytes || block.parts.length > MAX_PARTS) {
+      throw broken("The response headers are too long", ErrorCode.calm);
     }
     if (!(flags & Flag.endHeaders)) return;
     this.#block = undefined;
-    // Read even where nobody waits for it: the table must learn what it says.
+    // Decoded even for a stream that has ended, because it changes the HPACK table.
     const fields = this.#headers.read(Buffer.concat(block.parts));
     this.#listener.takeFields(block.streamId, fields, block.isLast);
   }
 
-  #countChatter(): void {
-    if (this.heardAt - this.#chatterFrom > CHATTER_PERIOD_MS) {
-      this.#chatterFrom = this.heardAt;
-      this.#chatter = 0;
+  #countControlFrame(): void {
+    if (this.lastReadAt - this.#controlFramesFrom > CONTROL_PERIOD_MS) {
+      this.#controlFramesFrom = this.lastReadAt;
+      this.#controlFrames = 0;
     }
-    if (++this.#chatter > MAX_CHATTER) throw broken("The server chatters", ErrorCode.calm);
+    if (++this.#controlFrames > MAX_CONTROL_FRAMES) {
+      throw broken("Too many control frames", ErrorCode.calm);
+    }
   }
 }
