@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isLoopback } from "./lib/loopback.ts";
 import { type Config, type Setting, SETTINGS } from "./config/settings.ts";
 
 /** Settings as the environment holds them. */
@@ -49,11 +50,6 @@ export function describeSettings(): string {
     `  ${name.padEnd(26)} ${means}${fallback === undefined ? "" : ` [${fallback}]`}`
   );
   return rows.join("\n");
-}
-
-/** Whether a server on this address can only be reached from this machine. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function textOf(

@@ -21,7 +21,7 @@ import { openTraces } from "./lib/traces.ts";
 import { EngineDamagedError, EngineError } from "./queue/engine.ts";
 import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
-import { isLoopback } from "./config.ts";
+import { isLoopback } from "./lib/loopback.ts";
 import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { openReload } from "./service/reload.ts";

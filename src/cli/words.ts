@@ -4,6 +4,7 @@
  * @module
  */
 
+import { replaceUnseen } from "../lib/text.ts";
 import type {
   BatchResponse,
   StatusResponse,
@@ -13,8 +14,7 @@ import type {
 
 /** Text from elsewhere, without what would steer the terminal. */
 export function plain(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, " ");
+  return replaceUnseen(text, " ");
 }
 
 const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "ERROR"];

@@ -6,7 +6,8 @@
 
 import { compact } from "../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
-import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import type { Issue, Parsed } from "../task/issues.ts";
+import { pointerTo } from "../lib/json.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
 import { notifySchema } from "../task/input/notify.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";

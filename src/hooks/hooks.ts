@@ -21,7 +21,7 @@ import {
   type Verdict,
 } from "./receive.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
-import { openLimiter } from "./keyed_limiter.ts";
+import { openTokenBuckets } from "../lib/token_bucket.ts";
 import { challengeOf, keyOf } from "./preset.ts";
 import { isGenuine } from "./signature.ts";
 
@@ -82,7 +82,7 @@ export interface HookReceiver {
 
 /** Opens the receiver. */
 export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts): HookReceiver {
-  const take = openLimiter(clock);
+  const take = openTokenBuckets(clock);
   const decoder = new TextDecoder();
 
   function evaluated(
@@ -101,7 +101,7 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
     async receive(hook, { headers, body, requestId }) {
       const now = clock.now();
       if (!isGenuine(hook.preset, hook.secrets, { headers, body }, now)) return { kind: "forged" };
-      const retryAfterMs = take(hook.name, hook.rate);
+      const retryAfterMs = take(hook.name, hook.rate).waitMs;
       if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
       const id = ids("hkd");
       const content = { headers: plainHeaders(headers), body: decoder.decode(body) };

@@ -10,7 +10,8 @@
  */
 
 import { shield } from "../task/placeholders.ts";
-import { type Issue, pointerTo } from "../task/issues.ts";
+import type { Issue } from "../task/issues.ts";
+import { pointerTo } from "../lib/json.ts";
 import type { Json } from "../task/task.ts";
 import { parseTemplate, type Scope, TemplateError } from "../templates/liquid.ts";
 

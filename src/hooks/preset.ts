@@ -4,6 +4,7 @@
  * @module
  */
 
+import { valueAt } from "../lib/json.ts";
 import { compact } from "../lib/compact.ts";
 import { createHash } from "node:crypto";
 import type { Json } from "../task/task.ts";
@@ -144,13 +145,7 @@ export function eventOf(
 }
 
 function textAt(payload: Json, pointer: string): string | undefined {
-  let value: Json | undefined = payload;
-  for (const part of pointer.split("/").slice(1)) {
-    if (value === null || typeof value !== "object") return undefined;
-    const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (!Object.hasOwn(value, name)) return undefined;
-    value = Array.isArray(value) ? value[Number(name)] : value[name];
-  }
+  const value = valueAt(payload, pointer);
   return typeof value === "string" || typeof value === "number"
     ? String(value).slice(0, 500) || undefined
     : undefined;

@@ -88,6 +88,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Refuses whatever would store a task once the service has begun to stop. */
+export function shuttingDown(): Refusal {
+  return new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+}
+
 /** Refuses a request for what is wrong with its body or its query. */
 export function refuseIssues(faults: readonly Issue[]): Refusal {
   const code = faults.every((fault) => fault.code === "address_refused")

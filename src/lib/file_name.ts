@@ -4,10 +4,11 @@
  * @module
  */
 
+import { replaceUnseen } from "./text.ts";
+
 const MAX_BYTES = 150;
-/** What a path, a shell, a header or Windows would make something else of. */
-// deno-lint-ignore no-control-regex -- control characters are what it is about
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069<>:"/\\|?*]/g;
+/** What has a meaning in a path, a shell or a header, or on Windows. */
+const UNSAFE = /[<>:"/\\|?*]/g;
 /** Windows opens devices under these names, whatever follows the dot. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
@@ -20,7 +21,9 @@ export function isFileName(name: string): boolean {
 
 /** Makes a name harmless; `undefined` when nothing is left of it. */
 export function safeFileName(name: string): string | undefined {
-  let safe = stripped(name.toWellFormed().normalize("NFC").replace(UNSAFE, "_"));
+  let safe = stripped(
+    replaceUnseen(name.toWellFormed().normalize("NFC"), "_").replace(UNSAFE, "_"),
+  );
   if (DEVICE.test(safe)) safe = `_${safe}`;
   if (encoder.encode(safe).length > MAX_BYTES) safe = stripped(shortened(safe));
   return /[^_]/.test(safe) ? safe : undefined;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { replaceUnseen } from "./text.ts";
+
 /** How much is said. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -92,6 +94,5 @@ function writable(value: unknown): unknown {
 
 /** A line break in a message would forge a second line; other controls would reach the terminal. */
 function withoutControls(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, " ");
+  return replaceUnseen(text, " ");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pointerPath } from "./json.ts";
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 
 /** A place in a text. */
@@ -57,8 +58,8 @@ export function readYaml(text: string): ReadYaml {
 function offsetOf(root: unknown, pointer: string): number {
   let node = root;
   let at = startOf(node) ?? 0;
-  for (const part of pointer.split("/").slice(1)) {
-    const next = step(node, part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  for (const name of pointerPath(pointer)) {
+    const next = step(node, name);
     if (!next) break;
     at = next.at;
     node = next.node;

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { isTimeZone } from "../lib/time.ts";
 import { Cron } from "croner";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
-import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import type { Issue, Parsed } from "../task/issues.ts";
+import { pointerTo } from "../lib/json.ts";
 import type { Json, TaskType } from "../task/task.ts";
 
 /** What a schedule does, as parsed from a request or the configuration file. */
@@ -94,21 +96,13 @@ function whenOf(
     const isRight = everyMs !== undefined && everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS;
     return isRight ? { everyMs } : wrong("every");
   }
-  if (typeof timezone !== "string" || !isTimezone(timezone)) return wrong("timezone");
+  if (typeof timezone !== "string" || !isTimeZone(timezone)) return wrong("timezone");
   if (typeof cron !== "string" || cron.length > 200) return wrong("cron");
   try {
     if (new Cron(cron, { timezone, paused: true }).nextRun(new Date(now))) return { cron };
     return wrong("cron");
   } catch (error) {
     return wrong("cron", `${EXPECTED.cron}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-function isTimezone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
-  } catch {
-    return false;
   }
 }
 

@@ -5,7 +5,8 @@
  */
 
 import { isPlainObject } from "../task/input/batch_input.ts";
-import { type Issue, type Parsed, pointerTo } from "../task/issues.ts";
+import type { Issue, Parsed } from "../task/issues.ts";
+import { pointerTo } from "../lib/json.ts";
 import { isScheduleName, parseSchedule, type ScheduleSpec } from "./schedule.ts";
 
 /** The file's schedules by name. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isLongerThan } from "./issues.ts";
+import { isLongerThan } from "../lib/text.ts";
 import { maskResult } from "./secrets.ts";
 import type { TaskState } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";

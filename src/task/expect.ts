@@ -7,7 +7,8 @@
 import { compact } from "../lib/compact.ts";
 import { z } from "zod";
 import { parseDuration } from "../lib/duration.ts";
-import { type Issue, pointerTo } from "./issues.ts";
+import type { Issue } from "./issues.ts";
+import { pointerTo } from "../lib/json.ts";
 import type { Json } from "./task.ts";
 
 /** All that is given must hold, or the attempt has not delivered. */

@@ -8,7 +8,8 @@ import { compact } from "../lib/compact.ts";
 import { parse as parseSelector } from "css-what";
 import { z } from "zod";
 import { isPointer } from "./expect.ts";
-import { type Issue, pointerTo } from "./issues.ts";
+import type { Issue } from "./issues.ts";
+import { pointerTo } from "../lib/json.ts";
 
 /** What to pick out. */
 export interface Extraction {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { pointerTo } from "../lib/json.ts";
+
 /** One thing that is wrong. */
 export interface Issue {
   /** RFC 6901 pointer into the body; for a query parameter, `/` and its name. */
@@ -24,13 +26,6 @@ export const MAX_ISSUES = 50;
 
 /** What is told of a field that no schema knows. */
 export const UNKNOWN_FIELD = "Unknown field: remove it, or mend its spelling";
-
-/** Writes a path as an RFC 6901 pointer. */
-export function pointerTo(path: readonly PropertyKey[]): string {
-  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(
-    "",
-  );
-}
 
 /** What a schema complains of, as zod tells it. */
 export interface SchemaIssue {
@@ -54,18 +49,4 @@ export function issuesOf(error: { readonly issues: readonly SchemaIssue[] }): Is
       }))
       : { pointer: pointerTo(issue.path), detail: issue.message }
   );
-}
-
-/** Length in UTF-8, as far as it is worth counting: exact up to `limit`, else merely more. */
-export function isLongerThan(text: string, limit: number): boolean {
-  if (text.length * 3 <= limit) return false;
-  return text.length > limit || encoder.encode(text).length > limit;
-}
-
-const encoder = new TextEncoder();
-
-/** Whether a text is one line that any store, log or header can hold. */
-export function isOneLine(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) && text.isWellFormed();
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { oneLine } from "../lib/text.ts";
 import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "./task.ts";
 
@@ -72,7 +73,7 @@ function fillText(place: string, text: string, facts: Facts): string {
     case "subject":
     case "title":
     case "headers":
-      return filled(oneLine);
+      return filled(lineOf);
     default:
       return filled((value) => value);
   }
@@ -118,8 +119,6 @@ function textAt(path: string, facts: Facts): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-function oneLine(value: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return value.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, LINE_LETTERS)
-    .toWellFormed();
+function lineOf(value: string): string {
+  return oneLine(value).slice(0, LINE_LETTERS).toWellFormed();
 }

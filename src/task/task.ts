@@ -4,11 +4,11 @@
  * @module
  */
 
+import type { Json } from "../lib/json.ts";
 import type { RetrySchedule } from "./retry.ts";
 import type { TaskState } from "./state.ts";
 
-/** JSON, as `JSON.parse` makes it. */
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+export type { Json } from "../lib/json.ts";
 
 /** What is asked for: a notification, or an HTTP request. */
 export type TaskType = "notify" | "fetch";

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { Liquid, LiquidError } from "liquidjs";
 import { escapeHtml } from "../lib/html.ts";
+import { Liquid, LiquidError } from "liquidjs";
 import type { Json } from "../task/task.ts";
 
 /** What a text can speak of. */

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { oneLine } from "../lib/text.ts";
 import { compact } from "../lib/compact.ts";
 import { readYaml } from "../lib/yaml.ts";
 import type { RenderedTemplate } from "../task/ports.ts";
@@ -69,7 +70,7 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
     sample: (front.sample ?? {}) as Scope,
     formats: [...(page ? ["html" as const] : []), ...(plain ? ["text" as const] : [])],
     fill(data) {
-      const line = oneLine(subject.render(data));
+      const line = subjectLine(subject.render(data));
       const text = plain?.body.render(data).trim();
       const content = page?.body.render(data);
       const html = content === undefined || !layout
@@ -124,8 +125,7 @@ function parse(file: string, text: string, linesBefore: number, escape?: "html")
 }
 
 /** What is filled in may hold line breaks; a header may not. */
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  const line = text.replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+function subjectLine(text: string): string {
+  const line = oneLine(text).replace(/\s+/g, " ").trim();
   return line.length > SUBJECT_LETTERS ? `${line.slice(0, SUBJECT_LETTERS).toWellFormed()}…` : line;
 }

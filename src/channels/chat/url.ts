@@ -7,6 +7,8 @@
  * @module
  */
 
+import { isCleanUrl } from "../../lib/text.ts";
+
 /** The parts, percent-decoded. */
 export interface ChatUrl {
   /** In lower case. */
@@ -25,12 +27,10 @@ export interface ChatUrl {
 
 const LONGEST = 2_048;
 const FORM = /^([a-z]{2,20}):\/\/(?:([^/?@]*)@)?([^/?@]+)((?:\/[^?]*)?)(?:\?(.*))?$/i;
-// deno-lint-ignore no-control-regex -- control characters are what it is about
-const UNFIT = /[\u0000-\u0020\u007f-\u009f\\\u2028\u2029]/;
 
 /** Takes a URL apart; `undefined` when it is none. */
 export function parseChatUrl(text: string): ChatUrl | undefined {
-  if (text.length > LONGEST || UNFIT.test(text) || !text.isWellFormed()) return undefined;
+  if (text.length > LONGEST || !isCleanUrl(text) || !text.isWellFormed()) return undefined;
   const [, scheme = "", account = "", place = "", path = "", query = ""] = FORM.exec(text) ?? [];
   if (scheme === "") return undefined;
   const colon = account.indexOf(":");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isLoopback } from "../../lib/loopback.ts";
 import { isInRange, parseRange } from "./addresses.ts";
 
 /** One exception to the guard; without a port it applies to every port. */
@@ -62,12 +63,9 @@ export function mayLeadToAllowed(
 ): boolean {
   const local = /(?:^|\.)localhost$/.test(name);
   return allow.some((entry) =>
-    "range" in entry && appliesTo(entry, port) && isLoopbackRange(entry.range) === local
+    "range" in entry && appliesTo(entry, port) &&
+    isLoopback(entry.range.replace(/\/\d+$/, "")) === local
   );
-}
-
-function isLoopbackRange(range: string): boolean {
-  return range.startsWith("127.") || range === "::1/128";
 }
 
 function appliesTo(entry: AllowEntry, port: number): boolean {

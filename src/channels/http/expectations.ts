@@ -5,7 +5,7 @@
  */
 
 import type { Expectation } from "../../task/expect.ts";
-import { isSameJson, valueAt } from "../../task/json_pointer.ts";
+import { isSameJson, valueAt } from "../../lib/json.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseJson } from "./extract.ts";
 import type { TextExtractor } from "./text_extractor.ts";

@@ -12,7 +12,7 @@ import * as domutils from "domutils";
 import { Parser } from "htmlparser2";
 import type { Extraction } from "../../task/extract.ts";
 import { splitSelector } from "../../task/extract.ts";
-import { valueAt } from "../../task/json_pointer.ts";
+import { isNestedDeeper, valueAt } from "../../lib/json.ts";
 import type { Json } from "../../task/task.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 
@@ -68,27 +68,14 @@ function extractJson(
 
 /** Parses JSON that is not nested too deep. */
 export function parseJson(text: string): { value: Json } | { fault: string } {
-  if (isTooDeep(text)) return { fault: `The body is nested more than ${MAX_DEPTH} deep` };
+  if (isNestedDeeper(text, MAX_DEPTH)) {
+    return { fault: `The body is nested more than ${MAX_DEPTH} deep` };
+  }
   try {
     return { value: JSON.parse(text.replace(/^\ufeff/, "")) };
   } catch {
     return { fault: "The body is not JSON" };
   }
-}
-
-/** Brackets within strings are not counted. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let inText = false;
-  for (let at = 0; at < text.length; at++) {
-    const letter = text[at];
-    if (letter === '"') inText = !inText;
-    else if (inText) at += letter === "\\" ? 1 : 0;
-    else if (letter === "[" || letter === "{") depth++;
-    else if (letter === "]" || letter === "}") depth--;
-    if (depth > MAX_DEPTH) return true;
-  }
-  return false;
 }
 
 function extractCss(

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { isLoopback } from "../../lib/loopback.ts";
 import { compact } from "../../lib/compact.ts";
-import { isAddress } from "../guard/addresses.ts";
 
 /** Mails become files in a directory. */
 export interface OutboxSettings {
@@ -95,10 +95,6 @@ function parseLogin(url: URL): RelaySettings["login"] {
   } catch {
     throw wrong("the user or the password is not percent-encoded");
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isAddress(host) && host.startsWith("127."));
 }
 
 function wrong(why: string): RangeError {

@@ -8,7 +8,8 @@
 import { compact } from "../../lib/compact.ts";
 import { createPrivateKey } from "node:crypto";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
-import { type Issue, type Parsed, pointerTo } from "../../task/issues.ts";
+import type { Issue, Parsed } from "../../task/issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { parseMailUrl, type RelaySettings } from "./mail_settings.ts";
 import { type OauthSettings, readOauth } from "./oauth.ts";
 

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { isLoopback } from "../../lib/loopback.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../problems.ts";
 import { isOwnPage, sessionOf } from "./session.ts";
@@ -130,8 +131,6 @@ function unauthorized(detail: string): Refusal {
   return new Refusal("unauthorized", { detail, headers: { "www-authenticate": "Bearer" } });
 }
 
-const LOOPBACK = /^(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
-
 /**
  * A web page can make a browser on this machine call us: by a name of its own
  * that resolves to 127.0.0.1 (then `Host` is that name), or by a form (then
@@ -139,7 +138,7 @@ const LOOPBACK = /^(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:
  */
 function checkLoopback(request: Request): void {
   const host = request.headers.get("host") ?? new URL(request.url).host;
-  if (!LOOPBACK.test(host)) {
+  if (!isLoopbackHost(host)) {
     throw new Refusal(
       "forbidden",
       "Expected a loopback Host: set POSTRIDER_API_KEYS to serve others",
@@ -152,6 +151,13 @@ function checkLoopback(request: Request): void {
       "Expected no foreign Origin: set POSTRIDER_API_KEYS to serve web pages",
     );
   }
+}
+
+/** Whether a `Host` header names this machine; browsers take every name under `localhost` for it. */
+function isLoopbackHost(host: string): boolean {
+  const [, address, name = ""] = /^(?:\[(.+)\]|([^:]+))(?::\d{1,5})?$/.exec(host.toLowerCase()) ??
+    [];
+  return isLoopback(address ?? name) || /^(?:[a-z0-9-]+\.)+localhost$/.test(name);
 }
 
 /** Throws a `Refusal` unless the caller has this scope. */

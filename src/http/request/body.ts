@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { faultPosition } from "./json_position.ts";
 import { Refusal } from "../problems.ts";
@@ -48,7 +49,7 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
     ? await inTime(readCounted(request, limit), clock)
     : await inTime(readAnnounced(request, Number(length)), clock);
   if (size > limit) throw tooLarge(limit);
-  if (isTooDeep(text)) {
+  if (isNestedDeeper(text, MAX_DEPTH)) {
     const detail = `Expected arrays and objects nested at most ${MAX_DEPTH} deep`;
     throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
   }
@@ -189,38 +190,6 @@ function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<A
     at += chunk.length;
   }
   return whole;
-}
-
-/** Whether arrays and objects stand too deep in each other, by a scan that leaves strings out. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case 0x22: // "
-        at = endOfString(text, at + 1);
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        if (++depth > MAX_DEPTH) return true;
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth--;
-    }
-  }
-  return false;
-}
-
-/** Where the string that began before `from` has its closing quote. */
-function endOfString(text: string, from: number): number {
-  let at = text.indexOf('"', from);
-  for (;;) {
-    if (at < 0) return text.length;
-    let slashes = 0;
-    while (at - 1 - slashes >= from && text.charCodeAt(at - 1 - slashes) === 0x5c) slashes++;
-    if (slashes % 2 === 0) return at;
-    at = text.indexOf('"', at + 1);
-  }
 }
 
 function place(text: string): string {

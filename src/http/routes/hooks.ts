@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shuttingDown } from "../problems.ts";
 import type { Received } from "../../hooks/hooks.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
@@ -29,7 +30,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
 
   async function receive(context: RequestContext): Promise<Response> {
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+      throw shuttingDown();
     }
     const hook = found(context);
     const body = await readRaw(context.request, hook.maxBytes, clock);
@@ -48,7 +49,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     requireScope(context.caller, "operate");
     query(context, []);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+      throw shuttingDown();
     }
     return answerReceived(
       context,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shuttingDown } from "../problems.ts";
 import { compact } from "../../lib/compact.ts";
 import { isScheduleName, parseSchedule, whenView } from "../../schedules/schedule.ts";
 import { freshRecord, recordOf, type ScheduleRecord } from "../../schedules/schedule_record.ts";
@@ -45,7 +46,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   async function put(context: RequestContext): Promise<Response> {
     query(context, []);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+      throw shuttingDown();
     }
     const name = param(context, "name");
     if (!isScheduleName(name)) {
@@ -97,7 +98,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   async function run(context: RequestContext): Promise<Response> {
     const { name } = found(context, mayOperate);
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+      throw shuttingDown();
     }
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "The schedule no longer exists");

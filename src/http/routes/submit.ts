@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shuttingDown } from "../problems.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { traceIdOf } from "../../lib/traces.ts";
@@ -65,7 +66,7 @@ export function submitRoutes(
     const startedAt = clock.monotonic();
     const { request, caller, requestId } = context;
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw shuttingDown();
     }
     const headers = takeToken?.(caller.name ?? "");
     const { dryRun } = query(context, ["dryRun"]);

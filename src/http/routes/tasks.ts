@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shuttingDown } from "../problems.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { maySee } from "../auth/auth.ts";
@@ -119,7 +120,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   function acceptOrRefuse(): void {
     if (!dependencies.accepting()) {
-      throw new Refusal("shutting_down", "Nothing is accepted any more");
+      throw shuttingDown();
     }
   }
 

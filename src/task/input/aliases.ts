@@ -5,7 +5,9 @@
  */
 
 import { isPlainObject } from "./batch_input.ts";
-import { isOneLine, type Issue, type Parsed, pointerTo } from "../issues.ts";
+import type { Issue, Parsed } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
+import { isOneLine } from "../../lib/text.ts";
 
 /** The targets of each alias, by its name without the `@`. */
 export type Aliases = ReadonlyMap<string, readonly string[]>;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Issue, MAX_ISSUES, type Parsed, pointerTo, UNKNOWN_FIELD } from "../issues.ts";
+import { type Issue, MAX_ISSUES, type Parsed, UNKNOWN_FIELD } from "../issues.ts";
+import { pointerPath, pointerTo } from "../../lib/json.ts";
 
 /** The most tasks one batch can hold. */
 export const MAX_ENTRIES = 10_000;
@@ -70,7 +71,7 @@ export function collectAllErrors<Request>(
 
 /** The member of the body that a fault is about. */
 function memberOf({ pointer }: Issue): string {
-  return (pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+  return pointerPath(pointer)[0] ?? "";
 }
 
 /** Parses what stands alone. */

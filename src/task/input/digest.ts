@@ -10,7 +10,9 @@
 
 import { z } from "zod";
 import { parseDuration } from "../../lib/duration.ts";
-import { isLongerThan, isOneLine, type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
+import { isLongerThan, isOneLine } from "../../lib/text.ts";
 import type { Payload } from "../payloads.ts";
 
 /** What is gathered, as it was meant. */

@@ -17,7 +17,9 @@ import {
 } from "./batch_input.ts";
 import { expectField, readExpectation } from "../expect.ts";
 import { extractField, readExtraction } from "../extract.ts";
-import { isLongerThan, type Issue, issuesOf, type Parsed, pointerTo } from "../issues.ts";
+import { type Issue, issuesOf, type Parsed } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
+import { isCleanUrl, isLongerThan } from "../../lib/text.ts";
 import { isFileName } from "../../lib/file_name.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "../payloads.ts";
@@ -173,10 +175,6 @@ const BODIES = ["body", "json", "bodyBase64"] as const;
 const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 
-/** What only an attempt to mislead a URL parser has: the standard's own drops or turns them. */
-// deno-lint-ignore no-control-regex -- control characters are what it is about
-const MISLEADING = /[\u0000-\u0020\u007f\\]/;
-
 /** Reads a URL that may be called, as far as its text tells; what is wrong goes to `faults`, at `/url`. */
 export function readUrl(text: string, faults: Issue[]): URL | undefined {
   const refused = (detail: string) => {
@@ -188,7 +186,8 @@ export function readUrl(text: string, faults: Issue[]): URL | undefined {
     faults.push({ pointer: "/url", detail: EXPECTED.url });
     return undefined;
   }
-  if (MISLEADING.test(text)) {
+  // The standard URL parser drops or replaces them, and others do not: it is an attempt to mislead.
+  if (!isCleanUrl(text)) {
     return refused("Expected no space, control character or backslash: percent-encode them");
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {

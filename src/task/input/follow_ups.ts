@@ -8,7 +8,8 @@
 import { compact } from "../../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
-import { type Issue, type Parsed, pointerTo } from "../issues.ts";
+import type { Issue, Parsed } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { hasPlaceholders } from "../placeholders.ts";
 import { type ParsedNotify, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";

@@ -5,7 +5,7 @@
  */
 
 import { isBase64 } from "../../lib/base64.ts";
-import { isLongerThan, isOneLine } from "../issues.ts";
+import { isLongerThan, isOneLine } from "../../lib/text.ts";
 
 /** The most files of one mail. */
 export const MAX_ATTACHMENTS = 100;

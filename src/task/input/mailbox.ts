@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPlainLine } from "../../lib/text.ts";
 import type { Mailbox } from "../payloads.ts";
 
 /** RFC 5321 §4.5.3.1.1, in octets. */
@@ -23,8 +24,6 @@ const DOMAIN =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** A name that the host parser would leave as it is: no IDNA, nothing that could be a number. */
 const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
-/** Controls, line separators, and the marks that turn the order of reading. */
-const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 /** `Ada <…>` or `"Lovelace, Ada" <…>`; nowhere may two parts share out the same spaces. */
 const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
 
@@ -34,7 +33,7 @@ const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
  * `undefined` for anything else, more than one address included.
  */
 export function parseMailbox(text: string): Mailbox | undefined {
-  if (text.length > MAX_TEXT || UNSEEN.test(text) || !text.isWellFormed()) return undefined;
+  if (text.length > MAX_TEXT || !isPlainLine(text)) return undefined;
   const trimmed = text.trim();
   const named = NAMED.exec(trimmed);
   if (!named) {

@@ -15,7 +15,8 @@ import {
   type Requests,
 } from "./batch_input.ts";
 import { digestFields, type DigestOptions, readDigest } from "./digest.ts";
-import { type Issue, issuesOf, type Parsed, pointerTo } from "../issues.ts";
+import { type Issue, issuesOf, type Parsed } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { checkAttachment, checkHeaders, EXPECTED_PARTS } from "./mail_parts.ts";
 import { MAX_ATTACHMENTS } from "./mail_parts.ts";
 import { parseMailbox } from "./mailbox.ts";

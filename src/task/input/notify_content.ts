@@ -6,7 +6,9 @@
 
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
-import { isLongerThan, type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
+import { isLongerThan } from "../../lib/text.ts";
 import { isLine, LINE_BYTES } from "./mail_parts.ts";
 import type { NotifyPorts, RenderedTemplate } from "../ports.ts";
 import type { Json } from "../task.ts";

@@ -4,10 +4,13 @@
  * @module
  */
 
+import { parseTime } from "../../lib/time.ts";
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { parseDuration } from "../../lib/duration.ts";
-import { isLongerThan, isOneLine, type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
+import { isLongerThan, isOneLine } from "../../lib/text.ts";
 import { MAX_RETRIES, parseRetry, type RetrySchedule } from "../retry.ts";
 import { followUpFields, parseFollowUpFields, type RawFollowUps } from "./follow_up_fields.ts";
 import type { FollowUp, OnUnknown } from "../task.ts";
@@ -200,16 +203,4 @@ function parseWait(text: string): number | undefined {
 
 function isName(text: string, mostBytes: number): boolean {
   return text.length > 0 && !isLongerThan(text, mostBytes) && isOneLine(text);
-}
-
-const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
-
-/** Reads an RFC 3339 time into milliseconds since the epoch; `undefined` when it is not one. */
-export function parseTime(text: string): number | undefined {
-  const [, year, month, day] = TIME.exec(text) ?? [];
-  if (year === undefined) return undefined;
-  const at = Date.parse(text.toUpperCase());
-  // `Date.parse` reads the 30th of February as the 2nd of March.
-  const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  return Number.isNaN(at) || Number(day) > days ? undefined : at;
 }

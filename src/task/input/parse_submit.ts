@@ -14,7 +14,8 @@ import {
   weightOf,
 } from "./batch_input.ts";
 import { parseFetch } from "./fetch.ts";
-import { type Issue, MAX_ISSUES, type Parsed, pointerTo } from "../issues.ts";
+import { type Issue, MAX_ISSUES, type Parsed } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { type ParsedNotify, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { isTimeZone } from "../../lib/time.ts";
 import { z } from "zod";
-import { type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 
 /** Quiet hours, every day; over midnight when they end before they begin. */
 export interface QuietHours {
@@ -81,14 +83,4 @@ export function afterQuiet(at: number, { fromMinute, untilMinute, timeZone }: Qu
 function minuteOf(text: string): number | undefined {
   const [, hour, minute] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
   return hour === undefined ? undefined : Number(hour) * 60 + Number(minute);
-}
-
-const EPOCH = Temporal.Instant.fromEpochMilliseconds(0);
-
-function isTimeZone(name: string): boolean {
-  try {
-    return name.length <= 64 && EPOCH.toZonedDateTimeISO(name) !== undefined;
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 
 const MAX_HEADERS = 100;
 const MAX_BYTES = 16_384;

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Issue, pointerTo } from "../issues.ts";
+import type { Issue } from "../issues.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { parseMailbox } from "./mailbox.ts";
 import type { Mailbox } from "../payloads.ts";
 import type { NotifyPorts, ReadTarget } from "../ports.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Issue } from "../../../src/task/issues.ts";
-import { parseTime, type RawOptions, readOptions } from "../../../src/task/input/options.ts";
+import { type RawOptions, readOptions } from "../../../src/task/input/options.ts";
+import { parseTime } from "../../../src/lib/time.ts";
 
 const DEFAULTS = { retry: [1_000, 5_000], timeoutMs: 30_000 };
 const DAY_MS = 86_400_000;
