@@ -5,7 +5,7 @@
  * import { openClient } from "@postrider/postrider/client";
  *
  * const postrider = openClient({ url: "http://127.0.0.1:8000" });
- * const task = await postrider.notify({ to: "ada@example.org", subject: "Hello", text: "It rides." });
+ * const task = await postrider.notify({ to: "ada@example.org", subject: "Hello", text: "It works." });
  * const final = await postrider.wait(task.id);
  * ```
  *
@@ -41,38 +41,38 @@ export type {
   TaskType,
 } from "./task/task.ts";
 
-/** Where the service is, and who asks. */
+/** Where the service is, and the API key. */
 export interface ClientOptions {
-  /** Where it listens; `http://127.0.0.1:8000` when absent. */
+  /** Base URL of the service; `http://127.0.0.1:8000` when absent. */
   readonly url?: string;
-  /** The API key's secret; none is needed on loopback when no keys are set. */
+  /** The secret of an API key; not needed on loopback when no keys are set. */
   readonly key?: string;
   /** Instead of the runtime's own `fetch`. */
   readonly fetch?: typeof fetch;
 }
 
-/** What a single call may want otherwise. */
+/** Options of a single call. */
 export interface CallOptions {
-  /** Makes a repeated submit answer with the first one's task, for 24 hours. */
+  /** A repeated submit with the same key returns the task of the first one, for 24 hours. */
   readonly idempotencyKey?: string;
-  /** Ends the call; what was submitted is not cancelled by it. */
+  /** Ends the call; a submitted task is not cancelled by it. */
   readonly signal?: AbortSignal;
 }
 
-/** The service has refused a call; the message says why and what to do about it. */
+/** The service refused a call, or could not be reached; the message says why. */
 export class PostriderError extends Error {
   /** `PostriderError`. */
   override name = "PostriderError";
-  /** All that was said. */
+  /** The service's answer. */
   readonly problem: ProblemResponse;
 
-  /** Made of what was answered. */
+  /** Wraps the service's answer. */
   constructor(problem: ProblemResponse) {
     super(problem.detail ?? problem.title);
     this.problem = problem;
   }
 
-  /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when nobody answered. */
+  /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer. */
   get code(): string {
     return this.problem.code;
   }
@@ -81,47 +81,47 @@ export class PostriderError extends Error {
 /** Calls the API. Every call rejects with a `PostriderError` when it is refused. */
 export interface Client {
   /** Submits one notification: a task, or a batch when it goes to several targets. */
-  notify(ask: NotifyRequest, options?: CallOptions): Promise<TaskResponse>;
+  notify(request: NotifyRequest, options?: CallOptions): Promise<TaskResponse>;
   /** Submits many notifications as a batch. */
-  notifyMany(ask: NotifyBatchRequest, options?: CallOptions): Promise<BatchResponse>;
+  notifyMany(request: NotifyBatchRequest, options?: CallOptions): Promise<BatchResponse>;
   /** Submits one HTTP request. */
-  fetch(ask: FetchRequest, options?: CallOptions): Promise<TaskResponse>;
+  fetch(request: FetchRequest, options?: CallOptions): Promise<TaskResponse>;
   /** Submits many HTTP requests as a batch. */
-  fetchMany(ask: FetchBatchRequest, options?: CallOptions): Promise<BatchResponse>;
-  /** The task as it now stands. */
+  fetchMany(request: FetchBatchRequest, options?: CallOptions): Promise<BatchResponse>;
+  /** The current state of a task. */
   task(id: string, options?: CallOptions): Promise<TaskResponse>;
-  /** The task as soon as it is final. */
+  /** The task, as soon as it is final. */
   wait(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** Tasks, newest first. */
   tasks(
     filter?: FilterRequest & { readonly limit?: number; readonly cursor?: string },
     options?: CallOptions,
   ): Promise<TaskPageResponse>;
-  /** Cancels a task; it is still running when it is being aborted. */
+  /** Cancels a task; its state is still `running` while its attempt is aborted. */
   cancel(id: string, options?: CallOptions): Promise<TaskResponse>;
-  /** Cancels all that match. */
+  /** Cancels all matching tasks. */
   cancelAll(
     filter: FilterRequest,
     options?: CallOptions,
   ): Promise<{ readonly cancelled: number; readonly aborting: number }>;
-  /** Makes a failed, cancelled or expired task queued again. */
+  /** Queues a failed, cancelled or expired task again. */
   retry(id: string, options?: CallOptions): Promise<TaskResponse>;
-  /** The same for all that match. */
+  /** Queues all matching tasks again. */
   retryAll(filter: FilterRequest, options?: CallOptions): Promise<{ readonly retried: number }>;
   /** Makes a waiting task due now. */
   run(id: string, options?: CallOptions): Promise<TaskResponse>;
-  /** The batch as it now stands. */
+  /** The current state of a batch. */
   batch(id: string, options?: CallOptions): Promise<BatchResponse>;
   /** The tasks of a batch, each as it becomes final. */
   results(id: string, options?: CallOptions): AsyncIterable<TaskResponse>;
-  /** What happens to a task until its end, or to all tasks, without an end. */
+  /** The events of one task until it is final, or of all tasks without an end. */
   events(id?: string, options?: CallOptions): AsyncIterable<TaskEventResponse>;
-  /** How the service is. */
+  /** The state of the service. */
   status(options?: CallOptions): Promise<StatusResponse>;
 }
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
-/** As long as one call waits; then it is made again. */
+/** How long one call waits; then it is repeated. */
 const WAIT = "wait=60s";
 
 /** Opens a client; nothing is called before the first call. */
@@ -167,10 +167,10 @@ export function openClient(options: ClientOptions = {}): Client {
   }
 
   return {
-    notify: (ask, options) => json("POST", "/notify", options, ask),
-    notifyMany: (ask, options) => json("POST", "/notify", options, ask),
-    fetch: (ask, options) => json("POST", "/fetch", options, ask),
-    fetchMany: (ask, options) => json("POST", "/fetch", options, ask),
+    notify: (request, options) => json("POST", "/notify", options, request),
+    notifyMany: (request, options) => json("POST", "/notify", options, request),
+    fetch: (request, options) => json("POST", "/fetch", options, request),
+    fetchMany: (request, options) => json("POST", "/fetch", options, request),
     task: (id, options) => json("GET", `/tasks/${encodeURIComponent(id)}`, options),
     async wait(id, options) {
       const path = `/tasks/${encodeURIComponent(id)}?${WAIT}`;
@@ -203,7 +203,7 @@ export function openClient(options: ClientOptions = {}): Client {
 
 function unreachable(url: string, cause: unknown): PostriderError {
   const detail = `Cannot reach ${url}: ${cause instanceof Error ? cause.message : cause}`;
-  const title = "The service cannot be reached";
+  const title = "Service unreachable";
   return new PostriderError({
     type: "about:blank",
     title,
@@ -220,14 +220,14 @@ function queryOf(fields: object): string {
   return query.size === 0 ? "" : `?${query}`;
 }
 
-/** What stands before the service, such as a proxy, may answer with something else. */
+/** A proxy in front of the service may answer with something other than a problem. */
 async function problemOf(response: Response): Promise<ProblemResponse> {
   const text = await response.text();
   try {
     const problem = JSON.parse(text);
     if (typeof problem.code === "string") return problem;
   } catch {
-    // No JSON.
+    // Not JSON.
   }
   const { status, statusText } = response;
   return { type: "about:blank", title: statusText, status, code: `http_${status}`, requestId: "" };

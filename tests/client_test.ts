@@ -41,7 +41,7 @@ Deno.test("a client submits, reads, waits, cancels, retries and runs", async () 
   assert.equal((await client.status()).counts.succeeded, 1);
 });
 
-Deno.test("a client gathers a batch, each result as it comes", async () => {
+Deno.test("a client reads the results of a batch as they become final", async () => {
   await using api = await Api.open();
   const client = clientOf(api);
   const batch = await client.fetchMany({ urls: ["https://a.example/", "https://b.example/"] });
@@ -55,7 +55,7 @@ Deno.test("a client gathers a batch, each result as it comes", async () => {
   assert.equal((await client.batch(batch.id)).done, true);
 });
 
-Deno.test("a client watches a task to its end", async () => {
+Deno.test("a client reads the events of a task until its end", async () => {
   await using api = await Api.open();
   const client = clientOf(api);
   const { id } = await client.notify({ to: "ada@example.org", subject: "s", text: "t" });
@@ -67,14 +67,14 @@ Deno.test("a client watches a task to its end", async () => {
   assert.deepEqual(states, ["queued", "running", "succeeded"]);
 });
 
-Deno.test("the same Idempotency-Key is the same task", async () => {
+Deno.test("the same Idempotency-Key returns the same task", async () => {
   await using api = await Api.open();
   const client = clientOf(api);
   const submit = () => client.fetch({ url: "https://example.org/" }, { idempotencyKey: "k" });
   assert.equal((await submit()).id, (await submit()).id);
 });
 
-Deno.test("a refusal is an error that says why, to people and programs", async () => {
+Deno.test("a refused call rejects with a PostriderError that has a code and a message", async () => {
   await using api = await Api.open({ keys: parseApiKeys("a:s"), anonymous: "refused" });
   await assert.rejects(clientOf(api).status(), (error) => {
     assert.ok(error instanceof PostriderError);
@@ -91,14 +91,14 @@ Deno.test("a refusal is an error that says why, to people and programs", async (
   });
 });
 
-Deno.test("what is no problem document is an error, too", async () => {
+Deno.test("an answer that is not a problem document rejects with its status", async () => {
   const answer = () => Promise.resolve(new Response("<h1>Bad gateway</h1>", { status: 502 }));
   await assert.rejects(openClient({ fetch: answer as typeof fetch }).status(), {
     code: "http_502",
   });
 });
 
-Deno.test("a service that is away is an error of its own, a call that was ended is not", async () => {
+Deno.test("an unreachable service rejects with unreachable, an aborted call with AbortError", async () => {
   const client = openClient({ url: "http://127.0.0.1:1" });
   await assert.rejects(client.status(), { code: "unreachable" });
   await assert.rejects(client.status({ signal: AbortSignal.abort() }), { name: "AbortError" });
@@ -159,7 +159,7 @@ const FETCH: Record<keyof FetchRequest, 1> = {
 Deno.test.each([
   { name: "NotifyAsk", fields: NOTIFY, schema: notifySchema },
   { name: "FetchAsk", fields: FETCH, schema: fetchSchema },
-])("$name has each field of its schema, and no other", ({ fields, schema }) => {
+])("$name has exactly the fields of its schema", ({ fields, schema }) => {
   const { properties } = schema as { properties: Record<string, unknown> };
   assert.deepEqual(Object.keys(fields).sort(), Object.keys(properties).sort());
 });

@@ -1,5 +1,5 @@
 /**
- * How far fetches have come, as lines on a terminal.
+ * Progress bars of downloads, as lines on a terminal.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { plain } from "./words.ts";
 
 const BAR_LETTERS = 24;
 
-/** One line: a bar where the length is known, the bytes, the rate, and whose they are. */
+/** One line: a bar when the length is known, the bytes, the rate and the URL. */
 export function barLine(url: string, progress: ProgressResponse, columns: number): string {
   const { bytes, totalBytes, rate } = progress;
   const part = totalBytes ? Math.min(1, bytes / totalBytes) : undefined;
@@ -27,7 +27,7 @@ export function barLine(url: string, progress: ProgressResponse, columns: number
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** Bytes for people: `1.4 MiB`. */
+/** A readable size: `1.4 MiB`. */
 export function sizeOf(bytes: number): string {
   let size = bytes;
   let unit = 0;

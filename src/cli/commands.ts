@@ -1,5 +1,5 @@
 /**
- * What the terminal's commands do: each is a few calls of the API and some lines.
+ * The commands of the terminal: each makes a few API calls and prints lines.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { type Clock, sleep } from "../lib/clock.ts";
 import { readSelected, readSending } from "./flags.ts";
 import { batchLine, statusLines, taskLines, taskTable } from "./words.ts";
 
-/** A terminal, or what stands for one. */
+/** Where a command prints. */
 export interface Screen {
   /** Prints lines. */
   print(lines: readonly string[]): void;
-  /** Shows these lines in place of the last ones; absent where that cannot be done. */
+  /** Replaces the lines shown before; absent when the output is not a terminal. */
   readonly replace?: (lines: readonly string[]) => void;
   /** Width in characters. */
   readonly columns: number;
-  /** The time, for ages and pauses. */
+  /** Used for ages and pauses. */
   readonly clock: Clock;
 }
 
-/** Does it; resolves with the exit code. */
+/** Runs a command; resolves with the exit code. */
 export type Command = (client: Client, screen: Screen, args: readonly string[]) => Promise<number>;
 
-/** How often a live table is drawn at most, in milliseconds. */
+/** Minimum interval between two draws of a live table, in milliseconds. */
 const DRAW_MS = 250;
 
 /** The commands by name. */
@@ -76,11 +76,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   retry: (client, screen, args) =>
     change(screen, args, client.retry, async (filter) => {
       const { retried } = await client.retryAll(filter);
-      return `${retried} waiting again`;
+      return `${retried} queued again`;
     }),
 };
 
-/** Either those with these ids, or all that match; never all there are by mistake. */
+/** Changes the tasks with these ids, or all that match the filter; requires one of the two. */
 async function change(
   screen: Screen,
   args: readonly string[],
@@ -89,7 +89,7 @@ async function change(
 ): Promise<number> {
   const { ids, filter } = readSelected(args);
   if (ids.length === 0 && Object.keys(filter).length === 0) {
-    throw new TypeError("Cannot tell which: expected ids, or a filter such as --tag NAME");
+    throw new TypeError("Cannot select tasks: expected ids, or a filter such as --tag NAME");
   }
   for (const id of ids) {
     const task = await one(id);
@@ -99,17 +99,17 @@ async function change(
   return 0;
 }
 
-/** Draws at once, and again after what happens, until the stream of events ends. */
+/** Draws now and again after each event, until the stream of events ends. */
 async function follow(client: Client, { clock }: Screen, draw: () => Promise<void>): Promise<void> {
-  let news = Promise.withResolvers<boolean>();
+  let change = Promise.withResolvers<boolean>();
   const watching = (async () => {
-    for await (const _ of client.events()) news.resolve(true);
-  })().finally(() => news.resolve(false));
-  for (let isGoingOn = true; isGoingOn;) {
+    for await (const _ of client.events()) change.resolve(true);
+  })().finally(() => change.resolve(false));
+  for (let isOpen = true; isOpen;) {
     await draw();
     await sleep(clock, DRAW_MS);
-    isGoingOn = await news.promise;
-    if (isGoingOn) news = Promise.withResolvers<boolean>();
+    isOpen = await change.promise;
+    if (isOpen) change = Promise.withResolvers<boolean>();
   }
   await watching;
 }

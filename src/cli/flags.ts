@@ -1,5 +1,5 @@
 /**
- * What is written behind a command, as what the API takes.
+ * Reads the arguments of a command into API requests.
  *
  * @module
  */
@@ -22,19 +22,19 @@ const FILTERS = {
   q: text,
 };
 
-/** Ids, or a filter; and whether a list follows what happens. */
+/** Selected tasks, and how to list them. */
 export interface Selected {
   /** `tsk_…` or `bat_…`. */
   readonly ids: readonly string[];
-  /** Which tasks are meant. */
+  /** The filter of the API. */
   readonly filter: FilterRequest;
-  /** How many lines. */
+  /** How many tasks to list. */
   readonly limit: number;
-  /** Print once and end. */
+  /** Print once instead of following changes. */
   readonly once: boolean;
 }
 
-/** Reads ids and filters. Throws a `TypeError` for a flag that is not known. */
+/** Reads ids and filters. Throws a `TypeError` for an unknown flag. */
 export function readSelected(args: readonly string[]): Selected {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -45,12 +45,12 @@ export function readSelected(args: readonly string[]): Selected {
   return { ids: positionals, filter: { ...filter }, limit: Number(limit), once };
 }
 
-/** What is to be sent. */
+/** What to send. */
 export type Sending =
   & { readonly wait: boolean }
   & ({ readonly notify: NotifyRequest } | { readonly fetch: FetchRequest });
 
-/** Reads what is to be sent: a URL is fetched, anything with `--to` is notified. */
+/** Reads the arguments of `send`: a URL becomes a fetch, `--to` a notification. */
 export function readSending(args: readonly string[]): Sending {
   const { values, positionals } = parseArgs({
     args: [...args],

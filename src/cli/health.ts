@@ -1,15 +1,15 @@
 /**
- * Asks the service on this machine whether it lives: the container's health check.
+ * The health check of the container: asks the local service for `/livez`.
  *
- * A program of its own, because what a container engine starts every half
- * minute needs one address and one variable, and nothing else.
+ * It is a separate program, because the container engine starts it every 30 seconds
+ * and it needs permission for one address and one variable only.
  *
  * @module
  */
 
 const DEFAULT_PORT = "8000";
 
-/** Whether the service on this port of this machine says that it lives; never rejects. */
+/** Whether the service on this port of this machine is healthy; never rejects. */
 export async function isAlive(port: string): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/livez`);

@@ -1,5 +1,5 @@
 /**
- * `deno task hook-test NAME FILE`: shows what a payload would make of a hook.
+ * `deno task hook-test NAME FILE`: shows which tasks a hook would create from a payload.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { previewHook } from "../service/preview.ts";
 const USAGE = `Usage: deno task hook-test NAME FILE [--event EVENT] [--header "Name: value"]...
 
   NAME      a hook of postrider.yaml (or of the file that POSTRIDER_CONFIG names)
-  FILE      a payload, as the sender would send it
-  --event   what it is about, for senders that say so in a header (GitHub, GitLab, Shopify)
-  --header  a further header of the delivery
+  FILE      a payload, exactly as the sender sends it
+  --event   the event type, for senders that put it into a header (GitHub, GitLab, Shopify)
+  --header  another header of the delivery
 
-Nothing is verified, stored or sent. Ends with 0 when tasks would be made, or the filter
-would not let it through; with 1 when it would fail; with 2 for wrong usage.`;
+Nothing is verified, stored or sent. Exit codes: 0 when tasks would be created or the
+filter would skip the delivery, 1 when the mapping would fail, 2 for wrong usage.`;
 
 /** Runs the command; resolves with its exit code. */
 export function hookTest(

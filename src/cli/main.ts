@@ -1,7 +1,7 @@
 /**
- * The terminal's commands: thin clients of the API.
+ * The entry of the terminal's commands, which are clients of the API.
  *
- * `POSTRIDER_URL` says where the service is, `POSTRIDER_KEY` is the secret of an API key.
+ * `POSTRIDER_URL` is the URL of the service, `POSTRIDER_KEY` the secret of an API key.
  *
  * @module
  */
@@ -16,18 +16,18 @@ const USAGE = `Usage: deno task COMMAND
   tasks  [FILTER] [--limit 20] [--once]     a table of tasks, live on a terminal
   send   URL [--method M] [--header "N: v"] [--body TEXT] [OPTIONS]
   send   --to ADDRESS --subject S --text T [--html H] [OPTIONS]
-  status [ID…]                              the service, or tasks and batches
+  status [ID…]                              the service, or these tasks and batches
   cancel ID… | FILTER
   retry  ID… | FILTER
 
 FILTER:  --state --type --tag --key --batch --host --reason --parent --q
-OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait for the end
+OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait to wait for the end
 
-POSTRIDER_URL   where the service is; http://127.0.0.1:POSTRIDER_PORT when absent
+POSTRIDER_URL   URL of the service; http://127.0.0.1:POSTRIDER_PORT when absent
 POSTRIDER_KEY   the secret of an API key`;
 
 const ENCODER = new TextEncoder();
-/** Cursor home, and erase what is below once the lines are written. */
+/** Terminal sequences: cursor home; erase to the end of the line; erase below the cursor. */
 const [HOME, END_OF_LINE, BELOW] = ["\x1b[H", "\x1b[K\n", "\x1b[J"];
 
 /** Runs a command; resolves with the exit code. */
@@ -47,12 +47,12 @@ export async function main([name = "", ...args]: readonly string[]): Promise<num
     return await command(client, openScreen(), args);
   } catch (error) {
     say(Deno.stderr, `${plain(error instanceof Error ? error.message : String(error))}\n`);
-    // A refusal or an absent service; anything else is a mistake in what was written.
+    // 1: the service refused or could not be reached; 2: wrong arguments.
     return error instanceof PostriderError ? 1 : 2;
   }
 }
 
-/** A table is drawn in place on a terminal, and printed once anywhere else. */
+/** On a terminal a table is redrawn in place, otherwise it is printed once. */
 function openScreen(): Screen {
   const isTerminal = Deno.stdout.isTerminal();
   const replace = (lines: readonly string[]) =>

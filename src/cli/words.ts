@@ -1,5 +1,5 @@
 /**
- * Tasks, batches and the service, as words and columns on a terminal.
+ * Formats tasks, batches and the service's status for a terminal.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import type {
   TaskSummaryResponse,
 } from "../client.ts";
 
-/** Text from elsewhere, without what would steer the terminal. */
+/** Foreign text without characters that control the terminal. */
 export function plain(text: string): string {
   return replaceUnseen(text, " ");
 }
 
 const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "ERROR"];
 
-/** A table with a row for each task, its lines no wider than `columns`. */
+/** A table with one row per task and lines of at most `columns`. */
 export function taskTable(
   tasks: readonly TaskSummaryResponse[],
   now: number,
@@ -45,7 +45,7 @@ function distance(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** One task: a line for where it stands, and one for each attempt. */
+/** One task: a line for its state, and one for each attempt. */
 export function taskLines(task: TaskResponse): string[] {
   const { id, type, state, delivery, reason, dueAt, error } = task;
   const stands = [state, reason && `(${reason})`, delivery].filter(Boolean).join(" ");
@@ -63,12 +63,12 @@ export function taskLines(task: TaskResponse): string[] {
   ];
 }
 
-/** One batch: how far it has come. */
+/** One batch and its progress. */
 export function batchLine({ id, total, counts, done }: BatchResponse): string {
-  return `${id}  ${done ? "done" : "under way"}  ${total} tasks: ${countWords({ ...counts })}`;
+  return `${id}  ${done ? "done" : "in progress"}  ${total} tasks: ${countWords({ ...counts })}`;
 }
 
-/** The service at a glance. */
+/** The status of the service. */
 export function statusLines(status: StatusResponse): string[] {
   const { version, uptime, engine, durable, accepting, running, concurrency, rates } = status;
   return [

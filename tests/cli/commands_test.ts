@@ -3,7 +3,7 @@ import { COMMANDS, type Screen } from "../../src/cli/commands.ts";
 import { openClient } from "../../src/client.ts";
 import { Api } from "../support/api.ts";
 
-/** An API, a screen that remembers, and a way to run a command on both. */
+/** An API, a screen that records its lines, and a function that runs a command. */
 async function setup() {
   const api = await Api.open();
   const printed: string[] = [];
@@ -31,7 +31,7 @@ async function setup() {
   };
 }
 
-Deno.test("send, status, cancel, retry and tasks say what has become of a task", async () => {
+Deno.test("send, status, cancel, retry and tasks print the state of a task", async () => {
   await using world = await setup();
   const { run, printed } = world;
   assert.equal(await run("send https://example.org/ --delay 1h --tag x"), 0);
@@ -42,7 +42,7 @@ Deno.test("send, status, cancel, retry and tasks say what has become of a task",
   await run(`cancel ${id}`);
   assert.equal(printed.at(-1), `${id}  cancelled`);
   await run("retry --tag x");
-  assert.equal(printed.at(-1), "1 waiting again");
+  assert.equal(printed.at(-1), "1 queued again");
   await run("cancel --tag x");
   assert.equal(printed.at(-1), "1 cancelled, 0 being aborted");
   await run("tasks --state cancelled");
@@ -51,7 +51,7 @@ Deno.test("send, status, cancel, retry and tasks say what has become of a task",
   assert.match(printed.join("\n"), /tasks +1 cancelled/);
 });
 
-Deno.test("send --wait tells the end, and the exit code whether it was good", async () => {
+Deno.test("send --wait prints the final task, and its exit code says whether it succeeded", async () => {
   await using world = await setup();
   const { api, run, printed } = world;
   const good = run("send --to ada@example.org --subject S --text T --wait");
@@ -63,7 +63,7 @@ Deno.test("send --wait tells the end, and the exit code whether it was good", as
   assert.match(printed.at(-1) ?? "", /attempt 1 .* rejected +http_404: Gone/);
 });
 
-Deno.test("a table on a terminal follows what happens, until the service ends", async () => {
+Deno.test("tasks on a terminal redraws after each event until the service closes", async () => {
   await using world = await setup();
   const { api, run, live, shown } = world;
   const following = run("tasks", live);
@@ -76,7 +76,7 @@ Deno.test("a table on a terminal follows what happens, until the service ends", 
   assert.equal(await following, 0);
 });
 
-Deno.test("nothing is cancelled or retried by a command that names nothing", async () => {
+Deno.test("cancel and retry without ids or a filter are refused", async () => {
   await using world = await setup();
   await world.api.accept();
   for (const line of ["cancel", "retry"]) await assert.rejects(world.run(line), /expected ids/);

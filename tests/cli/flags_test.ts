@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readSelected, readSending } from "../../src/cli/flags.ts";
 
-Deno.test("a URL is fetched, with what is said of it", () => {
+Deno.test("readSending() turns a URL and its flags into a fetch", () => {
   const args = "https://example.org/ --method PUT --body x --retry 3 --tag a --tag b --wait".split(
     " ",
   );
@@ -18,7 +18,7 @@ Deno.test("a URL is fetched, with what is said of it", () => {
   });
 });
 
-Deno.test("what goes to somebody is a notification", () => {
+Deno.test("readSending() turns --to into a notification", () => {
   const args = ["--to", "ada@example.org", "--subject", "S", "--text", "T", "--retry", "5s, 1m"];
   assert.deepEqual(readSending(args), {
     wait: false,
@@ -32,11 +32,11 @@ Deno.test.each([
   { args: ["https://a.example/", "--to", "ada@example.org"] },
   { args: ["https://a.example/", "--header", "nonsense"] },
   { args: ["--unknown", "x"] },
-])("$args is not understood", ({ args }) => {
+])("readSending() refuses $args", ({ args }) => {
   assert.throws(() => readSending(args), TypeError);
 });
 
-Deno.test("ids and filters are read", () => {
+Deno.test("readSelected() reads ids and filters", () => {
   const { ids, filter, limit, once } = readSelected(["tsk_1", "--tag", "x", "--once"]);
   assert.deepEqual({ ids, filter, limit, once }, {
     ids: ["tsk_1"],

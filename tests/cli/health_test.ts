@@ -15,18 +15,18 @@ Deno.test.each([
   assert.deepEqual(server.asked, ["/livez"]);
 });
 
-Deno.test("a port where nobody listens is not alive", async () => {
+Deno.test("a port without a listener is not alive", async () => {
   const server = serve(200);
   await server[Symbol.asyncDispose]();
   assert.equal(await isAlive(server.port), false);
 });
 
-Deno.test("a port that is none is not alive", async () => {
+Deno.test("an invalid port is not alive", async () => {
   assert.equal(await isAlive("x"), false);
 });
 
 Deno.test.each([{ status: 200, code: 0 }, { status: 503, code: 1 }])(
-  "the program ends with $code at $status, with the image's permissions for it",
+  "the health check exits with $code at status $status under the image's permissions",
   async ({ status, code }) => {
     await using server = serve(status);
     const program = new Deno.Command(Deno.execPath(), {

@@ -30,7 +30,7 @@ async function run(payload: unknown, ...args: string[]): Promise<{ code: number;
   }
 }
 
-Deno.test("hook-test shows what a payload would make, without its secrets", async () => {
+Deno.test("hook-test shows the tasks of a payload with their secrets masked", async () => {
   const { code, said } = await run({ after: "abc" }, "builds", "FILE", "--event", "push");
   const { verdict, tasks: [task] } = JSON.parse(said);
   assert.deepEqual([code, verdict], [0, { kind: "accepted", event: "push" }]);
@@ -51,7 +51,7 @@ Deno.test.each([
   { payload: {}, args: ["builds", "/nowhere"], code: 2, says: "nowhere" },
   { payload: {}, args: ["builds"], code: 2, says: "Usage" },
   { payload: {}, args: ["builds", "FILE", "--wat"], code: 2, says: "Usage" },
-])("hook-test $args ends with $code and says $says", async ({ payload, args, code, says }) => {
+])("hook-test $args exits with $code and prints $says", async ({ payload, args, code, says }) => {
   const got = await run(payload, ...args);
   assert.equal(got.code, code, got.said);
   assert.ok(got.said.includes(says), got.said);

@@ -18,7 +18,7 @@ function aTask(fields: Partial<TaskResponse> = {}): TaskResponse {
   };
 }
 
-Deno.test("a table has aligned columns, and lines no wider than the screen", () => {
+Deno.test("taskTable() aligns its columns and cuts lines to the width of the screen", () => {
   const error = { code: "http_503", detail: "The server answered 503" };
   const tasks: TaskSummaryResponse[] = [aTask(), aTask({ state: "succeeded", attempt: 12, error })];
   assert.deepEqual(taskTable(tasks, AT + 125_000, 70), [
@@ -28,7 +28,7 @@ Deno.test("a table has aligned columns, and lines no wider than the screen", () 
   ]);
 });
 
-Deno.test("what comes from elsewhere does not steer the terminal", () => {
+Deno.test("foreign text does not control the terminal", () => {
   assert.equal(plain("a\x1b[31mb\x07\r\nc\u202ed"), "a [31mb   c d");
   const error = { code: "x", detail: "\x1b[2J" };
   assert.ok(taskTable([aTask({ error })], AT, 200).every((line) => !line.includes("\x1b")));
@@ -36,7 +36,7 @@ Deno.test("what comes from elsewhere does not steer the terminal", () => {
   assert.ok(taskLines(aTask({ attempts: [attempt] })).every((line) => !line.includes("\x1b")));
 });
 
-Deno.test("a task, a batch and the service read as sentences", () => {
+Deno.test("a task, a batch and the service are formatted as lines", () => {
   assert.deepEqual(
     taskLines(aTask({ state: "cancelled", reason: "request", delivery: "not_delivered" })),
     [
@@ -45,7 +45,7 @@ Deno.test("a task, a batch and the service read as sentences", () => {
   );
   assert.equal(
     batchLine({ id: "bat_1", total: 3, counts: COUNTS, done: false }),
-    "bat_1  under way  3 tasks: 1 queued, 2 succeeded",
+    "bat_1  in progress  3 tasks: 1 queued, 2 succeeded",
   );
   assert.deepEqual(
     statusLines({

@@ -1,5 +1,5 @@
 /**
- * What follows an end, end to end: signed callbacks, chains, and a batch's own word.
+ * Callbacks, follow-up tasks and the completion of a batch, end to end.
  *
  * @module
  */
@@ -17,7 +17,7 @@ interface Told {
   readonly event: any;
 }
 
-/** Answers pages with their status, and is told of ends: `refused` times with 500 first. */
+/** Answers each page with the status in its path and records callbacks; refuses the first `refused`. */
 function startSite(refused = 0) {
   const told: Told[] = [];
   let waiting = { count: Infinity, resolve: () => {} };
@@ -65,7 +65,7 @@ async function setup(refused = 0) {
   };
 }
 
-Deno.test("an end is told of by a callback that the independent library verifies, as a task of its own", async () => {
+Deno.test("a callback is a task of its own, and an independent library verifies its signature", async () => {
   await using world = await setup(1);
   const { api, site } = world;
   const { body: { id } } = await api.call<{ id: string }>("/fetch", {
@@ -97,7 +97,7 @@ Deno.test("an end is told of by a callback that the independent library verifies
   assert.deepEqual([task.state, task.attempt], ["succeeded", 2]);
 });
 
-Deno.test("a success is followed by its own chain, filled in by path", async () => {
+Deno.test("onSuccess runs after a success with its placeholders filled in", async () => {
   await using world = await setup();
   const { api } = world;
   const { body: { id } } = await api.call<{ id: string }>("/fetch", {
@@ -112,7 +112,7 @@ Deno.test("a success is followed by its own chain, filled in by path", async () 
   assert.equal((await world.children(id)).length, 1);
 });
 
-Deno.test("a batch says once how many of its mirrors answered", async () => {
+Deno.test("onComplete runs once with the counts of the batch", async () => {
   await using world = await setup();
   const { api } = world;
   const { body: { id } } = await api.call<{ id: string }>("/fetch", {

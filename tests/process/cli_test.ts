@@ -15,7 +15,7 @@ async function run(name: "tasks" | "send" | "status" | "cancel", url: string, ..
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
 }
 
-Deno.test("the terminal's commands speak to a running service, with a key", async () => {
+Deno.test("the terminal's commands work with a running service and a key", async () => {
   await using folder = await aFolder();
   await using postrider = startPostrider({
     data: folder.path,

@@ -1,5 +1,5 @@
 /**
- * Many URLs at once, as a caller sees them: each result as soon as it is there.
+ * Batches of many URLs as a caller sees them.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { aFolder, ROOT, startPostrider, type TaskView } from "../support/process
 import { startUpstream } from "../support/upstream.ts";
 import { openSite, PICTURES } from "../site/site.ts";
 
-/** The tasks of an answer, one after the other. */
+/** The tasks of an NDJSON response. */
 async function* tasksOf(
   response: Response,
 ): AsyncGenerator<TaskView & { payload: { url: string } }> {
@@ -23,7 +23,7 @@ async function* tasksOf(
   }
 }
 
-Deno.test("1,000 URLs are gathered in one call, each line before the last is fetched", async () => {
+Deno.test("1,000 URLs are fetched in one call, and lines arrive before the last URL is fetched", async () => {
   await using upstream = startUpstream();
   await using data = await aFolder();
   await using service = startPostrider({ data: data.path, env: upstream.env });
@@ -76,7 +76,7 @@ Deno.test("one slow host among a hundred does not delay the others", async () =>
   await Promise.all(quick.map((upstream) => upstream[Symbol.asyncDispose]()));
 });
 
-Deno.test("a 429 with Retry-After: 2 is obeyed by all tasks of its host, to the tenth", async () => {
+Deno.test("a 429 with Retry-After: 2 holds all tasks of its host for 2 seconds", async () => {
   const begun: number[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
     begun.push(performance.now());
@@ -104,7 +104,7 @@ Deno.test("a 429 with Retry-After: 2 is obeyed by all tasks of its host, to the 
   await server.shutdown();
 });
 
-Deno.test("deno task fetch saves an album of 50 and tells each picture", async () => {
+Deno.test("deno task fetch saves 50 pictures and prints a line for each", async () => {
   await using site = openSite();
   await using data = await aFolder();
   const urls = Array.from({ length: PICTURES }, (_, i) => `http://${site.host}/album/${i + 1}.png`);
@@ -132,7 +132,7 @@ Deno.test("deno task fetch saves an album of 50 and tells each picture", async (
 
 Deno.test({
   name:
-    "in a terminal, deno task fetch draws a bar while a body comes, and a line when it is saved",
+    "in a terminal, deno task fetch draws a bar during a download and prints a line when it is saved",
   ...needs("script"),
   async fn() {
     const half = new Uint8Array(2 ** 20);
@@ -177,7 +177,7 @@ Deno.test({
   },
 });
 
-Deno.test("a host that hangs up ten times is held by a breaker that says so, then asked again, once", async () => {
+Deno.test("a breaker holds a host after ten lost connections, then probes it with one request", async () => {
   const hostile = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = hostile.addr as Deno.NetAddr;
   const hangUps = (async () => {

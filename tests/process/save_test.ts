@@ -3,10 +3,10 @@ import { digestOfZeros, save } from "../bench/save.ts";
 
 const MIB = 2 ** 20;
 
-/** What the first download of a service loads and compiles is there, and little else. */
+/** Memory for code that the first download loads, and little else. */
 const MAX_MIB = 60;
 
-Deno.test("A long body that is cut on the way is saved in little memory", async () => {
+Deno.test("A long body that is interrupted is saved in little memory", async () => {
   const bytes = 512 * MIB;
   const saving = await save([{ bytes, cut: 200 * MIB }]);
   assert.equal(saving.state, "succeeded");

@@ -39,10 +39,13 @@ const bad = [
   "a b",
 ];
 
-Deno.test.each(bad.map((text) => ({ text })))('parseFetchAllow() names "$text"', ({ text }) => {
-  assert.throws(() => parseFetchAllow(`a.org, ${text}`), (error) => {
-    assert.ok(error instanceof RangeError);
-    assert.ok(error.message.startsWith(`Cannot allow "${text}": expected `));
-    return true;
-  });
-});
+Deno.test.each(bad.map((text) => ({ text })))(
+  'parseFetchAllow() refuses and names "$text"',
+  ({ text }) => {
+    assert.throws(() => parseFetchAllow(`a.org, ${text}`), (error) => {
+      assert.ok(error instanceof RangeError);
+      assert.ok(error.message.startsWith(`Cannot allow "${text}": expected `));
+      return true;
+    });
+  },
+);

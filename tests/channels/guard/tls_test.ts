@@ -6,10 +6,10 @@ import { needs } from "../../support/needs.ts";
 import { makeIdentity } from "../support/tls_relay.ts";
 
 const MIB = 2 ** 20;
-/** What the machine's own buffers may hold between two sockets, and more. */
+/** More than the system's socket buffers hold. */
 const MAX_AHEAD = 24 * MIB;
 
-Deno.test("Over TLS no more is read than is taken", needs("openssl"), async () => {
+Deno.test("Over TLS no more is read than is consumed", needs("openssl"), async () => {
   await using identity = await makeIdentity();
   const { key, ca } = identity;
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, key, cert: ca });

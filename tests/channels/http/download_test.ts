@@ -81,7 +81,7 @@ Deno.test("A body is saved in the task's own folder, measured and hashed", async
 Deno.test.each([
   { length: "a length", headers: { "content-length": String(6_000_000) } },
   { length: "no length", headers: {} },
-])("A long body with $length is saved as it came, in pieces of any size", async ({ headers }) => {
+])("A long body with $length is saved unchanged for chunks of any size", async ({ headers }) => {
   await using downloads = await aFolder();
   const long = new Uint8Array(6_000_000).map((_, at) => (at * at) % 251);
   const pieces = () =>
@@ -99,7 +99,7 @@ Deno.test.each([
   assert.ok(saved.every((byte, at) => byte === long[at]));
 });
 
-Deno.test("What was cut off three times is gone on with, and is whole", async () => {
+Deno.test("A download cut off three times is resumed and complete", async () => {
   await using downloads = await aFolder();
   const { server, asked } = cutting([10_000, 20_000, 5_000]);
   await using _ = server;
@@ -127,7 +127,7 @@ Deno.test.each([
   { why: "the file has changed", before: '"v1"', after: '"v2"' },
   { why: "the tag is weak", before: 'W/"v1"', after: 'W/"v1"' },
   { why: "nothing tells whether it has changed", before: "", after: "" },
-])("Everything is fetched anew when $why", async ({ before, after }) => {
+])("A download starts over when $why", async ({ before, after }) => {
   await using downloads = await aFolder();
   await using channel = openTestHttp({ downloads: downloads.path });
   const first = cutting([10_000], { etag: before });
@@ -142,7 +142,7 @@ Deno.test.each([
   assert.equal(outcome.result.saved.resumed, false);
 });
 
-Deno.test("A server without ranges starts again, and so do we", async () => {
+Deno.test("A download starts over when the server ignores Range", async () => {
   await using downloads = await aFolder();
   const { server } = cutting([10_000], { ranges: false });
   await using _ = server;
@@ -151,7 +151,7 @@ Deno.test("A server without ranges starts again, and so do we", async () => {
   assert.equal(last.result.saved.resumed, false);
 });
 
-Deno.test("Another part than was asked for is no whole file", async () => {
+Deno.test("A 206 with another range than requested is a fault", async () => {
   await using downloads = await aFolder();
   const { server } = cutting([10_000], { more: "Content-Range: bytes 5-59999/60000" });
   await using _ = server;
@@ -160,7 +160,7 @@ Deno.test("Another part than was asked for is no whole file", async () => {
   assert.equal(outcomes[2].result.sha256, SHA256);
 });
 
-Deno.test("A part that is whole already is fetched anew after the server's 416", async () => {
+Deno.test("A part that is already complete is fetched again after a 416", async () => {
   await using downloads = await aFolder();
   const chunk = new Uint8Array([
     ...new TextEncoder().encode(
@@ -185,7 +185,7 @@ Deno.test("A part that is whole already is fetched anew after the server's 416",
   assert.equal(outcomes[2].result.sha256, SHA256);
 });
 
-Deno.test("A refusal's page is not saved, and leaves the part alone", async () => {
+Deno.test("An error page is not saved and keeps the part", async () => {
   await using downloads = await aFolder();
   const { server } = cutting([10_000]);
   await using _ = server;
@@ -203,7 +203,7 @@ Deno.test("A refusal's page is not saved, and leaves the part alone", async () =
   assert.equal(outcome.result.sha256, SHA256);
 });
 
-Deno.test("What is not as expected leaves no file", async () => {
+Deno.test("A failed expectation leaves no file", async () => {
   await using downloads = await aFolder();
   await using server = serveHttp(() => new Response(CONTENT));
   const more = { expect: { headers: { "x-a": "b" } } };
@@ -212,7 +212,7 @@ Deno.test("What is not as expected leaves no file", async () => {
   await assert.rejects(filesOf(folder), Deno.errors.NotFound);
 });
 
-Deno.test("A body that passes maxBytes leaves no file", async () => {
+Deno.test("A body longer than maxBytes leaves no file", async () => {
   await using downloads = await aFolder();
   await using server = serveHttp(() => new Response(ReadableStream.from([CONTENT])));
   const { last, folder } = await tries(`${server.url}/f`, 1, downloads.path, { maxBytes: 1_000 });
@@ -220,7 +220,7 @@ Deno.test("A body that passes maxBytes leaves no file", async () => {
   await assert.rejects(filesOf(folder), Deno.errors.NotFound);
 });
 
-Deno.test("A body that comes encoded although nobody asked is saved decoded", async () => {
+Deno.test("A body that is encoded without being requested is saved decoded", async () => {
   await using downloads = await aFolder();
   const body = new Uint8Array(gzipSync(CONTENT));
   await using server = serveHttp(() =>
@@ -230,7 +230,7 @@ Deno.test("A body that comes encoded although nobody asked is saved decoded", as
   assert.equal(last.result.sha256, SHA256);
 });
 
-Deno.test("A folder that cannot be written is told, and the attempt may be made again", async () => {
+Deno.test("A folder that cannot be written defers the attempt", async () => {
   await using folder = await aFolder();
   await Deno.writeTextFile(`${folder.path}/file`, "");
   await using server = serveHttp(() => new Response(CONTENT));

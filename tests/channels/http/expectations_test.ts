@@ -57,7 +57,7 @@ const expectations: {
 ];
 
 Deno.test.each(expectations)(
-  "Expecting $expect of a $status, a GET is $get",
+  "With $expect and status $status, a GET is $get",
   async ({ expect, status = 200, get, post = get }) => {
     await using server = serveHttp(() =>
       Response.json({ state: "ready", list: [1, { a: 2 }] }, {
@@ -78,7 +78,7 @@ Deno.test.each(expectations)(
   },
 );
 
-Deno.test("What is told of a disappointment is short, whatever came", async () => {
+Deno.test("The detail of a failed expectation is short for any body", async () => {
   await using server = serveHttp(() => Response.json({ a: "x".repeat(100_000) }));
   await using channel = openTestHttp();
   const attempt = anAttempt(aFetch(server.url, { expect: { json: { "/a": "y" } } }));

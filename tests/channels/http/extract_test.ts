@@ -36,16 +36,19 @@ const lines: { text: string; wanted: number; got: string[] }[] = [
   { text: `${" ".repeat(5_000)}a\nb`, wanted: 2, got: ["a", "b"] },
 ];
 
-Deno.test.each(lines)("The first $wanted lines are $got.length", async ({ text, wanted, got }) => {
-  assert.deepEqual((await extracted(text, { lines: wanted })).lines, got);
-  // Byte by byte it is the same.
-  const apart = [...utf8(text.slice(0, 200))].map((byte) => bytes(byte));
-  if (text.length < 200) {
-    assert.deepEqual((await extracted(apart, { lines: wanted })).lines, got);
-  }
-});
+Deno.test.each(lines)(
+  "The first $wanted lines are $got.length lines",
+  async ({ text, wanted, got }) => {
+    assert.deepEqual((await extracted(text, { lines: wanted })).lines, got);
+    // Byte by byte it is the same.
+    const apart = [...utf8(text.slice(0, 200))].map((byte) => bytes(byte));
+    if (text.length < 200) {
+      assert.deepEqual((await extracted(apart, { lines: wanted })).lines, got);
+    }
+  },
+);
 
-Deno.test("A body that is no text has neither lines nor words", async () => {
+Deno.test("A body that is not text has no lines and no words", async () => {
   const body = bytes(0x89, 0x50, 0, 0x20, 0x0a, 0x41, 0x0a);
   const { lines, words, errors } = await extracted(body, { lines: 3, words: true }, "image/png");
   assert.deepEqual([lines, words, errors.text], [[], 0, "The body is not text"]);
@@ -59,7 +62,7 @@ const words: { text: string; count: number }[] = [
   { text: "word ".repeat(200_000), count: 200_000 },
 ];
 
-Deno.test.each(words)("There are $count words, however they arrive", async ({ text, count }) => {
+Deno.test.each(words)("A body has $count words for chunks of any size", async ({ text, count }) => {
   const body = utf8(text);
   const pieces: Bytes[] = [];
   for (let at = 0; at < body.length; at += 1_777) pieces.push(body.slice(at, at + 1_777));
@@ -67,7 +70,7 @@ Deno.test.each(words)("There are $count words, however they arrive", async ({ te
   assert.equal((await extracted(pieces, { words: true })).words, count);
 });
 
-Deno.test("Values are picked out of JSON by pointer, and null is what is not there", async () => {
+Deno.test("Values are extracted from JSON by pointer, and a missing value is null", async () => {
   const body = JSON.stringify({ a: { "b/c": [1, { d: "x" }] }, n: null, "": 7 });
   const json = { one: "/a/b~1c/0", x: "/a/b~1c/1/d", all: "", none: "/a/z", empty: "/" };
   assert.deepEqual(await extracted(body, { json }, "application/json"), {
@@ -79,7 +82,7 @@ Deno.test.each([
   { why: "is not JSON", body: "<html>" },
   { why: "is nested too deep", body: "[".repeat(100_000) },
   { why: "is too long", body: `[${"1,".repeat(2_500_000)}1]` },
-])("A body that $why gives nulls and says so", async ({ body }) => {
+])("A body that $why gives nulls and an error", async ({ body }) => {
   const { json, errors } = await extracted(body, { json: { a: "/a" } }, "application/json");
   assert.deepEqual(json, { a: null });
   assert.match(errors.json, /^The body is/);
@@ -112,7 +115,7 @@ Deno.test.each([
     why: /too long/,
   },
   { page: "<div>".repeat(500_000), selector: "p", at: "css", why: /too deep/ },
-])("$selector on a page made to be dear is bounded", async ({ page, selector, at, why }) => {
+])("$selector on a page made to be costly is bounded", async ({ page, selector, at, why }) => {
   const { css, errors } = await extracted(page, { css: { it: selector } });
   assert.deepEqual(css.it, []);
   assert.match(errors[at], why);

@@ -1,6 +1,5 @@
 /**
- * Everything that can go wrong with an upstream, in one table that is printed:
- * what becomes of it, and how long it took to be told.
+ * Faults of an upstream in one printed table: the outcome of each, and how long it took.
  *
  * @module
  */
@@ -23,7 +22,7 @@ function closedPort(): number {
 const encode = (text: string) => new TextEncoder().encode(text);
 const OK = "HTTP/1.1 200 OK\r\n";
 
-/** Writes the same again and again until the other side has enough. */
+/** Writes `more` repeatedly until the client closes. */
 function pour(head: string, more: string | Uint8Array, pauseMs = 0) {
   return async (conn: Deno.TcpConn) => {
     await conn.write(encode(head));
@@ -46,7 +45,7 @@ const then = (text: string, next = hang) => async (conn: Deno.TcpConn) => {
   await next(conn);
 };
 
-/** `url` says where to go instead of the server itself. */
+/** `url` replaces the server's own URL. */
 const TABLE: { fault: string; server: RawReply; means: string; url?: (port: number) => string }[] =
   [
     {
@@ -252,7 +251,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
 /** An attempt's own timeout, in milliseconds. */
 const TIMEOUT_MS = 1_500;
 
-/** Serves nothing over TLS, under a certificate for `localhost` that we made ourselves. */
+/** Completes TLS handshakes with a self-signed certificate for `localhost`, then closes. */
 function serveTls({ key, ca }: { key: string; ca: string }) {
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, key, cert: ca });
   const serving = (async () => {
@@ -277,7 +276,7 @@ function serveTls({ key, ca }: { key: string; ca: string }) {
 }
 
 Deno.test(
-  "a certificate that nobody vouches for, or for another name, is a fault",
+  "an untrusted certificate, or one for another name, is tls_failed",
   needs("openssl"),
   async () => {
     await using certificate = await makeIdentity();
@@ -301,7 +300,7 @@ Deno.test(
   },
 );
 
-Deno.test("every fault of an upstream is told for what it is, within its time, and leaves nothing open", async () => {
+Deno.test("every fault of an upstream gets its own code in time and leaves nothing open", async () => {
   const rows: string[] = [];
   const wrong: string[] = [];
   for (const { fault, server: reply, means, url } of TABLE) {

@@ -205,7 +205,7 @@ Deno.test.each(faults)("$when makes a GET $get and a POST $post", async ({ answe
 });
 
 Deno.test.each([10, 3_000_000])(
-  "A server that hangs up after %i bytes of gzip has said all",
+  "A server that closes after %i bytes of gzip is complete",
   async (n) => {
     const text = Array.from({ length: n / 10 }, () => Math.random().toString(36).slice(2, 12)).join(
       "",
@@ -222,7 +222,7 @@ Deno.test.each([10, 3_000_000])(
   },
 );
 
-Deno.test("Nobody listening defers a POST as well: no byte has left", async () => {
+Deno.test("A refused connection defers a POST, because no byte was sent", async () => {
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = gone.addr;
   gone.close();
@@ -236,7 +236,7 @@ Deno.test("Nobody listening defers a POST as well: no byte has left", async () =
 
 Deno.test.each([
   { why: "a server that speaks no TLS", answer: "HTTP/1.1 400 Bad Request\r\n\r\n" },
-])("$why fails at TLS, before a byte has left", async ({ answer }) => {
+])("$why fails at TLS before a byte was sent", async ({ answer }) => {
   await using server = serveRaw(say(answer));
   await using channel = openTestHttp();
   const payload = aFetch(server.url.replace("http:", "https:"), { method: "POST" });
@@ -244,7 +244,7 @@ Deno.test.each([
   assert.match(brief(outcome), /^deferred (tls_failed|timeout)$/);
 });
 
-Deno.test("An address that never answers is given up in time", async () => {
+Deno.test("An address that never answers times out", async () => {
   // A listener whose backlog is full takes no more connections.
   await using server = serveRaw(hang);
   await using channel = openTestHttp({ waits: { connect: 200, idle: 200 } });
@@ -253,7 +253,7 @@ Deno.test("An address that never answers is given up in time", async () => {
   assert.equal(brief(outcome), "deferred timeout");
 });
 
-Deno.test("A request that cannot be written is refused for good", async () => {
+Deno.test("A request with an invalid header is rejected", async () => {
   await using server = serveRaw("");
   await using channel = openTestHttp();
   const payload = aFetch(server.url, { headers: { "x-a": "1\r\nX-Evil: 2" } });
@@ -270,7 +270,7 @@ const cuts: { method: string; cause: string; kind: string }[] = [
   { method: "DELETE", cause: "cancelled", kind: "unknown cancelled" },
 ];
 
-Deno.test.each(cuts)("A $method cut off in flight is $kind", async ({ method, cause, kind }) => {
+Deno.test.each(cuts)("A $method aborted in flight is $kind", async ({ method, cause, kind }) => {
   const arrived = Promise.withResolvers<void>();
   await using server = serveRaw(async (conn) => {
     arrived.resolve();
@@ -284,7 +284,7 @@ Deno.test.each(cuts)("A $method cut off in flight is $kind", async ({ method, ca
   assert.equal(brief(await delivering), kind);
 });
 
-Deno.test("A POST cut off before it left is deferred, and never leaves", async () => {
+Deno.test("A POST aborted before it was sent is deferred and never sent", async () => {
   let requests = 0;
   await using server = serveHttp(() => {
     requests++;

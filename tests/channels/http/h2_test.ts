@@ -57,7 +57,7 @@ async function world(
 }
 
 Deno.test(
-  "an upstream that speaks HTTP/2 is spoken to in it, many at once on few connections",
+  "an HTTP/2 upstream gets many concurrent requests on few connections",
   needs("openssl"),
   async () => {
     await using h2 = await world(async (request) => {
@@ -90,7 +90,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a body over HTTP/2 is measured, bounded and saved as any other",
+  "a body over HTTP/2 is measured, bounded and saved like any other",
   needs("openssl"),
   async () => {
     await using folder = await aFolder();
@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bodies that come side by side on one connection keep what is theirs",
+  "concurrent bodies on one connection are not mixed up",
   needs("openssl"),
   async () => {
     await using folder = await aFolder();
@@ -132,7 +132,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an attempt over HTTP/2 ends when it is told to, and the connection serves on",
+  "an aborted attempt over HTTP/2 ends and the connection stays usable",
   needs("openssl"),
   async () => {
     const arrived = Promise.withResolvers<void>();
@@ -155,7 +155,7 @@ Deno.test(
   },
 );
 
-Deno.test("a body that breaks off over HTTP/2 is a lost connection", needs("openssl"), async () => {
+Deno.test("an incomplete body over HTTP/2 is a lost connection", needs("openssl"), async () => {
   await using h2 = await world(() =>
     new Response(
       new ReadableStream({

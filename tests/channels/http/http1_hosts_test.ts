@@ -4,7 +4,7 @@ import { openUpstreams } from "../../../src/channels/http/upstreams.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { serveHttp } from "../support/http_servers.ts";
 
-Deno.test("a server that speaks HTTP/1.1 alone is asked again after an hour", async () => {
+Deno.test("a server that speaks only HTTP/1.1 is asked for HTTP/2 again after an hour", async () => {
   await using server = serveHttp(() => new Response("hello"));
   const { port } = server;
   let now = 0;

@@ -12,7 +12,7 @@ import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openTestHttp } from "../support/http_channel.ts";
 import { serveHttp } from "../support/http_servers.ts";
 
-/** Answers with what it was sent. */
+/** Answers with the request as JSON. */
 async function echo(request: Request): Promise<Response> {
   const { method, url } = request;
   const headers = Object.fromEntries(request.headers);
@@ -35,7 +35,7 @@ async function fetched(url: string, more: Partial<FetchPayload> = {}) {
   return { outcome, result: outcome.result, attempt, said: context.said };
 }
 
-Deno.test("A GET brings back status, headers, digest and text", async () => {
+Deno.test("A GET returns status, headers, digest and text", async () => {
   await using server = serveHttp(() => new Response("héllo", { headers: { "x-a": "1" } }));
   const { outcome, result } = await fetched(`${server.url}/a?b=c#d`);
   assert.equal(outcome.kind, "delivered");
@@ -52,7 +52,7 @@ Deno.test("A GET brings back status, headers, digest and text", async () => {
   assert.ok(result.timings.firstByte <= result.timings.total);
 });
 
-Deno.test("A request says who sends it, and what the caller said", async () => {
+Deno.test("A request carries our headers and the caller's", async () => {
   await using server = serveHttp(echo);
   await using channel = openTestHttp();
   const payload = aFetch(`${server.url}/in`, {
@@ -83,7 +83,7 @@ Deno.test("A request says who sends it, and what the caller said", async () => {
   });
 });
 
-Deno.test("A caller's own key and agent stand; what belongs to the connection falls", async () => {
+Deno.test("The caller's Idempotency-Key and User-Agent are kept, connection headers are dropped", async () => {
   await using server = serveHttp(echo);
   const { result } = await fetched(server.url, {
     method: "PUT",
@@ -111,14 +111,14 @@ Deno.test("A caller's own key and agent stand; what belongs to the connection fa
   }
 });
 
-Deno.test("A GET has no Idempotency-Key and never says sending", async () => {
+Deno.test("A GET has no Idempotency-Key and never reports the stage sending", async () => {
   await using server = serveHttp(echo);
   const { result, said } = await fetched(server.url);
   assert.equal(JSON.parse(result.body).headers["idempotency-key"], undefined);
   assert.deepEqual(said, []);
 });
 
-Deno.test("A POST says sending before its bytes leave", async () => {
+Deno.test("A POST reports the stage sending before its bytes are sent", async () => {
   await using channel = openTestHttp();
   const context = aContext();
   let before: unknown;
@@ -158,7 +158,7 @@ Deno.test.each(
   assert.equal(result.truncated, true);
 });
 
-Deno.test("An encoded answer without a body is an empty one", async () => {
+Deno.test("An encoded response without a body is an empty one", async () => {
   const headers = { "content-encoding": "gzip" };
   await using server = serveHttp(() => new Response(null, { headers }));
   const { outcome, result } = await fetched(server.url, { method: "HEAD" });
@@ -175,7 +175,7 @@ Deno.test("A decompression bomb is stopped at maxBytes", async () => {
   assert.equal(outcome.error.code, "too_large");
 });
 
-Deno.test("A body longer than maxBytes is refused by its Content-Length, and without one", async () => {
+Deno.test("A body longer than maxBytes is refused with and without a Content-Length", async () => {
   await using server = serveHttp(({ url }) => {
     const chunks = ReadableStream.from(Array(20).fill(new Uint8Array(1_000)));
     return new Response(url.endsWith("/streamed") ? chunks : new Uint8Array(20_000));
@@ -227,14 +227,14 @@ Deno.test("A connection is kept for the next request", async () => {
   assert.ok(ports.size <= 2, `${ports.size} connections for 5 requests in turn`);
 });
 
-Deno.test("A name that resolves inside is refused at the connection, for good", async () => {
+Deno.test("A name that resolves to a private address is rejected at the connection", async () => {
   await using channel = openTestHttp({ addresses: ["10.0.0.1"] });
   const outcome: Any = await channel.deliver(anAttempt(aFetch("http://a.org/")), aContext());
   assert.equal(outcome.kind, "rejected");
   assert.equal(outcome.error.code, "address_refused");
 });
 
-Deno.test("A name without an address is a fault that may pass", async () => {
+Deno.test("A name without an address is deferred", async () => {
   await using channel = openTestHttp({ addresses: [] });
   const outcome: Any = await channel.deliver(
     anAttempt(aFetch("http://a.org/", { method: "POST" })),
@@ -244,7 +244,7 @@ Deno.test("A name without an address is a fault that may pass", async () => {
   assert.equal(outcome.error.code, "dns_failed");
 });
 
-Deno.test("The connection goes to the vetted address and speaks the name", async () => {
+Deno.test("The connection goes to the checked address and sends the name as Host", async () => {
   await using server = serveHttp(echo);
   await using channel = openTestHttp({ addresses: ["127.0.0.1"], allow: "127.0.0.1" });
   const url = `http://a.org:${server.port}/`;

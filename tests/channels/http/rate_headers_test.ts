@@ -17,6 +17,6 @@ const wishes: { text: string | undefined; ms: number | undefined }[] = [
   { text: "", ms: undefined },
 ];
 
-Deno.test.each(wishes)('parseRetryAfter() takes "$text" for $ms ms', ({ text, ms }) => {
+Deno.test.each(wishes)('parseRetryAfter() reads "$text" as $ms ms', ({ text, ms }) => {
   assert.equal(parseRetryAfter(text, now), ms);
 });

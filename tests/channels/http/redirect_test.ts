@@ -74,7 +74,7 @@ Deno.test.each(ways)("$status after $method to $to gives $gives", (row) => {
   assert.equal(next.headers["user-agent"], "Postrider/1");
 });
 
-Deno.test("Headers that were dropped do not come back on the way home", () => {
+Deno.test("Headers dropped by a redirect stay dropped when a later redirect returns", () => {
   const away = followRedirect(aRequest("GET"), 302, "https://b.org/") as HttpRequest;
   const home = followRedirect(away, 302, "https://a.org/") as HttpRequest;
   assert.equal(home.headers.authorization, undefined);
@@ -98,7 +98,7 @@ function serveSteps() {
   });
 }
 
-Deno.test("Redirects are followed, and each is told", async () => {
+Deno.test("Redirects are followed and listed as hops", async () => {
   await using server = serveSteps();
   const { kind, result } = await fetched(`${server.url}/3`);
   assert.equal(kind, "delivered");
@@ -107,7 +107,7 @@ Deno.test("Redirects are followed, and each is told", async () => {
   assert.deepEqual(result.hops, [3, 2, 1].map((n) => ({ status: 302, url: `${server.url}/${n}` })));
 });
 
-Deno.test("One redirect too many is refused for good", async () => {
+Deno.test("One redirect too many is rejected", async () => {
   await using server = serveSteps();
   assert.equal((await fetched(`${server.url}/5`, { redirects: 5 })).kind, "delivered");
   const outcome = await fetched(`${server.url}/6`, { redirects: 5 });
@@ -116,7 +116,7 @@ Deno.test("One redirect too many is refused for good", async () => {
   assert.equal(outcome.evidence.hops.length, 5);
 });
 
-Deno.test("With no redirects to follow, a 3xx is the answer", async () => {
+Deno.test("With redirects set to 0, a 3xx is the result", async () => {
   await using server = serveSteps();
   const { kind, result } = await fetched(`${server.url}/1`, { redirects: 0 });
   assert.equal(kind, "delivered");
@@ -144,7 +144,7 @@ Deno.test.each(inside.map((to) => ({ to })))(
   },
 );
 
-Deno.test("A redirect's endless page is not read to its end", async () => {
+Deno.test("The endless body of a redirect is not read to its end", async () => {
   await using server = serveHttp(({ url }) => {
     if (url.endsWith("/end")) return new Response("here");
     const endless = new ReadableStream({
@@ -157,7 +157,7 @@ Deno.test("A redirect's endless page is not read to its end", async () => {
   assert.equal(result.body, "here");
 });
 
-Deno.test("A redirect whose page breaks off is followed all the same", async () => {
+Deno.test("A redirect with an incomplete body is followed", async () => {
   await using target = serveHttp(() => new Response("here"));
   await using server = serveRaw(
     `HTTP/1.1 302 Found\r\nLocation: ${target.url}/\r\nContent-Length: 99\r\n\r\nabc`,
@@ -167,7 +167,7 @@ Deno.test("A redirect whose page breaks off is followed all the same", async () 
   assert.equal(result.body, "here");
 });
 
-Deno.test("A POST that is cut off behind its redirect is unknown: it had arrived", async () => {
+Deno.test("A POST aborted after its redirect is unknown", async () => {
   const arrived = Promise.withResolvers<void>();
   const never = Promise.withResolvers<Response>();
   await using server = serveHttp(({ method }) => {
@@ -187,7 +187,7 @@ Deno.test("A POST that is cut off behind its redirect is unknown: it had arrived
   never.resolve(new Response());
 });
 
-Deno.test("What another host wishes does not hold this one's lane", async () => {
+Deno.test("A Retry-After of another host does not hold the lane of the first host", async () => {
   await using other = serveHttp(() =>
     new Response(null, { status: 429, headers: { "retry-after": "5" } })
   );

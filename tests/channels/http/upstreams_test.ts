@@ -40,7 +40,7 @@ async function world() {
 }
 
 Deno.test(
-  "a server that speaks HTTP/2 gets all of a burst on one connection",
+  "an HTTP/2 server gets a burst of requests on one connection",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -71,7 +71,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bodies longer than any window go out and come back whole",
+  "bodies longer than any window are sent and received completely",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -86,7 +86,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a server that speaks HTTP/1.1 alone gets it, on the connection that asked",
+  "an HTTP/1.1 server is used on the connection that negotiated",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "what a server has not touched goes to its next connection, a POST too",
+  "requests that a server did not process are sent on its next connection, a POST too",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -117,7 +117,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a server that goes away before it is asked, as it restarts, is asked on its next connection",
+  "a server that closes before a request, as in a restart, gets it on the next connection",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -127,7 +127,7 @@ Deno.test(
 );
 
 Deno.test(
-  "of requests that are lost together, one tells of it and the others that they share it",
+  "of requests lost together, one reports the fault and the others report it as shared",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -142,7 +142,7 @@ Deno.test(
   },
 );
 
-Deno.test("of requests whose connection cannot be opened, each tells of it: that spares their tries", async () => {
+Deno.test("requests whose connection cannot be opened all report the fault", async () => {
   const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   nobody.close();
   await using channel = openTestHttp({ addresses: ["127.0.0.1"], allow: "localhost" });
@@ -157,7 +157,7 @@ Deno.test("of requests whose connection cannot be opened, each tells of it: that
 });
 
 Deno.test(
-  "a server that wants to be asked over HTTP/1.1 is",
+  "a server that asks for HTTP/1.1 gets HTTP/1.1",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -169,7 +169,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a connection on which nothing was heard gets no more requests",
+  "a silent connection gets no more requests",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();
@@ -184,7 +184,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a server that is asked much may answer much",
+  "a server with many requests may send many responses",
   needs("openssl", "node"),
   async () => {
     await using upstream = await world();

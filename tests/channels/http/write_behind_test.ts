@@ -4,7 +4,7 @@ import { WriteBehind } from "../../../src/channels/http/write_behind.ts";
 
 const KIB = 1_024;
 
-/** A disk that writes when it is told to. */
+/** A writer whose writes end when the test says so. */
 function aDisk() {
   const writes: PromiseWithResolvers<void>[] = [];
   const written: number[] = [];
@@ -21,7 +21,7 @@ function aPiece(bytes: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, at) => at % 251);
 }
 
-Deno.test("Pieces are gathered, and are their owner's again at once", async () => {
+Deno.test("Chunks are combined, and their memory is free at once", async () => {
   const written: number[] = [];
   const behind = new WriteBehind((bytes) => Promise.resolve(void written.push(...bytes)));
   const piece = aPiece(KIB);
@@ -32,7 +32,7 @@ Deno.test("Pieces are gathered, and are their owner's again at once", async () =
   assert.deepEqual(written, [...aPiece(KIB)]);
 });
 
-Deno.test("While both buffers are full, pieces wait, one after another", async () => {
+Deno.test("While both buffers are full, chunks wait in order", async () => {
   const { behind, writes, written } = aDisk();
   const whole = aPiece(900 * KIB);
   const ends = [300 * KIB, 500 * KIB, 600 * KIB, 900 * KIB];
@@ -53,7 +53,7 @@ Deno.test("While both buffers are full, pieces wait, one after another", async (
   assert.ok(written.every((byte, at) => byte === whole[at]));
 });
 
-Deno.test("A write that fails is heard of by what waits and by whoever flushes", async () => {
+Deno.test("A failed write rejects waiting chunks and flush()", async () => {
   const { behind, writes } = aDisk();
   behind.take(aPiece(512 * KIB));
   const waiting = behind.take(aPiece(1));

@@ -1,6 +1,6 @@
 /**
- * What servers may do to a connection that speaks HTTP/2, in one table: what
- * becomes of it, that nothing stays open, and that the process lives.
+ * Misbehaviour of HTTP/2 servers in one table: the outcome of each, that nothing
+ * stays open, and that the process survives.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const RESET = "deferred connection_reset";
 const BAD = "deferred bad_response";
 const TIMEOUT = "deferred timeout";
 
-/** What becomes of a GET that has the server for itself. */
+/** The outcome of a single GET. */
 const GETS: Record<string, string> = {
   "answers well": "delivered",
   "goes away when idle": "delivered",
@@ -69,7 +69,7 @@ const GETS: Record<string, string> = {
   "goes away at once": RESET,
 };
 
-/** Nothing is asked of these, or nothing taken by them: so nothing can have come of a POST. */
+/** These servers process no request, so a POST cannot have had an effect. */
 const UNTOUCHED = new Set([
   "goes away from all",
   "speaks HTTP/1.1",
@@ -81,7 +81,7 @@ const UNTOUCHED = new Set([
 ]);
 
 Deno.test(
-  "whatever a server does with HTTP/2 is told for what it is, and leaves nothing open",
+  "every misbehaviour of an HTTP/2 server gets its own code and leaves nothing open",
   needs("openssl", "node"),
   async () => {
     await using servers = await startHttp2Servers();
@@ -111,7 +111,7 @@ Deno.test(
 
 // In a process of its own, for what is feared is its end: see `session.ts`.
 Deno.test(
-  "a process lives through all of it, again and again, with calls cut off meanwhile",
+  "a process survives all of it repeatedly while calls are aborted",
   needs("openssl", "node"),
   async () => {
     await using servers = await startHttp2Servers();

@@ -12,7 +12,7 @@ import {
   unpadded,
 } from "../../../src/channels/http2/frames.ts";
 
-Deno.test("frames read the same however they come in pieces", () => {
+Deno.test("frames are read the same from chunks of any size", () => {
   const aFrame = fc.record({
     type: fc.constantFrom(FrameType.data, FrameType.headers, FrameType.continuation, 99),
     flags: fc.nat(255),
@@ -50,7 +50,7 @@ Deno.test.each([
   assert.throws(() => [...new FrameReader().read(bytes)], Http2Fault);
 });
 
-Deno.test("a header block takes as many frames as it needs, and says where it ends", () => {
+Deno.test("a header block is split into frames and its end is marked", () => {
   const frames = [...new FrameReader().read(headersFrames(5, new Uint8Array(250), true, 100))];
   assert.deepEqual(
     frames.map(({ type, flags, payload }) => [type, flags, payload.length]),
@@ -62,7 +62,7 @@ Deno.test("a header block takes as many frames as it needs, and says where it en
   );
 });
 
-Deno.test("padding and priority are taken off, and padding beyond the end is refused", () => {
+Deno.test("padding and priority are removed, and padding beyond the end is refused", () => {
   const read = (
     type: number,
     flags: number,

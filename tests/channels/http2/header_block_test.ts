@@ -9,7 +9,7 @@ const DATE = ["date", "Mon, 21 Oct 2013 20:13:21 GMT"];
 const LATER = ["date", "Mon, 21 Oct 2013 20:13:22 GMT"];
 const PLACE = ["location", "https://www.example.com"];
 
-Deno.test("the answers of RFC 7541, C.6, read as there, with a table of 256 bytes", () => {
+Deno.test("the examples of RFC 7541, C.6, are decoded with a table of 256 bytes", () => {
   const reader = new HeaderReader(1_000);
   assert.deepEqual(
     reader.read(hex(
@@ -40,7 +40,7 @@ Deno.test("the answers of RFC 7541, C.6, read as there, with a table of 256 byte
   );
 });
 
-Deno.test("what is written reads as it was", () => {
+Deno.test("a written block decodes to its fields", () => {
   const text = fc.string({
     unit: fc.integer({ min: 32, max: 255 }).map((n) => String.fromCharCode(n)),
   });
@@ -52,7 +52,7 @@ Deno.test("what is written reads as it was", () => {
   assert.deepEqual(new HeaderReader(1_000_000).read(writeHeaders(long)), long);
 });
 
-Deno.test("nothing that is written enters the server's table", () => {
+Deno.test("written fields never enter the server's table", () => {
   const secret: [string, string] = ["authorization", "Bearer secret"];
   const block = writeHeaders([[":method", "GET"], secret, ["x-key", "secret"]]);
   // The table is said to be empty; a known field whole, then two that nobody may ever index.
@@ -74,7 +74,7 @@ Deno.test.each([
   assert.throws(() => new HeaderReader(1_000).read(hex(block)), Http2Fault);
 });
 
-Deno.test("whatever bytes come are read or refused, and never fill more than the bound", () => {
+Deno.test("random bytes are decoded or refused within the bound", () => {
   fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }), (blocks) => {
     const reader = new HeaderReader(2_000);
     try {

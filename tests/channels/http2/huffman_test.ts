@@ -15,7 +15,7 @@ Deno.test.each([
       "94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007",
     text: "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1",
   },
-])("$hex reads $text", ({ hex, text }) => {
+])("$hex decodes to $text", ({ hex, text }) => {
   assert.equal(readHuffman(Buffer.from(hex, "hex")), text);
 });
 
@@ -24,11 +24,11 @@ Deno.test.each([
   { hex: "18", why: "what fills it up is not all ones" },
   { hex: "ffffffff", why: "it says that a text ends" },
   { hex: "1fff", why: "a byte more than needed fills it up" },
-])("$hex reads nothing: $why", ({ hex }) => {
+])("$hex is refused: $why", ({ hex }) => {
   assert.equal(readHuffman(Buffer.from(hex, "hex")), undefined);
 });
 
-Deno.test("the symbol whose code is longest reads as itself", () => {
+Deno.test("the symbol with the longest code is decoded", () => {
   // A line feed: thirty ones but for the last two bits.
   assert.equal(readHuffman(Buffer.from("fffffff3", "hex")), "\n");
 });

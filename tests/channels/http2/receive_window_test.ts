@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Http2Fault } from "../../../src/channels/http2/fault.ts";
 import { ReceiveWindow } from "../../../src/channels/http2/receive_window.ts";
 
-Deno.test("A window is filled up again once half of it is used", () => {
+Deno.test("A window is refilled once half of it is used", () => {
   const window = new ReceiveWindow(100);
   window.take(49);
   assert.equal(window.refill(), 0);
@@ -12,7 +12,7 @@ Deno.test("A window is filled up again once half of it is used", () => {
   assert.equal(window.refill(), 100);
 });
 
-Deno.test("A window takes no more than it allowed", () => {
+Deno.test("A window refuses more than it allowed", () => {
   const window = new ReceiveWindow(100);
   window.take(100);
   assert.throws(() => window.take(1), Http2Fault);

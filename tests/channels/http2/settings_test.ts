@@ -10,7 +10,7 @@ const setting = (id: number, value: number) => {
   return bytes;
 };
 
-Deno.test("what a server does not say stays as it was; what nobody knows is ignored", () => {
+Deno.test("settings left out keep their value, and unknown settings are ignored", () => {
   const unsaid = readSettings(Buffer.alloc(0));
   assert.deepEqual(unsaid, { maxStreams: Infinity, initialWindow: 65_535, maxFrame: 16_384 });
   const said = readSettings(Buffer.concat([setting(3, 7), setting(99, 1), setting(2, 0)]), unsaid);
@@ -23,6 +23,6 @@ Deno.test.each([
   { why: "a window that is too large", id: 4, value: 2 ** 31 },
   { why: "frames that are too small", id: 5, value: 16_383 },
   { why: "frames that are too large", id: 5, value: 2 ** 24 },
-])("a server that says $why is left", ({ id, value }) => {
+])("a server that sends $why is refused", ({ id, value }) => {
   assert.throws(() => readSettings(setting(id, value)), Http2Fault);
 });

@@ -32,7 +32,7 @@ function aStream(more: Partial<UpstreamRequest> = {}) {
   return { said, stream: new Http2Stream({ request, handler, tries: 0 }, home, at) };
 }
 
-Deno.test("a request is written as fields, its own first and its length last", () => {
+Deno.test("a request is written with pseudo-headers first and its length last", () => {
   const { stream } = aStream({ method: "POST", headers: { accept: "*/*" }, body: "ä" });
   assert.deepEqual(stream.fields(), [
     [":method", "POST"],
@@ -48,12 +48,12 @@ Deno.test.each([
   { name: "x", value: "a\r\nb" },
   { name: "x", value: "☃" },
   { name: "x y", value: "" },
-])("the header $name: $value is not written", ({ name, value }) => {
+])("the header $name: $value is refused", ({ name, value }) => {
   const { stream } = aStream({ headers: { [name]: value } });
   assert.throws(() => stream.fields(), { code: "bad_request" });
 });
 
-Deno.test("an answer is told once its head is final; what belongs to connections is left out", () => {
+Deno.test("a response starts at its final head, without connection headers", () => {
   const { stream, said } = aStream();
   assert.equal(stream.takeFields([[":status", "103"], ["link", "</a>"]], false), false);
   const fields: Field[] = [OK, ["set-cookie", "a=1"], ["set-cookie", "b=2"], ["connection", "x"]];
@@ -63,7 +63,7 @@ Deno.test("an answer is told once its head is final; what belongs to connections
   assert.deepEqual(said, ['200 {"set-cookie":["a=1","b=2"]}', "3 bytes"]);
 });
 
-Deno.test("headers are told by their names alone, however often they come", () => {
+Deno.test("repeated headers are collected by name", () => {
   const { stream, said } = aStream();
   const fields: Field[] = [OK, ["constructor", "a"], ["x", "1"], ["x", "2"], ["x", "3"]];
   stream.takeFields(fields, true);
@@ -86,12 +86,12 @@ Deno.test.each<{ why: string; fields: Field[] }>([
   assert.throws(() => aStream().stream.takeFields(fields, false), Http2Fault);
 });
 
-Deno.test("a HEAD is answered by a length without a body", () => {
+Deno.test("a HEAD response may have a length without a body", () => {
   const { stream } = aStream({ method: "HEAD" });
   assert.equal(stream.takeFields([OK, ["content-length", "9"]], true), true);
 });
 
-Deno.test("a server that is paused may fill its window, and goes on when it may", () => {
+Deno.test("a paused server may fill its window and continues after resume", () => {
   const { stream, said } = aStream();
   const piece = Buffer.alloc(16_384);
   const send = (bytes: number) => {
@@ -109,7 +109,7 @@ Deno.test("a server that is paused may fill its window, and goes on when it may"
   assert.throws(() => send(1), Http2Fault);
 });
 
-Deno.test("a pause that ends lets the server go on", () => {
+Deno.test("resume() grants the window again", () => {
   const { stream, said } = aStream();
   stream.takeFields([OK], false);
   stream.pause();
@@ -118,7 +118,7 @@ Deno.test("a pause that ends lets the server go on", () => {
   assert.deepEqual(said.slice(1), [`grant ${STREAM_WINDOW}`]);
 });
 
-Deno.test("what was aborted is dropped once, and told nothing more", () => {
+Deno.test("an aborted stream is reset once and its handler is not called again", () => {
   const { stream, said } = aStream();
   stream.abort(new Error("enough"));
   stream.abort(new Error("again"));

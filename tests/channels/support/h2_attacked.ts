@@ -1,7 +1,7 @@
 /**
- * Calls each server of `h2_servers.mjs` again and again, sixteen at a time,
- * and tells how the attempts ended as one line of JSON. A process of its own:
- * should one of them end it, its exit code says so.
+ * Calls each server of `h2_servers.mjs` repeatedly, sixteen calls at a time, and prints
+ * the outcomes as one line of JSON. It is a separate process: when a server crashes
+ * it, its exit code says so.
  *
  * deno run h2_attacked.ts CERT_FILE TIMES PORTS
  *
@@ -14,11 +14,11 @@ import { openGuard, parseFetchAllow } from "../../../src/channels/guard/guard.ts
 import { openHttpChannel } from "../../../src/channels/http/http.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 
-/** What came of the calls to one server. */
+/** The outcomes of the calls to one server. */
 export interface Attacked {
-  /** How GETs ended that nobody cut off. */
+  /** Outcomes of GETs that were not aborted. */
   readonly GET: string[];
-  /** How POSTs did. */
+  /** Outcomes of POSTs. */
   readonly POST: string[];
   /** Calls in all. */
   readonly calls: number;
@@ -31,10 +31,10 @@ export function brief(outcome: Outcome): string {
   return outcome.kind === "delivered" ? outcome.kind : `${outcome.kind} ${outcome.error.code}`;
 }
 
-/** These never hang up: each call to them takes its time. */
+/** These never close the connection, so each call takes its full time. */
 const QUIET = new Set(["is mute", "stops amid a body", "never begins", "begins with a ping"]);
 
-/** Calls a server until so many connections were lost, some calls cut off by chance. */
+/** Calls a server until enough connections were lost; some calls are aborted at random. */
 export async function attack(name: string, port: number, ca: string, times: number) {
   const seen = { GET: new Set<string>(), POST: new Set<string>() };
   let calls = 0;

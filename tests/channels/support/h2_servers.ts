@@ -9,13 +9,13 @@ import { makeIdentity, type TestIdentity } from "./tls_relay.ts";
 
 /** Servers, each on a port of 127.0.0.1, as `localhost`. */
 export interface Http2Servers extends AsyncDisposable {
-  /** What to trust. */
+  /** The CA certificate, PEM. */
   readonly identity: TestIdentity;
-  /** Ports of those that misbehave, by what they do. */
+  /** Ports of servers that misbehave, by what they do. */
   readonly bad: Readonly<Record<string, number>>;
-  /** Ports of those that have their reasons, by what they do. */
+  /** Ports of servers that use rare but valid features, by what they do. */
   readonly odd: Readonly<Record<string, number>>;
-  /** Ports of those that tell what they were asked, by how they speak. */
+  /** Ports of servers that echo the request, by protocol. */
   readonly good: Readonly<Record<string, number>>;
 }
 

@@ -9,11 +9,11 @@ import { openGuard, parseFetchAllow } from "../../../src/channels/guard/guard.ts
 import { type HttpOptions, openHttpChannel } from "../../../src/channels/http/http.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 
-/** What a test may want otherwise. */
+/** What a test can change. */
 export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits" | "downloads"> {
   /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
   readonly allow?: string;
-  /** What every name resolves to; asks the machine when absent. */
+  /** What every name resolves to; the system's resolver is used when absent. */
   readonly addresses?: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * HTTP servers for tests: a right one, and one that answers with raw bytes.
+ * HTTP servers for tests: a regular one, and one that answers with raw bytes.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function serveHttp(handler: Deno.ServeHandler<Deno.NetAddr>): TestServer 
   };
 }
 
-/** What a raw server does with a connection once the request's head has come. */
+/** What a raw server does with a connection once the head of a request has arrived. */
 export type RawReply =
   | string
   | Uint8Array
