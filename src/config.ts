@@ -1,8 +1,8 @@
 /**
- * The operator's settings, from the environment into one `Config`.
+ * Reads the settings from the environment into one `Config`.
  *
- * All of them are read before anything is opened, and all that is wrong is
- * said at once.
+ * All of them are read before anything is opened, and all errors are reported
+ * at once.
  *
  * @module
  */
@@ -10,17 +10,17 @@
 import { isLoopback } from "./lib/loopback.ts";
 import { type Config, type Setting, SETTINGS } from "./config/settings.ts";
 
-/** Settings as the environment holds them. */
+/** The environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What came of reading the settings: a config, or a sentence for each that is wrong. */
+/** A config, or a sentence for each invalid setting. */
 export type ReadConfig =
   | { readonly config: Config; readonly unknown: readonly string[] }
   | { readonly wrong: readonly string[] };
 
 /**
- * Reads all settings. A name with `_FILE` behind it names a file that holds
- * the value; `readFile` reads it, and throws when it cannot.
+ * Reads all settings. `NAME_FILE` names a file with the value of `NAME`;
+ * `readFile` reads it and throws when it cannot.
  */
 export function readConfig(env: Environment, readFile: (path: string) => string): ReadConfig {
   const wrong: string[] = [];
@@ -66,12 +66,12 @@ function textOf(
     return readFile(path).trim();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`${name}_FILE: expected a file that can be read, got "${path}": ${why}`);
+    throw new Error(`${name}_FILE: expected a readable file, got "${path}": ${why}`);
   }
 }
 
 function valueOf(setting: Setting<unknown>, text: string): unknown {
-  const got = setting.secret ? "a value that is not shown" : `"${text}"`;
+  const got = setting.secret ? "a value (not shown)" : `"${text}"`;
   let why = "";
   try {
     const value = setting.parse(text);
@@ -87,7 +87,7 @@ function contradictions({ host, apiKeys, allowAnonymous }: Config): string[] {
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return [];
   return [
     `POSTRIDER_API_KEYS: expected at least one key, because POSTRIDER_HOST "${host}" can be ` +
-    "reached from other machines (or set POSTRIDER_ALLOW_ANONYMOUS=1 to serve anybody)",
+    "reached from other machines (or set POSTRIDER_ALLOW_ANONYMOUS=1 to serve every caller)",
   ];
 }
 

@@ -1,8 +1,7 @@
 /**
- * The entry: settings, service, signals, exit code.
+ * The entry point: settings, signals and exit codes.
  *
- * Nothing else in the house reads the environment, listens to signals or ends
- * the process.
+ * No other module reads the environment, listens to signals or ends the process.
  *
  * @module
  */
@@ -13,37 +12,37 @@ import { systemClock } from "./lib/clock.ts";
 import { areFree } from "./lib/descriptors.ts";
 import { type Config, exitCodeOf, openService, type Service, VERSION } from "./service.ts";
 
-const HELP = `Postrider ${VERSION}: takes a notification or an HTTP request, answers at once,
-and carries it out for certain.
+const HELP = `Postrider ${VERSION}: accepts notifications and HTTP requests, responds at once,
+and delivers them reliably.
 
 Usage: deno task start [--help | --version | --check]
 
-  --check    validate the settings, open the queue, log in to the relay; ends with 0 or 78
+  --check    validate the settings and log in to the relays; exits with 0 or 78
   --version  print the version
   --help     print this
 
-Settings, from the environment; a name with _FILE behind it names a file that holds the value:
+Settings are environment variables; NAME_FILE names a file with the value of NAME:
 
 ${describeSettings()}
 
 Exit codes: 0 drained, 130 Ctrl+C, 143 second SIGTERM, 2 usage, 78 wrong settings,
-75 file in use or engine away, 74 damaged data.`;
+75 file in use or engine unavailable, 74 damaged data.`;
 
 const EXIT = { ok: 0, usage: 2, wrongSettings: 78, engineAway: 75, sigint: 130, sigterm: 143 };
-/** A Ctrl+C under `deno task` or npx arrives twice within 10 ms; a second thought takes longer. */
+/** One Ctrl+C under `deno task` or npx arrives twice within 10 ms; a second signal comes later. */
 const SAME_KEYSTROKE_MS = 500;
 
-/** What is open beside attempts: the queue, the threads, a few callers. */
+/** File descriptors beside those of attempts: the queue, the threads, some callers. */
 const DESCRIPTORS = 96;
 
 type StopSignal = "SIGINT" | "SIGTERM";
 
-/** Both handlers come first: as PID 1 without them, Deno dies of SIGSEGV. */
+/** Installs both handlers first: as PID 1 without them, Deno crashes with SIGSEGV. */
 function listen(): { first: Promise<StopSignal>; second: (end: (code: number) => void) => void } {
   const first = Promise.withResolvers<StopSignal>();
   let firstAt: number | undefined;
   let onSecond = (_code: number) => {};
-  const hear = (signal: StopSignal) => {
+  const onSignal = (signal: StopSignal) => {
     const now = systemClock.monotonic();
     if (firstAt === undefined) {
       firstAt = now;
@@ -53,7 +52,7 @@ function listen(): { first: Promise<StopSignal>; second: (end: (code: number) =>
     }
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => hear(signal));
+    Deno.addSignalListener(signal, () => onSignal(signal));
   }
   return { first: first.promise, second: (end) => onSecond = end };
 }
@@ -61,14 +60,14 @@ function listen(): { first: Promise<StopSignal>; second: (end: (code: number) =>
 function settings(): { config: Config; unknown: readonly string[] } {
   const read = readConfig(Deno.env.toObject(), Deno.readTextFileSync);
   if ("config" in read) return read;
-  say(`Postrider cannot start: ${read.wrong.length} wrong setting(s)`, ...read.wrong);
+  printError(`Cannot start: ${read.wrong.length} invalid setting(s)`, ...read.wrong);
   Deno.exit(EXIT.wrongSettings);
 }
 
 async function main(args: readonly string[]): Promise<number> {
   const [arg, ...more] = args;
   if (more.length > 0 || (arg && !["--help", "-h", "--version", "-V", "--check"].includes(arg))) {
-    say(`Cannot read "${args.join(" ")}": expected --help, --version, --check or nothing`);
+    printError(`Cannot read "${args.join(" ")}": expected --help, --version, --check or nothing`);
     return EXIT.usage;
   }
   if (arg === "--help" || arg === "-h") return print(HELP);
@@ -88,8 +87,8 @@ async function serve(
 ): Promise<number> {
   const needed = config.concurrency + DESCRIPTORS;
   if (!areFree(needed)) {
-    say(
-      `Postrider cannot start: expected ${needed} more files and connections to be allowed`,
+    printError(
+      `Cannot start: expected ${needed} free file descriptors`,
       "raise the limit (ulimit -n, LimitNOFILE), or lower POSTRIDER_CONCURRENCY",
     );
     return EXIT.wrongSettings;
@@ -102,11 +101,11 @@ async function serve(
       onFatal: () => fatal.resolve(EXIT.engineAway),
     });
   } catch (error) {
-    say("Postrider cannot start", reasonOf(error));
+    printError("Cannot start", reasonOf(error));
     return exitCodeOf(error);
   }
   Deno.addSignalListener("SIGHUP", () => service.reload());
-  if (unknown.length > 0) service.log.warn("Unknown settings are ignored", { names: unknown });
+  if (unknown.length > 0) service.log.warn("Ignoring unknown settings", { names: unknown });
   return await Promise.race([
     fatal.promise,
     stopped.then(async (signal) => {
@@ -118,9 +117,9 @@ async function serve(
 }
 
 async function check(config: Config): Promise<number> {
-  const faults = await checkService(config);
-  if (faults.length === 0) return print("All settings are right.");
-  say("Postrider would not work", ...faults);
+  const issues = await checkService(config);
+  if (issues.length === 0) return print("All settings are valid.");
+  printError("The settings are not valid", ...issues);
   return EXIT.wrongSettings;
 }
 
@@ -128,7 +127,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function say(...lines: string[]): void {
+function printError(...lines: string[]): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${lines.join("\n  ")}\n`));
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where the parts meet: opened in the order in which a task travels, closed in reverse.
+ * Wires the parts of the service together: opens them in order and closes them in reverse.
  *
  * @module
  */
@@ -37,38 +37,38 @@ import { openWorker, type Worker } from "./worker/worker.ts";
 
 export type { Config } from "./config/settings.ts";
 
-/** The version, as `deno.json` has it. */
+/** The version of `deno.json`. */
 export const VERSION: string = meta.version;
 
-/** How long answers that are under way may take at a stop, in milliseconds. */
+/** Time for open responses to end at a stop, in milliseconds. */
 const CLOSE_MS = 500;
 
-/** What the service needs to know of the process it runs in. */
+/** What the service needs from its process. */
 export interface ServiceOptions {
-  /** Whether a person reads what is logged. */
+  /** Whether the log goes to a terminal. */
   readonly terminal: boolean;
-  /** Called once when the service cannot go on; the reason has been logged. */
+  /** Called once when the service cannot continue; the reason has been logged. */
   readonly onFatal: () => void;
-  /** The modules of the threads; only the crash suite has its own, whose failpoints are armed. */
+  /** The modules of the threads; only the crash suite sets them, to arm failpoints. */
   readonly threads?: { readonly queue: URL; readonly channels: URL };
 }
 
-/** The service at work. */
+/** The running service. */
 export interface Service {
-  /** Where it is reached. */
+  /** Its URL. */
   readonly url: string;
-  /** What it says. */
+  /** Its log. */
   readonly log: Log;
-  /** Reads `postrider.yaml` again; a wrong one is logged, and what was in force stays so. */
+  /** Reloads the settings that can change at run time; invalid ones are logged and change nothing. */
   reload(): void;
   /**
-   * Ends it. `drain`: running attempts may end, what waits is kept for the next
-   * start. `cancel`: running attempts are aborted, what waits is cancelled.
+   * Stops it. `drain`: running attempts finish, queued tasks stay for the next
+   * start. `cancel`: running attempts are aborted, queued tasks are cancelled.
    */
   stop(how: "drain" | "cancel"): Promise<void>;
 }
 
-/** Opens all parts; what was opened is closed again when a later one fails. */
+/** Opens all parts; when one fails, those opened before it are closed. */
 export async function openService(config: Config, options: ServiceOptions): Promise<Service> {
   const clock = systemClock;
   const log = openLog({
@@ -77,12 +77,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     now: clock.now,
   });
   const fatal = once((error: unknown) => {
-    log.error("The service cannot go on", { error });
+    log.error("The service stops because of an error", { error });
     options.onFatal();
   });
 
   const file = openConfigFile(config.configFile, Deno.readTextFileSync);
-  // The threads have them, so they are those of the start whatever a reload says.
+  // The threads received them at the start, so a reload does not change them.
   const { relays } = file.current;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
@@ -185,7 +185,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const network = networkFileSystemAt(config.queue);
   logStartup(config, { engine, network, relays, url: server.url, version: VERSION, log });
 
-  const parts = stack.move();
+  const opened = stack.move();
   return {
     url: server.url,
     log,
@@ -196,7 +196,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       if (how === "cancel") await cancelAll();
       else await drain();
       ending.abort();
-      await parts.disposeAsync();
+      await opened.disposeAsync();
     },
   };
 
@@ -206,19 +206,22 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       engine.cancelWaiting(),
       worker.stop("shutdown", 0),
     ]);
-    log.info("Stopped; what waited is cancelled, POST /tasks/retry?reason=shutdown revives it", {
-      finished: attempts.finished,
-      cancelled,
-      aborted: attempts.aborted,
-      unknown: attempts.unknown,
-    });
+    log.info(
+      "Stopped: queued tasks were cancelled, POST /tasks/retry?reason=shutdown revives them",
+      {
+        finished: attempts.finished,
+        cancelled,
+        aborted: attempts.aborted,
+        unknown: attempts.unknown,
+      },
+    );
   }
 
   async function drain(): Promise<void> {
     log.info("Draining", { running: worker.running, forMs: config.drainMs });
     const attempts = await worker.stop("drain", config.drainMs);
     const { queued } = await engine.counts();
-    log.info("Drained; what waits is kept for the next start", {
+    log.info("Drained: queued tasks stay for the next start", {
       finished: attempts.finished,
       kept: queued,
       aborted: attempts.released,
@@ -227,7 +230,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   }
 }
 
-/** The exit code for an error that kept the service from opening (sysexits.h). */
+/** The exit code for an error at the start (sysexits.h). */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof EngineDamagedError) return 74;
   if (error instanceof EngineError || error instanceof Deno.errors.AddrInUse) return 75;

@@ -1,9 +1,9 @@
 /**
- * `postrider.yaml`: what is too big for the environment, and may change while
- * the service runs.
+ * `postrider.yaml`: the settings that are too large for the environment, and that
+ * can be reloaded at run time.
  *
- * It is taken whole or not at all: whatever is wrong with it is told with line
- * and column, and the settings that were in force stay in force.
+ * The file is applied as a whole or not at all: errors are reported with line
+ * and column, and the previous settings stay in force.
  *
  * @module
  */
@@ -16,26 +16,26 @@ import { type Aliases, parseAliases } from "../task/input/aliases.ts";
 import type { Issue, Parsed } from "../task/issues.ts";
 import { type Hosts, parseHosts } from "../task/host_limits.ts";
 
-/** What the file says. */
+/** The content of the file. */
 export interface ConfigFile {
-  /** Targets by the names they go by. */
+  /** Lists of targets by name. */
   readonly aliases: Aliases;
-  /** Keys that mails are signed with. */
+  /** DKIM keys that sign mails. */
   readonly dkim: readonly DkimKey[];
-  /** Relays, the best first; none: `POSTRIDER_MAIL`. */
+  /** Relays in order of preference; none: `POSTRIDER_MAIL`. */
   readonly relays: readonly RelayRule[];
-  /** What is allowed towards each host. */
+  /** Limits per host. */
   readonly hosts: Hosts;
-  /** Who may send what, and what becomes of it. */
+  /** Inbound webhooks. */
   readonly hooks: Hooks;
-  /** What is done again and again. */
+  /** Schedules. */
   readonly schedules: Schedules;
 }
 
 /** Reads a file; throws when it cannot. */
 export type ReadFile = (path: string) => string;
 
-/** Each section's own parser; a fault points into the section. */
+/** The parser of each section; the pointer of an issue starts in the section. */
 const SECTIONS: {
   readonly [Name in keyof ConfigFile]: (
     value: unknown,
@@ -50,20 +50,20 @@ const SECTIONS: {
   relays: parseRelays,
 };
 
-/** Where the file is looked for when no setting names it. */
+/** The path of the file when no setting names one. */
 export const DEFAULT_CONFIG_FILE = "./postrider.yaml";
-const MAX_LETTERS = 2 ** 20;
+const MAX_CHARACTERS = 2 ** 20;
 
-/** What is wrong with the file, and where. */
+/** An issue with its position in the file. */
 export type FileFault = Issue & TextPlace;
 
-/** Reads the text of the file: what it says, or all that is wrong with it. */
+/** Parses the text of the file: its content, or all its issues. */
 export function parseConfigFile(
   text: string,
   readFile: ReadFile,
 ): { readonly file: ConfigFile } | { readonly wrong: readonly FileFault[] } {
-  if (text.length > MAX_LETTERS) {
-    const detail = `Expected at most ${MAX_LETTERS} letters`;
+  if (text.length > MAX_CHARACTERS) {
+    const detail = `Expected at most ${MAX_CHARACTERS} characters`;
     return { wrong: [{ pointer: "", detail, line: 1, column: 1 }] };
   }
   const yaml = readYaml(text);
@@ -94,7 +94,7 @@ function readSections(
     if (known.includes(name)) continue;
     faults.push({
       pointer: `/${name}`,
-      detail: `Unknown section: remove it, or mend its spelling; known are ${known.join(", ")}`,
+      detail: `Unknown section: remove it or check its spelling; known are ${known.join(", ")}`,
     });
   }
   const file: Record<string, unknown> = {};
@@ -106,14 +106,14 @@ function readSections(
   return { file: file as unknown as ConfigFile, faults };
 }
 
-/** Cannot be used; the message tells all that is wrong, a line each. */
+/** The file cannot be used; the message has a line for each issue. */
 export class ConfigFileError extends Error {
   /** `ConfigFileError`. */
   override name = "ConfigFileError";
-  /** Empty when the file cannot be read at all. */
+  /** Empty when the file cannot be read. */
   readonly faults: readonly FileFault[];
 
-  /** `path` is as the operator wrote it. */
+  /** `path` is as written in the setting. */
   constructor(path: string, faults: readonly FileFault[], message?: string) {
     const sentences = faults.map(({ line, column, pointer, detail }) =>
       `${path}:${line}:${column}: ${pointer === "" ? "" : `${pointer}: `}${detail}`
@@ -124,7 +124,7 @@ export class ConfigFileError extends Error {
 }
 
 /**
- * Reads the file at `path`, or at its default place, where it may be missing.
+ * Reads the file at `path`, or at the default path, where it may be missing.
  * Throws a `ConfigFileError`.
  */
 export function readConfigFile(path: string | undefined, readFile: ReadFile): ConfigFile {
@@ -144,17 +144,17 @@ function textOf(place: string, mayBeMissing: boolean, readFile: ReadFile): strin
   }
 }
 
-/** The file as it is now in force. */
+/** The file as currently in force. */
 export interface LiveConfigFile {
-  /** What holds. */
+  /** Its content. */
   readonly current: ConfigFile;
-  /** Reads the file again: taken whole, or refused by a `ConfigFileError`. */
+  /** Reads the file again. Throws a `ConfigFileError` and changes nothing when it is invalid. */
   reload(): void;
-  /** Calls `listener` now, and after each reload. */
+  /** Calls `listener` now and after each reload. */
   follow(listener: (file: ConfigFile) => void): void;
 }
 
-/** Reads the file and keeps it at hand. Throws a `ConfigFileError`. */
+/** Reads the file. Throws a `ConfigFileError`. */
 export function openConfigFile(path: string | undefined, readFile: ReadFile): LiveConfigFile {
   let current = readConfigFile(path, readFile);
   const listeners: ((file: ConfigFile) => void)[] = [];

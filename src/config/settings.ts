@@ -1,5 +1,5 @@
 /**
- * The table of settings: the only place that knows their names.
+ * The table of settings: the only place that has their names.
  *
  * @module
  */
@@ -14,74 +14,74 @@ import { parseDuration } from "../lib/duration.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
 
-/** Everything an operator can decide. */
+/** The settings. */
 export interface Config {
   /** The address to listen on. */
   readonly host: string;
-  /** The port to listen on; 0 takes a free one. */
+  /** The port to listen on; 0 means any free one. */
   readonly port: number;
-  /** Serve callers without a key although the address is not loopback. */
+  /** Whether callers without a key are served on any address. */
   readonly allowAnonymous: boolean;
-  /** Where tasks are kept: `sqlite:PATH` or `memory:`. */
+  /** The queue: `sqlite:PATH` or `memory:`. */
   readonly queue: string;
-  /** Where mails go. */
+  /** The relay or outbox of mails. */
   readonly mail: MailSettings;
-  /** The `From` of mails that name none. */
+  /** The default `From` of mails. */
   readonly mailFrom: string;
-  /** Who may call; empty: anybody on this machine. */
+  /** API keys; empty: every caller on this machine. */
   readonly apiKeys: readonly ApiKey[];
-  /** What may be called although it is not public. */
+  /** Non-public addresses that may be called. */
   readonly fetchAllow: readonly AllowEntry[];
-  /** The folder of the operator's mail templates. */
+  /** The folder of custom mail templates. */
   readonly templates: string;
-  /** The folder of saved bodies. */
+  /** The folder of saved response bodies. */
   readonly downloads: string;
-  /** A PEM file of further CA certificates. */
+  /** A PEM file of additional CA certificates. */
   readonly caFile: string | undefined;
-  /** The file of aliases, hooks, schedules and limits; `undefined`: `./postrider.yaml` if it is there. */
+  /** Path of `postrider.yaml`; `undefined`: `./postrider.yaml` if it exists. */
   readonly configFile: string | undefined;
-  /** Each of them signs callbacks; empty: they are not signed. */
+  /** Secrets that sign callbacks; empty: callbacks are not signed. */
   readonly webhookSecrets: readonly string[];
-  /** The most attempts at once. */
+  /** Most attempts at once. */
   readonly concurrency: number;
-  /** Threads for the channels. */
+  /** Number of channel threads. */
   readonly threads: number;
-  /** The most tasks that may wait. */
+  /** Most queued tasks. */
   readonly maxQueued: number;
-  /** How long a final task is kept, in milliseconds. */
+  /** How long final tasks are kept, in milliseconds. */
   readonly retentionMs: number;
-  /** Submits allowed to each key. */
+  /** Rate limit of submits per key. */
   readonly rate: Rate | undefined;
-  /** What Ctrl+C does. */
+  /** What SIGINT does. */
   readonly onSigint: "cancel" | "drain";
-  /** How long running attempts may take to end at a drain, in milliseconds. */
+  /** Time for running attempts to finish at a drain, in milliseconds. */
   readonly drainMs: number;
-  /** How much is logged. */
+  /** Lowest level that is logged. */
   readonly log: LogLevel;
-  /** How; `undefined`: text on a terminal, else JSON. */
+  /** Format of the log; `undefined`: text on a terminal, else JSON. */
   readonly logFormat: LogFormat | undefined;
 }
 
-/** One line of the table. */
+/** One setting. */
 export interface Setting<T> {
-  /** The variable that holds it. */
+  /** The environment variable. */
   readonly name: string;
-  /** What it means, for `--help`. */
+  /** Its description for `--help`. */
   readonly means: string;
-  /** As it would be written; absent: no value. */
+  /** The default as text; absent: none. */
   readonly fallback?: string;
-  /** What a right value looks like. */
+  /** The format of its value. */
   readonly expects: string;
   /** Its value is never shown. */
   readonly secret?: true;
-  /** Reads a value; `undefined` or a `RangeError` for a wrong one. */
+  /** Parses a value; `undefined` or a `RangeError` for an invalid one. */
   readonly parse: (text: string) => T | undefined;
 }
 
-/** A line for each field. */
+/** The setting of each field. */
 export type Table = { readonly [Field in keyof Config]: Setting<NonNullable<Config[Field]>> };
 
-/** Each field of `Config`, and how it is set. */
+/** Each field of `Config` with its setting. */
 export const SETTINGS: Table = {
   host: {
     name: "POSTRIDER_HOST",
@@ -99,21 +99,21 @@ export const SETTINGS: Table = {
   },
   allowAnonymous: {
     name: "POSTRIDER_ALLOW_ANONYMOUS",
-    means: "serve callers without a key on any address",
+    means: "serve callers without an API key on any address",
     fallback: "0",
     expects: "0 or 1",
     parse: (text) => oneOf(text, ["0", "1"]) && text === "1",
   },
   queue: {
     name: "POSTRIDER_QUEUE",
-    means: "where tasks are kept",
+    means: "where tasks are stored",
     fallback: "sqlite:./data/postrider.db",
     expects: '"sqlite:PATH" or "memory:"',
     parse: (text) => parseQueueUrl(text) && text,
   },
   mail: {
     name: "POSTRIDER_MAIL",
-    means: "the relay for mails, or a folder that keeps them",
+    means: "relay that sends mails, or a folder that they are written to",
     fallback: "outbox:./data/outbox",
     expects:
       '"smtp://user:pass@host:587?tls=required|opportunistic|none", "smtps://…" or "outbox:DIR"',
@@ -122,21 +122,21 @@ export const SETTINGS: Table = {
   },
   mailFrom: {
     name: "POSTRIDER_MAIL_FROM",
-    means: "sender of mails that name none",
+    means: "default sender of mails",
     fallback: "postrider@localhost",
     expects: '"user@example.org" or "Name <user@example.org>"',
     parse: (text) => parseMailbox(text) && text,
   },
   apiKeys: {
     name: "POSTRIDER_API_KEYS",
-    means: "who may call",
+    means: "API keys of the callers",
     expects: '"name:secret" or "name:secret:scope+scope", comma-separated',
     secret: true,
     parse: parseApiKeys,
   },
   fetchAllow: {
     name: "POSTRIDER_FETCH_ALLOW",
-    means: "what may be called although it is not public",
+    means: "non-public addresses that may be called",
     expects: 'names, addresses or CIDRs, each with optional ":port", comma-separated',
     parse: parseFetchAllow,
   },
@@ -149,96 +149,96 @@ export const SETTINGS: Table = {
   },
   downloads: {
     name: "POSTRIDER_DOWNLOADS",
-    means: "the folder of what fetches save",
+    means: "folder of saved response bodies",
     fallback: "./data/downloads",
     expects: "a path",
     parse: (text) => text.replace(/(.)\/+$/, "$1") || undefined,
   },
   caFile: {
     name: "POSTRIDER_CA_FILE",
-    means: "further CA certificates (PEM), for SMTP and fetch",
+    means: "additional CA certificates (PEM) for SMTP and fetch",
     expects: "a path",
     parse: (text) => text || undefined,
   },
   configFile: {
     name: "POSTRIDER_CONFIG",
-    means: "aliases, hooks, schedules, per-host limits; ./postrider.yaml if there",
+    means: "file of aliases, hooks, schedules and limits; ./postrider.yaml if it exists",
     expects: "a path",
     parse: (text) => text || undefined,
   },
   webhookSecrets: {
     name: "POSTRIDER_WEBHOOK_SECRET",
-    means: "signs callbacks; during a rotation the new and the old one",
+    means: "secret that signs callbacks; during a rotation the new and the old one",
     expects: '"whsec_" and the base64 of 24 to 64 bytes, or several, comma-separated',
     secret: true,
     parse: parseWebhookSecrets,
   },
   concurrency: {
     name: "POSTRIDER_CONCURRENCY",
-    means: "most attempts at once",
+    means: "maximum of attempts at once",
     fallback: "256",
     expects: "a number from 1 to 10000",
     parse: (text) => wholeNumber(text, 1, 10_000),
   },
   threads: {
     name: "POSTRIDER_THREADS",
-    means: "threads that deliver",
+    means: "number of delivery threads",
     fallback: "1",
     expects: "a number from 1 to 64",
     parse: (text) => wholeNumber(text, 1, 64),
   },
   maxQueued: {
     name: "POSTRIDER_MAX_QUEUED",
-    means: "most tasks that may wait",
+    means: "maximum of queued tasks",
     fallback: "1000000",
     expects: "a number from 1 to 100000000",
     parse: (text) => wholeNumber(text, 1, 100_000_000),
   },
   retentionMs: {
     name: "POSTRIDER_RETENTION",
-    means: "how long a final task is kept",
+    means: "how long final tasks are kept",
     fallback: "7d",
     expects: 'a duration such as "12h" or "7d"',
     parse: parseDuration,
   },
   rate: {
     name: "POSTRIDER_RATE",
-    means: "submits allowed to each key",
+    means: "rate limit of submits per API key",
     expects: 'a number per duration, such as "100/1m"',
     parse: parseRate,
   },
   onSigint: {
     name: "POSTRIDER_ON_SIGINT",
-    means: "what Ctrl+C does to waiting tasks: cancel them, or drain as SIGTERM does",
+    means: "what Ctrl+C does to queued tasks: cancel them, or drain as SIGTERM does",
     fallback: "cancel",
     expects: '"cancel" or "drain"',
     parse: (text) => oneOf(text, ["cancel", "drain"]),
   },
   drainMs: {
     name: "POSTRIDER_DRAIN",
-    means: "how long running attempts may take to end at a drain",
+    means: "time for running attempts to finish at a drain",
     fallback: "8s",
     expects: 'a duration such as "8s"',
     parse: parseDuration,
   },
   log: {
     name: "POSTRIDER_LOG",
-    means: "how much is logged",
+    means: "lowest level that is logged",
     fallback: "info",
     expects: '"debug", "info", "warn" or "error"',
     parse: (text) => oneOf(text, ["debug", "info", "warn", "error"]),
   },
   logFormat: {
     name: "POSTRIDER_LOG_FORMAT",
-    means: "how it is written; text on a terminal, else json",
+    means: "format of the log; text on a terminal, else json",
     expects: '"text" or "json"',
     parse: (text) => oneOf(text, ["text", "json"]),
   },
 };
 
-function wholeNumber(text: string, least: number, most: number): number | undefined {
+function wholeNumber(text: string, min: number, max: number): number | undefined {
   const value = Number(text);
-  return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined;
+  return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined;
 }
 
 function oneOf<T extends string>(text: string, choices: readonly T[]): T | undefined {

@@ -1,9 +1,9 @@
 /**
  * The API as a value: routes in, a Hono app out.
  *
- * No route has a middleware: one that touches the answer after the handler
- * costs a third of all speed. What every call needs is done in `handle`, and
- * headers are set where the answer is made.
+ * No route has a middleware: one that changes the response after the handler
+ * costs a third of the throughput. `handle` does what every request needs, and
+ * headers are set where the response is made.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import { taskBodyRoutes } from "./routes/task_body.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { templateRoutes } from "./routes/templates.ts";
 
-/** Who calls a route that asks for no key. */
+/** The caller of an open route, which may do nothing else. */
 const NO_CALLER: Caller = { scopes: new Set() };
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
@@ -50,7 +50,7 @@ export function createApp(dependencies: Dependencies): Hono {
     () => dependencies.clock.now(),
   );
   engine.watch("final", ({ at, id, type, state }) => {
-    // The machine's clock may have been set back in between.
+    // The system clock may have been set back in the meantime.
     counters.settled(Math.max(0, at - createdAtOf(id)));
     metrics.finished(type, state);
     history.finished(state);
@@ -86,7 +86,7 @@ export function createApp(dependencies: Dependencies): Hono {
       try {
         const caller = open ? NO_CALLER : authenticate(request);
         const response = await answer({ request, requestId, caller, hono });
-        return request.method === "HEAD" ? await measured(response) : response;
+        return request.method === "HEAD" ? await headOf(response) : response;
       } catch (error) {
         if (error instanceof Refusal) metrics.refused(error.code);
         return respondError(error, requestId, log);
@@ -97,14 +97,14 @@ export function createApp(dependencies: Dependencies): Hono {
   for (const route of routes) {
     app.on(route.method, honoPath(route.path), handle(route, authenticate));
   }
-  // Not by a route for all methods: Hono composes routes that share a path, on every call.
+  // Not a route for all methods: Hono composes routes that share a path on every request.
   const refuse = openRefusal(routes);
   app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), log));
   return app;
 }
 
-/** RFC 9110 §8.6: the length that HEAD tells is that of what GET would bring; of streams nobody knows. */
-async function measured(response: Response): Promise<Response> {
+/** RFC 9110 §8.6: HEAD tells the length of the GET response, except for streams. */
+async function headOf(response: Response): Promise<Response> {
   const isWhole = response.headers.get("content-type") === "application/json";
   if (!isWhole || response.body === null) return response;
   const { status, headers } = response;
@@ -113,17 +113,17 @@ async function measured(response: Response): Promise<Response> {
   return new Response(null, { status, headers });
 }
 
-/** Says why a call meets no route: the path is none, or knows other methods. */
+/** Decides between 404 and 405 for a request that matches no route. */
 function openRefusal(routes: readonly Route[]): (path: string) => Refusal {
   const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, routes]) => {
     const methods = routes.flatMap(({ method }) => method === "GET" ? [method, "HEAD"] : [method]);
     return { path, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`), methods };
   });
   return (path) => {
-    // A path without parameters before one that it would fit into.
+    // An exact path takes precedence over one with parameters.
     const fitting = paths.filter(({ pattern }) => pattern.test(path));
     const found = fitting.find((one) => one.path === path) ?? fitting[0];
-    if (!found) return new Refusal("not_found", "There is nothing at this path: see /openapi.json");
+    if (!found) return new Refusal("not_found", "No such path: /openapi.json lists them");
     const allow = found.methods.join(", ");
     return new Refusal("method_not_allowed", { detail: `Expected ${allow}`, headers: { allow } });
   };

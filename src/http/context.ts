@@ -1,5 +1,5 @@
 /**
- * One call: who makes it, under which id, and what its path and query say.
+ * One request as a handler sees it: the caller, the request id, the path and the query.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import type { Issue } from "../task/issues.ts";
 import type { Caller } from "./auth/auth.ts";
 import { refuseIssues } from "./problems.ts";
 
-/** One call, as a route's handler sees it. */
+/** One request and what a handler needs beside it. */
 export interface RequestContext {
-  /** As the server got it. */
+  /** The request as the server received it. */
   readonly request: Request;
-  /** Names the call in the log, in its answer, and in what it submits. */
+  /** Identifies the request in the log, in the response, and in the tasks it submits. */
   readonly requestId: string;
-  /** Who makes it. */
+  /** Who sent it. */
   readonly caller: Caller;
-  /** Hono's own view of it, for the path's parameters. */
+  /** Hono's context, for the parameters of the path. */
   readonly hono: Context;
 }
 
-/** The longest a call waits for its answer, in milliseconds. */
+/** Longest wait of one request (`?wait=`, `Prefer: wait`), in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 /** W3C Trace Context §3.2.2, of any version. */
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** Gives each call an id: its own `X-Request-Id`, or one made of the start's time and a count. */
+/** Returns the id of a request: its own `X-Request-Id`, or one made of the start time and a counter. */
 export function openRequestIds(startedAt: number): (request: Request) => string {
   const start = `req_${startedAt.toString(36)}_`;
   let count = 0;
@@ -39,7 +39,7 @@ export function openRequestIds(startedAt: number): (request: Request) => string 
   };
 }
 
-/** The call's `traceparent`, when it is one. */
+/** The `traceparent` of the request, if it is valid. */
 export function traceparentOf(request: Request): string | undefined {
   const given = request.headers.get("traceparent");
   return given !== null && TRACEPARENT.test(given) ? given : undefined;
@@ -51,9 +51,8 @@ export function param({ hono }: RequestContext, name: string): string {
 }
 
 /**
- * The parameters of the query, each given once. Names every one that is not
- * `allowed`, for what is not understood is not passed over: among `faults`, or,
- * without them, by throwing a `Refusal`.
+ * The parameters of the query. An unknown or repeated parameter is an error: it
+ * is added to `faults`, or, without `faults`, thrown as a `Refusal`.
  */
 export function query<Name extends string>(
   { request, hono }: RequestContext,
@@ -78,7 +77,7 @@ export function query<Name extends string>(
   >;
 }
 
-/** Milliseconds of `?wait=30s`, cut to a minute; `undefined` without it. */
+/** `?wait=30s` in milliseconds, at most a minute; `undefined` without it. */
 export function waitOf(context: RequestContext): number | undefined {
   const { wait } = query(context, ["wait"]);
   if (wait === undefined) return undefined;
@@ -90,7 +89,7 @@ export function waitOf(context: RequestContext): number | undefined {
   return Math.min(ms, MAX_WAIT_MS);
 }
 
-/** Whole seconds of `Prefer: wait=10` (RFC 7240), cut to a minute; `undefined` without it. */
+/** `Prefer: wait=10` (RFC 7240) in whole seconds, at most a minute; `undefined` without it. */
 export function preferredWait({ headers }: Request): number | undefined {
   const given = headers.get("prefer");
   if (given === null) return undefined;
@@ -98,7 +97,7 @@ export function preferredWait({ headers }: Request): number | undefined {
   return seconds === undefined ? undefined : Math.min(Number(seconds), MAX_WAIT_MS / 1_000);
 }
 
-/** Answers with JSON. */
+/** Makes a JSON response. */
 export function respond(
   { requestId }: RequestContext,
   status: number,

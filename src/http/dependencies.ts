@@ -1,5 +1,5 @@
 /**
- * What the API is made of, as whoever opens it hands it in.
+ * What the HTTP layer needs from the rest of the service; `service.ts` provides it.
  *
  * @module
  */
@@ -18,44 +18,44 @@ import type { Ports } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth/auth.ts";
 import type { Rate } from "../lib/rate_text.ts";
 
-/** What the API is made of. */
+/** Everything that routes depend on. */
 export interface Dependencies {
-  /** Keeps the tasks. */
+  /** Stores the tasks. */
   readonly engine: QueueEngine;
-  /** What other rooms know. */
+  /** Functions that channels, templates and the worker provide. */
   readonly ports: Ports;
-  /** Makes tasks of bodies. */
+  /** Parses the body of a submit into new tasks. */
   readonly acceptance: SubmitParser;
-  /** Takes deliveries of hooks. */
+  /** Receives deliveries of hooks. */
   readonly hooks: HookReceiver;
-  /** Runs schedules. */
+  /** Stores and runs schedules. */
   readonly schedules: Scheduler;
-  /** Reads the settings that may change anew; what is wrong with them, and then nothing has changed. */
+  /** Reloads the settings that can change at run time. With issues, nothing has changed. */
   readonly reload: () => Promise<readonly Issue[]>;
-  /** Makes the ids of what is accepted. */
+  /** Makes the ids of accepted tasks and batches. */
   readonly ids: IdSource;
-  /** Tells the time and wakes those who wait. */
+  /** The time and timers. */
   readonly clock: Clock;
-  /** Takes what was not expected. */
+  /** Receives unexpected errors and warnings. */
   readonly log: Log;
-  /** Counts and measures, for Prometheus. */
+  /** Prometheus metrics. */
   readonly metrics: Metrics;
-  /** Takes the span of each submit. */
+  /** OpenTelemetry spans of submits. */
   readonly traces: Traces;
-  /** Who may call. */
+  /** The API keys. */
   readonly keys: readonly ApiKey[];
-  /** What is done about calls without a key. */
+  /** How requests without a key are handled. */
   readonly anonymous: Anonymous;
-  /** How often each key may submit; no limit when absent. */
+  /** Rate limit of submits per key; absent: no limit. */
   readonly rate?: Rate;
-  /** Whether submits are taken; no longer once a SIGINT has come. */
+  /** Whether submits are accepted; false after SIGINT. */
   readonly accepting: () => boolean;
-  /** Whether the service is ready for traffic; no longer once it is to stop. */
+  /** Whether the service is ready for traffic; false once it is stopping. */
   readonly ready: () => boolean;
-  /** Aborts when answers that are still under way (waits, streams) must end. */
+  /** Aborts when open responses (waits, streams) must end. */
   readonly closing: AbortSignal;
   /** The service's version. */
   readonly version: string;
-  /** When the service was started, in milliseconds since the epoch. */
+  /** Start time of the service, in milliseconds since the epoch. */
   readonly startedAt: number;
 }

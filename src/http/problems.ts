@@ -1,8 +1,8 @@
 /**
- * Everything that can be wrong with a call, as RFC 9457 has it told.
+ * Every error response, in the format of RFC 9457.
  *
- * A handler that cannot go on throws a `Refusal`; `answerError` makes the
- * answer of it, and of whatever else was thrown.
+ * A handler refuses a request by throwing a `Refusal`; `respondError` turns it,
+ * and any unexpected error, into a response.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Log } from "../lib/log.ts";
 import { EngineError } from "../queue/engine.ts";
 import type { Issue } from "../task/issues.ts";
 
-/** The codes of the contract. */
+/** The error codes of the API. */
 export type ProblemCode =
   | "malformed_json"
   | "unauthorized"
@@ -34,52 +34,55 @@ export type ProblemCode =
   | "engine_down"
   | "storage_full";
 
-/** Every code with the HTTP status it comes with and its title. */
+/** HTTP status and title of each code. */
 export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
-  malformed_json: [400, "The body is not JSON"],
-  unauthorized: [401, "An API key is needed"],
-  forbidden: [403, "This is not allowed"],
-  not_found: [404, "There is no such thing"],
-  method_not_allowed: [405, "This path knows other methods"],
-  idempotency_in_progress: [409, "The first call with this Idempotency-Key is still under way"],
-  not_cancellable: [409, "The task cannot be cancelled any more"],
-  not_retryable: [409, "The task cannot be tried now"],
-  too_large: [413, "The body is too large"],
-  unsupported_media_type: [415, "The body must be JSON"],
-  range_not_satisfiable: [416, "There is nothing at that place"],
-  invalid: [422, "The request is not valid"],
-  address_refused: [422, "The address may not be called"],
-  idempotency_conflict: [422, "The Idempotency-Key was used with another body"],
+  malformed_json: [400, "Malformed JSON"],
+  unauthorized: [401, "API key required"],
+  forbidden: [403, "Forbidden"],
+  not_found: [404, "Not found"],
+  method_not_allowed: [405, "Method not allowed"],
+  idempotency_in_progress: [
+    409,
+    "The first request with this Idempotency-Key is still in progress",
+  ],
+  not_cancellable: [409, "Task cannot be cancelled"],
+  not_retryable: [409, "Task cannot be retried"],
+  too_large: [413, "Request body too large"],
+  unsupported_media_type: [415, "Unsupported media type"],
+  range_not_satisfiable: [416, "Range not satisfiable"],
+  invalid: [422, "Invalid request"],
+  address_refused: [422, "Address refused"],
+  idempotency_conflict: [422, "Idempotency-Key was used with another body"],
   rate_limited: [429, "Too many requests"],
-  internal: [500, "Something went wrong here"],
-  queue_full: [503, "The queue is full"],
-  shutting_down: [503, "The service is shutting down"],
-  engine_down: [503, "The queue is away"],
-  storage_full: [507, "The disk is full"],
+  internal: [500, "Internal error"],
+  queue_full: [503, "Queue full"],
+  shutting_down: [503, "Service shutting down"],
+  engine_down: [503, "Queue unavailable"],
+  storage_full: [507, "Storage full"],
 };
 
-/** What a refusal may carry beside its code. */
+/** What a refusal carries beside its code. */
 export interface RefusalDetails {
-  /** What exactly, and what to do about it. */
+  /** What is wrong and how to fix it. */
   readonly detail: string;
-  /** The fields that are to blame. */
+  /** The invalid fields. */
   readonly errors?: readonly Issue[];
-  /** The task that stands in the way. */
+  /** The task that the request was about. */
   readonly task?: unknown;
-  /** `Allow`, `Content-Range`, `Retry-After` … */
+  /** Such as `Allow`, `Content-Range` or `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Ends a handler: the caller is told why. */
+/** Refuses a request; the response gives the reason. */
 export class Refusal extends Error {
   /** `Refusal`. */
   override name = "Refusal";
-  /** Which problem it is. */
+  /** The error code. */
   readonly code: ProblemCode;
-  /** What else is told. */
+  /** The rest of the response. */
   readonly details: RefusalDetails;
 
-  /** `detail` says what exactly, and what to do about it. */
+  /** `detail` says what is wrong and how to fix it. */
   constructor(code: ProblemCode, details: RefusalDetails | string) {
     const full = typeof details === "string" ? { detail: details } : details;
     super(full.detail);
@@ -88,12 +91,18 @@ export class Refusal extends Error {
   }
 }
 
-/** Refuses whatever would store a task once the service has begun to stop. */
+/** The detail of a 503 or 507: the request can be repeated as it is. */
+export const NOTHING_STORED = "Nothing was stored: try again later";
+
+/** Refuses a submit while the service is stopping. */
 export function shuttingDown(): Refusal {
-  return new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
+  return new Refusal(
+    "shutting_down",
+    "The service is shutting down and accepts no new tasks",
+  );
 }
 
-/** Refuses a request for what is wrong with its body or its query. */
+/** Refuses a request because of issues in its body or query. */
 export function refuseIssues(faults: readonly Issue[]): Refusal {
   const code = faults.every((fault) => fault.code === "address_refused")
     ? "address_refused"
@@ -105,23 +114,23 @@ export function refuseIssues(faults: readonly Issue[]): Refusal {
   return new Refusal(code, { detail: `${where}${first?.detail ?? ""}${more}`, errors });
 }
 
-/** Seconds after which a service that is full or away may be asked again. */
+/** Seconds after which a full or unavailable service may be asked again. */
 const RETRY_AFTER = "5";
 
-/** The answer to a call that ended in `error`. What is not expected is logged, once, and not told. */
+/** The response to a request that failed. An unexpected error is logged and not disclosed. */
 export function respondError(error: unknown, requestId: string, log: Log): Response {
-  if (error instanceof Refusal) return problemAnswer(error, requestId);
+  if (error instanceof Refusal) return problemResponse(error, requestId);
   if (error instanceof EngineError) {
-    log.error("The engine cannot go on", { requestId, error });
-    const detail = "Nothing was stored. Try again later.";
-    return problemAnswer(new Refusal("engine_down", detail), requestId);
+    log.error("Queue engine failed", { requestId, error });
+    const detail = NOTHING_STORED;
+    return problemResponse(new Refusal("engine_down", detail), requestId);
   }
-  log.error("A request failed by a fault of ours", { requestId, error });
-  const detail = `Look for ${requestId} in the log.`;
-  return problemAnswer(new Refusal("internal", detail), requestId);
+  log.error("Request failed with an internal error", { requestId, error });
+  const detail = `The log has the cause under request ${requestId}`;
+  return problemResponse(new Refusal("internal", detail), requestId);
 }
 
-function problemAnswer({ code, details }: Refusal, requestId: string): Response {
+function problemResponse({ code, details }: Refusal, requestId: string): Response {
   const [status, title] = PROBLEMS[code];
   const body = {
     type: `urn:postrider:problem:${code}`,

@@ -1,5 +1,5 @@
 /**
- * What a route is: a method, a path, and what answers.
+ * A route of the API: a method, a path and a handler.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { RequestContext } from "./context.ts";
 export interface Route {
   /** Upper case. HEAD comes with GET. */
   readonly method: "GET" | "POST" | "DELETE" | "PUT";
-  /** With `{id}` where a parameter stands, as the contract writes it. */
+  /** The path, with a parameter written as `{id}`. */
   readonly path: string;
-  /** Answers without a key too: health and documentation. */
+  /** Needs no API key: health checks and documentation. */
   readonly open?: true;
-  /** Answers, or throws a `Refusal`. */
+  /** Handles a request; throws a `Refusal` to refuse it. */
   readonly answer: (context: RequestContext) => Response | Promise<Response>;
 }

@@ -1,10 +1,10 @@
 /**
- * The listener, and an end that waits for nobody for ever.
+ * The listener, with a bounded shutdown and recovery from a lack of file descriptors.
  *
- * Deno's server gives up listening when it is out of file descriptors, and what
- * it has accepted lives on. So some descriptors are kept for that hour: they
- * are let go of for the rest of the service, and when they can be had again,
- * somebody has left and the listener is opened anew.
+ * Deno's server stops listening when it runs out of file descriptors, while its
+ * open connections live on. So the listener reserves some descriptors. In that
+ * case it releases them for the rest of the service, and once it can reserve
+ * them again, connections have been closed and it listens again.
  *
  * @module
  */
@@ -13,30 +13,30 @@ import type { Clock } from "../lib/clock.ts";
 import { openReserve, type Reserve } from "../lib/descriptors.ts";
 import type { Log } from "../lib/log.ts";
 
-/** A listener at work. */
+/** A running listener. */
 export interface Server {
-  /** Where it is reached: `http://127.0.0.1:8000`. */
+  /** Its URL, such as `http://127.0.0.1:8000`. */
   readonly url: string;
-  /** The port it got. */
+  /** The port it listens on. */
   readonly port: number;
   /**
-   * Takes no more connections and resolves when all answers are out, at the
-   * latest after `graceMs`: a body half sent would otherwise be waited for, for ever.
+   * Stops accepting connections and resolves when all responses are sent, at the
+   * latest after `graceMs`: Deno would wait forever for a half-sent request body.
    */
   close(graceMs: number): Promise<void>;
 }
 
-/** Where to listen, and with what. */
+/** Options of the listener. */
 export interface ServerOptions {
-  /** The address. */
+  /** The address to listen on. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Times the end, and the next look for descriptors. */
+  /** Times the shutdown and the checks for free descriptors. */
   readonly clock: Clock;
-  /** Told when no more connections can be taken, and when they can again. */
+  /** Receives a line when it stops accepting connections, and when it starts again. */
   readonly log: Log;
-  /** Descriptors for a bad hour; some files of our own when absent. */
+  /** The reserved descriptors; by default open files. */
   readonly reserve?: Reserve;
 }
 
@@ -44,10 +44,10 @@ type Handler = (request: Request) => Response | Promise<Response>;
 
 /** Enough for the database, a few attempts and the listener itself. */
 const RESERVED = 32;
-/** Between two looks for descriptors, in milliseconds. */
-const LOOK_MS = 100;
+/** Interval between two checks for free descriptors, in milliseconds. */
+const CHECK_MS = 100;
 
-/** Listens; throws a `Deno.errors.AddrInUse` when somebody else does. */
+/** Starts listening. Throws a `Deno.errors.AddrInUse` when the port is taken. */
 export function openServer(
   handler: Handler,
   { hostname, port, clock, log, reserve = openReserve(RESERVED) }: ServerOptions,
@@ -66,7 +66,7 @@ export function openServer(
   const servers = [listen(port)];
   const at = servers[0]?.addr.port ?? port;
   let closing = false;
-  let stopLooking = () => {};
+  let stopChecking = () => {};
   reserve.take();
   guard();
 
@@ -74,21 +74,23 @@ export function openServer(
     servers.at(-1)?.finished.catch((error) => {
       if (closing) return;
       reserve.release();
-      log.error("No more connections are taken until some have ended", { error });
-      look();
+      log.error("Out of file descriptors: new connections are refused until others close", {
+        error,
+      });
+      check();
     });
   }
 
-  function look(): void {
-    stopLooking = clock.after(LOOK_MS, () => {
-      if (!reserve.take()) return look();
+  function check(): void {
+    stopChecking = clock.after(CHECK_MS, () => {
+      if (!reserve.take()) return check();
       try {
         servers.push(listen(at));
         guard();
-        log.info("Connections are taken again");
+        log.info("New connections are accepted again");
       } catch {
         reserve.release();
-        look();
+        check();
       }
     });
   }
@@ -98,11 +100,11 @@ export function openServer(
     port: at,
     async close(graceMs) {
       closing = true;
-      stopLooking();
+      stopChecking();
       reserve.release();
       const late = Promise.withResolvers<void>();
       const undo = clock.after(graceMs, late.resolve);
-      // Aborting a server that shuts down throws on Deno 2.9.6: the process's end cuts off the rest.
+      // Aborting a server during its shutdown throws on Deno 2.9.6; the exit of the process closes the rest.
       await Promise.race([
         Promise.allSettled(servers.map((server) => server.shutdown())),
         late.promise,

@@ -1,5 +1,5 @@
 /**
- * What the channels are told of the settings, as plain data for their threads.
+ * The settings of the channels as plain data, which their threads receive by message.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { ChannelSettings } from "../channels/table.ts";
 import type { ConfigFile } from "../config/config_file.ts";
 import type { Config } from "../config/settings.ts";
 
-/** Gathers it; rejects when the file of certificates cannot be read. */
+/** Collects them. Rejects with a `RangeError` when the file of certificates cannot be read. */
 export async function channelSettings(
   config: Config,
   { relays, dkim }: Pick<ConfigFile, "relays" | "dkim">,
@@ -30,7 +30,7 @@ export async function channelSettings(
   };
 }
 
-/** The further CA certificates, PEM. Throws a `RangeError` for a file that holds none. */
+/** Reads the additional CA certificates (PEM). Rejects with a `RangeError` for a file without any. */
 export async function readCa({ caFile }: Config): Promise<string | undefined> {
   if (caFile === undefined) return undefined;
   const pem = await Deno.readTextFile(caFile).catch((error) => {

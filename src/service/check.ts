@@ -1,5 +1,5 @@
 /**
- * `--check`: tries the settings without serving anybody.
+ * `--check`: validates the settings without starting the service.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import type { Config } from "../config/settings.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
-/** Everything that would keep these settings from working, each as a sentence. */
+/** Returns a sentence for each thing that is wrong. */
 export async function checkService(config: Config): Promise<string[]> {
-  const faults: string[] = [];
+  const issues: string[] = [];
   const attempt = async (name: string, step: () => Promise<void>) => {
     try {
       await step();
     } catch (error) {
-      faults.push(`${name}: ${error instanceof Error ? error.message : error}`);
+      issues.push(`${name}: ${error instanceof Error ? error.message : error}`);
     }
   };
   await attempt("POSTRIDER_QUEUE", async () => {
@@ -38,7 +38,7 @@ export async function checkService(config: Config): Promise<string[]> {
     await openMailTemplates(config.templates, readFolder);
   });
   await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
-  if (faults.length === 0) {
+  if (issues.length === 0) {
     const ca = await readCa(config);
     const verify = async (relay: Parameters<typeof verifyRelay>[0]) => {
       const fault = await verifyRelay(relay, { clock: systemClock, ca });
@@ -49,15 +49,15 @@ export async function checkService(config: Config): Promise<string[]> {
       await attempt(`${relay.host}:${relay.port}`, () => verify(relay));
     }
   }
-  return faults;
+  return issues;
 }
 
-/** A target is the operator's secret, so it is not shown. */
+/** A target can be a secret, so it is not shown. */
 function checkAlias(name: string, targets: readonly string[]): void {
   for (const [index, target] of targets.entries()) {
-    const said = target.includes("://") ? readTargets(target) : parseMailbox(target);
-    if (typeof said === "object") continue;
-    const expected = said ?? "Expected a mail address";
+    const parsed = target.includes("://") ? readTargets(target) : parseMailbox(target);
+    if (typeof parsed === "object") continue;
+    const expected = parsed ?? "Expected a mail address";
     throw new Error(`alias "${name}", target ${index + 1}: ${expected}`);
   }
 }

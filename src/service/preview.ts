@@ -1,5 +1,5 @@
 /**
- * What a payload would make of a hook, without a service and without sending anything.
+ * Maps a payload by a hook without a running service and without sending anything.
  *
  * @module
  */
@@ -16,21 +16,21 @@ import type { Config } from "../config/settings.ts";
 import { openSubmitParser } from "../task/input/parse_submit.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
-/** What would come of a delivery. */
+/** What a delivery would do. */
 export interface HookPreview {
   /** Accepted, filtered or failed, and why. */
   readonly verdict: Evaluation["verdict"];
-  /** The tasks that would be made, secrets masked. */
+  /** The tasks that it would create, with secrets masked. */
   readonly tasks: readonly {
     readonly type: string;
     readonly label: string;
     readonly payload: Readonly<Record<string, unknown>>;
-    /** What would follow each. */
+    /** Its follow-ups. */
     readonly followers: readonly string[];
   }[];
 }
 
-/** Maps a payload by a hook of the settings. Throws a `RangeError` when there is no such hook. */
+/** Maps a payload by a hook of `postrider.yaml`. Throws a `RangeError` for an unknown hook. */
 export function previewHook(config: Config, name: string, content: DeliveryContent): HookPreview {
   const file = readConfigFile(config.configFile, Deno.readTextFileSync);
   const hook = file.hooks.get(name);

@@ -1,5 +1,5 @@
 /**
- * Reading anew what may change while the service runs: all of it, or nothing.
+ * Reloads the settings that can change at run time: all of them or none.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { Log } from "../lib/log.ts";
 import type { Issue } from "../task/issues.ts";
 import { TemplateFileError } from "../templates/mail_template.ts";
 
-/** Reads everything again; what is wrong is logged and returned, and the old settings stay. */
+/** Reloads everything. Issues are logged and returned, and the old settings stay in force. */
 export type Reload = () => Promise<readonly Issue[]>;
 
-/** Opens the way to reload `file`, the templates, and what follows from them. */
+/** Returns the function that reloads `file`, the templates, and what depends on them. */
 export function openReload(
   { file, templates, then, log }: {
     readonly file: LiveConfigFile;
@@ -27,11 +27,11 @@ export function openReload(
       file.reload();
     } catch (error) {
       if (!(error instanceof ConfigFileError || error instanceof TemplateFileError)) throw error;
-      log.error("The settings stay as they were: a file is wrong", { faults: error.message });
+      log.error("Settings not reloaded: a file is invalid", { faults: error.message });
       return faultsOf(error);
     }
     await then();
-    log.info("The settings were read again");
+    log.info("Settings reloaded");
     return [];
   };
 }

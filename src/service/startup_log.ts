@@ -1,5 +1,5 @@
 /**
- * What the service says of itself at the start.
+ * The log lines of the start.
  *
  * @module
  */
@@ -8,43 +8,43 @@ import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
 import type { Config } from "../config/settings.ts";
 
-/** What is spoken of, and where. */
+/** What the lines report. */
 export interface StartupFacts {
-  /** Keeps the tasks. */
+  /** The queue engine. */
   readonly engine: QueueEngine;
-  /** The kind of network file system that the queue's file lies on, if it does. */
+  /** The network file system that holds the queue file, if any. */
   readonly network: string | undefined;
-  /** Relays that take the place of `POSTRIDER_MAIL`. */
+  /** Relays of `postrider.yaml`, used instead of `POSTRIDER_MAIL`. */
   readonly relays: readonly unknown[];
-  /** Where the service is reached. */
+  /** The URL of the service. */
   readonly url: string;
   /** The service's version. */
   readonly version: string;
-  /** Takes what is said. */
+  /** Receives the lines. */
   readonly log: Log;
 }
 
-/** Says what an operator wants to know at the start, and what he should not overlook. */
-export function logStartup(config: Config, announced: StartupFacts): void {
-  const { engine, network, relays, url, version, log } = announced;
+/** Logs what an operator needs to know at the start. */
+export function logStartup(config: Config, facts: StartupFacts): void {
+  const { engine, network, relays, url, version, log } = facts;
   log.info(`Listening on ${url}`, { url, version, queue: config.queue });
   if (network !== undefined) {
-    log.warn("The queue's file lies on a network: a local disk keeps it safer", { network });
+    log.warn("The queue file is on a network file system: use a local disk", { network });
   }
-  if (!engine.durable) log.warn("Tasks are kept in memory: they end with this process");
+  if (!engine.durable) log.warn("Tasks are kept in memory: they are lost when the process ends");
   if (engine.recovered > 0) {
-    log.warn("Attempts that a crash broke off are made again", { tasks: engine.recovered });
+    log.warn("Recovered interrupted attempts", { tasks: engine.recovered });
   }
   if (config.allowAnonymous && config.apiKeys.length > 0) {
-    log.warn("API keys are set: callers without one are refused all the same", {
+    log.warn("Ignored: API keys are set, so callers without one are refused", {
       setting: "POSTRIDER_ALLOW_ANONYMOUS",
     });
   }
   if (config.webhookSecrets.length === 0) {
-    log.info("No secret is set: callbacks are not signed", { setting: "POSTRIDER_WEBHOOK_SECRET" });
+    log.info("Callbacks are not signed: no secret is set", { setting: "POSTRIDER_WEBHOOK_SECRET" });
   }
   if (config.mail.kind === "outbox" && relays.length === 0) {
-    log.warn("No relay is set: mails are kept as files and sent to nobody", {
+    log.warn("No relay is set: mails are written to files and not sent", {
       folder: config.mail.directory,
       setting: "POSTRIDER_MAIL",
     });

@@ -148,7 +148,7 @@ browserTest("who has a key signs in, works, and signs out", async (world) => {
   await page.waitForURL(/\/ui\/signin\?next=/);
   await page.getByLabel("API key").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("This API key is not known").waitFor();
+  await page.getByText("Unknown API key").waitFor();
   await page.getByLabel("API key").fill("a-long-secret");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL(/\/ui\/send$/);

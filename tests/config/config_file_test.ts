@@ -11,7 +11,7 @@ const from = (files: Record<string, string>) => (path: string) => {
 };
 const read = (text: string) => readConfigFile(PATH, from({ [PATH]: text }));
 
-Deno.test("the file names aliases, and limits of hosts", () => {
+Deno.test("the file has aliases and limits of hosts", () => {
   const file = read(`
 aliases:
   oncall: [ada@example.org, "slack://a/b/c"]
@@ -28,7 +28,7 @@ hosts:
   ]);
 });
 
-Deno.test("without a setting the file may be missing; one that is named may not", () => {
+Deno.test("the default file may be missing, a file named by the setting may not", () => {
   assert.equal(readConfigFile(undefined, from({})).aliases.size, 0);
   assert.throws(() => readConfigFile(PATH, from({})), ConfigFileError);
 });
@@ -59,7 +59,7 @@ Deno.test.each([
   });
 });
 
-Deno.test("all that is wrong is told at once", () => {
+Deno.test("all errors are reported at once", () => {
   assert.throws(() => read("x: 1\naliases: {a: 1, b: 2}"), (error) => {
     assert.ok(error instanceof ConfigFileError);
     assert.deepEqual(error.faults.map(({ pointer }) => pointer), [
@@ -71,7 +71,7 @@ Deno.test("all that is wrong is told at once", () => {
   });
 });
 
-Deno.test("a reload takes the file whole, or keeps what was in force", () => {
+Deno.test("a reload applies the whole file or keeps the previous settings", () => {
   const files = { [PATH]: "aliases: {a: a@example.org}" };
   const seen: number[] = [];
   const live = openConfigFile(PATH, from(files));

@@ -135,7 +135,7 @@ async function rest(data: { path: string }, env: Record<string, string>): Promis
 
 /** How many attempts a start has found broken off. */
 function brokenOff({ said }: Lines): number {
-  const line = said.find((text) => text.includes("crash broke off"));
+  const line = said.find((text) => text.includes("Recovered interrupted attempts"));
   return Number(/tasks=(\d+)/.exec(line ?? "")?.[1] ?? /"tasks":(\d+)/.exec(line ?? "")?.[1] ?? 0);
 }
 

@@ -123,27 +123,30 @@ const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
   },
 };
 
-Deno.test.each(Object.entries(cases))("%s is told as RFC 9457 wants it", async (code, provoke) => {
-  const { status, headers, body } = await provoke();
-  const [expected, title] = PROBLEMS[code as keyof typeof PROBLEMS];
-  assert.equal(headers.get("content-type"), "application/problem+json");
-  assert.equal(headers.get("x-request-id"), body.requestId);
-  const { detail, errors: _, task: __, ...rest } = body;
-  assert.ok(detail);
-  assert.deepEqual(rest, {
-    type: `urn:postrider:problem:${code}`,
-    title,
-    status: expected,
-    code,
-    requestId: body.requestId,
-  });
-  assert.equal(status, expected);
-  assert.doesNotMatch(JSON.stringify(body), /hunter2|\/secret/);
-  if (status === 503 || status === 429) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
-  if (status === 401) assert.equal(headers.get("www-authenticate"), "Bearer");
-});
+Deno.test.each(Object.entries(cases))(
+  "%s is a problem document (RFC 9457)",
+  async (code, provoke) => {
+    const { status, headers, body } = await provoke();
+    const [expected, title] = PROBLEMS[code as keyof typeof PROBLEMS];
+    assert.equal(headers.get("content-type"), "application/problem+json");
+    assert.equal(headers.get("x-request-id"), body.requestId);
+    const { detail, errors: _, task: __, ...rest } = body;
+    assert.ok(detail);
+    assert.deepEqual(rest, {
+      type: `urn:postrider:problem:${code}`,
+      title,
+      status: expected,
+      code,
+      requestId: body.requestId,
+    });
+    assert.equal(status, expected);
+    assert.doesNotMatch(JSON.stringify(body), /hunter2|\/secret/);
+    if (status === 503 || status === 429) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+    if (status === 401) assert.equal(headers.get("www-authenticate"), "Bearer");
+  },
+);
 
-Deno.test("nothing is stored when one field is wrong, and each wrong field is named", async () => {
+Deno.test("nothing is stored when a field is invalid, and each invalid field is named", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/fetch", { urls: [GET.url, "x"], timeout: "1ms" });
   assert.deepEqual(body.errors.map(({ pointer }: { pointer: string }) => pointer), [
@@ -154,14 +157,14 @@ Deno.test("nothing is stored when one field is wrong, and each wrong field is na
   assert.deepEqual((await api.get("/tasks")).body.data, []);
 });
 
-Deno.test("nothing is stored when the queue is full but for one of a batch", async () => {
+Deno.test("nothing of a batch is stored when the queue has no room for all of it", async () => {
   await using api = await Api.open({ maxQueued: 2 });
   await api.accept();
   assert.equal((await api.post("/fetch", { urls: [GET.url, GET.url] })).status, 503);
   assert.equal((await api.get("/tasks")).body.data.length, 1);
 });
 
-Deno.test("a 409 shows the task that stands in the way", async () => {
+Deno.test("a 409 contains the task", async () => {
   assert.equal((await cases.not_cancellable()).body.task.state, "succeeded");
   assert.equal((await cases.not_retryable()).body.task.state, "queued");
 });
@@ -188,7 +191,7 @@ Deno.test.each(["/nothing", "/tasks/", "/tasks/x/events/y", "/nothing/x"])(
 );
 
 Deno.test.each(["/notify?x=1", "/fetch?x=1"])(
-  "%s is refused, not passed over",
+  "%s is refused as an unknown parameter",
   async (path) => {
     await using api = await Api.open();
     const { status, body } = await api.post(path, { ...GET });

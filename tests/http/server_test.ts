@@ -6,14 +6,14 @@ import { openServer } from "../../src/http/server.ts";
 
 const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock, log: silentLog };
 
-Deno.test("a server says where it is, and answers there", async () => {
+Deno.test("a server responds at its URL", async () => {
   const server = openServer(() => new Response("here"), AT_LOOPBACK);
   assert.equal(server.url, `http://127.0.0.1:${server.port}`);
   assert.equal(await (await fetch(server.url)).text(), "here");
   await server.close(5_000);
 });
 
-Deno.test("a server that closes lets answers out that are under way", async () => {
+Deno.test("a server that closes finishes open responses", async () => {
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Response>();
   const server = openServer(() => {
@@ -28,7 +28,7 @@ Deno.test("a server that closes lets answers out that are under way", async () =
   await closed;
 });
 
-Deno.test("a server that closes does not wait for a body half sent", async () => {
+Deno.test("a server that closes does not wait for a half-sent body", async () => {
   const asked = Promise.withResolvers<void>();
   const server = openServer(async (request) => {
     asked.resolve();
@@ -45,7 +45,7 @@ Deno.test("a server that closes does not wait for a body half sent", async () =>
   await server.close(5_000);
 });
 
-Deno.test("an address that is taken is named", async () => {
+Deno.test("the error names an address that is in use", async () => {
   const server = openServer(() => new Response(), AT_LOOPBACK);
   assert.throws(() => openServer(() => new Response(), { ...AT_LOOPBACK, port: server.port }), {
     name: "AddrInUse",

@@ -39,7 +39,7 @@ Deno.test("the terminal's commands work with a running service and a key", async
   assert.match((await run("tasks", url)).out, /^STATE.*\nsucceeded +notify/);
   const refused = await run("cancel", url, "tsk_unknown");
   assert.equal(refused.code, 1);
-  assert.match(refused.err, /There is no such task/);
+  assert.match(refused.err, /No such task/);
   assert.equal((await run("cancel", url)).code, 2);
   assert.equal((await run("status", "http://127.0.0.1:1")).code, 1);
 });

@@ -5,14 +5,14 @@ import { aFolder, START, startPostrider } from "../support/process.ts";
 /** Starts it where so many files may be open. */
 const limited = (most: number) => ["sh", "-c", `ulimit -n ${most}; exec "$@"`, "sh", ...START];
 
-Deno.test("with too few file descriptors it does not start, and says what to raise", async () => {
+Deno.test("with too few file descriptors the start fails and names the limit", async () => {
   await using data = await aFolder();
   await using service = startPostrider({ data: data.path, command: limited(128) });
   assert.equal(await service.exit, 78, service.lines.said.join("\n"));
   await service.lines.find(/ulimit -n/);
 });
 
-Deno.test("more connections than descriptors do not end it, and it listens again", async () => {
+Deno.test("with more connections than descriptors the service survives and listens again", async () => {
   await using data = await aFolder();
   const env = { POSTRIDER_CONCURRENCY: "16" };
   await using service = startPostrider({ data: data.path, env, command: limited(200) });

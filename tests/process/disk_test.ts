@@ -12,7 +12,7 @@ const LATER = {
 };
 
 Deno.test(
-  "a full disk: 507 and no 202 without a row, what runs is finished, and it recovers by itself",
+  "on a full disk submits get 507, running attempts finish, and the service recovers by itself",
   needsRoot("unshare"),
   async () => {
     await using data = await aFolder();
@@ -68,7 +68,7 @@ Deno.test.each([
 });
 
 Deno.test(
-  "a file that belongs to somebody else is refused with 75, and named",
+  "a file of another user is refused with 75, and named",
   needsRoot("unshare"),
   async () => {
     await using data = await aFolder();

@@ -52,7 +52,7 @@ Deno.test("templates of the operator's are read at the start, and again on SIGHU
   assert.deepEqual(await sent(), ["Hello Ada", "One\n"]);
   await Deno.writeTextFile(file, "---\nsubject: Hello {{ name }}\n---\nTwo");
   service.kill("SIGHUP");
-  await service.lines.find(/read again/);
+  await service.lines.find(/Settings reloaded/);
   assert.deepEqual(await sent(), ["Hello Ada", "Two\n"]);
   await Deno.writeTextFile(file, "---\nsubject: Hello\n---\n{% if %}");
   service.kill("SIGHUP");

@@ -6,7 +6,7 @@ import { aFolder, startPostrider } from "../support/process.ts";
 import { startUpstream } from "../support/upstream.ts";
 
 Deno.test(
-  "Debian's Prometheus scrapes the service with a key, takes its rules, and counts what it does",
+  "Debian's Prometheus scrapes the service with a key, loads its rules, and counts its tasks",
   needs("prometheus"),
   async () => {
     await using folder = await aFolder();

@@ -9,8 +9,9 @@ import { startUpstream } from "../support/upstream.ts";
 const SAME_KEYSTROKE_MS = 500;
 
 Deno.test({
-  name: "Ctrl+C in a terminal cancels ten running and a thousand waiting within two seconds, " +
-    "and one call brings them back",
+  name:
+    "Ctrl+C in a terminal cancels ten running and a thousand queued tasks within two seconds, " +
+    "and one request revives them",
   ...needs("script", "npx"),
   async fn() {
     await using data = await aFolder();
@@ -42,7 +43,7 @@ Deno.test({
   },
 });
 
-Deno.test("what Ctrl+C aborts says what became of it, and what waited was never begun", async () => {
+Deno.test("aborted tasks have the delivery unknown, and queued tasks were never attempted", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();
   const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "2" };
@@ -70,7 +71,7 @@ Deno.test("what Ctrl+C aborts says what became of it, and what waited was never 
   ]);
 });
 
-Deno.test("SIGTERM lets the running finish, stores what still comes, and keeps the rest", async () => {
+Deno.test("SIGTERM lets running attempts finish, stores new submits, and keeps the rest", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();
   const env = { ...upstream.env, POSTRIDER_CONCURRENCY: "2", POSTRIDER_DRAIN: "30s" };
@@ -98,7 +99,7 @@ Deno.test("SIGTERM lets the running finish, stores what still comes, and keeps t
   }
 });
 
-Deno.test("SIGTERM ends with 0 although an attempt outlives the drain, which then is made again", async () => {
+Deno.test("SIGTERM ends with 0 when an attempt outlasts the drain, and the attempt runs again after the restart", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();
   const env = { ...upstream.env, POSTRIDER_DRAIN: "200ms" };
@@ -119,7 +120,7 @@ Deno.test.each([
   { first: "SIGTERM", second: "SIGTERM", code: 143 },
   { first: "SIGTERM", second: "SIGINT", code: 130 },
 ] as { first: Deno.Signal; second: Deno.Signal; code: number }[])(
-  "$first, and $second once a second thought was possible, ends it at once with $code",
+  "$first and a later $second end the process at once with $code",
   async ({ first, second, code }) => {
     await using data = await aFolder();
     await using upstream = startUpstream();
@@ -131,7 +132,7 @@ Deno.test.each([
   },
 );
 
-Deno.test("a second SIGTERM right after the first is the same one", async () => {
+Deno.test("a second SIGTERM right after the first is ignored", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();
   await using service = await hanging(data.path, upstream);
@@ -146,7 +147,7 @@ Deno.test.each([
   { signal: "SIGINT", code: 130 },
   { signal: "SIGTERM", code: 0 },
 ] as { signal: Deno.Signal; code: number }[])(
-  "as PID 1 it ends with $code on $signal",
+  "as PID 1 the process ends with $code on $signal",
   needsRoot("unshare"),
   async ({ signal, code }) => {
     await using data = await aFolder();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { aFolder, START, startPostrider } from "../support/process.ts";
 
-Deno.test("wrong settings end it with 78, and each is named", async () => {
+Deno.test("invalid settings end the process with 78, and each is named", async () => {
   await using data = await aFolder();
   const env = {
     POSTRIDER_PORT: "many",
@@ -20,14 +20,14 @@ Deno.test("wrong settings end it with 78, and each is named", async () => {
   assert.doesNotMatch(said, /hunter2/);
 });
 
-Deno.test("an address that others can reach needs keys", async () => {
+Deno.test("a host other than loopback needs API keys", async () => {
   await using data = await aFolder();
   await using service = startPostrider({ data: data.path, env: { POSTRIDER_HOST: "0.0.0.0" } });
   assert.equal(await service.exit, 78);
   await service.lines.find(/POSTRIDER_API_KEYS/);
 });
 
-Deno.test("a second process on the same file ends with 75, and the first goes on", async () => {
+Deno.test("a second process on the same file ends with 75, and the first continues", async () => {
   await using data = await aFolder();
   await using first = startPostrider({ data: data.path });
   const api = await first.listening;
@@ -36,7 +36,7 @@ Deno.test("a second process on the same file ends with 75, and the first goes on
   assert.equal((await api.call("/readyz")).status, 200);
 });
 
-Deno.test("a file that is no queue ends it with 74, and stays as it was", async () => {
+Deno.test("a file that is not a queue ends the process with 74 and is not changed", async () => {
   await using data = await aFolder();
   const path = `${data.path}/postrider.db`;
   const text = "Dear diary, ".repeat(1_000);
@@ -46,7 +46,7 @@ Deno.test("a file that is no queue ends it with 74, and stays as it was", async 
   assert.equal(await Deno.readTextFile(path), text);
 });
 
-Deno.test("a path that a permission refuses ends it with the flag that is missing", async () => {
+Deno.test("a missing permission ends the process with the name of the flag", async () => {
   await using data = await aFolder();
   await using elsewhere = await aFolder();
   const command = START.map((arg) => arg === "--allow-write" ? `${arg}=${elsewhere.path}` : arg);

@@ -46,7 +46,7 @@ function startCollector() {
   };
 }
 
-Deno.test("a trace goes from the caller over the submit and the queue to the attempt and the upstream", async () => {
+Deno.test("a trace covers the caller, the submit, the queue, the attempt and the upstream", async () => {
   await using folder = await aFolder();
   await using collector = startCollector();
   await using postrider = startPostrider({

@@ -20,11 +20,11 @@ async function warnings(settings: Environment): Promise<string[]> {
 const KEYS = { POSTRIDER_API_KEYS: "web:a-long-secret" };
 const ANYBODY = { POSTRIDER_ALLOW_ANONYMOUS: "1" };
 
-Deno.test("what has no effect beside API keys is told at the start", async () => {
+Deno.test("the start warns about a setting that API keys override", async () => {
   const usual = await warnings(KEYS);
   assert.deepEqual(await warnings(ANYBODY), usual);
   const said = await warnings({ ...KEYS, ...ANYBODY });
   assert.deepEqual(said.filter((warning) => !usual.includes(warning)), [
-    "API keys are set: callers without one are refused all the same",
+    "Ignored: API keys are set, so callers without one are refused",
   ]);
 });

@@ -32,7 +32,7 @@ async function setup() {
   };
 }
 
-Deno.test("the file's schedules are taken: new ones, changed ones, and those that are gone", async () => {
+Deno.test("the schedules of the file are added, changed and removed", async () => {
   await using world = await setup();
   const { triggers, standing } = world;
   await triggers.follow(schedulesOf({
@@ -53,7 +53,7 @@ Deno.test("the file's schedules are taken: new ones, changed ones, and those tha
   assert.deepEqual(standing().map(({ name }) => name), ["b"]);
 });
 
-Deno.test("what callers set up stays when the file does not name it", async () => {
+Deno.test("schedules of callers stay when the file does not name them", async () => {
   await using world = await setup();
   const spec = schedulesOf({ mine: { every: "1h", fetch: FETCH } }).get("mine")!;
   await world.triggers.schedules.change("mine", () => ({
@@ -68,7 +68,7 @@ Deno.test("what callers set up stays when the file does not name it", async () =
   assert.deepEqual(world.standing().map(({ source }) => source), ["api"]);
 });
 
-Deno.test("a section is refused with the place of what is wrong", () => {
+Deno.test("an invalid section is refused with its position", () => {
   const pointers = parseSchedules({
     "a b": { every: "1h", fetch: FETCH },
     c: { cron: "often", fetch: FETCH },

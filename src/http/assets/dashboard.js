@@ -1,17 +1,17 @@
-// What the dashboard's pages do in the browser. Every page is whole without it;
-// this keeps it up to date, asks the API for what a button says, and draws the chart.
+// The script of the dashboard. Every page is complete without it; the script keeps
+// the page up to date, sends requests for buttons and forms, and draws the chart.
 //
-// Nothing here makes HTML of data: what changes comes from the server as the same
-// page once more, and its parts take the place of the old ones.
+// Nothing here builds HTML from data: the page is fetched again from the server, and
+// its sections replace the old ones.
 
 const REFRESH_MS = 200;
 const TOAST_MS = 8_000;
 
 const $ = (id) => document.getElementById(id);
 
-// ---- Live: a pulse says that something changed, then the page is read again.
+// ---- Live: after a pulse, the page is fetched again.
 
-/** What the server last sent of each part, to leave alone what did not change. */
+/** The HTML of each section as last sent, so that unchanged sections stay. */
 const sent = new Map();
 let refreshing = false;
 let again = false;
@@ -27,7 +27,7 @@ async function refresh() {
     if (answer.redirected) location.reload();
     else if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    // The service is away: the stream says so, and the next pulse comes with it.
+    // The service is unavailable: the stream shows it and reconnects.
   }
   await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
   refreshing = false;
@@ -50,7 +50,7 @@ function swap(fresh) {
   }
 }
 
-/** What a person has done to the old part is done to the new one. */
+/** Keeps focus, ticked boxes and open details. */
 function replace(part, next) {
   const focused = document.activeElement;
   const place = part.contains(focused) ? placeOf(focused, part) : undefined;
@@ -61,7 +61,7 @@ function replace(part, next) {
   for (const id of open) if ($(id)) $(id).open = true;
   if (place !== undefined) next.querySelectorAll("a, button, input, summary, pre")[place]?.focus();
   countTicked();
-  tellTimes();
+  updateTimes();
 }
 
 function placeOf(element, part) {
@@ -77,8 +77,8 @@ function follow(url) {
   source.addEventListener("pulse", ({ data }) => {
     connection.textContent = "live";
     connection.classList.add("on");
-    // The first one only matters when something changed since the page was made. A later one
-    // with the same number says that what runs has come further.
+    // The first pulse matters only if something changed since the page was made. A later
+    // pulse with the same number reports progress of running tasks.
     if (!isFirst || data !== known) refresh();
     isFirst = false;
     known = data;
@@ -86,17 +86,17 @@ function follow(url) {
   source.addEventListener("error", () => {
     connection.textContent = "reconnecting";
     connection.classList.remove("on");
-    // A stream that was refused, as after the end of a session, does not come again by itself.
+    // A refused stream, as after the end of a session, does not reconnect by itself.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
   });
   addEventListener("pagehide", () => source.close());
 }
 
-// ---- Times: a distance grows while nothing else changes.
+// ---- Times: relative times are updated while nothing else changes.
 
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
-function tellTimes() {
+function updateTimes() {
   for (const time of document.querySelectorAll("time.ago")) {
     const seconds = (Date.parse(time.dateTime) - Date.now()) / 1_000;
     const size = Math.floor(Math.abs(seconds));
@@ -106,7 +106,7 @@ function tellTimes() {
   }
 }
 
-// ---- The API: a button says what to ask for.
+// ---- The API: buttons that send a request.
 
 async function ask(call) {
   const [method, path] = call.split(" ");
@@ -117,7 +117,7 @@ async function ask(call) {
 }
 
 /** `{cancelled: 3, aborting: 1}` as words. */
-function told(done, body) {
+function resultText(done, body) {
   const counts = Object.entries(body).filter(([, value]) => typeof value === "number");
   const isTally = counts.length > 0 && counts.length === Object.keys(body).length;
   return isTally ? counts.map(([name, count]) => `${count} ${name}`).join(", ") : done;
@@ -144,7 +144,7 @@ function toast(text, undo) {
 
 async function run(work, done, undo) {
   try {
-    toast(told(done, await work()), undo);
+    toast(resultText(done, await work()), undo);
   } catch (error) {
     toast(error.message);
   }
@@ -188,7 +188,7 @@ async function pressBulk({ bulk, undo }) {
   await run(each(bulk), "Done", undo && each(undo));
 }
 
-// ---- Many at once: the boxes of a list.
+// ---- Bulk actions.
 
 const ticks = () => [...document.querySelectorAll('input[name="task"]')];
 const tickedIds = () => ticks().filter(({ checked }) => checked).map(({ value }) => value);
@@ -265,7 +265,7 @@ function drawChart(place) {
   if (!globalThis.uPlot) return;
   const { at, accepted, succeeded, failed } = JSON.parse(place.dataset.series);
   const data = [at, accepted, succeeded, failed];
-  // At the beginning there are few points: ten minutes are shown in any case.
+  // Shortly after the start there are few points: show at least ten minutes.
   if (at.at(-1) - at[0] < 600) {
     data[0] = [at.at(-1) - 600, ...at];
     for (let i = 1; i < data.length; i++) data[i] = [null, ...data[i]];
@@ -274,7 +274,7 @@ function drawChart(place) {
   const style = getComputedStyle(document.body);
   const probe = document.createElement("i");
   document.body.append(probe);
-  // A canvas does not know light-dark(): an element says what it comes to.
+  // A canvas does not support light-dark(): an element resolves it.
   const color = (name) => {
     probe.className = `badge ${name}`;
     return getComputedStyle(probe).color;
@@ -321,7 +321,7 @@ function redrawChart() {
   drawChart(place);
 }
 
-// ---- Begin.
+// ---- Start.
 
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-call], button[data-bulk], button[data-copy]");
@@ -341,6 +341,6 @@ addEventListener("resize", redrawChart);
 
 redrawChart();
 countTicked();
-tellTimes();
-setInterval(tellTimes, 5_000);
+updateTimes();
+setInterval(updateTimes, 5_000);
 if (document.body.dataset.follow) follow(document.body.dataset.follow);

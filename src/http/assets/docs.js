@@ -1,4 +1,4 @@
-// Starts the reader of the API's description, which is served beside it.
+// Renders the OpenAPI document.
 globalThis.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",

@@ -1,5 +1,5 @@
 /**
- * Finds what a call names, as far as its caller may know of it.
+ * Finds the task or batch of a request, if the caller may see it.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { mayOperate, maySee } from "./auth.ts";
 import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
 
-/** What is refused looks like what is not there: ids of others tell nothing. */
+/** The same answer for a missing task and one of another owner, so that ids disclose nothing. */
 function notFound(kind: string): Refusal {
-  return new Refusal("not_found", `There is no such ${kind}, or it is not yours to see`);
+  return new Refusal("not_found", `No such ${kind}, or another owner's`);
 }
 
 /** The task of the path. */
@@ -36,7 +36,7 @@ export async function seenBatch(
   return batch;
 }
 
-/** The task of the path, for a caller who wants to change it. */
+/** The task of the path, if the caller may change it. */
 export async function operatedTask(
   engine: QueueEngine,
   context: RequestContext,
@@ -46,7 +46,7 @@ export async function operatedTask(
   return operated(context, task, "task");
 }
 
-/** The batch of the path, for a caller who wants to change it. */
+/** The batch of the path, if the caller may change it. */
 export async function operatedBatch(
   engine: QueueEngine,
   context: RequestContext,
@@ -63,15 +63,16 @@ function operated<Thing extends { readonly owner?: string }>(
 ): Thing {
   if (thing && mayOperate(caller, thing.owner)) return thing;
   if (!thing || !maySee(caller, thing.owner)) throw notFound(kind);
-  throw new Refusal("forbidden", `Expected its owner, or an API key with the scope operate`);
+  throw new Refusal("forbidden", "Expected the key of its owner, or one with the scope operate");
 }
 
-/** A filter less what the caller may not see, or with `toChange` may not change. */
+/** Limits a filter to the tasks that the caller may see, or with `toChange` may change. */
 export function narrowed(
   filter: TaskFilter,
   { caller }: RequestContext,
   toChange = false,
 ): TaskFilter {
-  const isFree = caller.name === undefined || caller.scopes.has(toChange ? "operate" : "read");
-  return isFree ? filter : { ...filter, owner: caller.name as string };
+  const isUnrestricted = caller.name === undefined ||
+    caller.scopes.has(toChange ? "operate" : "read");
+  return isUnrestricted ? filter : { ...filter, owner: caller.name as string };
 }

@@ -1,10 +1,9 @@
 /**
- * Who calls, and what they may.
+ * Authentication and authorization.
  *
- * Scopes: `notify` and `fetch` submit; `read` sees the tasks of others,
- * events, and `/status`; `operate` cancels, retries and runs the tasks of
- * others (everybody may do so with their own); `admin` is for what changes the
- * service itself.
+ * Scopes: `notify` and `fetch` submit; `read` sees the tasks of all owners,
+ * events and `/status`; `operate` cancels, retries and runs the tasks of all
+ * owners (each key may do so with its own); `admin` changes the service itself.
  *
  * @module
  */
@@ -14,43 +13,43 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../problems.ts";
 import { isOwnPage, sessionOf } from "./session.ts";
 
-/** What a key may be good for. */
+/** A permission of an API key. */
 export type Scope = "notify" | "fetch" | "read" | "operate" | "admin";
 
-/** All of them, in the order in which they are named everywhere. */
+/** All scopes, in the order of the documentation. */
 export const SCOPES: readonly Scope[] = ["notify", "fetch", "read", "operate", "admin"];
 
 /** An API key, without the secret itself. */
 export interface ApiKey {
-  /** The `owner` of what is submitted with it. */
+  /** The `owner` of tasks submitted with it. */
   readonly name: string;
   /** SHA-256 of the secret. */
   readonly digest: Uint8Array;
-  /** What it may do. */
+  /** Its scopes. */
   readonly scopes: ReadonlySet<Scope>;
 }
 
-/** Who calls. */
+/** Who sent a request. */
 export interface Caller {
   /** The name of the key; absent without one. */
   readonly name?: string;
-  /** What it may do. */
+  /** Its scopes. */
   readonly scopes: ReadonlySet<Scope>;
 }
 
 /**
- * Whether a call without a key is answered: never; only on this machine and
- * from no web page; always.
+ * Whether requests without a key are accepted: never; only from this machine and
+ * not from web pages; always.
  */
 export type Anonymous = "refused" | "loopback" | "allowed";
 
 const KEY_NAME = /^[A-Za-z0-9][\w.@-]{0,63}$/;
-/** What a header can carry, less the separators of the setting. */
+/** Characters of a header value, without the separators of the setting. */
 const SECRET = /^[!-+\--9;-~]+$/;
 
 /**
- * Reads `name:secret[:scope+scope]`, comma-separated. Throws a `RangeError`
- * that tells which one is wrong, but nothing of what it says: half of it is secret.
+ * Parses `name:secret[:scope+scope]`, comma-separated. Throws a `RangeError`
+ * that gives the number of the invalid key, never its text.
  */
 export function parseApiKeys(text: string): ApiKey[] {
   const keys: ApiKey[] = [];
@@ -71,7 +70,7 @@ export function parseApiKeys(text: string): ApiKey[] {
     }
     keys.push({ name, digest, scopes: new Set(named) });
   }
-  // Nobody who names an empty file of keys means that everybody may call.
+  // An empty file of keys must not open the service to everyone.
   if (keys.length === 0) throw new RangeError("Cannot read API key 1: expected at least one");
   return keys;
 }
@@ -84,10 +83,10 @@ function digestOf(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-/** Tells who calls, or throws a `Refusal`. */
+/** Identifies the caller, or throws a `Refusal`. */
 export type Authenticate = (request: Request) => Caller;
 
-/** Opens the door for these keys, and for who is signed in with one; `now` is the time of day. */
+/** Authenticates by API key or dashboard session; `now` is the time in milliseconds since the epoch. */
 export function openAuth(
   keys: readonly ApiKey[],
   anonymous: Anonymous,
@@ -106,24 +105,24 @@ export function openAuth(
   };
 }
 
-/** A browser sends its cookie whoever asks it to: what changes something has to come from our page. */
+/** A browser sends its cookie with requests of any page, so a change must come from a page of ours. */
 function ownPageOnly(request: Request, key: ApiKey): Caller {
   if (request.method === "GET" || request.method === "HEAD" || isOwnPage(request)) return key;
-  throw new Refusal("forbidden", "Expected a call of the dashboard's own: no foreign Origin");
+  throw new Refusal("forbidden", "Expected a request of the dashboard: the Origin is another site");
 }
 
 /** The key with this secret. */
 export function keyOf(secret: string, keys: readonly ApiKey[]): ApiKey | undefined {
   const digest = digestOf(secret);
   let found: ApiKey | undefined;
-  // Every key is compared, each in constant time: how long it takes tells nothing.
+  // All keys are compared, each in constant time, so the duration discloses nothing.
   for (const key of keys) if (timingSafeEqual(key.digest, digest)) found = key;
   return found;
 }
 
 function callerOf(given: string, keys: readonly ApiKey[]): Caller {
   const found = keyOf(/^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "", keys);
-  if (!found) throw unauthorized("This API key is not known");
+  if (!found) throw unauthorized("Unknown API key");
   return found;
 }
 
@@ -132,23 +131,23 @@ function unauthorized(detail: string): Refusal {
 }
 
 /**
- * A web page can make a browser on this machine call us: by a name of its own
- * that resolves to 127.0.0.1 (then `Host` is that name), or by a form (then
- * `Origin` is the page's, and the body is no JSON, which `readJson` refuses).
+ * A web page can make a browser on this machine call the service: by a host name
+ * that resolves to 127.0.0.1 (`Host` is that name then), or by a form (`Origin` is
+ * the page's then, and the body is not JSON, which `readJson` refuses).
  */
 function checkLoopback(request: Request): void {
   const host = request.headers.get("host") ?? new URL(request.url).host;
   if (!isLoopbackHost(host)) {
     throw new Refusal(
       "forbidden",
-      "Expected a loopback Host: set POSTRIDER_API_KEYS to serve others",
+      "Expected a loopback Host: set POSTRIDER_API_KEYS to serve other names",
     );
   }
   const origin = request.headers.get("origin");
   if (origin !== null && origin !== `http://${host}` && origin !== `https://${host}`) {
     throw new Refusal(
       "forbidden",
-      "Expected no foreign Origin: set POSTRIDER_API_KEYS to serve web pages",
+      "Expected no other site as Origin: set POSTRIDER_API_KEYS to serve web pages",
     );
   }
 }
@@ -167,12 +166,12 @@ export function requireScope(caller: Caller, scope: Scope): void {
   }
 }
 
-/** Whether the caller may see what belongs to `owner`. */
+/** Whether the caller may see tasks of `owner`. */
 export function maySee(caller: Caller, owner: string | undefined): boolean {
   return caller.scopes.has("read") || isOwn(caller, owner);
 }
 
-/** Whether the caller may cancel, retry or run what belongs to `owner`. */
+/** Whether the caller may cancel, retry or run tasks of `owner`. */
 export function mayOperate(caller: Caller, owner: string | undefined): boolean {
   return caller.scopes.has("operate") || isOwn(caller, owner);
 }

@@ -1,9 +1,9 @@
 /**
- * Who is signed in to the dashboard: a cookie instead of an API key.
+ * Dashboard sessions: a cookie instead of an API key.
  *
- * The cookie says which key and until when, signed with that key's own digest.
- * So nothing has to be kept: a session outlives a restart, and ends at once
- * when its key is taken away or gets another secret.
+ * The cookie holds the name of the key and an expiry, signed with the digest of
+ * the key. So nothing has to be stored: a session survives a restart, and ends
+ * at once when its key is removed or gets another secret.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** What a session needs to know of an API key. */
+/** What a session needs of an API key. */
 export interface SigningKey {
   /** Its name. */
   readonly name: string;
@@ -19,23 +19,23 @@ export interface SigningKey {
   readonly digest: Uint8Array;
 }
 
-/** How long a session lasts, in seconds. */
+/** Lifetime of a session, in seconds. */
 const LASTS_S = 12 * 3_600;
 const NAME = "postrider_session";
 
-/** The `Set-Cookie` that signs this key in until twelve hours from `now`. */
+/** The `Set-Cookie` header that signs a key in for twelve hours from `now`. */
 export function sessionCookie(key: SigningKey, now: number, isSecure: boolean): string {
   const until = Math.floor(now / 1_000) + LASTS_S;
   const value = `${key.name}:${until}:${signatureOf(key, until)}`;
   return cookie(encodeURIComponent(value), LASTS_S, isSecure);
 }
 
-/** The `Set-Cookie` that signs out. */
+/** The `Set-Cookie` header that signs out. */
 export function endingCookie(isSecure: boolean): string {
   return cookie("", 0, isSecure);
 }
 
-/** The key that a request is signed in with; `undefined` without a session that holds. */
+/** The key that a request is signed in with; `undefined` without a valid session. */
 export function sessionOf<Key extends SigningKey>(
   request: Request,
   keys: readonly Key[],
@@ -49,14 +49,14 @@ export function sessionOf<Key extends SigningKey>(
   return expected.length === given.length && timingSafeEqual(expected, given) ? key : undefined;
 }
 
-/** Whether a request comes from a page of ours, as one that changes something must. */
+/** Whether a request comes from a page of this service, as one that changes something must. */
 export function isOwnPage({ headers, url }: Request): boolean {
   const host = headers.get("host") ?? new URL(url).host;
   const origin = headers.get("origin");
   return origin === `http://${host}` || origin === `https://${host}`;
 }
 
-/** Whether the browser speaks TLS to whoever stands before us. */
+/** Whether the browser uses TLS, directly or to a proxy. */
 export function isSecure({ headers, url }: Request): boolean {
   return headers.get("x-forwarded-proto") === "https" || url.startsWith("https:");
 }
@@ -77,7 +77,7 @@ function valueOf({ headers }: Request): string {
   }
 }
 
-/** Strict: no other site's link or form is signed in. */
+/** SameSite=Strict: links and forms of other sites are not signed in. */
 function cookie(value: string, seconds: number, secure: boolean): string {
   const rest = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict`;
   return `${NAME}=${value}; ${rest}${secure ? "; Secure" : ""}`;

@@ -1,5 +1,5 @@
 /**
- * What the pages are made with: scripts, styles and a picture, all served by us.
+ * The scripts, styles and the icon of the pages.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 
-/** A reader that only few look at is not kept in memory before the first does. */
+/** Swagger UI is loaded on first use: few callers open it. */
 const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
   "dashboard.js": () => dashboard,
   "dashboard.css": () => dashboardStyle,
@@ -37,7 +37,7 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** The route of the assets; a browser asks each time whether its copy is still right. */
+/** The route of the assets; browsers revalidate their copy each time. */
 export function assetRoutes(): Route[] {
   const kept = new Map<string, { text: string; etag: string }>();
 
@@ -45,7 +45,7 @@ export function assetRoutes(): Route[] {
     const known = kept.get(name);
     if (known) return known;
     const read = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
-    if (!read) throw new Refusal("not_found", "There is no such asset");
+    if (!read) throw new Refusal("not_found", "No such asset");
     const text = await read();
     const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
     const asset = { text, etag };

@@ -1,12 +1,12 @@
 /**
- * Tasks submitted together, and how far each batch has come.
+ * The batches and their progress.
  *
  * @module
  */
 
 import type { BatchRecord } from "../../task/batch.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import { Ask, Bar, Fact, Moment, TaskTable } from "./components.tsx";
+import { Action, Bar, Fact, Moment, TaskTable } from "./components.tsx";
 
 /** The content of the list of batches. */
 export function BatchesContent(
@@ -18,7 +18,7 @@ export function BatchesContent(
 ) {
   return (
     <section id="batches" data-live aria-label="Batches, newest first">
-      {batches.length === 0 ? <p>No batch is kept.</p> : (
+      {batches.length === 0 ? <p>No batches.</p> : (
         <table>
           <thead>
             <tr>
@@ -49,7 +49,7 @@ export function BatchesContent(
       {nextCursor
         ? (
           <p>
-            <a rel="next" href={`/ui/batches?cursor=${nextCursor}`}>Older ones</a>
+            <a rel="next" href={`/ui/batches?cursor=${nextCursor}`}>Older batches</a>
           </p>
         )
         : null}
@@ -84,32 +84,32 @@ export function BatchContent(
         <p class="row">
           {operates && !done
             ? (
-              <Ask
+              <Action
                 call={`DELETE /batches/${id}`}
                 confirm="Cancel every task of this batch that is not final?"
                 done="Cancelled"
                 undo={`POST /tasks/retry?batch=${id}&reason=batch`}
                 danger
               >
-                Cancel what is left
-              </Ask>
+                Cancel the rest
+              </Action>
             )
             : null}
           {operates && counts.failed + counts.cancelled + counts.expired > 0
             ? (
-              <Ask call={`POST /tasks/retry?batch=${id}`} done="Waiting again">
-                Retry what did not succeed
-              </Ask>
+              <Action call={`POST /tasks/retry?batch=${id}`} done="Queued again">
+                Retry failed, cancelled and expired tasks
+              </Action>
             )
             : null}
           <a href={`/batches/${id}/results`}>Results as NDJSON</a>
         </p>
       </section>
       <section id="members" data-live>
-        <h2>Its tasks</h2>
+        <h2>Tasks</h2>
         <TaskTable tasks={tasks} now={now} />
         <p>
-          <a href={`/ui/tasks?batch=${id}`}>All of them</a>
+          <a href={`/ui/tasks?batch=${id}`}>All tasks of this batch</a>
         </p>
       </section>
     </>

@@ -1,6 +1,6 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
- * What many pages show alike: a state, a time, an error, a button that asks the API.
+ * Components shared by the pages: states, times, task tables, buttons that call the API.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { timeView } from "../views/time_view.ts";
 
-/** A state, an outcome or a delivery as a word on its colour. */
+/** A state, an outcome or a delivery as a coloured badge. */
 export function Badge({ word }: { word: string }) {
   return <span class={`badge ${word}`}>{word.replaceAll("_", " ")}</span>;
 }
 
-/** A moment: told as a distance from now, with the exact time behind it. */
+/** A time, shown relative to now, with the exact time as its title. */
 export function Moment({ at, now }: { at: number | undefined; now: number }) {
   if (at === undefined) return null;
   const exact = timeView(at);
@@ -29,7 +29,7 @@ const UNITS: readonly [number, string][] = [
   [1_000, "s"],
 ];
 
-/** Milliseconds from now as a person would say it: `3 min ago`, `in 2 h`. */
+/** A time relative to now: `3 min ago`, `in 2 h`. */
 export function distance(ms: number): string {
   const size = Math.abs(ms);
   if (size < 1_000) return "now";
@@ -47,7 +47,7 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A number with its thousands apart. */
+/** A number with its thousands separated. */
 export function grouped(value: number): string {
   return value.toLocaleString("en").replaceAll(",", "\u202f");
 }
@@ -61,24 +61,24 @@ export function bytes(count: number): string {
   }`;
 }
 
-/** What a button asks the API for. */
-export interface Asking {
-  /** Method and path: `DELETE /tasks/tsk_…`. */
+/** What a button does. */
+export interface ActionProps {
+  /** Method and path of the request: `DELETE /tasks/tsk_…`. */
   readonly call: string;
-  /** The question before it is done; none when absent. */
+  /** The question to confirm first; none when absent. */
   readonly confirm?: string;
-  /** What is said when it has been done. */
+  /** The message after success. */
   readonly done: string;
-  /** Method and path of what takes it back. */
+  /** Method and path of the request that undoes it. */
   readonly undo?: string;
-  /** What the button says. */
+  /** The text of the button. */
   readonly children?: Child;
-  /** It cannot be taken back. */
+  /** The action deletes or cancels something. */
   readonly danger?: boolean;
 }
 
-/** A button that asks the API for something and says what came of it. */
-export function Ask({ call, confirm, done, undo, danger, children }: Asking) {
+/** A button that sends a request to the API and shows the result. */
+export function Action({ call, confirm, done, undo, danger, children }: ActionProps) {
   return (
     <button
       type="button"
@@ -93,7 +93,7 @@ export function Ask({ call, confirm, done, undo, danger, children }: Asking) {
   );
 }
 
-/** A name and its value; nothing at all without a value. */
+/** A name and its value; nothing without a value. */
 export function Fact({ name, children }: { name: string; children?: Child }) {
   const isEmpty = [children].flat().every((one) => one === undefined || one === null || one === "");
   if (isEmpty) return null;
@@ -105,12 +105,12 @@ export function Fact({ name, children }: { name: string; children?: Child }) {
   );
 }
 
-/** A link to the tasks with this tag, key … */
-export function Found({ by, value }: { by: string; value: string }) {
+/** A link to the tasks with this tag, key, … */
+export function FilterLink({ by, value }: { by: string; value: string }) {
   return <a class="chip" href={`/ui/tasks?${new URLSearchParams({ [by]: value })}`}>{value}</a>;
 }
 
-/** Tasks, a row for each. */
+/** A table of tasks. */
 export function TaskTable(
   { tasks, now, select }: {
     readonly tasks: readonly TaskSummary[];
@@ -179,26 +179,26 @@ function TaskRow({ task, now, select }: { task: TaskSummary; now: number; select
         <Moment at={task.createdAt} now={now} />
       </td>
       <td data-name="Tags and key">
-        {task.tags?.map((tag) => <Found by="tag" value={tag} />)}
-        {task.key === undefined ? null : <Found by="key" value={task.key} />}
+        {task.tags?.map((tag) => <FilterLink by="tag" value={tag} />)}
+        {task.key === undefined ? null : <FilterLink by="key" value={task.key} />}
       </td>
     </tr>
   );
 }
 
-/** How far a batch has come, by the states of its tasks. */
+/** The progress of a batch. */
 export function Bar(
   { counts, total }: { counts: Readonly<Record<string, number>>; total: number },
 ) {
   const done = total - (counts.queued ?? 0) - (counts.running ?? 0);
   const percent = total > 0 ? Math.floor(done / total * 100) : 100;
-  const said = TASK_STATES.filter((state) => counts[state]).map((state) =>
+  const label = TASK_STATES.filter((state) => counts[state]).map((state) =>
     `${counts[state]} ${state}`
   ).join(", ");
   return (
     <div class="bar">
       <progress max={Math.max(1, total)} value={done} aria-label={`${percent} % done`}></progress>
-      <small>{percent} % · {said}</small>
+      <small>{percent} % · {label}</small>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 /**
- * The command line that submits a task's payload once more.
+ * The command line that submits the payload of a task again.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function curlOf(type: TaskType, payload: unknown, origin: string): string
   return `curl ${quoted(`${origin}/${type}`)} --json ${quoted(body)}`;
 }
 
-/** As one word of a POSIX shell, whatever it holds. */
+/** Quotes a text as one word of a POSIX shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

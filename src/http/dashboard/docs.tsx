@@ -1,5 +1,5 @@
 /**
- * The reader of the OpenAPI document, without anything from elsewhere.
+ * The API reference, rendered from the OpenAPI document without foreign resources.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { query, type RequestContext } from "../context.ts";
 import type { Route } from "../route.ts";
 import { pageHeaders } from "./page.tsx";
 
-/** The route of the reader. */
+/** The route of the API reference. */
 export function docsRoutes(): Route[] {
   return [{ method: "GET", path: "/docs", open: true, answer: docs }];
 }

@@ -1,6 +1,5 @@
 /**
- * The pages of what makes tasks by itself, and of what mails are made of and
- * written to: what each reads.
+ * The data of the pages for schedules, hooks, templates and the outbox.
  *
  * @module
  */
@@ -39,9 +38,11 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
   async function oneHook(context: RequestContext) {
     const { cursor } = query(context, ["cursor"]);
     const hook = hooks.find(param(context, "name"));
-    if (!hook) throw new Refusal("not_found", "There is no such hook: see postrider.yaml");
+    if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
     const page = await engine.deliveries(hook.name, LISTED, cursor).catch((error) => {
-      if (error instanceof RangeError) throw new Refusal("not_found", "The list ends before that");
+      if (error instanceof RangeError) {
+        throw new Refusal("not_found", "Unknown cursor: start the list again");
+      }
       throw error;
     });
     const operates = mayOperate(context.caller, undefined);
@@ -59,7 +60,7 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
     query(context, []);
     const name = param(context, "name");
     const template = ports.templates().find((one) => one.name === name);
-    if (!template) throw new Refusal("not_found", "There is no such template");
+    if (!template) throw new Refusal("not_found", "No such template");
     const made = ports.render(name, template.sample as Record<string, Json>);
     const content = made.faults
       ? <TemplateContent template={template} fault={made.faults[0]?.detail} />

@@ -7,7 +7,7 @@
 import type { Verdict } from "../../hooks/receive.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
-import { Ask, Badge, Moment } from "./components.tsx";
+import { Action, Badge, Moment } from "./components.tsx";
 
 /** The content of the list. */
 export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
@@ -84,13 +84,13 @@ export function HookContent(
                 {operates
                   ? (
                     <td data-name="Actions">
-                      <Ask
+                      <Action
                         call={`POST ${path}/deliveries/${delivery.id}/replay`}
                         confirm="Create its tasks again with the current configuration?"
                         done="Replayed"
                       >
                         Replay
-                      </Ask>
+                      </Action>
                     </td>
                   )
                   : null}

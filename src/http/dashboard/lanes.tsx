@@ -1,11 +1,11 @@
 /**
- * Hosts and relays: how busy each is, what limits it, and why it is held.
+ * Hosts and relays with their running attempts, limits and holds.
  *
  * @module
  */
 
 import type { LaneStatus } from "../../queue/engine.ts";
-import { Found, Moment } from "./components.tsx";
+import { FilterLink, Moment } from "./components.tsx";
 
 /** The content of the page. */
 export function LanesContent(
@@ -30,24 +30,24 @@ export function LanesContent(
 }
 
 function Lanes({ lanes, now }: { lanes: readonly LaneStatus[]; now: number }) {
-  if (lanes.length === 0) return <p>None is busy or held.</p>;
+  if (lanes.length === 0) return <p>None has running attempts or a hold.</p>;
   return (
     <table>
       <thead>
         <tr>
-          <th scope="col">To</th>
-          <th scope="col">At once</th>
+          <th scope="col">Target</th>
+          <th scope="col">Running</th>
           <th scope="col">Held</th>
-          <th scope="col">Why</th>
+          <th scope="col">Reason</th>
         </tr>
       </thead>
       <tbody>
         {lanes.map(({ lane, running, limit, heldUntil, reason }) => (
           <tr>
-            <td data-name="To" class="what">
-              <Found by="host" value={lane} />
+            <td data-name="Target" class="what">
+              <FilterLink by="host" value={lane} />
             </td>
-            <td data-name="At once">{running} of {limit}</td>
+            <td data-name="Running">{running} of {limit}</td>
             <td data-name="Held">
               {heldUntil !== undefined && heldUntil > now
                 ? (
@@ -57,7 +57,7 @@ function Lanes({ lanes, now }: { lanes: readonly LaneStatus[]; now: number }) {
                 )
                 : "no"}
             </td>
-            <td data-name="Why">{reason ?? ""}</td>
+            <td data-name="Reason">{reason ?? ""}</td>
           </tr>
         ))}
       </tbody>

@@ -1,6 +1,6 @@
 /**
- * The pulse of the dashboard: says that something has changed, a few times a
- * second at most, however much does. What has, the page then reads itself.
+ * The live stream of the dashboard: tells a page that something has changed, at
+ * most ten times a second. The page then reads itself again.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { ending, eventResponse } from "../routes/events.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
 
-/** Between two looks, in milliseconds. */
-const LOOK_MS = 100;
-/** While attempts run their progress moves without a change, in milliseconds. */
+/** Interval of the checks for changes, in milliseconds. */
+const CHECK_MS = 100;
+/** Interval of pulses while attempts run, because progress is no change; in milliseconds. */
 const RUNNING_MS = 1_000;
 
-/** Answers with a pulse at once, at each change, and while anything runs. */
+/** Streams a pulse at once, after changes, and while attempts run. */
 export function pulses(
   { engine, ports, clock, closing }: Dependencies,
   context: RequestContext,
@@ -25,23 +25,23 @@ export function pulses(
   if (context.request.method === "HEAD") return eventResponse(context, null);
   const inbox = openInbox<never>(clock);
   let seen = -1;
-  let saidAt = -Infinity;
+  let sentAt = -Infinity;
 
   async function next(): Promise<string | undefined> {
     for (;;) {
       const change = await engine.lastChange();
-      const sinceMs = clock.monotonic() - saidAt;
+      const sinceMs = clock.monotonic() - sentAt;
       const isMoving = ports.worker().running > 0 && sinceMs >= RUNNING_MS;
       if (change !== seen || isMoving) {
         seen = change;
-        saidAt = clock.monotonic();
+        sentAt = clock.monotonic();
         return `retry: 1000\nevent: pulse\ndata: ${change}\n\n`;
       }
       if (sinceMs >= KEEP_ALIVE_MS) {
-        saidAt = clock.monotonic();
-        return ": still here\n\n";
+        sentAt = clock.monotonic();
+        return ": keep-alive\n\n";
       }
-      const { ended } = await inbox.take(LOOK_MS);
+      const { ended } = await inbox.take(CHECK_MS);
       if (ended) return undefined;
     }
   }

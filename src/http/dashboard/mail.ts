@@ -1,6 +1,5 @@
 /**
- * A mail's HTML, as it may be looked at: no script runs, nothing is fetched,
- * and it is no part of the page that shows it.
+ * The HTML of a mail in a sandbox: no script runs and nothing is fetched.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import { Refusal } from "../problems.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { pageHeaders } from "./page.tsx";
 
-/** An origin of its own, without scripts; mails bring their styles along. */
+/** An opaque origin without scripts; inline styles are part of mails. */
 const POLICY = [
   "sandbox",
   "default-src 'none'",
@@ -19,7 +18,7 @@ const POLICY = [
   "frame-ancestors 'self'",
 ].join("; ");
 
-/** Answers with the HTML part of a mail. */
+/** A response with the HTML part of a mail. */
 export function mailPage({ requestId }: RequestContext, { payload }: TaskRecord): Response {
   const { html } = JSON.parse(payload ?? "{}") as { html?: unknown };
   if (typeof html !== "string") throw new Refusal("not_found", "The task has no HTML part");

@@ -1,5 +1,5 @@
 /**
- * Templates as their mails would look, and the mails that were written to files.
+ * The templates with their previews, and the outbox.
  *
  * @module
  */
@@ -14,8 +14,8 @@ export function TemplatesContent({ templates }: { templates: readonly TemplateSu
       <thead>
         <tr>
           <th scope="col">Name</th>
-          <th scope="col">What for</th>
-          <th scope="col">Makes</th>
+          <th scope="col">Description</th>
+          <th scope="col">Formats</th>
         </tr>
       </thead>
       <tbody>
@@ -23,10 +23,10 @@ export function TemplatesContent({ templates }: { templates: readonly TemplateSu
           <tr>
             <td data-name="Name" class="what">
               <a href={`/ui/templates/${encodeURIComponent(name)}`}>{name}</a>
-              <small>{ready ? "came with Postrider" : "your own"}</small>
+              <small>{ready ? "built in" : "custom"}</small>
             </td>
-            <td data-name="What for">{description ?? ""}</td>
-            <td data-name="Makes">{formats.join(", ")}</td>
+            <td data-name="Description">{description ?? ""}</td>
+            <td data-name="Formats">{formats.join(", ")}</td>
           </tr>
         ))}
       </tbody>
@@ -34,7 +34,7 @@ export function TemplatesContent({ templates }: { templates: readonly TemplateSu
   );
 }
 
-/** The content of a template's page: a mail made of its own sample. */
+/** The content of the page of a template: a mail rendered from its sample data. */
 export function TemplateContent(
   { template, rendered, fault }: {
     readonly template: TemplateSummary;
@@ -52,7 +52,7 @@ export function TemplateContent(
           {rendered.html === undefined ? null : (
             <iframe
               class="mail"
-              title="The HTML part, without scripts and outside pictures"
+              title="The HTML part, without scripts and remote images"
               src={`/templates/${encodeURIComponent(template.name)}?format=html`}
               sandbox=""
             >
@@ -63,27 +63,27 @@ export function TemplateContent(
             : <pre tabindex={0}><code>{rendered.text}</code></pre>}
         </>
       )}
-      <h2>Made of</h2>
+      <h2>Sample data</h2>
       <pre tabindex={0}><code>{JSON.stringify(template.sample, null, 2)}</code></pre>
     </>
   );
 }
 
-/** The content of the outbox; without one, mails go to a relay. */
+/** The content of the outbox page; without an outbox, mails go to a relay. */
 export function OutboxContent(
   { entries, now }: { readonly entries: readonly OutboxEntry[] | undefined; readonly now: number },
 ) {
   if (entries === undefined) {
     return (
       <p>
-        Mails go to a relay. <a href="/ui/tasks?type=notify">What was sent</a>
+        Mails go to a relay. <a href="/ui/tasks?type=notify">Sent mails</a>
       </p>
     );
   }
   return (
     <section id="outbox" data-live aria-label="Mails, newest first">
-      <p class="notice">No relay is set: these mails were kept as files and sent to nobody.</p>
-      {entries.length === 0 ? <p>There is none.</p> : (
+      <p class="notice">No relay is set: these mails were written to files and not sent.</p>
+      {entries.length === 0 ? <p>The outbox is empty.</p> : (
         <table>
           <thead>
             <tr>

@@ -1,5 +1,5 @@
 /**
- * How things stand, at a glance.
+ * The overview page.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import { Badge, duration, Fact, grouped, TaskTable } from "./components.tsx";
 export interface Overview {
   /** The moment, in milliseconds since the epoch. */
   readonly now: number;
-  /** How many tasks stand where. */
+  /** Tasks by state. */
   readonly counts: Counts;
-  /** The last hour. */
+  /** Throughput of the last hour. */
   readonly series: Series;
   /** Rates and latencies. */
   readonly counters: WindowCounters;
-  /** How the worker is. */
+  /** Status of the worker. */
   readonly worker: WorkerStatus;
-  /** What is held. */
+  /** Held hosts and relays. */
   readonly held: readonly LaneStatus[];
-  /** Those that failed last. */
+  /** The latest failed tasks. */
   readonly failed: readonly TaskSummary[];
-  /** Those that were accepted last. */
+  /** The latest accepted tasks. */
   readonly latest: readonly TaskSummary[];
-  /** The engine, and whether it outlives the process. */
+  /** The engine. */
   readonly engine: { readonly name: string; readonly durable: boolean };
-  /** Whether submits are taken. */
+  /** Whether submits are accepted. */
   readonly accepting: boolean;
-  /** Since when, in milliseconds since the epoch. */
+  /** Start of the service, in milliseconds since the epoch. */
   readonly startedAt: number;
 }
 
@@ -42,17 +42,18 @@ export interface Overview {
 export function OverviewContent(props: Overview) {
   const { counts, failed, latest, now, series } = props;
   const rate = (values: readonly number[]) => values.at(-2) ?? 0;
-  const said = `Tasks a second over the last hour; just now ${rate(series.accepted)} accepted, ` +
+  const said =
+    `Tasks per second over the last hour; currently ${rate(series.accepted)} accepted, ` +
     `${rate(series.succeeded)} succeeded, ${rate(series.failed)} not`;
   return (
     <>
       <section id="counts" data-live aria-label="Tasks by state">
         {props.accepting
           ? null
-          : <p class="notice">Nothing is accepted: the service is stopping.</p>}
+          : <p class="notice">The service is shutting down and accepts no new tasks.</p>}
         {props.engine.durable
           ? null
-          : <p class="notice">Tasks are kept in memory: they end with the process.</p>}
+          : <p class="notice">Tasks are kept in memory: they are lost when the process ends.</p>}
         <ul class="counts">
           {TASK_STATES.map((state) => (
             <li>
@@ -78,15 +79,15 @@ export function OverviewContent(props: Overview) {
         <Figures {...props} />
       </section>
       <section id="failed" data-live>
-        <h2>Failed last</h2>
-        {failed.length === 0 ? <p>Nothing has failed.</p> : <TaskTable tasks={failed} now={now} />}
+        <h2>Recent failures</h2>
+        {failed.length === 0 ? <p>No task has failed.</p> : <TaskTable tasks={failed} now={now} />}
       </section>
       <section id="latest" data-live>
-        <h2>Accepted last</h2>
+        <h2>Recently accepted</h2>
         {latest.length === 0
           ? (
             <p>
-              Nothing yet: <a href="/ui/send">send something</a>.
+              No tasks yet: <a href="/ui/send">send one</a>.
             </p>
           )
           : <TaskTable tasks={latest} now={now} />}
@@ -100,17 +101,17 @@ function Figures({ counters, worker, held, engine, startedAt, now }: Overview) {
   const { accept, finish } = counters.latency();
   return (
     <dl class="facts">
-      <Fact name="Accepted">{`${accepted} a second`}</Fact>
-      <Fact name="Finished">{`${settled} a second`}</Fact>
-      <Fact name="To accept">{quantiles(accept)}</Fact>
-      <Fact name="From there to the end">{quantiles(finish)}</Fact>
-      <Fact name="Attempts">{`${worker.running} of at most ${grouped(worker.concurrency)}`}</Fact>
+      <Fact name="Accepted">{`${accepted} per second`}</Fact>
+      <Fact name="Finished">{`${settled} per second`}</Fact>
+      <Fact name="Accept latency p50 · p95 · p99">{quantiles(accept)}</Fact>
+      <Fact name="End-to-end latency p50 · p95 · p99">{quantiles(finish)}</Fact>
+      <Fact name="Running attempts">{`${worker.running} of ${grouped(worker.concurrency)}`}</Fact>
       <Fact name="Threads">{threads(worker)}</Fact>
-      <Fact name="Held">
-        {held.length === 0 ? "nothing" : <a href="/ui/lanes">{held.length}</a>}
+      <Fact name="Held hosts and relays">
+        {held.length === 0 ? "none" : <a href="/ui/lanes">{held.length}</a>}
       </Fact>
-      <Fact name="Kept in">{engine.name}</Fact>
-      <Fact name="Up for">{duration(now - startedAt)}</Fact>
+      <Fact name="Engine">{engine.name}</Fact>
+      <Fact name="Uptime">{duration(now - startedAt)}</Fact>
     </dl>
   );
 }
@@ -119,7 +120,6 @@ function threads({ threads, lost }: WorkerStatus): string {
   return lost.length === 0 ? `${threads.length}` : `${threads.length}, ${lost.length} lost`;
 }
 
-/** Half are faster than the first, 95 of 100 than the second, 99 than the third. */
 function quantiles({ p50, p95, p99 }: Quantiles): string {
   if (p50 === undefined) return "–";
   return [p50, p95 ?? p50, p99 ?? p50].map(duration).join(" · ");

@@ -1,9 +1,9 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
- * The frame around every page of the dashboard, and the headers it is sent with.
+ * The frame of every page of the dashboard, and its headers.
  *
- * Nothing on a page comes from elsewhere, and no script or style stands in it:
- * whatever a task holds, it is text.
+ * A page loads nothing from other hosts and has no inline script or style; the
+ * content of a task is only ever text.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Child } from "hono/jsx";
 import { type Caller, maySee } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 
-/** Where a page stands among the others. */
+/** The entry of the navigation that a page belongs to. */
 export type Place =
   | "overview"
   | "tasks"
@@ -25,15 +25,15 @@ export type Place =
   | "send"
   | "none";
 
-/** A page as it is made for who looks at it. */
+/** A page made for one caller. */
 export interface Made {
-  /** The page's own title. */
+  /** Title of the page. */
   readonly title: string;
-  /** Which link of the navigation is the page itself. */
+  /** Its entry in the navigation. */
   readonly place: Place;
-  /** What stands below the title. */
+  /** What is below the title. */
   readonly content: Child;
-  /** Whether it follows what happens. */
+  /** Whether the page updates itself. */
   readonly live?: boolean;
   /** Further assets, by their names. */
   readonly scripts?: readonly string[];
@@ -42,17 +42,17 @@ export interface Made {
 /** Makes a page, or throws a `Refusal`. */
 export type MakePage = (context: RequestContext) => Made | Promise<Made>;
 
-/** What the frame of a page needs to know. */
+/** What the frame needs to know. */
 export interface Frame {
-  /** The page's own title. */
+  /** Title of the page. */
   readonly title: string;
-  /** Which link of the navigation is the page itself. */
+  /** Its entry in the navigation. */
   readonly place: Place;
-  /** Who looks; absent on the sign-in page. */
+  /** The signed-in caller; absent on the sign-in page. */
   readonly caller?: Caller | undefined;
   /** The service's version. */
   readonly version: string;
-  /** The latest change before the page was made, when it follows what happens from there. */
+  /** Number of the last change before the page was made, if the page updates itself. */
   readonly change?: number | undefined;
   /** Further assets, by their names. */
   readonly scripts?: readonly string[];
@@ -70,7 +70,7 @@ const PLACES: readonly [Place, string, string][] = [
   ["send", "/ui/send", "Send"],
 ];
 
-/** Only what we serve ourselves, and no script or style within a page. */
+/** Only own resources, and no inline script or style. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

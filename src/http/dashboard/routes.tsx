@@ -1,5 +1,5 @@
 /**
- * The dashboard's routes: what each page reads, and who may look at it.
+ * The routes of the dashboard: the data of each page and who may see it.
  *
  * @module
  */
@@ -34,13 +34,13 @@ import { TasksContent } from "./tasks.tsx";
 const LISTED = 50;
 const MAX_LANES = 200;
 
-/** What the pages are made from, beside the API's own parts. */
+/** What the pages need beside the dependencies of the API. */
 export interface PageParts {
-  /** Tells who looks. */
+  /** Identifies the caller. */
   readonly authenticate: Authenticate;
   /** Rates and latencies. */
   readonly counters: WindowCounters;
-  /** The last hour. */
+  /** Throughput of the last hour. */
   readonly history: History;
 }
 
@@ -83,7 +83,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   async function tasks(context: RequestContext) {
     const { cursor, ...given } = query(context, [...FILTER_NAMES, "cursor"]);
-    // A form sends its empty fields, too.
+    // A form sends its empty fields as well.
     const words: FilterWords = Object.fromEntries(
       Object.entries(given).filter(([, value]) => value.trim() !== ""),
     );
@@ -93,14 +93,16 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     return { title: "Tasks", place: "tasks", live: true, content } as const;
   }
 
-  /** What cannot be searched for is said on the page, beside the form. */
+  /** An invalid search is explained on the page, beside the form. */
   async function search(words: FilterWords, cursor: string | undefined) {
     try {
       return await engine.list(readFilter(words), LISTED, cursor);
     } catch (error) {
       const tasks: TaskSummary[] = [];
       if (error instanceof Refusal) return { tasks, fault: error.details.detail };
-      if (error instanceof RangeError) return { tasks, fault: "This list does not go on there." };
+      if (error instanceof RangeError) {
+        return { tasks, fault: "Unknown cursor: start the list again." };
+      }
       throw error;
     }
   }
@@ -130,7 +132,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     const { cursor } = query(context, ["cursor"]);
     const page = await engine.listBatches(LISTED, cursor).catch((error) => {
       if (error instanceof RangeError) {
-        throw new Refusal("not_found", "The list does not go on there");
+        throw new Refusal("not_found", "Unknown cursor: start the list again");
       }
       throw error;
     });
@@ -172,7 +174,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     } as const;
   }
 
-  /** A page for who may see it; who is not signed in is led to the door. */
+  /** A page for callers with the scope; without a session it redirects to the sign-in page. */
   function page(path: string, make: MakePage, scope = true): Route {
     return {
       method: "GET",
@@ -182,7 +184,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         try {
           const caller = own.authenticate(context.request);
           if (scope) requireScope(caller, "read");
-          // Read before the page: what changes meanwhile is noticed by who follows from here.
+          // Read before the page, so that the live stream reports what changes meanwhile.
           const change = await engine.lastChange();
           const { content, live, ...frame } = await make({ ...context, caller });
           const whole = { ...frame, caller, version, change: live ? change : undefined };
@@ -212,7 +214,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
   ];
 }
 
-/** Answers with a page. */
+/** A response with a page. */
 export function respondPage(
   { requestId }: RequestContext,
   status: number,
@@ -227,7 +229,7 @@ export function respondPage(
   });
 }
 
-/** Says on a page why there is none; leads to the door whom a key would help. */
+/** Shows an error as a page; redirects to the sign-in page when a key is missing. */
 function refusePage(context: RequestContext, error: unknown, version: string): Response {
   if (!(error instanceof Refusal)) throw error;
   const [status, title] = PROBLEMS[error.code];

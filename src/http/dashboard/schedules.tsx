@@ -8,7 +8,7 @@
 import { whenView } from "../../schedules/schedule.ts";
 import { recordOf } from "../../schedules/schedule_record.ts";
 import type { StoredSchedule } from "../../task/trigger.ts";
-import { Ask, Badge, Moment } from "./components.tsx";
+import { Action, Badge, Moment } from "./components.tsx";
 
 /** The content of the page. */
 export function SchedulesContent(
@@ -88,19 +88,27 @@ function Actions({ name, paused, isFile }: { name: string; paused: boolean; isFi
   const path = `/schedules/${encodeURIComponent(name)}`;
   return (
     <div class="row">
-      <Ask call={`POST ${path}/run`} done="Running">Run now</Ask>
+      <Action call={`POST ${path}/run`} done="Running">Run now</Action>
       {paused
-        ? <Ask call={`POST ${path}/resume`} done="Resumed" undo={`POST ${path}/pause`}>Resume</Ask>
-        : <Ask call={`POST ${path}/pause`} done="Paused" undo={`POST ${path}/resume`}>Pause</Ask>}
+        ? (
+          <Action call={`POST ${path}/resume`} done="Resumed" undo={`POST ${path}/pause`}>
+            Resume
+          </Action>
+        )
+        : (
+          <Action call={`POST ${path}/pause`} done="Paused" undo={`POST ${path}/resume`}>
+            Pause
+          </Action>
+        )}
       {isFile ? null : (
-        <Ask
+        <Action
           call={`DELETE ${path}`}
           confirm={`Delete the schedule ${name}? This cannot be undone.`}
           done="Deleted"
           danger
         >
           Delete
-        </Ask>
+        </Action>
       )}
     </div>
   );

@@ -1,5 +1,5 @@
 /**
- * Forms that send a mail or a request, over the same API as everybody.
+ * Forms that submit a mail or a request through the API.
  *
  * @module
  */
@@ -24,7 +24,7 @@ function MailForm() {
         form="mail"
         name="to"
         label="To"
-        hint="One address, or several with commas between them"
+        hint="One address, or several separated by commas"
       />
       <Field form="mail" name="subject" label="Subject" />
       <Field form="mail" name="text" label="Text" rows={6} />
@@ -50,7 +50,7 @@ function FetchForm() {
         name="headers"
         label="Headers"
         rows={2}
-        hint="A line for each: name: value"
+        hint="One per line: name: value"
       />
       <Field form="fetch" name="body" label="Body" rows={4} />
       <Options form="fetch" />
@@ -62,18 +62,28 @@ function FetchForm() {
 function Options({ form }: { form: string }) {
   return (
     <details>
-      <summary>When, how often, under which name</summary>
+      <summary>Options</summary>
       <Field
         form={form}
         name="delay"
         label="Delay"
-        hint="such as 10m; the first attempt not before"
+        hint="such as 10m; the first attempt starts after it"
       />
-      <Field form={form} name="expires" label="Expires" hint="such as 2h; no attempt after it" />
+      <Field
+        form={form}
+        name="expires"
+        label="Expires"
+        hint="such as 2h; no attempt starts after it"
+      />
       <Field form={form} name="retry" label="Retry" hint="such as 3, or 5s, 1m, 10m*3" />
-      <Field form={form} name="priority" label="Priority" hint="0 goes first, 9 last" />
-      <Field form={form} name="key" label="Key" hint="one at a time, in order" />
-      <Field form={form} name="tags" label="Tags" hint="with commas between them" />
+      <Field form={form} name="priority" label="Priority" hint="0 runs first, 9 last" />
+      <Field
+        form={form}
+        name="key"
+        label="Key"
+        hint="tasks with the same key run one at a time, in order"
+      />
+      <Field form={form} name="tags" label="Tags" hint="separated by commas" />
     </details>
   );
 }

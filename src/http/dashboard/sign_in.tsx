@@ -1,5 +1,5 @@
 /**
- * The door of the dashboard, and what is shown to whom it stays closed.
+ * The sign-in page and the error page.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export function SignInContent(
   { next, fault }: { readonly next: string; readonly fault?: string | undefined },
 ) {
   return (
-    <form class="door" method="post" action="/ui/signin">
+    <form class="sign-in" method="post" action="/ui/signin">
       {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
       <label for="key">API key</label>
       <input
@@ -31,13 +31,13 @@ export function SignInContent(
   );
 }
 
-/** The content of a page that says what is wrong. */
+/** The content of an error page. */
 export function FaultContent({ detail, requestId }: { detail: string; requestId: string }) {
   return (
     <>
       <p class="notice" role="alert">{detail}</p>
       <p>
-        <small>Request {requestId}</small> · <a href="/">To the overview</a> ·{" "}
+        <small>Request {requestId}</small> · <a href="/">Go to the overview</a> ·{" "}
         <a href="/ui/signin">Sign in</a>
       </p>
     </>

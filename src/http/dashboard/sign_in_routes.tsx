@@ -15,7 +15,7 @@ import { SignInContent } from "./sign_in.tsx";
 
 const MAX_BYTES = 8_192;
 
-/** The routes of the door. */
+/** The routes of the sign-in page. */
 export function signInRoutes({ keys, clock, version, log }: Dependencies): Route[] {
   function show(context: RequestContext, status: number, next: string, fault?: string): Response {
     const frame = { title: "Sign in", place: "none", version } as const;
@@ -26,11 +26,18 @@ export function signInRoutes({ keys, clock, version, log }: Dependencies): Route
     const { request, requestId } = context;
     const form = await readForm(request, MAX_BYTES, clock);
     const next = ownPath(textOf(form.get("next")));
-    if (!isOwnPage(request)) return show(context, 403, next, "Expected this form, from this page.");
+    if (!isOwnPage(request)) {
+      return show(
+        context,
+        403,
+        next,
+        "Expected the form of this page: the request came from another site.",
+      );
+    }
     const key = keyOf(textOf(form.get("key")), keys);
     if (!key) {
-      log.warn("A sign-in was refused", { requestId });
-      return show(context, 401, next, "This API key is not known.");
+      log.warn("Sign-in refused: unknown API key", { requestId });
+      return show(context, 401, next, "Unknown API key.");
     }
     return seeOther(next, requestId, sessionCookie(key, clock.now(), isSecure(request)));
   }
@@ -38,7 +45,12 @@ export function signInRoutes({ keys, clock, version, log }: Dependencies): Route
   function signOut(context: RequestContext): Response {
     const { request, requestId } = context;
     if (!isOwnPage(request)) {
-      return show(context, 403, "/", "Expected the button of a page of ours.");
+      return show(
+        context,
+        403,
+        "/",
+        "Expected the button of this dashboard: the request came from another site.",
+      );
     }
     return seeOther("/ui/signin", requestId, endingCookie(isSecure(request)));
   }
@@ -55,12 +67,12 @@ export function signInRoutes({ keys, clock, version, log }: Dependencies): Route
   ];
 }
 
-/** A field's text; a file is none. */
+/** The text of a field; empty for a file. */
 function textOf(value: FormDataEntryValue | null): string {
   return typeof value === "string" ? value : "";
 }
 
-/** A path on this service and nothing else: `//evil.example` would be a host. */
+/** A path on this service only: `//evil.example` would be another host. */
 function ownPath(next: string): string {
   return /^\/(?![/\\])[\x20-\x7e]*$/.test(next) ? next : "/";
 }

@@ -1,7 +1,7 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
- * One task: where it stands, each attempt with its evidence, what was sent and
- * what came back.
+ * One task: its state, its attempts with their evidence, the payload and the
+ * result.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { isFinal } from "../../task/state.ts";
 import type { TaskProgress } from "../../task/ports.ts";
 import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
 import { curlOf } from "./curl.ts";
-import { Ask, Badge, bytes, duration, Fact, Found, Moment } from "./components.tsx";
+import { Action, Badge, bytes, duration, Fact, FilterLink, Moment } from "./components.tsx";
 
 /** What is shown. */
 export interface TaskPage {
@@ -18,15 +18,15 @@ export interface TaskPage {
   readonly now: number;
   /** The task. */
   readonly task: TaskRecord;
-  /** As the API shows it: secrets are masked. */
+  /** As the API shows it, with secrets masked. */
   readonly view: Readonly<Record<string, unknown>>;
-  /** What it waits for, in words. */
+  /** What it waits for, as a phrase. */
   readonly waits?: string | undefined;
-  /** How far it has come. */
+  /** Progress of the running attempt. */
   readonly progress?: TaskProgress | undefined;
   /** Whether the caller may change it. */
   readonly operates: boolean;
-  /** Where the API is reached. */
+  /** Origin of the API. */
   readonly origin: string;
 }
 
@@ -45,14 +45,14 @@ export function TaskContent({ now, task, view, waits, progress, operates, origin
         {task.error ? <p class="error">{task.error.code}: {task.error.detail}</p> : null}
         {waits === undefined ? null : <p>Waits for {waits}</p>}
         {progress ? <Progress progress={progress} /> : null}
-        {operates ? <Actions task={task} now={now} /> : null}
+        {operates ? <TaskActions task={task} now={now} /> : null}
         <dl class="facts">
           <Fact name="Id">
             <code>{task.id}</code>
           </Fact>
           <Fact name="Type">{`${task.type} by ${task.channel || "?"}`}</Fact>
-          <Fact name="Goes to">
-            <Found by="host" value={task.lane} />
+          <Fact name="Target">
+            <FilterLink by="host" value={task.lane} />
           </Fact>
           <Fact name="Accepted">
             <Moment at={task.createdAt} now={now} />
@@ -64,14 +64,14 @@ export function TaskContent({ now, task, view, waits, progress, operates, origin
           </Fact>
           <Fact name="Attempt">{`${task.attempt} of ${task.retry.length + 1}`}</Fact>
           <Fact name="Priority">{task.priority}</Fact>
-          <Fact name="Key">{task.key && <Found by="key" value={task.key} />}</Fact>
+          <Fact name="Key">{task.key && <FilterLink by="key" value={task.key} />}</Fact>
           <Fact name="Tags">
-            {task.tags?.map((tag) => <Found by="tag" value={tag} />)}
+            {task.tags?.map((tag) => <FilterLink by="tag" value={tag} />)}
           </Fact>
           <Fact name="Batch">
             {task.batchId && <a href={`/ui/batches/${task.batchId}`}>{task.batchId}</a>}
           </Fact>
-          <Fact name="Made by">
+          <Fact name="Parent">
             {task.parentId && <a href={`/ui/tasks/${task.parentId}`}>{task.parentId}</a>}
           </Fact>
           <Fact name="Owner">{task.owner}</Fact>
@@ -85,14 +85,14 @@ export function TaskContent({ now, task, view, waits, progress, operates, origin
       </section>
       <section id="result" data-live>
         <h2>Result</h2>
-        {view.result === undefined ? <p>Nothing came back yet.</p> : <Data value={view.result} />}
+        {view.result === undefined ? <p>No result yet.</p> : <Data value={view.result} />}
       </section>
       <section>
         <h2>Payload</h2>
         <Payload task={task} view={view} />
       </section>
       <section>
-        <h2>The same once more</h2>
+        <h2>Send again</h2>
         <pre tabindex={0}><code id="curl">{curlOf(task.type, view.payload, origin)}</code></pre>
         <button type="button" data-copy="curl">Copy</button>
       </section>
@@ -102,23 +102,23 @@ export function TaskContent({ now, task, view, waits, progress, operates, origin
 
 function Progress({ progress }: { progress: TaskProgress }) {
   const { bytes: moved, totalBytes, rate } = progress;
-  const said = `${bytes(moved)}${totalBytes ? ` of ${bytes(totalBytes)}` : ""}, ${bytes(rate)}/s`;
+  const label = `${bytes(moved)}${totalBytes ? ` of ${bytes(totalBytes)}` : ""}, ${bytes(rate)}/s`;
   return (
     <p class="bar">
       <progress max={totalBytes} value={totalBytes ? moved : undefined} aria-label="Progress">
       </progress>
-      <small>{said}</small>
+      <small>{label}</small>
     </p>
   );
 }
 
-function Actions({ task, now }: { task: TaskRecord; now: number }) {
+function TaskActions({ task, now }: { task: TaskRecord; now: number }) {
   const path = `/tasks/${task.id}`;
   const waits = task.state === "queued" && (task.dueAt ?? 0) > now;
   return (
     <p class="row">
       {isFinal(task.state) ? null : (
-        <Ask
+        <Action
           call={`DELETE ${path}`}
           confirm="Cancel this task?"
           done={task.state === "running" ? "Being aborted" : "Cancelled"}
@@ -126,11 +126,15 @@ function Actions({ task, now }: { task: TaskRecord; now: number }) {
           danger
         >
           Cancel
-        </Ask>
+        </Action>
       )}
-      {waits ? <Ask call={`POST ${path}/run`} done="Due now">Run now</Ask> : null}
+      {waits ? <Action call={`POST ${path}/run`} done="Due now">Run now</Action> : null}
       {isFinal(task.state) && task.state !== "succeeded"
-        ? <Ask call={`POST ${path}/retry`} done="Waiting again" undo={`DELETE ${path}`}>Retry</Ask>
+        ? (
+          <Action call={`POST ${path}/retry`} done="Queued again" undo={`DELETE ${path}`}>
+            Retry
+          </Action>
+        )
         : null}
     </p>
   );
@@ -160,14 +164,14 @@ function Timeline({ task, now }: { task: TaskRecord; now: number }) {
                   due <Moment at={dueAt} now={now} />
                 </>
               )
-              : "waits for its turn"}
+              : "is due"}
           </li>
         )
         : null}
       {task.finishedAt === undefined ? null : (
         <li>
           <Badge word={state} /> <Moment at={task.finishedAt} now={now} /> ·{" "}
-          {duration(task.finishedAt - task.createdAt)} after its acceptance
+          {duration(task.finishedAt - task.createdAt)} after acceptance
         </li>
       )}
     </ol>
@@ -193,7 +197,7 @@ function Attempt({ attempt, now }: { attempt: AttemptRecord; now: number }) {
 }
 
 function Payload({ task, view }: { task: TaskRecord; view: Readonly<Record<string, unknown>> }) {
-  if (view.payload === undefined) return <p>It has been erased, or cannot be read any more.</p>;
+  if (view.payload === undefined) return <p>The payload was erased or cannot be read.</p>;
   const { html, ...rest } = view.payload as Record<string, unknown>;
   return (
     <>
@@ -202,7 +206,7 @@ function Payload({ task, view }: { task: TaskRecord; view: Readonly<Record<strin
         ? (
           <iframe
             class="mail"
-            title="The mail's HTML, without scripts and outside pictures"
+            title="The HTML of the mail, without scripts and remote images"
             src={`/ui/tasks/${task.id}/mail`}
             sandbox=""
           >

@@ -1,6 +1,6 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
+// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
- * Tasks by what they have in common, and what can be done to many at once.
+ * The task list with its search and bulk actions.
  *
  * @module
  */
@@ -8,21 +8,21 @@
 import { TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { type FilterWords, REASONS, TASK_TYPES } from "../request/task_filter.ts";
-import { Ask, TaskTable } from "./components.tsx";
+import { Action, TaskTable } from "./components.tsx";
 
 /** What is shown. */
 export interface TaskList {
   /** The moment, in milliseconds since the epoch. */
   readonly now: number;
-  /** What is searched for. */
+  /** The search. */
   readonly words: FilterWords;
-  /** Why that cannot be searched for. */
+  /** What is wrong with the search. */
   readonly fault?: string | undefined;
-  /** Those that match, newest first. */
+  /** The matching tasks, newest first. */
   readonly tasks: readonly TaskSummary[];
-  /** Where the list goes on. */
+  /** Cursor of the next page. */
   readonly nextCursor?: string | undefined;
-  /** Whether the caller may change tasks of others. */
+  /** Whether the caller may change tasks of all owners. */
   readonly operates: boolean;
 }
 
@@ -37,12 +37,12 @@ export function TasksContent({ now, words, fault, tasks, nextCursor, operates }:
       {operates ? <Bulk query={query} /> : null}
       <section id="list" data-live aria-label="Tasks, newest first">
         {tasks.length === 0
-          ? <p>No task is like that{nextCursor ? " among those looked at so far" : ""}.</p>
+          ? <p>No task matches{nextCursor ? " among those searched so far" : ""}.</p>
           : <TaskTable tasks={tasks} now={now} select={operates} />}
         {nextCursor
           ? (
             <p>
-              <a rel="next" href={`/ui/tasks?${next}`}>Older ones</a>
+              <a rel="next" href={`/ui/tasks?${next}`}>Older tasks</a>
             </p>
           )
           : null}
@@ -91,7 +91,7 @@ function Choice(
   },
 ) {
   const chosen = words[name] ?? "";
-  // Several states, joined by commas, come by a link and stay as they are.
+  // A link can give several states joined by commas; they stay as they are.
   const shown = chosen === "" || values.includes(chosen) ? values : [chosen, ...values];
   return (
     <label>
@@ -107,7 +107,7 @@ function Choice(
 function Bulk({ query }: { query: URLSearchParams }) {
   const isFiltered = query.size > 0;
   return (
-    <div class="bulk" role="group" aria-label="With many tasks">
+    <div class="bulk" role="group" aria-label="Bulk actions">
       <span id="ticked" aria-live="polite">None selected</span>
       <button
         type="button"
@@ -122,21 +122,21 @@ function Bulk({ query }: { query: URLSearchParams }) {
       {isFiltered
         ? (
           <>
-            <Ask
+            <Action
               call={`DELETE /tasks?${query}`}
               confirm="Cancel every task that matches this search and is not final, also those not shown?"
               done="Cancelled"
               danger
             >
               Cancel all that match
-            </Ask>
-            <Ask
+            </Action>
+            <Action
               call={`POST /tasks/retry?${query}`}
               confirm="Retry every task that matches this search and failed, was cancelled or expired, also those not shown?"
-              done="Waiting again"
+              done="Queued again"
             >
               Retry all that match
-            </Ask>
+            </Action>
           </>
         )
         : null}

@@ -1,8 +1,8 @@
 /**
- * Reads a JSON body within bounds of size, depth and time.
+ * Reads a request body within limits of size, depth and time.
  *
- * The server has none of these bounds itself: a body that never ends would
- * keep its connection for ever, and one nested a million deep would stop the
+ * Deno's server has no such limits: a body that never ends would keep its
+ * connection forever, and JSON nested a million levels deep would block the
  * event loop for seconds.
  *
  * @module
@@ -15,18 +15,18 @@ import { Refusal } from "../problems.ts";
 
 /** A body that has been read. */
 export interface JsonBody {
-  /** As it came: what an `Idempotency-Key` vouches for. */
+  /** The text as received; an `Idempotency-Key` is bound to it. */
   readonly text: string;
   /** In bytes. */
   readonly size: number;
-  /** As `JSON.parse` makes it. */
+  /** The parsed value. */
   readonly value: unknown;
 }
 
-/** How deep arrays and objects may stand in each other. */
+/** Deepest nesting of arrays and objects. */
 export const MAX_DEPTH = 64;
 
-/** How long a body may take to arrive, in milliseconds. */
+/** Time in which a body has to arrive, in milliseconds. */
 const DEADLINE_MS = 30_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:; *charset="?utf-?8"? *)?$/i;
@@ -47,7 +47,7 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
   const { text, size } = length === null
     ? await inTime(readCounted(request, limit), clock)
-    : await inTime(readAnnounced(request, Number(length)), clock);
+    : await inTime(readSized(request, Number(length)), clock);
   if (size > limit) throw tooLarge(limit);
   if (isNestedDeeper(text, MAX_DEPTH)) {
     const detail = `Expected arrays and objects nested at most ${MAX_DEPTH} deep`;
@@ -56,13 +56,13 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   try {
     return { text, size, value: JSON.parse(text) };
   } catch {
-    throw new Refusal("malformed_json", `Expected JSON; it is broken at ${place(text)}`);
+    throw new Refusal("malformed_json", `Expected JSON: syntax error at ${positionOf(text)}`);
   }
 }
 
 const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data) *(?:;|$)/i;
 
-/** Reads a form of at most `limit` bytes, its files included. Throws a `Refusal`. */
+/** Reads a form of at most `limit` bytes including its files. Throws a `Refusal`. */
 export async function readForm(request: Request, limit: number, clock: Clock): Promise<FormData> {
   const { headers } = request;
   if (!FORM_TYPE.test(headers.get("content-type") ?? "")) {
@@ -71,10 +71,10 @@ export async function readForm(request: Request, limit: number, clock: Clock): P
   const length = headers.get("content-length");
   if (length === null) throw new Refusal("unsupported_media_type", "Expected a Content-Length");
   if (Number(length) > limit) throw tooLarge(limit);
-  return await inTime({ whole: request.formData().catch(brokenOff), leave() {} }, clock);
+  return await inTime({ whole: request.formData().catch(endedEarly), leave() {} }, clock);
 }
 
-/** Says that a body is larger than `limit` bytes. */
+/** Refuses a body of more than `limit` bytes. */
 export function tooLarge(limit: number): Refusal {
   return new Refusal(
     "too_large",
@@ -82,18 +82,17 @@ export function tooLarge(limit: number): Refusal {
   );
 }
 
-/** A body as text. */
 type ReadText = Pick<JsonBody, "text" | "size">;
 
-/** What has been read of a body so far. */
+/** A body that is being read. */
 interface Reading<Whole> {
-  /** Resolves at its end; rejects with a `Refusal`. */
+  /** Resolves with the whole body; rejects with a `Refusal`. */
   readonly whole: Promise<Whole>;
-  /** Gives it up. */
+  /** Stops reading. */
   leave(): void;
 }
 
-/** A body that came with its headers is there after two turns; only others are worth a timer. */
+/** A body that arrived with its headers is read after two microtasks; only others need a timer. */
 const TURNS = 8;
 
 async function inTime<Whole>({ whole, leave }: Reading<Whole>, clock: Clock): Promise<Whole> {
@@ -117,17 +116,17 @@ async function inTime<Whole>({ whole, leave }: Reading<Whole>, clock: Clock): Pr
   }
 }
 
-/** The server itself holds a body to its Content-Length, and reads it fastest as text. */
-function readAnnounced(request: Request, size: number): Reading<ReadText> {
+/** The server enforces Content-Length itself, and reads such a body fastest as text. */
+function readSized(request: Request, size: number): Reading<ReadText> {
   const whole = request.text().then((text) => {
-    // What is not UTF-8 has been replaced, and is then of another length.
+    // Invalid UTF-8 has been replaced, which changes the length.
     if (text.includes("\ufffd") && encoder.encode(text).length !== size) throw notUtf8();
     return { text, size };
-  }, brokenOff);
+  }, endedEarly);
   return { whole, leave() {} };
 }
 
-/** Reads a body of at most `limit` bytes as it is. Throws a `Refusal`. */
+/** Reads a body of at most `limit` bytes as bytes. Throws a `Refusal`. */
 export async function readRaw(
   request: Request,
   limit: number,
@@ -143,7 +142,7 @@ function readCounted(request: Request, limit: number): Reading<ReadText> {
   return { whole: whole.then((bytes) => ({ text: decoded(bytes), size: bytes.length })), leave };
 }
 
-/** Counts as it reads, and stops beyond the limit. */
+/** Counts the bytes and stops beyond the limit. */
 function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuffer>> {
   const reader = request.body?.getReader();
   const leave = () => {
@@ -153,7 +152,7 @@ function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuf
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
     for (;;) {
-      const { done, value } = await reader?.read().catch(brokenOff) ?? { done: true };
+      const { done, value } = await reader?.read().catch(endedEarly) ?? { done: true };
       if (done || !value) return joined(chunks, size);
       size += value.length;
       if (size > limit) {
@@ -178,8 +177,8 @@ function notUtf8(): Refusal {
   return new Refusal("malformed_json", "Expected UTF-8");
 }
 
-function brokenOff(): never {
-  throw new Refusal("malformed_json", "The body broke off");
+function endedEarly(): never {
+  throw new Refusal("malformed_json", "The request body ended early");
 }
 
 function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {
@@ -192,7 +191,7 @@ function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<A
   return whole;
 }
 
-function place(text: string): string {
+function positionOf(text: string): string {
   const position = faultPosition(text);
   const before = text.slice(0, position);
   const line = before.split("\n").length;

@@ -1,8 +1,8 @@
 /**
- * `Idempotency-Key`: the same submit twice is one.
+ * `Idempotency-Key`: a repeated submit returns the task of the first one.
  *
- * The engine keeps the keys with the tasks; only what is being stored at this
- * very moment is known here alone.
+ * The engine stores the keys with the tasks. This file only knows the submits
+ * that are being stored at this moment.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { Refusal } from "../problems.ts";
 
 /** A submit under an `Idempotency-Key`. */
 export interface Idempotent {
-  /** As the engine keeps it. */
+  /** The key as the engine stores it. */
   readonly key: Idempotency;
-  /** Says that it has been stored, or will not be. */
+  /** To be called when the submit has been stored or has failed. */
   readonly end: () => void;
 }
 
-/** Reads the key of a submit. */
+/** Reads the keys of submits. */
 export interface IdempotencyKeys {
   /**
    * What a request's `Idempotency-Key` means within `scope`; `undefined`
@@ -34,12 +34,12 @@ export interface IdempotencyKeys {
 }
 
 const KEPT_MS = 24 * 3_600_000;
-/** Quoted as the draft wants it, or bare as most send it. */
+/** Quoted as the draft requires, or bare as most clients send it. */
 const KEY = /^(?:"([ !#-~]{1,255})"|([!#-~]{1,255}))$/;
 
-/** Opens the book of keys in use. */
+/** Opens the set of keys in use. */
 export function openIdempotency(clock: Clock): IdempotencyKeys {
-  const underWay = new Set<string>();
+  const inProgress = new Set<string>();
   return {
     begin(request, scope, body) {
       const given = request.headers.get("idempotency-key");
@@ -51,15 +51,15 @@ export function openIdempotency(clock: Clock): IdempotencyKeys {
         throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
       }
       const name = `${scope} ${key}`;
-      if (underWay.has(name)) {
+      if (inProgress.has(name)) {
         const headers = { "retry-after": "1" };
-        throw new Refusal("idempotency_in_progress", { detail: "Ask again in a moment", headers });
+        throw new Refusal("idempotency_in_progress", { detail: "Try again in a moment", headers });
       }
-      underWay.add(name);
+      inProgress.add(name);
       const fingerprint = createHash("sha256").update(body).digest("hex");
       return {
         key: { scope, key, fingerprint, expiresAt: clock.now() + KEPT_MS },
-        end: () => underWay.delete(name),
+        end: () => inProgress.delete(name),
       };
     },
   };

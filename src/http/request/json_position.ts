@@ -1,8 +1,8 @@
 /**
- * Where a text stops being JSON.
+ * The position of a JSON syntax error.
  *
- * `JSON.parse` tells the position only in words, and not always; this reads
- * once more what it has refused.
+ * `JSON.parse` reports the position only in its message, and not always; this
+ * scans the refused text again.
  *
  * @module
  */
@@ -12,10 +12,10 @@ const SCALAR =
   // deno-lint-ignore no-control-regex -- RFC 8259 §7 refuses bare control characters
   /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
-/** Index of the first character that cannot stand where it stands; the length when the text breaks off. */
+/** Index of the first invalid character; the length of the text when it ends too early. */
 export function faultPosition(text: string): number {
   const open: string[] = [];
-  /** What may come next: a value, a name, what follows a value. */
+  /** What may come next. */
   let expected: "value" | "value or ]" | "name" | "name or }" | "after" = "value";
   let at = skip(SPACE, text, 0);
   while (at < text.length) {
@@ -54,7 +54,7 @@ export function faultPosition(text: string): number {
   return text.length;
 }
 
-/** The index after what `pattern` matches at `at`; `at` itself when it does not. */
+/** The index after the match of `pattern` at `at`; `at` without a match. */
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : at;

@@ -1,5 +1,5 @@
 /**
- * Which tasks a query means: the same words for listing, cancelling and retrying.
+ * The task filter of a query; the same for listing, cancelling and retrying.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Reason, TaskType } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import { refuseIssues } from "../problems.ts";
 
-/** The words of a filter. */
+/** The query parameters of a filter. */
 export const FILTER_NAMES = [
   "state",
   "type",
@@ -26,10 +26,10 @@ export const FILTER_NAMES = [
   "q",
 ] as const;
 
-/** What a list takes beside a filter. */
+/** The query parameters of a page. */
 export const PAGE_NAMES = ["limit", "cursor"] as const;
 
-/** What a task may stand for, in the order in which it is told. */
+/** The task types, in the order of the documentation. */
 export const TASK_TYPES: readonly TaskType[] = ["notify", "fetch"];
 
 const reasons: Record<Reason, true> = {
@@ -44,24 +44,24 @@ const reasons: Record<Reason, true> = {
   expired: true,
 };
 
-/** Every reason a task can stand where it stands. */
+/** Every value of `reason`. */
 export const REASONS: readonly Reason[] = Object.keys(reasons) as Reason[];
 
 const MAX_VALUE = 2_048;
 const MAX_LISTED = 200;
 const LISTED = 50;
 
-/** A filter, and which part of the list is meant. */
+/** A filter and a page. */
 export interface Selection {
-  /** Which tasks. */
+  /** The tasks to list. */
   readonly filter: TaskFilter;
-  /** How many, 1 to 200. */
+  /** Page size, 1 to 200. */
   readonly limit: number;
-  /** Continues a list. */
+  /** Where the page starts. */
   readonly cursor?: string;
 }
 
-/** Reads the filter and the page of a list. */
+/** Reads the filter and the page of a request. */
 export function selectionOf(context: RequestContext): Selection {
   const faults: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES];
@@ -73,7 +73,7 @@ export function selectionOf(context: RequestContext): Selection {
   return { filter, limit: Number(limit), ...compact({ cursor }) };
 }
 
-/** Reads the page of a list without a filter. */
+/** Reads the page of a request without a filter. */
 export function pageOf(context: RequestContext): Pick<Selection, "limit" | "cursor"> {
   const { limit = `${LISTED}`, cursor } = query(context, PAGE_NAMES);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
@@ -83,16 +83,16 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
   return { limit: Number(limit), ...compact({ cursor }) };
 }
 
-/** Reads a filter that stands alone. */
+/** Reads the filter of a request without a page. */
 export function filterOf(context: RequestContext): TaskFilter {
   const faults: Issue[] = [];
   return readFilter(query(context, FILTER_NAMES, faults), faults);
 }
 
-/** The words of a filter, as they were written. */
+/** The parameters of a filter as text. */
 export type FilterWords = Partial<Record<typeof FILTER_NAMES[number], string>>;
 
-/** Reads a filter; throws a `Refusal` that names what is wrong, `faults` found before it included. */
+/** Parses a filter. Throws a `Refusal` with all issues, including the given `faults`. */
 export function readFilter(words: FilterWords, faults: Issue[] = []): TaskFilter {
   const wrong = (name: string, detail: string) => faults.push({ pointer: `/${name}`, detail });
   for (const [name, value] of Object.entries(words)) {

@@ -10,7 +10,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
-/** The routes that change the service itself. */
+/** Routes for administrators. */
 export function adminRoutes({ reload }: Dependencies): Route[] {
   return [{
     method: "POST",

@@ -1,8 +1,8 @@
 /**
- * `/apprise/notify`: for what speaks to apprise-api, and for the client of Apprise itself.
+ * `/apprise/notify`: for the Apprise client and clients of apprise-api.
  *
- * Such a client takes anything but 200 for a failure. What it says becomes a
- * notification like any other, and goes the way of `POST /notify`.
+ * Such a client treats any status but 200 as a failure. Its request is
+ * translated into one of `POST /notify`.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import type { Route } from "../route.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
 const FORMATS = ["text", "markdown", "html"];
-/** What of the call is passed on. */
+/** Request headers that are passed on. */
 const HEADERS = ["authorization", "idempotency-key", "traceparent"];
 
-/** The routes; `submits` has that of `POST /notify`. */
+/** The routes; `submits` contains `POST /notify`. */
 export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]): Route[] {
   const notify = submits.find(({ path }) => path === "/notify");
   if (!notify) throw new TypeError("Cannot serve Apprise without POST /notify");
@@ -65,13 +65,13 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
   ];
 }
 
-/** In the words of `POST /notify`; what a client adds of its own is passed over, as apprise-api does. */
+/** Translates into a body of `POST /notify`; unknown fields are ignored, as apprise-api does. */
 function notificationOf(given: PlainObject, alias: string | undefined): PlainObject {
   const { urls, title, body, type = "info", format = "text", tag, tags, attachment } = given;
   if (
     [tag, tags].some((one) => one !== undefined && one !== "" && one !== "all" && !isEmpty(one))
   ) {
-    const detail = "Expected no tag: make an alias for each group";
+    const detail = "Expected no tag: define an alias for each group";
     throw refuseIssues([{ pointer: "/tag", detail }]);
   }
   const form = FORMATS.find((one) => one === (format === null || format === "" ? "text" : format));
@@ -92,13 +92,13 @@ function isEmpty(value: unknown): boolean {
   return value === null || (Array.isArray(value) && value.length === 0);
 }
 
-/** One URL, several, or several in one text. */
+/** One URL, an array, or several in one text. */
 function urlsOf(given: unknown): unknown {
   if (typeof given !== "string") return given ?? [];
   return given.split(/[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
 }
 
-/** A form as the JSON it stands for; its files become attachments. */
+/** Converts a form to JSON; its files become attachments. */
 async function membersOf(form: FormData): Promise<PlainObject> {
   const members: Record<string, unknown> = {};
   const attachment: unknown[] = [];

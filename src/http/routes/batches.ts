@@ -1,5 +1,5 @@
 /**
- * Tasks submitted together, and waited for together.
+ * `/batches`: tasks that were submitted together.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `?dryRun=true`: what a submit would come to, with nothing stored.
+ * `?dryRun=true`: what a submit would do, with nothing stored.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import type { Draft, DraftedTask } from "../../task/input/new_task.ts";
 import { timeView } from "../views/time_view.ts";
 import { payloadView, type View } from "../views/task_view.ts";
 
-/** So many tasks of a large batch are told. */
-const MAX_TOLD = 100;
+/** Tasks shown of a large batch. */
+const MAX_SHOWN = 100;
 
-/** What would be sent, where it would go, and when. */
+/** The payloads, addresses and times of the attempts. */
 export async function dryRunView({ drafted }: Draft, ports: Ports): Promise<View> {
-  const told = drafted.slice(0, MAX_TOLD);
+  const shown = drafted.slice(0, MAX_SHOWN);
   const targets = new Map<string, Promise<View>>();
-  for (const { task: { lane } } of told) {
+  for (const { task: { lane } } of shown) {
     if (!targets.has(lane)) targets.set(lane, targetOf(lane, ports));
   }
-  const tasks = told.map(async (one) => ({
+  const tasks = shown.map(async (one) => ({
     ...plannedView(one),
     ...await targets.get(one.task.lane),
   }));
   return { dryRun: true, total: drafted.length, tasks: await Promise.all(tasks) };
 }
 
-/** Without jitter, which makes each wait up to half as long. */
+/** Without jitter, which makes each wait longer by up to a quarter. */
 function plannedView({ task, payload }: DraftedTask): View {
   let at = task.dueAt;
   const tries = [at, ...task.retry.map((waitMs) => at += waitMs)];
@@ -39,7 +39,7 @@ function plannedView({ task, payload }: DraftedTask): View {
   };
 }
 
-/** Only hosts that are called are resolved and guarded; relays are the operator's own. */
+/** Only hosts of URLs are resolved and guarded; relays are set by the operator. */
 async function targetOf(lane: string, ports: Ports): Promise<View> {
   const url = /^https?:/.test(lane) ? URL.parse(lane) : null;
   if (!url) return {};

@@ -1,10 +1,10 @@
 /**
- * What happens, as server-sent events: of one task, or of all.
+ * Server-sent events of one task or of all.
  *
- * A change carries its number as the event's id, so that a reader who was cut
- * off says where he stood (`Last-Event-ID`) and gets each task that changed
- * since once, as it now is. How far a running task has come is told between
- * the changes, without an id: nobody who missed it needs it.
+ * The id of an event is the number of the change. After a lost connection, a
+ * reader sends it as `Last-Event-ID` and receives each task changed since then
+ * once, in its current state. Progress events have no id: a missed one is not
+ * sent again.
  *
  * @module
  */
@@ -22,11 +22,11 @@ import { seenTask } from "../auth/access.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
 import { timeView } from "../views/time_view.ts";
 
-/** Between two looks at how far running tasks have come, in milliseconds. */
+/** Interval of progress events, in milliseconds. */
 const PROGRESS_MS = 250;
-/** After which a reader comes again, in milliseconds. */
+/** Delay before a reader reconnects, in milliseconds. */
 const RECONNECT_MS = 1_000;
-const KEEP_ALIVE = ": still here\n\n";
+const KEEP_ALIVE = ": keep-alive\n\n";
 
 /** The routes of events. */
 export function eventRoutes(dependencies: Dependencies): Route[] {
@@ -39,19 +39,19 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     if (context.request.method === "HEAD") return eventResponse(context, null);
     const feed = await openFeed(engine, clock, since);
     const progress = openProgress(dependencies);
-    const silence = openSilence();
-    let hello = true;
+    const keepAlive = openKeepAlive();
+    let isFirst = true;
 
     async function next(): Promise<string | undefined> {
-      if (hello) {
-        hello = false;
+      if (isFirst) {
+        isFirst = false;
         return `retry: ${RECONNECT_MS}\nid: ${feed.taken}\n\n`;
       }
       for (;;) {
         const changes = await feed.take(progress.pauseMs());
         if (feed.ended) return undefined;
         const text = changes.map(changeEvent).join("") + progress.news().join("");
-        const said = silence.broken(text);
+        const said = keepAlive.orText(text);
         if (said !== "") return said;
       }
     }
@@ -65,19 +65,19 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     const { id } = await seenTask(engine, context);
     if (context.request.method === "HEAD") return eventResponse(context, null);
     const inbox = openInbox<TaskChange>(clock);
-    // Watched before it is read: what happens in between comes twice, and is told once.
+    // Watched before it is read: a change in between is seen twice and sent once.
     const unwatch = engine.watch({ task: id }, (change) => inbox.put(change));
     const task = await engine.find(id);
     if (task && isFinal(task.state) && task.change === since) {
       unwatch();
-      // HTML's word for "do not come again": there is nothing to come.
+      // In the HTML standard, 204 tells the reader not to reconnect.
       return new Response(null, { status: 204, headers: { "x-request-id": context.requestId } });
     }
     if (task) inbox.put({ ...task, at: task.finishedAt ?? clock.now() });
     const progress = openProgress(dependencies, id);
-    let told = since ?? 0;
+    let lastSent = since ?? 0;
     let over = false;
-    const silence = openSilence();
+    const keepAlive = openKeepAlive();
 
     async function next(): Promise<string | undefined> {
       for (;;) {
@@ -86,13 +86,13 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
         if (ended) return undefined;
         let text = "";
         for (const change of items) {
-          if (change.change <= told) continue;
-          told = change.change;
+          if (change.change <= lastSent) continue;
+          lastSent = change.change;
           over = isFinal(change.state);
           text += changeEvent(change);
         }
         text += over ? "" : progress.news().join("");
-        const said = silence.broken(text);
+        const said = keepAlive.orText(text);
         if (said !== "") return said;
       }
     }
@@ -104,11 +104,11 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     return eventResponse(context, streamOf(next, leave));
   }
 
-  /** Says now and then that the stream is alive, when there is nothing else to say. */
-  function openSilence() {
+  /** Sends a keep-alive when there has been nothing else to send. */
+  function openKeepAlive() {
     let since = clock.monotonic();
     return {
-      broken(text: string): string {
+      orText(text: string): string {
         const now = clock.monotonic();
         const said = text || (now - since >= KEEP_ALIVE_MS ? KEEP_ALIVE : "");
         if (said !== "") since = now;
@@ -117,9 +117,9 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     };
   }
 
-  /** Tells of each running task whose figures have moved since they were told last. */
+  /** Progress of running tasks whose figures have changed since the last event. */
   function openProgress({ ports }: Dependencies, id?: string) {
-    let told = new Map<string, number>();
+    let sent = new Map<string, number>();
     return {
       pauseMs: () => ports.worker().running > 0 ? PROGRESS_MS : KEEP_ALIVE_MS,
       news(): string[] {
@@ -128,9 +128,9 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
         for (const task of ports.runningTasks()) {
           if (id !== undefined && task.id !== id) continue;
           moved.set(task.id, task.progress.bytes);
-          if (told.get(task.id) !== task.progress.bytes) events.push(progressEvent(task));
+          if (sent.get(task.id) !== task.progress.bytes) events.push(progressEvent(task));
         }
-        told = moved;
+        sent = moved;
         return events;
       },
     };
@@ -155,7 +155,7 @@ function eventOf(data: unknown): string {
   return `event: task\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** `Last-Event-ID`, as a reader who comes again sends it. */
+/** The `Last-Event-ID` of a reader that reconnects. */
 function lastEventId({ headers }: Request): number | undefined {
   const given = headers.get("last-event-id");
   if (given === null || given === "") return undefined;
@@ -166,7 +166,7 @@ function lastEventId({ headers }: Request): number | undefined {
   return Number(given);
 }
 
-/** Calls `end` when the service closes or the reader leaves, whichever is first. */
+/** Calls `end` when the service stops or the reader disconnects, whichever is first. */
 export function ending(closing: AbortSignal, end: () => void): () => void {
   const leave = () => {
     closing.removeEventListener("abort", leave);
@@ -177,7 +177,7 @@ export function ending(closing: AbortSignal, end: () => void): () => void {
   return leave;
 }
 
-/** Answers with events. */
+/** A response with server-sent events. */
 export function eventResponse(
   { requestId }: RequestContext,
   body: ReadableStream<Uint8Array> | null,

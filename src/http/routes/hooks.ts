@@ -13,7 +13,7 @@ import { readRaw } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import { pageOf } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues } from "../problems.ts";
+import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
@@ -112,7 +112,7 @@ function answerReceived(context: RequestContext, got: Received): Response {
       throw new Refusal("rate_limited", { detail: `Retry after ${seconds} s`, headers });
     }
     case "refused":
-      throw new Refusal(got.code, "Nothing was stored. Try again later.");
+      throw new Refusal(got.code, NOTHING_STORED);
     case "not_found":
       throw new Refusal("not_found", "No such delivery of this hook");
   }

@@ -1,5 +1,5 @@
 /**
- * What Prometheus and Grafana plug in: the figures, alert rules, a dashboard.
+ * `/metrics`: Prometheus metrics, alert rules and a Grafana dashboard.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Route } from "../route.ts";
 
-/** Lanes looked at to count those that are held. */
+/** Lanes read to count the held ones. */
 const MAX_LANES = 10_000;
 
 /** The routes under `/metrics`. */
 export function metricsRoutes(dependencies: Dependencies): Route[] {
   const { engine, metrics, ports, clock } = dependencies;
 
-  async function figures(context: RequestContext): Promise<Response> {
+  async function values(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
     const [tasks, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
@@ -37,16 +37,16 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
         process_resident_memory_bytes: Deno.memoryUsage().rss,
       },
     });
-    return textAnswer(context, text, metrics.contentType);
+    return textResponse(context, text, metrics.contentType);
   }
 
   const file = (text: string, type: string) => (context: RequestContext) => {
     query(context, []);
-    return textAnswer(context, text, type);
+    return textResponse(context, text, type);
   };
 
   return [
-    { method: "GET", path: "/metrics", answer: figures },
+    { method: "GET", path: "/metrics", answer: values },
     {
       method: "GET",
       path: "/metrics/alerts.yaml",
@@ -62,6 +62,6 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   ];
 }
 
-function textAnswer({ requestId }: RequestContext, text: string, type: string): Response {
+function textResponse({ requestId }: RequestContext, text: string, type: string): Response {
   return new Response(text, { headers: { "content-type": type, "x-request-id": requestId } });
 }

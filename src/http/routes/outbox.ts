@@ -1,5 +1,5 @@
 /**
- * `GET /outbox`: the mails that were written to files, for want of a relay.
+ * `GET /outbox`: mails written to files because no relay is set.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { Route } from "../route.ts";
 import { timeView } from "../views/time_view.ts";
 
 const DEFAULT_LIMIT = 50;
-const MOST = 200;
+const MAX_LIMIT = 200;
 
 /** The routes that show the outbox. */
 export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
   async function list(context: RequestContext): Promise<Response> {
     const { limit = `${DEFAULT_LIMIT}` } = query(context, ["limit"]);
-    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MOST) {
-      throw refuseIssues([{ pointer: "/limit", detail: `Expected 1 to ${MOST}` }]);
+    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
+      throw refuseIssues([{ pointer: "/limit", detail: `Expected 1 to ${MAX_LIMIT}` }]);
     }
     const entries = await opened().list(Number(limit));
     const seen = await Promise.all(entries.map(({ id }) => maySeeMail(context, id)));
@@ -35,11 +35,11 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
     const id = param(context, "id");
     const isSeen = isId("tsk", id) && await maySeeMail(context, id);
     const bytes = isSeen ? await opened().read(id) : undefined;
-    if (!bytes) throw new Refusal("not_found", "There is no such mail, or it is not yours to see");
+    if (!bytes) throw new Refusal("not_found", "No such mail, or another owner's");
     return new Response(bytes, {
       headers: {
         "content-type": "message/rfc822",
-        // A mail may hold any page: it is downloaded, never shown.
+        // A mail may contain any page: it is downloaded, never displayed.
         "content-disposition": `attachment; filename="${id}.eml"`,
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
@@ -50,10 +50,10 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
 
   function opened() {
     if (ports.outbox) return ports.outbox;
-    throw new Refusal("not_found", "There is no outbox: mails go to a relay (POSTRIDER_MAIL)");
+    throw new Refusal("not_found", "No outbox: mails go to a relay (POSTRIDER_MAIL)");
   }
 
-  /** A mail outlives its task; then only those see it who see everything. */
+  /** A mail can outlive its task; then only the scope read may see it. */
   async function maySeeMail({ caller }: RequestContext, id: string): Promise<boolean> {
     return maySee(caller, undefined) || maySee(caller, (await engine.find(id))?.owner);
   }

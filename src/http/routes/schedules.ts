@@ -14,7 +14,7 @@ import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
 import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues } from "../problems.ts";
+import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { requireFollowUpScopes } from "../auth/follow_up_scopes.ts";
 import { timeView } from "../views/time_view.ts";
@@ -102,7 +102,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     }
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "The schedule no longer exists");
-    if ("refused" in made) throw new Refusal(made.refused, "Nothing was stored. Try again later.");
+    if ("refused" in made) throw new Refusal(made.refused, NOTHING_STORED);
     if ("error" in made) throw new Refusal("invalid", made.error);
     const place = made.id.startsWith("bat") ? "batches" : "tasks";
     return answerOne(context, 202, schedules.find(name), { location: `/${place}/${made.id}` });

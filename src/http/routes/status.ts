@@ -1,5 +1,5 @@
 /**
- * How the service is: for people, for pollers, and for whoever restarts it.
+ * Status and health of the service.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { seenBatch, seenTask } from "../auth/access.ts";
 import { timeView } from "../views/time_view.ts";
 import { statusView } from "../views/task_view.ts";
 
-/** The most lanes that are told. */
+/** Most lanes shown. */
 const MAX_LANES = 100;
 
-/** The routes that tell how things stand. */
+/** The routes of status and health. */
 export function statusRoutes(dependencies: Dependencies, counters: WindowCounters): Route[] {
   const { engine, ports, clock } = dependencies;
   const openedAt = clock.monotonic();
@@ -27,7 +27,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     requireScope(context.caller, "read");
     query(context, []);
     const [counts, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
-    const told = lanes.map(({ heldUntil, ...lane }) => ({
+    const shown = lanes.map(({ heldUntil, ...lane }) => ({
       ...lane,
       heldUntil: timeView(heldUntil),
     }));
@@ -43,8 +43,8 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       counts,
       rates: counters.rates(),
       latency: counters.latency(),
-      hosts: told.filter(({ lane }) => isHost(lane)),
-      relays: told.filter(({ lane }) => !isHost(lane)),
+      hosts: shown.filter(({ lane }) => isHost(lane)),
+      relays: shown.filter(({ lane }) => !isHost(lane)),
       threads,
     });
   }
@@ -58,11 +58,11 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     return respond(context, 200, { id, total, counts, done });
   }
 
-  /** Alive is who answers; what happened to the threads says why it may be slow. */
+  /** A process that answers is alive; lost threads explain why it may be slow. */
   function live(context: RequestContext): Response {
     const { threads, lost } = ports.worker();
-    const told = lost.map(({ at, reason }) => ({ at: timeView(at), reason }));
-    return respond(context, 200, { status: "live", threads, lost: told });
+    const shown = lost.map(({ at, reason }) => ({ at: timeView(at), reason }));
+    return respond(context, 200, { status: "live", threads, lost: shown });
   }
 
   async function ready(context: RequestContext): Promise<Response> {
@@ -91,7 +91,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   ];
 }
 
-/** Whether a lane leads to a host, and not to a relay. */
+/** Whether a lane is that of a host and not of a relay. */
 export function isHost(lane: string): boolean {
   return /^https?:/.test(lane);
 }

@@ -1,10 +1,9 @@
 /**
- * `POST /notify` and `POST /fetch`: the way of a submit, step by step.
+ * `POST /notify` and `POST /fetch`, step by step.
  *
  * @module
  */
 
-import { shuttingDown } from "../problems.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { traceIdOf } from "../../lib/traces.ts";
@@ -18,7 +17,7 @@ import type { History } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { dryRunView } from "./dry_run.ts";
-import { Refusal, refuseIssues } from "../problems.ts";
+import { NOTHING_STORED, Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import { openRateLimit } from "../request/rate_limit.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
@@ -30,7 +29,7 @@ import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
 const SINGLE_BYTES = 2 ** 20;
 const MAX_BYTES = 32 * 2 ** 20;
 
-/** The routes that take tasks in. */
+/** The routes that accept tasks. */
 export function submitRoutes(
   dependencies: Dependencies,
   counters: WindowCounters,
@@ -100,7 +99,7 @@ export function submitRoutes(
     return await answerAccepted(context, draft, headers);
   }
 
-  /** Keeps the draft; resolves with the id of the first submission where this is a second one. */
+  /** Stores the draft; resolves with the id of the first submit when this one repeats it. */
   async function store(draft: Draft, once: Idempotent | undefined): Promise<string | undefined> {
     const submission = {
       tasks: draft.drafted.map(({ task }) => task),
@@ -117,10 +116,10 @@ export function submitRoutes(
       case "conflict":
         throw new Refusal(
           "idempotency_conflict",
-          "Expected the body that came first with this key",
+          "Expected the body of the first request with this key",
         );
       case "refused":
-        throw new Refusal(inserted.code, "Nothing was stored. Try again later.");
+        throw new Refusal(inserted.code, NOTHING_STORED);
     }
   }
 
@@ -150,7 +149,7 @@ export function submitRoutes(
     return await answerBatch(context, draft.batch.id, wait, location);
   }
 
-  /** The same id as the first time, in its present state. */
+  /** The id of the first submit, in its current state. */
   async function answerReplay(
     context: RequestContext,
     id: string,
@@ -174,7 +173,7 @@ export function submitRoutes(
     const task = wait === undefined
       ? await engine.find(id)
       : await waitForTask(dependencies, id, { ms: wait * 1_000, signal: context.request.signal });
-    if (!task) throw new Refusal("not_found", "The task was accepted and is not kept any more");
+    if (!task) throw new Refusal("not_found", "The task was accepted and has been deleted since");
     const isOver = task.finishedAt !== undefined;
     return respond(
       context,
@@ -193,7 +192,7 @@ export function submitRoutes(
     const batch = wait === undefined
       ? await engine.findBatch(id)
       : await waitForBatch(dependencies, id, { ms: wait * 1_000, signal: context.request.signal });
-    if (!batch) throw new Refusal("not_found", "The batch was accepted and is not kept any more");
+    if (!batch) throw new Refusal("not_found", "The batch was accepted and has been deleted since");
     const tasks = (await engine.batchTasks(id)).map(({ id, state }) => ({ id, state }));
     const view: View = submittedBatchView(batch, tasks);
     return respond(
@@ -204,11 +203,12 @@ export function submitRoutes(
     );
   }
 
-  const draftsNotify: DraftOf = (body, _size, context) => vouched(acceptance.notify(body, context));
+  const draftsNotify: DraftOf = (body, _size, context) =>
+    parsedOrRefused(acceptance.notify(body, context));
 
   const draftsFetch: DraftOf = (body, size, context) => {
     if (size > SINGLE_BYTES && !isBatchRequest(body)) throw tooLarge(SINGLE_BYTES);
-    return vouched(acceptance.fetch(body, context));
+    return parsedOrRefused(acceptance.fetch(body, context));
   };
 
   return [
@@ -234,7 +234,7 @@ export function submitRoutes(
 type Headers = Readonly<Record<string, string>>;
 type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft;
 
-function vouched<Value>(parsed: Parsed<Value>): Value {
+function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
   if (parsed.faults) throw refuseIssues(parsed.faults);
   return parsed.value;
 }

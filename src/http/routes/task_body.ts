@@ -1,6 +1,6 @@
 /**
- * `GET /tasks/{id}/body`: what a fetch brought back, as a download that does no
- * harm in a browser, whole or in part.
+ * `GET /tasks/{id}/body`: the response body of a fetch as a safe download, whole
+ * or in part.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { seenTask } from "../auth/access.ts";
 
-/** Read from the disk at once. */
+/** Bytes read from the disk at once. */
 const PIECE_BYTES = 262_144;
 
-/** Some bytes that can be read from any place. */
+/** Bytes that can be read from any position. */
 interface Source {
   readonly name: string;
   readonly bytes: number;
-  /** Of the whole, hex; tells whether two are the same. */
+  /** Of the whole body, hex; the ETag. */
   readonly sha256: string | undefined;
-  /** The bytes from `start` up to, and without, `end`. */
+  /** The bytes from `start` to `end`, exclusive. */
   open(start: number, end: number): Promise<ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>>;
 }
 
@@ -43,11 +43,11 @@ async function sourceOf({ id, result }: TaskRecord, downloads: string): Promise<
   if (typeof name === "string" && typeof path === "string") {
     const file = `${downloads}/${path}`;
     const stat = await Deno.stat(file).catch(() => undefined);
-    if (!stat?.isFile) throw new Refusal("not_found", "The file is not kept any more");
+    if (!stat?.isFile) throw new Refusal("not_found", "The file was deleted");
     return { name, bytes: stat.size, sha256: digest, open: (from, to) => readFile(file, from, to) };
   }
   if (typeof body !== "string" || truncated === true) {
-    const detail = "No whole body is kept: ask for one with save, and wait for the task's end";
+    const detail = "No complete body is kept: submit with save, and wait until the task is final";
     throw new Refusal("not_found", detail);
   }
   const bytes = new TextEncoder().encode(body);
@@ -63,7 +63,7 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
   const { name, bytes, sha256 } = source;
   const etag = sha256 === undefined ? undefined : `"${sha256}"`;
   const headers = {
-    // Whatever it is, no browser takes it for a page of ours.
+    // No browser treats the body as a page of this service.
     "content-type": "application/octet-stream",
     "content-disposition": `attachment; filename="${plain(name)}"; filename*=UTF-8''${coded(name)}`,
     "x-content-type-options": "nosniff",
@@ -103,8 +103,8 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
 }
 
 /**
- * RFC 9110 §14: one range of bytes. Several at once, and what is no range, are
- * answered with the whole; `none` when there is nothing at that place.
+ * RFC 9110 §14: one range of bytes. Several ranges and invalid ones are answered
+ * with the whole body; `none` when the range is not satisfiable.
  */
 function partOf(range: string | null, bytes: number): [start: number, end: number] | "none" | null {
   const [, first = "", last = ""] =
@@ -120,7 +120,7 @@ function partOf(range: string | null, bytes: number): [start: number, end: numbe
   return start >= bytes ? "none" : [start, last === "" ? bytes : Math.min(Number(last) + 1, bytes)];
 }
 
-/** Reads as fast as the caller takes it, and holds the file no longer than that. */
+/** Reads as fast as the caller takes it, and closes the file at the end. */
 async function readFile(path: string, start: number, end: number) {
   const file = await Deno.open(path);
   await file.seek(start, Deno.SeekMode.Start);
@@ -131,7 +131,7 @@ async function readFile(path: string, start: number, end: number) {
       const count = await file.read(piece).catch(() => null);
       if (count === null) {
         file.close();
-        return controller.error(new Error("The file is shorter than it was"));
+        return controller.error(new Error("The file was truncated"));
       }
       left -= count;
       controller.enqueue(piece.subarray(0, count));
@@ -147,7 +147,7 @@ function listsTag(header: string | null, etag: string): boolean {
   return header?.split(",").some((tag) => [etag, `W/${etag}`, "*"].includes(tag.trim())) ?? false;
 }
 
-/** RFC 6266: what every reader understands; the name itself follows in its coded form. */
+/** RFC 6266: an ASCII fallback; `filename*` has the exact name. */
 function plain(name: string): string {
   return name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
 }

@@ -1,17 +1,16 @@
 /**
- * Looking at tasks, and changing what becomes of them.
+ * `/tasks`: reading, cancelling and retrying tasks.
  *
  * @module
  */
 
-import { shuttingDown } from "../problems.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { maySee } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
 import { filterOf, selectionOf } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues } from "../problems.ts";
+import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { summaryView, taskView, type View } from "../views/task_view.ts";
@@ -22,7 +21,7 @@ import { waitingFor } from "../views/waiting_for.ts";
 export function taskRoutes(dependencies: Dependencies): Route[] {
   const { engine, ports } = dependencies;
   const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
-  /** Whoever may change a task need not be allowed to see what is in it. */
+  /** A caller that may change a task may not be allowed to see its payload. */
   const changedView = ({ caller }: RequestContext, task: TaskRecord): View =>
     maySee(caller, task.owner) ? view(task) : summaryView(task);
 
@@ -82,20 +81,19 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function retry(context: RequestContext): Promise<Response> {
     query(context, []);
-    acceptOrRefuse();
+    requireAccepting();
     const { id } = await operatedTask(engine, context);
     const changed = await engine.revive(id);
     const task = await present(id);
     if (changed === "not_possible") {
-      const detail =
-        `Only what failed, was cancelled or expired can be retried; it is ${task.state}`;
+      const detail = `Expected a task that failed, was cancelled or expired; it is ${task.state}`;
       throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
     return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
   }
 
   async function retryAll(context: RequestContext): Promise<Response> {
-    acceptOrRefuse();
+    requireAccepting();
     const retried = await engine.reviveAll(narrowed(filterOf(context), context, true));
     return respond(context, 202, { retried });
   }
@@ -106,7 +104,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const changed = await engine.runNow(id);
     const task = await present(id);
     if (changed === "not_possible") {
-      const detail = `Only what waits can be run at once; it is ${task.state}`;
+      const detail = `Expected a queued task; it is ${task.state}`;
       throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
     return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
@@ -114,11 +112,11 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function present(id: string): Promise<TaskRecord> {
     const task = await engine.find(id);
-    if (!task) throw new Refusal("not_found", "The task is not kept any more");
+    if (!task) throw new Refusal("not_found", "The task was deleted");
     return task;
   }
 
-  function acceptOrRefuse(): void {
+  function requireAccepting(): void {
     if (!dependencies.accepting()) {
       throw shuttingDown();
     }
@@ -144,7 +142,7 @@ function refuseCursor(error: unknown): never {
   throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
 }
 
-/** RFC 8288, beside `nextCursor`; the same filter goes on. */
+/** RFC 8288: the next page with the same filter. */
 function nextLink({ request }: RequestContext, cursor: string): Record<string, string> {
   const { pathname, searchParams } = new URL(request.url);
   searchParams.set("cursor", cursor);

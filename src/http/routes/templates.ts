@@ -1,5 +1,5 @@
 /**
- * `GET /templates`: which there are, and how a mail of one would look.
+ * `GET /templates`: the list of templates and a preview of each.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
-/** A page of somebody's making: shown, but it may run nothing and load nothing. */
+/** A page from a template or a caller: displayed, but it runs and loads nothing. */
 const PAGE_HEADERS = {
   "content-security-policy":
     "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'",
@@ -34,7 +34,7 @@ export function templateRoutes({ ports }: Dependencies): Route[] {
     const { data: given, format = "json" } = query(context, ["data", "format"]);
     const name = param(context, "name");
     const template = ports.templates().find((one) => one.name === name);
-    if (!template) throw new Refusal("not_found", "There is no such template: see /templates");
+    if (!template) throw new Refusal("not_found", "No such template: /templates lists them");
     const data = given === undefined ? template.sample : readData(given);
     const rendered = ports.render(name, data as Record<string, Json>);
     if (rendered.faults) throw refuseIssues(rendered.faults);
@@ -66,7 +66,7 @@ function page(
   { formats }: TemplateSummary,
 ): Response {
   if (body === undefined) {
-    const detail = `Expected ${formats.join(" or ")}: this template makes no other`;
+    const detail = `Expected ${formats.join(" or ")}: this template has no other format`;
     throw refuseIssues([{ pointer: "/format", detail }]);
   }
   const headers = { "content-type": `${type}; charset=utf-8`, "x-request-id": requestId };
@@ -78,7 +78,7 @@ function readData(text: string): Record<string, unknown> {
     const data: unknown = JSON.parse(text);
     if (isPlainObject(data)) return data;
   } catch {
-    // Told below.
+    // Refused below.
   }
   throw refuseIssues([{ pointer: "/data", detail: "Expected a JSON object" }]);
 }

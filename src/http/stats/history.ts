@@ -1,5 +1,5 @@
 /**
- * How the last hour went, in steps of a few seconds: for the dashboard's chart.
+ * Throughput of the last hour in steps of five seconds, for the chart of the dashboard.
  *
  * @module
  */
@@ -7,30 +7,30 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { TaskState } from "../../task/state.ts";
 
-/** The length of a step, in seconds. */
+/** Length of a step, in seconds. */
 const STEP_S = 5;
 const STEPS = 720;
 
 /** What is counted. */
 export type Counted = "accepted" | "succeeded" | "failed";
 
-/** Tasks a second, step by step, oldest first; the last step is still going on. */
+/** Tasks per second by step, oldest first; the last step is incomplete. */
 export interface Series extends Readonly<Record<Counted, readonly number[]>> {
-  /** Seconds since the epoch at which each step began. */
+  /** Start of each step, in seconds since the epoch. */
   readonly at: readonly number[];
 }
 
-/** Counts, and remembers an hour of it. */
+/** Counts tasks and keeps the counts of an hour. */
 export interface History {
-  /** So many tasks were accepted. */
+  /** Counts accepted tasks. */
   accepted(tasks: number): void;
-  /** A task became final in this state. */
+  /** Counts a task that became final. */
   finished(state: TaskState): void;
-  /** What there is to show; steps before the start are left out. */
+  /** The steps since the start, at most an hour. */
   series(): Series;
 }
 
-/** Opens a history that begins now. */
+/** Opens an empty history. */
 export function openHistory(clock: Clock): History {
   const begin = stepOf(clock.monotonic());
   let last = begin;

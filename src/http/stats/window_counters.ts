@@ -1,37 +1,37 @@
 /**
- * How much comes in and goes out, and how long that takes: for `/status`.
+ * Rates and latencies for `/status`.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
 
-/** Counts and measures. */
+/** Counts tasks and measures durations. */
 export interface WindowCounters {
-  /** So many tasks were accepted by a call that began then, on the monotonic clock. */
+  /** Counts the tasks of a submit that began at `startedAt` on the monotonic clock. */
   accepted(tasks: number, startedAt: number): void;
-  /** A task became final so many milliseconds after it was accepted. */
+  /** Counts a task that became final `ms` milliseconds after it was accepted. */
   settled(ms: number): void;
-  /** Tasks a second, over the last minute. */
+  /** Tasks per second over the last minute. */
   rates(): { readonly accepted: number; readonly settled: number };
-  /** Milliseconds, of the latest thousand: to accept a submit, and from there to the end. */
+  /** Of the latest thousand, in milliseconds: duration of a submit, and from there to the final state. */
   latency(): { readonly accept: Quantiles; readonly finish: Quantiles };
 }
 
-/** Milliseconds; absent as long as there is nothing to measure. */
+/** Quantiles in milliseconds; absent without samples. */
 export interface Quantiles {
-  /** Half are faster. */
+  /** The median. */
   readonly p50?: number;
-  /** 95 of 100 are faster. */
+  /** The 95th percentile. */
   readonly p95?: number;
-  /** 99 of 100 are faster. */
+  /** The 99th percentile. */
   readonly p99?: number;
 }
 
 const WINDOW_S = 60;
 const SAMPLES = 1_000;
 
-/** Opens counters that stand at zero. */
+/** Opens counters at zero. */
 export function openWindowCounters(clock: Clock): WindowCounters {
   const accepted = new PerSecond(clock.monotonic());
   const settled = new PerSecond(clock.monotonic());
@@ -55,7 +55,7 @@ export function openWindowCounters(clock: Clock): WindowCounters {
   };
 }
 
-/** A ring with one count for each of the last sixty seconds. */
+/** One count for each of the last sixty seconds, in a ring. */
 class PerSecond {
   #counts = new Float64Array(WINDOW_S);
   #second: number;
@@ -65,17 +65,17 @@ class PerSecond {
   }
 
   add(count: number, now: number): void {
-    this.#turn(now);
+    this.#advance(now);
     const at = this.#second % WINDOW_S;
     this.#counts[at] = (this.#counts[at] ?? 0) + count;
   }
 
   rate(now: number): number {
-    this.#turn(now);
+    this.#advance(now);
     return Math.round(this.#counts.reduce((sum, count) => sum + count, 0) / WINDOW_S * 100) / 100;
   }
 
-  #turn(now: number): void {
+  #advance(now: number): void {
     const second = Math.floor(now / 1_000);
     const stale = Math.min(WINDOW_S, second - this.#second);
     for (let i = 1; i <= stale; i++) this.#counts[(this.#second + i) % WINDOW_S] = 0;

@@ -1,23 +1,23 @@
 /**
- * Answers that go on: a body written piece by piece, as fast as it is read.
+ * Streaming responses: the body is produced as fast as it is read.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
 
-/** How long a stream may be silent before it says that it is alive, in milliseconds. */
+/** A keep-alive is sent after this long without data, in milliseconds. */
 export const KEEP_ALIVE_MS = 15_000;
 
-/** Where what happens is put, and where a stream takes it from. */
+/** A queue between event listeners and a stream. */
 export interface Inbox<Item> {
-  /** Puts one in. */
+  /** Adds an item. */
   put(item: Item): void;
-  /** Nothing more will come. */
+  /** Says that no more items will follow. */
   end(): void;
   /**
-   * Resolves with all that has come since, at least one; with none when that
-   * is the end, or when nothing has come for `silenceMs`.
+   * Resolves with all items since the last call, at least one; with none at the
+   * end, or when none arrived within `silenceMs`.
    */
   take(silenceMs: number): Promise<{ readonly items: readonly Item[]; readonly ended: boolean }>;
 }
@@ -54,8 +54,8 @@ export function openInbox<Item>(clock: Clock): Inbox<Item> {
 const encoder = new TextEncoder();
 
 /**
- * A body made of what `next` resolves with, until that is `undefined`. `leave`
- * is called once, when it has ended or the reader is gone.
+ * A body of the texts that `next` resolves with, until `undefined`. `leave` is
+ * called when the stream has ended or the reader has disconnected.
  */
 export function streamOf(
   next: () => Promise<string | undefined>,

@@ -1,8 +1,8 @@
 /**
- * Changes as one reader takes them: live, and from the engine after a gap.
+ * The changes for one reader: live, and from the engine after a gap.
  *
- * A reader who is slower than the changes come falls into a gap, too: what he
- * has not taken is forgotten, and he gets each task once, as it then stands.
+ * A reader that is slower than the changes gets a gap as well: its unread
+ * changes are dropped, and it receives each changed task once, in its current state.
  *
  * @module
  */
@@ -10,24 +10,24 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { QueueEngine, TaskChange } from "../../queue/engine.ts";
 
-/** Changes kept for a reader who does not take them. */
+/** Unread changes kept for a slow reader. */
 const MAX_KEPT = 1_000;
-/** Changes read from the engine at once. */
+/** Changes read from the engine in one call. */
 const PAGE = 200;
 
-/** A reader's view of all changes. */
+/** The changes for one reader. */
 export interface Feed {
-  /** The number of the latest change that was taken. */
+  /** Number of the last change that was read. */
   readonly taken: number;
-  /** Resolves with what came since, or with none after `silenceMs` or `end()`. */
+  /** Resolves with the changes since the last call, or with none after `silenceMs` or `end()`. */
   take(silenceMs: number): Promise<readonly TaskChange[]>;
   /** Whether it has been ended. */
   readonly ended: boolean;
-  /** Nothing more is wanted. */
+  /** Closes it. */
   end(): void;
 }
 
-/** Opens a feed of what changes after the change `since`, or from now on. */
+/** Opens a feed of changes after the change `since`, or from now on. */
 export async function openFeed(engine: QueueEngine, clock: Clock, since?: number): Promise<Feed> {
   const feed = new ChangeFeed(engine, clock);
   await feed.begin(since);
@@ -47,13 +47,13 @@ class ChangeFeed implements Feed {
   constructor(engine: QueueEngine, clock: Clock) {
     this.#engine = engine;
     this.#clock = clock;
-    this.#unwatch = engine.watch("all", (change) => this.#hear(change));
+    this.#unwatch = engine.watch("all", (change) => this.#add(change));
   }
 
-  /** Watched before the engine is asked: what happens in between is not missed. */
+  /** Watches before it asks the engine, so that no change in between is missed. */
   async begin(since: number | undefined): Promise<void> {
     const last = await this.#engine.lastChange();
-    // A number that was never given comes from another queue: all of this one is news.
+    // A number that was never given comes from another queue: send all changes of this one.
     this.taken = since === undefined ? last : since > last ? 0 : since;
     this.#gap = this.taken < last;
   }
@@ -61,12 +61,12 @@ class ChangeFeed implements Feed {
   async take(silenceMs: number): Promise<readonly TaskChange[]> {
     while (this.#gap && !this.ended) {
       const changes = await this.#missed();
-      if (changes.length > 0) return this.#note(changes);
+      if (changes.length > 0) return this.#markRead(changes);
     }
     if (this.#kept.length === 0 && !this.ended) await this.#wait(silenceMs);
     const changes = this.#kept;
     this.#kept = [];
-    return this.#note(changes.filter(({ change }) => change > this.taken));
+    return this.#markRead(changes.filter(({ change }) => change > this.taken));
   }
 
   end(): void {
@@ -75,12 +75,12 @@ class ChangeFeed implements Feed {
     this.#wake();
   }
 
-  #note(changes: readonly TaskChange[]): readonly TaskChange[] {
+  #markRead(changes: readonly TaskChange[]): readonly TaskChange[] {
     this.taken = changes.at(-1)?.change ?? this.taken;
     return changes;
   }
 
-  /** What comes while the engine is asked is kept again, and told once all the same. */
+  /** Changes that arrive while the engine answers are kept and sent once. */
   async #missed(): Promise<readonly TaskChange[]> {
     this.#gap = false;
     this.#kept = [];
@@ -97,7 +97,7 @@ class ChangeFeed implements Feed {
     undo();
   }
 
-  #hear(change: TaskChange): void {
+  #add(change: TaskChange): void {
     if (!this.#gap) this.#kept.push(change);
     if (this.#kept.length > MAX_KEPT) {
       this.#gap = true;

@@ -1,5 +1,5 @@
 /**
- * The tasks of a batch, each as a line of JSON as soon as it is final.
+ * The results of a batch as NDJSON: each task as soon as it is final.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { Dependencies } from "../dependencies.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "./event_stream.ts";
 import { taskView } from "../views/task_view.ts";
 
-/** As many tasks are read for one piece of the body. */
+/** Tasks read for one chunk of the body. */
 const AT_ONCE = 32;
 
 /**
- * Answers with the results of a batch. With `wait`, in seconds, it ends then
- * even when tasks are left. A reader that leaves changes nothing.
+ * Streams the results of a batch. With `wait`, in seconds, the response ends then
+ * even if tasks are left. A reader that disconnects cancels nothing.
  */
 export function resultLines(
   { engine, clock, closing }: Dependencies,
@@ -35,7 +35,7 @@ export function resultLines(
   };
   if (request.method === "HEAD") return new Response(null, init);
   const inbox = openInbox<string>(clock);
-  // Watched before the list is read: what becomes final in between comes twice, and is written once.
+  // Watched before the list is read: a task that becomes final in between is seen twice and written once.
   const unwatch = engine.watch({ batch: batchId }, (change) => {
     if (isFinal(change.state)) inbox.put(change.id);
   });
@@ -55,7 +55,7 @@ export function resultLines(
     if (!left) {
       const tasks = await engine.batchTasks(batchId);
       left = new Set(tasks.map(({ id }) => id));
-      // Those that are final already come in the order in which they became so.
+      // Tasks that are final already, in the order in which they became final.
       ready = tasks.filter(({ state }) => isFinal(state)).sort((a, b) => a.change - b.change)
         .map(({ id }) => id);
     }

@@ -1,5 +1,5 @@
 /**
- * Holds a call back until something has become of what it asks for.
+ * Delays a response until a task or batch is final.
  *
  * @module
  */
@@ -10,34 +10,34 @@ import type { TaskRecord } from "../../task/task.ts";
 import type { TaskChange, Watched } from "../../queue/engine.ts";
 import type { Dependencies } from "../dependencies.ts";
 
-/** Who waits, and how long at most. */
-export interface Patience {
+/** How long to wait. */
+export interface WaitLimit {
   /** Milliseconds. */
   readonly ms: number;
-  /** Aborts when the caller has left. */
+  /** Aborts when the caller has disconnected. */
   readonly signal: AbortSignal;
 }
 
-/** The task as soon as it is final, or as it stands when the patience is over. */
+/** The task as soon as it is final, or in its current state when the time is up. */
 export function waitForTask(
   dependencies: Dependencies,
   id: string,
-  patience: Patience,
+  limit: WaitLimit,
 ): Promise<TaskRecord | undefined> {
-  return waitFor(dependencies, { task: id }, patience, {
+  return waitFor(dependencies, { task: id }, limit, {
     look: () => dependencies.engine.find(id),
     isOver: (task) => isFinal(task.state),
     mayBeOver: (change) => isFinal(change.state),
   });
 }
 
-/** The batch as soon as it is done, or as it stands when the patience is over. */
+/** The batch as soon as it is done, or in its current state when the time is up. */
 export function waitForBatch(
   dependencies: Dependencies,
   id: string,
-  patience: Patience,
+  limit: WaitLimit,
 ): Promise<BatchRecord | undefined> {
-  return waitFor(dependencies, { batch: id }, patience, {
+  return waitFor(dependencies, { batch: id }, limit, {
     look: () => dependencies.engine.findBatch(id),
     isOver: (batch) => batch.done,
     mayBeOver: (change) => change.batchDone === true,
@@ -47,7 +47,7 @@ export function waitForBatch(
 async function waitFor<Thing>(
   { engine, clock, closing }: Dependencies,
   watched: Watched,
-  { ms, signal }: Patience,
+  { ms, signal }: WaitLimit,
   { look, isOver, mayBeOver }: {
     readonly look: () => Promise<Thing | undefined>;
     readonly isOver: (thing: Thing) => boolean;
@@ -56,7 +56,7 @@ async function waitFor<Thing>(
 ): Promise<Thing | undefined> {
   const ended = Promise.withResolvers<void>();
   const end = () => ended.resolve();
-  // Watched before it is looked at: what happens in between is not missed.
+  // Watched before it is read, so that no change in between is missed.
   const unwatch = engine.watch(watched, (change) => mayBeOver(change) && end());
   const undo = clock.after(ms, end);
   signal.addEventListener("abort", end);

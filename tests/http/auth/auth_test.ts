@@ -74,7 +74,7 @@ Deno.test.each([
   },
 );
 
-Deno.test("without a key nothing but health and the document is answered", async () => {
+Deno.test("without a key only health checks and the documentation are served", async () => {
   await using api = await withKeys();
   for (const path of ["/livez", "/readyz", "/openapi.json"]) {
     assert.equal((await api.get(path)).status, 200, path);
@@ -134,7 +134,7 @@ Deno.test("a batch of another key is not found, nor are its results", async () =
   assert.equal((await api.get(`/batches/${body.id}`, bearer("a1"))).body.counts.queued, 1);
 });
 
-Deno.test("changing all that match changes what is one's own", async () => {
+Deno.test("a bulk change affects only the caller's own tasks", async () => {
   await using api = await withKeys();
   await api.accept({ delay: "1h" }, bearer("a1"));
   const only = bearer("p1");
@@ -193,13 +193,13 @@ Deno.test.each([
   },
 );
 
-Deno.test("a page of our own may call", async () => {
+Deno.test("a page of this service may call the API", async () => {
   await using api = await Api.open();
   const headers = { host: "localhost:8000", origin: "http://localhost:8000" };
   assert.equal((await api.post("/fetch", GET, headers)).status, 202);
 });
 
-Deno.test("a form cannot mail through this machine, whatever its Origin", async () => {
+Deno.test("a form cannot submit a mail, whatever its Origin", async () => {
   await using api = await Api.open();
   for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
     const init = { body: JSON.stringify(GET), headers: { "content-type": type } };
@@ -207,18 +207,18 @@ Deno.test("a form cannot mail through this machine, whatever its Origin", async 
   }
 });
 
-Deno.test("anonymous calls that are allowed may come by any name", async () => {
+Deno.test("POSTRIDER_ALLOW_ANONYMOUS accepts any Host name", async () => {
   await using api = await Api.open({ anonymous: "allowed" });
   assert.equal((await api.post("/fetch", GET, { host: "postrider.example" })).status, 202);
 });
 
-Deno.test("a wrong key is refused even where none is needed", async () => {
+Deno.test("an unknown key is refused even where no key is needed", async () => {
   await using api = await Api.open({ keys: parseApiKeys(KEYS), anonymous: "allowed" });
   assert.equal((await api.get("/tasks")).status, 200);
   assert.equal((await api.get("/tasks", bearer("x"))).status, 401);
 });
 
-Deno.test("what follows needs the same scope as if it were asked for at once", async () => {
+Deno.test("a follow-up needs the same scope as a submit", async () => {
   await using api = await Api.open({ keys: parseApiKeys("web:fetch-only:fetch") });
   const chain = { onSuccess: { notify: { to: "ada@example.org", text: "done" } } };
   const refused = await api.post("/fetch", { ...GET, ...chain }, bearer("fetch-only"));
@@ -229,7 +229,7 @@ Deno.test("what follows needs the same scope as if it were asked for at once", a
   assert.equal((await api.post("/fetch", told, bearer("fetch-only"))).status, 202);
 });
 
-Deno.test("a key that may only operate changes a task of others without seeing what is in it", async () => {
+Deno.test("a key with only the scope operate changes a task of another owner without seeing its payload", async () => {
   await using api = await Api.open({
     keys: parseApiKeys("f:f1:fetch,o:o1:operate"),
     anonymous: "refused",

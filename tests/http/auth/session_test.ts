@@ -21,7 +21,7 @@ async function signIn(api: Api, key: string, next = "/", origin: string | null =
   return { response, cookie, headers: { cookie: cookie.split(";")[0] ?? "" } };
 }
 
-Deno.test("who is not signed in is led to the door, and from there to where he was going", async () => {
+Deno.test("a caller without a session is redirected to sign in, and then back to the page", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const away = await api.raw("/ui/tasks?state=failed");
   assert.equal(away.status, 303);
@@ -34,7 +34,7 @@ Deno.test("who is not signed in is led to the door, and from there to where he w
   assert.match(await page.text(), /Sign out/);
 });
 
-Deno.test("the cookie is for this site's own pages, out of reach of scripts, and holds no secret", async () => {
+Deno.test("the cookie is SameSite and HttpOnly and holds no secret", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { cookie } = await signIn(api, "first-secret");
   assert.match(
@@ -44,7 +44,7 @@ Deno.test("the cookie is for this site's own pages, out of reach of scripts, and
   assert.ok(!cookie.includes("first-secret"));
 });
 
-Deno.test("behind TLS the cookie is for TLS only", async () => {
+Deno.test("behind TLS the cookie is Secure", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const response = await api.raw("/ui/signin", {
     method: "POST",
@@ -54,12 +54,12 @@ Deno.test("behind TLS the cookie is for TLS only", async () => {
   assert.match(response.headers.get("set-cookie") ?? "", /; Secure$/);
 });
 
-Deno.test("a wrong key is told, and not which part of it", async () => {
+Deno.test("an unknown key is refused without saying why", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { response, cookie } = await signIn(api, "first-secreT");
   assert.equal(response.status, 401);
   assert.equal(cookie, "");
-  assert.match(await response.text(), /This API key is not known/);
+  assert.match(await response.text(), /Unknown API key/);
 });
 
 Deno.test.each([
@@ -89,7 +89,7 @@ Deno.test("a session ends after twelve hours, and with its key", async () => {
   assert.equal((await changed.get("/tasks", fresh)).status, 401);
 });
 
-Deno.test("signing out takes the cookie away", async () => {
+Deno.test("signing out removes the cookie", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const response = await api.raw("/ui/signout", { method: "POST", headers: { origin: ORIGIN } });
   assert.equal(response.headers.get("location"), "/ui/signin");
@@ -100,7 +100,7 @@ Deno.test("signing out takes the cookie away", async () => {
   assert.equal(refused.headers.get("set-cookie"), null);
 });
 
-Deno.test("who is signed in changes something from our own pages only", async () => {
+Deno.test("a session changes something only from a page of this service", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { headers } = await signIn(api, "first-secret");
   const submit = (more: Record<string, string>) =>
@@ -111,7 +111,7 @@ Deno.test("who is signed in changes something from our own pages only", async ()
   assert.equal((await submit({})).status, 403);
 });
 
-Deno.test("the door opens from our own page only, and leads nowhere else", async () => {
+Deno.test("the sign-in form is accepted from its own page only and redirects to this service only", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   for (const origin of ["https://evil.example", "null", null]) {
     const { response, cookie } = await signIn(api, "first-secret", "/", origin);
@@ -126,7 +126,7 @@ Deno.test("the door opens from our own page only, and leads nowhere else", async
   }
 });
 
-Deno.test("what a key may do, its session may: read, and no more", async () => {
+Deno.test("a session has the scopes of its key", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const id = await api.accept({ delay: "1h" }, { authorization: "Bearer first-secret" });
   const { headers } = await signIn(api, "other-secret");
@@ -137,7 +137,7 @@ Deno.test("what a key may do, its session may: read, and no more", async () => {
   assert.equal((await api.delete(`/tasks/${id}`, { ...headers, origin: ORIGIN })).status, 403);
 });
 
-Deno.test("a key that may not read sees a page that says so, and its form", async () => {
+Deno.test("a key without the scope read sees a page that says so, and the send form", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { headers } = await signIn(api, "third-secret");
   const refused = await api.raw("/", { headers });
@@ -148,7 +148,7 @@ Deno.test("a key that may not read sees a page that says so, and its form", asyn
   assert.doesNotMatch(form, /Send the mail/);
 });
 
-Deno.test("a session does not help whoever comes under another name: no rebinding on loopback", async () => {
+Deno.test("a session does not allow another Host name on loopback", async () => {
   await using api = await Api.open();
   const page = await api.raw("/", { headers: { host: "evil.example" } });
   assert.equal(page.status, 403);

@@ -23,7 +23,7 @@ Deno.test.each([
   { path: "/ui/signin" },
   { path: "/docs" },
 ])(
-  "$path is a page without script or style of its own, under a strict policy",
+  "$path has no inline script or style and a strict policy",
   async ({ path }) => {
     await using api = await Api.open();
     const response = await api.raw(path);
@@ -39,7 +39,7 @@ Deno.test.each([
   },
 );
 
-Deno.test("the overview tells counts, the last hour, and what failed last", async () => {
+Deno.test("the overview shows counts, the last hour and recent failures", async () => {
   await using api = await Api.open();
   await api.accept({ url: "https://example.org/bad" });
   await api.finish(1, { kind: "rejected", error: { code: "http_404", detail: "Gone for good" } });
@@ -50,10 +50,10 @@ Deno.test("the overview tells counts, the last hour, and what failed last", asyn
   assert.match(text, /GET https:\/\/example\.org\/bad/);
   assert.match(text, /http_404: Gone for good/);
   assert.match(text, /data-series="\{&quot;at&quot;:\[\d+\]/);
-  assert.match(text, /kept in memory: they end with the process/);
+  assert.match(text, /kept in memory: they are lost when the process ends/);
 });
 
-Deno.test("tasks are found by what a form says, empty fields left aside, and listed page by page", async () => {
+Deno.test("the search form ignores empty fields, and the list has pages", async () => {
   await using api = await Api.open();
   const urls = Array.from({ length: 60 }, (_, i) => `https://example.org/${i}`);
   await api.post("/fetch", { urls, tags: ["x"] });
@@ -73,7 +73,7 @@ Deno.test("tasks are found by what a form says, empty fields left aside, and lis
   assert.equal([...second.matchAll(/name="task"/g)].length, 10);
 });
 
-Deno.test("what cannot be searched for is said beside the form", async () => {
+Deno.test("an invalid search is explained beside the form", async () => {
   await using api = await Api.open();
   assert.match(
     await html(api, "/ui/tasks?state=asleep"),
@@ -81,11 +81,11 @@ Deno.test("what cannot be searched for is said beside the form", async () => {
   );
   assert.match(
     await html(api, "/ui/tasks?cursor=nonsense"),
-    /role="alert">This list does not go on there/,
+    /role="alert">Unknown cursor: start the list again/,
   );
 });
 
-Deno.test("a task's page tells its attempts, evidence, payload without secrets, and how to repeat it", async () => {
+Deno.test("the page of a task shows its attempts, evidence, masked payload and a command to send it again", async () => {
   await using api = await Api.open();
   const id = await api.accept({
     url: "https://example.org/?token=s3cret",
@@ -118,7 +118,7 @@ Deno.test("a task's page tells its attempts, evidence, payload without secrets, 
   assert.match(text, /data-undo="POST \/tasks\/tsk_\w+\/retry"/);
 });
 
-Deno.test("a mail is shown in a frame that runs nothing and fetches nothing", async () => {
+Deno.test("a mail is shown in a sandboxed frame that fetches nothing", async () => {
   await using api = await Api.open();
   const mail = '<b>Hi</b><script>alert(1)</script><img src="https://spy.example/p.gif">';
   const { body } = await api.post("/notify", { to: "ada@example.org", subject: "s", html: mail });
@@ -132,7 +132,7 @@ Deno.test("a mail is shown in a frame that runs nothing and fetches nothing", as
   assert.equal((await api.get(`/ui/tasks/${await api.accept()}/mail`)).status, 404);
 });
 
-Deno.test("batches are listed with their bars, each with its tasks", async () => {
+Deno.test("batches are listed with their progress, and the page of a batch shows its tasks", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/fetch", { urls: ["https://a.example/", "https://b.example/"] });
   await api.finish();
@@ -143,14 +143,14 @@ Deno.test("batches are listed with their bars, each with its tasks", async () =>
   assert.equal((await api.raw("/ui/batches/bat_x")).status, 404);
 });
 
-Deno.test("a page that is not there is a page that says so", async () => {
+Deno.test("an unknown task is an error page", async () => {
   await using api = await Api.open();
   const response = await api.raw("/ui/tasks/tsk_01jd00000000000000000000000");
   assert.equal(response.status, 404);
-  assert.match(await response.text(), /There is no such task, or it is not yours to see/);
+  assert.match(await response.text(), /No such task, or another owner(&#39;|')s/);
 });
 
-Deno.test("assets are served as they are, and not sent again to who has them", async () => {
+Deno.test("assets are served with an ETag and not sent again when unchanged", async () => {
   await using api = await Api.open();
   const text = await html(api, "/");
   const paths = [...text.matchAll(/(?:src|href)="(\/ui\/assets\/[^"]+)"/g)].map(([, path = ""]) =>
@@ -171,7 +171,7 @@ Deno.test("assets are served as they are, and not sent again to who has them", a
   }
 });
 
-Deno.test("the pulse beats at once, at each change, and every second while something runs", async () => {
+Deno.test("a pulse is sent at once, after each change, and every second while an attempt runs", async () => {
   let running = 0;
   await using api = await Api.open({
     ports: { worker: () => ({ running, concurrency: 8, threads: [], lost: [] }) },
@@ -188,7 +188,7 @@ Deno.test("the pulse beats at once, at each change, and every second while somet
   assert.equal((await moving)?.text, "retry: 1000\nevent: pulse\ndata: 1");
 });
 
-Deno.test("lengths and distances read as people say them", () => {
+Deno.test("durations and relative times are readable", () => {
   assert.deepEqual([0.5, 1_500, 65_000, 7_260_000].map(duration), [
     "0.5 ms",
     "1.5 s",
@@ -204,7 +204,7 @@ Deno.test("lengths and distances read as people say them", () => {
   assert.deepEqual([5, 1_536, 5 * 2 ** 30].map(bytes), ["5 B", "1.5 KiB", "5 GiB"]);
 });
 
-Deno.test("the command line to repeat a task is one word for each argument, whatever is in it", async () => {
+Deno.test("the command line that sends a task again quotes any payload", async () => {
   const command = curlOf(
     "fetch",
     { url: "https://x.example/'$(id)'`id`", body: "a'b" },

@@ -78,11 +78,11 @@ Deno.test.each([
   assert.equal(await codeOf(read(body, { headers })), "malformed_json");
 });
 
-Deno.test("a replacement character that was sent is kept", async () => {
+Deno.test("a replacement character in the body is kept", async () => {
   assert.equal(await read('"\ufffd"', { headers: { "content-length": "5" } }), "\ufffd");
 });
 
-Deno.test("a byte order mark is passed over", async () => {
+Deno.test("a byte order mark is ignored", async () => {
   assert.equal(await read("\ufeff1"), 1);
 });
 
@@ -98,7 +98,7 @@ Deno.test("a body of exactly the limit is read, in one piece or in several", asy
   assert.equal(await read(chunks('"12345', '67890"'), { limit: 12 }), "1234567890");
 });
 
-Deno.test("a body that announces too much is refused before it is read", async () => {
+Deno.test("a body with too large a Content-Length is refused before it is read", async () => {
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
     { pull: () => assert.fail("was read") },
     {
@@ -127,7 +127,7 @@ Deno.test("a million brackets are refused at once", async () => {
   await assert.rejects(reading, { code: "invalid", message: /at most 64 deep/ });
 });
 
-Deno.test("a body that does not come in time is given up, and its stream let go", async () => {
+Deno.test("a body that misses its deadline is refused and its stream cancelled", async () => {
   const clock = new FakeClock();
   let cancelled = false;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -143,7 +143,7 @@ Deno.test("a body that does not come in time is given up, and its stream let go"
   assert.equal(clock.waiting, 0);
 });
 
-Deno.test("a body that announces its length does not have longer", async () => {
+Deno.test("the deadline also holds for a body with a Content-Length", async () => {
   const clock = new FakeClock();
   const never = new ReadableStream<Uint8Array<ArrayBuffer>>();
   const reading = codeOf(readJson(request(never, { "content-length": "9" }), 1_000, clock));
@@ -151,12 +151,12 @@ Deno.test("a body that announces its length does not have longer", async () => {
   assert.equal(await reading, "malformed_json");
 });
 
-Deno.test("a body that breaks off is malformed", async () => {
+Deno.test("a body that ends early is malformed", async () => {
   const body = new ReadableStream({ start: (controller) => controller.error(new Error("reset")) });
   assert.equal(await codeOf(read(body)), "malformed_json");
 });
 
-Deno.test("a member named __proto__ is a member like any other", async () => {
+Deno.test("a member named __proto__ is an ordinary member", async () => {
   const value = await read('{"__proto__":{"a":1}}');
   assert.ok(Object.hasOwn(value as object, "__proto__"));
   assert.equal((value as { a?: number }).a, undefined);

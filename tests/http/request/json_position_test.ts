@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { faultPosition } from "../../../src/http/request/json_position.ts";
 
-Deno.test("valid JSON has no fault before its end", () => {
+Deno.test("valid JSON has no syntax error", () => {
   fc.assert(fc.property(fc.json(), (text) => assert.equal(faultPosition(text), text.length)));
 });
 
-Deno.test("what stands before the fault could still become JSON, what stands behind cannot", () => {
+Deno.test("the text before the error is a prefix of valid JSON, the text including it is not", () => {
   const mangled = fc.tuple(
     fc.json(),
     fc.nat(),

@@ -5,7 +5,7 @@ import { parseRate } from "../../../src/lib/rate_text.ts";
 import { Api } from "../../support/api.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
-Deno.test("a bucket empties at once and fills evenly", async () => {
+Deno.test("a bucket can be emptied at once and refills evenly", async () => {
   const clock = new FakeClock();
   const take = openRateLimit({ count: 2, windowMs: 10_000 }, clock);
   assert.deepEqual(take("a"), {
@@ -22,7 +22,7 @@ Deno.test("a bucket empties at once and fills evenly", async () => {
   assert.throws(() => take("a"), { code: "rate_limited" });
 });
 
-Deno.test("a submit too many says when to come again; reading is not limited", async () => {
+Deno.test("a submit over the limit gets Retry-After; reads are not limited", async () => {
   await using api = await Api.open({
     rate: parseRate("2/1m"),
     keys: parseApiKeys("a:s1,b:s2"),

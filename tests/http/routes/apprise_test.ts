@@ -14,7 +14,7 @@ function open() {
   });
 }
 
-Deno.test("JSON for an alias is answered 200, and goes to all it stands for", async () => {
+Deno.test("JSON for an alias is answered with 200 and goes to all its targets", async () => {
   await using api = await open();
   const { status, body } = await api.post("/apprise/notify/oncall", {
     title: "Down",
@@ -34,7 +34,7 @@ Deno.test("JSON for an alias is answered 200, and goes to all it stands for", as
   ]);
 });
 
-Deno.test("urls may be one, many, or many in one text", async () => {
+Deno.test("urls may be one, an array, or several in one text", async () => {
   await using api = await open();
   const one = "ntfys://push.example.org/a";
   const two = "ntfys://push.example.org/b";
@@ -78,7 +78,7 @@ Deno.test("a form, with files or without, needs an API key", async () => {
   assert.equal(urlencoded.status, 200);
 });
 
-Deno.test("what cannot be done is no 200", async () => {
+Deno.test("an error is not a 200", async () => {
   await using api = await open();
   const cases: [string, unknown, number, string][] = [
     ["/apprise/notify/nobody", { body: "x" }, 422, "/to"],

@@ -20,7 +20,7 @@ function reader(response: Response) {
   };
 }
 
-Deno.test("a batch tells where its tasks stand, and when it is done", async () => {
+Deno.test("a batch shows the states of its tasks and whether it is done", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a", "b", "c", "d"]);
   await api.finish(1);
@@ -38,7 +38,7 @@ Deno.test("a batch tells where its tasks stand, and when it is done", async () =
   assert.deepEqual((await api.get(`/status/${id}`)).body, brief);
 });
 
-Deno.test("a batch tells the bytes of its tasks under way, and not those of others", async () => {
+Deno.test("the progress of a batch counts its own running tasks only", async () => {
   const running: RunningTask[] = [];
   await using api = await Api.open({ ports: { runningTasks: () => running } });
   const id = await submit(api, ["a", "b"]);
@@ -66,7 +66,7 @@ Deno.test("a batch tells the bytes of its tasks under way, and not those of othe
   );
 });
 
-Deno.test("?wait answers as soon as the batch is done", async () => {
+Deno.test("?wait responds as soon as the batch is done", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a", "b"]);
   const answer = api.get(`/batches/${id}?wait=30s`);
@@ -79,7 +79,7 @@ Deno.test("?wait answers as soon as the batch is done", async () => {
   assert.equal((await answer).body.done, true);
 });
 
-Deno.test("DELETE cancels what is left of a batch", async () => {
+Deno.test("DELETE cancels the tasks of a batch that are not final", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a", "b"]);
   await api.accept();
@@ -94,7 +94,7 @@ Deno.test("DELETE cancels what is left of a batch", async () => {
   assert.equal((await api.get("/tasks?state=queued")).body.data.length, 1);
 });
 
-Deno.test("results come line by line, each as its task becomes final, and then end", async () => {
+Deno.test("each result is sent as soon as its task is final, and then the stream ends", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a", "b", "c"]);
   await api.finish(1, { kind: "delivered", result: { status: 200 } });
@@ -112,7 +112,7 @@ Deno.test("results come line by line, each as its task becomes final, and then e
   assert.equal(await lines.next(), undefined);
 });
 
-Deno.test("results of a batch that is done come at once, each once", async () => {
+Deno.test("the results of a finished batch are sent at once, each once", async () => {
   await using api = await Api.open();
   const id = await submit(api, Array.from({ length: 100 }, (_, i) => `h${i}`));
   await api.finish(100);
@@ -122,7 +122,7 @@ Deno.test("results of a batch that is done come at once, each once", async () =>
   assert.equal(new Set(ids).size, 100);
 });
 
-Deno.test("results of a batch that is done come in the order in which its tasks ended", async () => {
+Deno.test("the results of a finished batch are in the order in which its tasks ended", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a", "b", "c"]);
   const [a, b, c] = await api.claim(3);
@@ -132,7 +132,7 @@ Deno.test("results of a batch that is done come in the order in which its tasks 
   assert.deepEqual(urls, ["https://c.example/", "https://a.example/", "https://b.example/"]);
 });
 
-Deno.test("results say every 15 seconds that they are alive", async () => {
+Deno.test("a stream of results sends a keep-alive every 15 seconds", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a"]);
   const lines = reader(await api.raw(`/batches/${id}/results`));
@@ -147,7 +147,7 @@ Deno.test("results say every 15 seconds that they are alive", async () => {
   assert.equal(await lines.next(), undefined);
 });
 
-Deno.test("a reader of results that leaves cancels nothing and leaves nothing behind", async () => {
+Deno.test("a reader of results that disconnects cancels nothing and leaves no watcher", async () => {
   let watchers = 0;
   await using api = await Api.open({
     engine: (memory) => {
@@ -174,7 +174,7 @@ Deno.test("a reader of results that leaves cancels nothing and leaves nothing be
   assert.equal((await api.get(`/batches/${id}`)).body.counts.queued, 1);
 });
 
-Deno.test("results end when the service closes", async () => {
+Deno.test("a stream of results ends when the service stops", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a"]);
   const text = (await api.raw(`/batches/${id}/results`)).text();
@@ -183,14 +183,14 @@ Deno.test("results end when the service closes", async () => {
   assert.equal(await text, "");
 });
 
-Deno.test("HEAD of results is answered without waiting for them", async () => {
+Deno.test("HEAD of results responds at once", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a"]);
   assert.equal((await api.call("HEAD", `/batches/${id}/results`)).status, 200);
   assert.equal(api.clock.waiting, 0);
 });
 
-Deno.test("a batch runs no more at once than its concurrency, and single requests have none", async () => {
+Deno.test("a batch runs at most its concurrency at once, and a single request has none", async () => {
   await using api = await Api.open();
   const urls = ["https://a.example.org/", "https://b.example.org/", "https://c.example.org/"];
   const { status, body } = await api.post("/fetch", { urls, concurrency: 2 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Api } from "../../support/api.ts";
 
-Deno.test("a dry run tells what would be sent, where, and when, and stores nothing", async () => {
+Deno.test("a dry run shows what would be sent, where and when, and stores nothing", async () => {
   await using api = await Api.open();
   const { status, body } = await api.post("/fetch?dryRun=true", {
     url: "https://example.org/a?token=x",
@@ -25,7 +25,7 @@ Deno.test("a dry run tells what would be sent, where, and when, and stores nothi
   assert.equal((await api.get("/tasks")).body.data.length, 0);
 });
 
-Deno.test("a dry run tells the guard's word, and tries only until it expires", async () => {
+Deno.test("a dry run shows the error of the guard, and no attempts after the expiry", async () => {
   const error = { code: "address_refused", detail: "It leads inside" };
   await using api = await Api.open({ ports: { addressesOf: () => Promise.resolve(error) } });
   const ask = { urls: ["https://a.example.org/", "https://b.example.org/"], expires: "3s" };
@@ -35,7 +35,7 @@ Deno.test("a dry run tells the guard's word, and tries only until it expires", a
   assert.equal(body.tasks[0].tries.length, 2);
 });
 
-Deno.test("a dry run of a mail needs no address, and what is wrong is refused as ever", async () => {
+Deno.test("a dry run of a mail resolves no address, and an invalid one is refused", async () => {
   await using api = await Api.open();
   const mail = { to: "ada@example.org", subject: "Hello", text: "." };
   const { status, body } = await api.post("/notify?dryRun=true", mail);

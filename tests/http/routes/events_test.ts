@@ -9,7 +9,7 @@ async function watch(api: Api, path = "/events", lastEventId?: string): Promise<
   return new Events(await api.raw(path, { headers }));
 }
 
-Deno.test("/events tells each change of each task, numbered", async () => {
+Deno.test("/events sends each change of each task with its number", async () => {
   await using api = await Api.open();
   await using events = await watch(api);
   assert.equal((await events.next())?.text, "retry: 1000\nid: 0");
@@ -28,7 +28,7 @@ Deno.test("/events tells each change of each task, numbered", async () => {
   }
 });
 
-Deno.test("after a gap each task changed since comes once, as it now is, and then what follows", async () => {
+Deno.test("after a gap each changed task is sent once in its current state, then live changes follow", async () => {
   await using api = await Api.open();
   const old = await api.accept();
   await using first = await watch(api);
@@ -47,7 +47,7 @@ Deno.test("after a gap each task changed since comes once, as it now is, and the
   assert.equal((await events.next())?.data.id, fresh);
 });
 
-Deno.test("a gap of more than a page is told whole, in the order of the numbers", async () => {
+Deno.test("a gap of more than one page is sent completely and in order", async () => {
   await using api = await Api.open();
   const urls = Array.from({ length: 450 }, (_, i) => `https://example.org/${i}`);
   await api.post("/fetch", { urls });
@@ -58,7 +58,7 @@ Deno.test("a gap of more than a page is told whole, in the order of the numbers"
   assert.deepEqual(ids, Array.from({ length: 450 }, (_, i) => i + 1));
 });
 
-Deno.test("a reader who does not read is not waited for, and misses no task", async () => {
+Deno.test("a slow reader delays nothing and misses no task", async () => {
   await using api = await Api.open({ maxQueued: 10_000 });
   await using events = await watch(api);
   await events.next();
@@ -73,7 +73,7 @@ Deno.test("a reader who does not read is not waited for, and misses no task", as
   assert.equal(states.size, 3_000);
 });
 
-Deno.test("a number that was never given stands for another queue: all of this one is told", async () => {
+Deno.test("an unknown Last-Event-ID belongs to another queue: all tasks are sent", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   await using events = await watch(api, "/events", "999");
@@ -81,14 +81,14 @@ Deno.test("a number that was never given stands for another queue: all of this o
   assert.equal((await events.next())?.data.id, id);
 });
 
-Deno.test("a Last-Event-ID that is no number is refused", async () => {
+Deno.test("a Last-Event-ID that is not a number is refused", async () => {
   await using api = await Api.open();
   const { status, body } = await api.get("/events", { "last-event-id": "x" });
   assert.equal(status, 422);
   assert.equal(body.code, "invalid");
 });
 
-Deno.test("/tasks/{id}/events tells how a task stands, what follows, and ends with it", async () => {
+Deno.test("/tasks/{id}/events sends the current state, the changes, and ends with the task", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   await api.accept();
@@ -105,7 +105,7 @@ Deno.test("/tasks/{id}/events tells how a task stands, what follows, and ends wi
   assert.equal(again.status, 204);
 });
 
-Deno.test("progress comes between the changes, four times a second at most, without an id", async () => {
+Deno.test("progress events have no id and are sent at most four times a second", async () => {
   let running: RunningTask[] = [];
   await using api = await Api.open({
     ports: {
@@ -127,7 +127,7 @@ Deno.test("progress comes between the changes, four times a second at most, with
 });
 
 Deno.test.each([{ path: "/events" }, { path: "task" }])(
-  "a silent stream of $path says every 15 s that it is alive, and ends with the service",
+  "a stream of $path sends a keep-alive every 15 s and ends when the service stops",
   async ({ path }) => {
     await using api = await Api.open();
     const id = await api.accept();
@@ -135,14 +135,14 @@ Deno.test.each([{ path: "/events" }, { path: "task" }])(
     await events.next();
     const next = events.next();
     await api.clock.advance(15_000);
-    assert.equal((await next)?.text, ": still here");
+    assert.equal((await next)?.text, ": keep-alive");
     const last = events.next();
     api.closing.abort();
     assert.equal(await last, undefined);
   },
 );
 
-Deno.test("/events is for keys that may read; a task's are its owner's, too", async () => {
+Deno.test("/events needs the scope read; the owner of a task may read its events", async () => {
   await using api = await Api.open({
     keys: parseApiKeys("own:a:fetch,other:b:fetch,eye:c:read"),
     anonymous: "refused",

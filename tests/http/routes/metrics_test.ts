@@ -4,7 +4,7 @@ import { parseApiKeys } from "../../../src/http/auth/auth.ts";
 import { Api } from "../../support/api.ts";
 import { needs } from "../../support/needs.ts";
 
-Deno.test("/metrics tells what was accepted, refused and finished", async () => {
+Deno.test("/metrics counts accepted, refused and finished tasks", async () => {
   await using api = await Api.open();
   await api.accept();
   await api.post("/fetch", { urls: ["https://a.example/", "https://b.example/"] });
@@ -27,7 +27,7 @@ Deno.test("/metrics tells what was accepted, refused and finished", async () => 
   ) assert.ok(body.includes(`${line}\n`), line);
 });
 
-Deno.test("/metrics counts hosts that are held", async () => {
+Deno.test("/metrics counts held hosts", async () => {
   await using api = await Api.open();
   await api.accept();
   const hold = { forMs: 60_000, reason: "429" };
@@ -37,7 +37,7 @@ Deno.test("/metrics counts hosts that are held", async () => {
   assert.match((await api.get("/metrics")).body, /^postrider_lanes_held 0$/m);
 });
 
-Deno.test("/metrics names no task, host, owner or secret", async () => {
+Deno.test("/metrics contains no task, host, owner or secret", async () => {
   await using api = await Api.open({ keys: parseApiKeys("ada-key:s3cret"), anonymous: "refused" });
   const headers = { authorization: "Bearer s3cret" };
   const id = await api.accept(
@@ -51,7 +51,7 @@ Deno.test("/metrics names no task, host, owner or secret", async () => {
   }
 });
 
-Deno.test("/metrics is for keys that may read, the rules and the dashboard are for anybody", async () => {
+Deno.test("/metrics needs the scope read; the alert rules and the Grafana dashboard need no key", async () => {
   await using api = await Api.open({
     keys: parseApiKeys("a:a:fetch,b:b:read"),
     anonymous: "refused",
@@ -65,7 +65,7 @@ Deno.test("/metrics is for keys that may read, the rules and the dashboard are f
   assert.equal(await statusOf("/metrics/grafana.json"), 200);
 });
 
-Deno.test("the rules and the dashboard speak of metrics that there are", async () => {
+Deno.test("the alert rules and the Grafana dashboard use existing metrics", async () => {
   await using api = await Api.open();
   await api.accept();
   await api.finish();
@@ -89,7 +89,7 @@ Deno.test("the rules and the dashboard speak of metrics that there are", async (
   }
 });
 
-Deno.test("Prometheus' own tool finds no fault in the rules", needs("promtool"), async () => {
+Deno.test("promtool accepts the alert rules", needs("promtool"), async () => {
   await using api = await Api.open();
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   try {

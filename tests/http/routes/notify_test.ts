@@ -6,7 +6,7 @@ import type { Outcome } from "../../../src/task/outcome.ts";
 const SLACK = "slack://T1A2/B3C4/s3cr3ts3cr3t";
 const REJECTED: Outcome = { kind: "rejected", error: { code: "http_404", detail: "Gone" } };
 
-Deno.test("several targets are a batch: one mail, and a task for each place", async () => {
+Deno.test("several targets are a batch: one mail and a task for each other target", async () => {
   await using api = await Api.open({
     ports: notifyPorts({ aliases: { oncall: ["bob@example.org", SLACK] } }),
   });
@@ -31,13 +31,13 @@ Deno.test("several targets are a batch: one mail, and a task for each place", as
   assert.deepEqual(listed.body.data, []);
 });
 
-Deno.test("one place is one task, whose URL is never shown", async () => {
+Deno.test("one target is one task, and its URL is masked", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", { to: SLACK, title: "Hello", text: "There" });
   assert.deepEqual(body.payload, { to: "slack://***", title: "Hello", text: "There" });
 });
 
-Deno.test("what fails for good goes the next way, and the next, each a task of its own", async () => {
+Deno.test("a failed task is followed by its fallbacks, each a task of its own", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", {
     to: SLACK,
@@ -60,7 +60,7 @@ Deno.test("what fails for good goes the next way, and the next, each a task of i
   assert.deepEqual((await api.get(`/tasks?parent=${third.id}`)).body.data, []);
 });
 
-Deno.test("a callback tells of the first way's end, and only of that", async () => {
+Deno.test("a callback reports the end of the first task only", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", {
     to: SLACK,
@@ -76,14 +76,14 @@ Deno.test("a callback tells of the first way's end, and only of that", async () 
   assert.deepEqual((await api.get(`/tasks?parent=${mail.id}`)).body.data, []);
 });
 
-Deno.test("what arrives goes no other way", async () => {
+Deno.test("a delivered task has no fallback", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", { to: SLACK, title: "Up", fallback: "a@example.org" });
   await api.finish(1);
   assert.deepEqual((await api.get(`/tasks?parent=${body.id}`)).body.data, []);
 });
 
-Deno.test("a template makes the mail; what it lacks is told before anything is kept", async () => {
+Deno.test("a template renders the mail, and missing data is refused before anything is stored", async () => {
   await using api = await Api.open();
   const { body: { payload } } = await api.post("/notify", {
     to: "ada@example.org",
@@ -103,7 +103,7 @@ Deno.test("a template makes the mail; what it lacks is told before anything is k
   assert.equal((await api.get("/tasks")).body.data.length, 1);
 });
 
-Deno.test("a caller's text is never run as a template", async () => {
+Deno.test("text of the caller is never rendered as a template", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", {
     to: "ada@example.org",
@@ -114,14 +114,14 @@ Deno.test("a caller's text is never run as a template", async () => {
   assert.match(body.payload.text, /\{\{ name \}\}\{% assign a = 1 %\}/);
 });
 
-Deno.test("a text that waits for a delay is undone by its key: notify unless cancelled", async () => {
+Deno.test("a delayed notification can be cancelled by its key", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", { to: SLACK, title: "?", delay: "10m", key: "r-1" });
   assert.deepEqual((await api.delete("/tasks?key=r-1")).body, { cancelled: 1, aborting: 0 });
   assert.equal((await api.get(`/tasks/${body.id}`)).body.state, "cancelled");
 });
 
-Deno.test("a place that the guard refuses is not kept", async () => {
+Deno.test("a target that the guard refuses is not stored", async () => {
   await using api = await Api.open({
     ports: notifyPorts({
       refuseUrl: ({ hostname }) =>

@@ -7,7 +7,7 @@ const MINE = { authorization: "Bearer s1" };
 const OTHER = { authorization: "Bearer s2" };
 const READER = { authorization: "Bearer s3" };
 
-Deno.test("a mail of the outbox is seen by its owner and by readers, and by no other", async () => {
+Deno.test("a mail of the outbox is visible to its owner and to keys with the scope read", async () => {
   const bytes = new TextEncoder().encode("Subject: Hello\r\n\r\n");
   const ids: string[] = [];
   await using api = await Api.open({
@@ -42,7 +42,7 @@ Deno.test("a mail of the outbox is seen by its owner and by readers, and by no o
   assert.equal((await api.get("/outbox?limit=0", READER)).status, 422);
 });
 
-Deno.test("without an outbox there is nothing to see", async () => {
+Deno.test("without an outbox /outbox is not found", async () => {
   await using api = await Api.open();
   const { status, body } = await api.get("/outbox");
   assert.equal(status, 404);

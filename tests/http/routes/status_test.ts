@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EngineError, type QueueEngine } from "../../../src/queue/engine.ts";
 import { Api } from "../../support/api.ts";
 
-Deno.test("/status tells how the service is", async () => {
+Deno.test("/status shows the state of the service", async () => {
   const threads = [{ number: 1, attempts: 2, silentMs: 3 }];
   await using api = await Api.open({
     ports: { worker: () => ({ running: 1, concurrency: 8, threads, lost: [] }) },
@@ -48,7 +48,7 @@ Deno.test("/status says why a host is held", async () => {
   assert.equal(host.reason, "429 with Retry-After: 2");
 });
 
-Deno.test("/status/{id} tells a task in brief", async () => {
+Deno.test("/status/{id} shows a task in brief", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   assert.deepEqual((await api.get(`/status/${id}`)).body, {
@@ -60,7 +60,7 @@ Deno.test("/status/{id} tells a task in brief", async () => {
   });
 });
 
-Deno.test("/livez says which threads were lost and why", async () => {
+Deno.test("/livez lists the lost threads and the reason", async () => {
   const lost = [{ at: Date.UTC(2026, 0, 1), reason: "no answer for 5 s" }];
   await using api = await Api.open({
     ports: { worker: () => ({ running: 0, concurrency: 8, threads: [], lost }) },
@@ -92,7 +92,7 @@ Deno.test.each([
   assert.equal((await api.get("/livez")).status, 200);
 });
 
-Deno.test("a machine's clock that is set back makes no figure negative", async () => {
+Deno.test("no figure is negative after the system clock was set back", async () => {
   await using api = await Api.open();
   await api.accept();
   const [task] = await api.claim();

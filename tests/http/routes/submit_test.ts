@@ -7,7 +7,7 @@ import { settled } from "../../support/fake_clock.ts";
 const MAIL = { to: "Ada <ada@example.org>", subject: "Hello" };
 const GET = { url: "https://example.org/" };
 
-Deno.test("POST /notify answers 202 with the task and where it is", async () => {
+Deno.test("POST /notify responds with 202, the task and its Location", async () => {
   await using api = await Api.open();
   const { status, headers, body } = await api.post("/notify", MAIL);
   assert.equal(status, 202);
@@ -43,7 +43,7 @@ Deno.test.each([
   assert.deepEqual((await api.get(`/tasks/${accepted.body.id}`)).body, accepted.body);
 });
 
-Deno.test("secrets of a request are kept for the channel and masked for everybody", async () => {
+Deno.test("secrets of a request are stored for the channel and masked in responses", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/fetch", {
     url: "https://example.org/?token=s3cr3t&a=1",
@@ -84,7 +84,7 @@ Deno.test.each([
   assert.deepEqual({ ...payload, ...shown }, payload);
 });
 
-Deno.test("files are shown by their size", async () => {
+Deno.test("attachments are shown by their size", async () => {
   await using api = await Api.open();
   const attachments = [{ filename: "a.txt", content: "YWJjZA==" }];
   const mail = await api.post("/notify", { ...MAIL, attachments });
@@ -94,7 +94,7 @@ Deno.test("files are shown by their size", async () => {
   assert.equal(put.body.payload.bodyBase64, undefined);
 });
 
-Deno.test("a name that is no plain words is quoted again", async () => {
+Deno.test("a display name with special characters is quoted again", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/notify", {
     ...MAIL,
@@ -127,7 +127,7 @@ Deno.test.each([
   assert.equal((await api.get(`/tasks/${first.id}`)).body.batchId, body.id);
 });
 
-Deno.test("X-Request-Id and traceparent go with the task", async () => {
+Deno.test("X-Request-Id and traceparent are stored with the task", async () => {
   await using api = await Api.open();
   const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
   const { headers } = await api.post("/fetch", GET, { "x-request-id": "mine-1", traceparent });
@@ -137,7 +137,7 @@ Deno.test("X-Request-Id and traceparent go with the task", async () => {
   assert.equal(task?.traceparent, traceparent);
 });
 
-Deno.test("an X-Request-Id or traceparent that is none is replaced or dropped", async () => {
+Deno.test("an invalid X-Request-Id is replaced, an invalid traceparent dropped", async () => {
   await using api = await Api.open();
   const hostile = {
     "x-request-id": "a b",
@@ -149,7 +149,7 @@ Deno.test("an X-Request-Id or traceparent that is none is replaced or dropped", 
   assert.equal(task?.traceparent, undefined);
 });
 
-Deno.test("Prefer: wait answers 200 as soon as the task is final", async () => {
+Deno.test("Prefer: wait responds with 200 as soon as the task is final", async () => {
   await using api = await Api.open();
   const answer = api.post("/fetch", GET, { prefer: "respond-async, wait=10" });
   await api.finish(1, { kind: "delivered", result: { status: 204 } });
@@ -161,7 +161,7 @@ Deno.test("Prefer: wait answers 200 as soon as the task is final", async () => {
   assert.deepEqual(body.result, { status: 204 });
 });
 
-Deno.test("Prefer: wait answers 202 when the time is up, cut to a minute", async () => {
+Deno.test("Prefer: wait responds with 202 when the time is up, at most a minute", async () => {
   await using api = await Api.open();
   const answer = api.post("/fetch", GET, { prefer: "wait=600" });
   await settled();
@@ -172,7 +172,7 @@ Deno.test("Prefer: wait answers 202 when the time is up, cut to a minute", async
   assert.equal(body.state, "queued");
 });
 
-Deno.test("Prefer: wait on a batch answers 200 as soon as it is done", async () => {
+Deno.test("Prefer: wait on a batch responds with 200 as soon as it is done", async () => {
   await using api = await Api.open();
   const answer = api.post("/fetch", { urls: [GET.url, GET.url] }, { prefer: "wait=10" });
   await api.finish(2);
@@ -185,7 +185,7 @@ Deno.test("Prefer: wait on a batch answers 200 as soon as it is done", async () 
   ]);
 });
 
-Deno.test("a call that waits is let go when the service closes", async () => {
+Deno.test("a waiting request is answered when the service stops", async () => {
   await using api = await Api.open();
   const answer = api.post("/fetch", GET, { prefer: "wait=10" });
   await settled();
@@ -193,7 +193,7 @@ Deno.test("a call that waits is let go when the service closes", async () => {
   assert.equal((await answer).status, 202);
 });
 
-Deno.test("a batch that asks for lines gets each result as it becomes final", async () => {
+Deno.test("a batch submitted with Accept: application/x-ndjson receives each result as it becomes final", async () => {
   await using api = await Api.open();
   const response = await api.raw("/fetch", {
     method: "POST",
@@ -220,7 +220,7 @@ Deno.test("the lines of a batch end when the preferred wait is over", async () =
   assert.equal(await text, "");
 });
 
-Deno.test.each(["abc", '"abc"'])("Idempotency-Key %s gives the same task again", async (key) => {
+Deno.test.each(["abc", '"abc"'])("Idempotency-Key %s returns the same task again", async (key) => {
   await using api = await Api.open();
   const first = await api.post("/fetch", GET, { "idempotency-key": "abc" });
   await api.finish();
@@ -232,7 +232,7 @@ Deno.test.each(["abc", '"abc"'])("Idempotency-Key %s gives the same task again",
   assert.equal((await api.get("/tasks")).body.data.length, 1);
 });
 
-Deno.test("an Idempotency-Key gives the same batch again, in its present state", async () => {
+Deno.test("an Idempotency-Key returns the same batch in its current state", async () => {
   await using api = await Api.open();
   const json = { urls: [GET.url, GET.url] };
   const first = await api.post("/fetch", json, { "idempotency-key": "b" });
@@ -243,7 +243,7 @@ Deno.test("an Idempotency-Key gives the same batch again, in its present state",
   assert.equal(second.body.tasks.length, 2);
 });
 
-Deno.test("an Idempotency-Key means another thing on another route and with another API key", async () => {
+Deno.test("an Idempotency-Key is separate for each route and API key", async () => {
   await using api = await Api.open({ keys: parseApiKeys("a:s1,b:s2"), anonymous: "refused" });
   const headers = (secret: string) => ({
     authorization: `Bearer ${secret}`,
@@ -265,7 +265,7 @@ Deno.test("an Idempotency-Key is forgotten after 24 hours", async () => {
   assert.notEqual(second.body.id, first.body.id);
 });
 
-Deno.test("what the guard refuses is not stored, nor anything beside it", async () => {
+Deno.test("an address that the guard refuses is not stored, nor the rest of its batch", async () => {
   await using api = await Api.open({
     ports: {
       refuseUrl: (url) =>

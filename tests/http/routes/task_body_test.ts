@@ -17,7 +17,7 @@ async function aSavedFile(folder: string) {
   return { api, path: `/tasks/${id}/body` };
 }
 
-Deno.test("A saved file is a download that no browser takes for a page", async () => {
+Deno.test("A saved file is a download that no browser treats as a page", async () => {
   await using folder = await aFolder();
   const { api, path } = await aSavedFile(folder.path);
   await using _ = api;
@@ -47,7 +47,7 @@ const ranges: { range: string; status: number; from?: number; to?: number }[] = 
   { range: "lines=0-1", status: 200 },
 ];
 
-Deno.test.each(ranges)("$range is answered $status", async ({ range, status, from, to }) => {
+Deno.test.each(ranges)("$range is answered with $status", async ({ range, status, from, to }) => {
   await using folder = await aFolder();
   const { api, path } = await aSavedFile(folder.path);
   await using _ = api;
@@ -64,7 +64,7 @@ Deno.test.each(ranges)("$range is answered $status", async ({ range, status, fro
   assert.equal(answered.headers.get("content-range"), said);
 });
 
-Deno.test("A caller who has it, or part of something else, is told so", async () => {
+Deno.test("Conditional requests are answered with 304, or with the whole file when it has changed", async () => {
   await using folder = await aFolder();
   const { api, path } = await aSavedFile(folder.path);
   await using _ = api;
@@ -77,7 +77,7 @@ Deno.test("A caller who has it, or part of something else, is told so", async ()
   assert.equal(head.body, "");
 });
 
-Deno.test("A reader that leaves lets the file go", async () => {
+Deno.test("The file is closed when the reader disconnects", async () => {
   await using folder = await aFolder();
   const { api, path } = await aSavedFile(folder.path);
   await using _ = api;
@@ -138,7 +138,7 @@ Deno.test("each refusal of a body is a problem document", async () => {
   }
 });
 
-Deno.test.each(kept)("Where $why is kept, the answer is $status", async (row) => {
+Deno.test.each(kept)("With $why the status is $status", async (row) => {
   await using api = await Api.open();
   const id = await api.accept();
   await api.finish(1, row.outcome);

@@ -10,7 +10,7 @@ function idsOf(body: { data: { id: string }[] }): string[] {
   return body.data.map(({ id }) => id);
 }
 
-Deno.test("a task tells its attempts, its error and its result", async () => {
+Deno.test("a task shows its attempts, its error and its result", async () => {
   await using api = await Api.open();
   const id = await api.accept({ retry: 1 });
   await api.finish(1, DEFERRED);
@@ -49,7 +49,7 @@ Deno.test("a task tells its attempts, its error and its result", async () => {
   });
 });
 
-Deno.test("a running task tells how far it has come", async () => {
+Deno.test("a running task shows its progress", async () => {
   const progress = { bytes: 10, totalBytes: 20, rate: 5 };
   await using api = await Api.open({ ports: { progressOf: () => progress } });
   const id = await api.accept();
@@ -79,7 +79,7 @@ Deno.test.each([
   },
 );
 
-Deno.test("?wait answers as soon as the task is final", async () => {
+Deno.test("?wait responds as soon as the task is final", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   const answer = api.get(`/tasks/${id}?wait=30s`);
@@ -89,7 +89,7 @@ Deno.test("?wait answers as soon as the task is final", async () => {
 });
 
 Deno.test.each([{ wait: "2s", ms: 2_000 }, { wait: "2h", ms: 60_000 }, { wait: "0s", ms: 0 }])(
-  "?wait=$wait answers after $ms ms with what is not final",
+  "?wait=$wait responds after $ms ms when the task is not final",
   async ({ wait, ms }) => {
     await using api = await Api.open();
     const answer = api.get(`/tasks/${await api.accept()}?wait=${wait}`);
@@ -102,7 +102,7 @@ Deno.test.each([{ wait: "2s", ms: 2_000 }, { wait: "2h", ms: 60_000 }, { wait: "
   },
 );
 
-Deno.test("a caller who leaves while waiting leaves nothing behind", async () => {
+Deno.test("a caller that disconnects while waiting leaves no timer and no watcher", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   const left = new AbortController();
@@ -125,7 +125,7 @@ Deno.test.each(["?wait=soon", "?wait=", "?wait=1s&wait=2s", "?x=1"])(
   },
 );
 
-Deno.test("a list goes newest first, page by page, and leaves out what is bulky", async () => {
+Deno.test("a list is newest first, has pages, and omits payloads", async () => {
   await using api = await Api.open();
   const ids: string[] = [];
   for (let i = 0; i < 5; i++) ids.unshift(await api.accept({ tags: ["a"] }));
@@ -187,7 +187,7 @@ Deno.test.each([
   assert.equal(body.errors[0].pointer, pointer);
 });
 
-Deno.test("DELETE cancels what waits, once", async () => {
+Deno.test("DELETE cancels a queued task once", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   const { status, body } = await api.delete(`/tasks/${id}`);
@@ -197,7 +197,7 @@ Deno.test("DELETE cancels what waits, once", async () => {
   assert.equal((await api.delete(`/tasks/${id}`)).status, 409);
 });
 
-Deno.test("DELETE asks for what runs to be aborted", async () => {
+Deno.test("DELETE aborts a running task", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   const [task] = await api.claim();
@@ -207,7 +207,7 @@ Deno.test("DELETE asks for what runs to be aborted", async () => {
   await api.settle(task ?? assert.fail());
 });
 
-Deno.test("DELETE /tasks cancels all that match, and wants to be told which", async () => {
+Deno.test("DELETE /tasks cancels all matching tasks and needs a filter", async () => {
   await using api = await Api.open();
   await api.accept({ tags: ["a"] });
   await api.accept({ tags: ["a"] });
@@ -218,7 +218,7 @@ Deno.test("DELETE /tasks cancels all that match, and wants to be told which", as
   assert.equal((await api.get("/tasks?state=queued")).body.data.length, 1);
 });
 
-Deno.test("retry makes a failed task wait again, its attempts counted anew", async () => {
+Deno.test("retry queues a failed task again and counts its attempts anew", async () => {
   await using api = await Api.open();
   const id = await api.accept();
   await api.finish(1, REJECTED);
@@ -231,7 +231,7 @@ Deno.test("retry makes a failed task wait again, its attempts counted anew", asy
   assert.equal((await api.post(`/tasks/${id}/retry`)).status, 409);
 });
 
-Deno.test("retry of all that match tells how many, also when there are none", async () => {
+Deno.test("a bulk retry returns the number of tasks, also 0", async () => {
   await using api = await Api.open();
   await api.accept({ tags: ["a"] });
   await api.accept();
@@ -242,7 +242,7 @@ Deno.test("retry of all that match tells how many, also when there are none", as
   assert.deepEqual((await api.post("/tasks/retry?tag=a&state=failed")).body, { retried: 0 });
 });
 
-Deno.test("retry is refused once nothing is accepted any more", async () => {
+Deno.test("retry is refused while the service is shutting down", async () => {
   let accepting = true;
   await using api = await Api.open({ accepting: () => accepting });
   const id = await api.accept();
@@ -253,7 +253,7 @@ Deno.test("retry is refused once nothing is accepted any more", async () => {
   assert.equal((await api.get(`/tasks/${id}`)).status, 200);
 });
 
-Deno.test("run makes a task due that waits for its time, and no other", async () => {
+Deno.test("run makes a scheduled task due, and refuses any other", async () => {
   await using api = await Api.open();
   const id = await api.accept({ delay: "1h" });
   const { status, body } = await api.post(`/tasks/${id}/run`);
@@ -263,14 +263,14 @@ Deno.test("run makes a task due that waits for its time, and no other", async ()
   assert.equal((await api.post(`/tasks/${id}/run`)).body.code, "not_retryable");
 });
 
-Deno.test("HEAD is GET without its body", async () => {
+Deno.test("HEAD is GET without the body", async () => {
   await using api = await Api.open();
   const { status, body } = await api.call("HEAD", `/tasks/${await api.accept()}`);
   assert.equal(status, 200);
   assert.equal(body, "");
 });
 
-Deno.test("all that is wrong with a query is told at once", async () => {
+Deno.test("all errors of a query are reported at once", async () => {
   await using api = await Api.open();
   const { status, body } = await api.get("/tasks?limit=201&foo=&state=bad");
   assert.equal(status, 422);
@@ -294,7 +294,7 @@ Deno.test.each([
   assert.deepEqual([task.state, task.dueAt], ["queued", "2026-01-01T01:00:00.000Z"]);
 });
 
-Deno.test("HEAD tells the length of what GET would bring", async () => {
+Deno.test("HEAD has the Content-Length of GET", async () => {
   await using api = await Api.open();
   const path = `/tasks/${await api.accept()}`;
   const whole = await (await api.raw(path)).arrayBuffer();
@@ -303,7 +303,7 @@ Deno.test("HEAD tells the length of what GET would bring", async () => {
   assert.equal(await head.text(), "");
 });
 
-Deno.test("the redirects of an attempt and a body that is JSON unsaid are shown without secrets", async () => {
+Deno.test("secrets are masked in the redirects of an attempt and in a JSON body without a content type", async () => {
   await using api = await Api.open();
   const id = await api.accept({ body: `{"user":"ada","password":"s3cr3t"}`, retry: 1 });
   const hops = [{ status: 302, url: "https://example.org/?token=s3cr3t" }];

@@ -5,7 +5,7 @@ import { Api } from "../../support/api.ts";
 const templates = openMailTemplates("", () => new Map());
 const ports = { templates: () => templates.list() };
 
-Deno.test("GET /templates tells each with a sample of what it asks for", async () => {
+Deno.test("GET /templates lists templates with sample data", async () => {
   await using api = await Api.open({ ports });
   const { body } = await api.get("/templates");
   const reset = body.data.find(({ name }: { name: string }) => name === "password-reset");
@@ -13,7 +13,7 @@ Deno.test("GET /templates tells each with a sample of what it asks for", async (
   assert.ok(reset.sample.link);
 });
 
-Deno.test("GET /templates/{name} fills it with its sample, or with what is given", async () => {
+Deno.test("GET /templates/{name} renders the sample data or the given data", async () => {
   await using api = await Api.open({ ports });
   const sample = await api.get("/templates/password-reset");
   assert.match(sample.body.text, /example.org\/reset/);
@@ -22,7 +22,7 @@ Deno.test("GET /templates/{name} fills it with its sample, or with what is given
   assert.match(given.body.html, /href="https:\/\/example.net\/&lt;x&gt;"/);
 });
 
-Deno.test("a preview as a page runs nothing and loads nothing", async () => {
+Deno.test("a preview as a page is sandboxed", async () => {
   await using api = await Api.open({ ports });
   const { status, headers, body } = await api.get("/templates/alert?format=html");
   assert.equal(status, 200);
@@ -31,7 +31,7 @@ Deno.test("a preview as a page runs nothing and loads nothing", async () => {
   assert.match(body, /<!doctype html>/);
 });
 
-Deno.test("a preview tells what is wrong", async () => {
+Deno.test("a preview reports errors", async () => {
   await using api = await Api.open({ ports });
   const cases: [string, number, string?][] = [
     ["/templates/nobody", 404],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openHistory } from "../../../src/http/stats/history.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
-Deno.test("a history tells tasks a second, in steps of five", async () => {
+Deno.test("a history has tasks per second in steps of five seconds", async () => {
   const clock = new FakeClock();
   const history = openHistory(clock);
   history.accepted(10);
@@ -16,7 +16,7 @@ Deno.test("a history tells tasks a second, in steps of five", async () => {
   assert.deepEqual(at.map((second) => second - (at[0] ?? 0)), [0, 5, 10]);
 });
 
-Deno.test("a history forgets what is older than an hour", async () => {
+Deno.test("a history drops what is older than an hour", async () => {
   const clock = new FakeClock();
   const history = openHistory(clock);
   history.accepted(5);
