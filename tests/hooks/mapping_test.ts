@@ -31,7 +31,7 @@ Deno.test("values of the payload are escaped in HTML and never parsed as templat
     mapped({ html: "<b>{{ payload.x }}</b>", text: "{{ payload.x }}" }, { x: EVIL }),
     {
       html: `<b>${
-        EVIL.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+        EVIL.replaceAll('"', "&#34;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
       }</b>`,
       text: EVIL,
     },
