@@ -1,6 +1,6 @@
 /**
- * The seam between those who decide that a task is attempted and those who
- * know how its payload leaves.
+ * The seam between the worker, which decides when a task is attempted, and the
+ * channels, which know how a payload is sent.
  *
  * @module
  */
@@ -8,19 +8,19 @@
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 
-/** One try, as a channel sees it. */
+/** One attempt, as a channel sees it. */
 export interface Attempt {
   /** `tsk_…`; the same on every attempt, so it serves as Message-ID and `Idempotency-Key`. */
   readonly taskId: string;
-  /** From 1; anew after a revival. */
+  /** From 1; starts again after a retry by hand. */
   readonly number: number;
-  /** When the task was accepted, in milliseconds since the epoch: a mail's date. */
+  /** When the task was accepted, in milliseconds since the epoch. */
   readonly createdAt: number;
   /** When the attempt will be aborted, in milliseconds since the epoch. */
   readonly deadlineAt: number;
   /** JSON text of what is to be sent. */
   readonly payload: string;
-  /** What the last attempt's outcome handed to this one. */
+  /** The carry of the previous attempt's outcome. */
   readonly carry?: Json;
   /** The submit's `X-Request-Id`, to be passed on. */
   readonly requestId?: string;
@@ -32,43 +32,52 @@ export interface Attempt {
 export interface Figures {
   /** Bytes moved so far. */
   readonly bytes?: number;
-  /** Bytes there are, when that is known. */
+  /** The total number of bytes, when it is known. */
   readonly totalBytes?: number;
-  /** How many of `bytes` an earlier attempt has moved. */
+  /** How many of `bytes` were moved by an earlier attempt. */
   readonly keptBytes?: number;
 }
 
-/** What a channel says while an attempt runs. */
+/** What a channel reports while an attempt runs. */
 export interface Progress extends Figures {
   /**
-   * `sending`: from now on a cut-off may have had its effect (the mail's final
-   * dot, a POST's bytes). Without it an aborted attempt is `not_delivered`.
+   * `begun`: the attempt had to wait for a connection and begins only now. Its
+   * timeout starts here, and the channel itself enforces it.
+   *
+   * `sending`: from now on the attempt may have its effect even when it is cut
+   * off (the mail's final dot, a POST's bytes). Without this report an aborted
+   * attempt is `not_delivered`.
    */
-  readonly stage?: "sending";
+  readonly stage?: "begun" | "sending";
 }
 
 /** What a channel gets besides the attempt. */
 export interface DeliverContext {
-  /** Aborts with an `AbortCause` as its reason: the channel stops and says how far it came. */
+  /** Aborts with an `AbortCause` as its reason: the channel stops and reports how far it came. */
   readonly signal: AbortSignal;
-  /** Called as often as the channel likes; joined on the way. */
+  /**
+   * Aborts when the service ends: then also the wait for a last answer ends, which
+   * a timeout or a cancellation may leave running.
+   */
+  readonly shutdown: AbortSignal;
+  /** May be called at any rate; reports are merged before they cross to the worker. */
   readonly progress: (progress: Progress) => void;
 }
 
-/** A way out for one kind of payload. */
+/** Sends one kind of payload. */
 export interface Channel {
   /**
-   * How much longer than its timeout an attempt may take once it has said
+   * How much longer than its timeout an attempt may take once it has reported
    * `sending`, in milliseconds: RFC 5321 §4.5.3.2.6 gives the final dot ten minutes.
    */
   readonly graceMs?: number;
   /**
-   * Sends a payload and tells what became of it. Expected failures are
-   * outcomes; it rejects only by a bug. After an abort it resolves soon, with
+   * Sends a payload and resolves with the outcome. Expected failures are
+   * outcomes; it rejects only because of a bug. After an abort it resolves soon, with
    * `deferred` when nothing can have happened and `unknown` otherwise.
    */
   deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome>;
-  /** Lets go of connections. */
+  /** Closes its connections. */
   close?(): Promise<void>;
 }
 
@@ -79,16 +88,18 @@ export type OpenChannels = (settings: Json) => ReadonlyMap<string, Channel>;
 export interface AttemptRunner {
   /** Starts an attempt on the named channel; `onFigures` gets its progress. */
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
-  /** As `Channel.graceMs`; zero if the channel defines none. */
+  /** The channel's `graceMs`; zero for a channel without one. */
   graceMs(channel: string): number;
 }
 
 /** A started attempt. */
 export interface Underway {
-  /** As of `Channel.deliver`. */
+  /** The result of `Channel.deliver`. */
   readonly outcome: Promise<Outcome>;
-  /** Whether the channel has said `sending`; false once there is an outcome. */
+  /** Whether the channel has reported `sending`; false once there is an outcome. */
   isSending(): boolean;
-  /** Asks the channel to stop and to say how far it came. */
+  /** Whether the channel has reported `begun`; false once there is an outcome. */
+  keepsDeadline(): boolean;
+  /** Asks the channel to stop and to report how far it came. */
   abort(cause: AbortCause): void;
 }

@@ -43,6 +43,13 @@ export type Outcome =
       readonly retryAfterMs?: number;
       /** `partial`: some recipients have it already. */
       readonly delivery?: "partial";
+      /** The task never had its turn: it is handed back, and no attempt is counted or listed. */
+      readonly untried?: true;
+      /**
+       * How many attempts so far failed because the other side refused everybody
+       * (a relay that takes no session); they use up no step of the retry schedule.
+       */
+      readonly uncounted?: number;
     }
     | {
       /** The bytes had left when the attempt was cut off. */
@@ -57,6 +64,8 @@ export interface LaneHold {
   readonly forMs: number;
   /** For people: `429 with Retry-After: 2`. */
   readonly reason: string;
+  /** Afterwards one attempt at a time probes, until one is answered. */
+  readonly probe?: true;
 }
 
 /** Why an attempt was aborted by us. */
@@ -142,7 +151,10 @@ export function decide(
         return { ...marked, event: "fail", reason: "unknown", delivery };
       }
       const wishMs = unknown ? 0 : outcome.retryAfterMs;
-      const dueAt = nextDue(task.retry, task.attempt, now, random, wishMs);
+      const uncounted = unknown ? 0 : outcome.uncounted ?? 0;
+      // A schedule without a step allows no further attempt, whatever the reason.
+      const tries = Math.max(1, task.attempt - uncounted);
+      const dueAt = nextDue(task.retry, tries, now, random, wishMs);
       if (dueAt === undefined) return { ...marked, event: "fail", reason: "exhausted", delivery };
       return retryOrExpire(task, marked, dueAt, delivery);
     }

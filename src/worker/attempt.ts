@@ -75,6 +75,8 @@ class RunningAttempt implements LiveAttempt {
   #cause: AbortCause | undefined;
   #cancelReason: CancelReason | undefined;
   #graceGiven = false;
+  /** Whether the deadline was moved because the attempt began late. */
+  #timeGiven = false;
   #moved: { bytes: number; totalBytes?: number } | undefined;
   #keptBytes = 0;
   #disarm: () => void;
@@ -114,18 +116,30 @@ class RunningAttempt implements LiveAttempt {
   }
 
   abort(cause: AbortCause, cancelReason?: CancelReason): void {
-    if (this.#cause) return;
-    this.#cause = cause;
-    this.#cancelReason = cancelReason;
+    // The end of the service also ends the wait that a timeout or a cancellation left running.
+    const isLast = cause === "shutdown" || cause === "drain";
+    if (this.#cause && !isLast) return;
+    this.#cause ??= cause;
+    this.#cancelReason ??= cancelReason;
     this.#disarm();
-    this.#disarm = this.#parts.clock.after(ABANDON_MS, () => {
-      this.#parts.log.warn("Attempt did not end after its abort and was abandoned", {
-        task: this.#task.id,
-        cause,
-      });
-      this.#end(this.#interrupted(...abandoned(cause)));
-    });
+    this.#disarm = this.#parts.clock.after(ABANDON_MS, () => this.#abandon(cause, !isLast));
     this.#underway.abort(cause);
+  }
+
+  /** A channel that has sent its last byte may wait for the answer even after an abort. */
+  #abandon(cause: AbortCause, mayWait: boolean): void {
+    const { clock, runner, log } = this.#parts;
+    const graceMs = mayWait && !this.#graceGiven ? runner.graceMs(this.#task.channel) : 0;
+    if (graceMs > 0 && this.#underway.isSending()) {
+      this.#graceGiven = true;
+      this.#disarm = clock.after(graceMs, () => this.#abandon(cause, false));
+      return;
+    }
+    log.warn("Attempt did not end after its abort and was abandoned", {
+      task: this.#task.id,
+      cause,
+    });
+    this.#end(this.#interrupted(...abandoned(cause)));
   }
 
   progress(): TaskProgress | undefined {
@@ -144,6 +158,11 @@ class RunningAttempt implements LiveAttempt {
   /** Once the payload has left, ending the wait for the answer makes duplicates: some channels get a grace. */
   #overdue(): void {
     const { clock, runner } = this.#parts;
+    if (this.#underway.keepsDeadline() && !this.#timeGiven) {
+      this.#timeGiven = true;
+      this.#disarm = clock.after(this.#task.timeoutMs + ABANDON_MS, () => this.#overdue());
+      return;
+    }
     const graceMs = this.#graceGiven ? 0 : runner.graceMs(this.#task.channel);
     if (graceMs === 0 || !this.#underway.isSending()) return this.abort("timeout");
     this.#graceGiven = true;

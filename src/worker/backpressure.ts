@@ -62,6 +62,8 @@ interface LaneHealth {
   limit: number;
   /** Answers since the limit last grew. */
   answers: number;
+  /** Whether the refusal that opened the breaker is listed with a task. */
+  isListed: boolean;
 }
 
 /** Opens it without any lane; `log` records breakers that open and close. */
@@ -78,16 +80,13 @@ class LaneBackpressure implements Backpressure {
   }
 
   adjust({ task, outcome, settlement, byUs, running }: FinishedAttempt): Settlement {
-    if (byUs || outcome.shared) return settlement;
     const { lane } = task;
+    if (outcome.hold?.probe) return this.#countRefusal(task, outcome, settlement);
+    if (byUs || outcome.shared) return settlement;
     const fault = networkFaultOf(outcome);
     const isTooMany = isTooManyRequests(outcome);
-    let health = this.#lanes.get(lane);
-    if (!health) {
-      if (fault === undefined && !isTooMany) return settlement;
-      health = { faults: 0, openMs: 0, notBefore: 0, limit: DEFAULT_LANE_LIMIT, answers: 0 };
-      this.#lanes.set(lane, health);
-    }
+    if (!this.#lanes.has(lane) && fault === undefined && !isTooMany) return settlement;
+    const health = this.#healthOf(lane);
     const isNews = task.startedAt >= health.notBefore;
     if (fault !== undefined) {
       return isNews ? this.#countFault(lane, health, fault, settlement) : settlement;
@@ -97,6 +96,16 @@ class LaneBackpressure implements Backpressure {
     if (isTooMany && isNews) health.notBefore = settlement.at;
     if (health.limit >= DEFAULT_LANE_LIMIT) this.#lanes.delete(lane);
     return limit === undefined ? settlement : { ...settlement, adaptiveLimit: limit };
+  }
+
+  #healthOf(lane: string): LaneHealth {
+    let health = this.#lanes.get(lane);
+    if (!health) {
+      const limit = DEFAULT_LANE_LIMIT;
+      health = { faults: 0, openMs: 0, notBefore: 0, limit, answers: 0, isListed: false };
+      this.#lanes.set(lane, health);
+    }
+    return health;
   }
 
   #countFault(lane: string, health: LaneHealth, fault: string, settlement: Settlement): Settlement {
@@ -112,11 +121,38 @@ class LaneBackpressure implements Backpressure {
     return { ...settlement, hold: longest, adaptiveLimit: 1 };
   }
 
+  /**
+   * The other side refuses everybody: the breaker opens at once. The first refusal is
+   * listed with its task; those of later probes are not, and cost their tasks no attempt.
+   */
+  #countRefusal(
+    { lane, startedAt }: ClaimedTask,
+    outcome: Outcome,
+    settlement: Settlement,
+  ): Settlement {
+    const { hold } = settlement;
+    if (!hold || outcome.kind !== "deferred") return settlement;
+    const health = this.#healthOf(lane);
+    if (health.openMs === 0) {
+      this.#log.warn("Circuit breaker opened", { lane, reason: hold.reason });
+    }
+    if (startedAt >= health.notBefore) {
+      health.openMs = Math.max(1, outcome.hold?.forMs ?? 0);
+      health.notBefore = hold.until;
+    }
+    const isRelease = health.isListed && outcome.uncounted !== undefined &&
+      settlement.event === "retry";
+    if (!outcome.untried) health.isListed = true;
+    const event = isRelease ? "release" : settlement.event;
+    return { ...settlement, event, adaptiveLimit: 1 };
+  }
+
   /** Records a response; returns the new concurrency limit when it changed. */
   #countAnswer(lane: string, health: LaneHealth, isTooMany: boolean): number | undefined {
     const wasOpen = health.openMs > 0;
     if (wasOpen) this.#log.info("Circuit breaker closed", { lane });
     health.faults = health.openMs = 0;
+    health.isListed = false;
     if (isTooMany) {
       health.answers = 0;
       return health.limit = Math.max(1, Math.floor(health.limit / 2));

@@ -120,7 +120,8 @@ class WorkerThread implements ChannelThread {
     else this.#enqueue({ ref, channel, attempt });
     return {
       outcome,
-      isSending: () => isRunning() && this.#stages.isSending(ref),
+      isSending: () => isRunning() && this.#stages.has(ref, "sending"),
+      keepsDeadline: () => isRunning() && this.#stages.has(ref, "begun"),
       abort: (cause) => {
         if (isRunning()) this.#abort(ref, cause);
       },
@@ -223,7 +224,7 @@ class WorkerThread implements ChannelThread {
     this.#worker.terminate();
     this.#closed.resolve();
     for (const ref of this.#running.numbers()) {
-      this.#settle(ref, lost(this.#stages.isSending(ref), reason));
+      this.#settle(ref, lost(this.#stages.has(ref, "sending"), reason));
     }
   }
 }

@@ -91,7 +91,12 @@ class Pool implements ThreadPool {
     }
     if (!least) {
       const error = new Error("Cannot begin an attempt: the channels are closed");
-      return { outcome: Promise.reject(error), isSending: () => false, abort() {} };
+      return {
+        outcome: Promise.reject(error),
+        isSending: () => false,
+        keepsDeadline: () => false,
+        abort() {},
+      };
     }
     return least.begin(channel, attempt, onFigures);
   }

@@ -195,10 +195,12 @@ class SlotWorker implements Worker {
       byUs,
       running,
     });
-    const release = attempt.cause === "drain" && outcome.kind === "deferred";
+    const isUntried = outcome.kind === "deferred" && outcome.untried === true;
+    const release = attempt.cause === "drain" && outcome.kind === "deferred" ||
+      isUntried && settlement.event !== "cancel" || settlement.event === "release";
     this.#tally(attempt.cause, settlement, release);
     observed.end(outcome, settlement);
-    await this.#parts.engine.settle(release ? releaseOf(task, now) : settlement);
+    await this.#parts.engine.settle(release ? released(settlement) : settlement);
   }
 
   #runningIn(lane: string): number {
@@ -245,6 +247,7 @@ class SlotWorker implements Worker {
   }
 }
 
-function releaseOf(task: ClaimedTask, now: number): Settlement {
-  return { id: task.id, attempt: task.attempt, event: "release", at: now, dueAt: now };
+/** The task goes back as if it had not been claimed; what was learned about its lane is kept. */
+function released({ id, attempt, at, hold, adaptiveLimit }: Settlement): Settlement {
+  return { id, attempt, event: "release", at, dueAt: at, ...compact({ hold, adaptiveLimit }) };
 }

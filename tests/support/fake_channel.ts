@@ -42,17 +42,27 @@ export class FakeChannel implements AttemptRunner {
   begin(_channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
     const { promise: outcome, resolve, reject } = Promise.withResolvers<Outcome>();
     const aborter = new AbortController();
-    let sending = false;
+    const shutdown = new AbortController();
+    const stages = new Set<string>();
     const context: DeliverContext = {
       signal: aborter.signal,
+      shutdown: shutdown.signal,
       progress(said) {
-        if (said.stage) sending = true;
+        if (said.stage) stages.add(said.stage);
         else onFigures(said);
       },
     };
     this.attempts.push({ attempt, context, answer: resolve, break: reject });
     if (this.#always) resolve(this.#always);
-    return { outcome, isSending: () => sending, abort: (cause) => aborter.abort(cause) };
+    return {
+      outcome,
+      isSending: () => stages.has("sending"),
+      keepsDeadline: () => stages.has("begun"),
+      abort(cause) {
+        aborter.abort(cause);
+        if (cause === "shutdown" || cause === "drain") shutdown.abort(cause);
+      },
+    };
   }
 
   /** The latest attempt at a task. */

@@ -219,6 +219,95 @@ Deno.test("A stopped worker claims nothing", async () => {
   assert.equal(channel.attempts.length, 0);
 });
 
+Deno.test("an attempt that begins late gets its whole timeout from then on", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept({ timeoutMs: 5_000 });
+  world.worker.start();
+  await world.clock.advance(4_000);
+  channel.of(id).context.progress({ stage: "begun" });
+  await world.clock.advance(5_000);
+  assert.equal(channel.of(id).context.signal.aborted, false, "the channel enforces it");
+  await world.clock.advance(2_000);
+  assert.equal(
+    channel.of(id).context.signal.reason,
+    "timeout",
+    "a channel that does not is aborted",
+  );
+});
+
+Deno.test("a cancelled attempt that is sending may wait for its answer, until the service ends", async () => {
+  const channel = new FakeChannel(undefined, { graceMs: 600_000 });
+  await using world = setup(channel);
+  const [first, second] = [await world.accept(), await world.accept()];
+  world.worker.start();
+  await settled();
+  for (const id of [first, second]) {
+    channel.of(id).context.progress({ stage: "sending" });
+    await world.engine.cancel(id, "request");
+  }
+  await world.clock.advance(60_000);
+  channel.of(first).answer(DELIVERED);
+  await settled();
+  assert.equal((await world.engine.find(first))?.state, "succeeded");
+  assert.equal((await world.engine.find(second))?.state, "running");
+  const stopped = world.worker.stop("shutdown", 0);
+  await settled();
+  assert.equal(channel.of(second).context.shutdown.aborted, true);
+  await world.clock.advance(1_000);
+  await stopped;
+  assert.equal((await world.engine.find(second))?.delivery, "unknown");
+});
+
+Deno.test("what never had its turn is handed back, and costs no attempt", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const id = await world.accept({ retry: [] });
+  world.worker.start();
+  await settled();
+  channel.of(id).answer({ ...REFUSED, untried: true } as Outcome);
+  await settled();
+  const held = channel.of(id);
+  assert.equal(held.attempt.number, 1, "the second try has the number of the first");
+  held.answer(DELIVERED);
+  await settled();
+  const task = await world.engine.find(id);
+  assert.deepEqual([task?.state, task?.attempts.length], ["succeeded", 1]);
+});
+
+Deno.test("a refusal of everybody is listed once, holds the lane, and uses up no retry", async () => {
+  const refusal = (uncounted: number): Outcome => ({
+    ...REFUSED,
+    kind: "deferred",
+    uncounted,
+    hold: { forMs: 5_000, reason: "421", probe: true },
+  } as Outcome);
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const [first, second] = [
+    await world.accept({ retry: [1_000] }),
+    await world.accept({ retry: [1_000] }),
+  ];
+  world.worker.start();
+  await settled();
+  channel.of(first).answer(refusal(1));
+  channel.of(second).answer(refusal(1));
+  await settled();
+  assert.equal(channel.attempts.length, 2, "nothing begins while the lane is held");
+  await world.clock.advance(5_000);
+  assert.equal(channel.attempts.length, 3, "one attempt probes");
+  channel.attempts[2]?.answer(DELIVERED);
+  await world.clock.advance(1_000);
+  channel.attempts[3]?.answer({ ...REFUSED, kind: "deferred", uncounted: 1 } as Outcome);
+  await world.clock.advance(2_000);
+  channel.attempts[4]?.answer(DELIVERED);
+  await settled();
+  const tasks = [await world.engine.find(first), await world.engine.find(second)];
+  assert.deepEqual(tasks.map((task) => task?.state), ["succeeded", "succeeded"]);
+  assert.equal(tasks[1]?.attempts.length, 1, "the second refusal is not listed");
+  assert.equal(tasks[0]?.attempts.length, 3);
+});
+
 function setup(channel: FakeChannel, { concurrency = 10, log = silentLog } = {}) {
   const clock = new FakeClock();
   const engine = openMemoryEngine({ clock });

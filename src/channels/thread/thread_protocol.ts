@@ -8,7 +8,7 @@
 import type { LogFields, LogLevel } from "../../lib/log.ts";
 import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
-import type { Attempt, Figures } from "../channel.ts";
+import type { Attempt, Figures, Progress } from "../channel.ts";
 
 /** One attempt as it is sent to a thread. */
 export interface SentAttempt {
@@ -65,8 +65,11 @@ export type FromThread =
 const FIRST_BYTES = 1_024;
 const MAX_BYTES = 2 ** 24;
 
+type Stage = NonNullable<Progress["stage"]>;
+const STAGE_BITS: Record<Stage, number> = { sending: 1, begun: 2 };
+
 /**
- * Which attempts have begun to send: one byte per ref, in memory that both
+ * How far each attempt has come: one byte per ref, in memory that both
  * threads share. The byte is set before the first bytes leave and read only
  * when an attempt is interrupted. This needs no message, and the value survives
  * when the thread dies a moment later.
@@ -74,29 +77,29 @@ const MAX_BYTES = 2 ** 24;
 export class Stages {
   /** The memory; the other thread opens its own `Stages` on it. */
   readonly shared: SharedArrayBuffer;
-  readonly #sending: Uint8Array;
+  readonly #stages: Uint8Array;
 
   /** Allocates the memory, or uses what the other thread has allocated. */
   constructor(
     shared: SharedArrayBuffer = new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MAX_BYTES }),
   ) {
     this.shared = shared;
-    this.#sending = new Uint8Array(shared);
+    this.#stages = new Uint8Array(shared);
   }
 
   /** Records that an attempt begins under this ref and has sent nothing. */
   begin(ref: number): void {
-    while (ref >= this.#sending.length) this.shared.grow(2 * this.#sending.length);
-    Atomics.store(this.#sending, ref, 0);
+    while (ref >= this.#stages.length) this.shared.grow(2 * this.#stages.length);
+    Atomics.store(this.#stages, ref, 0);
   }
 
-  /** Records that the attempt may have had its effect from now on. */
-  setSending(ref: number): void {
-    Atomics.store(this.#sending, ref, 1);
+  /** Records that the channel has reported this stage. */
+  set(ref: number, stage: Stage): void {
+    Atomics.or(this.#stages, ref, STAGE_BITS[stage]);
   }
 
-  /** Whether `setSending` was called since `begin`. */
-  isSending(ref: number): boolean {
-    return Atomics.load(this.#sending, ref) === 1;
+  /** Whether the channel has reported this stage since `begin`. */
+  has(ref: number, stage: Stage): boolean {
+    return (Atomics.load(this.#stages, ref) & STAGE_BITS[stage]) !== 0;
   }
 }

@@ -7,7 +7,7 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/clock.ts";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
-import type { Outcome } from "../../task/outcome.ts";
+import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
 import type { Channel, Figures, OpenChannels, Progress } from "../channel.ts";
 import { type FromThread, type SentAttempt, Stages, type ToThread } from "./thread_protocol.ts";
@@ -40,6 +40,7 @@ class ThreadServer {
   readonly #failpoint: Failpoint;
   /** By ref. Refs are small numbers: `lib/slab.ts` explains why this is not a `Map`. */
   readonly #running: (AbortController | undefined)[] = [];
+  readonly #shutdown = new AbortController();
   readonly #figures = new Map<number, Figures>();
   #channels: ReadonlyMap<string, Channel> = new Map();
   #stages = new Stages();
@@ -62,12 +63,18 @@ class ThreadServer {
         for (const sent of message.attempts) this.#deliver(sent);
         return;
       case "abort":
-        return this.#running[message.ref]?.abort(message.cause);
+        return this.#abort(message.ref, message.cause);
       case "ping":
         return this.#send({ type: "pong", n: message.n });
       case "close":
         return void this.#close();
     }
+  }
+
+  #abort(ref: number, cause: AbortCause): void {
+    this.#running[ref]?.abort(cause);
+    // When the service ends, all attempts are aborted with this cause.
+    if (cause === "shutdown" || cause === "drain") this.#shutdown.abort(cause);
   }
 
   async #open(table: string, settings: Json): Promise<void> {
@@ -89,18 +96,18 @@ class ThreadServer {
     const progress = (reported: Progress) => {
       if (this.#running[ref] !== aborter) return;
       if (reported.stage) {
-        this.#stages.setSending(ref);
-        this.#failpoint("amid_effect");
+        this.#stages.set(ref, reported.stage);
+        if (reported.stage === "sending") this.#failpoint("amid_effect");
       } else this.#noteFigures(ref, reported);
     };
-    const context = { signal: aborter.signal, progress };
+    const context = { signal: aborter.signal, shutdown: this.#shutdown.signal, progress };
     let outcome: Outcome;
     this.#failpoint("before_effect");
     try {
       outcome =
         await (this.#channels.get(channel)?.deliver(attempt, context) ?? noChannel(channel));
     } catch (error) {
-      outcome = unexpectedError(this.#stages.isSending(ref));
+      outcome = unexpectedError(this.#stages.has(ref, "sending"));
       const fields = { task: attempt.taskId, channel, error: textOf(error) };
       this.#send({
         type: "log",
@@ -136,6 +143,7 @@ class ThreadServer {
   async #close(): Promise<void> {
     this.#undoFigures?.();
     for (const aborter of this.#running) aborter?.abort("shutdown");
+    this.#shutdown.abort("shutdown");
     await Promise.allSettled([...this.#channels.values()].map((channel) => channel.close?.()));
     this.#send({ type: "closed" });
   }

@@ -52,10 +52,15 @@ export function aFetch(url: string | URL, more: Partial<FetchPayload> = {}): Fet
 /** What a channel gets besides the attempt; `said` collects its progress. */
 export function aContext(): DeliverContext & { abort(cause: string): void; said: Progress[] } {
   const aborter = new AbortController();
+  const shutdown = new AbortController();
   const said: Progress[] = [];
   return {
     signal: aborter.signal,
-    abort: (cause) => aborter.abort(cause),
+    shutdown: shutdown.signal,
+    abort(cause) {
+      aborter.abort(cause);
+      if (cause === "shutdown" || cause === "drain") shutdown.abort(cause);
+    },
     progress: (progress) => said.push(progress),
     said,
   };

@@ -5,21 +5,21 @@ Deno.test("A stage set on one side is visible on the other", () => {
   const worker = new Stages();
   const thread = new Stages(worker.shared);
   worker.begin(3);
-  thread.setSending(3);
-  assert.deepEqual([worker.isSending(3), worker.isSending(4)], [true, false]);
+  thread.set(3, "sending");
+  assert.deepEqual([worker.has(3, "sending"), worker.has(4, "sending")], [true, false]);
 });
 
 Deno.test("A reused ref starts without a stage", () => {
   const stages = new Stages();
-  stages.setSending(3);
+  stages.set(3, "sending");
   stages.begin(3);
-  assert.equal(stages.isSending(3), false);
+  assert.equal(stages.has(3, "sending"), false);
 });
 
 Deno.test("Every ref has a stage, however many attempts are running", () => {
   const worker = new Stages();
   const thread = new Stages(worker.shared);
   worker.begin(100_000);
-  thread.setSending(100_000);
-  assert.equal(worker.isSending(100_000), true);
+  thread.set(100_000, "sending");
+  assert.equal(worker.has(100_000, "sending"), true);
 });

@@ -59,7 +59,7 @@ Deno.test("A stage is visible at once, without a message; figures are joined", a
   const { clock, receive, stages, heard } = await setup();
   heard();
   receive(deliver("hang", 7));
-  assert.deepEqual([stages.isSending(7), stages.isSending(8)], [true, false]);
+  assert.deepEqual([stages.has(7, "sending"), stages.has(8, "sending")], [true, false]);
   assert.deepEqual(heard(), []);
   await clock.advance(250);
   const list = [{ ref: 7, bytes: 2, totalBytes: 3 }];
