@@ -25,6 +25,7 @@ import { outboxRoutes } from "./routes/outbox.ts";
 import { assetRoutes } from "./dashboard/assets.ts";
 import { docsRoutes } from "./dashboard/docs.tsx";
 import { signInRoutes } from "./dashboard/sign_in_routes.tsx";
+import { manualRoutes } from "./manual/routes.tsx";
 import { pageRoutes } from "./dashboard/routes.tsx";
 import type { Dependencies } from "./dependencies.ts";
 import { Refusal, respondError } from "./problems.ts";
@@ -74,6 +75,7 @@ export function createApp(dependencies: Dependencies): Hono {
     ...pageRoutes(dependencies, { authenticate, counters, history }),
     ...signInRoutes(dependencies),
     ...docsRoutes(),
+    ...manualRoutes(dependencies.version, authenticate),
     ...assetRoutes(),
   ];
   const requestIdOf = openRequestIds(dependencies.startedAt);

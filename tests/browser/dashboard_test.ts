@@ -209,3 +209,19 @@ browserTest("the reader of the API works without anything from elsewhere", async
   await page.getByText("Parameters").first().waitFor();
   assertClean();
 });
+
+browserTest(
+  "the manual is found by a search, and read without anything from elsewhere",
+  async (world) => {
+    const { page, assertClean } = await world.open();
+    await page.goto("/");
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Manual" })
+      .click();
+    await page.getByRole("searchbox").fill("exit codes");
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "Operating › Exit codes" }).click();
+    await page.waitForURL(/\/manual\/operating#exit-codes$/);
+    assert.ok(await page.getByRole("cell", { name: "wrong settings" }).isVisible());
+    assertClean();
+  },
+);

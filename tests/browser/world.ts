@@ -115,6 +115,10 @@ export async function everyPage(
     "/ui/outbox",
     "/ui/send",
     "/ui/signin",
+    "/manual",
+    "/manual?q=retry+mail",
+    "/manual/tasks",
+    "/manual/settings",
     "/ui/tasks/tsk_unknown",
   ];
 }

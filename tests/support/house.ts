@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   "worker/": ["task/", "lib/", ENGINE_SEAM, ...CHANNEL_SEAM],
   "hooks/": ["task/", "lib/", "templates/", ENGINE_SEAM],
   "schedules/": ["task/", "lib/", "templates/", ENGINE_SEAM],
-  "http/": ["task/", "lib/", "hooks/", "schedules/", ENGINE_SEAM],
+  "http/": ["task/", "lib/", "hooks/", "schedules/", "manual/", "src/CHANGELOG.md", ENGINE_SEAM],
   "cli/": [
     "task/",
     "lib/",

@@ -11,6 +11,7 @@ import dashboard from "../assets/dashboard.js" with { type: "text" };
 import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
 import docs from "../assets/docs.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
+import manualStyle from "../assets/manual.css" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
 import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
@@ -22,6 +23,7 @@ const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
   "dashboard.css": () => dashboardStyle,
   "docs.js": () => docs,
   "docs.css": () => docsStyle,
+  "manual.css": () => manualStyle,
   "icon.svg": () => icon,
   "uplot.js": () => uplot,
   "uplot.css": () => uplotStyle,

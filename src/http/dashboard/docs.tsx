@@ -32,6 +32,9 @@ function docs(context: RequestContext): Response {
           <h1>
             <a href="/openapi.json">The API of Postrider, as OpenAPI 3.1</a>
           </h1>
+          <p>
+            <a href="/manual">Manual</a> · <a href="/">Dashboard</a>
+          </p>
         </main>
       </body>
     </html>

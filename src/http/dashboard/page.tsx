@@ -23,6 +23,7 @@ export type Place =
   | "templates"
   | "outbox"
   | "send"
+  | "manual"
   | "none";
 
 /** A page made for one caller. */
@@ -56,6 +57,8 @@ export interface Frame {
   readonly change?: number | undefined;
   /** Further assets, by their names. */
   readonly scripts?: readonly string[];
+  /** Further stylesheets among the assets, by their names. */
+  readonly styles?: readonly string[];
 }
 
 const PLACES: readonly [Place, string, string][] = [
@@ -68,6 +71,7 @@ const PLACES: readonly [Place, string, string][] = [
   ["templates", "/ui/templates", "Templates"],
   ["outbox", "/ui/outbox", "Outbox"],
   ["send", "/ui/send", "Send"],
+  ["manual", "/manual", "Manual"],
 ];
 
 /** Only own resources, and no inline script or style. */
@@ -98,7 +102,7 @@ export function pageHeaders(requestId: string, policy: string = POLICY): Record<
 
 /** A whole page. */
 export function Page({ frame, children }: { frame: Frame; children?: Child }) {
-  const { title, caller, version, change, scripts = [] } = frame;
+  const { title, caller, version, change, scripts = [], styles = [] } = frame;
   const live = change !== undefined;
   return (
     <html lang="en">
@@ -112,6 +116,7 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
           ? <link rel="stylesheet" href="/ui/assets/uplot.css" />
           : null}
         <link rel="stylesheet" href="/ui/assets/dashboard.css" />
+        {styles.map((name) => <link rel="stylesheet" href={`/ui/assets/${name}`} />)}
         {scripts.map((name) => <script src={`/ui/assets/${name}`} defer></script>)}
         <script type="module" src="/ui/assets/dashboard.js"></script>
       </head>
@@ -137,7 +142,8 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
         </main>
         <footer>
           <p>
-            Postrider {version} · <a href="/docs">API</a> · <a href="/metrics">Metrics</a>
+            Postrider {version} · <a href="/manual">Manual</a> · <a href="/docs">API</a> ·{" "}
+            <a href="/metrics">Metrics</a>
           </p>
         </footer>
         <div id="toasts" role="status" aria-live="polite"></div>
@@ -156,7 +162,9 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
 }
 
 function Navigation({ frame }: { frame: Frame }) {
-  const places = PLACES.filter(([place]) => place === "send" ? maySend(frame) : maySeeAll(frame));
+  const places = PLACES.filter(([place]) =>
+    place === "manual" || (place === "send" ? maySend(frame) : maySeeAll(frame))
+  );
   return (
     <nav aria-label="Main">
       <ul>

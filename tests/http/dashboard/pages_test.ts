@@ -22,6 +22,8 @@ Deno.test.each([
   { path: "/ui/send" },
   { path: "/ui/signin" },
   { path: "/docs" },
+  { path: "/manual" },
+  { path: "/manual/tasks" },
 ])(
   "$path has no inline script or style and a strict policy",
   async ({ path }) => {

@@ -276,6 +276,9 @@ Deno.test("real answers are what the document says", async () => {
   await check("GET", "/metrics");
   await check("GET", "/");
   await check("GET", "/docs");
+  await check("GET", "/manual");
+  await check("GET", "/manual/{name}", "/manual/notify");
+  await check("GET", "/manual/{name}", "/manual/nothing");
   await check("GET", "/metrics/alerts.yaml");
   await check("GET", "/metrics/grafana.json");
   accepting = false;
