@@ -76,23 +76,23 @@ export function parseConfigFile(
       })),
     };
   }
-  const { file, faults } = readSections(yaml.value ?? {}, readFile);
-  if (faults.length === 0) return { file };
-  return { wrong: faults.map((fault) => ({ ...fault, ...yaml.placeOf(fault.pointer) })) };
+  const { file, issues } = readSections(yaml.value ?? {}, readFile);
+  if (issues.length === 0) return { file };
+  return { wrong: issues.map((issue) => ({ ...issue, ...yaml.placeOf(issue.pointer) })) };
 }
 
 function readSections(
   value: unknown,
   readFile: ReadFile,
-): { file: ConfigFile; faults: readonly Issue[] } {
-  const faults: Issue[] = [];
+): { file: ConfigFile; issues: readonly Issue[] } {
+  const issues: Issue[] = [];
   const known = Object.keys(SECTIONS);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const given: Record<string, unknown> = isObject ? { ...value } : {};
-  if (!isObject) faults.push({ pointer: "", detail: `Expected the sections ${known.join(", ")}` });
+  if (!isObject) issues.push({ pointer: "", detail: `Expected the sections ${known.join(", ")}` });
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
-    faults.push({
+    issues.push({
       pointer: `/${name}`,
       detail: `Unknown section: remove it or check its spelling; known are ${known.join(", ")}`,
     });
@@ -100,10 +100,10 @@ function readSections(
   const file: Record<string, unknown> = {};
   for (const [name, parse] of Object.entries(SECTIONS)) {
     const parsed = parse(given[name] ?? {}, readFile);
-    if (!parsed.faults) file[name] = parsed.value;
-    else for (const f of parsed.faults) faults.push({ ...f, pointer: `/${name}${f.pointer}` });
+    if (!parsed.issues) file[name] = parsed.value;
+    else for (const f of parsed.issues) issues.push({ ...f, pointer: `/${name}${f.pointer}` });
   }
-  return { file: file as unknown as ConfigFile, faults };
+  return { file: file as unknown as ConfigFile, issues };
 }
 
 /** The file cannot be used; the message has a line for each issue. */

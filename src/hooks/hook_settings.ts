@@ -79,33 +79,33 @@ const EXPECTED = {
 
 /** Parses the section; the pointer of a fault is relative to it. */
 export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks> {
-  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
-  const faults: Issue[] = [];
+  if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.section }] };
+  const issues: Issue[] = [];
   const hooks = new Map<string, Hook>();
   for (const [name, given] of Object.entries(value)) {
-    if (!NAME.test(name)) faults.push({ pointer: pointerTo([name]), detail: EXPECTED.name });
+    if (!NAME.test(name)) issues.push({ pointer: pointerTo([name]), detail: EXPECTED.name });
     else if (!isPlainObject(given)) {
-      faults.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
+      issues.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
     } else {
       const found: Issue[] = [];
       const hook = readHook(name, given, readSecret, found);
-      faults.push(...found.map((f) => ({ ...f, pointer: pointerTo([name]) + f.pointer })));
+      issues.push(...found.map((f) => ({ ...f, pointer: pointerTo([name]) + f.pointer })));
       if (hook) hooks.set(name, hook);
     }
   }
-  return faults.length > 0 ? { faults } : { value: hooks };
+  return issues.length > 0 ? { issues } : { value: hooks };
 }
 
 function readHook(
   name: string,
   given: PlainObject,
   readSecret: ReadSecret,
-  faults: Issue[],
+  issues: Issue[],
 ): Hook | undefined {
   const wrong = (detail: string, ...path: (string | number)[]) => {
-    faults.push({ pointer: pointerTo(path), detail });
+    issues.push({ pointer: pointerTo(path), detail });
   };
-  const preset = parsePreset(given, faults);
+  const preset = parsePreset(given, issues);
   const known = [...FIELDS, ...preset ? PRESET_FIELDS[preset.kind] ?? [] : []];
   for (const field of Object.keys(given)) {
     if (preset && !known.includes(field)) wrong(EXPECTED.unknown, field);
@@ -116,8 +116,8 @@ function readHook(
   const { maxBytes = DEFAULT_BYTES } = given;
   const isSize = Number.isInteger(maxBytes) && Number(maxBytes) > 0;
   if (!isSize || Number(maxBytes) > MAX_BYTES) wrong(EXPECTED.maxBytes, "maxBytes");
-  const tasks = readTasks(given, faults, wrong);
-  if (faults.length > 0 || !preset) return undefined;
+  const tasks = readTasks(given, issues, wrong);
+  if (issues.length > 0 || !preset) return undefined;
   return {
     name,
     preset,
@@ -181,7 +181,7 @@ interface Asked {
   readonly body: unknown;
 }
 
-function readTasks(given: PlainObject, faults: Issue[], wrong: Wrong): HookTask[] {
+function readTasks(given: PlainObject, issues: Issue[], wrong: Wrong): HookTask[] {
   const { notify, fetch, tasks } = given;
   const own: Asked[] = [
     ...(notify === undefined ? [] : [{ at: ["notify"], type: "notify" as const, body: notify }]),
@@ -201,7 +201,7 @@ function readTasks(given: PlainObject, faults: Issue[], wrong: Wrong): HookTask[
   return all.map(({ at, type, body }) => {
     if (!isPlainObject(body)) wrong(EXPECTED.task, ...at);
     else checkFields(type, body, at, wrong);
-    return { type, mapping: parseMapping(body as Json, at, faults) };
+    return { type, mapping: parseMapping(body as Json, at, issues) };
   });
 }
 

@@ -44,9 +44,9 @@ type Filler = (scope: Scope) => Json;
 export function parseMapping(
   value: Json,
   at: readonly (string | number)[],
-  faults: Issue[],
+  issues: Issue[],
 ): Mapping {
-  const fill = fillerOf(value, at, false, faults);
+  const fill = fillerOf(value, at, false, issues);
   return { fill };
 }
 
@@ -54,16 +54,16 @@ function fillerOf(
   value: Json,
   at: readonly (string | number)[],
   follows: boolean,
-  faults: Issue[],
+  issues: Issue[],
 ): Filler {
-  if (typeof value === "string") return textFiller(value, at, follows, faults);
+  if (typeof value === "string") return textFiller(value, at, follows, issues);
   if (value === null || typeof value !== "object") return () => value;
   if (Array.isArray(value)) {
-    const items = value.map((item, index) => fillerOf(item, [...at, index], follows, faults));
+    const items = value.map((item, index) => fillerOf(item, [...at, index], follows, issues));
     return (scope) => items.map((fill) => fill(scope));
   }
   const members = Object.entries(value).map(([name, inner]) =>
-    [name, fillerOf(inner, [...at, name], follows || FOLLOWING.has(name), faults)] as const
+    [name, fillerOf(inner, [...at, name], follows || FOLLOWING.has(name), issues)] as const
   );
   return (scope) => Object.fromEntries(members.map(([name, fill]) => [name, fill(scope)]));
 }
@@ -72,7 +72,7 @@ function textFiller(
   text: string,
   at: readonly (string | number)[],
   follows: boolean,
-  faults: Issue[],
+  issues: Issue[],
 ): Filler {
   if (!/\{\{|\{%/.test(text)) return () => text;
   const pointer = pointerTo(at);
@@ -95,7 +95,7 @@ function textFiller(
     };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    faults.push({ pointer, detail: `Expected Liquid: ${describe(error)}` });
+    issues.push({ pointer, detail: `Expected Liquid: ${describe(error)}` });
     return () => text;
   }
 }

@@ -29,9 +29,9 @@ const EXPECTED = {
 const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 /** Parses the preset; what is wrong is added to `faults`. */
-export function parsePreset(given: PlainObject, faults: Issue[]): HookPreset | undefined {
+export function parsePreset(given: PlainObject, issues: Issue[]): HookPreset | undefined {
   const wrong = (name: string, detail: string) => {
-    faults.push({ pointer: `/${name}`, detail });
+    issues.push({ pointer: `/${name}`, detail });
     return undefined;
   };
   const oneOf = <T extends string>(

@@ -110,17 +110,17 @@ function drafted(
   type: string,
   index: number,
 ): Draft {
-  if (!made.faults) return made.value;
-  const [fault, ...more] = made.faults;
-  const detail = `${fault?.detail ?? ""}${more.length > 0 ? ` (and ${more.length} more)` : ""}`;
-  throw new MappingError(`/${index}/${type}${fault?.pointer ?? ""}`, detail);
+  if (!made.issues) return made.value;
+  const [issue, ...more] = made.issues;
+  const detail = `${issue?.detail ?? ""}${more.length > 0 ? ` (and ${more.length} more)` : ""}`;
+  throw new MappingError(`/${index}/${type}${issue?.pointer ?? ""}`, detail);
 }
 
 /** Several drafts become single tasks, because one insert can store only one batch. */
 function joined(drafts: readonly Draft[]): readonly Draft[] {
   if (drafts.length === 1) return drafts;
   return drafts.map(({ drafted, batch }, index) => {
-    if (batch?.followers?.length) {
+    if (batch?.followUps?.length) {
       throw new MappingError(
         `/${index}`,
         "Expected a batch with callback or onComplete to be the only task of the hook",

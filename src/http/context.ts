@@ -57,7 +57,7 @@ export function param({ hono }: RequestContext, name: string): string {
 export function query<Name extends string>(
   { request, hono }: RequestContext,
   allowed: readonly Name[],
-  faults?: Issue[],
+  issues?: Issue[],
 ): Partial<Record<Name, string>> {
   if (!request.url.includes("?")) return {};
   const given = Object.entries(hono.req.queries());
@@ -69,8 +69,8 @@ export function query<Name extends string>(
     }
     return values.length > 1 ? [{ pointer, detail: "Expected this query parameter once" }] : [];
   });
-  faults?.push(...found);
-  if (!faults && found.length > 0) throw refuseIssues(found);
+  issues?.push(...found);
+  if (!issues && found.length > 0) throw refuseIssues(found);
   const known = given.filter(([name]) => (allowed as readonly string[]).includes(name));
   return Object.fromEntries(known.map(([name, [value]]) => [name, value])) as Partial<
     Record<Name, string>

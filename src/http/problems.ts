@@ -103,14 +103,14 @@ export function shuttingDown(): Refusal {
 }
 
 /** Refuses a request because of issues in its body or query. */
-export function refuseIssues(faults: readonly Issue[]): Refusal {
-  const code = faults.every((fault) => fault.code === "address_refused")
+export function refuseIssues(issues: readonly Issue[]): Refusal {
+  const code = issues.every((issue) => issue.code === "address_refused")
     ? "address_refused"
     : "invalid";
-  const [first] = faults;
+  const [first] = issues;
   const where = first?.pointer ? `${first.pointer}: ` : "";
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
-  const errors = faults.map(({ pointer, detail }) => ({ pointer, detail }));
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  const errors = issues.map(({ pointer, detail }) => ({ pointer, detail }));
   return new Refusal(code, { detail: `${where}${first?.detail ?? ""}${more}`, errors });
 }
 

@@ -53,11 +53,11 @@ export function isScheduleName(name: string): boolean {
 
 /** Parses a schedule; its first run is searched from `now` on. */
 export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec> {
-  if (!isPlainObject(given)) return { faults: [{ pointer: "", detail: EXPECTED.object }] };
-  const faults: Issue[] = Object.keys(given).filter((name) => !FIELDS.includes(name))
+  if (!isPlainObject(given)) return { issues: [{ pointer: "", detail: EXPECTED.object }] };
+  const issues: Issue[] = Object.keys(given).filter((name) => !FIELDS.includes(name))
     .map((name) => ({ pointer: pointerTo([name]), detail: EXPECTED.unknown }));
   const wrong = (name: keyof typeof EXPECTED, detail: string = EXPECTED[name]) => {
-    faults.push({ pointer: `/${name}`, detail });
+    issues.push({ pointer: `/${name}`, detail });
     return undefined;
   };
   const { timezone = "UTC", overlap = "skip", missed = "skip" } = given;
@@ -65,11 +65,11 @@ export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec>
   const type = given.notify === undefined ? "fetch" : "notify";
   const body = given[type];
   if ((given.notify !== undefined && given.fetch !== undefined) || !isPlainObject(body)) {
-    faults.push({ pointer: body === undefined ? "" : `/${type}`, detail: EXPECTED.task });
+    issues.push({ pointer: body === undefined ? "" : `/${type}`, detail: EXPECTED.task });
   }
   if (overlap !== "skip" && overlap !== "allow") wrong("overlap");
   if (missed !== "skip" && missed !== "once") wrong("missed");
-  if (faults.length > 0 || !when) return { faults };
+  if (issues.length > 0 || !when) return { issues };
   return {
     value: {
       ...when,

@@ -18,18 +18,18 @@ const ANY_TIME = Date.UTC(2026, 0, 1);
 /** Parses the section; the pointer of a fault is relative to it. */
 export function parseSchedules(value: unknown): Parsed<Schedules> {
   if (!isPlainObject(value)) {
-    return { faults: [{ pointer: "", detail: "Expected schedules by name" }] };
+    return { issues: [{ pointer: "", detail: "Expected schedules by name" }] };
   }
-  const faults: Issue[] = [];
+  const issues: Issue[] = [];
   const schedules = new Map<string, ScheduleSpec>();
   for (const [name, given] of Object.entries(value)) {
     const at = pointerTo([name]);
     const parsed = parseSchedule(given, ANY_TIME);
     if (!isScheduleName(name)) {
-      faults.push({ pointer: at, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
-    } else if (parsed.faults) {
-      faults.push(...parsed.faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+      issues.push({ pointer: at, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
+    } else if (parsed.issues) {
+      issues.push(...parsed.issues.map((issue) => ({ ...issue, pointer: at + issue.pointer })));
     } else schedules.set(name, parsed.value);
   }
-  return faults.length > 0 ? { faults } : { value: schedules };
+  return issues.length > 0 ? { issues } : { value: schedules };
 }

@@ -191,8 +191,8 @@ export class Scheduler {
   #draft({ spec, owner }: ScheduleRecord): Draft | string {
     const { ids, clock, acceptance } = this.#parts;
     const made = acceptance[spec.type](spec.body, { ids, now: clock.now(), owner });
-    if (!made.faults) return made.value;
-    return made.faults.map(({ pointer, detail }) => `${pointer}: ${detail}`).join("; ");
+    if (!made.issues) return made.value;
+    return made.issues.map(({ pointer, detail }) => `${pointer}: ${detail}`).join("; ");
   }
 
   async #keep(

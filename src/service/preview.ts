@@ -26,7 +26,7 @@ export interface HookPreview {
     readonly label: string;
     readonly payload: Readonly<Record<string, unknown>>;
     /** Its follow-ups. */
-    readonly followers: readonly string[];
+    readonly followUps: readonly string[];
   }[];
 }
 
@@ -52,7 +52,7 @@ export function previewHook(config: Config, name: string, content: DeliveryConte
         type: task.type,
         label: task.label,
         payload: payloadView(payload),
-        followers: (task.followers ?? []).map(({ on, kind, task }) =>
+        followUps: (task.followUps ?? []).map(({ on, kind, task }) =>
           `${kind} on ${on.join(", ")}: ${task.label}`
         ),
       }))

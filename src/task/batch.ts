@@ -16,13 +16,13 @@ export interface NewBatch {
   /** The name of the API key that submitted it. */
   readonly owner?: string;
   /** What is made, once, when all of its tasks have ended. */
-  readonly followers?: readonly FollowUp[];
+  readonly followUps?: readonly FollowUp[];
   /** The most of its tasks that run at once. */
   readonly concurrency?: number;
 }
 
 /** A batch as it now stands. */
-export interface BatchRecord extends Omit<NewBatch, "followers"> {
+export interface BatchRecord extends Omit<NewBatch, "followUps"> {
   /** How many tasks it was submitted with. */
   readonly total: number;
   /** Where those that are still kept stand. */

@@ -80,14 +80,14 @@ export interface RawExpectation {
   readonly within?: string | undefined;
 }
 
-/** Reads the field, and adds what is wrong with it to `faults`. */
+/** Reads the field, and adds what is wrong with it to `issues`. */
 export function readExpectation(
   raw: RawExpectation | undefined,
-  faults: Issue[],
+  issues: Issue[],
 ): Expectation | undefined {
   if (!raw) return undefined;
   const wrong = (detail: string, ...path: string[]) => {
-    faults.push({ pointer: pointerTo(["expect", ...path]), detail });
+    issues.push({ pointer: pointerTo(["expect", ...path]), detail });
   };
   const { status, headers, json, within } = raw;
   const names = Object.keys(headers ?? {});

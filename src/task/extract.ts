@@ -78,21 +78,21 @@ export interface RawExtraction {
   readonly css?: Record<string, string> | undefined;
 }
 
-/** Reads the field, and adds what is wrong with it to `faults`. */
+/** Reads the field, and adds what is wrong with it to `issues`. */
 export function readExtraction(
   raw: RawExtraction | undefined,
-  faults: Issue[],
+  issues: Issue[],
 ): Extraction | undefined {
   if (!raw) return undefined;
   const { lines, words, json, css } = raw;
   const check = (field: "json" | "css", isRight: (text: string) => boolean, detail: string) => {
     const given = Object.entries(raw[field] ?? {});
     const at = (...path: string[]) => pointerTo(["extract", field, ...path]);
-    if (given.length > MAX_NAMES) faults.push({ pointer: at(), detail: EXPECTED[field] });
+    if (given.length > MAX_NAMES) issues.push({ pointer: at(), detail: EXPECTED[field] });
     for (const [name, text] of given) {
       const isName = name.length > 0 && name.length <= NAME_LETTERS;
-      if (!isName) faults.push({ pointer: at(name), detail: EXPECTED.name });
-      else if (!isRight(text)) faults.push({ pointer: at(name), detail });
+      if (!isName) issues.push({ pointer: at(name), detail: EXPECTED.name });
+      else if (!isRight(text)) issues.push({ pointer: at(name), detail });
     }
   };
   check("json", isPointer, EXPECTED.pointer);

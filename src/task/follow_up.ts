@@ -1,9 +1,9 @@
 /**
  * What follows a task or a batch when it has ended: callbacks and chained tasks.
  *
- * A follower is decided when its parent is accepted and kept with it; the
- * engine makes the task of it in the very transaction that ends the parent, so
- * that it is there exactly when the end is.
+ * A follow-up is decided when its parent is accepted, and kept with it. The
+ * engine makes its task in the transaction that ends the parent, so that there
+ * is one exactly when there is an end.
  *
  * @module
  */
@@ -36,11 +36,11 @@ export interface EndContext {
  */
 export function followUpsOf(
   parent: TaskRecord,
-  followers: readonly FollowUp[],
+  followUps: readonly FollowUp[],
   { ids, now }: EndContext,
 ): NewTask[] {
   if (!isFinal(parent.state) || parent.reason === "shutdown") return [];
-  return followers.filter(({ on }) => on.includes(parent.state)).map(({ kind, task }) =>
+  return followUps.filter(({ on }) => on.includes(parent.state)).map(({ kind, task }) =>
     born(task, {
       id: ids("tsk"),
       now,
@@ -59,11 +59,11 @@ export function followUpsOf(
 export function followUpsOfBatch(
   batch: BatchRecord,
   tasks: readonly EndedTask[],
-  followers: readonly FollowUp[],
+  followUps: readonly FollowUp[],
   { ids, now }: EndContext,
 ): NewTask[] {
   const cancelled = tasks.some(({ reason }) => reason === "batch");
-  return followers.filter(({ kind }) => kind === "callback" || !cancelled).map(({ kind, task }) =>
+  return followUps.filter(({ kind }) => kind === "callback" || !cancelled).map(({ kind, task }) =>
     born(task, {
       id: ids("tsk"),
       now,
@@ -76,14 +76,18 @@ export function followUpsOfBatch(
   );
 }
 
+/** Version 0.1 kept the follow-ups of a follow-up, as a fallback has them, under another name. */
+type KeptFollowUp = FollowUpTask & { readonly followers?: FollowUpTask["followUps"] };
+
 function born(
-  { delayMs, runAt, expiresMs, expiresAt, ...task }: FollowUpTask,
+  { delayMs, runAt, expiresMs, expiresAt, followers, ...task }: KeptFollowUp,
   { now, ...made }:
     & Pick<NewTask, "id" | "payload" | "parentId" | "owner" | "requestId" | "traceparent">
     & { readonly now: number },
 ): NewTask {
   const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
   return {
+    ...compact({ followUps: followers }),
     ...task,
     ...made,
     createdAt: now,
@@ -95,9 +99,7 @@ function born(
 function given(
   { owner, requestId, traceparent }: TaskRecord,
 ): Pick<NewTask, "owner" | "requestId" | "traceparent"> {
-  return {
-    ...compact({ owner, requestId, traceparent }),
-  };
+  return compact({ owner, requestId, traceparent });
 }
 
 function withBody(payload: string, body: string): string {

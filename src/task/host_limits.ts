@@ -32,23 +32,23 @@ const EXPECTED = {
 
 /** Reads `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
 export function parseHosts(value: unknown): Parsed<Hosts> {
-  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.section }] };
-  const faults: Issue[] = [];
+  if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.section }] };
+  const issues: Issue[] = [];
   const hosts = new Map<string, HostLimits>();
   for (const [host, given] of Object.entries(value)) {
-    if (isPlainObject(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, faults));
-    else faults.push({ pointer: pointerTo([host]), detail: EXPECTED.section });
+    if (isPlainObject(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, issues));
+    else issues.push({ pointer: pointerTo([host]), detail: EXPECTED.section });
   }
-  return faults.length > 0 ? { faults } : { value: hosts };
+  return issues.length > 0 ? { issues } : { value: hosts };
 }
 
 function limitsOf(
   host: string,
   { concurrency, rate, ...unknown }: Readonly<Record<string, unknown>>,
-  faults: Issue[],
+  issues: Issue[],
 ): HostLimits {
   const wrong = (name: string, detail: string) => {
-    faults.push({ pointer: pointerTo([host, name]), detail });
+    issues.push({ pointer: pointerTo([host, name]), detail });
   };
   for (const name of Object.keys(unknown)) {
     wrong(name, "Unknown field: remove it, or mend its spelling");

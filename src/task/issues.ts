@@ -18,10 +18,10 @@ export interface Issue {
 
 /** What a parser makes of a body: a value it vouches for, or all that is wrong with it. */
 export type Parsed<Value> =
-  | { readonly value: Value; readonly faults?: undefined }
-  | { readonly faults: readonly Issue[] };
+  | { readonly value: Value; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
 
-/** The most faults that are told at once. */
+/** The most issues that are told at once. */
 export const MAX_ISSUES = 50;
 
 /** What is told of a field that no schema knows. */
@@ -39,7 +39,7 @@ export interface SchemaIssue {
   readonly keys?: readonly string[];
 }
 
-/** Tells a schema's complaints as faults. */
+/** Tells a schema's complaints as issues. */
 export function issuesOf(error: { readonly issues: readonly SchemaIssue[] }): Issue[] {
   return error.issues.flatMap((issue) =>
     issue.keys

@@ -14,7 +14,7 @@ import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "./task.ts";
 
 /** What marks can speak of. */
-export type Facts = Readonly<Record<string, Json>>;
+export type EventData = Readonly<Record<string, Json>>;
 
 /** `{{"{"}}` stands for a brace that is no mark's: see `shield`. */
 const MARK = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
@@ -35,12 +35,12 @@ export function shield(text: string): string {
 }
 
 /** Fills the marks of a payload, which is JSON text. */
-export function fillPayload(payload: string, facts: Facts): string {
+export function fillPayload(payload: string, facts: EventData): string {
   if (!payload.includes("{{") && !/%7B%7B/i.test(payload)) return payload;
   return JSON.stringify(fillMember("", JSON.parse(payload) as Json, facts));
 }
 
-function fillMember(name: string, value: Json, facts: Facts): Json {
+function fillMember(name: string, value: Json, facts: EventData): Json {
   if (typeof value === "string") return fillText(name, value, facts);
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return value.map((item) => fillMember(name, item, facts));
@@ -59,7 +59,7 @@ function isJsonBody(headers: Json | undefined): boolean {
   return /[/+]json\b/i.test(String(headers["content-type"] ?? ""));
 }
 
-function fillText(place: string, text: string, facts: Facts): string {
+function fillText(place: string, text: string, facts: EventData): string {
   const filled = (escape: (value: string) => string) =>
     text.replace(MARK, (_, brace, path) => brace ?? escape(textAt(path, facts)));
   switch (place) {
@@ -80,7 +80,7 @@ function fillText(place: string, text: string, facts: Facts): string {
 }
 
 /** A body of JSON is filled as JSON: a value cannot break out of its text. */
-function fillJsonText(text: string, facts: Facts): string {
+function fillJsonText(text: string, facts: EventData): string {
   if (!text.includes("{{")) return text;
   const fill = (value: Json): Json => {
     if (typeof value === "string") return fillJsonValue(value, facts);
@@ -95,13 +95,13 @@ function fillJsonText(text: string, facts: Facts): string {
   }
 }
 
-function fillJsonValue(text: string, facts: Facts): Json {
+function fillJsonValue(text: string, facts: EventData): Json {
   const [mark, , path] = [...text.matchAll(MARK)][0] ?? [];
   if (mark === text && path !== undefined) return valueAt(path, facts) ?? null;
   return text.replace(MARK, (_, brace, path) => brace ?? textAt(path, facts));
 }
 
-function valueAt(path: string, facts: Facts): Json | undefined {
+function valueAt(path: string, facts: EventData): Json | undefined {
   let value: Json | undefined = facts as { [name: string]: Json };
   for (const name of path.split(".")) {
     if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) {
@@ -113,7 +113,7 @@ function valueAt(path: string, facts: Facts): Json | undefined {
 }
 
 /** What is not there is empty. */
-function textAt(path: string, facts: Facts): string {
+function textAt(path: string, facts: EventData): string {
   const value = valueAt(path, facts);
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -106,7 +106,7 @@ export interface NewTask {
   /** The submit's W3C `traceparent`. */
   readonly traceparent?: string;
   /** What is made when it has ended. */
-  readonly followers?: readonly FollowUp[];
+  readonly followUps?: readonly FollowUp[];
 }
 
 /** A task that will be made when another, or a batch, has ended. */
@@ -148,7 +148,7 @@ export interface FollowUpTask extends
 }
 
 /** A task as an engine keeps it, but for its bulky parts. */
-export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followers"> {
+export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followUps"> {
   /** Where it stands. */
   readonly state: TaskState;
   /** Why, where the state alone does not say. */

@@ -18,7 +18,7 @@ import { READY_FILES } from "./ready.ts";
 export interface MailTemplates {
   /** By name. */
   list(): readonly TemplateSummary[];
-  /** Fills one in; a fault points to `/template` or to `/data`. */
+  /** Fills one in; a issue points to `/template` or to `/data`. */
   render(name: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
   /** Reads the files again. Throws a `TemplateFileError`, and keeps what was there. */
   reload(): void;
@@ -40,13 +40,13 @@ export function openMailTemplates(directory: string, readFolder: ReadFolder): Ma
       if (!template) {
         const known = [...templates.keys()].join(", ");
         const detail = `There is no template "${name.slice(0, 64)}"; known are ${known}`;
-        return { faults: [{ pointer: "/template", detail }] };
+        return { issues: [{ pointer: "/template", detail }] };
       }
       try {
         return { value: template.fill(data) };
       } catch (error) {
         if (!(error instanceof TemplateError)) throw error;
-        return { faults: [faultOf(name, error)] };
+        return { issues: [faultOf(name, error)] };
       }
     },
     reload() {

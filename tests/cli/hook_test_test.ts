@@ -35,7 +35,7 @@ Deno.test("hook-test shows the tasks of a payload with their secrets masked", as
   const { verdict, tasks: [task] } = JSON.parse(said);
   assert.deepEqual([code, verdict], [0, { kind: "accepted", event: "push" }]);
   assert.equal(task.label, "GET https://ci.example.org/build?token=***&commit=abc");
-  assert.deepEqual(task.followers, ["chain on succeeded: Built abc ada@example.org"]);
+  assert.deepEqual(task.followUps, ["chain on succeeded: Built abc ada@example.org"]);
   assert.ok(!said.includes("hush"));
 });
 

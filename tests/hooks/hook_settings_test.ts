@@ -20,8 +20,8 @@ Deno.test("a hook is parsed with its preset, secrets and tasks", () => {
     fetch: { url: "https://example.org/" },
     tasks: [{ notify: NOTIFY }, { fetch: { urls: ["https://example.org/"] } }],
   });
-  const hook = parsed.faults ? undefined : parsed.value.get("h");
-  assert.ok(hook, JSON.stringify(parsed.faults));
+  const hook = parsed.issues ? undefined : parsed.value.get("h");
+  assert.ok(hook, JSON.stringify(parsed.issues));
   assert.deepEqual(hook.secrets, ["a-long-secret", "from-a-file"]);
   assert.deepEqual(hook.tasks.map(({ type }) => type), ["fetch", "notify", "fetch"]);
   assert.deepEqual(hook.rate, { count: 10, windowMs: 60_000 });
@@ -55,10 +55,10 @@ Deno.test.each([
   { change: { preset: "hmac", header: "X", hash: "md5" }, pointers: ["/h/hash"] },
   { change: { preset: "hmac", header: "X", template: "{timestamp}" }, pointers: ["/h/template"] },
 ])("a wrong hook is refused with a pointer: $change", ({ change, pointers }) => {
-  assert.deepEqual(read({ ...HOOK, ...change }).faults?.map(({ pointer }) => pointer), pointers);
+  assert.deepEqual(read({ ...HOOK, ...change }).issues?.map(({ pointer }) => pointer), pointers);
 });
 
 Deno.test("the error about a secret does not show the secret", () => {
-  const text = JSON.stringify(read({ ...HOOK, secret: "hush" }).faults);
+  const text = JSON.stringify(read({ ...HOOK, secret: "hush" }).issues);
   assert.ok(!text.includes("hush"));
 });

@@ -12,7 +12,7 @@ const MAIL = {
 function hooksOf(change: Record<string, unknown> = {}, preset = "github"): Hooks {
   const hook = { preset, secret: SECRET, notify: MAIL, ...change };
   const parsed = parseHooks({ builds: hook }, () => "");
-  assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
+  assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
   return parsed.value;
 }
 

@@ -7,9 +7,9 @@ import type { Json } from "../../src/task/task.ts";
 const EVIL = '{{task.result.body}}{{"{"}}<script>{% raw %}';
 
 function mapped(mapping: Json, payload: Json): Json {
-  const faults: Issue[] = [];
-  const read = parseMapping(mapping, ["notify"], faults);
-  assert.deepEqual(faults, []);
+  const issues: Issue[] = [];
+  const read = parseMapping(mapping, ["notify"], issues);
+  assert.deepEqual(issues, []);
   return read.fill({ payload });
 }
 
@@ -56,9 +56,9 @@ Deno.test("a sender cannot write a placeholder of a follow-up", () => {
 });
 
 Deno.test("a text that cannot be parsed fails at load, one that cannot be rendered fails at delivery", () => {
-  const faults: Issue[] = [];
-  parseMapping({ subject: "{{ payload.x", text: "{% nope %}" }, ["notify"], faults);
-  assert.deepEqual(faults.map(({ pointer }) => pointer), ["/notify/subject", "/notify/text"]);
+  const issues: Issue[] = [];
+  parseMapping({ subject: "{{ payload.x", text: "{% nope %}" }, ["notify"], issues);
+  assert.deepEqual(issues.map(({ pointer }) => pointer), ["/notify/subject", "/notify/text"]);
   assert.throws(() => mapped({ tags: ["{{ payload.none }}"] }, {}), (error) => {
     assert.ok(error instanceof MappingError);
     assert.equal(error.pointer, "/notify/tags/0");

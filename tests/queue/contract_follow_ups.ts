@@ -40,7 +40,7 @@ export function followerContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: the end of a task makes what follows this end, filled in, and nothing else`, async () => {
     await using world = await World.open(open);
     const parent = await world.keepOne({
-      followers: [chain(["succeeded"]), chain(["failed"])],
+      followUps: [chain(["succeeded"]), chain(["failed"])],
       owner: "ops",
       requestId: "r-1",
     });
@@ -57,7 +57,7 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: nothing follows while a task is to be tried again`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followers: [chain(["failed"]), callback] });
+    const parent = await world.keepOne({ followUps: [chain(["failed"]), callback] });
     await world.retry(await world.claimOne(), 1_000);
     assert.deepEqual(await childrenOf(world, parent), []);
     await world.clock.advance(1_000);
@@ -71,10 +71,10 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a callback tells of every end, a cancellation and an expiry too`, async () => {
     await using world = await World.open(open);
-    const followers = [callback, chain(["succeeded", "failed"])];
+    const followUps = [callback, chain(["succeeded", "failed"])];
     const [cancelled, expiring] = await world.keep(
-      { followers, dueAt: world.clock.now() + 60_000 },
-      { followers, dueAt: world.clock.now() + 60_000, expiresAt: world.clock.now() + 1_000 },
+      { followUps, dueAt: world.clock.now() + 60_000 },
+      { followUps, dueAt: world.clock.now() + 60_000, expiresAt: world.clock.now() + 1_000 },
     );
     await world.engine.cancel(cancelled!, "request");
     await world.clock.advance(1_000);
@@ -91,7 +91,7 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: each end of a revived task is told of, with a greater number`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followers: [callback] });
+    const parent = await world.keepOne({ followUps: [callback] });
     await world.settle(await world.claimOne(), {
       event: "fail",
       reason: "rejected",
@@ -107,9 +107,9 @@ export function followerContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: no callback and no chain follows a shutdown, and what follows an end after it waits for a revival`, async () => {
     await using world = await World.open(open);
     const [ends, aborted, waits] = await world.keep(
-      { followers: [callback] },
-      { followers: [callback] },
-      { followers: [callback], dueAt: world.clock.now() + 60_000 },
+      { followUps: [callback] },
+      { followUps: [callback] },
+      { followUps: [callback], dueAt: world.clock.now() + 60_000 },
     );
     const running = await world.claim();
     await world.engine.cancelWaiting();
@@ -125,7 +125,7 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: what follows can tell of a result that is then erased`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ retain: "none", followers: [chain(["succeeded"])] });
+    const parent = await world.keepOne({ retain: "none", followUps: [chain(["succeeded"])] });
     await world.settle(await world.claimOne(), { result: { status: 204 } });
     const [child] = await childrenOf(world, parent);
     assert.equal(textOf(child!), "succeeded 204");
@@ -135,11 +135,11 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a batch acts once, when all of its tasks have ended`, async () => {
     await using world = await World.open(open);
-    const followers = [
+    const followUps = [
       chain([], "{{batch.counts.succeeded}} of {{batch.total}} answered\n{{batch.list}}"),
       callback,
     ];
-    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), owner: "ops", followers };
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), owner: "ops", followUps };
     const tasks = [1, 2, 3].map((n) => world.aTask({ batchId: batch.id, label: `GET ${n}` }));
     await world.engine.insert({ tasks, batch });
     const [one, two, three] = await world.claim();
@@ -169,13 +169,13 @@ export function followerContract(name: string, open: OpenEngine): void {
     for (const task of await world.claim()) await world.settle(task);
     assert.equal((await childrenOf(world, batch.id)).length, 2);
     const record = await world.engine.findBatch(batch.id);
-    assert.equal(record && "followers" in record, false);
+    assert.equal(record && "followUps" in record, false);
   });
 
   Deno.test(`${name}: the chain of a batch is cancelled with it, its callback is not`, async () => {
     await using world = await World.open(open);
-    const followers = [chain([], "done"), callback];
-    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), followers };
+    const followUps = [chain([], "done"), callback];
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), followUps };
     const tasks = [1, 2].map(() => world.aTask({ batchId: batch.id }));
     await world.engine.insert({ tasks, batch });
     await world.engine.cancelAll({ batchId: batch.id }, "batch");
@@ -185,7 +185,7 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a batch that a shutdown has ended acts once it was revived and is done`, async () => {
     await using world = await World.open(open);
-    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), followers: [callback] };
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now(), followUps: [callback] };
     await world.engine.insert({ tasks: [world.aTask({ batchId: batch.id })], batch });
     await world.engine.cancelWaiting();
     assert.deepEqual(await childrenOf(world, batch.id), []);
@@ -193,7 +193,7 @@ export function followerContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: nobody sees an end without what follows it`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followers: [callback] });
+    const parent = await world.keepOne({ followUps: [callback] });
     let seen: Promise<unknown> | undefined;
     world.engine.watch({ task: parent }, ({ state }) => {
       if (state === "succeeded") seen = world.engine.list({ parentId: parent }, 10);

@@ -22,7 +22,7 @@ Deno.test.each([
   { given: { every: "1h", ...FETCH, missed: "all" }, pointers: ["/missed"] },
   { given: { every: "1h", ...FETCH, crom: 1 }, pointers: ["/crom"] },
 ])("a wrong schedule is refused with a pointer: $given", ({ given, pointers }) => {
-  assert.deepEqual(parseSchedule(given, NOW).faults?.map(({ pointer }) => pointer), pointers);
+  assert.deepEqual(parseSchedule(given, NOW).issues?.map(({ pointer }) => pointer), pointers);
 });
 
 Deno.test.each([

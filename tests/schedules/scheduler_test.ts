@@ -53,7 +53,7 @@ async function setup(url = "memory:", startAt = Date.UTC(2026, 0, 1)): Promise<W
     async put(scheduler, name, given) {
       const body = { url: "https://example.org/", key: name };
       const parsed = parseSchedule({ fetch: body, ...given }, clock.now());
-      assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
+      assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
       const record = freshRecord(parsed.value, "api", clock.now());
       await scheduler.change(name, () => record);
     },

@@ -8,7 +8,7 @@ const FETCH = { url: "https://example.org/" };
 
 function schedulesOf(section: Record<string, unknown>) {
   const parsed = parseSchedules(section);
-  assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
+  assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
   return parsed.value;
 }
 
@@ -73,6 +73,6 @@ Deno.test("an invalid section is refused with its position", () => {
     "a b": { every: "1h", fetch: FETCH },
     c: { cron: "often", fetch: FETCH },
     d: 1,
-  }).faults?.map(({ pointer }) => pointer);
+  }).issues?.map(({ pointer }) => pointer);
   assert.deepEqual(pointers, ["/a b", "/c/cron", "/d"]);
 });

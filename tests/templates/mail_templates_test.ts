@@ -68,7 +68,7 @@ Deno.test("each ready one asks for what it cannot do without, and for nothing el
   };
   for (const [name, data] of Object.entries(least)) {
     assert.ok("value" in templates.render(name, data), name);
-    assert.deepEqual(templates.render(name, {}).faults?.[0]?.pointer, "/data", name);
+    assert.deepEqual(templates.render(name, {}).issues?.[0]?.pointer, "/data", name);
   }
 });
 

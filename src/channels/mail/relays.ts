@@ -47,16 +47,16 @@ const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.?)+$/;
 
 /** Reads `[{"url": "smtp://…", "senders": ["example.org"]}]`; the best comes first. */
 export function parseRelays(value: unknown, readFile: ReadFile): Parsed<readonly RelayRule[]> {
-  const faults: Issue[] = [];
-  const wrong: Wrong = (detail, ...path) => void faults.push({ pointer: pointerTo(path), detail });
+  const issues: Issue[] = [];
+  const wrong: Wrong = (detail, ...path) => void issues.push({ pointer: pointerTo(path), detail });
   const list = isPlainObject(value) && Object.keys(value).length === 0 ? [] : value;
   if (!Array.isArray(list) || !list.every(isPlainObject)) {
-    return { faults: [{ pointer: "", detail: EXPECTED.relays }] };
+    return { issues: [{ pointer: "", detail: EXPECTED.relays }] };
   }
   const rules = list.map((members, i) => readRule(members, i, readFile, wrong));
-  const isFit = faults.length === 0;
+  const isFit = issues.length === 0;
   if (isFit && rules.length > 0 && rules.every((rule) => rule?.senders)) wrong(EXPECTED.others);
-  return faults.length > 0 ? { faults } : { value: rules.filter((rule) => rule !== undefined) };
+  return issues.length > 0 ? { issues } : { value: rules.filter((rule) => rule !== undefined) };
 }
 
 function readRule(
@@ -88,9 +88,9 @@ function readRule(
 
 /** Reads `{"example.org": {"selector": "s1", "keyFile": "dkim.pem"}}`. */
 export function parseDkim(value: unknown, readFile: ReadFile): Parsed<readonly DkimKey[]> {
-  const faults: Issue[] = [];
-  const wrong: Wrong = (detail, ...path) => void faults.push({ pointer: pointerTo(path), detail });
-  if (!isPlainObject(value)) return { faults: [{ pointer: "", detail: EXPECTED.dkim }] };
+  const issues: Issue[] = [];
+  const wrong: Wrong = (detail, ...path) => void issues.push({ pointer: pointerTo(path), detail });
+  if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.dkim }] };
   const keys = Object.entries(value).map(([domain, given]) => {
     if (!DOMAIN.test(domain) || !isPlainObject(given)) return wrong(EXPECTED.dkim, domain);
     const { selector, keyFile, ...unknown } = given;
@@ -102,7 +102,7 @@ export function parseDkim(value: unknown, readFile: ReadFile): Parsed<readonly D
     if (privateKey === undefined) return wrong(EXPECTED.key, domain, "keyFile");
     return { domain, selector, privateKey };
   });
-  return faults.length > 0 ? { faults } : { value: keys.filter((key) => key !== undefined) };
+  return issues.length > 0 ? { issues } : { value: keys.filter((key) => key !== undefined) };
 }
 
 function readKey(path: string, readFile: ReadFile): string | undefined {

@@ -62,8 +62,8 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
     const template = ports.templates().find((one) => one.name === name);
     if (!template) throw new Refusal("not_found", "No such template");
     const made = ports.render(name, template.sample as Record<string, Json>);
-    const content = made.faults
-      ? <TemplateContent template={template} fault={made.faults[0]?.detail} />
+    const content = made.issues
+      ? <TemplateContent template={template} fault={made.issues[0]?.detail} />
       : <TemplateContent template={template} rendered={made.value} />;
     return { title: `Template ${name}`, place: "templates", content } as const;
   }

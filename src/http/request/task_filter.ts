@@ -63,13 +63,13 @@ export interface Selection {
 
 /** Reads the filter and the page of a request. */
 export function selectionOf(context: RequestContext): Selection {
-  const faults: Issue[] = [];
+  const issues: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES];
-  const { limit = `${LISTED}`, cursor, ...words } = query(context, names, faults);
+  const { limit = `${LISTED}`, cursor, ...words } = query(context, names, issues);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
-    faults.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
+    issues.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
   }
-  const filter = readFilter(words, faults);
+  const filter = readFilter(words, issues);
   return { filter, limit: Number(limit), ...compact({ cursor }) };
 }
 
@@ -85,16 +85,16 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
 
 /** Reads the filter of a request without a page. */
 export function filterOf(context: RequestContext): TaskFilter {
-  const faults: Issue[] = [];
-  return readFilter(query(context, FILTER_NAMES, faults), faults);
+  const issues: Issue[] = [];
+  return readFilter(query(context, FILTER_NAMES, issues), issues);
 }
 
 /** The parameters of a filter as text. */
 export type FilterWords = Partial<Record<typeof FILTER_NAMES[number], string>>;
 
-/** Parses a filter. Throws a `Refusal` with all issues, including the given `faults`. */
-export function readFilter(words: FilterWords, faults: Issue[] = []): TaskFilter {
-  const wrong = (name: string, detail: string) => faults.push({ pointer: `/${name}`, detail });
+/** Parses a filter. Throws a `Refusal` with all issues, including the given `issues`. */
+export function readFilter(words: FilterWords, issues: Issue[] = []): TaskFilter {
+  const wrong = (name: string, detail: string) => issues.push({ pointer: `/${name}`, detail });
   for (const [name, value] of Object.entries(words)) {
     if (value === "" || value.length > MAX_VALUE) {
       wrong(name, `Expected 1 to ${MAX_VALUE} characters`);
@@ -115,7 +115,7 @@ export function readFilter(words: FilterWords, faults: Issue[] = []): TaskFilter
   if (parent !== undefined && !isId("tsk", parent) && !isId("bat", parent)) {
     wrong("parent", "Expected an id, tsk_… or bat_…");
   }
-  if (faults.length > 0) throw refuseIssues(faults);
+  if (issues.length > 0) throw refuseIssues(issues);
   return {
     ...compact({ states, type: type as TaskType | undefined, tag, key, batchId: batch }),
     ...(host === undefined ? {} : { host: host.toLowerCase() }),

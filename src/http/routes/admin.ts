@@ -18,8 +18,8 @@ export function adminRoutes({ reload }: Dependencies): Route[] {
     answer: async (context) => {
       requireScope(context.caller, "admin");
       query(context, []);
-      const faults = await reload();
-      if (faults.length > 0) throw refuseIssues(faults);
+      const issues = await reload();
+      if (issues.length > 0) throw refuseIssues(issues);
       return respond(context, 200, { reloaded: true });
     },
   }];

@@ -55,12 +55,12 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     }
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     const parsed = parseSchedule(value, clock.now());
-    if (parsed.faults) throw refuseIssues(parsed.faults);
+    if (parsed.issues) throw refuseIssues(parsed.issues);
     const { type, body } = parsed.value;
     requireScope(context.caller, type);
     const tried = acceptance[type](body, { ids, now: clock.now() });
-    if (tried.faults) {
-      throw refuseIssues(tried.faults.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
+    if (tried.issues) {
+      throw refuseIssues(tried.issues.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
     }
     requireFollowUpScopes(context.caller, tried.value);
     const isNew = schedules.find(name) === undefined;
@@ -140,7 +140,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   function label(kept: StoredSchedule): string | undefined {
     const { spec } = recordOf(kept);
     const drafted = acceptance[spec.type](spec.body, { ids: () => "", now: clock.now() });
-    return drafted.faults ? undefined : drafted.value.drafted[0]?.task.label;
+    return drafted.issues ? undefined : drafted.value.drafted[0]?.task.label;
   }
 
   const one = "/schedules/{name}";

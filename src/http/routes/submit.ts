@@ -235,7 +235,7 @@ type Headers = Readonly<Record<string, string>>;
 type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft;
 
 function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
-  if (parsed.faults) throw refuseIssues(parsed.faults);
+  if (parsed.issues) throw refuseIssues(parsed.issues);
   return parsed.value;
 }
 

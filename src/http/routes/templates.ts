@@ -37,7 +37,7 @@ export function templateRoutes({ ports }: Dependencies): Route[] {
     if (!template) throw new Refusal("not_found", "No such template: /templates lists them");
     const data = given === undefined ? template.sample : readData(given);
     const rendered = ports.render(name, data as Record<string, Json>);
-    if (rendered.faults) throw refuseIssues(rendered.faults);
+    if (rendered.issues) throw refuseIssues(rendered.issues);
     const { subject, text, html } = rendered.value;
     switch (format) {
       case "json":

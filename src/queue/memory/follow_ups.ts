@@ -17,8 +17,8 @@ import { cancel } from "./cancel_retry.ts";
 export function follow(ledger: Ledger): void {
   const context = { ids: ledger.ids, now: ledger.now() };
   for (const kept of ledger.ended.splice(0)) {
-    const born = followUpsOf(recordOf(kept), kept.task.followers ?? [], context);
-    if (kept.task.followers) ledger.erase(kept);
+    const born = followUpsOf(recordOf(kept), kept.task.followUps ?? [], context);
+    if (kept.task.followUps) ledger.erase(kept);
     if (kept.batch?.armed && kept.reason !== "shutdown" && !ledger.closed) {
       born.push(...followBatch(kept.batch, context));
     }
@@ -36,7 +36,7 @@ function followBatch(batch: StoredBatch, context: EndContext): NewTask[] {
   if (!record.done) return [];
   batch.armed = false;
   const tasks = [...batch.tasks].map(endedOf);
-  return followUpsOfBatch(record, tasks, batch.batch.followers ?? [], context);
+  return followUpsOfBatch(record, tasks, batch.batch.followUps ?? [], context);
 }
 
 function endedOf({ task, state, reason, error }: StoredTask): EndedTask {

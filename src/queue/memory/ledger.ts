@@ -116,8 +116,8 @@ export class Ledger {
     }
     if (isFinal(to)) {
       kept.finishedAt ??= this.now(); // What follows may tell of the result, and erases it then.
-      if (!kept.task.followers) this.erase(kept);
-      if (kept.task.followers || kept.batch?.armed) this.ended.push(kept);
+      if (!kept.task.followUps) this.erase(kept);
+      if (kept.task.followUps || kept.batch?.armed) this.ended.push(kept);
       this.#leaveKey(kept);
     }
     reseat(this, kept, from, to);

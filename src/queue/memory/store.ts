@@ -73,7 +73,7 @@ export function summaryOf(kept: StoredTask): TaskSummary {
     retry: _retry,
     dueAt: _due,
     expiresAt: _expires,
-    followers: _followers,
+    followUps: _followUps,
     ...task
   } = kept.task;
   const waits = kept.state === "queued" || kept.state === "running";
@@ -167,7 +167,7 @@ export function matches(filter: TaskFilter, { task, state, reason }: StoredTask)
 
 /** A batch as it now stands. */
 export function batchRecordOf({ batch, total, tasks, bytes }: StoredBatch): BatchRecord {
-  const { followers: _, ...head } = batch;
+  const { followUps: _, ...head } = batch;
   const counts = noCounts();
   for (const { state } of tasks) counts[state]++;
   return { ...head, total, counts, done: counts.queued + counts.running === 0, bytes };

@@ -41,7 +41,7 @@ export function insert(
   }
   if (schedule && !triggers.isAsSeen(schedule)) return { kind: "stale" };
   if (batch) {
-    const armed = (batch.followers?.length ?? 0) > 0;
+    const armed = (batch.followUps?.length ?? 0) > 0;
     const kept = {
       batch,
       total: tasks.length,

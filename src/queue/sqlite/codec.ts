@@ -64,7 +64,7 @@ export function packTask(task: NewTask): PackedTask {
     task.parentId,
     task.owner,
     task.tags,
-    task.followers?.length ? JSON.stringify(task.followers) : undefined,
+    task.followUps?.length ? JSON.stringify(task.followUps) : undefined,
   ];
 }
 

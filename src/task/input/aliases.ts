@@ -18,20 +18,20 @@ const EXPECTED = "Expected a mail address or a channel URL, or a list of them";
 /** Reads `{"oncall": ["ada@example.org", "slack://…"]}`; whether a target can be used is its channel's word. */
 export function parseAliases(value: unknown): Parsed<Aliases> {
   if (!isPlainObject(value)) {
-    return { faults: [{ pointer: "", detail: "Expected names of aliases" }] };
+    return { issues: [{ pointer: "", detail: "Expected names of aliases" }] };
   }
-  const faults: Issue[] = [];
+  const issues: Issue[] = [];
   const aliases = new Map<string, readonly string[]>();
   for (const [name, given] of Object.entries(value)) {
     const pointer = pointerTo([name]);
     const targets = typeof given === "string" ? [given] : given;
     if (!NAME.test(name)) {
-      faults.push({ pointer, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
+      issues.push({ pointer, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
     } else if (!Array.isArray(targets) || targets.length === 0 || !targets.every(isTarget)) {
-      faults.push({ pointer, detail: EXPECTED });
+      issues.push({ pointer, detail: EXPECTED });
     } else aliases.set(name, targets);
   }
-  return faults.length > 0 ? { faults } : { value: aliases };
+  return issues.length > 0 ? { issues } : { value: aliases };
 }
 
 function isTarget(value: unknown): value is string {

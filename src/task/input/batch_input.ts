@@ -45,7 +45,7 @@ export function isPlainObject(value: unknown): value is PlainObject {
 
 /**
  * A parser that tells all that is wrong at once. One that stops at a first sort
- * of faults is asked again about what is left without them; `standIns` then
+ * of issues is asked again about what is left without them; `standIns` then
  * take the place of faulty members that it cannot do without.
  */
 export function collectAllErrors<Request>(
@@ -54,22 +54,22 @@ export function collectAllErrors<Request>(
 ): (members: PlainObject) => Parsed<Request> {
   return (members) => {
     const parsed = parse(members);
-    if (!parsed.faults) return parsed;
-    const faulty = new Set(parsed.faults.map(memberOf));
+    if (!parsed.issues) return parsed;
+    const faulty = new Set(parsed.issues.map(memberOf));
     const rest = Object.entries(members).filter(([name]) => !faulty.has(name));
     const stood = Object.entries(standIns).filter(([name]) => faulty.has(name));
-    const further = parse(Object.fromEntries([...rest, ...stood])).faults ?? [];
+    const further = parse(Object.fromEntries([...rest, ...stood])).issues ?? [];
     // That a member is missing may come of its having been left out, unless only strange ones were.
-    const isSound = parsed.faults.every(({ detail }) => detail === UNKNOWN_FIELD);
-    const told = further.filter((fault) => {
-      const name = memberOf(fault);
+    const isSound = parsed.issues.every(({ detail }) => detail === UNKNOWN_FIELD);
+    const told = further.filter((issue) => {
+      const name = memberOf(issue);
       return !faulty.has(name) && (isSound || Object.hasOwn(members, name));
     });
-    return { faults: [...parsed.faults, ...told].slice(0, MAX_ISSUES) };
+    return { issues: [...parsed.issues, ...told].slice(0, MAX_ISSUES) };
   };
 }
 
-/** The member of the body that a fault is about. */
+/** The member of the body that a issue is about. */
 function memberOf({ pointer }: Issue): string {
   return pointerPath(pointer)[0] ?? "";
 }
@@ -80,14 +80,14 @@ export function parseSingle<Request>(
   parse: (members: PlainObject) => Parsed<Request>,
 ): Parsed<Requests<Request>> {
   const parsed = parse(body);
-  return parsed.faults ? parsed : { value: { isBatch: false, requests: [parsed.value] } };
+  return parsed.issues ? parsed : { value: { isBatch: false, requests: [parsed.value] } };
 }
 
 /**
  * Parses the list `name` of a body, with all that stands beside it as defaults:
  * but `concurrency` belongs to the batch.
  * An entry that is a text is taken as the member `bare`, where that is given.
- * A fault points into the entry, or at the default that is to blame.
+ * A issue points into the entry, or at the default that is to blame.
  */
 export function parseEntries<Request>(
   body: PlainObject,
@@ -103,36 +103,36 @@ export function parseEntries<Request>(
   if (!Array.isArray(list) || list.length < 1 || list.length > MAX_ENTRIES) {
     const count = Array.isArray(list) ? `, not ${list.length}` : "";
     const detail = `Expected a list of 1 to ${MAX_ENTRIES} ${expected}${count}`;
-    return { faults: [{ pointer: pointerTo([name]), detail }] };
+    return { issues: [{ pointer: pointerTo([name]), detail }] };
   }
   if (weightOf(defaults) * list.length > MAX_SPREAD) {
     const detail = `Expected at most ${MAX_SPREAD} characters in all, with what holds for each ` +
       "entry counted for each: put less beside the list, or fewer into it";
-    return { faults: [{ pointer: pointerTo([name]), detail }] };
+    return { issues: [{ pointer: pointerTo([name]), detail }] };
   }
   const requests: Request[] = [];
-  const faults = new Map<string, Issue>();
+  const issues = new Map<string, Issue>();
   if (concurrency !== undefined && !isConcurrency(concurrency)) {
     const detail = `Expected a whole number from 1 to ${MAX_ENTRIES}`;
-    add(faults, { pointer: "/concurrency", detail });
+    add(issues, { pointer: "/concurrency", detail });
   }
   for (const [index, item] of list.entries()) {
     const entry = bare && typeof item === "string" ? { [bare]: item } : item;
     if (!isPlainObject(entry) || (bare && typeof item !== "string")) {
       const detail = `Expected ${bare ? "a text" : "a JSON object"}`;
-      add(faults, { pointer: pointerTo([name, index]), detail });
+      add(issues, { pointer: pointerTo([name, index]), detail });
     } else {
       const parsed = parse(overlay(defaults, entry, alternatives));
-      if (!parsed.faults) requests.push(parsed.value);
+      if (!parsed.issues) requests.push(parsed.value);
       else {
-        for (const fault of parsed.faults) {
-          add(faults, relocate(fault, { name, bare, index, entry, defaults }));
+        for (const issue of parsed.issues) {
+          add(issues, relocate(issue, { name, bare, index, entry, defaults }));
         }
       }
     }
-    if (faults.size >= MAX_ISSUES) break;
+    if (issues.size >= MAX_ISSUES) break;
   }
-  return faults.size > 0 ? { faults: [...faults.values()] } : {
+  return issues.size > 0 ? { issues: [...issues.values()] } : {
     value: {
       isBatch: true,
       requests,
@@ -159,7 +159,7 @@ function overlay(
 }
 
 function relocate(
-  fault: Issue,
+  issue: Issue,
   { name, bare, index, entry, defaults }: {
     name: string;
     bare: string | undefined;
@@ -168,12 +168,12 @@ function relocate(
     defaults: PlainObject;
   },
 ): Issue {
-  const member = memberOf(fault);
-  if (!Object.hasOwn(entry, member) && Object.hasOwn(defaults, member)) return fault;
+  const member = memberOf(issue);
+  if (!Object.hasOwn(entry, member) && Object.hasOwn(defaults, member)) return issue;
   const at = pointerTo([name, index]);
-  return { ...fault, pointer: bare === member ? at : at + fault.pointer };
+  return { ...issue, pointer: bare === member ? at : at + issue.pointer };
 }
 
-function add(faults: Map<string, Issue>, fault: Issue): void {
-  faults.set(`${fault.pointer} ${fault.detail}`, fault);
+function add(issues: Map<string, Issue>, issue: Issue): void {
+  issues.set(`${issue.pointer} ${issue.detail}`, issue);
 }

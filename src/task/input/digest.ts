@@ -63,10 +63,10 @@ export interface RawDigest {
   readonly max?: number | undefined;
 }
 
-/** Reads the field; what is wrong goes to `faults`. */
-export function readDigest({ key, window, max = MOST }: RawDigest, faults: Issue[]): DigestOptions {
+/** Reads the field; what is wrong goes to `issues`. */
+export function readDigest({ key, window, max = MOST }: RawDigest, issues: Issue[]): DigestOptions {
   const wrong = (name: keyof typeof EXPECTED) => {
-    faults.push({ pointer: pointerTo(["digest", name]), detail: EXPECTED[name] });
+    issues.push({ pointer: pointerTo(["digest", name]), detail: EXPECTED[name] });
   };
   const windowMs = parseDuration(window) ?? 0;
   if (windowMs < MIN_WINDOW_MS || windowMs > MAX_WINDOW_MS) wrong("window");

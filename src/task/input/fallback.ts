@@ -21,13 +21,13 @@ export function fallbackOf(
   now: number,
 ): FollowUp[] {
   // What follows the task follows its own end, not that of another way.
-  const { delayMs: _, runAt: __, sequel: ___, followers: ____, ...rest } = options;
+  const { delayMs: _, runAt: __, rawFollowUps: ___, followUps: ____, ...rest } = options;
   const { expiresMs, expiresAt, ...kept } = rest;
   const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
-  let followers: FollowUp[] = [];
+  let followUps: FollowUp[] = [];
   for (const way of ways.toReversed()) {
-    const next = followers;
-    followers = [...outgoingOf(way, sentBy)].map(({ place, payload }) => ({
+    const next = followUps;
+    followUps = [...outgoingOf(way, sentBy)].map(({ place, payload }) => ({
       kind: "fallback",
       on: ["failed"],
       task: {
@@ -35,9 +35,9 @@ export function fallbackOf(
         ...kept,
         payload: JSON.stringify(payload),
         ...compact({ expiresAt: endsAt }),
-        ...(next.length > 0 ? { followers: next } : {}),
+        ...(next.length > 0 ? { followUps: next } : {}),
       },
     }));
   }
-  return followers;
+  return followUps;
 }

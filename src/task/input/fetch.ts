@@ -103,7 +103,7 @@ export function parseFetch(
   body: unknown,
   refuseUrl: Ports["refuseUrl"],
 ): Parsed<Requests<ParsedFetch>> {
-  if (!isPlainObject(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
+  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
   const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
     url: "https://example.org/",
   });
@@ -112,7 +112,7 @@ export function parseFetch(
     const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
     const detail = "Not beside urls: remove one of the two";
     return beside.length > 0
-      ? { faults: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
+      ? { issues: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
       : parseEntries(body, { ...shared, name: "urls", bare: "url" });
   }
   return Object.hasOwn(body, "requests")
@@ -122,37 +122,37 @@ export function parseFetch(
 
 function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<ParsedFetch> {
   const checked = schema.safeParse(members);
-  if (!checked.success) return { faults: issuesOf(checked.error) };
+  if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
-  const faults: Issue[] = [];
-  const target = readUrl(raw.url, faults);
+  const issues: Issue[] = [];
+  const target = readUrl(raw.url, issues);
   const refused = target && refuseUrl(target);
-  if (refused) faults.push({ pointer: "/url", detail: refused.detail, code: "address_refused" });
+  if (refused) issues.push({ pointer: "/url", detail: refused.detail, code: "address_refused" });
   const bodies = BODIES.filter((name) => raw[name] !== undefined);
   const method = (raw.method ?? (bodies.length > 0 ? "POST" : "GET")).toUpperCase();
   const isRead = method === "GET" || method === "HEAD";
   if (!METHOD.test(method) || REFUSED_METHODS.has(method)) {
-    faults.push({ pointer: "/method", detail: EXPECTED.method });
+    issues.push({ pointer: "/method", detail: EXPECTED.method });
   }
   for (const name of isRead ? bodies : bodies.slice(1)) {
     const detail = isRead ? `Expected no body with ${method}` : `Expected only ${bodies[0]}`;
-    faults.push({ pointer: pointerTo([name]), detail });
+    issues.push({ pointer: pointerTo([name]), detail });
   }
   if (raw.bodyBase64 !== undefined && !isBase64(raw.bodyBase64)) {
-    faults.push({ pointer: "/bodyBase64", detail: EXPECTED.base64 });
+    issues.push({ pointer: "/bodyBase64", detail: EXPECTED.base64 });
   }
   if (typeof raw.save === "string" && !isFileName(raw.save)) {
-    faults.push({ pointer: "/save", detail: EXPECTED.save });
+    issues.push({ pointer: "/save", detail: EXPECTED.save });
   }
-  const headers = checkRequestHeaders(raw.headers ?? {}, faults);
+  const headers = checkRequestHeaders(raw.headers ?? {}, issues);
   if (raw.save !== undefined && raw.retain !== undefined) {
     const detail = "Expected no retain beside save: what is saved is kept";
-    faults.push({ pointer: "/retain", detail });
+    issues.push({ pointer: "/retain", detail });
   }
-  const expect = readExpectation(raw.expect, faults);
-  const extract = readExtraction(raw.extract, faults);
-  const options = readOptions(raw, DEFAULTS, faults);
-  if (!target || faults.length > 0) return { faults };
+  const expect = readExpectation(raw.expect, issues);
+  const extract = readExtraction(raw.extract, issues);
+  const options = readOptions(raw, DEFAULTS, issues);
+  if (!target || issues.length > 0) return { issues };
   const body = raw.json === undefined ? raw.body : JSON.stringify(raw.json);
   if (body !== undefined) {
     headers["content-type"] ??= raw.json === undefined
@@ -175,15 +175,15 @@ const BODIES = ["body", "json", "bodyBase64"] as const;
 const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 
-/** Reads a URL that may be called, as far as its text tells; what is wrong goes to `faults`, at `/url`. */
-export function readUrl(text: string, faults: Issue[]): URL | undefined {
+/** Reads a URL that may be called, as far as its text tells; what is wrong goes to `issues`, at `/url`. */
+export function readUrl(text: string, issues: Issue[]): URL | undefined {
   const refused = (detail: string) => {
-    faults.push({ pointer: "/url", detail, code: "address_refused" });
+    issues.push({ pointer: "/url", detail, code: "address_refused" });
     return undefined;
   };
   const url = isLongerThan(text, URL_BYTES) ? undefined : URL.parse(text) ?? undefined;
   if (!url || isLongerThan(url.href, URL_BYTES)) {
-    faults.push({ pointer: "/url", detail: EXPECTED.url });
+    issues.push({ pointer: "/url", detail: EXPECTED.url });
     return undefined;
   }
   // The standard URL parser drops or replaces them, and others do not: it is an attempt to mislead.

@@ -8,10 +8,10 @@ import { z } from "zod";
 
 const EXPECTED = {
   callback: "Expected an absolute http: or https: URL",
-  sequel: 'Expected {"notify": {…}} or {"fetch": {…}}',
+  chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
 };
 
-const sequel = z.record(z.string(), z.unknown(), { error: EXPECTED.sequel });
+const chain = z.record(z.string(), z.unknown(), { error: EXPECTED.chain });
 
 /** For the schemas of whole requests in this room. */
 export const followUpFields = {
@@ -19,11 +19,11 @@ export const followUpFields = {
     description: "Told of the end by a signed POST (Standard Webhooks).",
     examples: ["https://example.org/hooks/postrider"],
   }),
-  onSuccess: sequel.optional().meta({
+  onSuccess: chain.optional().meta({
     description: 'Made when it has succeeded: {"notify": {…}} or {"fetch": {…}}, one level; ' +
       "{{task.result.status}} is filled in by path.",
   }),
-  onFailure: sequel.optional().meta({
+  onFailure: chain.optional().meta({
     description: "The same when it has failed for good, or expired.",
   }),
 };
@@ -41,8 +41,8 @@ export interface RawFollowUps {
 /** What of it was given. */
 export function parseFollowUpFields(
   { callback, onSuccess, onFailure }: RawFollowUps,
-): { sequel?: RawFollowUps } {
+): { rawFollowUps?: RawFollowUps } {
   return callback === undefined && onSuccess === undefined && onFailure === undefined
     ? {}
-    : { sequel: { callback, onSuccess, onFailure } };
+    : { rawFollowUps: { callback, onSuccess, onFailure } };
 }

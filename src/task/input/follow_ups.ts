@@ -23,7 +23,7 @@ import type { MailContext } from "./outgoing.ts";
 import { draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
 import type { FollowUp, FollowUpTask, NewTask } from "../task.ts";
 
-/** What the reading of a sequel asks of others. */
+/** What reading follow-ups needs. */
 export interface FollowUpParts {
   /** Judges addresses. */
   readonly ports: SubmitParserPorts;
@@ -41,16 +41,16 @@ const EXPECTED = {
   quiet: "Expected no quiet hours: when it will be made is not known yet; use delay",
 };
 
-/** Reads what is to follow a task; what is wrong goes to `faults`. */
+/** Reads what is to follow a task; what is wrong goes to `issues`. */
 export function readFollowUps(
   { callback, onSuccess, onFailure }: RawFollowUps,
   parts: FollowUpParts,
-  faults: Issue[],
+  issues: Issue[],
 ): FollowUp[] {
   return [
-    ...callbackOf(callback, parts, faults),
-    ...chainOf("onSuccess", onSuccess, ["succeeded"], parts, faults),
-    ...chainOf("onFailure", onFailure, ["failed", "expired"], parts, faults),
+    ...callbackOf(callback, parts, issues),
+    ...chainOf("onSuccess", onSuccess, ["succeeded"], parts, issues),
+    ...chainOf("onFailure", onFailure, ["failed", "expired"], parts, issues),
   ];
 }
 
@@ -58,15 +58,15 @@ export function readFollowUps(
 export function readBatchFollowUps(
   { callback, onComplete }: { readonly callback?: unknown; readonly onComplete?: unknown },
   parts: FollowUpParts,
-  faults: Issue[],
+  issues: Issue[],
 ): FollowUp[] {
   return [
-    ...callbackOf(callback, parts, faults),
-    ...chainOf("onComplete", onComplete, [], parts, faults),
+    ...callbackOf(callback, parts, issues),
+    ...chainOf("onComplete", onComplete, [], parts, issues),
   ];
 }
 
-function callbackOf(value: unknown, { ports }: FollowUpParts, faults: Issue[]): FollowUp[] {
+function callbackOf(value: unknown, { ports }: FollowUpParts, issues: Issue[]): FollowUp[] {
   if (value === undefined) return [];
   const pointer = "/callback";
   const found: Issue[] = [];
@@ -74,16 +74,16 @@ function callbackOf(value: unknown, { ports }: FollowUpParts, faults: Issue[]): 
     ? readUrl(value, found)
     : undefined;
   if (!url) {
-    faults.push(
+    issues.push(
       ...(found.length > 0
-        ? found.map((fault) => ({ ...fault, pointer }))
+        ? found.map((issue) => ({ ...issue, pointer }))
         : [{ pointer, detail: EXPECTED.callback }]),
     );
     return [];
   }
   const refused = ports.refuseUrl(url);
   if (refused) {
-    faults.push({ pointer, detail: refused.detail, code: "address_refused" });
+    issues.push({ pointer, detail: refused.detail, code: "address_refused" });
     return [];
   }
   const payload: FetchPayload = {
@@ -115,24 +115,24 @@ function chainOf(
   value: unknown,
   on: FollowUp["on"],
   parts: FollowUpParts,
-  faults: Issue[],
+  issues: Issue[],
 ): FollowUp[] {
   if (value === undefined) return [];
   const [kind, ...more] = isPlainObject(value) ? Object.keys(value) : [];
   const request = isPlainObject(value) && kind !== undefined ? value[kind] : undefined;
   if (more.length > 0 || !isPlainObject(request) || (kind !== "notify" && kind !== "fetch")) {
-    faults.push({ pointer: `/${name}`, detail: EXPECTED.chain });
+    issues.push({ pointer: `/${name}`, detail: EXPECTED.chain });
     return [];
   }
   const wrong = faultsIn(request);
   const drafted = wrong.length > 0
-    ? { faults: wrong }
+    ? { issues: wrong }
     : kind === "notify"
     ? draftedNotify(request, parts)
     : draftedFetch(request, parts);
-  if (!drafted.faults) return drafted.value.map((task) => ({ kind: "chain", on, task }));
+  if (!drafted.issues) return drafted.value.map((task) => ({ kind: "chain", on, task }));
   const at = pointerTo([name, kind]);
-  faults.push(...drafted.faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+  issues.push(...drafted.issues.map((issue) => ({ ...issue, pointer: at + issue.pointer })));
   return [];
 }
 
@@ -156,7 +156,7 @@ function draftedNotify(
   { mail, ports }: FollowUpParts,
 ): Parsed<FollowUpTask[]> {
   const parsed = parseNotify(request, ports);
-  if (parsed.faults) return parsed;
+  if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedNotify) =>
       draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail).drafted
@@ -167,7 +167,7 @@ function draftedNotify(
 
 function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<FollowUpTask[]> {
   const parsed = parseFetch(request, ports.refuseUrl);
-  if (parsed.faults) return parsed;
+  if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedFetch) =>
       draftFetch({ isBatch: false, requests: [one] }, NOWHERE).drafted

@@ -14,7 +14,7 @@ import type { ParsedNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import type { Payload } from "../payloads.ts";
 import { afterQuiet } from "./quiet_hours.ts";
-import { type MailContext, type Outgoing, outgoingOf, type Place } from "./outgoing.ts";
+import { type Destination, type MailContext, type Outgoing, outgoingOf } from "./outgoing.ts";
 import { maskUrl } from "../secrets.ts";
 import type { NewBatch } from "../batch.ts";
 import type { NewTask } from "../task.ts";
@@ -58,13 +58,13 @@ export function draftNotify(
   const isMany = asked.requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
   return draft(isMany ? { ...asked, isBatch: true } : asked, context, (request, batchId) => {
     const { options, quiet, fallback, digest } = request;
-    const followers = fallback && fallbackOf(fallback, options, sentBy, context.now);
+    const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
     return outgoingOf(request, sentBy).map((sending) => {
       const { place, payload } = digest ? gatheredLater(sending, digest) : sending;
       const task = newTask(place, payload, options, context, batchId);
       if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
       if (digest) task.dueAt = windowEnd(task.dueAt, digest);
-      if (followers) task.followers = [...task.followers ?? [], ...followers];
+      if (followUps) task.followUps = [...task.followUps ?? [], ...followUps];
       return { task, payload };
     });
   });
@@ -104,7 +104,7 @@ function draft<Request>(
 }
 
 function newTask(
-  place: Place,
+  place: Destination,
   payload: Payload,
   options: SubmitOptions,
   { ids, now, owner, requestId, traceparent }: SubmitContext,
@@ -131,7 +131,7 @@ function newTask(
   if (options.key !== undefined) task.key = options.key;
   if (options.tags !== undefined) task.tags = options.tags;
   if (options.retain !== undefined) task.retain = options.retain;
-  if (options.followers !== undefined) task.followers = options.followers;
+  if (options.followUps !== undefined) task.followUps = options.followUps;
   if (batchId !== undefined) task.batchId = batchId;
   if (owner !== undefined) task.owner = owner;
   if (requestId !== undefined) task.requestId = requestId;

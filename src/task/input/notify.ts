@@ -128,7 +128,7 @@ export const notifySchema = z.toJSONSchema(schema, {
 
 /** Reads the body of `POST /notify`: one notification, or `{"notifications":[…]}`. */
 export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<ParsedNotify>> {
-  if (!isPlainObject(body)) return { faults: [{ pointer: "", detail: "Expected a JSON object" }] };
+  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
   const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports));
   return Object.hasOwn(body, "notifications")
     ? parseEntries(body, { name: "notifications", alternatives: ALTERNATIVES, parse })
@@ -145,14 +145,14 @@ function tooMany(count: number): string {
 
 function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify> {
   const checked = schema.safeParse(members);
-  if (!checked.success) return { faults: issuesOf(checked.error) };
+  if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
   const asked = countOf(raw.to) + countOf(raw.cc) + countOf(raw.bcc);
   // Not even looked at: a body holds so many that reading them would hold up everybody else.
-  if (asked > MAX_RECIPIENTS) return { faults: [{ pointer: "/to", detail: tooMany(asked) }] };
-  const faults: Issue[] = [];
+  if (asked > MAX_RECIPIENTS) return { issues: [{ pointer: "/to", detail: tooMany(asked) }] };
+  const issues: Issue[] = [];
   const wrong = (detail: string, ...path: (string | number)[]) => {
-    faults.push({ pointer: pointerTo(path), detail });
+    issues.push({ pointer: pointerTo(path), detail });
   };
   const mailboxesOf = (name: "cc" | "bcc"): readonly Mailbox[] => {
     const value = raw[name];
@@ -167,8 +167,8 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
     if (!read && text !== undefined) wrong(EXPECTED_MAILBOX, ...path);
     return read;
   };
-  const to = readTargets(raw.to ?? [], "to", ports, faults);
-  const ways = raw.fallback === undefined ? [] : readWays(raw.fallback, ports, faults);
+  const to = readTargets(raw.to ?? [], "to", ports, issues);
+  const ways = raw.fallback === undefined ? [] : readWays(raw.fallback, ports, issues);
   const cc = mailboxesOf("cc");
   const bcc = mailboxesOf("bcc");
   const from = mailboxOf(raw.from, "from");
@@ -176,14 +176,14 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   if (asked === 0) wrong("Expected at least one recipient in to, cc or bcc", "to");
   const recipients = to.mailboxes.length + cc.length + bcc.length;
   if (recipients > MAX_RECIPIENTS) wrong(tooMany(recipients), "to");
-  const said = contentOf(raw, ports, faults);
+  const said = contentOf(raw, ports, issues);
   if (raw.headers) checkHeaders(raw.headers, wrong);
   raw.attachments?.forEach((attachment, i) => checkAttachment(attachment, i, wrong));
-  const options = readOptions(raw, DEFAULTS, faults);
-  const quiet = raw.quiet && readQuiet(raw.quiet, faults);
-  const digest = raw.digest && readDigest(raw.digest, faults);
+  const options = readOptions(raw, DEFAULTS, issues);
+  const quiet = raw.quiet && readQuiet(raw.quiet, issues);
+  const digest = raw.digest && readDigest(raw.digest, issues);
   if (digest && raw.key !== undefined) wrong("Not beside digest: its tasks go together", "key");
-  if (faults.length > 0 || !said) return { faults };
+  if (issues.length > 0 || !said) return { issues };
   const { subject, ...content } = said;
   const attachments = (raw.attachments ?? []) as Attachment[];
   const common = {

@@ -73,14 +73,14 @@ export type Content = RenderedTemplate & {
   readonly markdown?: string;
 };
 
-/** Reads it; what is wrong goes to `faults`. */
+/** Reads it; what is wrong goes to `issues`. */
 export function contentOf(
   raw: RawContent,
   ports: NotifyPorts,
-  faults: Issue[],
+  issues: Issue[],
 ): Content | undefined {
   const wrong = (detail: string, name: string) => {
-    faults.push({ pointer: pointerTo([name]), detail });
+    issues.push({ pointer: pointerTo([name]), detail });
   };
   if (raw.subject !== undefined && raw.title !== undefined) {
     wrong("Expected either subject or title, not both", "title");
@@ -94,8 +94,8 @@ export function contentOf(
       if (raw[name] !== undefined) wrong("Not beside template: remove one of the two", name);
     }
     const rendered = ports.render(raw.template, raw.data ?? {});
-    if (rendered.faults) faults.push(...rendered.faults);
-    return rendered.faults ? undefined : { ...rendered.value, ...(subject ? { subject } : {}) };
+    if (rendered.issues) issues.push(...rendered.issues);
+    return rendered.issues ? undefined : { ...rendered.value, ...(subject ? { subject } : {}) };
   }
   const { text, html, markdown } = raw;
   if (raw.data !== undefined) wrong("Expected a template to use it in", "data");

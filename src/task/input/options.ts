@@ -40,9 +40,9 @@ export interface SubmitOptions {
   /** Bodies are erased at the end. */
   readonly retain?: "none";
   /** What is to follow, as the caller wrote it. */
-  readonly sequel?: RawFollowUps;
+  readonly rawFollowUps?: RawFollowUps;
   /** The same, once it has been read. */
-  readonly followers?: readonly FollowUp[];
+  readonly followUps?: readonly FollowUp[];
 }
 
 /** Names of which a request takes one. */
@@ -145,14 +145,14 @@ export interface RawOptions extends RawFollowUps {
   readonly retain?: "none" | undefined;
 }
 
-/** Reads the options, and adds what is wrong with them to `faults`. */
+/** Reads the options, and adds what is wrong with them to `issues`. */
 export function readOptions(
   raw: RawOptions,
   defaults: { readonly retry: RetrySchedule; readonly timeoutMs: number },
-  faults: Issue[],
+  issues: Issue[],
 ): SubmitOptions {
   const wrong = (detail: string, ...path: (string | number)[]) => {
-    faults.push({ pointer: pointerTo(path), detail });
+    issues.push({ pointer: pointerTo(path), detail });
     return undefined;
   };
   if (raw.delay !== undefined && raw.runAt !== undefined) {

@@ -18,12 +18,12 @@ export interface MailContext {
 }
 
 /** Where a payload goes. */
-export type Place = Pick<NewTask, "type" | "channel" | "lane" | "label">;
+export type Destination = Pick<NewTask, "type" | "channel" | "lane" | "label">;
 
 /** One thing to send. */
 export interface Outgoing {
   /** Where to. */
-  readonly place: Place;
+  readonly place: Destination;
   /** What. */
   readonly payload: Payload;
 }

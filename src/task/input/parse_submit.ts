@@ -52,40 +52,40 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   function read<Request extends { readonly options: SubmitOptions }>(
     body: unknown,
     parse: (body: unknown) => Parsed<Requests<Request>>,
-  ): Parsed<{ asked: Requests<Request>; followers: readonly FollowUp[] }> {
+  ): Parsed<{ asked: Requests<Request>; followUps: readonly FollowUp[] }> {
     const { own, rest } = splitBatch(body);
     const parsed = parse(rest);
-    const faults: Issue[] = [];
-    const followers = readBatchFollowUps(own, parts, faults);
-    if (parsed.faults) return { faults: told([...parsed.faults, ...faults]) };
+    const issues: Issue[] = [];
+    const followUps = readBatchFollowUps(own, parts, issues);
+    if (parsed.issues) return { issues: told([...parsed.issues, ...issues]) };
     const { isBatch, requests } = parsed.value;
     const whole = requests.map((request, index) => {
-      const { sequel } = request.options;
-      if (!sequel) return request;
+      const { rawFollowUps } = request.options;
+      if (!rawFollowUps) return request;
       const found: Issue[] = [];
-      const following = readFollowUps(sequel, parts, found);
-      for (const fault of found) faults.push(isBatch ? relocate(fault, body, index) : fault);
-      return { ...request, options: { ...request.options, followers: following } };
+      const following = readFollowUps(rawFollowUps, parts, found);
+      for (const issue of found) issues.push(isBatch ? relocate(issue, body, index) : issue);
+      return { ...request, options: { ...request.options, followUps: following } };
     });
-    if (faults.length > 0) return { faults: told(faults) };
-    return { value: { asked: { ...parsed.value, requests: whole }, followers } };
+    if (issues.length > 0) return { issues: told(issues) };
+    return { value: { asked: { ...parsed.value, requests: whole }, followUps } };
   }
 
   return {
     notify(body, context) {
       const submit = read(body, (rest) => parseNotify(rest, ports));
-      if (submit.faults) return submit;
-      const { asked, followers } = submit.value;
-      const fault = spreadFault(asked);
-      if (fault) return { faults: [fault] };
+      if (submit.issues) return submit;
+      const { asked, followUps } = submit.value;
+      const issue = spreadFault(asked);
+      if (issue) return { issues: [issue] };
       const draft = draftNotify(asked, context, parts.mail);
-      return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followers) };
+      return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followUps) };
     },
     fetch(body, context) {
       const submit = read(body, (rest) => parseFetch(rest, ports.refuseUrl));
-      if (submit.faults) return submit;
-      const { asked, followers } = submit.value;
-      return { value: withFollowers(draftFetch(asked, context), followers) };
+      if (submit.issues) return submit;
+      const { asked, followUps } = submit.value;
+      return { value: withFollowers(draftFetch(asked, context), followUps) };
     },
   };
 }
@@ -101,7 +101,7 @@ function spreadFault({ isBatch, requests }: Requests<ParsedNotify>): Issue | und
     }
     const count = notes.length + (mail ? 1 : 0);
     tasks += count;
-    weight += count * weightOf(options.followers) + weightOf(mail) + weightOf(notes);
+    weight += count * weightOf(options.followUps) + weightOf(mail) + weightOf(notes);
   }
   const pointer = isBatch ? "/notifications" : "/to";
   if (tasks > MAX_ENTRIES) {
@@ -124,20 +124,20 @@ function splitBatch(body: unknown): { own: PlainObject; rest: unknown } {
   return { own: { callback, onComplete }, rest };
 }
 
-/** A fault points into the entry, or at the default that is to blame. */
-function relocate(fault: Issue, body: unknown, index: number): Issue {
+/** A issue points into the entry, or at the default that is to blame. */
+function relocate(issue: Issue, body: unknown, index: number): Issue {
   const list = LISTS.find((name) => isPlainObject(body) && Object.hasOwn(body, name)) ?? "";
   const entries = isPlainObject(body) ? body[list] : undefined;
   const entry: unknown = Array.isArray(entries) ? entries[index] : undefined;
-  const member = fault.pointer.split("/")[1] ?? "";
-  if (typeof entry === "string") return { ...fault, pointer: pointerTo([list, index]) };
-  if (!isPlainObject(entry) || !Object.hasOwn(entry, member)) return fault;
-  return { ...fault, pointer: pointerTo([list, index]) + fault.pointer };
+  const member = issue.pointer.split("/")[1] ?? "";
+  if (typeof entry === "string") return { ...issue, pointer: pointerTo([list, index]) };
+  if (!isPlainObject(entry) || !Object.hasOwn(entry, member)) return issue;
+  return { ...issue, pointer: pointerTo([list, index]) + issue.pointer };
 }
 
 /** Each once, and not too many. */
-function told(faults: readonly Issue[]): Issue[] {
-  const each = new Map(faults.map((fault) => [`${fault.pointer} ${fault.detail}`, fault]));
+function told(issues: readonly Issue[]): Issue[] {
+  const each = new Map(issues.map((issue) => [`${issue.pointer} ${issue.detail}`, issue]));
   return [...each.values()].slice(0, MAX_ISSUES);
 }
 
@@ -145,19 +145,19 @@ function told(faults: readonly Issue[]): Issue[] {
 function toldOnce({ drafted, batch }: Draft): Draft {
   if (!batch) return { drafted };
   const isCallback = ({ kind }: FollowUp) => kind === "callback";
-  const callbacks = drafted[0]?.task.followers?.filter(isCallback) ?? [];
+  const callbacks = drafted[0]?.task.followUps?.filter(isCallback) ?? [];
   if (callbacks.length === 0) return { drafted, batch };
   return {
     drafted: drafted.map(({ task, payload }) => {
-      const followers = task.followers?.filter((one) => !isCallback(one)) ?? [];
-      return { task: { ...task, followers }, payload };
+      const followUps = task.followUps?.filter((one) => !isCallback(one)) ?? [];
+      return { task: { ...task, followUps }, payload };
     }),
-    batch: { ...batch, followers: callbacks },
+    batch: { ...batch, followUps: callbacks },
   };
 }
 
-function withFollowers(draft: Draft, followers: readonly FollowUp[]): Draft {
-  return draft.batch && followers.length > 0
-    ? { ...draft, batch: { ...draft.batch, followers } }
+function withFollowers(draft: Draft, followUps: readonly FollowUp[]): Draft {
+  return draft.batch && followUps.length > 0
+    ? { ...draft, batch: { ...draft.batch, followUps } }
     : draft;
 }

@@ -48,13 +48,13 @@ export interface RawQuiet {
   readonly timeZone?: string | undefined;
 }
 
-/** Reads the field; what is wrong goes to `faults`. */
+/** Reads the field; what is wrong goes to `issues`. */
 export function readQuiet(
   { from, until, timeZone = "UTC" }: RawQuiet,
-  faults: Issue[],
+  issues: Issue[],
 ): QuietHours | undefined {
   const wrong = (detail: string, name: string) => {
-    faults.push({ pointer: pointerTo(["quiet", name]), detail });
+    issues.push({ pointer: pointerTo(["quiet", name]), detail });
     return undefined;
   };
   const fromMinute = minuteOf(from) ?? wrong(EXPECTED.time, "from");

@@ -27,14 +27,14 @@ const CONNECTION = new Set([
   "http2-settings",
 ]);
 
-/** The headers with their names in lower case; adds what is wrong with them to `faults`. */
+/** The headers with their names in lower case; adds what is wrong with them to `issues`. */
 export function checkRequestHeaders(
   headers: Readonly<Record<string, string>>,
-  faults: Issue[],
+  issues: Issue[],
 ): Record<string, string> {
   const kept: Record<string, string> = {};
   const wrong = (name: string, detail: string) => {
-    faults.push({ pointer: pointerTo(["headers", name]), detail });
+    issues.push({ pointer: pointerTo(["headers", name]), detail });
   };
   let count = 0;
   let bytes = 0;
@@ -55,7 +55,7 @@ export function checkRequestHeaders(
     kept[lower] = value.trim();
   }
   if (count > MAX_HEADERS || bytes > MAX_BYTES) {
-    faults.push({
+    issues.push({
       pointer: "/headers",
       detail: `Expected at most ${MAX_HEADERS} headers and ${MAX_BYTES} bytes in all`,
     });

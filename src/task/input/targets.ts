@@ -27,20 +27,20 @@ const EXPECTED_TARGET = `${EXPECTED_MAILBOX}, the URL of a channel, or an "@alia
 const URL_FORM = /^[a-z][a-z0-9+.-]*:\/\//i;
 const ALIAS_FORM = /^@[\w.-]+$/;
 
-/** Reads the targets of the field `name`; what is wrong goes to `faults`. */
+/** Reads the targets of the field `name`; what is wrong goes to `issues`. */
 export function readTargets(
   given: string | readonly string[],
   name: string,
   ports: NotifyPorts,
-  faults: Issue[],
+  issues: Issue[],
 ): Targets {
   const mailboxes: Mailbox[] = [];
   const places = new Map<string, ReadTarget>();
   const texts = typeof given === "string" ? [given] : given;
   texts.forEach((text, index) => {
-    const wrong = (fault: Omit<Issue, "pointer">) => {
-      faults.push({
-        ...fault,
+    const wrong = (issue: Omit<Issue, "pointer">) => {
+      issues.push({
+        ...issue,
         pointer: pointerTo(typeof given === "string" ? [name] : [name, index]),
       });
     };
@@ -67,7 +67,7 @@ export const MAX_WAYS = 5;
 export function readWays(
   given: string | readonly string[],
   ports: NotifyPorts,
-  faults: Issue[],
+  issues: Issue[],
 ): Targets[] {
   const texts = typeof given === "string" ? [given] : given;
   return texts.map((text, index) => {
@@ -77,7 +77,7 @@ export function readWays(
     if (own.length === 0 && way.places.length + (way.mailboxes.length > 0 ? 1 : 0) > 1) {
       own.push({ pointer, detail: "Expected one way: this stands for several" });
     }
-    faults.push(...own.map((fault) => ({ ...fault, pointer })));
+    issues.push(...own.map((issue) => ({ ...issue, pointer })));
     return way;
   });
 }

@@ -55,9 +55,9 @@ Deno.test.each([
     pointer: "/0/oauth/refreshToken",
   },
 ])("relays $value are refused at $pointer", ({ value, pointer }) => {
-  const { faults } = parseRelays(value, readFile);
-  assert.deepEqual(faults?.map((fault) => fault.pointer), [pointer]);
-  assert.doesNotMatch(JSON.stringify(faults), /s3cr3t/);
+  const { issues } = parseRelays(value, readFile);
+  assert.deepEqual(issues?.map((fault) => fault.pointer), [pointer]);
+  assert.doesNotMatch(JSON.stringify(issues), /s3cr3t/);
 });
 
 Deno.test.each([
@@ -69,5 +69,5 @@ Deno.test.each([
     pointer: "/example.org/keyFile",
   },
 ])("a DKIM key $value is refused at $pointer", ({ value, pointer }) => {
-  assert.deepEqual(parseDkim(value, readFile).faults?.map((fault) => fault.pointer), [pointer]);
+  assert.deepEqual(parseDkim(value, readFile).issues?.map((fault) => fault.pointer), [pointer]);
 });

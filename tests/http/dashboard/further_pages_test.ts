@@ -44,7 +44,7 @@ Deno.test("the schedules page lists times and offers run, pause and delete", asy
 Deno.test("the page of a hook lists deliveries with their results and a replay button", async () => {
   const notify = { to: "ada@example.org", subject: "{{ payload.ref }}" };
   const parsed = parseHooks({ builds: { preset: "github", secret: SECRET, notify } }, () => "");
-  await using api = await Api.open({ hookSettings: parsed.faults ? assert.fail() : parsed.value });
+  await using api = await Api.open({ hookSettings: parsed.issues ? assert.fail() : parsed.value });
   const list = await html(api, "/ui/hooks");
   assert.match(list, /<a href="\/ui\/hooks\/builds">builds<\/a>/);
   assert.ok(!list.includes(SECRET));

@@ -304,7 +304,7 @@ function anAlertHook() {
   const hook = { preset: "alertmanager", secret: "a-long-secret", notify };
   const chat = { ...hook, preset: "slack", secret: SECRET };
   const parsed = parseHooks({ alerts: hook, chat }, () => "");
-  assert.ok(!parsed.faults);
+  assert.ok(!parsed.issues);
   return parsed.value;
 }
 

@@ -3,7 +3,7 @@ import { parseAliases } from "../../../src/task/input/aliases.ts";
 
 Deno.test("an alias stands for one target or many", () => {
   const parsed = parseAliases({ a: "ada@example.org", b: ["bob@example.org", "slack://x/y/z"] });
-  assert.ok(!parsed.faults);
+  assert.ok(!parsed.issues);
   assert.deepEqual(Object.fromEntries(parsed.value), {
     a: ["ada@example.org"],
     b: ["bob@example.org", "slack://x/y/z"],
@@ -17,5 +17,5 @@ Deno.test.each([
   { given: { a: " " }, pointers: ["/a"] },
   { given: { a: ["x", 1], "b/c": "x" }, pointers: ["/a", "/b~1c"] },
 ])("what names no target is refused: $given", ({ given, pointers }) => {
-  assert.deepEqual(parseAliases(given).faults?.map(({ pointer }) => pointer), pointers);
+  assert.deepEqual(parseAliases(given).issues?.map(({ pointer }) => pointer), pointers);
 });

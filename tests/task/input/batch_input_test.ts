@@ -8,7 +8,7 @@ import { notifyPorts } from "../../support/notify_ports.ts";
 const allowAll = () => undefined;
 
 const pointers = (parsed: Parsed<unknown>) =>
-  (parsed.faults ?? []).map(({ pointer }) => pointer).sort();
+  (parsed.issues ?? []).map(({ pointer }) => pointer).sort();
 
 Deno.test.each([
   {
@@ -37,7 +37,7 @@ Deno.test("an address that may not be called is told beside what else is wrong",
   assert.deepEqual(pointers(parseFetch(body, refuse)), ["/bogus", "/timeout", "/url"]);
   const many = { urls: ["http://10.0.0.1", "https://example.org"], timeout: "1ms" };
   assert.deepEqual(pointers(parseFetch(many, refuse)), ["/timeout", "/urls/0"]);
-  const [only, ...others] = parseFetch({ url: "http://10.0.0.1" }, refuse).faults ?? [];
+  const [only, ...others] = parseFetch({ url: "http://10.0.0.1" }, refuse).issues ?? [];
   assert.deepEqual({ only, others }, {
     only: { pointer: "/url", detail: "Not public", code: "address_refused" },
     others: [],
@@ -69,7 +69,7 @@ Deno.test.each([
 ])("whatever is wrong with a field of /$path, what it expects is said", ({ schema, parse }) => {
   for (const name of Object.keys((schema as { properties: object }).properties)) {
     for (const value of STRANGE) {
-      for (const { detail } of parse({ [name]: value }).faults ?? []) {
+      for (const { detail } of parse({ [name]: value }).issues ?? []) {
         assert.doesNotMatch(detail, /^(Invalid|Too |Unrecognized)/, `${name}: ${detail}`);
       }
     }

@@ -44,13 +44,13 @@ Deno.test.each([
   { digest: { ...DIGEST, max: 65 }, pointers: ["/digest/max"] },
   { digest: { ...DIGEST, most: 2 }, pointers: ["/digest/most"] },
 ])("a digest $digest is refused at $pointers", ({ digest, pointers }) => {
-  const { faults } = parseNotify({ to: "a@example.org", subject: "x", digest }, notifyPorts());
-  assert.deepEqual(faults?.map(({ pointer }) => pointer), pointers);
+  const { issues } = parseNotify({ to: "a@example.org", subject: "x", digest }, notifyPorts());
+  assert.deepEqual(issues?.map(({ pointer }) => pointer), pointers);
 });
 
 Deno.test("a digest has no key of its own beside it", () => {
   const body = { to: "a@example.org", subject: "x", digest: DIGEST, key: "k" };
-  assert.deepEqual(parseNotify(body, notifyPorts()).faults?.map(({ pointer }) => pointer), [
+  assert.deepEqual(parseNotify(body, notifyPorts()).issues?.map(({ pointer }) => pointer), [
     "/key",
   ]);
 });

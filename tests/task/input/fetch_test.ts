@@ -14,7 +14,7 @@ const URL_TEXT = "https://example.org/";
 
 function requestsOf(body: unknown): readonly ParsedFetch[] {
   const parsed = parseFetch(body, allowAll);
-  assert.deepEqual(parsed.faults ?? [], []);
+  assert.deepEqual(parsed.issues ?? [], []);
   return "value" in parsed ? parsed.value.requests : [];
 }
 
@@ -23,7 +23,7 @@ function payloadOf(body: unknown) {
 }
 
 function faultsIn(body: unknown): readonly Issue[] {
-  return parseFetch(body, allowAll).faults ?? [];
+  return parseFetch(body, allowAll).issues ?? [];
 }
 
 Deno.test("a URL alone is a GET that follows five redirects", () => {
@@ -63,13 +63,13 @@ Deno.test.each([
   { url: `http://example.org/${"a".repeat(2_030)}`, says: /2048 bytes/ },
   { url: `http://example.org/${"é".repeat(400)}`, says: /2048 bytes/ },
 ])("$url is no URL", ({ url, says }) => {
-  const [fault, ...others] = faultsIn({ url });
-  assert.deepEqual({ pointer: fault?.pointer, code: fault?.code, others }, {
+  const [issue, ...others] = faultsIn({ url });
+  assert.deepEqual({ pointer: issue?.pointer, code: issue?.code, others }, {
     pointer: "/url",
     code: undefined,
     others: [],
   });
-  assert.match(fault?.detail ?? "", says);
+  assert.match(issue?.detail ?? "", says);
 });
 
 Deno.test.each([
@@ -128,7 +128,7 @@ Deno.test.each([
     pointers: ["/url", "/method", "/timeout"],
   },
 ])("$body is refused at $pointers", ({ body, pointers }) => {
-  assert.deepEqual(faultsIn(body).map((fault) => fault.pointer), pointers);
+  assert.deepEqual(faultsIn(body).map((issue) => issue.pointer), pointers);
 });
 
 Deno.test.each([
@@ -149,18 +149,18 @@ Deno.test.each([
   { name: "x-a", value: "b\u0000" },
   { name: "x-a", value: "\u20ac" },
 ])("the header $name: $value is refused", ({ name, value }) => {
-  const [fault] = faultsIn({ url: URL_TEXT, headers: { [name]: value } });
-  assert.equal(fault?.pointer, `/headers/${name}`);
+  const [issue] = faultsIn({ url: URL_TEXT, headers: { [name]: value } });
+  assert.equal(issue?.pointer, `/headers/${name}`);
 });
 
 Deno.test("headers are refused when one comes twice, in another case", () => {
-  const faults = faultsIn({ url: URL_TEXT, headers: { "X-A": "1", "x-a": "2" } });
-  assert.deepEqual(faults.map(({ pointer }) => pointer), ["/headers/x-a"]);
+  const issues = faultsIn({ url: URL_TEXT, headers: { "X-A": "1", "x-a": "2" } });
+  assert.deepEqual(issues.map(({ pointer }) => pointer), ["/headers/x-a"]);
 });
 
 Deno.test("headers are refused beyond 16 KiB in all", () => {
-  const faults = faultsIn({ url: URL_TEXT, headers: { a: "b".repeat(16_384) } });
-  assert.match(faults[0]?.detail ?? "", /16384 bytes/);
+  const issues = faultsIn({ url: URL_TEXT, headers: { a: "b".repeat(16_384) } });
+  assert.match(issues[0]?.detail ?? "", /16384 bytes/);
 });
 
 Deno.test("requests take what stands beside them as defaults, and choose otherwise", () => {
@@ -219,16 +219,16 @@ Deno.test.each([
   { body: { urls: [URL_TEXT], url: URL_TEXT }, pointers: ["/url"] },
   { body: { urls: [URL_TEXT], requests: [] }, pointers: ["/requests"] },
 ])("the batch $body is refused at $pointers", ({ body, pointers }) => {
-  assert.deepEqual(faultsIn(body).map((fault) => fault.pointer), pointers);
+  assert.deepEqual(faultsIn(body).map((issue) => issue.pointer), pointers);
 });
 
 Deno.test("a batch holds 10,000 entries and no more", () => {
   assert.equal(requestsOf({ urls: Array(10_000).fill(URL_TEXT) }).length, 10_000);
-  const [fault] = faultsIn({ urls: Array(10_001).fill(URL_TEXT) });
-  assert.match(fault?.detail ?? "", /1 to 10000.*not 10001/);
+  const [issue] = faultsIn({ urls: Array(10_001).fill(URL_TEXT) });
+  assert.match(issue?.detail ?? "", /1 to 10000.*not 10001/);
 });
 
-Deno.test("a batch that is wrong throughout is told by its first fifty faults", () => {
+Deno.test("a batch that is wrong throughout is told by its first fifty issues", () => {
   assert.equal(faultsIn({ urls: Array(10_000).fill("x") }).length, 50);
 });
 

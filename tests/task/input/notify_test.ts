@@ -8,12 +8,12 @@ const FILE = { filename: "a.txt", content: "YQ==" };
 
 function requestsOf(body: unknown): readonly ParsedNotify[] {
   const parsed = parseNotify(body, notifyPorts());
-  assert.deepEqual(parsed.faults ?? [], []);
+  assert.deepEqual(parsed.issues ?? [], []);
   return "value" in parsed ? parsed.value.requests : [];
 }
 
 function pointersOf(body: unknown): string[] {
-  return ((parseNotify(body, notifyPorts()).faults ?? []) as Issue[]).map((fault) => fault.pointer);
+  return ((parseNotify(body, notifyPorts()).issues ?? []) as Issue[]).map((issue) => issue.pointer);
 }
 
 Deno.test("an address and a subject are a mail, with the patience that mail needs", () => {

@@ -7,14 +7,14 @@ const DEFAULTS = { retry: [1_000, 5_000], timeoutMs: 30_000 };
 const DAY_MS = 86_400_000;
 
 function read(raw: RawOptions) {
-  const faults: Issue[] = [];
-  return { options: readOptions(raw, DEFAULTS, faults), faults };
+  const issues: Issue[] = [];
+  return { options: readOptions(raw, DEFAULTS, issues), issues };
 }
 
 Deno.test("options that nobody names are the defaults", () => {
   assert.deepEqual(read({}), {
     options: { priority: 5, retry: [1_000, 5_000], timeoutMs: 30_000, onUnknown: "retry" },
-    faults: [],
+    issues: [],
   });
 });
 
@@ -37,8 +37,8 @@ Deno.test.each([
 ] as { raw: RawOptions; means: Record<string, unknown> }[])(
   "$raw means $means",
   ({ raw, means }) => {
-    const { options, faults } = read(raw);
-    assert.deepEqual(faults, []);
+    const { options, issues } = read(raw);
+    assert.deepEqual(issues, []);
     assert.deepEqual({ ...options, ...means }, options);
   },
 );
@@ -65,10 +65,10 @@ Deno.test.each([
 ] as { raw: RawOptions; pointer: string; says: RegExp }[])(
   "$raw is refused at $pointer",
   ({ raw, pointer, says }) => {
-    const { faults } = read(raw);
-    assert.equal(faults.length, 1);
-    assert.equal(faults[0]?.pointer, pointer);
-    assert.match(faults[0]?.detail ?? "", says);
+    const { issues } = read(raw);
+    assert.equal(issues.length, 1);
+    assert.equal(issues[0]?.pointer, pointer);
+    assert.match(issues[0]?.detail ?? "", says);
   },
 );
 

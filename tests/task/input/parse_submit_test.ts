@@ -24,14 +24,14 @@ const MAIL = {
 };
 const fetchOf = (body: unknown) => {
   const draft = fetch(body, context());
-  assert.ok(!draft.faults, JSON.stringify(draft.faults));
+  assert.ok(!draft.issues, JSON.stringify(draft.issues));
   return draft.value;
 };
-const pointersOf = (body: unknown) => fetch(body, context()).faults?.map(({ pointer }) => pointer);
+const pointersOf = (body: unknown) => fetch(body, context()).issues?.map(({ pointer }) => pointer);
 
 Deno.test("a callback becomes a follower on every end, with the retries of callbacks", () => {
   const { drafted: [one] } = fetchOf({ url: URL_, callback: "https://example.org/told?token=x" });
-  const [follower, ...more] = one?.task.followers ?? [];
+  const [follower, ...more] = one?.task.followUps ?? [];
   assert.deepEqual(more, []);
   assert.equal(follower?.kind, "callback");
   assert.equal(follower?.on.length, 6);
@@ -40,13 +40,13 @@ Deno.test("a callback becomes a follower on every end, with the retries of callb
   assert.equal(follower?.task.channel, "callback");
 });
 
-Deno.test("onSuccess and onFailure become followers with their own options", () => {
+Deno.test("onSuccess and onFailure become followUps with their own options", () => {
   const { drafted: [one] } = fetchOf({
     url: URL_,
     onSuccess: { notify: { ...MAIL, delay: "10m" } },
     onFailure: { fetch: { url: "https://example.org/{{task.id}}", retry: 0, expires: "1h" } },
   });
-  const [success, failure] = one?.task.followers ?? [];
+  const [success, failure] = one?.task.followUps ?? [];
   assert.deepEqual([success?.on, failure?.on], [["succeeded"], ["failed", "expired"]]);
   assert.equal(success?.task.delayMs, 600_000);
   assert.equal(success?.task.lane, "mail:localhost:25");
@@ -61,8 +61,8 @@ Deno.test("beside a list, callback and onComplete are the batch's, onFailure is 
     onComplete: { notify: { ...MAIL, subject: "{{batch.counts.succeeded}} of {{batch.total}}" } },
     onFailure: { notify: MAIL },
   });
-  assert.deepEqual(batch?.followers?.map(({ kind }) => kind), ["callback", "chain"]);
-  assert.deepEqual(drafted.map(({ task }) => task.followers?.map(({ on }) => on)), [
+  assert.deepEqual(batch?.followUps?.map(({ kind }) => kind), ["callback", "chain"]);
+  assert.deepEqual(drafted.map(({ task }) => task.followUps?.map(({ on }) => on)), [
     [["failed", "expired"]],
     [["failed", "expired"]],
   ]);
@@ -96,7 +96,7 @@ Deno.test.each([
   assert.deepEqual(pointersOf({ url: URL_, ...body }), pointers);
 });
 
-Deno.test("in a batch a fault points into the entry, or at the default that is to blame", () => {
+Deno.test("in a batch a issue points into the entry, or at the default that is to blame", () => {
   const bad = { onSuccess: { notify: { ...MAIL, to: "x" } } };
   assert.deepEqual(pointersOf({ requests: [{ url: URL_ }, { url: URL_, ...bad }] }), [
     "/requests/1/onSuccess/notify/to",
@@ -108,10 +108,10 @@ Deno.test("in a batch a fault points into the entry, or at the default that is t
   assert.deepEqual(pointersOf({ requests: [{ url: "https://10.0.0.1/" }] }), ["/requests/0/url"]);
 });
 
-Deno.test("a notification may have followers, too", () => {
+Deno.test("a notification may have followUps, too", () => {
   const draft = notify({ ...MAIL, callback: URL_, onFailure: { fetch: { url: URL_ } } }, context());
-  assert.ok(!draft.faults);
-  assert.deepEqual(draft.value.drafted[0]?.task.followers?.map(({ kind }) => kind), [
+  assert.ok(!draft.issues);
+  assert.deepEqual(draft.value.drafted[0]?.task.followUps?.map(({ kind }) => kind), [
     "callback",
     "chain",
   ]);
@@ -122,10 +122,10 @@ Deno.test("a notification to several places is told of once, and each place has 
     { ...MAIL, to: ["ada@example.org", "chat://a"], callback: URL_, onFailure: { notify: MAIL } },
     context(),
   );
-  assert.ok(!draft.faults);
+  assert.ok(!draft.issues);
   const { drafted, batch } = draft.value;
-  assert.deepEqual(batch?.followers?.map(({ kind }) => kind), ["callback"]);
-  assert.deepEqual(drafted.map(({ task }) => task.followers?.map(({ kind }) => kind)), [
+  assert.deepEqual(batch?.followUps?.map(({ kind }) => kind), ["callback"]);
+  assert.deepEqual(drafted.map(({ task }) => task.followUps?.map(({ kind }) => kind)), [
     ["chain"],
     ["chain"],
   ]);
@@ -147,7 +147,7 @@ Deno.test.each([
     pointer: "/to",
   },
 ])("$what is refused before it is multiplied", ({ body, pointer }) => {
-  assert.deepEqual(notify(body, context()).faults?.map((fault) => fault.pointer), [pointer]);
+  assert.deepEqual(notify(body, context()).issues?.map((issue) => issue.pointer), [pointer]);
 });
 
 Deno.test.each([

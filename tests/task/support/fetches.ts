@@ -14,7 +14,7 @@ const allowAll = () => undefined;
 /** The payload of a request with these fields. */
 export function payloadWith(fields: object): FetchPayload {
   const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
-  assert.ok(!parsed.faults, JSON.stringify(parsed.faults));
+  assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
   const [request] = parsed.value.requests;
   assert.ok(request);
   return request.payload;
@@ -23,5 +23,5 @@ export function payloadWith(fields: object): FetchPayload {
 /** Where a request with these fields is wrong. */
 export function pointersIn(fields: object): string[] | undefined {
   const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
-  return parsed.faults?.map(({ pointer }) => pointer);
+  return parsed.issues?.map(({ pointer }) => pointer);
 }

@@ -47,11 +47,11 @@ export class Batches {
   insert(seq: number, batch: NewBatch, era: number, total: number): void {
     const { id, createdAt, owner = null } = batch;
     const counts = [total, 0, 0, 0, 0, 0];
-    const follows = batch.followers?.length ? 1 : 0;
+    const follows = batch.followUps?.length ? 1 : 0;
     const text = JSON.stringify(counts);
     const most = batch.concurrency ?? null;
     this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows, most);
-    if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followers));
+    if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followUps));
     this.#known.set(seq, {
       seq,
       id,

@@ -99,7 +99,7 @@ export function bodyFrom(v: readonly any[]): Body | undefined {
 type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
 
 /** What was decided when a task was accepted, less what stands in its row or is bulky. */
-export interface Spec extends Omit<NewTask, "payload" | "retry" | "followers" | InRow> {
+export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
   /** A wait, and how often it comes in a row; and so on. */
   readonly retry: readonly number[];
 }
