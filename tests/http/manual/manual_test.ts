@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { SETTINGS } from "../../../src/config/settings.ts";
+import { PROBLEMS } from "../../../src/http/problems.ts";
 import { renderPage } from "../../../src/http/manual/markdown.ts";
 import { MANUAL } from "../../../src/http/manual/pages.ts";
 import { searchManual } from "../../../src/http/manual/search.ts";
@@ -83,4 +85,32 @@ Deno.test("what is searched for is shown as text", async () => {
   const text = await html(api, `/manual?q=${encodeURIComponent('"><script>alert(1)</script>')}`);
   assert.doesNotMatch(text, /<script>alert/);
   assert.match(text, /Nothing found/);
+});
+
+Deno.test("the settings page has a row for every setting, with its default", async () => {
+  const page = await Deno.readTextFile(`${ROOT}src/manual/settings.md`);
+  const rows = page.matchAll(/^\| `(POSTRIDER_\w+)` +\| (.+?) +\|/gm);
+  const documented = Object.fromEntries([...rows].map(([, name, value]) => [name, value]));
+  const expected = Object.values(SETTINGS).map(({ name, fallback }) => [
+    name,
+    fallback === undefined ? "none" : `\`${fallback}\``,
+  ]);
+  assert.deepEqual(documented, Object.fromEntries(expected));
+});
+
+Deno.test("the README names every setting", async () => {
+  const [, section = ""] = (await Deno.readTextFile(`${ROOT}README.md`)).split("\n## Settings\n");
+  const rows = section.split("\n## ")[0]?.matchAll(/`(POSTRIDER_\w+)`/g) ?? [];
+  const documented = new Set([...rows].map(([, name]) => name));
+  assert.deepEqual(documented, new Set(Object.values(SETTINGS).map(({ name }) => name)));
+});
+
+Deno.test("the errors page has a row for every code, with its status", async () => {
+  const page = await Deno.readTextFile(`${ROOT}src/manual/errors.md`);
+  const rows = page.matchAll(/^\| `(\w+)` +\| +(\d+) \|/gm);
+  const documented = Object.fromEntries(
+    [...rows].map(([, code, status]) => [code, Number(status)]),
+  );
+  const expected = Object.entries(PROBLEMS).map(([code, [status]]) => [code, status]);
+  assert.deepEqual(documented, Object.fromEntries(expected));
 });
