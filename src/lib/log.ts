@@ -52,9 +52,6 @@ export function openLog({ level, format, now, write = writeStderr }: LogOptions)
   return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
 }
 
-/** Says nothing. */
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
 function writeStderr(line: string): void {
   // deno-lint-ignore no-console -- the one console of the house
   console.error(line);

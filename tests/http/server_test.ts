@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { systemClock } from "../../src/lib/clock.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { openServer } from "../../src/http/server.ts";
 
 const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock, log: silentLog };

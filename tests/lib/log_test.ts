@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { type LogFormat, type LogLevel, openLog, silentLog } from "../../src/lib/log.ts";
+import { type LogFormat, type LogLevel, openLog } from "../../src/lib/log.ts";
 
 const AT = Date.UTC(2026, 0, 1, 12, 30, 5, 7);
 
@@ -75,10 +75,6 @@ Deno.test("a field cannot pass itself off as the level or the message", () => {
     level: "error",
     message: "true",
   });
-});
-
-Deno.test("the silent log takes every call and says nothing", () => {
-  for (const at of ["debug", "info", "warn", "error"] as const) silentLog[at]("x", { y: 1 });
 });
 
 function setup(format: LogFormat, level: LogLevel = "info") {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { NewTask } from "../../src/task/task.ts";
 import { LANE, type OpenEngine, World } from "./world.ts";
+import { runs } from "../support/runs.ts";
 
 const OTHER = "http://other.example:80";
 
@@ -121,7 +122,7 @@ export function batchContract(name: string, open: OpenEngine): void {
         }
         assert.fail("It never ends");
       }),
-      { numRuns: 40 },
+      { numRuns: runs(10, 40) },
     );
   });
 }

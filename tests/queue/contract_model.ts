@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ClaimedTask, NewTask, TaskSummary } from "../../src/task/task.ts";
 import { type OpenEngine, World } from "./world.ts";
+import { runs } from "../support/runs.ts";
 
 type Step =
   | { do: "insert"; lane: string; key?: string; priority: number; delayMs: number; lifeMs?: number }
@@ -78,7 +79,7 @@ export function modelContract(name: string, open: OpenEngine): void {
         for (const step of steps) await life.take(step);
         await life.end();
       }),
-      { numRuns: 15 },
+      { numRuns: runs(5, 15) },
     );
   });
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ClaimedTask } from "../../src/task/task.ts";
 import { type OpenEngine, World } from "./world.ts";
+import { runs } from "../support/runs.ts";
 
 type State = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
 
@@ -234,7 +235,7 @@ export function stateContract(name: string, open: OpenEngine): void {
           commands,
         );
       }),
-      { numRuns: 15 },
+      { numRuns: runs(5, 15) },
     );
   });
 }

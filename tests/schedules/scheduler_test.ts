@@ -10,6 +10,7 @@ import { openSubmitParser } from "../../src/task/input/parse_submit.ts";
 import type { Ports } from "../../src/task/ports.ts";
 import type { TaskSummary } from "../../src/task/task.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { runs } from "../support/runs.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -114,7 +115,10 @@ function fieldsOf({ year, month, day }: Temporal.PlainDate) {
   return { year, month, day };
 }
 
-Deno.test("a year of ticks in ten time zones: none is missed, none is doubled", async () => {
+// The first hundred days have the change to summer time of the northern zones.
+const DAYS = runs(100, 365);
+
+Deno.test(`${DAYS} days of ticks in ten time zones: none is missed, none is doubled`, async () => {
   await using world = await setup();
   const from = world.clock.now();
   const scheduler = await world.start();
@@ -125,17 +129,17 @@ Deno.test("a year of ticks in ten time zones: none is missed, none is doubled", 
       overlap: "allow",
     });
   }
-  await world.clock.advance(365 * DAY);
+  await world.clock.advance(DAYS * DAY);
   const made = Map.groupBy(await world.tasks(), ({ key }) => key ?? "");
   let ticks = 0;
   for (const timezone of ZONES) {
     const expected = halfPastTwo(timezone, from, world.clock.now());
     const times = (made.get(timezone.replace("/", "-")) ?? []).map(({ createdAt }) => createdAt);
     assert.deepEqual(times, expected, timezone);
-    assert.equal(times.length, 365, timezone);
+    assert.equal(times.length, DAYS, timezone);
     ticks += times.length;
   }
-  assert.equal(ticks, 3_650);
+  assert.equal(ticks, 10 * DAYS);
 });
 
 Deno.test("each tick has exactly one run with two schedulers that restart repeatedly", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Environment, readConfig } from "../../src/config.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
 import { logStartup } from "../../src/service/startup_log.ts";
 import { FakeClock } from "../support/fake_clock.ts";

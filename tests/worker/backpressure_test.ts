@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
 import { openBackpressure } from "../../src/worker/backpressure.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { openIds } from "../../src/lib/ids.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
 import { parseNotify } from "../../src/task/input/notify.ts";
 import type { Outcome } from "../../src/task/outcome.ts";

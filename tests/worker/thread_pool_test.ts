@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { Attempt } from "../../src/channels/channel.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import type { Json } from "../../src/task/task.ts";
 import { openThreadPool, type ThreadPool } from "../../src/worker/thread_pool.ts";
 

