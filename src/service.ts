@@ -124,6 +124,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     ids,
     clock,
     log,
+    metrics,
     acceptance,
     hooks: () => file.current.hooks,
   });

@@ -52,6 +52,25 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   process_resident_memory_bytes: "Memory in use.",
 };
 
+/**
+ * The results of a delivery to a hook: stored with its tasks, excluded by the filter, not
+ * mappable, repeated, wrong signature, over the rate, or without room in the queue.
+ */
+export type HookVerdict = (typeof HOOK_VERDICTS)[number];
+const HOOK_VERDICTS = [
+  "accepted",
+  "filtered",
+  "failed",
+  "duplicate",
+  "rejected",
+  "limited",
+  "refused",
+] as const;
+
+/** The results of a scheduled run: it created tasks, was left out, or could not create any. */
+export type RunResult = (typeof RUN_RESULTS)[number];
+const RUN_RESULTS = ["created", "skipped", "failed"] as const;
+
 /** Counts and measures, from zero on. */
 export interface Metrics {
   /** A call that submitted so many tasks was through after so many seconds. */
@@ -64,6 +83,14 @@ export interface Metrics {
   attempted(labels: AttemptLabels, seconds: number): void;
   /** A task became final. */
   finished(type: string, state: string): void;
+  /** A hook exists: its counters appear, at 0 if nothing was received. */
+  knownHook(hook: string): void;
+  /** A hook received a delivery. */
+  delivered(hook: string, verdict: HookVerdict): void;
+  /** A schedule exists: its counters appear, at 0 if there was no run. */
+  knownSchedule(schedule: string): void;
+  /** Runs of a schedule had this result. */
+  scheduled(schedule: string, result: RunResult, count?: number): void;
   /** All of it, as Prometheus reads it. */
   text(moment: Moment): Promise<string>;
   /** The `Content-Type` of that text. */
@@ -128,6 +155,16 @@ export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
     "type",
     "state",
   ]);
+  const deliveries = counter(
+    "postrider_hook_deliveries_total",
+    "Deliveries to hooks, by verdict.",
+    ["hook", "verdict"],
+  );
+  const runs = counter(
+    "postrider_schedule_runs_total",
+    "Runs of schedules, by result.",
+    ["schedule", "result"],
+  );
   const tasks = new Gauge({
     name: "postrider_tasks",
     help: "Tasks kept, by state.",
@@ -154,6 +191,14 @@ export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
     claimed: (type, channel, seconds) => wait.observe({ type, channel }, Math.max(0, seconds)),
     attempted: (labels, seconds) => attempt.observe({ ...labels }, Math.max(0, seconds)),
     finished: (type, state) => finished.inc({ type, state }),
+    knownHook(hook) {
+      for (const verdict of HOOK_VERDICTS) deliveries.inc({ hook, verdict }, 0);
+    },
+    delivered: (hook, verdict) => deliveries.inc({ hook, verdict }),
+    knownSchedule(schedule) {
+      for (const result of RUN_RESULTS) runs.inc({ schedule, result }, 0);
+    },
+    scheduled: (schedule, result, count = 1) => runs.inc({ schedule, result }, count),
     text(moment) {
       for (const [state, count] of Object.entries(moment.tasks)) tasks.set({ state }, count);
       for (const [name, value] of Object.entries(moment.gauges)) {

@@ -5,12 +5,12 @@
  */
 
 import { isTimeZone } from "../lib/time.ts";
-import { Cron } from "croner";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
 import type { Issue, Parsed } from "../task/issues.ts";
 import { pointerTo } from "../lib/json.ts";
 import type { Json, TaskType } from "../task/task.ts";
+import { parseCron } from "./cron.ts";
 
 /** What a schedule does, as parsed from a request or the configuration file. */
 export interface ScheduleSpec {
@@ -83,7 +83,7 @@ export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec>
 }
 
 function whenOf(
-  { cron, every, timezone = "UTC", ...given }: PlainObject,
+  { cron, every, timezone = "UTC" }: PlainObject,
   now: number,
   wrong: (name: keyof typeof EXPECTED, detail?: string) => undefined,
 ): Pick<ScheduleSpec, "cron" | "everyMs"> | undefined {
@@ -91,36 +91,58 @@ function whenOf(
     return wrong(cron === undefined ? "cron" : "every", EXPECTED.when);
   }
   if (every !== undefined) {
-    if (Object.hasOwn(given, "timezone") || timezone !== "UTC") wrong("timezone");
+    if (timezone !== "UTC") wrong("timezone");
     const everyMs = typeof every === "string" ? parseDuration(every) : undefined;
     const isRight = everyMs !== undefined && everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS;
     return isRight ? { everyMs } : wrong("every");
   }
   if (typeof timezone !== "string" || !isTimeZone(timezone)) return wrong("timezone");
   if (typeof cron !== "string" || cron.length > 200) return wrong("cron");
+  // A year as the seventh field would make a schedule that ends.
+  if (cron.trim().split(/\s+/).length > 6) return wrong("cron");
   try {
-    if (new Cron(cron, { timezone, paused: true }).nextRun(new Date(now))) return { cron };
-    return wrong("cron");
+    return parseCron(cron, timezone).next(now) === undefined ? wrong("cron") : { cron };
   } catch (error) {
-    return wrong("cron", `${EXPECTED.cron}: ${error instanceof Error ? error.message : error}`);
+    if (!(error instanceof RangeError)) throw error;
+    return wrong("cron", `${EXPECTED.cron}: ${error.message}`);
   }
 }
 
 /**
- * The first run after `after`, in milliseconds since the epoch. A cron follows local time: a time
- * that a clock change skips runs right after the gap, a time that occurs twice runs once, and `*`
- * follows elapsed hours. `every` counts from `anchor`.
+ * The first run after `after`, in milliseconds since the epoch; `undefined` when there is none.
+ * `every` counts from `anchor`.
  */
 export function nextTick(
-  { cron, timezone = "UTC", everyMs }: Pick<ScheduleSpec, "cron" | "timezone" | "everyMs">,
+  { cron = "", timezone = "UTC", everyMs }: Pick<ScheduleSpec, "cron" | "timezone" | "everyMs">,
   after: number,
   anchor: number,
-): number {
+): number | undefined {
   if (everyMs !== undefined) {
-    return anchor + Math.max(1, Math.floor((after - anchor) / everyMs) + 1) * everyMs;
+    return anchor + (Math.floor((after - anchor) / everyMs) + 1) * everyMs;
   }
-  const next = new Cron(cron ?? "", { timezone, paused: true }).nextRun(new Date(after));
-  return next?.getTime() ?? Infinity;
+  try {
+    return parseCron(cron, timezone).next(after);
+  } catch (error) {
+    // A stored cron that this version cannot read: the schedule is over.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** The next times after `after`, at most `count`. */
+export function nextTicks(
+  spec: Pick<ScheduleSpec, "cron" | "timezone" | "everyMs">,
+  after: number,
+  anchor: number,
+  count: number,
+): number[] {
+  const times: number[] = [];
+  for (let at: number | undefined = after; times.length < count;) {
+    at = nextTick(spec, at, anchor);
+    if (at === undefined) break;
+    times.push(at);
+  }
+  return times;
 }
 
 /** The timing fields as views show them. */

@@ -6,9 +6,18 @@
  */
 
 import { compact } from "../lib/compact.ts";
+import { isPlainObject } from "../task/input/batch_input.ts";
+import { isSameJson } from "../lib/json.ts";
 import type { Json } from "../task/task.ts";
-import type { StoredSchedule } from "../task/trigger.ts";
 import { nextTick, type ScheduleSpec } from "./schedule.ts";
+
+/** One run of a schedule. */
+export interface ScheduleRun {
+  /** The task or batch that it created. */
+  readonly id: string;
+  /** Its time, in milliseconds since the epoch. */
+  readonly at: number;
+}
 
 /** A schedule as the engine stores it. */
 export interface ScheduleRecord {
@@ -20,14 +29,16 @@ export interface ScheduleRecord {
   readonly owner?: string;
   /** When it was created, in milliseconds since the epoch; `every` counts from it. */
   readonly createdAt: number;
-  /** The time of the next run, in milliseconds since the epoch. */
-  readonly nextAt: number;
+  /** The time of the next run, in milliseconds since the epoch; absent when it is over. */
+  readonly nextAt?: number;
   /** No runs start until it is resumed. */
   readonly paused?: true;
   /** The time of the latest run. */
   readonly lastAt?: number;
   /** The task or batch that the latest run created. */
   readonly lastId?: string;
+  /** The latest runs, newest first. */
+  readonly lastRuns?: readonly ScheduleRun[];
   /** The number of runs. */
   readonly runs: number;
   /** The number of runs left out: missed, or the previous one was not final. */
@@ -38,6 +49,11 @@ export interface ScheduleRecord {
 
 /** A run that starts later than this counts as missed, in milliseconds. */
 export const LATE_MS = 60_000;
+/** Counting a year of minutes would take seconds. */
+const MAX_COUNTED = 1_000;
+const MAX_LAST_RUNS = 10;
+/** The last time that a `Date` can hold. */
+const MAX_TIME_MS = 8.64e15;
 
 /** What happens to a schedule that is due. */
 export interface Tick {
@@ -54,25 +70,79 @@ export function freshRecord(
   now: number,
   owner?: string,
 ): ScheduleRecord {
+  const nextAt = nextTick(spec, now, now);
+  return { spec, source, ...compact({ owner, nextAt }), createdAt: now, runs: 0, skipped: 0 };
+}
+
+/**
+ * The record after a new definition. The same definition changes nothing, and one
+ * that runs at the same times keeps its rhythm.
+ */
+export function redefined(
+  before: ScheduleRecord,
+  spec: ScheduleSpec,
+  source: ScheduleRecord["source"],
+  now: number,
+): ScheduleRecord | "keep" {
+  const isSame = isSameJson(before.spec as unknown as Json, spec as unknown as Json);
+  if (isSame && before.source === source && before.nextAt !== undefined) return "keep";
+  const { error: _, nextAt: kept, createdAt, ...rest } = before;
+  const isSameTimes = kept !== undefined && before.spec.cron === spec.cron &&
+    before.spec.timezone === spec.timezone && before.spec.everyMs === spec.everyMs;
+  const nextAt = isSameTimes ? kept : nextTick(spec, now, now);
   return {
+    ...rest,
     spec,
     source,
-    ...compact({ owner }),
-    createdAt: now,
-    nextAt: nextTick(spec, now, now),
-    runs: 0,
-    skipped: 0,
+    createdAt: isSameTimes ? createdAt : now,
+    ...compact({ nextAt }),
   };
 }
 
-/** The record of a stored schedule. */
-export function recordOf({ record }: StoredSchedule): ScheduleRecord {
-  return record as unknown as ScheduleRecord;
+/** The record after a run. */
+export function afterRun(
+  { error: _, ...record }: ScheduleRecord,
+  { id, at }: ScheduleRun,
+): ScheduleRecord {
+  const lastRuns = [{ id, at }, ...record.lastRuns ?? []].slice(0, MAX_LAST_RUNS);
+  return { ...record, lastAt: at, lastId: id, lastRuns, runs: record.runs + 1 };
 }
 
-/** A record in the form that an engine stores. */
-export function keptRecord(record: ScheduleRecord): Json {
-  return record as unknown as Json;
+/** What is shown of a stored record whose definition cannot be read: it never runs. */
+const UNREADABLE: ScheduleSpec = {
+  cron: "",
+  timezone: "UTC",
+  overlap: "skip",
+  missed: "skip",
+  type: "fetch",
+  body: {},
+};
+
+/** Reads a stored record; older versions stored an endless wait as null. */
+export function readRecord(stored: Json): ScheduleRecord {
+  const record = isPlainObject(stored) ? stored as Partial<ScheduleRecord> : {};
+  const { spec, source, owner, createdAt, nextAt, lastAt, runs, skipped } = record;
+  return {
+    ...compact({ owner, nextAt: finite(nextAt), lastAt: finite(lastAt) }),
+    ...compact({ paused: record.paused || undefined, lastId: record.lastId }),
+    ...compact({ lastRuns: record.lastRuns, error: record.error }),
+    spec: readSpec(spec),
+    source: source === "file" ? "file" : "api",
+    createdAt: finite(createdAt) ?? 0,
+    runs: finite(runs) ?? 0,
+    skipped: finite(skipped) ?? 0,
+  };
+}
+
+function finite(value: unknown): number | undefined {
+  return typeof value === "number" && Math.abs(value) <= MAX_TIME_MS ? value : undefined;
+}
+
+function readSpec(spec: ScheduleSpec | undefined): ScheduleSpec {
+  if (!isPlainObject(spec) || (spec.type !== "notify" && spec.type !== "fetch")) return UNREADABLE;
+  const { everyMs, ...rest } = spec;
+  if (typeof spec.cron === "string") return rest;
+  return (finite(everyMs) ?? 0) > 0 ? spec : UNREADABLE;
 }
 
 /**
@@ -80,27 +150,37 @@ export function keptRecord(record: ScheduleRecord): Json {
  * ones are handled together: either none runs, or one for all of them.
  */
 export function tickAt(record: ScheduleRecord, now: number): Tick | undefined {
-  const { spec, nextAt, createdAt } = record;
-  if (record.paused || nextAt > now) return undefined;
-  const isLate = now - nextAt > LATE_MS;
-  if (!isLate) {
-    return { run: true, record: { ...record, nextAt: nextTick(spec, nextAt, createdAt) } };
-  }
+  const { spec, nextAt, createdAt, ...rest } = record;
+  if (record.paused || nextAt === undefined || nextAt > now) return undefined;
+  const next = (after: number) => nextTick(spec, after, createdAt);
+  const become = (nextAt: number | undefined, skipped: number): ScheduleRecord => {
+    return { ...rest, spec, createdAt, skipped: rest.skipped + skipped, ...compact({ nextAt }) };
+  };
+  if (now - nextAt <= LATE_MS) return { run: true, record: become(next(nextAt), 0) };
   // Runs of the last minute are not missed: the next call handles them.
   const upTo = now - LATE_MS;
   let missed = 0;
-  let next = nextAt;
-  while (next < upTo && missed < MAX_COUNTED) {
+  let following: number | undefined = nextAt;
+  while (following !== undefined && following < upTo && missed < MAX_COUNTED) {
     missed++;
-    next = nextTick(spec, next, createdAt);
+    following = next(following);
   }
-  if (next < upTo) next = nextTick(spec, upTo, createdAt);
+  if (following !== undefined && following < upTo) following = next(upTo);
   const run = spec.missed === "once";
-  return {
-    run,
-    record: { ...record, nextAt: next, skipped: record.skipped + missed - (run ? 1 : 0) },
-  };
+  return { run, record: become(following, missed - (run ? 1 : 0)) };
 }
 
-/** Counting a year of minutes would take seconds. */
-const MAX_COUNTED = 1_000;
+/**
+ * Corrects a next run that is further away than one interval, or missing: the clock
+ * was ahead when it was computed, or another version computed it. A clock that goes
+ * back by less than a minute does not repeat a run. `undefined` when it is right.
+ */
+export function correctedRecord(record: ScheduleRecord, now: number): ScheduleRecord | undefined {
+  const { spec, nextAt, createdAt } = record;
+  const first = nextTick(spec, now, createdAt);
+  if (first === undefined) return undefined;
+  if (nextAt === undefined) return { ...record, nextAt: first };
+  const interval = (nextTick(spec, first, createdAt) ?? Infinity) - first;
+  const isTooFar = nextAt > first && nextAt - now > interval + Math.min(interval, LATE_MS);
+  return isTooFar ? { ...record, nextAt: first } : undefined;
+}

@@ -3,18 +3,30 @@
  * one transaction, which succeeds only if the schedule has not changed since it
  * was read. So each tick has exactly one run, also after a crash.
  *
+ * Ticks and changes of one schedule happen one after another; schedules do not
+ * wait for each other.
+ *
  * @module
  */
 
 import type { Clock } from "../lib/clock.ts";
+import { compact } from "../lib/compact.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import { EngineError, type Inserted, type QueueEngine } from "../queue/engine.ts";
+import type { Draft } from "../task/input/new_task.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { isFinal } from "../task/state.ts";
-import type { Draft } from "../task/input/new_task.ts";
-import type { StoredSchedule } from "../task/trigger.ts";
-import { keptRecord, recordOf, type ScheduleRecord, tickAt } from "./schedule_record.ts";
+import type { Json } from "../task/task.ts";
+import {
+  afterRun,
+  correctedRecord,
+  readRecord,
+  type ScheduleRecord,
+  type Tick,
+  tickAt,
+} from "./schedule_record.ts";
 
 /** What a scheduler needs. */
 export interface SchedulerParts {
@@ -28,9 +40,30 @@ export interface SchedulerParts {
   readonly acceptance: SubmitParser;
   /** Receives a line for each run that created no task. */
   readonly log: Log;
+  /** Counts runs by result. */
+  readonly metrics: Metrics;
   /** The longest wait, so that a changed clock is noticed; a minute when absent. */
   readonly longestWaitMs?: number;
 }
+
+/** A stored schedule. */
+export interface Schedule {
+  /** The last part of its path. */
+  readonly name: string;
+  /** Changes with every change of the record. */
+  readonly version: number;
+  /** Its definition and state. */
+  readonly record: ScheduleRecord;
+}
+
+/**
+ * Returns the new record, `undefined` to delete the schedule, or `"keep"` to leave it as
+ * it is. `ownedBy` counts the schedules that an API key has created.
+ */
+export type DecideChange = (
+  record: ScheduleRecord | undefined,
+  ownedBy: (owner: string | undefined) => number,
+) => ScheduleRecord | undefined | "keep";
 
 /** The result of a manual run: the new id, why no task was created, or why it could not be stored. */
 export type RunNow =
@@ -39,16 +72,27 @@ export type RunNow =
   | { readonly refused: "queue_full" | "storage_full" };
 
 const MAX_WAIT_MS = 60_000;
-/** The wait after the engine refused a run, in milliseconds. */
+/** The wait after a run could not be stored, in milliseconds. */
 const AGAIN_MS = 5_000;
+/** A larger difference between date and elapsed time means that the clock was set. */
+const CLOCK_STEP_MS = 1_000;
 
 /** Runs the schedules of an engine. */
 export class Scheduler {
   readonly #parts: SchedulerParts;
-  #kept = new Map<string, StoredSchedule>();
+  readonly #schedules = new Map<string, Schedule>();
+  /** The last thing to do for each schedule that is busy. */
+  readonly #turns = new Map<string, Promise<void>>();
+  /** The owners of schedules that are being created. */
+  readonly #creating = new Map<string, string | undefined>();
+  /** When a schedule whose run could not be stored is tried again, by the monotonic clock. */
+  readonly #again = new Map<string, number>();
+  /** For each read in progress, the schedules that have changed since it began. */
+  readonly #reads = new Set<Set<string>>();
   #undoWake = () => {};
-  /** Serializes ticks and changes. */
-  #line: Promise<unknown> = Promise.resolve();
+  #wakeAt = Infinity;
+  /** Date minus monotonic clock at the last look. */
+  #clockOffset = NaN;
   #stopped = false;
 
   /** Creates a scheduler that is not started. */
@@ -58,129 +102,200 @@ export class Scheduler {
 
   /** Loads the schedules and starts to run them. */
   async start(): Promise<void> {
-    await this.#inLine(() => this.#read());
+    await this.#read();
     this.#wakeIn(0);
   }
 
-  /** Starts no further runs; resolves once the current one is stored. */
+  /** Starts no further runs; resolves once the current ones are stored. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#undoWake();
-    await this.#line;
+    await Promise.all(this.#turns.values());
   }
 
   /** All schedules, by name. */
-  list(): StoredSchedule[] {
-    return [...this.#kept.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+  list(): Schedule[] {
+    return [...this.#schedules.values()].sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   /** The current version of a schedule. */
-  find(name: string): StoredSchedule | undefined {
-    return this.#kept.get(name);
+  find(name: string): Schedule | undefined {
+    return this.#schedules.get(name);
   }
 
-  /**
-   * Changes a schedule. `decide` receives the current record and returns the new
-   * one, `undefined` to delete it, or `"keep"` to leave it as it is.
-   */
-  change(
-    name: string,
-    decide: (record: ScheduleRecord | undefined) => ScheduleRecord | undefined | "keep",
-  ): Promise<StoredSchedule | undefined> {
-    return this.#inLine(async () => {
+  /** Changes, creates or deletes a schedule; resolves with the result. */
+  change(name: string, decide: DecideChange): Promise<Schedule | undefined> {
+    return this.#inTurn(name, async () => {
       for (;;) {
-        const kept = this.#kept.get(name);
-        const record = decide(kept && recordOf(kept));
-        if (record === "keep" || (!kept && !record)) return kept;
-        const inserted = await this.#keep(name, kept, record, undefined);
-        if (inserted.kind === "stored") break;
+        const before = this.#schedules.get(name);
+        const record = decide(before?.record, (owner) => this.#ownedBy(owner));
+        if (record === "keep" || (!before && !record)) return before;
+        if (!before) this.#creating.set(name, record?.owner);
+        const inserted = await this.#store(name, before, record)
+          .finally(() => this.#creating.delete(name));
+        if (inserted.kind === "stored") return this.#schedules.get(name);
         if (inserted.kind !== "stale") {
           throw new EngineError("Cannot store a schedule: the disk is full");
         }
         await this.#read();
       }
-      this.#wakeIn(0);
-      return this.#kept.get(name);
     });
   }
 
   /** Makes an extra run now; `undefined` when there is no such schedule. */
   runNow(name: string): Promise<RunNow | undefined> {
-    return this.#inLine(async () => {
-      const kept = this.#kept.get(name);
-      if (!kept) return undefined;
-      const made = this.#draft(recordOf(kept));
-      if (typeof made === "string") return { error: made };
-      const id = idOf(made);
-      const record = ran(recordOf(kept), id, this.#parts.clock.now());
-      const inserted = await this.#keep(name, kept, record, made);
-      if (inserted.kind === "refused") return { refused: inserted.code };
-      return inserted.kind === "stored"
-        ? { id }
-        : { error: "The schedule was changed by another request" };
+    return this.#inTurn(name, async () => {
+      for (;;) {
+        const schedule = this.#schedules.get(name);
+        if (!schedule) return undefined;
+        const draft = this.#draft(schedule);
+        if (typeof draft === "string") return { error: draft };
+        const run = { id: idOf(draft), at: this.#parts.clock.now() };
+        const record = afterRun(schedule.record, run);
+        const inserted = await this.#store(name, schedule, record, draft);
+        if (inserted.kind === "refused") return { refused: inserted.code };
+        if (inserted.kind === "stored") {
+          this.#parts.metrics.scheduled(name, "created");
+          return { id: run.id };
+        }
+        await this.#read();
+      }
     });
+  }
+
+  #ownedBy(owner: string | undefined): number {
+    let count = 0;
+    for (const { record } of this.#schedules.values()) {
+      if (record.source === "api" && record.owner === owner) count++;
+    }
+    for (const creator of this.#creating.values()) if (creator === owner) count++;
+    return count;
   }
 
   async #read(): Promise<void> {
-    const all = await this.#parts.engine.schedules();
-    this.#kept = new Map(all.map((kept) => [kept.name, kept]));
+    const changed = new Set<string>();
+    this.#reads.add(changed);
+    try {
+      const stored = await this.#parts.engine.schedules();
+      const names = new Set(stored.map(({ name }) => name));
+      for (const name of this.#schedules.keys()) {
+        if (!names.has(name) && !changed.has(name)) this.#schedules.delete(name);
+      }
+      for (const { name, version, record } of stored) {
+        if (!changed.has(name)) this.#set({ name, version, record: readRecord(record) });
+      }
+    } finally {
+      this.#reads.delete(changed);
+    }
+  }
+
+  #set(schedule: Schedule): void {
+    this.#parts.metrics.knownSchedule(schedule.name);
+    this.#schedules.set(schedule.name, schedule);
   }
 
   #wakeIn(ms: number): void {
-    if (this.#stopped) return;
+    const { clock } = this.#parts;
+    const at = clock.monotonic() + Math.max(0, ms);
+    if (this.#stopped || at >= this.#wakeAt) return;
     this.#undoWake();
-    this.#undoWake = this.#parts.clock.after(ms, () => {
-      this.#inLine(() => this.#lookRound()).catch((error) => {
-        this.#parts.log.error("Scheduler failed; trying again", { error });
-        this.#wakeIn(AGAIN_MS);
-      });
+    this.#wakeAt = at;
+    this.#undoWake = clock.after(at - clock.monotonic(), () => {
+      this.#wakeAt = Infinity;
+      this.#look();
     });
   }
 
-  async #lookRound(): Promise<void> {
-    let again = this.#parts.longestWaitMs ?? MAX_WAIT_MS;
-    for (const name of [...this.#kept.keys()]) {
-      if (!await this.#catchUp(name)) again = Math.min(again, AGAIN_MS);
+  /** Starts what is due, and wakes again for the next. */
+  #look(): void {
+    const { clock, longestWaitMs = MAX_WAIT_MS } = this.#parts;
+    const offset = clock.now() - clock.monotonic();
+    const isClockSet = !(Math.abs(offset - this.#clockOffset) <= CLOCK_STEP_MS);
+    this.#clockOffset = offset;
+    let wait = longestWaitMs;
+    for (const schedule of this.#schedules.values()) {
+      const { name } = schedule;
+      const dueIn = this.#dueIn(schedule);
+      if (this.#turns.has(name) && !isClockSet) continue;
+      if (dueIn <= 0 || isClockSet) this.#startTicks(name, isClockSet);
+      else wait = Math.min(wait, dueIn);
     }
-    const now = this.#parts.clock.now();
-    for (const kept of this.#kept.values()) {
-      const { paused, nextAt } = recordOf(kept);
-      if (!paused && nextAt > now) again = Math.min(again, nextAt - now);
-    }
-    this.#wakeIn(again);
+    this.#wakeIn(wait);
   }
 
-  /** Runs what is due of one schedule; `false` when the engine refused it. */
-  async #catchUp(name: string): Promise<boolean> {
+  #dueIn({ name, record: { paused, nextAt = Infinity } }: Schedule): number {
+    const { clock } = this.#parts;
+    const pauseMs = (this.#again.get(name) ?? -Infinity) - clock.monotonic();
+    return paused ? Infinity : Math.max(nextAt - clock.now(), pauseMs);
+  }
+
+  #startTicks(name: string, isClockSet: boolean): void {
+    this.#inTurn(name, async () => {
+      if (isClockSet) await this.#correct(name);
+      await this.#catchUp(name);
+    }).catch((error) => this.#tryAgain(name, { error }));
+  }
+
+  /** Logs the first failure of a run, and tries again later. */
+  #tryAgain(name: string, fields: Readonly<Record<string, unknown>>): void {
+    const { clock, log } = this.#parts;
+    if (!this.#again.has(name)) {
+      log.warn("Scheduled run could not be stored; trying again", { schedule: name, ...fields });
+    }
+    this.#again.set(name, clock.monotonic() + AGAIN_MS);
+    this.#wakeIn(AGAIN_MS);
+  }
+
+  async #correct(name: string): Promise<void> {
+    const schedule = this.#schedules.get(name);
+    const record = schedule && correctedRecord(schedule.record, this.#parts.clock.now());
+    if (!record || this.#stopped) return;
+    const inserted = await this.#store(name, schedule, record);
+    if (inserted.kind === "stale") await this.#read();
+  }
+
+  async #catchUp(name: string): Promise<void> {
     for (;;) {
-      const kept = this.#kept.get(name);
-      const tick = kept && tickAt(recordOf(kept), this.#parts.clock.now());
-      if (!kept || !tick || this.#stopped) return true;
-      const { record, drafted } = await this.#resolve(kept, tick.run, tick.record);
-      const inserted = await this.#keep(name, kept, record, drafted);
+      const schedule = this.#schedules.get(name);
+      const tick = schedule && tickAt(schedule.record, this.#parts.clock.now());
+      if (!tick || this.#stopped || this.#dueIn(schedule) > 0) return;
+      const { record, draft } = await this.#resolve(schedule, tick);
+      const inserted = await this.#store(name, schedule, record, draft);
       if (inserted.kind === "stale") await this.#read();
-      else if (inserted.kind !== "stored") return false;
+      else if (inserted.kind === "stored") this.#finish(schedule, record);
+      else return this.#tryAgain(name, { code: "code" in inserted ? inserted.code : undefined });
     }
   }
 
   async #resolve(
-    kept: StoredSchedule,
-    run: boolean,
-    next: ScheduleRecord,
-  ): Promise<{ record: ScheduleRecord; drafted?: Draft }> {
-    if (!run) return { record: next };
-    if (next.spec.overlap === "skip" && await this.#isUnderWay(next.lastId)) {
-      return { record: { ...next, skipped: next.skipped + 1 } };
+    schedule: Schedule,
+    { run, record }: Tick,
+  ): Promise<{ record: ScheduleRecord; draft?: Draft }> {
+    if (!run) return { record };
+    if (record.spec.overlap === "skip" && await this.#isUnfinished(record.lastId)) {
+      return { record: { ...record, skipped: record.skipped + 1 } };
     }
-    const made = this.#draft(next);
-    if (typeof made === "string") {
-      this.#parts.log.error("Scheduled run created no task", { schedule: kept.name, detail: made });
-      return { record: { ...next, error: made } };
-    }
-    return { record: ran(next, idOf(made), recordOf(kept).nextAt), drafted: made };
+    const draft = this.#draft(schedule);
+    if (typeof draft === "string") return { record: { ...record, error: draft } };
+    const at = schedule.record.nextAt ?? this.#parts.clock.now();
+    return { record: afterRun(record, { id: idOf(draft), at }), draft };
   }
 
-  async #isUnderWay(id: string | undefined): Promise<boolean> {
+  /** Counts a stored tick, and logs one that created no task. */
+  #finish({ name, record: before }: Schedule, after: ScheduleRecord): void {
+    const { log, metrics } = this.#parts;
+    this.#again.delete(name);
+    if (after.runs > before.runs) metrics.scheduled(name, "created");
+    else if (after.skipped === before.skipped) {
+      metrics.scheduled(name, "failed");
+      log.warn("Scheduled run created no task", { schedule: name, detail: after.error });
+    }
+    if (after.skipped > before.skipped) {
+      metrics.scheduled(name, "skipped", after.skipped - before.skipped);
+    }
+  }
+
+  async #isUnfinished(id: string | undefined): Promise<boolean> {
     if (id === undefined) return false;
     const { engine } = this.#parts;
     if (id.startsWith("bat")) return (await engine.findBatch(id))?.done === false;
@@ -188,47 +303,49 @@ export class Scheduler {
     return task !== undefined && !isFinal(task.state);
   }
 
-  #draft({ spec, owner }: ScheduleRecord): Draft | string {
+  #draft({ name, record: { spec, owner } }: Schedule): Draft | string {
     const { ids, clock, acceptance } = this.#parts;
-    const made = acceptance[spec.type](spec.body, { ids, now: clock.now(), owner });
+    const source = `schedule:${name}`;
+    const made = acceptance[spec.type](spec.body, { ids, now: clock.now(), owner, source });
     if (!made.issues) return made.value;
     return made.issues.map(({ pointer, detail }) => `${pointer}: ${detail}`).join("; ");
   }
 
-  async #keep(
+  async #store(
     name: string,
-    kept: StoredSchedule | undefined,
+    before: Schedule | undefined,
     record: ScheduleRecord | undefined,
-    draft: Draft | undefined,
+    draft?: Draft,
   ): Promise<Inserted> {
     const inserted = await this.#parts.engine.insert({
       tasks: draft?.drafted.map(({ task }) => task) ?? [],
-      ...(draft?.batch ? { batch: draft.batch } : {}),
+      ...compact({ batch: draft?.batch }),
       schedule: {
         name,
-        expects: kept?.version ?? 0,
-        ...(record ? { record: keptRecord(record) } : {}),
+        expects: before?.version ?? 0,
+        ...compact({ record: record as unknown as Json | undefined }),
       },
     });
     if (inserted.kind === "stored") {
-      if (!record) this.#kept.delete(name);
-      else {
-        const version = inserted.version ?? 0;
-        this.#kept.set(name, { name, version, record: keptRecord(record) });
-      }
+      for (const changed of this.#reads) changed.add(name);
+      if (record) this.#set({ name, version: inserted.version ?? 0, record });
+      else this.#schedules.delete(name);
     }
     return inserted;
   }
 
-  #inLine<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#line.then(work);
-    this.#line = done.catch(() => {});
-    return done;
+  /** Runs `work` once everything started earlier for this schedule has ended. */
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const result = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    const turn = result.then(() => {}, () => {}).then(() => {
+      if (this.#turns.get(name) !== turn) return;
+      this.#turns.delete(name);
+      const schedule = this.#schedules.get(name);
+      if (schedule) this.#wakeIn(this.#dueIn(schedule));
+    });
+    this.#turns.set(name, turn);
+    return result;
   }
-}
-
-function ran({ error: _, ...record }: ScheduleRecord, id: string, at: number): ScheduleRecord {
-  return { ...record, lastAt: at, lastId: id, runs: record.runs + 1 };
 }
 
 function idOf({ batch, drafted }: Draft): string {

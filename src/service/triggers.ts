@@ -5,7 +5,7 @@
  */
 
 import { type HookParts, type HookReceiver, openHooks } from "../hooks/hooks.ts";
-import { freshRecord } from "../schedules/schedule_record.ts";
+import { freshRecord, redefined } from "../schedules/schedule_record.ts";
 import type { Schedules } from "../schedules/schedule_settings.ts";
 import { Scheduler, type SchedulerParts } from "../schedules/scheduler.ts";
 
@@ -29,15 +29,16 @@ export function openTriggers(parts: HookParts & SchedulerParts): Triggers {
     async follow(schedules) {
       for (const [name, spec] of schedules) {
         await scheduler.change(name, (before) => {
-          const isSame = before?.source === "file" &&
-            JSON.stringify(before.spec) === JSON.stringify(spec);
-          if (isSame) return "keep";
-          const fresh = freshRecord(spec, "file", clock.now());
-          return before?.paused ? { ...fresh, paused: true } : fresh;
+          const now = clock.now();
+          if (!before) return freshRecord(spec, "file", now);
+          const record = redefined(before, spec, "file", now);
+          if (record === "keep") return record;
+          const { owner: _, ...ownerless } = record;
+          return ownerless;
         });
       }
       for (const { name, record } of scheduler.list()) {
-        const isGone = (record as { source: string }).source === "file" && !schedules.has(name);
+        const isGone = record.source === "file" && !schedules.has(name);
         if (isGone) await scheduler.change(name, () => undefined);
       }
     },

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { parseSchedules } from "../../src/schedules/schedule_settings.ts";
-import { recordOf } from "../../src/schedules/schedule_record.ts";
 import { openTriggers } from "../../src/service/triggers.ts";
 import { Api } from "../support/api.ts";
 
@@ -14,16 +13,24 @@ function schedulesOf(section: Record<string, unknown>) {
 
 async function setup() {
   const api = await Api.open();
-  const { engine, ids, clock, log, acceptance } = api.parts;
-  const triggers = openTriggers({ engine, ids, clock, log, acceptance, hooks: () => new Map() });
+  const { engine, ids, clock, log, metrics, acceptance } = api.parts;
+  const triggers = openTriggers({
+    engine,
+    ids,
+    clock,
+    log,
+    metrics,
+    acceptance,
+    hooks: () => new Map(),
+  });
   await triggers.schedules.start();
   return {
     api,
     triggers,
     standing: () =>
       triggers.schedules.list().map(({ name, record }) => {
-        const { source, nextAt, paused } = recordOf({ name, version: 0, record });
-        return { name, source, inMs: nextAt - clock.now(), paused };
+        const { source, nextAt, paused } = record;
+        return { name, source, inMs: Number(nextAt) - clock.now(), paused };
       }),
     async [Symbol.asyncDispose]() {
       await triggers.schedules.stop();

@@ -50,6 +50,8 @@ export class Api implements AsyncDisposable {
   readonly engine: QueueEngine;
   readonly schedules: Scheduler;
   readonly closing: AbortController = new AbortController();
+  /** What was logged as a warning. */
+  readonly warnings: { message: string; fields: unknown }[] = [];
   /** What was logged as an error. */
   readonly errors: { message: string; fields: unknown }[] = [];
   /** What the app was made of. */
@@ -72,7 +74,7 @@ export class Api implements AsyncDisposable {
     const log: Log = {
       debug() {},
       info() {},
-      warn() {},
+      warn: (message, fields) => this.warnings.push({ message, fields }),
       error: (message, fields) => this.errors.push({ message, fields }),
     };
     const { ports: given, engine: _, maxQueued: __, hookSettings = new Map(), ...parts } = options;
@@ -91,7 +93,9 @@ export class Api implements AsyncDisposable {
     };
     const ids = openIds(() => clock.now(), (bytes) => bytes.fill(7));
     const acceptance = openSubmitParser(ports);
+    const metrics = openMetrics({ version: "1.2.3", engine: "memory" });
     const triggers = openTriggers({
+      metrics,
       engine,
       ids,
       clock,
@@ -107,7 +111,7 @@ export class Api implements AsyncDisposable {
       reload: () => Promise.resolve([]),
       clock,
       log,
-      metrics: openMetrics({ version: "1.2.3", engine: "memory" }),
+      metrics,
       traces: noTraces,
       ids,
       keys: [],

@@ -8,7 +8,6 @@ import { mayOperate, maySee } from "../auth/auth.ts";
 import { param, query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
-import { recordOf } from "../../schedules/schedule_record.ts";
 import type { Json } from "../../task/task.ts";
 import { HookContent, HooksContent } from "./hooks.tsx";
 import { OutboxContent, TemplateContent, TemplatesContent } from "./mails.tsx";
@@ -23,7 +22,7 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
 
   function allSchedules(context: RequestContext) {
     query(context, []);
-    const seen = schedules.list().filter((kept) => maySee(context.caller, recordOf(kept).owner));
+    const seen = schedules.list().filter((kept) => maySee(context.caller, kept.record.owner));
     const operates = mayOperate(context.caller, undefined);
     const content = <SchedulesContent schedules={seen} now={clock.now()} operates={operates} />;
     return { title: "Schedules", place: "schedules", live: true, content } as const;

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { whenView } from "../../schedules/schedule.ts";
-import { recordOf } from "../../schedules/schedule_record.ts";
-import type { StoredSchedule } from "../../task/trigger.ts";
+import { nextTicks, whenView } from "../../schedules/schedule.ts";
+import type { ScheduleRecord } from "../../schedules/schedule_record.ts";
+import type { Schedule } from "../../schedules/scheduler.ts";
 import { Action, Badge, Moment } from "./components.tsx";
 
 /** The content of the page. */
 export function SchedulesContent(
   { schedules, now, operates }: {
-    readonly schedules: readonly StoredSchedule[];
+    readonly schedules: readonly Schedule[];
     readonly now: number;
     readonly operates: boolean;
   },
@@ -48,8 +48,8 @@ export function SchedulesContent(
   );
 }
 
-function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; operates: boolean }) {
-  const { spec, source, paused, nextAt, lastAt, lastId, runs, skipped, error } = recordOf(kept);
+function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: boolean }) {
+  const { spec, source, paused, lastAt, lastId, runs, skipped, error } = kept.record;
   const when = Object.entries(whenView(spec)).map(([name, value]) => `${name} ${value}`).join(", ");
   const path = lastId?.startsWith("bat") ? "batches" : "tasks";
   return (
@@ -63,7 +63,7 @@ function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; opera
         <code>{when}</code>
       </td>
       <td data-name="Next">
-        {paused ? <Badge word="paused" /> : <Moment at={nextAt} now={now} />}
+        <NextTimes record={kept.record} now={now} />
       </td>
       <td data-name="Last">
         {lastId === undefined ? "never" : (
@@ -81,6 +81,29 @@ function Row({ kept, now, operates }: { kept: StoredSchedule; now: number; opera
         )
         : null}
     </tr>
+  );
+}
+
+/** The next run, and the four after it. */
+function NextTimes({ record, now }: { record: ScheduleRecord; now: number }) {
+  const { spec, createdAt, paused, nextAt } = record;
+  if (paused) return <Badge word="paused" />;
+  if (nextAt === undefined) return <Badge word="over" />;
+  const [second, ...further] = nextTicks(spec, nextAt, createdAt, 4);
+  return (
+    <>
+      <Moment at={nextAt} now={now} />
+      {second === undefined ? null : (
+        <small>
+          then <Moment at={second} now={now} />
+          {further.map((at) => (
+            <>
+              , <Moment at={at} now={now} />
+            </>
+          ))}
+        </small>
+      )}
+    </>
   );
 }
 

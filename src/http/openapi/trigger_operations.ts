@@ -1,5 +1,5 @@
 /**
- * Hooks, schedules and the reload, as the OpenAPI document tells them.
+ * Hooks, schedules and the reload in the OpenAPI document.
  *
  * @module
  */
@@ -13,13 +13,13 @@ const hookName = parameter("path", "name", "The hook's name in postrider.yaml.")
 const deliveryId = parameter("path", "id", "hkd_…");
 const scheduleName = parameter("path", "name", `Letters, digits, ".", "_" and "-".`);
 const page = [
-  parameter("query", "limit", "How many.", {
+  parameter("query", "limit", "The size of a page.", {
     type: "integer",
     minimum: 1,
     maximum: 200,
     default: 50,
   }),
-  parameter("query", "cursor", "The last answer's nextCursor."),
+  parameter("query", "cursor", "The nextCursor of the previous page."),
 ];
 const storing: ProblemCode[] = ["queue_full", "shutting_down", "engine_down", "storage_full"];
 const finding: ProblemCode[] = ["not_found", "invalid"];
@@ -33,13 +33,13 @@ const action = (name: string, id: string, summary: string): Operation => ({
   parameters: [scheduleName],
   answers: [
     name === "run"
-      ? answered(202, "Schedule", "The schedule; Location names what was made.", ["Location"])
+      ? answered(202, "Schedule", "The schedule; Location names the task or batch.", ["Location"])
       : answered(200, "Schedule", "The schedule."),
   ],
   refusals: [...finding, ...storing],
 });
 
-/** What makes tasks by itself. */
+/** Hooks and schedules. */
 export const triggerOperations: readonly Operation[] = [
   {
     method: "GET",
@@ -56,9 +56,10 @@ export const triggerOperations: readonly Operation[] = [
     id: "receive",
     tag: "Triggers",
     open: true,
-    summary: "Receive a delivery, which its sender has signed",
-    description: "Verified on the raw bytes, mapped to tasks, and stored with them before it is " +
-      "answered. A delivery that came before is answered like the first time, with duplicate.",
+    summary: "Receive a delivery",
+    description: "The delivery is verified on its raw bytes, mapped to tasks, and stored " +
+      "together with them before the response. A repeated delivery gets the first response, " +
+      "with duplicate, and creates nothing; one that could not be mapped is mapped again.",
     parameters: [hookName],
     body: {
       required: true,
@@ -68,8 +69,8 @@ export const triggerOperations: readonly Operation[] = [
       },
     },
     answers: [
-      answered(200, "Challenge", "Slack asks whether this is its receiver; nothing is stored."),
-      answered(202, "Delivery", "It is stored."),
+      answered(200, "Challenge", "Slack verifies the URL; nothing is stored."),
+      answered(202, "Delivery", "The delivery is stored."),
     ],
     refusals: [
       "not_found",
@@ -87,7 +88,7 @@ export const triggerOperations: readonly Operation[] = [
     tag: "Triggers",
     summary: "List the deliveries of a hook, newest first",
     parameters: [hookName, ...page],
-    answers: [answered(200, "DeliveryPage", "A part of the list.")],
+    answers: [answered(200, "DeliveryPage", "One page.")],
     refusals: [...finding, "engine_down"],
   },
   {
@@ -95,9 +96,9 @@ export const triggerOperations: readonly Operation[] = [
     path: "/hooks/{name}/deliveries/{id}/replay",
     id: "replay",
     tag: "Triggers",
-    summary: "Make tasks of a delivery once more, by the hook as it now is",
+    summary: "Map a stored delivery again with the current configuration",
     parameters: [hookName, deliveryId],
-    answers: [answered(202, "Delivery", "It is stored.")],
+    answers: [answered(202, "Delivery", "The delivery is stored.")],
     refusals: [...finding, ...storing],
   },
   {
@@ -114,7 +115,7 @@ export const triggerOperations: readonly Operation[] = [
     path: "/schedules/{name}",
     id: "putSchedule",
     tag: "Triggers",
-    summary: "Set a schedule up, or change it",
+    summary: "Create or change a schedule",
     parameters: [scheduleName],
     body: {
       required: true,
@@ -125,8 +126,8 @@ export const triggerOperations: readonly Operation[] = [
       }),
     },
     answers: [
-      answered(200, "Schedule", "It is changed.", ["Location"]),
-      answered(201, "Schedule", "It is set up.", ["Location"]),
+      answered(200, "Schedule", "Changed, or the same as before.", ["Location"]),
+      answered(201, "Schedule", "Created.", ["Location"]),
     ],
     refusals: [
       "invalid",
@@ -153,21 +154,21 @@ export const triggerOperations: readonly Operation[] = [
     path: "/schedules/{name}",
     id: "deleteSchedule",
     tag: "Triggers",
-    summary: "Delete a schedule; what it has made stays",
+    summary: "Delete a schedule; its tasks stay",
     parameters: [scheduleName],
-    answers: [{ status: "204", description: "It is gone.", content: {} }],
+    answers: [{ status: "204", description: "Deleted.", content: {} }],
     refusals: [...finding, ...storing],
   },
-  action("run", "runSchedule", "Make a run now, beside those of its times"),
-  action("pause", "pauseSchedule", "Run nothing until it is resumed"),
-  action("resume", "resumeSchedule", "Run again from now on"),
+  action("run", "runSchedule", "Make an extra run now"),
+  action("pause", "pauseSchedule", "Start no runs until it is resumed"),
+  action("resume", "resumeSchedule", "Resume the runs from now on"),
   {
     method: "POST",
     path: "/admin/reload",
     id: "reload",
     tag: "Service",
-    summary: "Read postrider.yaml and the templates again, whole or not at all",
-    answers: [answered(200, "Reloaded", "They are in force.")],
+    summary: "Read postrider.yaml and the templates again; all of it applies, or nothing",
+    answers: [answered(200, "Reloaded", "The new settings apply.")],
     refusals: ["invalid"],
   },
 ];

@@ -1,35 +1,41 @@
 /**
- * The shapes of hooks, deliveries and schedules, as JSON Schema.
+ * The JSON Schemas of hooks, deliveries and schedules.
  *
  * @module
  */
 
 import { PRESETS } from "../../hooks/preset.ts";
+import { TASK_STATES } from "../../task/state.ts";
 import type { Json } from "../../task/task.ts";
 import { count, list, oneOf, ref, shape, text, time } from "./shapes.ts";
 
 const delivery: { [name: string]: Json } = {
   id: text("hkd_…"),
-  hook: text("The hook's name."),
-  receivedAt: time("When it came."),
+  hook: text("The name of the hook."),
+  receivedAt: time("When it was received."),
   verdict: oneOf(
     ["accepted", "filtered", "failed"],
-    "What became of it: tasks, nothing by the hook's filter, or a mapping to be mended.",
+    "Tasks were created, the filter excluded it, or it could not be mapped.",
   ),
-  "event?": text("What it is about, as the sender says."),
-  "senderId?": text("The sender's own id."),
+  "event?": text("The sender's name of the event."),
+  "senderId?": text("The sender's id of the delivery."),
   tasks: list(text("tsk_…")),
-  "error?": shape({ detail: text("Why it failed."), "pointer?": text("Where in the mapping.") }),
-  "replays?": count("How often it was replayed."),
+  "error?": shape({
+    detail: text("Why it failed."),
+    "pointer?": text("The place in the mapping."),
+  }),
+  "replays?": count("The number of replays."),
 };
 const when: { [name: string]: Json } = {
-  "cron?": text('Five fields, six with seconds, or "@daily"; in the time zone.'),
+  "cron?": text(
+    'Five fields, six with seconds first, or a nickname such as "@daily"; read in the time zone.',
+  ),
   "timezone?": text("IANA; UTC when absent."),
   "every?": text("A duration from 1s to 366d, instead of a cron."),
 };
 const rules: { [name: string]: Json } = {
-  overlap: oneOf(["skip", "allow"], "Whether a run begins while the one before is not final."),
-  missed: oneOf(["skip", "once"], "What is done about runs that a downtime left out."),
+  overlap: oneOf(["skip", "allow"], "Whether a run starts while the previous one is not final."),
+  missed: oneOf(["skip", "once"], "Whether one run makes up for those missed by a downtime."),
 };
 
 /** The shapes of what they answer. */
@@ -37,17 +43,20 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
   HookList: shape({
     data: list(shape({
       name: text("In postrider.yaml."),
-      preset: oneOf(PRESETS, "Who sends."),
-      path: text("Where deliveries go."),
-      maxBytes: count("The most bytes of a delivery."),
-      tasks: list(oneOf(["notify", "fetch"], "What each delivery becomes.")),
+      preset: oneOf(PRESETS, "The sender."),
+      path: text("The path for deliveries."),
+      maxBytes: count("The largest body of a delivery, in bytes."),
+      tasks: list(oneOf(["notify", "fetch"], "The kind of each task that a delivery creates.")),
     })),
   }),
   Delivery: shape({
     ...delivery,
-    "duplicate?": { type: "boolean", description: "It had been stored before." },
+    "duplicate?": {
+      type: "boolean",
+      description: "It was stored earlier; nothing was created now.",
+    },
   }, "A delivery of a hook."),
-  Challenge: shape({ challenge: text("The word that was asked for.") }),
+  Challenge: shape({ challenge: text("The value that the sender asked for.") }),
   DeliveryPage: shape({
     data: list(shape(delivery)),
     "nextCursor?": text("Continues the list; absent at its end."),
@@ -60,20 +69,30 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
     "fetch?": { type: "object", description: "As the body of POST /fetch." },
   }, "Either cron or every, and either notify or fetch."),
   Schedule: shape({
-    name: text("As its path names it."),
+    name: text("The last part of its path."),
     ...when,
-    type: oneOf(["notify", "fetch"], "What a run is."),
-    "label?": text("What a run is about; without secrets."),
+    type: oneOf(["notify", "fetch"], "The kind of submit."),
+    "label?": text("The label of the tasks that it creates."),
     ...rules,
-    source: oneOf(["api", "file"], "Who set it up: a caller, or postrider.yaml."),
-    "owner?": text("The API key that set it up."),
-    paused: { type: "boolean", description: "Nothing is run until it is resumed." },
+    source: oneOf(["api", "file"], "Created by a request, or defined in postrider.yaml."),
+    "owner?": text("The API key that created it."),
+    paused: { type: "boolean", description: "No runs start until it is resumed." },
+    "over?": { const: true, description: "There is no further run." },
     "nextAt?": time("The next run."),
+    "nextTimes?": list(time("The next five runs; in the answers about one schedule.")),
     "lastAt?": time("The time of the latest run."),
-    "lastId?": text("The task or batch that it made."),
-    runs: count("How many there were."),
-    skipped: count("How many were left out."),
-    "error?": text("Why the latest run made nothing."),
+    "lastId?": text("The task or batch that the latest run created."),
+    "lastRuns?": list(shape({
+      id: text("The task or batch that it created."),
+      at: time("Its time."),
+      "state?": oneOf(
+        TASK_STATES,
+        "The state of the task, or of the batch: its worst final state. Absent once it is deleted.",
+      ),
+    }, "One of the latest ten runs, newest first; in the answers about one schedule.")),
+    runs: count("The number of runs."),
+    skipped: count("The number of runs left out."),
+    "error?": text("Why the latest run created no task."),
   }),
   ScheduleList: shape({ data: list(ref("Schedule")) }),
   Reloaded: shape({ reloaded: { const: true } }),

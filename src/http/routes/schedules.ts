@@ -6,11 +6,17 @@
 
 import { shuttingDown } from "../problems.ts";
 import { compact } from "../../lib/compact.ts";
-import { isScheduleName, parseSchedule, whenView } from "../../schedules/schedule.ts";
-import { freshRecord, recordOf, type ScheduleRecord } from "../../schedules/schedule_record.ts";
-import { nextTick } from "../../schedules/schedule.ts";
-import type { StoredSchedule } from "../../task/trigger.ts";
+import {
+  isScheduleName,
+  nextTick,
+  nextTicks,
+  parseSchedule,
+  whenView,
+} from "../../schedules/schedule.ts";
+import { freshRecord, redefined, type ScheduleRecord } from "../../schedules/schedule_record.ts";
+import type { Schedule } from "../../schedules/scheduler.ts";
 import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
+import type { TaskState } from "../../task/state.ts";
 import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -21,17 +27,23 @@ import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
 
 const MAX_BYTES = 2 ** 20;
+/** The most schedules of one API key, and of all callers without a key. */
+const MAX_SCHEDULES = 200;
+const TOO_MANY = `Expected at most ${MAX_SCHEDULES} schedules for an API key: delete one first`;
+const NEXT_TIMES = 5;
+/** A batch has the worst of its tasks' final states. */
+const BATCH_ENDS: readonly TaskState[] = ["failed", "expired", "cancelled", "succeeded"];
 
 /** The routes under `/schedules`. */
 export function scheduleRoutes(dependencies: Dependencies): Route[] {
-  const { schedules, clock, ids, acceptance } = dependencies;
+  const { engine, schedules, clock, ids, acceptance } = dependencies;
 
-  function found(context: RequestContext, allowed: typeof maySee): StoredSchedule {
+  function found(context: RequestContext, allowed: typeof maySee): Schedule {
     query(context, []);
     const kept = schedules.find(param(context, "name"));
-    const owner = kept && recordOf(kept).owner;
+    const owner = kept?.record.owner;
     if (!kept || !maySee(context.caller, owner)) {
-      throw new Refusal("not_found", "No such schedule, or this API key may not see it");
+      throw notFound();
     }
     if (allowed(context.caller, owner)) return kept;
     throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
@@ -39,7 +51,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   function list(context: RequestContext): Response {
     query(context, []);
-    const data = schedules.list().filter((kept) => maySee(context.caller, recordOf(kept).owner));
+    const data = schedules.list().filter((kept) => maySee(context.caller, kept.record.owner));
     return respond(context, 200, { data: data.map((kept) => scheduleView(kept, label(kept))) });
   }
 
@@ -63,24 +75,13 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       throw refuseIssues(tried.issues.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
     }
     requireFollowUpScopes(context.caller, tried.value);
+    const owner = context.caller.name;
     const isNew = schedules.find(name) === undefined;
-    const kept = await schedules.change(name, (before) => {
+    const kept = await schedules.change(name, (before, ownedBy) => {
       requireChange(context.caller, before);
-      const fresh = freshRecord(
-        parsed.value,
-        "api",
-        clock.now(),
-        before?.owner ?? context.caller.name,
-      );
-      if (!before) return fresh;
-      const { lastAt, lastId, runs, skipped, paused } = before;
-      return {
-        ...fresh,
-        runs,
-        skipped,
-        ...compact({ lastAt, lastId }),
-        ...(paused ? { paused } : {}),
-      };
+      if (before) return redefined(before, parsed.value, "api", clock.now());
+      if (ownedBy(owner) >= MAX_SCHEDULES) throw refuseIssues([{ pointer: "", detail: TOO_MANY }]);
+      return freshRecord(parsed.value, "api", clock.now(), owner);
     });
     const location = { location: `/schedules/${name}` };
     return answerOne(context, isNew ? 201 : 200, kept, location);
@@ -110,7 +111,9 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   async function pause(context: RequestContext): Promise<Response> {
     const { name } = found(context, mayOperate);
-    const kept = await schedules.change(name, (before) => before && { ...before, paused: true });
+    const kept = await schedules.change(name, (before) => {
+      return before?.paused ? "keep" : before && { ...before, paused: true };
+    });
     return answerOne(context, 200, kept);
   }
 
@@ -121,24 +124,44 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       const { paused: _, ...record } = before;
       // Runs left out by the pause do not count as missed.
       const nextAt = nextTick(record.spec, clock.now(), record.createdAt);
-      return { ...record, nextAt: Math.max(record.nextAt, nextAt) };
+      const isAhead = record.nextAt !== undefined && nextAt !== undefined && record.nextAt > nextAt;
+      return isAhead ? record : { ...record, ...compact({ nextAt }) };
     });
     return answerOne(context, 200, kept);
   }
 
-  function answerOne(
+  async function answerOne(
     context: RequestContext,
     status: number,
-    kept: StoredSchedule | undefined,
+    kept: Schedule | undefined,
     headers: Record<string, string> = {},
-  ): Response {
+  ): Promise<Response> {
     if (!kept) throw new Refusal("not_found", "The schedule no longer exists");
-    return respond(context, status, scheduleView(kept, label(kept)), headers);
+    const { spec, createdAt, lastRuns = [], paused, nextAt } = kept.record;
+    const more = paused || nextAt === undefined
+      ? []
+      : [nextAt, ...nextTicks(spec, nextAt, createdAt, NEXT_TIMES - 1)];
+    const runs = await Promise.all(
+      lastRuns.map(async ({ id, at }) => ({ id, at: timeView(at), state: await stateOf(id) })),
+    );
+    const view = scheduleView(kept, label(kept));
+    const whole = { ...view, lastRuns: runs, nextTimes: more.map(timeView) };
+    return respond(context, status, whole, headers);
+  }
+
+  /** The state of a task, or of a batch as if it were one; `undefined` once it is deleted. */
+  async function stateOf(id: string): Promise<TaskState | undefined> {
+    if (!id.startsWith("bat")) return (await engine.find(id))?.state;
+    const batch = await engine.findBatch(id);
+    if (!batch) return undefined;
+    const { counts, done } = batch;
+    if (!done) return counts.running > 0 ? "running" : "queued";
+    return BATCH_ENDS.find((state) => counts[state] > 0);
   }
 
   /** The label of the task that a run would create; it holds no secrets. */
-  function label(kept: StoredSchedule): string | undefined {
-    const { spec } = recordOf(kept);
+  function label(kept: Schedule): string | undefined {
+    const { spec } = kept.record;
     const drafted = acceptance[spec.type](spec.body, { ids: () => "", now: clock.now() });
     return drafted.issues ? undefined : drafted.value.drafted[0]?.task.label;
   }
@@ -159,8 +182,13 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   ];
 }
 
+function notFound(): Refusal {
+  return new Refusal("not_found", "No such schedule, or this API key may not see it");
+}
+
 function requireChange(caller: Caller, before: ScheduleRecord | undefined): void {
   if (!before) return;
+  if (!maySee(caller, before.owner)) throw notFound();
   if (before.source === "file") {
     throw new Refusal(
       "forbidden",
@@ -172,9 +200,8 @@ function requireChange(caller: Caller, before: ScheduleRecord | undefined): void
   }
 }
 
-function scheduleView(kept: StoredSchedule, label: string | undefined): View {
-  const record = recordOf(kept);
-  const { spec, source, owner, paused, lastId, runs, skipped, error } = record;
+function scheduleView(kept: Schedule, label: string | undefined): View {
+  const { spec, source, owner, paused, nextAt, lastAt, lastId, runs, skipped, error } = kept.record;
   return {
     name: kept.name,
     ...whenView(spec),
@@ -185,8 +212,9 @@ function scheduleView(kept: StoredSchedule, label: string | undefined): View {
     source,
     owner,
     paused: paused === true,
-    nextAt: paused || record.nextAt === null ? undefined : timeView(record.nextAt),
-    lastAt: timeView(record.lastAt),
+    over: nextAt === undefined ? true : undefined,
+    nextAt: paused ? undefined : timeView(nextAt),
+    lastAt: timeView(lastAt),
     lastId,
     runs,
     skipped,

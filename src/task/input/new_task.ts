@@ -27,6 +27,8 @@ export interface SubmitContext {
   readonly now: number;
   /** The name of the API key. */
   readonly owner?: string | undefined;
+  /** What submits: `schedule:NAME` or `hook:NAME`; absent for a request. */
+  readonly source?: string | undefined;
   /** The submit's `X-Request-Id`. */
   readonly requestId?: string | undefined;
   /** The submit's W3C `traceparent`. */

@@ -50,6 +50,8 @@ Deno.test("a paused schedule runs nothing, and the runs left out are not missed"
 
 Deno.test.each([
   { json: { ...NIGHTLY, cron: "often" }, pointer: "/cron" },
+  { json: { ...NIGHTLY, cron: "0 0 30 2 *" }, pointer: "/cron" },
+  { json: { ...NIGHTLY, cron: "0 0 0 1 1 * 2099" }, pointer: "/cron" },
   { json: { ...NIGHTLY, fetch: { url: "x" } }, pointer: "/fetch/url" },
   { json: { ...NIGHTLY, fetch: { url: "https://example.org/", urll: 1 } }, pointer: "/fetch/urll" },
 ])("a wrong schedule is refused at $pointer", async ({ json, pointer }) => {
@@ -64,11 +66,94 @@ Deno.test("a schedule belongs to the key that created it", async () => {
     keys: parseApiKeys("one:s1:fetch,two:s2:fetch,ops:s3:read+operate"),
   });
   assert.equal((await put(api, NIGHTLY, bearer("s1"))).body.owner, "one");
-  assert.equal((await put(api, NIGHTLY, bearer("s2"))).status, 403);
+  assert.equal((await put(api, NIGHTLY, bearer("s2"))).status, 404);
   assert.equal((await api.get("/schedules/nightly", bearer("s2"))).status, 404);
   assert.deepEqual((await api.get("/schedules", bearer("s2"))).body.data, []);
   assert.equal((await api.post("/schedules/nightly/run", undefined, bearer("s2"))).status, 404);
   assert.equal((await api.post("/schedules/nightly/pause", undefined, bearer("s3"))).status, 200);
   const mail = { every: "1h", notify: { to: "ada@example.org", text: "x" } };
   assert.equal((await put(api, mail, bearer("s1"))).status, 403);
+});
+
+Deno.test("an identical PUT changes nothing, and a changed body keeps the rhythm", async () => {
+  await using api = await Api.open();
+  await api.schedules.start();
+  const body = { every: "6s", overlap: "allow", fetch: { url: "https://example.org/" } };
+  for (let second = 0; second < 30; second++) {
+    const changed = second < 15 ? body : { ...body, fetch: { ...body.fetch, priority: 3 } };
+    assert.equal((await put(api, changed)).status, second === 0 ? 201 : 200);
+    await api.clock.advance(1_000);
+  }
+  assert.equal((await api.engine.counts()).queued, 5);
+  const { version } = api.schedules.find("nightly")!;
+  const reordered = { fetch: { priority: 3, url: body.fetch.url }, overlap: "allow", every: "6s" };
+  await put(api, reordered);
+  assert.equal(api.schedules.find("nightly")!.version, version);
+  assert.equal((await put(api, { ...body, every: "7s" })).body.nextAt, "2026-01-01T00:00:37.000Z");
+});
+
+Deno.test("a schedule shows its next five times and its last runs with their states", async () => {
+  await using api = await Api.open();
+  await api.schedules.start();
+  await put(api, { every: "1h", overlap: "allow", fetch: { url: "https://example.org/" } });
+  const created = await api.get("/schedules/nightly");
+  assert.deepEqual(created.body.lastRuns, []);
+  assert.deepEqual(
+    created.body.nextTimes,
+    [1, 2, 3, 4, 5].map((hour) => `2026-01-01T0${hour}:00:00.000Z`),
+  );
+  await api.clock.advance(3_600_000);
+  await api.finish(1);
+  await put(api, { every: "1h", overlap: "allow", fetch: { urls: ["https://example.org/"] } });
+  await api.clock.advance(3_600_000);
+  const { body } = await api.get("/schedules/nightly");
+  assert.deepEqual(
+    body.lastRuns.map(({ at, state }: { at: string; state: string }) => [at, state]),
+    [["2026-01-01T02:00:00.000Z", "queued"], ["2026-01-01T01:00:00.000Z", "succeeded"]],
+  );
+  assert.match(body.lastRuns[0].id, /^bat_/);
+  assert.equal((await api.get(`/tasks/${body.lastRuns[1].id}`)).status, 200);
+  const paused = await api.post("/schedules/nightly/pause");
+  assert.deepEqual(paused.body.nextTimes, []);
+});
+
+Deno.test("an API key can create at most 200 schedules, also at the same time", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("one:s1,two:s2") });
+  const create = (name: string, key: string) =>
+    api.call("PUT", `/schedules/${name}`, { json: NIGHTLY, headers: bearer(key) });
+  const names = Array.from({ length: 210 }, (_, index) => `s${index}`);
+  const statuses = (await Promise.all(names.map((name) => create(name, "s1")))).map((one) =>
+    one.status
+  );
+  assert.equal(statuses.filter((status) => status === 201).length, 200);
+  assert.equal(statuses.filter((status) => status === 422).length, 10);
+  assert.equal((await create("s0", "s1")).status, 200);
+  assert.equal((await create("other", "s2")).status, 201);
+  await api.delete("/schedules/s0", bearer("s1"));
+  assert.equal((await create("new", "s1")).status, 201);
+});
+
+Deno.test("GET /schedules answers whatever is stored", async () => {
+  await using api = await Api.open();
+  const spec = { cron: "0 0 0 1 1 * 2020", overlap: "skip", missed: "once", type: "fetch" };
+  const records = [
+    { spec: { ...spec, body: {} }, source: "api", createdAt: 0, nextAt: null, runs: 0, skipped: 0 },
+    { spec: { ...spec, everyMs: null, body: null }, nextAt: 1e300, lastAt: null, runs: null },
+    {},
+    null,
+    7,
+  ];
+  for (const [index, record] of records.entries()) {
+    await api.engine.insert({ tasks: [], schedule: { name: `s${index}`, expects: 0, record } });
+  }
+  await api.schedules.start();
+  const { status, body } = await api.get("/schedules");
+  assert.equal(status, 200);
+  assert.deepEqual(body.data.map(({ over }: { over: boolean }) => over), records.map(() => true));
+  assert.equal((await api.raw("/ui/schedules")).status, 200);
+  for (const index of records.keys()) {
+    assert.equal((await api.get(`/schedules/s${index}`)).status, 200, `${index}`);
+    assert.equal((await api.post(`/schedules/s${index}/pause`)).status, 200);
+    assert.equal((await api.post(`/schedules/s${index}/resume`)).status, 200);
+  }
 });
