@@ -32,13 +32,6 @@ export function overrule<Some extends Omit<Settlement, "record" | "result" | "ca
   return { ...settlement, event: "cancel", reason: cancelled, delivery };
 }
 
-/** Bytes that a settled attempt has brought back for good: its batch counts them. */
-export function bytesOf({ event, result }: Pick<Settlement, "event" | "result">): number {
-  if (event !== "succeed" || typeof result !== "object" || result === null) return 0;
-  const { bytes } = result as { readonly bytes?: unknown };
-  return Number.isSafeInteger(bytes) ? Number(bytes) : 0;
-}
-
 /** The same filter, less the states in which `event` cannot happen. */
 export function allowing(filter: TaskFilter, event: TaskEvent): TaskFilter {
   const states = (filter.states ?? TASK_STATES).filter((state) => next(state, event));

@@ -73,13 +73,13 @@ export class Watchers {
     };
   }
 
-  /** Whether anybody wants to hear of it. */
-  wants(change: TaskChange): boolean {
-    return isWatched(this.#listeners, change);
+  /** The words under which somebody watches. */
+  get words(): { readonly size: number; has(word: string): boolean } {
+    return this.#listeners;
   }
 
-  /** Tells whoever wants to hear of it. */
-  tell(change: TaskChange): void {
+  /** Calls the listeners of a change. */
+  notify(change: TaskChange): void {
     for (const key of watchKeys(change)) {
       for (const listener of this.#listeners.get(key) ?? []) listener(change);
     }

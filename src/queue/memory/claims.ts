@@ -1,16 +1,16 @@
 /**
- * Where claims wait until something is due, and are served in order.
+ * Claims that wait until something is due, and what wakes them.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
 import type { ClaimedTask } from "../../task/task.ts";
-import { MAX_WAIT_MS, undelivered } from "../core/rules.ts";
-import { follow } from "./follow_ups.ts";
-import { comeForward, standsBack } from "./batch_concurrency.ts";
-import { claimedOf, type StoredTask } from "./store.ts";
-import type { Ledger } from "./ledger.ts";
+import { claim } from "../core/claims.ts";
+import { makeFollowUps } from "../core/follow_ups.ts";
+import { expire } from "../core/lifecycle.ts";
+import { MAX_WAIT_MS } from "../core/rules.ts";
+import type { MemoryStorage } from "./storage.ts";
 
 interface Waiting {
   readonly limit: number;
@@ -19,16 +19,15 @@ interface Waiting {
 
 /** Hands out what is due. */
 export class Claims {
-  #ledger: Ledger;
+  #storage: MemoryStorage;
   #clock: Clock;
   #waiting = new Set<Waiting>();
   #undoWake = () => {};
   #wakeAt = Infinity;
-  #shut = false;
   #closed = false;
 
-  constructor(ledger: Ledger, clock: Clock) {
-    this.#ledger = ledger;
+  constructor(storage: MemoryStorage, clock: Clock) {
+    this.#storage = storage;
     this.#clock = clock;
   }
 
@@ -51,76 +50,39 @@ export class Claims {
     });
   }
 
-  /** Serves who waits, as far as what is due reaches. */
+  /** Serves the claims that wait, in their order, until nothing is due. */
   serve(): void {
     this.expire();
-    if (!this.#shut) {
-      for (const waiting of this.#waiting) {
-        const tasks = this.#take(waiting.limit);
-        if (tasks.length === 0) break;
-        waiting.resolve(tasks);
-      }
+    if (this.#closed) return;
+    for (const waiting of this.#waiting) {
+      const tasks = claim(this.#storage, waiting.limit);
+      if (tasks.length === 0) break;
+      waiting.resolve(tasks);
     }
+    makeFollowUps(this.#storage);
     this.#wake();
   }
 
   /** Ends the tasks whose time is over, and makes what follows any end. */
   expire(): void {
-    for (let kept = this.#ledger.firstExpired(); kept; kept = this.#ledger.firstExpired()) {
-      kept.reason = "expired";
-      kept.delivery = undelivered(kept.possibleDuplicate);
-      this.#ledger.move(kept, "expire");
+    for (let row = this.#storage.firstExpired(); row; row = this.#storage.firstExpired()) {
+      expire(this.#storage, row);
     }
-    follow(this.#ledger);
+    makeFollowUps(this.#storage);
   }
 
-  /** From now on nothing is handed out. */
-  shut(): void {
-    this.#shut = true;
-  }
-
-  /** Sends away who waits, with nothing. */
+  /** Resolves the claims that wait with nothing. */
   close(): void {
-    this.#shut = this.#closed = true;
+    this.#closed = true;
     this.#undoWake();
     for (const waiting of this.#waiting) waiting.resolve([]);
   }
 
-  #take(limit: number): ClaimedTask[] {
-    const { book } = this.#ledger;
-    const now = this.#clock.now();
-    const claimed: ClaimedTask[] = [];
-    while (claimed.length < limit) {
-      const turn = book.next(now);
-      if (!turn) break;
-      const most = Math.min(turn.room, limit - claimed.length);
-      const before = claimed.length;
-      let first = this.#ledger.first(turn.lane, turn.priority);
-      while (first && first.dueAt <= turn.until && claimed.length - before < most) {
-        if (!this.#ledger.joinKey(first)) {
-          first.parked = true;
-          if (first.batch) comeForward(this.#ledger, first.batch);
-        } else if (!standsBack(first)) claimed.push(this.#begin(first, now));
-        first = this.#ledger.first(turn.lane, turn.priority);
-      }
-      book.took(turn, claimed.length - before, first?.dueAt ?? Infinity, now);
-    }
-    return claimed;
-  }
-
-  #begin(kept: StoredTask, now: number): ClaimedTask {
-    kept.attempt++;
-    kept.startedAt = now;
-    this.#ledger.move(kept, "claim");
-    return claimedOf(kept);
-  }
-
   /** Comes back when something falls due; what is due and was not taken waits for a claim instead. */
   #wake(): void {
-    if (this.#closed) return;
     const now = this.#clock.now();
-    const dueAt = this.#ledger.book.nextAt();
-    const at = Math.min(this.#ledger.nextExpiry(), dueAt > now ? dueAt : Infinity);
+    const dueAt = this.#storage.scheduler.nextAt();
+    const at = Math.min(this.#storage.nextExpiry(), dueAt > now ? dueAt : Infinity);
     if (at === this.#wakeAt) return;
     this.#undoWake();
     this.#wakeAt = at;

@@ -5,14 +5,19 @@
  * @module
  */
 
-import type { Hosts } from "../../task/host_limits.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import type { Hosts } from "../../task/host_limits.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
-import { formatCursor, parseCursor } from "../cursor.ts";
+import { cancel, revive, runNow, settle } from "../core/lifecycle.ts";
+import { contentOf, newRow, type Row } from "../core/row.ts";
+import { allowing, DEFAULT_MAX_QUEUED } from "../core/rules.ts";
+import { settledOf } from "../core/settled.ts";
+import { insertSubmission } from "../core/submissions.ts";
+import { Watchers } from "../core/watchers.ts";
+import { parseCursor } from "../cursor.ts";
 import {
-  type Cancelled,
-  type Changed,
   EngineError,
   type Inserted,
   type Purged,
@@ -22,17 +27,18 @@ import {
   type TaskFilter,
   type Watched,
 } from "../engine.ts";
-import { allowing, DEFAULT_MAX_QUEUED } from "../core/rules.ts";
-import { Watchers } from "../core/watchers.ts";
-import { batchTasks, findBatch, listBatches } from "./batches.ts";
 import { Claims } from "./claims.ts";
-import { matches, recordOf, type StoredTask, summaryOf } from "./store.ts";
-import { Ledger } from "./ledger.ts";
+import {
+  batchTasks,
+  changesAfter,
+  deliveries,
+  findBatch,
+  list,
+  listBatches,
+  matching,
+} from "./lists.ts";
 import { purge } from "./purge.ts";
-import { type Books, insert } from "./submissions.ts";
-import { Triggers } from "./triggers.ts";
-import { UsedKeys } from "./used_keys.ts";
-import { cancel, revive, runNow, settle } from "./cancel_retry.ts";
+import { MemoryStorage } from "./storage.ts";
 
 /** What an engine in memory needs. */
 export interface MemoryOptions {
@@ -54,167 +60,147 @@ class MemoryEngine implements QueueEngine {
   readonly #clock: Clock;
   readonly #maxQueued: number;
   readonly #watchers = new Watchers();
-  readonly #ledger: Ledger;
-  readonly #desk: Claims;
-  readonly #used = new UsedKeys();
-  readonly #triggers = new Triggers();
+  readonly #storage: MemoryStorage;
+  readonly #claims: Claims;
   #ended: EngineError | undefined;
 
   constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions) {
     this.#clock = clock;
     this.#maxQueued = maxQueued;
-    // As on a thread: listeners hear of a change when the call that made it is through.
-    this.#ledger = new Ledger(() => clock.now(), (change) => {
-      if (this.#watchers.wants(change)) queueMicrotask(() => this.#watchers.tell(change));
-    });
-    this.#desk = new Claims(this.#ledger, clock);
+    // As from a thread: listeners are called after the call that made the change.
+    const notify = (change: TaskChange) => queueMicrotask(() => this.#watchers.notify(change));
+    this.#storage = new MemoryStorage(() => clock.now(), this.#watchers.words, notify);
+    this.#claims = new Claims(this.#storage, clock);
   }
 
   get lastSequence(): number {
-    return this.#ledger.last;
-  }
-
-  get #books(): Books {
-    return { ledger: this.#ledger, used: this.#used, triggers: this.#triggers };
+    return this.#storage.last;
   }
 
   insert(submission: Submission): Promise<Inserted> {
-    return this.#do(() => insert(this.#books, submission, this.#maxQueued));
+    return this.#do(() => {
+      const tasks = submission.tasks.map((task) => ({
+        row: newRow(task),
+        content: contentOf(task),
+      }));
+      this.#storage.checkNew(tasks);
+      return insertSubmission(this.#storage, { ...submission, tasks }, this.#maxQueued);
+    });
   }
 
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
     if (this.#ended) return Promise.reject(this.#ended);
-    return this.#desk.claim(limit, signal);
+    return this.#claims.claim(limit, signal);
   }
 
   settle(settlement: Settlement): Promise<boolean> {
-    return this.#do(() => settle(this.#ledger, settlement));
+    return this.#doTo(settlement.id, (row) => settle(this.#storage, row, settledOf(settlement)));
   }
 
-  cancel(id: string, reason: CancelReason): Promise<Cancelled> {
-    return this.#do(() => {
-      const kept = this.#ledger.tasks.get(id);
-      return kept ? cancel(this.#ledger, kept, reason) : "not_found";
-    });
+  cancel(id: string, reason: CancelReason) {
+    return this.#doTo(id, (row) => cancel(this.#storage, row, reason));
   }
 
   cancelAll(filter: TaskFilter, reason: CancelReason) {
     return this.#do(() => {
-      let cancelled = 0;
-      let aborting = 0;
-      for (const kept of this.#matching(allowing(filter, "cancel"))) {
-        if (cancel(this.#ledger, kept, reason) === "cancelled") cancelled++;
-        else aborting++;
-      }
-      return { cancelled, aborting };
+      const results = matching(this.#storage, allowing(filter, "cancel"))
+        .map((row) => cancel(this.#storage, row, reason));
+      const cancelled = results.filter((result) => result === "cancelled").length;
+      return { cancelled, aborting: results.length - cancelled };
     });
   }
 
   cancelWaiting(): Promise<number> {
     return this.#do(() => {
-      this.#ledger.closed = true;
-      this.#desk.shut();
-      const waiting = this.#matching({ states: ["queued"] });
-      for (const kept of waiting) cancel(this.#ledger, kept, "shutdown");
+      this.#storage.closed = true;
+      const waiting = matching(this.#storage, { states: ["queued"] });
+      for (const row of waiting) cancel(this.#storage, row, "shutdown");
       return waiting.length;
     });
   }
 
-  revive(id: string): Promise<Changed> {
-    return this.#do(() => {
-      const kept = this.#ledger.tasks.get(id);
-      if (!kept) return "not_found";
-      return revive(this.#ledger, kept) ? "changed" : "not_possible";
-    });
+  revive(id: string) {
+    return this.#doTo(id, (row) => revive(this.#storage, row));
   }
 
   reviveAll(filter: TaskFilter): Promise<number> {
     return this.#do(() =>
-      this.#matching(allowing(filter, "revive")).filter((kept) => revive(this.#ledger, kept)).length
+      matching(this.#storage, allowing(filter, "revive"))
+        .filter((row) => revive(this.#storage, row) === "changed").length
     );
   }
 
-  runNow(id: string): Promise<Changed> {
-    return this.#do(() => {
-      const kept = this.#ledger.tasks.get(id);
-      if (!kept) return "not_found";
-      if (kept.state !== "queued") return "not_possible";
-      runNow(this.#ledger, kept);
-      return "changed";
-    });
+  runNow(id: string) {
+    return this.#doTo(id, (row) => runNow(this.#storage, row));
   }
 
   find(id: string) {
-    return this.#do(() => {
-      const kept = this.#ledger.tasks.get(id);
-      return kept && recordOf(kept);
-    });
+    return this.#doTo(id, (row) => row && this.#storage.record(row));
   }
 
   list(filter: TaskFilter, limit: number, cursor?: string) {
-    return this.#do(() => {
-      const before = parseCursor(cursor);
-      const found = this.#matching(filter).filter((kept) => kept.seq < before);
-      const tasks = found.slice(0, limit).map(summaryOf);
-      const last = found.length > limit ? found[limit - 1] : undefined;
-      return last ? { tasks, nextCursor: formatCursor(last.seq) } : { tasks };
-    });
+    return this.#do(() => list(this.#storage, filter, limit, parseCursor(cursor)));
   }
 
   findBatch(id: string) {
-    return this.#do(() => findBatch(this.#ledger.batches, id));
+    return this.#do(() => findBatch(this.#storage, id));
   }
 
   batchTasks(id: string) {
-    return this.#do(() => batchTasks(this.#ledger.batches, id));
+    return this.#do(() => batchTasks(this.#storage, id));
   }
 
   listBatches(limit: number, cursor?: string) {
-    return this.#do(() => listBatches(this.#ledger.batches, limit, parseCursor(cursor)));
+    return this.#do(() => listBatches(this.#storage, limit, parseCursor(cursor)));
   }
 
   lastChange() {
-    return this.#do(() => this.#ledger.change);
+    return this.#do(() => this.#storage.change);
   }
 
   changesAfter(change: number, limit: number): Promise<TaskChange[]> {
-    return this.#do(() => this.#ledger.changesAfter(change, limit));
+    return this.#do(() => changesAfter(this.#storage, change, limit));
   }
 
   schedules() {
-    return this.#do(() => this.#triggers.schedules());
+    return this.#do(() =>
+      structuredClone([...this.#storage.schedules.values()])
+        .sort((a, b) => a.name < b.name ? -1 : 1)
+    );
   }
 
   deliveries(hook: string, limit: number, cursor?: string) {
-    return this.#do(() => this.#triggers.deliveries(hook, limit, parseCursor(cursor)));
+    return this.#do(() => deliveries(this.#storage, hook, limit, parseCursor(cursor)));
   }
 
   findDelivery(id: string) {
-    return this.#do(() => this.#triggers.find(id));
+    return this.#do(() =>
+      isId("hkd", id) ? this.#storage.deliveries.get(sequenceOf(id)) : undefined
+    );
   }
 
   counts() {
-    return this.#do(() => ({ ...this.#ledger.counts }));
+    return this.#do(() => ({ ...this.#storage.counts }));
   }
 
   lanes(limit: number) {
-    return this.#do(() => this.#ledger.book.status(this.#clock.now(), limit));
+    return this.#do(() => this.#storage.scheduler.status(this.#clock.now(), limit));
   }
 
   lane(lane: string) {
-    return this.#do(() => this.#ledger.book.statusOf(lane, this.#clock.now()));
+    return this.#do(() => this.#storage.scheduler.statusOf(lane, this.#clock.now()));
   }
 
   limitHosts(hosts: Hosts): Promise<void> {
-    return this.#do(() => this.#ledger.book.limitHosts(hosts));
+    return this.#do(() => this.#storage.scheduler.limitHosts(hosts));
   }
 
   limitLane(lane: string, limit: number): Promise<void> {
-    return this.#do(() => void this.#ledger.book.set(lane, { limit }));
+    return this.#do(() => void this.#storage.scheduler.set(lane, { limit }));
   }
 
   purge(finishedBefore: number, limit: number): Promise<Purged> {
-    return this.#do(() => purge(this.#books, finishedBefore, limit));
+    return this.#do(() => purge(this.#storage, finishedBefore, limit));
   }
 
   watch(what: Watched, listener: (change: TaskChange) => void): () => void {
@@ -223,26 +209,24 @@ class MemoryEngine implements QueueEngine {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#ended ??= new EngineError("The queue is closed");
-    this.#desk.close();
+    this.#claims.close();
     return Promise.resolve();
   }
 
-  /** Newest first. */
-  #matching(filter: TaskFilter): StoredTask[] {
-    return [...this.#ledger.tasks.values()]
-      .filter((kept) => matches(filter, kept))
-      .sort((a, b) => b.seq - a.seq);
+  /** Does something to the task of that id. */
+  #doTo<T>(id: string, work: (row: Row | undefined) => T): Promise<T> {
+    return this.#do(() => work(isId("tsk", id) ? this.#storage.find(id) : undefined));
   }
 
   /** Every call is answered later, as by an engine elsewhere; an exception is a rejection. */
   async #do<T>(work: () => T): Promise<T> {
     await undefined;
     if (this.#ended) throw this.#ended;
-    this.#desk.expire();
+    this.#claims.expire();
     try {
       return work();
     } finally {
-      this.#desk.serve();
+      this.#claims.serve();
     }
   }
 }

@@ -1,22 +1,22 @@
 /**
- * Forgetting what has been kept long enough.
+ * Forgetting what has been stored long enough.
  *
  * @module
  */
 
 import type { Purged } from "../engine.ts";
-import type { Books } from "./submissions.ts";
+import type { MemoryStorage } from "./storage.ts";
 
-/** Forgets tasks that became final before then, at most so many, and what is as old. */
-export function purge(
-  { ledger, used, triggers }: Books,
-  finishedBefore: number,
-  limit: number,
-): Purged {
-  used.forget(ledger.now());
-  const deliveries = triggers.purge(finishedBefore, limit);
-  const old = ledger.tasks.values()
-    .filter(({ finishedAt = Infinity }) => finishedAt < finishedBefore).take(limit).toArray();
-  for (const kept of old) ledger.drop(kept);
-  return { deleted: old.length, isOver: old.length < limit && deliveries < limit };
+/** Forgets up to `limit` tasks that became final before then, up to as many older deliveries, and used keys. */
+export function purge(storage: MemoryStorage, finishedBefore: number, limit: number): Purged {
+  const { rows, deliveries, idempotency, now } = storage;
+  for (const [name, { expiresAt }] of idempotency) if (expiresAt <= now) idempotency.delete(name);
+  const received = deliveries.values()
+    .filter(({ receivedAt }) => receivedAt < finishedBefore).take(limit).toArray();
+  for (const [seq, delivery] of deliveries) if (received.includes(delivery)) deliveries.delete(seq);
+  const old = rows.values()
+    .filter(({ finishedAt }) => finishedAt !== null && finishedAt < finishedBefore)
+    .take(limit).toArray();
+  for (const row of old) storage.drop(row);
+  return { deleted: old.length, isOver: old.length < limit && received.length < limit };
 }

@@ -1,20 +1,21 @@
 /**
- * What has changed since somebody last looked.
+ * The tasks that have changed since a given change.
  *
- * Each transaction writes down which tasks it changed. What it says of a task
- * is overtaken once that changes again: an index by the latest change would be
- * rewritten at each change of each task, and costs more than to look again.
+ * Each transaction writes which tasks it changed. Its entry for a task is
+ * overtaken when the task changes again; readers and `forgetOvertaken` check
+ * that against the task. An index by the latest change would be rewritten at
+ * each change of each task, which costs more than these checks.
  *
  * @module
  */
 
 import type { TaskChange } from "../engine.ts";
-import type { Ledger } from "./ledger.ts";
-import { type Row, stateOf } from "./file/rows.ts";
+import { changeOf } from "../core/row.ts";
+import type { SqliteStorage } from "./storage.ts";
 
-/** Tasks looked at in one go. */
-const GLANCE = 5_000;
-/** Transactions looked through in one go. */
+/** Tasks read in one go. */
+const READ_AT_ONCE = 5_000;
+/** Transactions read in one go. */
 const MAX_ROWS = 1_000;
 
 /** A part of what has changed; `next` is the change after which it goes on. */
@@ -31,19 +32,21 @@ interface Changed {
 }
 
 /** Tasks changed after that change, each once, as many as are found among the next few. */
-export function changesAfter(ledger: Ledger, change: number, limit: number): Changes {
+export function changesAfter(storage: SqliteStorage, change: number, limit: number): Changes {
   const changes: TaskChange[] = [];
   let seen = 0;
-  for (const row of ledger.sql.changed.iterate(change) as Iterable<unknown>) {
+  for (const row of storage.sql.changed.iterate(change) as Iterable<unknown>) {
     const { change: upTo, tasks } = row as Changed;
     const numbers = numbersIn(tasks);
-    const rows = numbers.flatMap((seq) => ledger.rowOf(seq) ?? [])
+    const rows = numbers.flatMap((seq) => storage.row(seq) ?? [])
       .filter((row) => row.change > change && row.change <= upTo)
       .sort((a, b) => a.change - b.change);
-    for (const row of rows) changes.push(changeOf(ledger, row));
+    for (const row of rows) {
+      changes.push(changeOf(row, row.batch === null ? undefined : storage.batch(row.batch)?.id));
+    }
     if (changes.length >= limit) return { changes: changes.slice(0, limit) };
     seen += numbers.length;
-    if (seen >= GLANCE) return { changes, next: upTo };
+    if (seen >= READ_AT_ONCE) return { changes, next: upTo };
   }
   return { changes };
 }
@@ -53,29 +56,16 @@ function numbersIn(tasks: string): number[] {
   return [...new Set<number>(JSON.parse(tasks))];
 }
 
-function changeOf(ledger: Ledger, row: Row): TaskChange {
-  const batch = row.batch === null ? undefined : ledger.batches.get(row.batch);
-  return {
-    id: row.id,
-    type: row.type,
-    state: stateOf(row),
-    attempt: row.attempt,
-    at: row.finished_at ?? Math.max(row.created_at, row.started_at ?? 0),
-    change: row.change,
-    ...(batch ? { batchId: batch.id } : {}),
-  };
-}
-
 /**
  * Forgets what has been overtaken, or is of tasks that are no more, among the
  * next `limit` or so that were written down; at the end it begins anew.
  */
-export function forgetOvertaken(ledger: Ledger, limit: number): void {
-  const { sql } = ledger;
+export function forgetOvertaken(storage: SqliteStorage, limit: number): void {
+  const { sql } = storage;
   let seen = 0;
   // The latest also says how many tasks there are.
   const rows = sql.changedBeforeLatest
-    .all(ledger.overtakenTo, MAX_ROWS) as unknown as Changed[];
+    .all(storage.overtakenTo, MAX_ROWS) as unknown as Changed[];
   for (const { change, tasks } of rows) {
     const numbers = numbersIn(tasks);
     const left = numbers.filter((seq) => {
@@ -84,9 +74,9 @@ export function forgetOvertaken(ledger: Ledger, limit: number): void {
     });
     if (left.length === 0) sql.dropChanged.run(change);
     else if (left.length < numbers.length) sql.writeChanged.run(JSON.stringify(left), change);
-    ledger.overtakenTo = change;
+    storage.overtakenTo = change;
     seen += numbers.length;
     if (seen >= limit) return;
   }
-  if (rows.length < MAX_ROWS) ledger.overtakenTo = 0;
+  if (rows.length < MAX_ROWS) storage.overtakenTo = 0;
 }

@@ -1,37 +1,26 @@
 /**
- * What crosses to the thread and back for every task, as short lists: a
- * structured clone pays for each name of an object, and for what is nested
- * twice as much as for its JSON, which is what the file holds anyway.
+ * What crosses to the queue's thread and back for every task, as short lists: a
+ * structured clone pays for each name of an object, and twice as much for what
+ * is nested as for its JSON, which is what the file holds anyway.
  *
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
 import type { Settlement } from "../../task/outcome.ts";
-import type { ClaimedTask, Json, NewTask, TaskType } from "../../task/task.ts";
+import type { ClaimedTask, NewTask } from "../../task/task.ts";
+import { claimedOf, type Content, contentOf, newRow, type Row } from "../core/row.ts";
+import { bytesOf, type Settled, textOf } from "../core/settled.ts";
+import type { StoredSubmission } from "../core/submissions.ts";
 import type { Submission } from "../engine.ts";
-import { bytesOf } from "../core/rules.ts";
-import { type Body, type Row, type Spec, specOf, unpackRetry } from "./file/rows.ts";
+import { type Body, givenValuesOf, newRowFrom, type Values } from "./file/rows.ts";
 
 /** A new task. */
 export type PackedTask = readonly [
-  id: string,
-  type: TaskType,
-  lane: string,
-  priority: number,
-  dueAt: number,
-  createdAt: number,
-  label: string,
+  row: Values,
   spec: string,
   payload: string,
-  erase: boolean,
-  expiresAt: number | undefined,
-  key: string | undefined,
-  batchId: string | undefined,
-  parentId: string | undefined,
-  owner: string | undefined,
-  tags: readonly string[] | undefined,
-  followers: string | undefined,
+  tags: Content["tags"],
+  followUps: Content["followUps"],
 ];
 
 /** A submission with its tasks packed. */
@@ -45,41 +34,18 @@ export function packSubmission(submission: Submission): PackedSubmission {
   return { ...submission, tasks: submission.tasks.map(packTask) };
 }
 
-/** Packs a new task. */
-export function packTask(task: NewTask): PackedTask {
-  return [
-    task.id,
-    task.type,
-    task.lane,
-    task.priority,
-    task.dueAt,
-    task.createdAt,
-    task.label,
-    specOf(task),
-    task.payload,
-    task.retain === "none",
-    task.expiresAt,
-    task.key,
-    task.batchId,
-    task.parentId,
-    task.owner,
-    task.tags,
-    task.followUps?.length ? JSON.stringify(task.followUps) : undefined,
-  ];
+/** Unpacks a submission. */
+export function unpackSubmission(packed: PackedSubmission): StoredSubmission {
+  return { ...packed, tasks: packed.tasks.map(unpackTask) };
 }
 
-/** A settlement whose bulky parts are JSON texts. */
-export interface Settled extends Omit<Settlement, "record" | "result" | "carry"> {
-  /** The attempt's record. */
-  readonly record: string | undefined;
-  /** The record's error. */
-  readonly error: string | undefined;
-  /** What the attempt brought back. */
-  readonly result: string | undefined;
-  /** For the next attempt. */
-  readonly carry: string | undefined;
-  /** What it brought back for good. */
-  readonly bytes: number;
+function packTask(task: NewTask): PackedTask {
+  const { spec, payload, tags, followUps } = contentOf(task);
+  return [givenValuesOf(newRow(task)), spec, payload, tags, followUps];
+}
+
+function unpackTask([row, spec, payload, tags, followUps]: PackedTask) {
+  return { row: newRowFrom(row), content: { spec, payload, tags, followUps } };
 }
 
 /** A settlement. */
@@ -94,12 +60,10 @@ export type PackedSettlement = readonly [
   result: string | undefined,
   carry: string | undefined,
   bytes: number,
-  rest:
-    | Pick<Settlement, "dueAt" | "reason" | "possibleDuplicate" | "adaptiveLimit" | "hold">
-    | undefined,
+  rest: Partial<Settled> | undefined,
 ];
 
-/** Packs a settlement. */
+/** Packs a settlement. Copying it twice, by way of `settledOf`, would double the cost. */
 export function packSettlement(settlement: Settlement): PackedSettlement {
   const { id, attempt, event, at, delivery, record, result, carry, ...rest } = settlement;
   return [
@@ -126,39 +90,24 @@ export function unpackSettlement(packed: PackedSettlement): Settled {
 
 /** A claimed task. */
 export type PackedClaim = readonly [
-  id: string,
-  type: TaskType,
-  attempt: number,
-  startedAt: number,
-  dueAt: number,
-  createdAt: number,
-  expiresAt: number | null,
-  possibleDuplicate: boolean,
+  id: Row["id"],
+  type: Row["type"],
+  attempt: Row["attempt"],
+  startedAt: Row["startedAt"],
+  dueAt: Row["dueAt"],
+  createdAt: Row["createdAt"],
+  expiresAt: Row["expiresAt"],
+  duplicate: Row["duplicate"],
   spec: string,
   payload: string,
   carry: string | null,
 ];
 
 /** Packs a task that has just been claimed. */
-export function packClaim(row: Row, body: Body, carry: string | null | undefined): PackedClaim {
+export function packClaim(row: Row, body: Body, carry: string | null): PackedClaim {
+  const { id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate } = row;
+  const { spec, payload } = body;
   return [
-    row.id,
-    row.type,
-    row.attempt,
-    row.started_at ?? 0,
-    row.due_at,
-    row.created_at,
-    row.expires_at,
-    row.duplicate === 1,
-    body.spec,
-    body.payload ?? "",
-    carry ?? null,
-  ];
-}
-
-/** Unpacks a task that has been claimed. */
-export function unpackClaim(packed: PackedClaim): ClaimedTask {
-  const [
     id,
     type,
     attempt,
@@ -166,32 +115,16 @@ export function unpackClaim(packed: PackedClaim): ClaimedTask {
     dueAt,
     createdAt,
     expiresAt,
-    possibleDuplicate,
-    specText,
-    payload,
+    duplicate,
+    spec,
+    payload ?? "",
     carry,
-  ] = packed;
-  const spec: Spec = JSON.parse(specText);
-  return {
-    id,
-    type,
-    channel: spec.channel,
-    lane: spec.lane,
-    payload,
-    attempt,
-    startedAt,
-    dueAt,
-    createdAt,
-    retry: unpackRetry(spec),
-    timeoutMs: spec.timeoutMs,
-    onUnknown: spec.onUnknown,
-    possibleDuplicate,
-    ...(expiresAt === null ? {} : { expiresAt }),
-    ...(carry === null ? {} : { carry: JSON.parse(carry) as Json }),
-    ...compact({ batchId: spec.batchId, requestId: spec.requestId, traceparent: spec.traceparent }),
-  };
+  ];
 }
 
-function textOf(value: unknown): string | undefined {
-  return value === undefined ? undefined : JSON.stringify(value);
+/** Unpacks a task that has been claimed. */
+export function unpackClaim(packed: PackedClaim): ClaimedTask {
+  const [id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate, ...rest] = packed;
+  const row = { id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
+  return claimedOf(row, ...rest);
 }

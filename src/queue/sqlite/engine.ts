@@ -14,7 +14,15 @@ import type { Clock } from "../../lib/clock.ts";
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { parseCursor } from "../cursor.ts";
-import type { QueueEngine, Submission, TaskChange, TaskFilter, Watched } from "../engine.ts";
+import type {
+  Cancelled,
+  Changed,
+  QueueEngine,
+  Submission,
+  TaskChange,
+  TaskFilter,
+  Watched,
+} from "../engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
 import type { Changes } from "./changes.ts";
@@ -54,7 +62,7 @@ export async function openSqliteEngine(options: SqliteOptions): Promise<QueueEng
   const line = await openThreadClient({
     ...options,
     ballastBytes: options.ballastBytes ?? DEFAULT_BALLAST_BYTES,
-    onChange: (change) => watchers.tell(change),
+    onChange: (change) => watchers.notify(change),
   });
   return new SqliteEngine(line, watchers, options.maxQueued ?? DEFAULT_MAX_QUEUED);
 }
@@ -105,9 +113,10 @@ class SqliteEngine implements QueueEngine {
     let cancelled = 0;
     let aborting = 0;
     for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
-      const part: Progress = await this.#line.ask("cancelSome", filter, reason, before);
-      cancelled += part.done;
-      aborting += part.aborting;
+      const part: Progress<Cancelled> = await this.#line
+        .ask("cancelSome", filter, reason, before);
+      cancelled += part.results.cancelled ?? 0;
+      aborting += part.results.aborting ?? 0;
       before = part.next;
     }
     return { cancelled, aborting };
@@ -126,8 +135,8 @@ class SqliteEngine implements QueueEngine {
     await this.#swept;
     let revived = 0;
     for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
-      const part: Progress = await this.#line.ask("reviveSome", filter, before);
-      revived += part.done;
+      const part: Progress<Changed> = await this.#line.ask("reviveSome", filter, before);
+      revived += part.results.changed ?? 0;
       before = part.next;
     }
     return revived;

@@ -1,64 +1,76 @@
 /**
- * Cancelling everything that waits at once, and tidying up afterwards.
+ * Cancelling everything that waits at once, as a shutdown does, and rewriting
+ * the rows afterwards.
  *
- * A mark begins a new era: one row of one table. Whatever is queued from an
- * earlier era reads as cancelled from then on; the rows are rewritten after
- * the next start, some at a time.
+ * A shutdown begins a new generation: one row of one table. Whatever is queued
+ * from an earlier generation reads as cancelled from then on. The rows are
+ * rewritten after the next start, some at a time.
  *
  * @module
  */
 
-import { batchRecordOf } from "./file/batches.ts";
 import { isFinal } from "../../task/state.ts";
-import type { Ledger } from "./ledger.ts";
-import { erase, tell } from "./transitions.ts";
-import { type Row, STATE, stateOf } from "./file/rows.ts";
+import { isDone, type Row } from "../core/row.ts";
+import { notify } from "../core/transition.ts";
+import type { SqliteStorage } from "./storage.ts";
 
 /** Rows rewritten in one transaction. */
 const SWEPT_AT_ONCE = 1_000;
 
-/** Sets a mark; resolves with how many tasks waited. Those that are watched one by one are told of. */
-export function cancelWaiting(ledger: Ledger): number {
-  const waited = ledger.counts[STATE.queued] ?? 0;
-  ledger.era++;
-  ledger.sweeping = true;
-  ledger.markAt = ledger.now;
-  ledger.counts[STATE.cancelled]! += waited;
-  ledger.counts[STATE.queued] = 0;
-  ledger.change++;
-  ledger.book.clear();
-  ledger.nextExpiry = Infinity;
-  ledger.touchEra();
-  for (const word of ledger.watched) tellMarked(ledger, word);
+/** Begins a generation; resolves with how many tasks waited. Watchers of one task or one batch are notified. */
+export function cancelWaiting(storage: SqliteStorage): number {
+  const { counts } = storage;
+  const waited = counts.queued;
+  storage.generation++;
+  storage.sweeping = true;
+  storage.shutdownAt = storage.now;
+  counts.cancelled += waited;
+  counts.queued = 0;
+  storage.change++;
+  storage.scheduler.clear();
+  storage.nextExpiry = Infinity;
+  storage.generationChanged();
+  for (const word of storage.watched) notifyCancelled(storage, word);
   return waited;
 }
 
-/** Tells of a watched task, or of the last task of a watched batch, that has become final by the mark. */
-function tellMarked(ledger: Ledger, word: string): void {
-  const row = ledger.row(word) ?? lastOfBatch(ledger, word);
-  if (!row || row.reason !== "shutdown" || row.era >= ledger.era) return;
-  if (!isFinal(stateOf(row))) return;
-  row.change = ledger.change;
-  tell(ledger, row);
+/** Notifies of a watched task, or of the last task of a watched batch, that the shutdown has cancelled. */
+function notifyCancelled(storage: SqliteStorage, word: string): void {
+  const row = storage.find(word) ?? lastOfBatch(storage, word);
+  if (!row || row.reason !== "shutdown" || row.generation >= storage.generation) return;
+  if (!isFinal(row.state)) return;
+  row.change = storage.change;
+  notify(storage, row);
 }
 
-function lastOfBatch(ledger: Ledger, id: string): Row | undefined {
-  const batch = ledger.batchOf(id);
-  if (!batch || !batchRecordOf(batch, ledger.isMarked(batch)).done) return undefined;
-  const last = ledger.sql.lastOfBatch.get(batch.seq, ledger.era) as { seq: number } | undefined;
-  return last && ledger.rowOf(last.seq);
+function lastOfBatch(storage: SqliteStorage, id: string): Row | undefined {
+  const batch = storage.findBatch(id);
+  if (!batch || !isDone(batch, storage.isMarked(batch))) return undefined;
+  const last = storage.sql.lastOfBatch.get(batch.seq, storage.generation);
+  return last && storage.row((last as { seq: number }).seq);
 }
 
-/** Rewrites the next rows that a mark has cancelled; resolves with whether any are left. */
-export function sweep(ledger: Ledger): boolean {
-  if (!ledger.sweeping || ledger.closed) return false;
-  const rows = ledger.sql.marked.all(ledger.era, SWEPT_AT_ONCE) as unknown as Row[];
-  for (const { seq, batch, erase: erased } of rows) {
-    ledger.sql.sweep.run(ledger.markAt, ledger.nextChange(seq), seq);
-    if (erased) erase(ledger, seq);
-    if (batch !== null) ledger.batches.move(batch, STATE.queued, STATE.cancelled);
+interface MarkedRow {
+  readonly seq: number;
+  readonly batch: number | null;
+  readonly erase: number;
+}
+
+/** Rewrites the next rows that a shutdown has cancelled; resolves with whether any are left. */
+export function sweep(storage: SqliteStorage): boolean {
+  if (!storage.sweeping || storage.closed) return false;
+  const { sql, generation, shutdownAt } = storage;
+  const rows = sql.marked.all(generation, SWEPT_AT_ONCE) as unknown as MarkedRow[];
+  for (const { seq, batch: batchSeq, erase } of rows) {
+    sql.sweep.run(shutdownAt, storage.nextChange(seq), seq);
+    if (erase) storage.erase({ seq });
+    const batch = batchSeq === null ? undefined : storage.batch(batchSeq);
+    if (!batch) continue;
+    batch.counts.queued--;
+    batch.counts.cancelled++;
+    storage.batchChanged(batch);
   }
-  if (rows.length < SWEPT_AT_ONCE) ledger.sweeping = false;
-  ledger.touchEra();
-  return ledger.sweeping;
+  if (rows.length < SWEPT_AT_ONCE) storage.sweeping = false;
+  storage.generationChanged();
+  return storage.sweeping;
 }

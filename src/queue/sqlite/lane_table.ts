@@ -1,5 +1,5 @@
 /**
- * The numbers under which lanes are kept, and what is set for each.
+ * The numbers that lanes have in the file, and what is set for each.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export class LaneTable {
     this.#sql = sql;
   }
 
-  /** Reads all lanes, and tells the book what is set for them. */
-  load(book: LaneScheduler): void {
+  /** Reads all lanes, and passes what is set for them to the scheduler. */
+  load(scheduler: LaneScheduler): void {
     this.#ids.clear();
     this.#names = [];
     for (const row of this.#sql.lanes.iterate() as Iterable<unknown>) {
@@ -34,7 +34,7 @@ export class LaneTable {
       this.#ids.set(name, id);
       this.#names[id] = name;
       if (most === null && held_until === null) continue;
-      book.set(name, {
+      scheduler.set(name, {
         ...(most === null ? {} : { limit: most }),
         ...(held_until === null ? {} : { heldUntil: held_until }),
         ...(reason === null ? {} : { reason }),
@@ -64,12 +64,12 @@ export class LaneTable {
     return [...this.#ids].filter(([name]) => pass(name)).map(([, id]) => id);
   }
 
-  /** Writes down how many may run at once. */
+  /** Stores how many may run at once. */
   limit(name: string, most: number): void {
     this.#sql.limitLane.run(most, this.id(name));
   }
 
-  /** Writes down a pause. */
+  /** Stores a hold. */
   hold(name: string, until: number, reason: string): void {
     this.#sql.holdLane.run(until, reason, this.id(name));
   }

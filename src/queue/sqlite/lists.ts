@@ -12,8 +12,9 @@ import { isId, sequenceOf } from "../../lib/ids.ts";
 import type { Page, TaskFilter } from "../engine.ts";
 import { formatCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
-import type { Ledger } from "./ledger.ts";
-import { type Row, STATE, summaryOf } from "./file/rows.ts";
+import { type Row, summaryOf } from "../core/row.ts";
+import { STATE } from "./file/rows.ts";
+import type { SqliteStorage } from "./storage.ts";
 
 /** Rows that one page looks at, in turn: mostly what it asks for stands among the first. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;
@@ -27,11 +28,16 @@ interface Clause {
 }
 
 /** A page of tasks, newest first. */
-export function list(ledger: Ledger, filter: TaskFilter, limit: number, before: number): Page {
-  const { seqs, next } = matching(ledger, filter, limit, before);
+export function list(
+  storage: SqliteStorage,
+  filter: TaskFilter,
+  limit: number,
+  before: number,
+): Page {
+  const { seqs, next } = matching(storage, filter, limit, before);
   const tasks = seqs.map((seq) => {
-    const body = ledger.sql.body.get(seq) as { spec: string } | undefined;
-    const { retry: _, ...summary } = summaryOf(ledger.rowOf(seq) as Row, body?.spec);
+    const body = storage.sql.body.get(seq) as { spec: string } | undefined;
+    const { retry: _, ...summary } = summaryOf(storage.row(seq) as Row, body?.spec);
     return summary;
   });
   return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
@@ -39,7 +45,7 @@ export function list(ledger: Ledger, filter: TaskFilter, limit: number, before: 
 
 /** The numbers of those that match, newest first, and where the search goes on. */
 export function matching(
-  ledger: Ledger,
+  storage: SqliteStorage,
   filter: TaskFilter,
   limit: number,
   before: number,
@@ -49,7 +55,7 @@ export function matching(
   const seqs: number[] = [];
   let next = before;
   for (const window of WINDOWS) {
-    const found = search(ledger, filter, limit + 1 - seqs.length, next, window);
+    const found = search(storage, filter, limit + 1 - seqs.length, next, window);
     seqs.push(...found.seqs);
     if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
     if (found.lowest === undefined) return { seqs };
@@ -66,24 +72,24 @@ interface Found {
 
 /** Up to `most` of those that match. */
 function search(
-  ledger: Ledger,
+  storage: SqliteStorage,
   filter: TaskFilter,
   most: number,
   before: number,
   window: number,
 ): Found {
-  const driver = driverOf(ledger, filter, before, window);
-  const tests = testsOf(ledger, filter);
+  const driver = driverOf(storage, filter, before, window);
+  const tests = testsOf(storage, filter);
   const where = tests.map((test) => test.sql).join(" AND ") || "1";
   const values = tests.flatMap((test) => test.values);
   return driver
-    ? searchIndex(ledger, driver, { sql: where, values }, most, window)
-    : searchAll(ledger, before, { sql: where, values }, most, window);
+    ? searchIndex(storage, driver, { sql: where, values }, most, window)
+    : searchAll(storage, before, { sql: where, values }, most, window);
 }
 
 /** Looks at the latest rows themselves: an index that narrows nothing is only a way round. */
 function searchAll(
-  { db }: Ledger,
+  { db }: SqliteStorage,
   before: number,
   { sql, values }: Clause,
   most: number,
@@ -99,7 +105,7 @@ function searchAll(
 }
 
 function searchIndex(
-  { db }: Ledger,
+  { db }: SqliteStorage,
   driver: Clause,
   { sql, values }: Clause,
   most: number,
@@ -123,7 +129,7 @@ function searchIndex(
 
 /** The rows to look at, by the index that narrows most, if one does. */
 function driverOf(
-  ledger: Ledger,
+  storage: SqliteStorage,
   filter: TaskFilter,
   before: number,
   window: number,
@@ -143,7 +149,7 @@ function driverOf(
   if (filter.states === undefined) return undefined;
   const states = new Set(filter.states.map((state) => STATE[state]));
   // What a mark has cancelled still stands among the queued.
-  if (ledger.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
+  if (storage.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
   const parts = [...states].map((state) => by("task INDEXED BY task_state WHERE state = ?", state));
   if (parts.length === 0) return by("task WHERE 0");
   return {
@@ -156,8 +162,8 @@ function driverOf(
 }
 
 /** What must hold of a row; a row that a mark has cancelled is judged as it reads. */
-function testsOf(ledger: Ledger, filter: TaskFilter): Clause[] {
-  const marked = ledger.sweeping ? `(state = 0 AND era < ${ledger.era})` : "0";
+function testsOf(storage: SqliteStorage, filter: TaskFilter): Clause[] {
+  const marked = storage.sweeping ? `(state = 0 AND era < ${storage.generation})` : "0";
   const tests: Clause[] = [];
   const test = (sql: string, ...values: Value[]) => void tests.push({ sql, values });
   const oneOf = (values: readonly Value[]) => `(${values.map(() => "?").join(", ")})`;
@@ -177,7 +183,7 @@ function testsOf(ledger: Ledger, filter: TaskFilter): Clause[] {
   if (filter.host !== undefined) {
     const { host } = filter;
     // One value, whatever the number of lanes.
-    const lanes = ledger.lanes.matching((lane) => laneIsOfHost(lane, host));
+    const lanes = storage.lanes.matching((lane) => laneIsOfHost(lane, host));
     test("lane IN (SELECT value FROM json_each(?))", JSON.stringify(lanes));
   }
   if (filter.q !== undefined) test("instr(fold(label), ?) > 0", filter.q.toLowerCase());

@@ -1,82 +1,88 @@
 /**
- * Reading one task or one batch with all that is kept of it.
+ * Reading batches, schedules and deliveries.
  *
  * @module
  */
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { BatchRecord } from "../../task/batch.ts";
-import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
+import type { DeliverySummary, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import { batchRecordOf, type BatchRow } from "../core/row.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
-import { batchRecordOf, type BatchRow } from "./file/batches.ts";
-import type { Ledger } from "./ledger.ts";
-import { type Body, isIntact, type Row, STATE, summaryOf } from "./file/rows.ts";
+import type { DeliveryPage } from "../engine.ts";
+import type { SqliteStorage } from "./storage.ts";
 
-/** The task with all that is kept of it; a damaged payload is left out. */
-export function find(ledger: Ledger, id: string): TaskRecord | undefined {
-  const row = ledger.row(id);
-  return row && recordOf(ledger, row);
-}
-
-/** A task with all that is kept of it, standing as `row` says. */
-export function recordOf(ledger: Ledger, row: Row): TaskRecord {
-  const body = ledger.sql.body.get(row.seq) as unknown as Body | undefined;
-  const kept = ledger.sql.result.get(row.seq) as Kept | undefined;
-  return {
-    ...summaryOf(row, body?.spec),
-    ...(isIntact(body) && body.payload !== null ? { payload: body.payload } : {}),
-    attempts: attemptsOf(ledger, row, kept),
-    ...(kept?.result ? { result: JSON.parse(kept.result) } : {}),
-  };
-}
-
-interface Kept {
-  readonly result: string | null;
-  readonly attempts: string | null;
-}
-
-/** Attempts that an earlier version has listed stand in a table of their own. */
-function attemptsOf(ledger: Ledger, row: Row, kept: Kept | undefined): AttemptRecord[] {
-  const attempts: AttemptRecord[] = JSON.parse(`[${kept?.attempts ?? ""}]`);
-  if (attempts.length === row.listed) return attempts;
-  const older = ledger.sql.attempts.all(row.seq) as { record: string }[];
-  return [...older.map(({ record }) => JSON.parse(record)), ...attempts];
-}
-
-/** A batch as it now stands. */
-export function findBatch(ledger: Ledger, id: string): BatchRecord | undefined {
-  const batch = ledger.batchOf(id);
-  return batch && batchRecordOf(batch, ledger.isMarked(batch));
+/** A batch as it now is. */
+export function findBatch(storage: SqliteStorage, id: string): BatchRecord | undefined {
+  const batch = storage.findBatch(id);
+  return batch && batchRecordOf(batch, storage.isMarked(batch));
 }
 
 /** Batches that were submitted before that number, newest first. */
-export function listBatches(ledger: Ledger, limit: number, before: number): BatchPage {
-  const rows = ledger.sql.batches.all(before, limit + 1) as { seq: number }[];
+export function listBatches(storage: SqliteStorage, limit: number, before: number): BatchPage {
+  const rows = storage.sql.batches.all(before, limit + 1) as { seq: number }[];
   const batches = rows.slice(0, limit).map(({ seq }) => {
-    const batch = ledger.batches.get(seq) as BatchRow;
-    return batchRecordOf(batch, ledger.isMarked(batch));
+    const batch = storage.batch(seq) as BatchRow;
+    return batchRecordOf(batch, storage.isMarked(batch));
   });
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return last ? { batches, nextCursor: formatCursor(last.seq) } : { batches };
 }
 
-/** Where the tasks of a batch stand, in the order of submission. */
-export function batchTasks(ledger: Ledger, id: string): BatchTask[] {
-  const batch = ledger.batchOf(id);
+/** The states of a batch's tasks, in the order of submission. */
+export function batchTasks(storage: SqliteStorage, id: string): BatchTask[] {
+  const batch = storage.findBatch(id);
   if (!batch) return [];
-  const rows = ledger.sql.batchTasks.all(
+  const rows = storage.sql.batchTasks.all(
     batch.seq,
   ) as (Omit<BatchTask, "state"> & { state: number; era: number })[];
-  return rows.map(({ id, state, era, change }) => {
-    const marked = ledger.sweeping && state === STATE.queued && era < ledger.era;
-    return { id, state: marked ? "cancelled" : TASK_STATES[state] as TaskState, change };
-  });
+  return rows.map((row) => ({
+    id: row.id,
+    state: storage.isMarkedRow(row) ? "cancelled" : TASK_STATES[row.state] as TaskState,
+    change: row.change,
+  }));
 }
 
-/** How many tasks are kept in each state. */
-export function counts(ledger: Ledger): Record<TaskState, number> {
-  return Object.fromEntries(
-    TASK_STATES.map((state, number) => [state, ledger.counts[number] ?? 0]),
-  ) as Record<TaskState, number>;
+/** All schedules, by name. */
+export function schedules({ sql }: SqliteStorage): StoredSchedule[] {
+  const rows = sql.schedules.all() as { name: string; version: number; record: string }[];
+  return rows.map((row) => ({ ...row, record: JSON.parse(row.record) }));
+}
+
+interface DeliveryRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly hook: string;
+  readonly received_at: number;
+  readonly verdict: string;
+  readonly content: string;
+}
+
+/** Deliveries of a hook, newest first. */
+export function deliveries(
+  { sql }: SqliteStorage,
+  hook: string,
+  limit: number,
+  before: number,
+): DeliveryPage {
+  const rows = sql.deliveries.all(hook, before, limit + 1) as unknown as DeliveryRow[];
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    deliveries: page.map(deliverySummaryOf),
+    ...(rows.length > limit && last ? { nextCursor: formatCursor(last.seq) } : {}),
+  };
+}
+
+/** The delivery with all that is stored of it. */
+export function findDelivery({ sql }: SqliteStorage, id: string): StoredDelivery | undefined {
+  if (!isId("hkd", id)) return undefined;
+  const row = sql.delivery.get(sequenceOf(id)) as unknown as DeliveryRow | undefined;
+  return row?.id === id ? { ...deliverySummaryOf(row), content: row.content } : undefined;
+}
+
+function deliverySummaryOf({ id, hook, received_at, verdict }: DeliveryRow): DeliverySummary {
+  return { id, hook, receivedAt: received_at, verdict: JSON.parse(verdict) };
 }

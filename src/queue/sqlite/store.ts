@@ -1,20 +1,108 @@
 /**
- * Runs groups of commands, each group as one transaction, and hands what is
- * due to whoever waits for it. Synchronous: it is the thread's, see `thread.ts`.
+ * Runs groups of commands, each group as one transaction, and hands what is due
+ * to the claims that wait for it. Synchronous: it runs on the queue's thread,
+ * see `thread/thread.ts`.
  *
  * @module
  */
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Failpoint } from "../../lib/failpoints.ts";
+import type { HostLimits } from "../../task/host_limits.ts";
+import type { CancelReason } from "../../task/outcome.ts";
+import { claim } from "../core/claims.ts";
+import { makeFollowUps } from "../core/follow_ups.ts";
+import { cancel, expire, recover, revive, runNow, settle } from "../core/lifecycle.ts";
+import type { Row } from "../core/row.ts";
+import { insertSubmission } from "../core/submissions.ts";
 import type { TaskChange } from "../engine.ts";
+import { cancelSome, reviveSome } from "./cancel_retry.ts";
+import { changesAfter } from "./changes.ts";
+import {
+  type PackedSettlement,
+  type PackedSubmission,
+  unpackSettlement,
+  unpackSubmission,
+} from "./codec.ts";
 import { Ballast } from "./file/ballast.ts";
-import { claim, expireDue } from "./claims.ts";
-import { type CommandName, commands } from "./commands.ts";
 import { isDamage, isFull, openFile } from "./file/file.ts";
-import { follow } from "./follow_ups.ts";
-import { Ledger } from "./ledger.ts";
-import { recover } from "./settlements.ts";
+import { cancelWaiting, sweep } from "./generation.ts";
+import { list } from "./lists.ts";
+import { purge } from "./purge.ts";
+import {
+  batchTasks,
+  deliveries,
+  findBatch,
+  findDelivery,
+  listBatches,
+  schedules,
+} from "./records.ts";
+import { SqliteStorage } from "./storage.ts";
+
+type Host = readonly [host: string, limits: HostLimits];
+
+/** What the thread can be asked to do, by name. Arguments and results cross as plain data. */
+const commands = {
+  insert: (storage: SqliteStorage, submission: PackedSubmission, maxQueued: number) =>
+    insertSubmission(storage, unpackSubmission(submission), maxQueued),
+  settle: (storage: SqliteStorage, packed: PackedSettlement) => {
+    const settled = unpackSettlement(packed);
+    return settle(storage, storage.find(settled.id), settled);
+  },
+  cancel: (storage: SqliteStorage, id: string, reason: CancelReason) =>
+    cancel(storage, storage.find(id), reason),
+  cancelSome,
+  cancelWaiting,
+  revive: (storage: SqliteStorage, id: string) => revive(storage, storage.find(id)),
+  reviveSome,
+  runNow: (storage: SqliteStorage, id: string) => runNow(storage, storage.find(id)),
+  find: (storage: SqliteStorage, id: string) => {
+    const row = storage.find(id);
+    return row && storage.record(row);
+  },
+  list,
+  findBatch,
+  listBatches,
+  batchTasks,
+  lastChange: (storage: SqliteStorage) => storage.change,
+  changesAfter,
+  schedules,
+  deliveries,
+  findDelivery,
+  counts: (storage: SqliteStorage) => ({ ...storage.counts }),
+  lanes: (storage: SqliteStorage, limit: number) => storage.scheduler.status(storage.now, limit),
+  lane: (storage: SqliteStorage, lane: string) => storage.scheduler.statusOf(lane, storage.now),
+  limitHosts: (storage: SqliteStorage, hosts: readonly Host[]): null => {
+    storage.hosts = new Map(hosts);
+    storage.scheduler.limitHosts(storage.hosts);
+    return null;
+  },
+  limitLane: (storage: SqliteStorage, lane: string, limit: number): null => {
+    storage.lanes.limit(lane, limit);
+    storage.scheduler.set(lane, { limit });
+    return null;
+  },
+  purge,
+  sweep,
+  watch: (storage: SqliteStorage, word: string): null => {
+    storage.watched.add(word);
+    return null;
+  },
+  unwatch: (storage: SqliteStorage, word: string): null => {
+    storage.watched.delete(word);
+    return null;
+  },
+};
+
+/** The names of what the thread can be asked to do. */
+export type CommandName = keyof typeof commands;
+
+/** What a command takes, after the storage. */
+export type Arguments<Name extends CommandName> = Parameters<(typeof commands)[Name]> extends
+  [SqliteStorage, ...infer Rest] ? Rest : never;
+
+/** What a command returns. */
+export type Result<Name extends CommandName> = ReturnType<(typeof commands)[Name]>;
 
 /** One thing asked for. */
 export interface Command {
@@ -77,7 +165,7 @@ const CLAIM_AGAIN_MS = 1_000;
 
 /** An open file. */
 export class Store {
-  readonly #ledger: Ledger;
+  readonly #storage: SqliteStorage;
   readonly #ballast: Ballast | undefined;
   /** In the order in which they are served. */
   #claims: { n: number; limit: number }[] = [];
@@ -85,15 +173,16 @@ export class Store {
   readonly opened: Opened;
 
   constructor(db: DatabaseSync, now: number, ballast?: Ballast, failpoint?: Failpoint) {
-    this.#ledger = new Ledger(db, failpoint);
+    this.#storage = new SqliteStorage(db, failpoint);
     this.#ballast = ballast;
     ballast?.hold(now);
-    const recovered = this.#ledger.transaction(now, () => {
-      const tasks = recover(this.#ledger);
-      follow(this.#ledger);
-      return tasks;
+    const recovered = this.#storage.transaction(now, () => {
+      const interrupted = this.#storage.running();
+      for (const row of interrupted) recover(this.#storage, row);
+      makeFollowUps(this.#storage);
+      return interrupted.length;
     });
-    this.opened = { ...this.#reply([], [], now), recovered, sweeping: this.#ledger.sweeping };
+    this.opened = { ...this.#reply([], [], now), recovered, sweeping: this.#storage.sweeping };
   }
 
   /** Does all that a group asks for. A command that fails does not spoil its fellows. */
@@ -109,7 +198,7 @@ export class Store {
     const changes: TaskChange[] = [];
     for (const command of asked) {
       answers.push(this.#alone(now, command));
-      changes.push(...this.#ledger.changes);
+      changes.push(...this.#storage.changes);
     }
     try {
       const [all, later] = this.#together(now, [], answers);
@@ -123,9 +212,9 @@ export class Store {
   /** Leaves a file without a log beside it. */
   close(): void {
     try {
-      this.#ledger.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     } finally {
-      this.#ledger.db.close();
+      this.#storage.db.close();
     }
   }
 
@@ -147,24 +236,24 @@ export class Store {
     before: readonly Answered[],
   ): [Answered[], TaskChange[]] {
     const answers = [...before];
-    const served = this.#ledger.transaction(now, () => {
+    const served = this.#storage.transaction(now, () => {
       for (const command of asked) answers.push({ n: command.n, value: this.#do(command) });
-      this.#ledger.intake.flush();
-      expireDue(this.#ledger);
-      follow(this.#ledger);
+      this.#storage.flush();
+      expireDue(this.#storage);
+      makeFollowUps(this.#storage);
       const served = this.#serve();
-      follow(this.#ledger);
+      makeFollowUps(this.#storage);
       return served;
     });
     this.#claims.splice(0, served.length);
-    return [[...answers, ...served], this.#ledger.changes];
+    return [[...answers, ...served], this.#storage.changes];
   }
 
   /** Serves the claims that wait, as far as what is due reaches. */
   #serve(): Answered[] {
     const served: Answered[] = [];
     for (const { n, limit } of this.#claims) {
-      const tasks = claim(this.#ledger, limit);
+      const tasks = claim(this.#storage, limit);
       if (tasks.length === 0) break;
       served.push({ n, value: tasks });
     }
@@ -172,22 +261,22 @@ export class Store {
   }
 
   #do(command: Command): unknown {
-    if (command.do === "insert" && this.#ballast?.hold(this.#ledger.now) === false) {
+    if (command.do === "insert" && this.#ballast?.hold(this.#storage.now) === false) {
       return STORAGE_FULL;
     }
-    if (!LETS_ROWS_GATHER.has(command.do)) this.#ledger.intake.flush();
+    if (!LETS_ROWS_GATHER.has(command.do)) this.#storage.flush();
     const run = commands[command.do as CommandName] as (
-      ledger: Ledger,
+      storage: SqliteStorage,
       ...args: unknown[]
     ) => unknown;
-    const value = run(this.#ledger, ...command.with);
-    follow(this.#ledger);
+    const value = run(this.#storage, ...command.with);
+    makeFollowUps(this.#storage);
     return value;
   }
 
   #alone(now: number, command: Command): Answered {
     const { n } = command;
-    const once = () => this.#ledger.transaction(now, () => this.#do(command));
+    const once = () => this.#storage.transaction(now, () => this.#do(command));
     try {
       try {
         return { n, value: once() };
@@ -206,19 +295,31 @@ export class Store {
   #makeRoom(now: number): void {
     this.#ballast?.release(now);
     try {
-      this.#ledger.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     } catch {
       // Then there is no room; whoever asked is told when it fails again.
     }
   }
 
   #reply(answers: readonly Answered[], changes: readonly TaskChange[], now: number): Reply {
-    const { book, nextExpiry, last } = this.#ledger;
-    const dueAt = book.nextAt();
+    const { scheduler, nextExpiry, last } = this.#storage;
+    const dueAt = scheduler.nextAt();
     // What is due and was not taken waits for a claim, not for the time.
     const wakeAt = Math.min(nextExpiry, dueAt > now ? dueAt : Infinity);
     return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
   }
+}
+
+/** Tasks that expire in one transaction; the rest follows in the next. */
+const EXPIRED_AT_ONCE = 500;
+
+/** Ends those whose time is over, as many as do not keep others waiting. */
+function expireDue(storage: SqliteStorage): void {
+  const { sql, generation, now } = storage;
+  if (storage.nextExpiry > now || storage.closed) return;
+  const rows = sql.expiring.all(generation, now, EXPIRED_AT_ONCE) as unknown as { seq: number }[];
+  for (const { seq } of rows) expire(storage, storage.row(seq) as Row);
+  storage.findExpiry();
 }
 
 /** Between these, new rows are left to be written several at once: what they read is written already. */

@@ -20,9 +20,9 @@ Deno.test("a change is told to whoever watches the task, its batch, all, or abor
   watchers.add({ batch: "bat_a" }, () => heard.push("batch"));
   watchers.add("running", () => heard.push("running"));
   watchers.add("all", () => heard.push("all"));
-  watchers.tell(CHANGE);
+  watchers.notify(CHANGE);
   assert.deepEqual(heard.splice(0), ["all", "task", "batch"]);
-  watchers.tell({ ...CHANGE, abort: "request" });
+  watchers.notify({ ...CHANGE, abort: "request" });
   assert.deepEqual(heard, ["all", "task", "batch", "running"]);
 });
 
@@ -43,9 +43,9 @@ Deno.test("the first to watch and the last to leave are noticed, others are not"
   const leaveSecond = watchers.add("all", listener);
   leaveFirst();
   leaveFirst();
-  assert.ok(watchers.wants(CHANGE));
+  assert.ok(isWatched(watchers.words, CHANGE));
   leaveSecond();
-  assert.ok(!watchers.wants(CHANGE));
+  assert.ok(!isWatched(watchers.words, CHANGE));
   watchers.add("all", listener);
   leaveSecond();
   assert.deepEqual(turned, ["all true", "all false", "all true"]);

@@ -1,36 +1,29 @@
 /**
- * Where the tasks of each batch stand: read when first touched, written once
- * per transaction. Nobody else writes the file, so what was read stays true.
+ * The rows of batches: read when first used, written once by each transaction.
+ * No other process writes the file, so what was read stays true.
  *
  * @module
  */
 
 import { type Counts, TASK_STATES } from "../../../task/state.ts";
-import type { BatchRecord, NewBatch } from "../../../task/batch.ts";
-import { STATE } from "./rows.ts";
+import type { NewBatch } from "../../../task/batch.ts";
+import type { BatchRow } from "../../core/row.ts";
 import type { Statements } from "./statements.ts";
 
-/** A batch as it is kept. */
-export interface BatchRow {
+interface StoredRow {
   readonly seq: number;
   readonly id: string;
   readonly created_at: number;
   readonly owner: string | null;
   readonly era: number;
   readonly total: number;
-  /** In the order of `TASK_STATES`. */
-  readonly counts: number[];
-  /** What those that succeeded brought back. */
-  bytes: number;
-  /** Whether something is to be made when it is done. */
-  follows: number;
-  /** The most of its tasks that run at once. */
+  readonly counts: string;
+  readonly bytes: number;
+  readonly follows: number;
   readonly most: number | null;
-  /** While it is being kept: how many more of its tasks need not stand back. */
-  seats?: number;
 }
 
-/** Batches that are kept in memory; more are read anew. */
+/** Batches that are held in memory; more are read anew. */
 const MAX_KNOWN = 1_000;
 
 /** Batches, as of the present transaction. */
@@ -43,70 +36,53 @@ export class Batches {
     this.#sql = sql;
   }
 
-  /** Keeps a new batch, all of whose tasks are queued. */
-  insert(seq: number, batch: NewBatch, era: number, total: number): void {
-    const { id, createdAt, owner = null } = batch;
-    const counts = [total, 0, 0, 0, 0, 0];
-    const follows = batch.followUps?.length ? 1 : 0;
-    const text = JSON.stringify(counts);
-    const most = batch.concurrency ?? null;
-    this.#sql.insertBatch.run(seq, id, createdAt, owner, era, total, text, follows, most);
-    if (follows) this.#sql.insertFollowers.run(seq, JSON.stringify(batch.followUps));
-    this.#known.set(seq, {
-      seq,
-      id,
-      created_at: createdAt,
-      owner,
-      era,
-      total,
-      counts,
-      bytes: 0,
-      follows,
-      most,
-      seats: most ?? Infinity,
-    });
+  /** Stores a new batch. */
+  insert(row: BatchRow, { followUps }: NewBatch): void {
+    const { seq, id, createdAt, owner, generation, total, counts, concurrency } = row;
+    const text = formatCounts(counts);
+    const follows = row.follows ? 1 : 0;
+    this.#sql.insertBatch
+      .run(seq, id, createdAt, owner, generation, total, text, follows, concurrency);
+    if (row.follows) this.#sql.insertFollowUps.run(seq, JSON.stringify(followUps));
+    this.#known.set(seq, row);
   }
 
   /** The batch as of the present transaction. */
   get(seq: number): BatchRow | undefined {
     const known = this.#known.get(seq);
     if (known) return known;
-    const row = this.#sql.batch.get(seq) as
-      | Omit<BatchRow, "counts"> & { counts: string }
-      | undefined;
+    const row = this.#sql.batch.get(seq) as StoredRow | undefined;
     if (!row) return undefined;
-    const batch = { ...row, counts: JSON.parse(row.counts) as number[] };
+    const batch: BatchRow = {
+      seq,
+      id: row.id,
+      createdAt: row.created_at,
+      owner: row.owner,
+      generation: row.era,
+      total: row.total,
+      counts: parseCounts(row.counts),
+      bytes: row.bytes,
+      follows: row.follows === 1,
+      concurrency: row.most,
+    };
     this.#known.set(seq, batch);
     return batch;
   }
 
-  /** One of its tasks left a state for another, or was deleted. */
-  move(seq: number, from: number, to: number | undefined): BatchRow | undefined {
-    const batch = this.get(seq);
-    if (!batch) return undefined;
-    batch.counts[from]!--;
-    if (to !== undefined) batch.counts[to]!++;
-    this.#changed.add(batch);
-    return batch;
-  }
-
-  /** One of its tasks has brought back so much. */
-  brought(seq: number, bytes: number): void {
-    const batch = this.get(seq);
-    if (!batch) return;
-    batch.bytes += bytes;
+  /** Notes that a batch has changed. */
+  changed(batch: BatchRow): void {
     this.#changed.add(batch);
   }
 
-  /** Writes down what has changed; a batch without any task left is deleted. */
+  /** Writes what has changed; a batch without any task left is deleted. */
   flush(): void {
-    for (const batch of this.#changed) {
-      if (batch.counts.some((count) => count > 0)) {
-        this.#sql.writeBatch.run(JSON.stringify(batch.counts), batch.bytes, batch.seq);
+    for (const { seq, counts, bytes, follows } of this.#changed) {
+      if (TASK_STATES.some((state) => counts[state] > 0)) {
+        this.#sql.writeBatch.run(formatCounts(counts), bytes, follows ? 1 : 0, seq);
       } else {
-        this.#sql.dropBatch.run(batch.seq);
-        this.#known.delete(batch.seq);
-        if (batch.follows) this.#sql.dropFollowers.run(batch.seq);
+        this.#sql.dropBatch.run(seq);
+        this.#known.delete(seq);
+        if (follows) this.#sql.dropFollowUps.run(seq);
       }
     }
     this.#changed.clear();
@@ -120,28 +96,13 @@ export class Batches {
   }
 }
 
-/** Whether each of its tasks is final. */
-export function isDone({ counts }: BatchRow, marked: boolean): boolean {
-  const queued = marked ? 0 : counts[STATE.queued] ?? 0;
-  return queued + (counts[STATE.running] ?? 0) === 0;
+/** Counts as the file holds them: JSON, in the order of `TASK_STATES`. */
+export function formatCounts(counts: Counts): string {
+  return JSON.stringify(TASK_STATES.map((state) => counts[state]));
 }
 
-/** The batch in the house's words; `marked` when a shutdown mark has cancelled what waits in it. */
-export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
-  const counts = Object.fromEntries(
-    TASK_STATES.map((state, number) => [state, row.counts[number] ?? 0]),
-  ) as Counts;
-  if (marked) {
-    counts.cancelled += counts.queued;
-    counts.queued = 0;
-  }
-  return {
-    id: row.id,
-    createdAt: row.created_at,
-    ...(row.owner === null ? {} : { owner: row.owner }),
-    total: row.total,
-    counts,
-    done: isDone(row, marked),
-    bytes: row.bytes,
-  };
+/** Reads counts. */
+export function parseCounts(text: string): Counts {
+  const numbers: number[] = JSON.parse(text);
+  return Object.fromEntries(TASK_STATES.map((state, at) => [state, numbers[at] ?? 0])) as Counts;
 }

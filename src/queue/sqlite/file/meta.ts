@@ -1,32 +1,34 @@
 /**
- * What is kept of the queue as a whole: read at the start and after a
+ * What is stored of the queue as a whole: read at the start and after a
  * rollback, written once by each transaction.
  *
- * A transaction that changes tasks tells so in one row of `changed`, which
- * says how many tasks there are in each state, too; any other rewrites `meta`.
+ * A transaction that changes tasks writes their numbers and the counts into one
+ * row of `changed`; any other rewrites `meta`.
  *
  * @module
  */
 
+import type { Counts } from "../../../task/state.ts";
+import { formatCounts, parseCounts } from "./batches.ts";
 import type { Statements } from "./statements.ts";
 
-/** Changes that are written down in one row, at most: readers look through all of them. */
+/** Changes in one row of `changed`, at most: readers look through all of them. */
 export const CHANGED_TOGETHER = 500;
 
-/** What is kept of the queue as a whole. */
+/** What is stored of the queue as a whole. */
 export interface Meta {
-  /** Tasks by state, in the order of `TASK_STATES`. */
-  counts: number[];
+  /** Tasks by state. */
+  counts: Counts;
   /** The latest change's number. */
   change: number;
-  /** The highest sequence number ever kept. */
+  /** The highest sequence number ever stored. */
   last: number;
-  /** Shutdown marks set so far. What is queued from an earlier era is cancelled. */
-  era: number;
-  /** Whether rows of earlier eras are still to be rewritten. */
+  /** How many shutdowns have cancelled what waited; what is queued from an earlier generation is cancelled. */
+  generation: number;
+  /** Whether rows of earlier generations are still to be rewritten. */
   sweeping: boolean;
-  /** When the latest mark was set, in milliseconds since the epoch. */
-  markAt: number;
+  /** When the latest of these shutdowns was, in milliseconds since the epoch. */
+  shutdownAt: number;
 }
 
 interface MetaRow {
@@ -44,29 +46,24 @@ export function readMeta(sql: Statements): Meta {
   const changed = sql.latest.get() as Pick<MetaRow, "counts" | "change" | "last"> | undefined;
   const { counts, change, last } = changed && changed.change > meta.change ? changed : meta;
   return {
-    counts: JSON.parse(counts),
+    counts: parseCounts(counts),
     change,
     last,
-    era: meta.era,
+    generation: meta.era,
     sweeping: meta.sweeping === 1,
-    markAt: meta.mark_at,
+    shutdownAt: meta.mark_at,
   };
 }
 
 /** Rewrites all of it. */
 export function writeMeta(sql: Statements, meta: Meta): void {
-  sql.writeMeta.run(
-    JSON.stringify(meta.counts),
-    meta.change,
-    meta.last,
-    meta.era,
-    meta.sweeping ? 1 : 0,
-    meta.markAt,
-  );
+  const { counts, change, last, generation, sweeping, shutdownAt } = meta;
+  sql.writeMeta
+    .run(formatCounts(counts), change, last, generation, sweeping ? 1 : 0, shutdownAt);
 }
 
-/** Writes down which tasks were changed, with what that has brought about. */
+/** Writes which tasks were changed, and the counts that has led to. */
 export function writeChanged(sql: Statements, tasks: readonly number[], meta: Meta): void {
   const { change, counts, last } = meta;
-  sql.insertChanged.run(change, JSON.stringify(tasks), JSON.stringify(counts), last);
+  sql.insertChanged.run(change, JSON.stringify(tasks), formatCounts(counts), last);
 }

@@ -1,83 +1,118 @@
 /**
- * A task between its row in the file and its shape in the house.
+ * The columns of `task` and `body`, and how rows are read from and written to them.
+ *
+ * A new column of a task is a line here, a field of `Row` with its value in
+ * `newRow`, and a step in `schema.ts`.
  *
  * @module
  */
 
 import { crc32 } from "node:zlib";
-import type { CancelReason } from "../../../task/outcome.ts";
-import type { RetrySchedule } from "../../../task/retry.ts";
+import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { TASK_STATES, type TaskState } from "../../../task/state.ts";
-import type { Delivery, NewTask, Reason, TaskSummary, TaskType } from "../../../task/task.ts";
+import type { Row } from "../../core/row.ts";
 
-/** A row of `task`; the schema says what each column means. */
-export interface Row {
-  readonly seq: number;
-  readonly id: string;
-  readonly type: TaskType;
-  state: number;
-  era: number;
-  readonly lane: number;
-  readonly priority: number;
-  parked: number;
-  due_at: number;
-  attempt: number;
-  listed: number;
-  broken: number;
-  duplicate: number;
-  readonly erase: number;
-  readonly follows: number;
-  readonly created_at: number;
-  started_at: number | null;
-  expires_at: number | null;
-  finished_at: number | null;
-  readonly key: string | null;
-  readonly batch: number | null;
-  readonly label: string;
-  reason: Reason | null;
-  delivery: Delivery | null;
-  aborting: CancelReason | null;
-  error: string | null;
-  change: number;
+/** How a column holds a field. */
+interface Column {
+  readonly name: string;
+  /** Numbers stand for the state and for a boolean. */
+  readonly as?: "state" | "flag";
+  /** SQL of what it is in every new task; otherwise the insert gives the value. */
+  readonly initial?: "0" | "NULL";
+  /** Whether events change it; otherwise it is written once, at the insert. */
+  readonly changes?: true;
 }
 
-/** The columns of a `Row`, in the order in which `rowFrom` reads them. */
-export const ROW_COLUMNS = "seq, id, type, state, era, lane, priority, parked, due_at, attempt, " +
-  "listed, broken, duplicate, erase, created_at, started_at, expires_at, finished_at, key, batch, " +
-  "label, reason, delivery, aborting, error, change, follows";
+const COLUMNS: { readonly [Field in keyof Row]: Column } = {
+  seq: { name: "seq" },
+  id: { name: "id" },
+  type: { name: "type" },
+  state: { name: "state", initial: "0", as: "state", changes: true },
+  generation: { name: "era", changes: true },
+  lane: { name: "lane" }, // the number that `LaneTable` gives it
+  priority: { name: "priority" },
+  behind: { name: "parked", changes: true },
+  dueAt: { name: "due_at", changes: true },
+  attempt: { name: "attempt", initial: "0", changes: true },
+  listed: { name: "listed", initial: "0", changes: true },
+  interrupted: { name: "broken", initial: "0", changes: true },
+  duplicate: { name: "duplicate", initial: "0", as: "flag", changes: true },
+  erase: { name: "erase", as: "flag" },
+  follows: { name: "follows", as: "flag" },
+  createdAt: { name: "created_at" },
+  startedAt: { name: "started_at", initial: "NULL", changes: true },
+  expiresAt: { name: "expires_at", changes: true },
+  finishedAt: { name: "finished_at", initial: "NULL", changes: true },
+  key: { name: "key" },
+  batch: { name: "batch" },
+  parent: { name: "parent" },
+  owner: { name: "owner" },
+  label: { name: "label" },
+  reason: { name: "reason", initial: "NULL", changes: true },
+  delivery: { name: "delivery", initial: "NULL", changes: true },
+  aborting: { name: "aborting", initial: "NULL", changes: true },
+  error: { name: "error", initial: "NULL", changes: true },
+  change: { name: "change", changes: true },
+};
 
+const FIELDS = Object.keys(COLUMNS) as (keyof Row)[];
+const GIVEN = FIELDS.filter((field) => COLUMNS[field].initial === undefined);
+const CHANGING = FIELDS.filter((field) => COLUMNS[field].changes);
+
+/** Values of columns; the one of the lane is its name or its number. */
+export type Values = SQLInputValue[];
+
+/** All columns of `task`, as SELECT and INSERT name them; `rowFrom` reads their values. */
+export const ROW_COLUMNS = FIELDS.map((field) => COLUMNS[field].name).join(", ");
+/** The place of the lane among them. */
+export const LANE = FIELDS.indexOf("lane");
+/** What an INSERT gives for them; the question marks stand for the values of `givenValuesOf`. */
+export const ROW_MARKS = FIELDS.map((field) => COLUMNS[field].initial ?? "?").join(", ");
+/** How many question marks that are. */
+export const GIVEN_SIZE = GIVEN.length;
+/** The place of the lane among the given values. */
+export const GIVEN_LANE = GIVEN.indexOf("lane");
+/** What an UPDATE sets, which `runUpdate` runs. */
+export const UPDATE_COLUMNS = CHANGING.map((field) => `${COLUMNS[field].name} = ?`).join(", ");
+
+/** The number of a state in the file. */
+export const STATE: Record<TaskState, number> = Object.fromEntries(
+  TASK_STATES.map((state, number) => [state, number]),
+) as Record<TaskState, number>;
+
+// Compiled from the table, once: a loop over the names takes twenty times as long for each row.
 /** Makes a row of the values of `ROW_COLUMNS`. */
-// deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
-export function rowFrom(v: readonly any[]): Row {
-  return {
-    seq: v[0],
-    id: v[1],
-    type: v[2],
-    state: v[3],
-    era: v[4],
-    lane: v[5],
-    priority: v[6],
-    parked: v[7],
-    due_at: v[8],
-    attempt: v[9],
-    listed: v[10],
-    broken: v[11],
-    duplicate: v[12],
-    erase: v[13],
-    created_at: v[14],
-    started_at: v[15],
-    expires_at: v[16],
-    finished_at: v[17],
-    key: v[18],
-    batch: v[19],
-    label: v[20],
-    reason: v[21],
-    delivery: v[22],
-    aborting: v[23],
-    error: v[24],
-    change: v[25],
-    follows: v[26],
+export const rowFrom = compile("values", objectOf(FIELDS)) as (values: Values) => Row;
+/** Makes the row of a new task of the values of `givenValuesOf`. */
+export const newRowFrom = compile("values", objectOf(GIVEN)) as (values: Values) => Row;
+/** What an INSERT is given. */
+export const givenValuesOf = compile("row", `[${GIVEN.map(writing)}]`) as (row: Row) => Values;
+/** Runs the UPDATE of the columns that events change. */
+export const runUpdate = compile(
+  "statement, row",
+  `void statement.run(${CHANGING.map(writing)}, row.seq)`,
+) as (statement: StatementSync, row: Row) => void;
+
+function compile(argument: string, expression: string): unknown {
+  const code = `return (${argument}) => ${expression}`;
+  return new Function("STATES", "STATE", code)(TASK_STATES, STATE);
+}
+
+/** A row of values of those columns, in which the others are as in a new task. */
+function objectOf(given: readonly (keyof Row)[]): string {
+  const field = (name: keyof Row) => {
+    const at = given.indexOf(name);
+    const value = at < 0 ? COLUMNS[name].initial?.toLowerCase() as string : `values[${at}]`;
+    const { as } = COLUMNS[name];
+    return `${name}: ${as === "state" ? `STATES[${value}]` : as ? `${value} === 1` : value}`;
   };
+  return `({ ${FIELDS.map(field)} })`;
+}
+
+function writing(field: keyof Row): string {
+  const { as } = COLUMNS[field];
+  const value = `row.${field}`;
+  return as === "state" ? `STATE[${value}]` : as === "flag" ? `${value} ? 1 : 0` : value;
 }
 
 /** A row of `body`. */
@@ -87,52 +122,18 @@ export interface Body {
   readonly checksum: number;
 }
 
-/** The columns of a `Body`, in the order in which `bodyFrom` reads them after those of a `Row`. */
+/** The columns of a `Body`, as `bodyFrom` reads them after those of a row. */
 export const BODY_COLUMNS = "spec, payload, checksum";
 
 /** Makes a body of the values of `ROW_COLUMNS` and `BODY_COLUMNS`; `undefined` when there is none. */
 // deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
-export function bodyFrom(v: readonly any[]): Body | undefined {
-  return v[27] === null ? undefined : { spec: v[27], payload: v[28], checksum: v[29] };
+export function bodyFrom(values: readonly any[]): Body | undefined {
+  const at = FIELDS.length;
+  const spec = values[at];
+  return spec === null ? undefined : { spec, payload: values[at + 1], checksum: values[at + 2] };
 }
 
-type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
-
-/** What was decided when a task was accepted, less what stands in its row or is bulky. */
-export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
-  /** A wait, and how often it comes in a row; and so on. */
-  readonly retry: readonly number[];
-}
-
-function packRetry(schedule: RetrySchedule): number[] {
-  const packed: number[] = [];
-  for (const step of schedule) {
-    if (packed.at(-2) === step) packed[packed.length - 1]!++;
-    else packed.push(step, 1);
-  }
-  return packed;
-}
-
-/** The schedule of a spec. */
-export function unpackRetry({ retry }: Spec): RetrySchedule {
-  const schedule: number[] = [];
-  for (let at = 0; at < retry.length; at += 2) {
-    for (let times = retry[at + 1] ?? 0; times > 0; times--) schedule.push(retry[at] ?? 0);
-  }
-  return schedule;
-}
-
-/** The number under which a state is kept. */
-export const STATE: Record<TaskState, number> = Object.fromEntries(
-  TASK_STATES.map((state, number) => [state, number]),
-) as Record<TaskState, number>;
-
-/** The state a row says. */
-export function stateOf(row: { readonly state: number }): TaskState {
-  return TASK_STATES[row.state] as TaskState;
-}
-
-/** Tells a flipped bit from what was written: a database's own check misses one in a text. */
+/** Detects a flipped bit: SQLite's own check misses one in a text. */
 export function checksumOf(spec: string, payload: string | null): number {
   return crc32(payload ?? "", crc32(spec));
 }
@@ -140,71 +141,4 @@ export function checksumOf(spec: string, payload: string | null): number {
 /** Whether a body is as it was written. */
 export function isIntact(body: Body | undefined): body is Body {
   return body !== undefined && checksumOf(body.spec, body.payload) === body.checksum;
-}
-
-/** Splits a new task into what its row does not hold, and its payload. */
-export function specOf(task: NewTask): string {
-  // Each by its name: a rest of the task would cost as much as the row.
-  const spec: Record<keyof Spec, unknown> = {
-    channel: task.channel,
-    lane: task.lane,
-    timeoutMs: task.timeoutMs,
-    key: task.key,
-    tags: task.tags,
-    onUnknown: task.onUnknown,
-    retain: task.retain,
-    batchId: task.batchId,
-    parentId: task.parentId,
-    owner: task.owner,
-    requestId: task.requestId,
-    traceparent: task.traceparent,
-    retry: packRetry(task.retry),
-  };
-  return JSON.stringify(spec);
-}
-
-/** A damaged spec must not hide the task: what the row holds still stands. */
-function readSpec(row: Row, text: string | undefined): Spec {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return {
-      channel: "",
-      lane: "",
-      retry: [],
-      timeoutMs: 0,
-      onUnknown: "retry",
-      ...(row.key === null ? {} : { key: row.key }),
-    };
-  }
-}
-
-/** The task without its bulky parts, and its retry schedule. */
-export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: RetrySchedule } {
-  const state = stateOf(row);
-  const waits = state === "queued" || state === "running";
-  const spec = readSpec(row, specText);
-  return {
-    ...spec,
-    id: row.id,
-    type: row.type,
-    priority: row.priority,
-    retry: unpackRetry(spec),
-    state,
-    label: row.label,
-    createdAt: row.created_at,
-    attempt: row.attempt,
-    change: row.change,
-    ...(waits ? { dueAt: row.due_at } : {}),
-    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
-    ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
-    ...(row.reason === null ? {} : { reason: row.reason }),
-    ...(row.delivery === null ? {} : { delivery: row.delivery }),
-    ...(row.duplicate ? { possibleDuplicate: true as const } : {}),
-    ...(row.error === null ? {} : { error: JSON.parse(row.error) }),
-    ...(row.aborting === null ? {} : { aborting: true as const }),
-    ...(row.parked && state === "queued"
-      ? { behind: row.parked === 1 ? "key" as const : "batch" as const }
-      : {}),
-  };
 }

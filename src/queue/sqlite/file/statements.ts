@@ -5,17 +5,10 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { BODY_COLUMNS, ROW_COLUMNS } from "./rows.ts";
+import { BODY_COLUMNS, ROW_COLUMNS, ROW_MARKS, UPDATE_COLUMNS } from "./rows.ts";
 
 const insertTasks = (rows: number) => `
-    INSERT INTO task (seq, id, type, state, era, lane, priority, parked, due_at, attempt, listed, broken,
-                      duplicate, erase, follows, created_at, expires_at, key, batch, parent, owner,
-                      label, change)
-    VALUES ${
-  Array(rows).fill("(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(
-    ", ",
-  )
-}`;
+    INSERT INTO task (${ROW_COLUMNS}) VALUES ${Array(rows).fill(`(${ROW_MARKS})`).join(", ")}`;
 const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
     VALUES ${Array(rows).fill("(?, ?, ?, ?)").join(", ")}`;
@@ -62,21 +55,16 @@ const TEXTS = {
   nextExpiry: `
     SELECT expires_at FROM task INDEXED BY task_expires
      WHERE era = ? AND expires_at IS NOT NULL AND state = 0 ORDER BY expires_at LIMIT 1`,
-  running: `SELECT * FROM task WHERE state = 1 ORDER BY seq`,
+  running: `SELECT ${ROW_COLUMNS} FROM task WHERE state = 1 ORDER BY seq`,
 
-  /** A task as it stands after an event: guarded by the state and attempt that were read. */
-  write: `
-    UPDATE task
-       SET state = ?, era = ?, parked = ?, due_at = ?, attempt = ?, listed = ?, broken = ?, duplicate = ?,
-           started_at = ?, expires_at = ?, finished_at = ?, reason = ?, delivery = ?, aborting = ?, error = ?,
-           change = ?
-     WHERE seq = ?`,
+  /** A task after an event. The lifecycle has checked state and attempt, and nobody else writes the file. */
+  write: `UPDATE task SET ${UPDATE_COLUMNS} WHERE seq = ?`,
   /** After the clock was set back: what was due still is, and a wait for the next try is as long as it was. */
   resetDue: `
     UPDATE task SET due_at = max(:now, due_at - :back)
      WHERE state = 0 AND (due_at <= :was OR attempt > 0)`,
   resetHolds: `UPDATE lane SET held_until = held_until - ? WHERE held_until IS NOT NULL`,
-  park: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
+  writeBehind: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
   /** What an attempt came to: its record is listed after those before it. */
   report: `
     INSERT INTO result (seq, attempts, result, carry) VALUES (?1, ?2, ?3, ?4)
@@ -85,29 +73,28 @@ const TEXTS = {
   erasePayload: `UPDATE body SET payload = NULL, checksum = ? WHERE seq = ?`,
   eraseResult: `UPDATE result SET result = NULL, carry = NULL WHERE seq = ?`,
 
-  holder: `SELECT seq, era FROM holder WHERE key = ?`,
+  holder: `SELECT seq, era AS generation FROM holder WHERE key = ?`,
   setHolder: `INSERT OR REPLACE INTO holder (key, seq, era) VALUES (?, ?, ?)`,
   dropHolder: `DELETE FROM holder WHERE key = ? AND seq = ?`,
-  /** Whose turn it is: the first accepted of a key, of those that wait for nothing else. */
+  /** The first accepted of a key, among those whose own time has come. */
   nextOfKey: `
     SELECT seq FROM task INDEXED BY task_turn
-     WHERE key = ? AND state = 0 AND era = ? AND (parked = 1 OR due_at <= ?) ORDER BY seq LIMIT 1`,
+     WHERE key = ? AND state = 0 AND era = ? AND (parked & 1 OR due_at <= ?) ORDER BY seq LIMIT 1`,
 
-  insertFollowers: `INSERT INTO follower (seq, followers) VALUES (?, ?)`,
-  followers: `SELECT followers FROM follower WHERE seq = ?`,
-  dropFollowers: `DELETE FROM follower WHERE seq = ?`,
+  insertFollowUps: `INSERT INTO follower (seq, followers) VALUES (?, ?)`,
+  followUps: `SELECT followers FROM follower WHERE seq = ?`,
+  dropFollowUps: `DELETE FROM follower WHERE seq = ?`,
 
   insertBatch: `
     INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows, most)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   batch: `SELECT * FROM batch WHERE seq = ?`,
-  /** What stands behind others of its batch. */
-  bench: `
-    SELECT seq, lane, priority, due_at FROM task INDEXED BY task_bench
+  /** What waits behind others of its batch alone. */
+  waitingOfBatch: `
+    SELECT seq, lane FROM task INDEXED BY task_bench
      WHERE batch = ? AND state = 0 AND parked = 2 AND era = ? ORDER BY seq LIMIT ?`,
-  writeBatch: `UPDATE batch SET counts = ?, bytes = ? WHERE seq = ?`,
+  writeBatch: `UPDATE batch SET counts = ?, bytes = ?, follows = ? WHERE seq = ?`,
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
-  disarmBatch: `UPDATE batch SET follows = 0 WHERE seq = ?`,
   batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,
   batches: `SELECT seq FROM batch WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
   batchTasks: `SELECT id, state, era, change FROM task WHERE batch = ? ORDER BY seq`,
@@ -178,7 +165,7 @@ const TEXTS = {
   dropTag: `DELETE FROM tag WHERE tag = ? AND seq = ?`,
 } as const;
 
-/** Node's, of which Deno's types do not know yet. */
+/** Node's, which Deno's types do not have yet. */
 interface ReturningArrays {
   setReturnArrays(enabled: boolean): void;
 }
@@ -186,14 +173,15 @@ interface ReturningArrays {
 /** The statements, prepared. */
 export type Statements = Record<keyof typeof TEXTS, StatementSync>;
 
-/** Prepares every statement. */
+/** Prepares every statement. Those that read whole rows return arrays, for `rowFrom`. */
 export function prepare(db: DatabaseSync): Statements {
-  const statements = Object.fromEntries(
-    Object.entries(TEXTS).map(([name, text]) => [name, db.prepare(text)]),
+  return Object.fromEntries(
+    Object.entries(TEXTS).map(([name, text]) => {
+      const statement = db.prepare(text);
+      if (text.includes(`SELECT ${ROW_COLUMNS}`)) {
+        (statement as StatementSync & ReturningArrays).setReturnArrays(true);
+      }
+      return [name, statement];
+    }),
   ) as Statements;
-  // An object of two dozen members costs as much as reading the row: see `rowFrom`.
-  for (const name of ["task", "due"] as const) {
-    (statements[name] as StatementSync & ReturningArrays).setReturnArrays(true);
-  }
-  return statements;
 }

@@ -16,9 +16,8 @@ import {
   EngineInUseError,
   type TaskChange,
 } from "../../engine.ts";
-import type { Answer, Arguments, CommandName } from "../commands.ts";
 import { type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
-import type { Command, Opened, Reply } from "../store.ts";
+import type { Arguments, Command, CommandName, Opened, Reply, Result } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
 /**
@@ -119,8 +118,8 @@ export class ThreadClient {
   ask<Name extends CommandName>(
     name: Name,
     ...args: Arguments<Name>
-  ): Promise<Answer<Name>> {
-    return this.#send(name, args).answer as Promise<Answer<Name>>;
+  ): Promise<Result<Name>> {
+    return this.#send(name, args).answer as Promise<Result<Name>>;
   }
 
   /** Waits until something is due; resolves with none once the signal aborts. */

@@ -1,0 +1,168 @@
+/**
+ * The lifecycle of a task, from its acceptance to its end: the same for every
+ * engine.
+ *
+ * What an event does to a state is decided by `next`, what an attempt means by
+ * `decide`. Here is what follows from that for the stored rows: keys, batches,
+ * lanes, counts and follow-ups. Each function says what it may read beside the
+ * task's own row.
+ *
+ * @module
+ */
+
+import { decideBroken } from "../../task/crash.ts";
+import type { CancelReason } from "../../task/outcome.ts";
+import { next } from "../../task/state.ts";
+import type { NewTask } from "../../task/task.ts";
+import type { Cancelled, Changed } from "../engine.ts";
+import { waitsInBatch } from "./batch_concurrency.ts";
+import { joinKey } from "./keys.ts";
+import { BEHIND, type Content, contentOf, newRow, type Row } from "./row.ts";
+import { overrule, revivedDueAt, undelivered } from "./rules.ts";
+import { type Settled, settledOf } from "./settled.ts";
+import type { Storage } from "./storage.ts";
+import { change, notify, transition } from "./transition.ts";
+
+/**
+ * Stores a new task. One that is made after a shutdown, by the end of what was
+ * still running, is cancelled like all that waited.
+ * Reads the holder of its key and its batch.
+ */
+export function insertTask(storage: Storage, row: Row, content: Content): void {
+  const { closed } = storage;
+  row.change = storage.nextChange(row.seq);
+  row.generation = closed ? storage.generation - 1 : storage.generation;
+  if (!closed && row.key !== null && !joinKey(storage, row)) row.behind = BEHIND.key;
+  else if (row.batch !== null && row.dueAt <= storage.now) {
+    if (waitsInBatch(storage.batch(row.batch))) row.behind = BEHIND.batch;
+  }
+  storage.insertRow(row, content);
+  storage.count(undefined, closed ? "cancelled" : "queued");
+  if (closed) return;
+  if (row.behind === 0) storage.offer(row);
+  if (row.expiresAt !== null) storage.expires(row, row.expiresAt);
+  notify(storage, row);
+}
+
+/** Stores a task that the engine itself makes. */
+export function insertNewTask(storage: Storage, task: NewTask): void {
+  insertTask(storage, newRow(task), contentOf(task));
+}
+
+/**
+ * Stores what an attempt came to; `false` when the task is no longer at that
+ * attempt. Reads the holder and the next task of its key, its batch, the
+ * waiting tasks of the batch, and at the end what follows the task or the batch.
+ */
+export function settle(storage: Storage, row: Row | undefined, settled: Settled): boolean {
+  if (!row || row.state !== "running" || row.attempt !== settled.attempt) return false;
+  row.interrupted = 0;
+  apply(storage, row, settled);
+  return true;
+}
+
+function apply(storage: Storage, row: Row, given: Settled): void {
+  const cancelled = row.aborting ?? (storage.closed ? "shutdown" : undefined);
+  const settled = overrule(given, cancelled, row.duplicate);
+  const { hold } = settled;
+  if (settled.record !== undefined) {
+    row.listed++;
+    row.error = settled.error ?? null;
+  }
+  if (given.event === "release") row.attempt--;
+  else if (settled.result !== undefined || settled.carry !== undefined || row.listed > 0) {
+    storage.report(row, settled);
+  }
+  if (settled.possibleDuplicate) row.duplicate = true;
+  if (settled.dueAt !== undefined) row.dueAt = settled.dueAt;
+  if (settled.adaptiveLimit !== undefined) {
+    storage.scheduler.set(row.lane, { adaptiveLimit: settled.adaptiveLimit });
+  }
+  if (hold && storage.scheduler.set(row.lane, { heldUntil: hold.until, reason: hold.reason })) {
+    storage.holdLane(row.lane, hold.until, hold.reason);
+  }
+  row.reason = settled.reason ?? null;
+  row.delivery = settled.delivery ?? null;
+  row.finishedAt = settled.at;
+  if (settled.bytes > 0 && row.batch !== null) {
+    const batch = storage.batch(row.batch);
+    // The transition stores the batch.
+    if (batch) batch.bytes += settled.bytes;
+  }
+  transition(storage, row, settled.event);
+}
+
+/** Settles an attempt that a crash interrupted. Reads what `settle` reads. */
+export function recover(storage: Storage, row: Row): void {
+  const policy = storage.policy(row) ?? { retry: [], onUnknown: "retry" };
+  // A shutdown may have been recorded without the time to reach what ran.
+  const aborting = row.aborting ?? (row.generation < storage.generation ? "shutdown" : undefined);
+  row.interrupted++;
+  const settlement = decideBroken({
+    id: row.id,
+    attempt: row.attempt,
+    startedAt: row.startedAt ?? storage.now,
+    ...policy,
+    broken: row.interrupted,
+    ...(aborting ? { aborting } : {}),
+    ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
+  }, storage.now);
+  apply(storage, row, settledOf(settlement));
+}
+
+/**
+ * Cancels a waiting task; records that a running one is to be aborted. Reads
+ * what `settle` reads.
+ */
+export function cancel(storage: Storage, row: Row | undefined, reason: CancelReason): Cancelled {
+  switch (row?.state) {
+    case undefined:
+      return "not_found";
+    case "queued":
+      row.reason = reason;
+      row.delivery = undelivered(row.duplicate);
+      transition(storage, row, "cancel");
+      return "cancelled";
+    case "running":
+      if (row.aborting === null) {
+        row.aborting = reason;
+        change(storage, row);
+      }
+      return "aborting";
+    default:
+      return "too_late";
+  }
+}
+
+/** Ends a waiting task whose time is over. Reads what `settle` reads. */
+export function expire(storage: Storage, row: Row): void {
+  row.reason = "expired";
+  row.delivery = undelivered(row.duplicate);
+  transition(storage, row, "expire");
+}
+
+/**
+ * Makes a final task queued again. One whose payload was erased stays as it is.
+ * Reads the holder of its key.
+ */
+export function revive(storage: Storage, row: Row | undefined): Changed {
+  if (!row) return "not_found";
+  if (!next(row.state, "revive") || row.erase) return "not_possible";
+  if (row.delivery === "unknown") row.duplicate = true;
+  row.dueAt = revivedDueAt({ attempt: row.attempt, dueAt: row.dueAt, now: storage.now });
+  row.attempt = row.interrupted = 0;
+  row.startedAt = null;
+  if (row.expiresAt !== null && row.expiresAt <= storage.now) row.expiresAt = null;
+  transition(storage, row, "revive");
+  return "changed";
+}
+
+/** Makes a waiting task due now. What else it waits for (a key, a held lane) it still waits for. */
+export function runNow(storage: Storage, row: Row | undefined): Changed {
+  if (!row) return "not_found";
+  if (row.state !== "queued") return "not_possible";
+  row.dueAt = Math.min(row.dueAt, storage.now);
+  change(storage, row);
+  if (row.behind === 0) storage.offer(row);
+  return "changed";
+}

@@ -1,0 +1,340 @@
+/**
+ * A task and a batch as the lifecycle reads and changes them. Every engine
+ * stores these fields; how it does is its own affair.
+ *
+ * @module
+ */
+
+import { sequenceOf } from "../../lib/ids.ts";
+import type { BatchRecord, NewBatch } from "../../task/batch.ts";
+import type { EndedTask } from "../../task/event_data.ts";
+import type { CancelReason } from "../../task/outcome.ts";
+import type { RetrySchedule } from "../../task/retry.ts";
+import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
+import type {
+  ClaimedTask,
+  Delivery,
+  Json,
+  NewTask,
+  Reason,
+  TaskSummary,
+  TaskType,
+} from "../../task/task.ts";
+import type { TaskChange } from "../change.ts";
+
+/** What a queued task waits behind, beside its time; bits of `Row.behind`. */
+export const BEHIND = { key: 1, batch: 2 } as const;
+
+/** A task as events change it. Times are milliseconds since the epoch; `null` is no value. */
+export interface Row {
+  /** The sequence number of its id. */
+  readonly seq: number;
+  readonly id: string;
+  readonly type: TaskType;
+  state: TaskState;
+  /** The generation of the queue in which it became queued; see `Storage.generation`. */
+  generation: number;
+  readonly lane: string;
+  readonly priority: number;
+  /** Bits of `BEHIND`; 0 when it waits for its time and its lane alone. */
+  behind: number;
+  dueAt: number;
+  /** Attempts begun since it was accepted or revived. */
+  attempt: number;
+  /** Attempts that are listed. */
+  listed: number;
+  /** Attempts in a row that were interrupted by a crash. */
+  interrupted: number;
+  /** Whether it may have had its effect before. */
+  duplicate: boolean;
+  /** Whether payload and result are erased at the end. */
+  readonly erase: boolean;
+  /** Whether something is made at its end. */
+  readonly follows: boolean;
+  readonly createdAt: number;
+  startedAt: number | null;
+  expiresAt: number | null;
+  finishedAt: number | null;
+  readonly key: string | null;
+  /** The sequence number of its batch. */
+  readonly batch: number | null;
+  /** The sequence number of the task or batch that had it made. */
+  readonly parent: number | null;
+  readonly owner: string | null;
+  readonly label: string;
+  reason: Reason | null;
+  delivery: Delivery | null;
+  /** Set while a running task is to be aborted. */
+  aborting: CancelReason | null;
+  /** JSON text of the last attempt's error. */
+  error: string | null;
+  /** The number of its latest change. */
+  change: number;
+}
+
+/** What belongs to a new task beside its row; the lifecycle only passes it on. */
+export interface Content {
+  /** JSON text of a `Spec`. */
+  readonly spec: string;
+  /** JSON text of what is to be sent. */
+  readonly payload: string;
+  readonly tags: readonly string[] | undefined;
+  /** JSON text of the `FollowUp`s. */
+  readonly followUps: string | undefined;
+}
+
+/** The row of a new task. */
+export function newRow(task: NewTask): Row {
+  return {
+    seq: sequenceOf(task.id),
+    id: task.id,
+    type: task.type,
+    state: "queued",
+    generation: 0,
+    lane: task.lane,
+    priority: task.priority,
+    behind: 0,
+    dueAt: task.dueAt,
+    attempt: 0,
+    listed: 0,
+    interrupted: 0,
+    duplicate: false,
+    erase: task.retain === "none",
+    follows: (task.followUps?.length ?? 0) > 0,
+    createdAt: task.createdAt,
+    startedAt: null,
+    expiresAt: task.expiresAt ?? null,
+    finishedAt: null,
+    key: task.key ?? null,
+    batch: task.batchId === undefined ? null : sequenceOf(task.batchId),
+    parent: task.parentId === undefined ? null : sequenceOf(task.parentId),
+    owner: task.owner ?? null,
+    label: task.label,
+    reason: null,
+    delivery: null,
+    aborting: null,
+    error: null,
+    change: 0,
+  };
+}
+
+/** What belongs to a new task beside its row. */
+export function contentOf(task: NewTask): Content {
+  return {
+    spec: specOf(task),
+    payload: task.payload,
+    tags: task.tags,
+    followUps: task.followUps?.length ? JSON.stringify(task.followUps) : undefined,
+  };
+}
+
+type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
+
+/** What was decided when a task was accepted, less what its row holds or is bulky. */
+export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
+  /** Pairs of a wait and how often it comes in a row. */
+  readonly retry: readonly number[];
+}
+
+function specOf(task: NewTask): string {
+  // By name: copying the rest of the task costs as much as storing the row.
+  const spec: Record<keyof Spec, unknown> = {
+    channel: task.channel,
+    lane: task.lane,
+    timeoutMs: task.timeoutMs,
+    key: task.key,
+    tags: task.tags,
+    onUnknown: task.onUnknown,
+    retain: task.retain,
+    batchId: task.batchId,
+    parentId: task.parentId,
+    owner: task.owner,
+    requestId: task.requestId,
+    traceparent: task.traceparent,
+    retry: packRetry(task.retry),
+  };
+  return JSON.stringify(spec);
+}
+
+function packRetry(schedule: RetrySchedule): number[] {
+  const packed: number[] = [];
+  for (const step of schedule) {
+    if (packed.at(-2) === step) packed[packed.length - 1]!++;
+    else packed.push(step, 1);
+  }
+  return packed;
+}
+
+/** The retry schedule of a spec. */
+export function unpackRetry({ retry }: Spec): RetrySchedule {
+  const schedule: number[] = [];
+  for (let at = 0; at < retry.length; at += 2) {
+    for (let times = retry[at + 1] ?? 0; times > 0; times--) schedule.push(retry[at] ?? 0);
+  }
+  return schedule;
+}
+
+/** A damaged spec must not hide the task: what the row holds is still shown. */
+function readSpec(row: Row, text: string | undefined): Spec {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return {
+      channel: "",
+      lane: row.lane,
+      retry: [],
+      timeoutMs: 0,
+      onUnknown: "retry",
+      ...(row.key === null ? {} : { key: row.key }),
+    };
+  }
+}
+
+/** The task without its bulky parts, and its retry schedule. */
+export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: RetrySchedule } {
+  const { state, behind } = row;
+  const waits = state === "queued" || state === "running";
+  const spec = readSpec(row, specText);
+  return {
+    ...spec,
+    id: row.id,
+    type: row.type,
+    priority: row.priority,
+    retry: unpackRetry(spec),
+    state,
+    label: row.label,
+    createdAt: row.createdAt,
+    attempt: row.attempt,
+    change: row.change,
+    ...(waits ? { dueAt: row.dueAt } : {}),
+    ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
+    ...(row.finishedAt === null ? {} : { finishedAt: row.finishedAt }),
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.delivery === null ? {} : { delivery: row.delivery }),
+    ...(row.duplicate ? { possibleDuplicate: true as const } : {}),
+    ...(row.error === null ? {} : { error: JSON.parse(row.error) }),
+    ...(row.aborting === null ? {} : { aborting: true as const }),
+    ...(behind && state === "queued"
+      ? { behind: behind & BEHIND.key ? "key" as const : "batch" as const }
+      : {}),
+  };
+}
+
+/** The fields of a row that a claim hands over. */
+export type ClaimedRow = Pick<
+  Row,
+  "id" | "type" | "attempt" | "startedAt" | "dueAt" | "createdAt" | "expiresAt" | "duplicate"
+>;
+
+/** What a worker gets; `carry` is JSON text. */
+export function claimedOf(
+  row: ClaimedRow,
+  specText: string,
+  payload: string,
+  carry: string | null,
+): ClaimedTask {
+  const spec: Spec = JSON.parse(specText);
+  return {
+    id: row.id,
+    type: row.type,
+    channel: spec.channel,
+    lane: spec.lane,
+    payload,
+    attempt: row.attempt,
+    startedAt: row.startedAt ?? 0,
+    dueAt: row.dueAt,
+    createdAt: row.createdAt,
+    retry: unpackRetry(spec),
+    timeoutMs: spec.timeoutMs,
+    onUnknown: spec.onUnknown,
+    possibleDuplicate: row.duplicate,
+    ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
+    ...(carry === null ? {} : { carry: JSON.parse(carry) as Json }),
+    ...(spec.batchId === undefined ? {} : { batchId: spec.batchId }),
+    ...(spec.requestId === undefined ? {} : { requestId: spec.requestId }),
+    ...(spec.traceparent === undefined ? {} : { traceparent: spec.traceparent }),
+  };
+}
+
+/** A task's latest change, for those who read what they have missed. */
+export function changeOf(row: Row, batchId: string | undefined): TaskChange {
+  return {
+    id: row.id,
+    type: row.type,
+    state: row.state,
+    attempt: row.attempt,
+    at: row.finishedAt ?? Math.max(row.createdAt, row.startedAt ?? 0),
+    change: row.change,
+    ...(batchId === undefined ? {} : { batchId }),
+  };
+}
+
+/** A task as the end of its batch lists it. */
+export function endedOf({ id, state, label, reason, error }: Row): EndedTask {
+  return {
+    id,
+    state,
+    label,
+    ...(reason === null ? {} : { reason }),
+    ...(error === null ? {} : { error: JSON.parse(error) }),
+  };
+}
+
+/** A batch as events change it. */
+export interface BatchRow {
+  /** The sequence number of its id. */
+  readonly seq: number;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly owner: string | null;
+  /** The generation of the queue in which it was accepted. */
+  readonly generation: number;
+  readonly total: number;
+  /** Its tasks that are still stored, by state. */
+  readonly counts: Counts;
+  /** Sum of the bytes that its succeeded tasks fetched. */
+  bytes: number;
+  /** Whether something is to be made when it is done. */
+  follows: boolean;
+  /** The most of its tasks that run at once. */
+  readonly concurrency: number | null;
+  /** While it is inserted: how many more of its tasks need not wait for others of it. */
+  seats?: number;
+}
+
+/** The row of a new batch, all of whose tasks are queued. */
+export function newBatchRow(batch: NewBatch, total: number, generation: number): BatchRow {
+  return {
+    seq: sequenceOf(batch.id),
+    id: batch.id,
+    createdAt: batch.createdAt,
+    owner: batch.owner ?? null,
+    generation,
+    total,
+    counts: { ...noCounts(), queued: total },
+    bytes: 0,
+    follows: (batch.followUps?.length ?? 0) > 0,
+    concurrency: batch.concurrency ?? null,
+    seats: batch.concurrency ?? Infinity,
+  };
+}
+
+/** A batch as callers see it; `marked` when a shutdown has cancelled what was queued in it. */
+export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
+  const { queued, cancelled } = row.counts;
+  const counts = marked ? { ...row.counts, queued: 0, cancelled: cancelled + queued } : row.counts;
+  return {
+    id: row.id,
+    createdAt: row.createdAt,
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    total: row.total,
+    counts: { ...counts },
+    done: isDone(row, marked),
+    bytes: row.bytes,
+  };
+}
+
+/** Whether each task of the batch is final. */
+export function isDone({ counts }: BatchRow, marked: boolean): boolean {
+  return counts.running === 0 && (marked || counts.queued === 0);
+}

@@ -1,0 +1,111 @@
+/**
+ * Reading what is in memory, by what tasks, batches and deliveries have in common.
+ *
+ * @module
+ */
+
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import type { BatchRecord } from "../../task/batch.ts";
+import type { DeliverySummary } from "../../task/trigger.ts";
+import type { BatchTask, TaskChange } from "../change.ts";
+import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
+import { type BatchPage, formatCursor } from "../cursor.ts";
+import type { DeliveryPage, Page, TaskFilter } from "../engine.ts";
+import { laneIsOfHost } from "../host.ts";
+import type { Body, MemoryStorage } from "./storage.ts";
+
+type Test<Field extends keyof TaskFilter> = (
+  value: NonNullable<TaskFilter[Field]>,
+  row: Row,
+  body: Body,
+) => boolean;
+
+/** What each field of a filter asks of a task. */
+const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
+  states: (states, row) => states.includes(row.state),
+  type: (type, row) => row.type === type,
+  tag: (tag, _, body) => body.tags.includes(tag),
+  key: (key, row) => row.key === key,
+  batchId: (id, row) => isId("bat", id) && row.batch === sequenceOf(id),
+  host: (host, row) => laneIsOfHost(row.lane, host),
+  reason: (reason, row) => row.reason === reason,
+  parentId: (id, row) => (isId("tsk", id) || isId("bat", id)) && row.parent === sequenceOf(id),
+  q: (q, row) => row.label.toLowerCase().includes(q.toLowerCase()),
+  owner: (owner, row) => row.owner === owner,
+};
+
+/** The rows that match, newest first. */
+export function matching({ rows, bodies }: MemoryStorage, filter: TaskFilter): Row[] {
+  const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
+  const matches = (row: Row) =>
+    asked.every(([field, value]) =>
+      TESTS[field as keyof TaskFilter](value as never, row, bodies.get(row.seq) as Body)
+    );
+  return [...rows.values()].filter(matches).sort((a, b) => b.seq - a.seq);
+}
+
+/** A page of tasks, newest first. */
+export function list(
+  storage: MemoryStorage,
+  filter: TaskFilter,
+  limit: number,
+  before: number,
+): Page {
+  const found = matching(storage, filter).filter(({ seq }) => seq < before);
+  const tasks = found.slice(0, limit).map((row) => {
+    const { retry: _, ...summary } = summaryOf(row, storage.bodies.get(row.seq)?.spec);
+    return summary;
+  });
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return last ? { tasks, nextCursor: formatCursor(last.seq) } : { tasks };
+}
+
+/** Tasks changed after that change, each once, in the order of their latest changes. */
+export function changesAfter(storage: MemoryStorage, change: number, limit: number): TaskChange[] {
+  return [...storage.rows.values()]
+    .filter((row) => row.change > change)
+    .sort((a, b) => a.change - b.change)
+    .slice(0, limit)
+    .map((row) => changeOf(row, row.batch === null ? undefined : storage.batch(row.batch)?.id));
+}
+
+/** A batch as it now is. */
+export function findBatch(storage: MemoryStorage, id: string): BatchRecord | undefined {
+  const batch = isId("bat", id) ? storage.batch(sequenceOf(id)) : undefined;
+  return batch?.id === id ? batchRecordOf(batch, false) : undefined;
+}
+
+/** The states of a batch's tasks, in the order of submission. */
+export function batchTasks({ batches }: MemoryStorage, batchId: string): BatchTask[] {
+  const batch = isId("bat", batchId) ? batches.get(sequenceOf(batchId)) : undefined;
+  return [...batch?.tasks ?? []].map(({ id, state, change }) => ({ id, state, change }));
+}
+
+/** Batches that were submitted before that number, newest first. */
+export function listBatches({ batches }: MemoryStorage, limit: number, before: number): BatchPage {
+  const found = [...batches.values()].map(({ row }) => row)
+    .filter(({ seq }) => seq < before)
+    .sort((a, b) => b.seq - a.seq);
+  const page = { batches: found.slice(0, limit).map((row) => batchRecordOf(row, false)) };
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return last ? { ...page, nextCursor: formatCursor(last.seq) } : page;
+}
+
+/** Deliveries of a hook that were received before that number, newest first. */
+export function deliveries(
+  storage: MemoryStorage,
+  hook: string,
+  limit: number,
+  before: number,
+): DeliveryPage {
+  const found = [...storage.deliveries]
+    .filter(([seq, delivery]) => delivery.hook === hook && seq < before)
+    .sort(([a], [b]) => b - a);
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return {
+    deliveries: found.slice(0, limit).map(([, { content: _, ...summary }]): DeliverySummary =>
+      summary
+    ),
+    ...(last ? { nextCursor: formatCursor(last[0]) } : {}),
+  };
+}

@@ -1,0 +1,352 @@
+/**
+ * Tasks in memory as the storage of the lifecycle. What it holds ends with the process.
+ *
+ * @module
+ */
+
+import { Heap } from "../../lib/heap.ts";
+import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
+import type { NewBatch } from "../../task/batch.ts";
+import type { EndedTask } from "../../task/event_data.ts";
+import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
+import type { AttemptRecord, ClaimedTask, FollowUp, TaskRecord } from "../../task/task.ts";
+import type { ScheduleChange, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
+import {
+  type BatchRow,
+  BEHIND,
+  claimedOf,
+  type Content,
+  endedOf,
+  type Row,
+  summaryOf,
+  unpackRetry,
+} from "../core/row.ts";
+import { undelivered } from "../core/rules.ts";
+import type { Settled } from "../core/settled.ts";
+import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
+import { EngineError, type Idempotency, type Inserted, type TaskChange } from "../engine.ts";
+import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
+
+/** What is stored of a task beside its row. */
+export interface Body {
+  readonly spec: string;
+  payload: string | undefined;
+  readonly tags: readonly string[];
+  readonly followUps: string | undefined;
+  readonly attempts: AttemptRecord[];
+  result: string | undefined;
+  carry: string | undefined;
+}
+
+/** A batch and its tasks, in the order of submission. */
+interface StoredBatch {
+  readonly row: BatchRow;
+  readonly tasks: Set<Row>;
+  readonly followUps: NewBatch["followUps"];
+}
+
+interface Place {
+  readonly row: Row;
+  readonly dueAt: number;
+}
+
+/** All that the engine holds. */
+export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, SubmissionStorage {
+  /** Shutdowns rewrite what waits at once, so there is one generation. */
+  readonly generation = 0;
+  closed = false;
+  readonly scheduler = new LaneScheduler();
+  readonly ids: IdSource;
+  readonly ended: Ended[] = [];
+  readonly watched: { readonly size: number; has(word: string): boolean };
+  readonly counts: Counts = noCounts();
+  /** In the order of acceptance. */
+  readonly rows = new Map<number, Row>();
+  /** By sequence number. */
+  readonly bodies = new Map<number, Body>();
+  /** By sequence number. */
+  readonly batches = new Map<number, StoredBatch>();
+  /** By name. */
+  readonly schedules = new Map<string, StoredSchedule>();
+  /** By sequence number. */
+  readonly deliveries = new Map<number, StoredDelivery>();
+  /** By scope and key. */
+  readonly idempotency = new Map<string, Idempotency & { readonly id: string }>();
+  /** The latest change's number. */
+  change = 0;
+  /** The highest sequence number ever stored. */
+  last = 0;
+  readonly notify: (change: TaskChange) => void;
+  readonly #now: () => number;
+  /** What waits, by lane and priority, in the order in which it is served; entries may be out of date. */
+  readonly #places = new Map<string, Heap<Place>>();
+  /** Tasks of each key that are not final. */
+  readonly #ofKey = new Map<string, Set<Row>>();
+  readonly #holders = new Map<string, Row>();
+  readonly #expiring = new Heap<{ row: Row; at: number }>((a, b) => a.at < b.at);
+
+  constructor(
+    now: () => number,
+    watched: MemoryStorage["watched"],
+    notify: (change: TaskChange) => void,
+  ) {
+    this.#now = now;
+    this.watched = watched;
+    this.notify = notify;
+    this.ids = openIds(now, crypto.getRandomValues.bind(crypto), 0, "odd");
+  }
+
+  get now(): number {
+    return this.#now();
+  }
+
+  row(seq: number): Row | undefined {
+    return this.rows.get(seq);
+  }
+
+  /** The row of a task; `undefined` when there is none of that id. */
+  find(id: string): Row | undefined {
+    const row = this.rows.get(sequenceOf(id));
+    return row?.id === id ? row : undefined;
+  }
+
+  insertRow(row: Row, { spec, payload, tags = [], followUps }: Content): void {
+    const { seq } = row;
+    // Made after a shutdown, by the end of what was still running.
+    if (row.generation < this.generation) {
+      row.state = "cancelled";
+      row.reason = "shutdown";
+      row.delivery = undelivered(row.duplicate);
+      row.finishedAt = this.now;
+    }
+    const stored = { attempts: [], result: undefined, carry: undefined };
+    this.rows.set(seq, row);
+    this.bodies.set(seq, { spec, payload, tags, followUps, ...stored });
+    this.last = Math.max(this.last, seq);
+    if (row.batch !== null) this.batches.get(row.batch)?.tasks.add(row);
+    this.writeRow(row);
+  }
+
+  /** Rows are changed in place; what is stored beside them is which tasks of a key are not final. */
+  writeRow(row: Row): void {
+    const { key, state } = row;
+    if (key === null) return;
+    const others = this.#ofKey.get(key);
+    if (state === "queued" || state === "running") {
+      if (others) others.add(row);
+      else this.#ofKey.set(key, new Set([row]));
+    } else if (others?.delete(row) && others.size === 0) this.#ofKey.delete(key);
+  }
+
+  writeBehind(): void {}
+
+  nextChange(): number {
+    return ++this.change;
+  }
+
+  count(from: TaskState | undefined, to: TaskState): void {
+    if (from !== undefined) this.counts[from]--;
+    this.counts[to]++;
+  }
+
+  offer(row: Row): void {
+    const { lane, priority, dueAt } = row;
+    this.#placesOf({ lane, priority }).push({ row, dueAt });
+    this.scheduler.offer(lane, priority, dueAt);
+  }
+
+  expires(row: Row, at: number): void {
+    this.#expiring.push({ row, at });
+  }
+
+  /** The first whose time is over. */
+  firstExpired(): Row | undefined {
+    return this.nextExpiry() <= this.now ? this.#expiring.peek()?.row : undefined;
+  }
+
+  /** When the next queued task expires, in milliseconds since the epoch; infinity for never. */
+  nextExpiry(): number {
+    for (let entry = this.#expiring.peek(); entry; entry = this.#expiring.peek()) {
+      if (entry.row.state === "queued" && entry.row.expiresAt === entry.at) return entry.at;
+      this.#expiring.pop();
+    }
+    return Infinity;
+  }
+
+  keyHolder({ key }: Row): Row | undefined {
+    return this.#holders.get(key as string);
+  }
+
+  holdKey(row: Row): void {
+    this.#holders.set(row.key as string, row);
+  }
+
+  dropKey(row: Row): boolean {
+    const key = row.key as string;
+    return this.#holders.get(key) === row && this.#holders.delete(key);
+  }
+
+  nextOfKey({ key }: Row): Row | undefined {
+    let first: Row | undefined;
+    for (const row of this.#ofKey.get(key as string) ?? []) {
+      if (row.state !== "queued") continue;
+      if (!(row.behind & BEHIND.key) && row.dueAt > this.now) continue;
+      if (first === undefined || row.seq < first.seq) first = row;
+    }
+    return first;
+  }
+
+  batch(seq: number): BatchRow | undefined {
+    return this.batches.get(seq)?.row;
+  }
+
+  insertBatch(row: BatchRow, { followUps }: NewBatch): void {
+    this.batches.set(row.seq, { row, tasks: new Set(), followUps });
+    this.last = Math.max(this.last, row.seq);
+  }
+
+  batchChanged(): void {}
+
+  isMarked(): boolean {
+    return false;
+  }
+
+  waitingOfBatch({ seq }: BatchRow, limit: number): Row[] {
+    const waits = ({ state, behind }: Row) => state === "queued" && behind === BEHIND.batch;
+    return [...this.batches.get(seq)?.tasks.values().filter(waits).take(limit) ?? []];
+  }
+
+  endedOfBatch({ seq }: BatchRow): EndedTask[] {
+    return [...this.batches.get(seq)?.tasks ?? []].map(endedOf);
+  }
+
+  report({ seq }: Row, { record, result, carry }: Settled): void {
+    const body = this.bodies.get(seq) as Body;
+    if (record !== undefined) body.attempts.push(JSON.parse(record));
+    body.result = result;
+    if (carry !== undefined) body.carry = carry;
+  }
+
+  holdLane(): void {}
+
+  policy({ seq }: Row) {
+    const spec = JSON.parse(this.bodies.get(seq)?.spec as string);
+    return { retry: unpackRetry(spec), onUnknown: spec.onUnknown };
+  }
+
+  erase({ seq }: Row): void {
+    const body = this.bodies.get(seq);
+    if (body) body.payload = body.result = body.carry = undefined;
+  }
+
+  record(row: Row): TaskRecord {
+    const { spec, payload, attempts, result } = this.bodies.get(row.seq) as Body;
+    return {
+      ...summaryOf(row, spec),
+      attempts: [...attempts],
+      ...(payload === undefined ? {} : { payload }),
+      ...(result === undefined ? {} : { result: JSON.parse(result) }),
+    };
+  }
+
+  followUps(seq: number): FollowUp[] {
+    const ofTask = this.bodies.get(seq)?.followUps;
+    if (ofTask !== undefined) return JSON.parse(ofTask);
+    return [...this.batches.get(seq)?.followUps ?? []];
+  }
+
+  dropFollowUps(): void {}
+
+  *due(turn: Turn, limit: number): Iterable<Due> {
+    for (let left = limit; left > 0; left--) {
+      const row = this.#first(turn);
+      if (!row || row.dueAt > turn.until) return;
+      yield { row };
+    }
+  }
+
+  nextDueAt(turn: Turn): number {
+    return this.#first(turn)?.dueAt ?? Infinity;
+  }
+
+  handOver({ row }: Due): ClaimedTask {
+    const { spec, payload = "", carry = null } = this.bodies.get(row.seq) as Body;
+    return claimedOf(row, spec, payload, carry);
+  }
+
+  /** The first that waits in a lane at a priority. */
+  #first(turn: Turn): Row | undefined {
+    const places = this.#placesOf(turn);
+    for (let place = places.peek(); place; place = places.peek()) {
+      const { row, dueAt } = place;
+      if (row.state === "queued" && row.behind === 0 && row.dueAt === dueAt) return row;
+      places.pop();
+    }
+    this.#places.delete(nameOf(turn));
+    return undefined;
+  }
+
+  #placesOf(slot: Pick<Turn, "lane" | "priority">): Heap<Place> {
+    const name = nameOf(slot);
+    let places = this.#places.get(name);
+    if (!places) {
+      places = new Heap((a, b) =>
+        a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.row.seq < b.row.seq)
+      );
+      this.#places.set(name, places);
+    }
+    return places;
+  }
+
+  /** Throws when a task of a submission is stored already: unlike a file, memory cannot be rolled back. */
+  checkNew(rows: readonly { readonly row: Row }[]): void {
+    for (const { row } of rows) {
+      if (this.rows.has(row.seq)) throw new EngineError(`Cannot insert task "${row.id}" twice`);
+    }
+  }
+
+  recall(idempotency: Idempotency): Inserted | undefined {
+    const known = this.idempotency.get(idempotencyName(idempotency));
+    if (!known || known.expiresAt <= this.now) return undefined;
+    if (known.fingerprint !== idempotency.fingerprint) return { kind: "conflict" };
+    return { kind: "replayed", id: known.id };
+  }
+
+  remember(idempotency: Idempotency, id: string): void {
+    this.idempotency.set(idempotencyName(idempotency), { ...idempotency, id });
+  }
+
+  changeSchedule({ name, expects, record }: ScheduleChange): number | undefined {
+    if ((this.schedules.get(name)?.version ?? 0) !== expects) return undefined;
+    const version = ++this.change;
+    if (record === undefined) this.schedules.delete(name);
+    else this.schedules.set(name, { name, version, record: structuredClone(record) });
+    return version;
+  }
+
+  writeDelivery(delivery: StoredDelivery): void {
+    const seq = sequenceOf(delivery.id);
+    this.deliveries.set(seq, structuredClone(delivery));
+    this.last = Math.max(this.last, seq);
+  }
+
+  /** Forgets a final task; a batch goes with its last. */
+  drop(row: Row): void {
+    this.rows.delete(row.seq);
+    this.bodies.delete(row.seq);
+    this.counts[row.state]--;
+    const batch = row.batch === null ? undefined : this.batches.get(row.batch);
+    if (!batch) return;
+    batch.row.counts[row.state]--;
+    batch.tasks.delete(row);
+    if (batch.tasks.size === 0) this.batches.delete(batch.row.seq);
+  }
+}
+
+function nameOf({ lane, priority }: Pick<Turn, "lane" | "priority">): string {
+  return `${priority} ${lane}`;
+}
+
+function idempotencyName({ scope, key }: Idempotency): string {
+  return JSON.stringify([scope, key]);
+}

@@ -1,0 +1,438 @@
+/**
+ * The open file as the storage of the lifecycle, with what is held in memory
+ * beside it.
+ *
+ * What is in memory (counts, lanes, the generation, running tasks) is what the
+ * file says as of the present transaction; `load` reads it anew after a rollback.
+ *
+ * @module
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
+import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
+import type { NewBatch } from "../../task/batch.ts";
+import type { EndedTask } from "../../task/event_data.ts";
+import type { Hosts } from "../../task/host_limits.ts";
+import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
+import type { FollowUp, TaskRecord } from "../../task/task.ts";
+import type { ScheduleChange, StoredDelivery } from "../../task/trigger.ts";
+import { type BatchRow, type Content, endedOf, type Row, unpackRetry } from "../core/row.ts";
+import { undelivered } from "../core/rules.ts";
+import type { Settled } from "../core/settled.ts";
+import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
+import type { Idempotency, Inserted, TaskChange } from "../engine.ts";
+import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
+import { packClaim, type PackedClaim } from "./codec.ts";
+import { Batches } from "./file/batches.ts";
+import { recordOf } from "./file/record.ts";
+import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./file/meta.ts";
+import {
+  type Body,
+  bodyFrom,
+  checksumOf,
+  GIVEN_LANE,
+  givenValuesOf,
+  isIntact,
+  LANE,
+  rowFrom,
+  runUpdate,
+  STATE,
+  type Values,
+} from "./file/rows.ts";
+import { prepare, type Statements } from "./file/statements.ts";
+import { InsertBuffer } from "./insert_buffer.ts";
+import { LaneTable } from "./lane_table.ts";
+
+/** A clock that is set back by less is one that was corrected a little. */
+const SET_BACK_MS = 500;
+
+/** A due task with what was read along with its row. */
+interface DueTask extends Due {
+  readonly body: Body | undefined;
+}
+
+/** The open file. */
+export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, SubmissionStorage, Meta {
+  /** For statements that are made for one query. */
+  readonly db: DatabaseSync;
+  /** Every statement that runs for each task. */
+  readonly sql: Statements;
+  /** Rows of batches. */
+  readonly batches: Batches;
+  /** Numbers of lanes, and what is set for them. */
+  readonly lanes: LaneTable;
+  scheduler = new LaneScheduler();
+  /** What is allowed towards hosts. */
+  hosts: Hosts = new Map();
+  now = 0;
+  counts: Counts = noCounts();
+  change = 0;
+  last = 0;
+  generation = 0;
+  sweeping = false;
+  shutdownAt = 0;
+  /** No queued task expires before, in milliseconds since the epoch. */
+  nextExpiry = Infinity;
+  readonly watched = new Set<string>();
+  /** Watched changes of the present transaction. */
+  changes: TaskChange[] = [];
+  readonly ended: Ended[] = [];
+  readonly ids: IdSource;
+  /** Changes up to then were looked through for such as have been overtaken. */
+  overtakenTo = 0;
+  /** Tasks up to then were looked through for such as may be deleted. */
+  purgedTo = 0;
+  readonly #inserts: InsertBuffer;
+  /** The rows of running tasks: each is read again when it is settled. */
+  readonly #running = new Map<number, Row>();
+  /** Tasks changed by the present transaction. */
+  #changed: number[] = [];
+  #dirty = false;
+  #generationDirty = false;
+  readonly #openedIn: number;
+  readonly #failpoint: Failpoint;
+
+  constructor(db: DatabaseSync, failpoint: Failpoint = noFailpoints) {
+    this.db = db;
+    this.#failpoint = failpoint;
+    this.sql = prepare(db);
+    this.batches = new Batches(this.sql);
+    this.#inserts = new InsertBuffer(this.sql);
+    this.lanes = new LaneTable(this.sql);
+    this.load();
+    this.ids = openIds(() => this.now, crypto.getRandomValues.bind(crypto), this.last, "odd");
+    this.#openedIn = this.generation;
+  }
+
+  get closed(): boolean {
+    return this.generation > this.#openedIn;
+  }
+
+  /** Runs `work` as one transaction: all of it is on disk when this returns, or nothing. */
+  transaction<T>(now: number, work: () => T): T {
+    const was = this.now;
+    this.now = now;
+    this.changes = [];
+    this.sql.begin.run();
+    try {
+      if (now < was - SET_BACK_MS) this.#setBack(was);
+      const value = work();
+      this.flush();
+      this.batches.flush();
+      this.#writeMeta();
+      this.#failpoint("before_commit");
+      this.sql.commit.run();
+      this.#failpoint("after_commit");
+      return value;
+    } catch (error) {
+      if (this.db.isTransaction) this.sql.rollback.run();
+      this.now = was;
+      this.load();
+      throw error;
+    }
+  }
+
+  /** Times that were derived from a later clock would keep tasks waiting. */
+  #setBack(was: number): void {
+    const back = was - this.now;
+    this.sql.resetDue.run({ now: this.now, back, was });
+    this.sql.resetHolds.run(back);
+    this.load();
+  }
+
+  /** Reads from the file what is held in memory. */
+  load(): void {
+    Object.assign(this, readMeta(this.sql));
+    this.changes = [];
+    this.ended.length = 0;
+    this.#changed = [];
+    this.#dirty = this.#generationDirty = false;
+    this.batches.forget();
+    this.#inserts.forget();
+    this.#running.clear();
+    this.scheduler = new LaneScheduler();
+    this.scheduler.limitHosts(this.hosts);
+    this.lanes.load(this.scheduler);
+    for (const { lane } of this.running()) this.scheduler.started(lane);
+    this.#loadSlots();
+    this.findExpiry();
+  }
+
+  /** Skips from lane to lane, however much waits in each. */
+  #loadSlots(): void {
+    let at = { lane: 0, priority: 10, due_at: 0 };
+    for (;;) {
+      const slot = this.sql.nextSlot
+        .get(this.generation, at.lane, at.priority) as typeof at | undefined;
+      if (!slot) return;
+      this.scheduler.offer(this.lanes.name(slot.lane), slot.priority, slot.due_at);
+      at = slot;
+    }
+  }
+
+  /** Looks up when the next queued task expires. */
+  findExpiry(): void {
+    const row = this.sql.nextExpiry.get(this.generation) as { expires_at: number } | undefined;
+    this.nextExpiry = row?.expires_at ?? Infinity;
+  }
+
+  /** Writes the new rows of this transaction, which has to be done before anything is read. */
+  flush(): void {
+    this.#inserts.flush();
+  }
+
+  /** Rows of tasks that the file says are running. */
+  running(): Row[] {
+    return (this.sql.running.all() as unknown as Values[]).map((values) => this.#read(values));
+  }
+
+  /** The row of a task as it now reads; `undefined` when there is none of that id. */
+  find(id: string): Row | undefined {
+    if (!isId("tsk", id)) return undefined;
+    const row = this.row(sequenceOf(id));
+    return row?.id === id ? row : undefined;
+  }
+
+  row(seq: number): Row | undefined {
+    const running = this.#running.get(seq);
+    if (running) return running;
+    const values = this.sql.task.get(seq) as unknown as Values | undefined;
+    return values && this.#asMarked(this.#read(values));
+  }
+
+  #read(values: Values): Row {
+    values[LANE] = this.lanes.name(Number(values[LANE]));
+    return rowFrom(values);
+  }
+
+  /** What a shutdown has cancelled reads so, rewritten or not. */
+  #asMarked(row: Row): Row {
+    if (!this.sweeping || row.state !== "queued" || row.generation >= this.generation) return row;
+    row.state = "cancelled";
+    row.reason = "shutdown";
+    row.delivery = undelivered(row.duplicate);
+    row.finishedAt = this.shutdownAt;
+    return row;
+  }
+
+  insertRow(row: Row, { spec, payload, tags, followUps }: Content): void {
+    const { seq } = row;
+    const values = givenValuesOf(row);
+    values[GIVEN_LANE] = this.lanes.id(row.lane);
+    this.#inserts.add(values, [seq, checksumOf(spec, payload), spec, payload]);
+    for (const tag of tags ?? []) this.sql.insertTag.run(tag, seq);
+    if (followUps !== undefined) this.sql.insertFollowUps.run(seq, followUps);
+    this.noteId(seq);
+  }
+
+  writeRow(row: Row): void {
+    runUpdate(this.sql.write, row);
+    if (row.state === "running") this.#running.set(row.seq, row);
+    else this.#running.delete(row.seq);
+  }
+
+  writeBehind({ seq, behind }: Row): void {
+    this.sql.writeBehind.run(behind, seq);
+  }
+
+  nextChange(seq: number): number {
+    this.change++;
+    this.#changed.push(seq);
+    if (this.#changed.length === CHANGED_TOGETHER) this.#writeChanged();
+    return this.change;
+  }
+
+  /** The number of a change of the queue that is one of no task. */
+  nextOtherChange(): number {
+    this.#dirty = true;
+    return ++this.change;
+  }
+
+  count(from: TaskState | undefined, to: TaskState | undefined): void {
+    if (from !== undefined) this.counts[from]--;
+    if (to !== undefined) this.counts[to]++;
+    this.#dirty = true;
+  }
+
+  /** The number of an id that is stored. */
+  noteId(seq: number): void {
+    this.last = Math.max(this.last, seq);
+    this.#dirty = true;
+  }
+
+  /** The generation, or what goes with it, has changed. */
+  generationChanged(): void {
+    this.#generationDirty = true;
+  }
+
+  offer({ lane, priority, dueAt }: Row): void {
+    this.scheduler.offer(lane, priority, dueAt);
+  }
+
+  expires(_row: Row, at: number): void {
+    this.nextExpiry = Math.min(this.nextExpiry, at);
+  }
+
+  notify(change: TaskChange): void {
+    this.changes.push(change);
+  }
+
+  keyHolder({ key }: Row): { seq: number; generation: number } | undefined {
+    return this.sql.holder.get(key) as { seq: number; generation: number } | undefined;
+  }
+
+  holdKey({ key, seq }: Row): void {
+    this.sql.setHolder.run(key, seq, this.generation);
+  }
+
+  dropKey({ key, seq }: Row): boolean {
+    return this.sql.dropHolder.run(key, seq).changes > 0;
+  }
+
+  nextOfKey({ key }: Row): Row | undefined {
+    this.flush();
+    const found = this.sql.nextOfKey
+      .get(key, this.generation, this.now) as { seq: number } | undefined;
+    return found && this.row(found.seq);
+  }
+
+  batch(seq: number): BatchRow | undefined {
+    return this.batches.get(seq);
+  }
+
+  /** The batch of that id. */
+  findBatch(id: string): BatchRow | undefined {
+    if (!isId("bat", id)) return undefined;
+    const batch = this.batches.get(sequenceOf(id));
+    return batch?.id === id ? batch : undefined;
+  }
+
+  insertBatch(row: BatchRow, batch: NewBatch): void {
+    this.batches.insert(row, batch);
+    this.noteId(row.seq);
+  }
+
+  batchChanged(batch: BatchRow): void {
+    this.batches.changed(batch);
+  }
+
+  isMarked(batch: BatchRow): boolean {
+    return this.sweeping && batch.generation < this.generation;
+  }
+
+  /** The same for a row that was read in part. */
+  isMarkedRow(row: { readonly state: number; readonly era: number }): boolean {
+    return this.sweeping && row.state === STATE.queued && row.era < this.generation;
+  }
+
+  waitingOfBatch({ seq }: BatchRow, limit: number): Pick<Row, "seq" | "lane">[] {
+    this.flush();
+    const rows = this.sql.waitingOfBatch.all(seq, this.generation, limit);
+    return (rows as { seq: number; lane: number }[])
+      .map(({ seq, lane }) => ({ seq, lane: this.lanes.name(lane) }));
+  }
+
+  endedOfBatch({ seq }: BatchRow): EndedTask[] {
+    this.flush();
+    const rows = this.sql.batchRows.all(seq) as unknown as Values[];
+    return rows.map((values) => endedOf(this.#asMarked(this.#read(values))));
+  }
+
+  report({ seq }: Row, { record, result, carry }: Settled): void {
+    this.sql.report.run(seq, record ?? null, result ?? null, carry ?? null);
+  }
+
+  holdLane(lane: string, until: number, reason: string): void {
+    this.lanes.hold(lane, until, reason);
+  }
+
+  policy({ seq }: Row) {
+    const body = this.sql.body.get(seq) as unknown as Body | undefined;
+    if (!isIntact(body)) return undefined;
+    const spec = JSON.parse(body.spec);
+    return { retry: unpackRetry(spec), onUnknown: spec.onUnknown };
+  }
+
+  erase({ seq }: Pick<Row, "seq">): void {
+    const body = this.sql.body.get(seq) as { spec: string } | undefined;
+    if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
+    this.sql.eraseResult.run(seq);
+  }
+
+  record(row: Row): TaskRecord {
+    return recordOf(this.sql, row);
+  }
+
+  followUps(seq: number): FollowUp[] {
+    const row = this.sql.followUps.get(seq) as { followers: string } | undefined;
+    return row ? JSON.parse(row.followers) : [];
+  }
+
+  dropFollowUps(batch: BatchRow): void {
+    this.sql.dropFollowUps.run(batch.seq);
+    this.batches.changed(batch);
+  }
+
+  due({ lane, priority, until }: Turn, limit: number): DueTask[] {
+    const rows = this.sql.due
+      .all(this.generation, this.lanes.id(lane), priority, until, limit) as unknown as Values[];
+    return rows.map((values) => ({ row: this.#read(values), body: bodyFrom(values) }));
+  }
+
+  nextDueAt({ lane, priority }: Turn): number {
+    const head = this.sql.head.get(this.generation, this.lanes.id(lane), priority);
+    return (head as { due_at: number } | undefined)?.due_at ?? Infinity;
+  }
+
+  handOver({ row, body }: DueTask): PackedClaim | undefined {
+    if (!isIntact(body)) return undefined;
+    const kept = row.listed > 0 ? this.sql.carry.get(row.seq) : undefined;
+    return packClaim(row, body, (kept as { carry: string | null } | undefined)?.carry ?? null);
+  }
+
+  recall({ scope, key, fingerprint }: Idempotency): Inserted | undefined {
+    const known = this.sql.idempotency.get(scope, key) as
+      | { fingerprint: string; id: string; expires_at: number }
+      | undefined;
+    if (!known || known.expires_at <= this.now) return undefined;
+    return known.fingerprint === fingerprint
+      ? { kind: "replayed", id: known.id }
+      : { kind: "conflict" };
+  }
+
+  remember({ scope, key, fingerprint, expiresAt }: Idempotency, id: string): void {
+    this.sql.setIdempotency.run(scope, key, fingerprint, id, expiresAt);
+    this.sql.purgeIdempotency.run(this.now);
+  }
+
+  changeSchedule({ name, expects, record }: ScheduleChange): number | undefined {
+    const row = this.sql.schedule.get(name) as { version: number } | undefined;
+    if ((row?.version ?? 0) !== expects) return undefined;
+    const version = this.nextOtherChange();
+    if (record === undefined) this.sql.dropSchedule.run(name);
+    else this.sql.setSchedule.run(name, version, JSON.stringify(record));
+    return version;
+  }
+
+  writeDelivery({ id, hook, receivedAt, verdict, content }: StoredDelivery): void {
+    const seq = sequenceOf(id);
+    this.sql.setDelivery.run(seq, id, hook, receivedAt, JSON.stringify(verdict), content);
+    this.noteId(seq);
+  }
+
+  #writeChanged(): void {
+    writeChanged(this.sql, this.#changed, this);
+    this.#changed = [];
+    this.#dirty = true;
+  }
+
+  #writeMeta(): void {
+    if (this.#changed.length > 0) {
+      this.#writeChanged();
+      this.#dirty = false;
+    }
+    if (this.#dirty || this.#generationDirty) writeMeta(this.sql, this);
+    this.#dirty = this.#generationDirty = false;
+  }
+}
