@@ -33,7 +33,7 @@ async function run(payload: unknown, ...args: string[]): Promise<{ code: number;
 Deno.test("hook-test shows the tasks of a payload with their secrets masked", async () => {
   const { code, said } = await run({ after: "abc" }, "builds", "FILE", "--event", "push");
   const { verdict, tasks: [task] } = JSON.parse(said);
-  assert.deepEqual([code, verdict], [0, { kind: "accepted", event: "push" }]);
+  assert.deepEqual({ code, verdict }, { code: 0, verdict: { kind: "accepted", event: "push" } });
   assert.equal(task.label, "GET https://ci.example.org/build?token=***&commit=abc");
   assert.deepEqual(task.followUps, ["chain on succeeded: Built abc ada@example.org"]);
   assert.ok(!said.includes("hush"));

@@ -52,7 +52,11 @@ Deno.test("a repeated delivery gets the first response and creates nothing", asy
   await using world = await setup();
   const first = await world.deliver(PUSH);
   const again = await world.deliver(PUSH);
-  assert.deepEqual([again.status, again.body.id, again.body.duplicate], [202, first.body.id, true]);
+  assert.deepEqual({ status: again.status, id: again.body.id, duplicate: again.body.duplicate }, {
+    status: 202,
+    id: first.body.id,
+    duplicate: true,
+  });
   await world.api.clock.advance(23 * 3_600_000);
   assert.equal((await world.deliver(PUSH)).body.duplicate, true);
   assert.equal((await world.api.engine.counts()).queued, 1);
@@ -63,7 +67,10 @@ Deno.test("a delivery with a wrong signature is refused with one text and not st
   const wrong = { "x-hub-signature-256": "sha256=00" };
   const forged = await world.deliver(PUSH, "d-1", wrong);
   const unsigned = await world.api.post("/hooks/builds", PUSH);
-  assert.deepEqual([forged.status, unsigned.status], [401, 401]);
+  assert.deepEqual({ forged: forged.status, unsigned: unsigned.status }, {
+    forged: 401,
+    unsigned: 401,
+  });
   assert.equal(forged.body.detail, unsigned.body.detail);
   assert.deepEqual(await world.list(), []);
   assert.equal((await world.api.post("/hooks/none", PUSH)).status, 404);
@@ -84,11 +91,11 @@ Deno.test("a mapping error is shown, and the delivery can be replayed after a fi
   assert.match(body.error.detail, /undefined variable: payload.head/);
   world.hooks.set("builds", hooksOf().get("builds")!);
   const replayed = await world.api.post(`/hooks/builds/deliveries/${body.id}/replay`);
-  assert.deepEqual([replayed.status, replayed.body.verdict, replayed.body.replays], [
-    202,
-    "accepted",
-    1,
-  ]);
+  assert.deepEqual({
+    status: replayed.status,
+    verdict: replayed.body.verdict,
+    replays: replayed.body.replays,
+  }, { status: 202, verdict: "accepted", replays: 1 });
   const [kept] = await world.list();
   assert.equal(kept.tasks.length, 1);
   assert.equal((await world.api.post("/hooks/builds/deliveries/hkd_x/replay")).status, 404);
@@ -99,7 +106,10 @@ Deno.test("a mapped body that is not a valid submit fails with a pointer into th
     hooksOf({ notify: { ...MAIL, to: "{{ payload.pusher.name }}" } }),
   );
   const { body } = await world.deliver(PUSH);
-  assert.deepEqual([body.verdict, body.error.pointer], ["failed", "/0/notify/to"]);
+  assert.deepEqual({ verdict: body.verdict, pointer: body.error.pointer }, {
+    verdict: "failed",
+    pointer: "/0/notify/to",
+  });
 });
 
 Deno.test("several tasks of one delivery are stored together", async () => {
@@ -153,7 +163,10 @@ Deno.test("a full queue answers 503, so that the sender tries again later", asyn
     body,
     headers: SENDERS.github!.headers(body),
   });
-  assert.deepEqual([answered.status, answered.body.code], [503, "queue_full"]);
+  assert.deepEqual({ status: answered.status, code: answered.body.code }, {
+    status: 503,
+    code: "queue_full",
+  });
 });
 
 Deno.test("an identical alert of the same group is a repetition only for ten minutes", async () => {
@@ -174,7 +187,10 @@ Deno.test("a signed challenge of Slack is answered and not stored", async () => 
   const body = JSON.stringify({ type: "url_verification", challenge: "a-word" });
   const headers = SENDERS.slack!.headers(body);
   const answered = await api.call("POST", "/hooks/builds", { body, headers });
-  assert.deepEqual([answered.status, answered.body], [200, { challenge: "a-word" }]);
+  assert.deepEqual({ status: answered.status, body: answered.body }, {
+    status: 200,
+    body: { challenge: "a-word" },
+  });
   assert.equal((await api.call("POST", "/hooks/builds", { body })).status, 401);
   assert.deepEqual((await api.get("/hooks/builds/deliveries")).body.data, []);
 });

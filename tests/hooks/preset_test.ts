@@ -38,7 +38,10 @@ Deno.test("a delivery without an id is identified by its bytes and, with a times
   const keyAt = (signature: string, body: string) =>
     keyOf(preset, of({ "x-slack-signature": signature }), {}, bytes(body));
   const one = keyAt("v0=a", "x");
-  assert.deepEqual([one.senderId, one.keptMs], [undefined, 600_000]);
+  assert.deepEqual({ senderId: one.senderId, keptMs: one.keptMs }, {
+    senderId: undefined,
+    keptMs: 600_000,
+  });
   assert.equal(keyAt("v0=a", "x").key, one.key);
   assert.notEqual(keyAt("v0=b", "x").key, one.key);
   assert.notEqual(keyAt("v0=a", "y").key, one.key);

@@ -106,7 +106,10 @@ Deno.test(
       // deno-lint-ignore no-explicit-any -- its attempts
       attempts: any[];
     };
-    assert.deepEqual([task.state, task.delivery], ["failed", "partial"]);
+    assert.deepEqual({ state: task.state, delivery: task.delivery }, {
+      state: "failed",
+      delivery: "partial",
+    });
     assert.deepEqual(task.result.recipients.map((one: Record<string, string>) => one.outcome), [
       "delivered",
       "delivered",
@@ -147,15 +150,15 @@ Deno.test(
       ]);
       assert.match(text?.text ?? "", /Hello\n\nSee this\s\[https:\/\/example.org\/\?a=1&b=2\]/);
       assert.match(html?.text ?? "", /cid:logo@example.org/);
-      assert.deepEqual([picture?.cid, picture?.disposition, picture?.sha256], [
-        "<logo@example.org>",
-        "inline",
-        sha256(PICTURE),
-      ]);
-      assert.deepEqual([report?.filename, report?.disposition], [
-        "Bericht für März.txt",
-        "attachment",
-      ]);
+      assert.deepEqual({
+        cid: picture?.cid,
+        disposition: picture?.disposition,
+        sha256: picture?.sha256,
+      }, { cid: "<logo@example.org>", disposition: "inline", sha256: sha256(PICTURE) });
+      assert.deepEqual({ filename: report?.filename, disposition: report?.disposition }, {
+        filename: "Bericht für März.txt",
+        disposition: "attachment",
+      });
     }
   },
 );

@@ -9,7 +9,7 @@ const IMAGES = 60;
 Deno.test("a cut of the power loses nothing that was acknowledged", needs("cc"), async () => {
   const report = await cutPower({ synchronous: "full", images: IMAGES, seed: 11 });
   assert.ok(report.promised > IMAGES);
-  assert.deepEqual([report.losing, report.damaged], [0, []]);
+  assert.deepEqual({ losing: report.losing, damaged: report.damaged }, { losing: 0, damaged: [] });
 });
 
 Deno.test(

@@ -87,14 +87,17 @@ Deno.test("a callback is a task of its own, and an independent library verifies 
   assert.deepEqual(first.event, second.event);
   const { type, data } = first.event;
   assert.equal(type, "task.failed");
-  assert.deepEqual([data.id, data.error.code, data.result.status, data.final], [
-    id,
-    "http_404",
-    404,
-    true,
-  ]);
+  assert.deepEqual({
+    id: data.id,
+    code: data.error.code,
+    status: data.result.status,
+    final: data.final,
+  }, { id, code: "http_404", status: 404, final: true });
   const task = await api.final(child.id);
-  assert.deepEqual([task.state, task.attempt], ["succeeded", 2]);
+  assert.deepEqual({ state: task.state, attempt: task.attempt }, {
+    state: "succeeded",
+    attempt: 2,
+  });
 });
 
 Deno.test("onSuccess runs after a success with its placeholders filled in", async () => {

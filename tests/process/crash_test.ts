@@ -63,7 +63,11 @@ Deno.test("what ran at a crash is made again within five seconds of the restart,
   upstream.release();
   for (const id of ids) {
     const task = await api.final(id ?? "");
-    assert.deepEqual([task.state, task.attempt, task.possibleDuplicate], ["succeeded", 2, true]);
+    assert.deepEqual({
+      state: task.state,
+      attempt: task.attempt,
+      possibleDuplicate: task.possibleDuplicate,
+    }, { state: "succeeded", attempt: 2, possibleDuplicate: true });
   }
 });
 

@@ -33,7 +33,10 @@ Deno.test(
       accepted++;
       answer = await submit(api, LATER);
     }
-    assert.deepEqual([answer.status, answer.code], [507, "storage_full"]);
+    assert.deepEqual({ status: answer.status, code: answer.code }, {
+      status: 507,
+      code: "storage_full",
+    });
     assert.ok(Number(answer.retryAfter) > 0);
     assert.equal(await kept(api), accepted);
 

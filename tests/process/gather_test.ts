@@ -222,7 +222,11 @@ Deno.test("a breaker holds a host after ten lost connections, then probes it wit
   await probe.promise;
   assert.ok(Date.now() >= Date.parse(held.heldUntil), "not before the breaker's time");
   const { body } = await api.call<{ running: number }>("/status");
-  assert.deepEqual([body.running, asked], [1, 1], "one at a time while nobody knows");
+  assert.deepEqual(
+    { running: body.running, asked },
+    { running: 1, asked: 1 },
+    "one at a time while nobody knows",
+  );
   answered.resolve();
   const done = await api.call<{ counts: { succeeded: number } }>(`/batches/${batch.id}?wait=30s`);
   assert.equal(done.body.counts.succeeded, 10);

@@ -82,7 +82,10 @@ Deno.test("the hook of the manual: a push starts a build, and its result is mail
     pusher: { name: "ada", email: "ada@example.org" },
   };
   const delivered = await post(`${api.url}/hooks/builds`, signed("push", push, "d-1"));
-  assert.deepEqual([delivered.status, delivered.body.verdict], [202, "accepted"]);
+  assert.deepEqual({ status: delivered.status, verdict: delivered.body.verdict }, {
+    status: 202,
+    verdict: "accepted",
+  });
   const [mail = ""] = await mailsOf(data, 1);
   assert.match(mail, /^To: ada@example\.org/m);
   assert.match(mail, /^Subject: .* is built/m);

@@ -30,11 +30,17 @@ Deno.test(
     const { body: accepted } = await api.call<{ id: string }>("/notify", mail);
 
     const received = await relay.next();
-    assert.deepEqual([received.user, received.secure], ["ada", true]);
+    assert.deepEqual({ user: received.user, secure: received.secure }, {
+      user: "ada",
+      secure: true,
+    });
     assert.deepEqual(received.to, ["ada@example.org"]);
     assert.match(received.body, /It rides\./);
     const task = await api.final(accepted.id) as TaskView & { result: { relay: string } };
-    assert.deepEqual([task.state, task.delivery], ["succeeded", "delivered"]);
+    assert.deepEqual({ state: task.state, delivery: task.delivery }, {
+      state: "succeeded",
+      delivery: "delivered",
+    });
     assert.match(task.result.relay, /localhost/);
   },
 );
@@ -52,7 +58,11 @@ Deno.test("an address on this machine is fetched when it is allowed, and no othe
     "/fetch",
     { url: "http://10.0.0.1/" },
   );
-  assert.deepEqual([status, body.code, body.errors[0]?.pointer], [422, "address_refused", "/url"]);
+  assert.deepEqual({ status, code: body.code, pointer: body.errors[0]?.pointer }, {
+    status: 422,
+    code: "address_refused",
+    pointer: "/url",
+  });
   assert.equal((await api.counts())["succeeded"], 1, "nothing of the refused one is stored");
 });
 

@@ -62,7 +62,7 @@ Deno.test("aborted tasks have the delivery unknown, and queued tasks were never 
   const api = await again.listening;
   const tasks = await Promise.all(ids.map((id) => api.final(id)));
   for (const { state, reason } of tasks) {
-    assert.deepEqual([state, reason], ["cancelled", "shutdown"]);
+    assert.deepEqual({ state, reason }, { state: "cancelled", reason: "shutdown" });
   }
   assert.deepEqual(tasks.map(({ attempt, delivery }) => [attempt, delivery]), [
     [1, "unknown"], // A POST whose bytes had left.
@@ -94,7 +94,10 @@ Deno.test("SIGTERM lets running attempts finish, stores new submits, and keeps t
   const api = await again.listening;
   for (const id of ids) {
     const task = await api.final(id);
-    assert.deepEqual([task.state, task.attempt], ["succeeded", 1]);
+    assert.deepEqual({ state: task.state, attempt: task.attempt }, {
+      state: "succeeded",
+      attempt: 1,
+    });
     assert.ok(!task.possibleDuplicate);
   }
 });

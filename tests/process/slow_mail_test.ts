@@ -24,7 +24,10 @@ Deno.test("a mail server that never answers slows no accept, and its tasks say w
   );
 
   const failed = await api.final(first);
-  assert.deepEqual([failed.state, failed.delivery], ["failed", "not_delivered"]);
+  assert.deepEqual({ state: failed.state, delivery: failed.delivery }, {
+    state: "failed",
+    delivery: "not_delivered",
+  });
   assert.ok(failed.error?.code, "the error is kept with the task");
   assert.ok(failed.error?.detail);
   service.kill("SIGINT");

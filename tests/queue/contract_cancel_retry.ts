@@ -165,7 +165,11 @@ export function wishContract(name: string, open: OpenEngine): void {
     );
     assert.deepEqual((await world.engine.list({ states: ["queued"] }, 10)).tasks, []);
     const found = await world.engine.findBatch(batch.id);
-    assert.deepEqual([found?.counts.cancelled, found?.counts.queued, found?.done], [2, 0, true]);
+    assert.deepEqual({
+      cancelled: found?.counts.cancelled,
+      queued: found?.counts.queued,
+      done: found?.done,
+    }, { cancelled: 2, queued: 0, done: true });
     assert.deepEqual((await world.engine.batchTasks(batch.id)).map(({ state }) => state), [
       "succeeded",
       "cancelled",

@@ -50,7 +50,10 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.ok(child);
     assert.equal(textOf(child), "succeeded 201");
     assert.equal(child.state, "queued");
-    assert.deepEqual([child.owner, child.requestId], ["ops", "r-1"]);
+    assert.deepEqual({ owner: child.owner, requestId: child.requestId }, {
+      owner: "ops",
+      requestId: "r-1",
+    });
     assert.equal((await world.claimOne()).id, child.id);
     assert.deepEqual(await world.counts(), { running: 1, succeeded: 1 });
   });
@@ -119,7 +122,10 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await childrenOf(world, aborted!), []);
     assert.deepEqual(await childrenOf(world, waits!), []);
     const [late] = await childrenOf(world, ends!);
-    assert.deepEqual([late?.state, late?.reason], ["cancelled", "shutdown"]);
+    assert.deepEqual({ state: late?.state, reason: late?.reason }, {
+      state: "cancelled",
+      reason: "shutdown",
+    });
     assert.deepEqual(await world.counts(), { succeeded: 1, cancelled: 3 });
   });
 
@@ -130,7 +136,7 @@ export function followerContract(name: string, open: OpenEngine): void {
     const [child] = await childrenOf(world, parent);
     assert.equal(textOf(child!), "succeeded 204");
     const { payload, result } = await world.find(parent);
-    assert.deepEqual([payload, result], [undefined, undefined]);
+    assert.deepEqual({ payload, result }, { payload: undefined, result: undefined });
   });
 
   Deno.test(`${name}: a batch acts once, when all of its tasks have ended`, async () => {

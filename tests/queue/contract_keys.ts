@@ -14,7 +14,7 @@ export function keyContract(name: string, open: OpenEngine): void {
     );
     const other = await world.keepOne({ key: "other" });
     const [first, free] = await world.claim();
-    assert.deepEqual([first?.id, free?.id], [one, other]);
+    assert.deepEqual({ first: first?.id, free: free?.id }, { first: one, free: other });
     await world.settle(first!);
     const second = await world.claimOne();
     assert.equal(second.id, two);

@@ -8,8 +8,14 @@ Deno.test("a queue is opened by its URL, its folder made when there is none", as
     const path = `${folder}/deep/er/q.db`;
     await using sqlite = await openQueue(`sqlite:${path}`, { clock: new FakeClock() });
     await using memory = await openQueue("memory:", { clock: new FakeClock() });
-    assert.deepEqual([sqlite.name, sqlite.durable], ["sqlite", true]);
-    assert.deepEqual([memory.name, memory.durable], ["memory", false]);
+    assert.deepEqual({ name: sqlite.name, durable: sqlite.durable }, {
+      name: "sqlite",
+      durable: true,
+    });
+    assert.deepEqual({ name: memory.name, durable: memory.durable }, {
+      name: "memory",
+      durable: false,
+    });
     assert.ok((await Deno.stat(path)).isFile);
   }
   await Deno.remove(folder, { recursive: true });

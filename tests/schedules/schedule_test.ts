@@ -55,7 +55,10 @@ Deno.test("a tick is due at its time, not before, and not while the schedule is 
   assert.equal(tickAt(record("skip"), NOW + HOUR - 1), undefined);
   assert.equal(tickAt({ ...record("skip"), paused: true }, NOW + HOUR), undefined);
   const tick = tickAt(record("skip"), NOW + HOUR);
-  assert.deepEqual([tick?.run, tick?.record.nextAt], [true, NOW + 2 * HOUR]);
+  assert.deepEqual({ run: tick?.run, nextAt: tick?.record.nextAt }, {
+    run: true,
+    nextAt: NOW + 2 * HOUR,
+  });
 });
 
 Deno.test.each([
@@ -70,11 +73,14 @@ Deno.test.each([
 
 Deno.test("a run less than a minute late is not missed, also after missed ones", () => {
   const late = tickAt(record("skip"), NOW + HOUR + LATE_MS);
-  assert.deepEqual([late?.run, late?.record.skipped], [true, 0]);
+  assert.deepEqual({ run: late?.run, skipped: late?.record.skipped }, { run: true, skipped: 0 });
   const first = tickAt(record("skip"), NOW + 3 * HOUR + 1_000);
-  assert.deepEqual([first?.run, first?.record.skipped], [false, 2]);
+  assert.deepEqual({ run: first?.run, skipped: first?.record.skipped }, { run: false, skipped: 2 });
   const second = tickAt(first!.record, NOW + 3 * HOUR + 1_000);
-  assert.deepEqual([second?.run, second?.record.nextAt], [true, NOW + 4 * HOUR]);
+  assert.deepEqual({ run: second?.run, nextAt: second?.record.nextAt }, {
+    run: true,
+    nextAt: NOW + 4 * HOUR,
+  });
 });
 
 Deno.test("a year of missed seconds is skipped in one step", () => {

@@ -59,11 +59,11 @@ Deno.test.each([
 
 Deno.test("an attempt that is deferred with no try left is exhausted", () => {
   const settled = decide(aClaim({ retry: [] }), { kind: "deferred", error }, still);
-  assert.deepEqual([settled.event, settled.reason, settled.delivery], [
-    "fail",
-    "exhausted",
-    "not_delivered",
-  ]);
+  assert.deepEqual({ event: settled.event, reason: settled.reason, delivery: settled.delivery }, {
+    event: "fail",
+    reason: "exhausted",
+    delivery: "not_delivered",
+  });
 });
 
 Deno.test("an attempt whose next try would come at its expiry expires at once", () => {
@@ -82,11 +82,11 @@ Deno.test("an attempt cut off after its bytes had left is tried again and marked
 
 Deno.test("an attempt cut off after its bytes had left fails, unknown, when told to stop", () => {
   const settled = decide(aClaim({ onUnknown: "stop" }), { kind: "unknown", error }, still);
-  assert.deepEqual([settled.event, settled.reason, settled.delivery], [
-    "fail",
-    "unknown",
-    "unknown",
-  ]);
+  assert.deepEqual({ event: settled.event, reason: settled.reason, delivery: settled.delivery }, {
+    event: "fail",
+    reason: "unknown",
+    delivery: "unknown",
+  });
 });
 
 Deno.test("what may have had its effect stays marked for whoever revives it", () => {
@@ -110,7 +110,10 @@ Deno.test("once an effect may have happened, a later refusal does not undo it", 
 Deno.test("a mail that some have is partial, whether refused or given up", () => {
   for (const kind of ["rejected", "deferred"] as const) {
     const settled = decide(aClaim({ retry: [] }), { kind, error, delivery: "partial" }, still);
-    assert.deepEqual([settled.event, settled.delivery], ["fail", "partial"]);
+    assert.deepEqual({ event: settled.event, delivery: settled.delivery }, {
+      event: "fail",
+      delivery: "partial",
+    });
   }
 });
 
@@ -121,11 +124,11 @@ Deno.test.each(
   ] as const,
 )("an aborted attempt that is $kind is cancelled: $delivery", ({ kind, delivery, listed }) => {
   const settled = decide(aClaim(), { kind, error }, { ...still, cancelled: "shutdown" });
-  assert.deepEqual([settled.event, settled.reason, settled.delivery], [
-    "cancel",
-    "shutdown",
+  assert.deepEqual({ event: settled.event, reason: settled.reason, delivery: settled.delivery }, {
+    event: "cancel",
+    reason: "shutdown",
     delivery,
-  ]);
+  });
   assert.equal(settled.record?.outcome, listed);
 });
 

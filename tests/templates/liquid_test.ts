@@ -47,7 +47,10 @@ Deno.test.each([
     (error) => {
       assert.ok(error instanceof TemplateError);
       assert.ok(error.message.includes(row.says), error.message);
-      assert.deepEqual([error.line, error.column], [row.line, row.column]);
+      assert.deepEqual({ line: error.line, column: error.column }, {
+        line: row.line,
+        column: row.column,
+      });
       return true;
     },
   );

@@ -29,11 +29,11 @@ Deno.test("one attempt serves all of a window, and all get its outcome", async (
   assert.deepEqual(subjectsOf(channel, 0), ["One", "Two", "Three"]);
   for (const id of ids) {
     const task = await world.engine.find(id);
-    assert.deepEqual([task?.state, task?.result, task?.attempts.length], [
-      "succeeded",
-      { queueId: "Q1" },
-      1,
-    ]);
+    assert.deepEqual({ state: task?.state, result: task?.result, length: task?.attempts.length }, {
+      state: "succeeded",
+      result: { queueId: "Q1" },
+      length: 1,
+    });
   }
 });
 
@@ -88,7 +88,10 @@ Deno.test("a stop before the digest leaves hands all of it back untried", async 
   world.worker.start();
   await world.windowEnd();
   const report = await world.worker.stop("drain", 0);
-  assert.deepEqual([report.released, channel.attempts.length], [1, 0]);
+  assert.deepEqual({ released: report.released, length: channel.attempts.length }, {
+    released: 1,
+    length: 0,
+  });
   assert.equal((await world.engine.find(id))?.state, "queued");
   await world.engine[Symbol.asyncDispose]();
 });

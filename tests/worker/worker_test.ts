@@ -272,7 +272,10 @@ Deno.test("what never had its turn is handed back, and costs no attempt", async 
   held.answer(DELIVERED);
   await settled();
   const task = await world.engine.find(id);
-  assert.deepEqual([task?.state, task?.attempts.length], ["succeeded", 1]);
+  assert.deepEqual({ state: task?.state, length: task?.attempts.length }, {
+    state: "succeeded",
+    length: 1,
+  });
 });
 
 Deno.test("a refusal of everybody is listed once, holds the lane, and uses up no retry", async () => {

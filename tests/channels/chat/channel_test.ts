@@ -89,12 +89,12 @@ Deno.test("plain text stays plain: no service takes it for markup", async () => 
   assert.equal(discord.embeds[0].description, "2 \\* 3 \\* 4 <b\\>bold</b\\> & @everyone");
   assert.deepEqual(discord.allowed_mentions, { parse: [] });
   assert.equal(telegram.text, "⚠️ 2 * 3 * 4 &lt;b&gt;bold&lt;/b&gt; &amp; @everyone");
-  assert.deepEqual([ntfy.message, gotify.message, pushover.message, json.message], [
-    text,
-    text,
-    text,
-    text,
-  ]);
+  assert.deepEqual({
+    ntfy: ntfy.message,
+    gotify: gotify.message,
+    pushover: pushover.message,
+    json: json.message,
+  }, { ntfy: text, gotify: text, pushover: text, json: text });
   assert.equal(pushover.html, undefined);
   assert.equal(matrix.formatted_body, undefined);
 });
@@ -133,9 +133,17 @@ Deno.test("what was cut off is sent on from where it was, not anew", async () =>
   const note = aNote(TARGETS.telegram, { markdown: "word ".repeat(1_500) });
   const first = await send(note, recorder);
   assert.ok(first.kind === "deferred");
-  assert.deepEqual([first.retryAfterMs, first.hold?.forMs, first.carry], [7_000, 7_000, {
-    sent: 1,
-  }]);
+  assert.deepEqual({
+    retryAfterMs: first.retryAfterMs,
+    forMs: first.hold?.forMs,
+    carry: first.carry,
+  }, {
+    retryAfterMs: 7_000,
+    forMs: 7_000,
+    carry: {
+      sent: 1,
+    },
+  });
   const second = await send(note, recorder, { number: 2, carry: first.carry });
   assert.equal(second.kind, "delivered");
   const texts = recorder.requests.map(({ json }) => json.text);
@@ -148,7 +156,10 @@ Deno.test("Retry-After holds the lane of the service", async () => {
   await using recorder = openRecorder(answer);
   const outcome = await send(aNote(TARGETS.slack), recorder);
   assert.ok(outcome.kind === "deferred");
-  assert.deepEqual([outcome.retryAfterMs, outcome.hold?.forMs], [3_000, 3_000]);
+  assert.deepEqual({ retryAfterMs: outcome.retryAfterMs, forMs: outcome.hold?.forMs }, {
+    retryAfterMs: 3_000,
+    forMs: 3_000,
+  });
 });
 
 Deno.test("a refusal is told in the service's words, less what let us in", async () => {

@@ -74,7 +74,7 @@ Deno.test.each(READ)("$url is read, and shown without its secrets", ({ url, show
     // What is kept with the task names the same place again.
     const again = readTargets(target);
     assert.ok(typeof again !== "string" && again.length === 1);
-    assert.deepEqual([again[0]?.target, again[0]?.shown], [target, shown]);
+    assert.deepEqual({ target: again[0]?.target, shown: again[0]?.shown }, { target, shown });
   }
 });
 

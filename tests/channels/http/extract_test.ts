@@ -51,7 +51,11 @@ Deno.test.each(lines)(
 Deno.test("A body that is not text has no lines and no words", async () => {
   const body = bytes(0x89, 0x50, 0, 0x20, 0x0a, 0x41, 0x0a);
   const { lines, words, errors } = await extracted(body, { lines: 3, words: true }, "image/png");
-  assert.deepEqual([lines, words, errors.text], [[], 0, "The body is not text"]);
+  assert.deepEqual({ lines, words, text: errors.text }, {
+    lines: [],
+    words: 0,
+    text: "The body is not text",
+  });
 });
 
 const words: { text: string; count: number }[] = [

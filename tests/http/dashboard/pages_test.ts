@@ -217,7 +217,7 @@ Deno.test("the command line that sends a task again quotes any payload", async (
   });
   const said = new TextDecoder().decode((await bash.output()).stdout);
   const [url, flag, ...body] = said.split("\n");
-  assert.deepEqual([url, flag], ["http://l:1/fetch", "--json"]);
+  assert.deepEqual({ url, flag }, { url: "http://l:1/fetch", flag: "--json" });
   assert.deepEqual(JSON.parse(body.join("\n")), {
     url: "https://x.example/'$(id)'`id`",
     body: "a'b",

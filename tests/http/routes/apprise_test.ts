@@ -26,12 +26,17 @@ Deno.test("JSON for an alias is answered with 200 and goes to all its targets", 
   assert.equal(status, 200);
   assert.equal(body.total, 2);
   const mail = (await api.get(`/tasks/${body.tasks[0].id}`)).body.payload;
-  assert.deepEqual([mail.to, mail.subject, mail.markdown, mail.severity], [
-    ["Ada <ada@example.org>"],
-    "Down",
-    "db-1 is *down*",
-    "failure",
-  ]);
+  assert.deepEqual({
+    to: mail.to,
+    subject: mail.subject,
+    markdown: mail.markdown,
+    severity: mail.severity,
+  }, {
+    to: ["Ada <ada@example.org>"],
+    subject: "Down",
+    markdown: "db-1 is *down*",
+    severity: "failure",
+  });
 });
 
 Deno.test("urls may be one, an array, or several in one text", async () => {
@@ -40,7 +45,7 @@ Deno.test("urls may be one, an array, or several in one text", async () => {
   const two = "ntfys://push.example.org/b";
   for (const urls of [[one, two], `${one},${two}`, `${one} ${two}`]) {
     const { status, body } = await api.post("/apprise/notify", { urls, body: "Hello" });
-    assert.deepEqual([status, body.total], [200, 2]);
+    assert.deepEqual({ status, total: body.total }, { status: 200, total: 2 });
   }
   assert.equal((await api.post("/apprise/notify", { urls: one, body: "Hello" })).status, 200);
 });
@@ -90,7 +95,10 @@ Deno.test("an error is not a 200", async () => {
   ];
   for (const [path, json, status, pointer] of cases) {
     const answered = await api.post(path, json);
-    assert.deepEqual([answered.status, answered.body.errors[0].pointer], [status, pointer], path);
+    assert.deepEqual({ status: answered.status, pointer: answered.body.errors[0].pointer }, {
+      status,
+      pointer,
+    }, path);
   }
   assert.deepEqual((await api.get("/tasks")).body.data, []);
 });

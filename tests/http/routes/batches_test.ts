@@ -33,7 +33,11 @@ Deno.test("a batch shows the states of its tasks and whether it is done", async 
   });
   await api.finish(3, REJECTED);
   const { body } = await api.get(`/batches/${id}`);
-  assert.deepEqual([body.done, body.progress.finished, body.counts.failed], [true, 1, 3]);
+  assert.deepEqual({
+    done: body.done,
+    finished: body.progress.finished,
+    failed: body.counts.failed,
+  }, { done: true, finished: 1, failed: 3 });
   const { progress: _, ...brief } = body;
   assert.deepEqual((await api.get(`/status/${id}`)).body, brief);
 });

@@ -132,6 +132,6 @@ Deno.test("a target that the guard refuses is not stored", async () => {
     to: ["a@example.org", "json://10.0.0.1/"],
     title: "x",
   });
-  assert.deepEqual([status, body.errors[0].pointer], [422, "/to/1"]);
+  assert.deepEqual({ status, pointer: body.errors[0].pointer }, { status: 422, pointer: "/to/1" });
   assert.deepEqual((await api.get("/tasks")).body.data, []);
 });

@@ -19,7 +19,11 @@ Deno.test("a schedule is created, read, changed and deleted, and shows no secret
   assert.equal(created.body.label, "GET https://example.org/?token=***");
   assert.ok(!JSON.stringify(created.body).includes("hush"));
   const changed = await put(api, { every: "1h", fetch: NIGHTLY.fetch });
-  assert.deepEqual([changed.status, changed.body.every, changed.body.cron], [200, "1h", undefined]);
+  assert.deepEqual({ status: changed.status, every: changed.body.every, cron: changed.body.cron }, {
+    status: 200,
+    every: "1h",
+    cron: undefined,
+  });
   assert.equal((await api.get("/schedules")).body.data.length, 1);
   assert.equal((await api.delete("/schedules/nightly")).status, 204);
   assert.equal((await api.get("/schedules/nightly")).status, 404);
@@ -39,7 +43,10 @@ Deno.test("a paused schedule runs nothing, and the runs left out are not missed"
   await api.schedules.start();
   await put(api, { every: "10m", missed: "once", fetch: NIGHTLY.fetch });
   const paused = await api.post("/schedules/nightly/pause");
-  assert.deepEqual([paused.body.paused, paused.body.nextAt], [true, undefined]);
+  assert.deepEqual({ paused: paused.body.paused, nextAt: paused.body.nextAt }, {
+    paused: true,
+    nextAt: undefined,
+  });
   await api.clock.advance(25 * 60_000);
   const resumed = await api.post("/schedules/nightly/resume");
   assert.equal(resumed.body.nextAt, "2026-01-01T00:30:00.000Z");
@@ -57,7 +64,7 @@ Deno.test.each([
 ])("a wrong schedule is refused at $pointer", async ({ json, pointer }) => {
   await using api = await Api.open();
   const { status, body } = await put(api, json);
-  assert.deepEqual([status, body.errors[0].pointer], [422, pointer]);
+  assert.deepEqual({ status, pointer: body.errors[0].pointer }, { status: 422, pointer });
   assert.deepEqual((await api.get("/schedules")).body.data, []);
 });
 

@@ -291,7 +291,10 @@ Deno.test.each([
   assert.equal(status, 422);
   assert.equal(body.code, "invalid");
   const task = (await api.get(`/tasks/${id}`)).body;
-  assert.deepEqual([task.state, task.dueAt], ["queued", "2026-01-01T01:00:00.000Z"]);
+  assert.deepEqual({ state: task.state, dueAt: task.dueAt }, {
+    state: "queued",
+    dueAt: "2026-01-01T01:00:00.000Z",
+  });
 });
 
 Deno.test("HEAD has the Content-Length of GET", async () => {

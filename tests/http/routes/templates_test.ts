@@ -9,7 +9,10 @@ Deno.test("GET /templates lists templates with sample data", async () => {
   await using api = await Api.open({ ports });
   const { body } = await api.get("/templates");
   const reset = body.data.find(({ name }: { name: string }) => name === "password-reset");
-  assert.deepEqual([reset.formats, reset.ready], [["html", "text"], true]);
+  assert.deepEqual({ formats: reset.formats, ready: reset.ready }, {
+    formats: ["html", "text"],
+    ready: true,
+  });
   assert.ok(reset.sample.link);
 });
 

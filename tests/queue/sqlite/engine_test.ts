@@ -45,10 +45,18 @@ Deno.test("sqlite: an attempt that broke off counts, and the task runs again as 
   await file.live(async (world) => {
     assert.equal(world.engine.recovered, 3);
     const { state, reason, delivery } = await world.find(stopped!);
-    assert.deepEqual([state, reason, delivery], ["failed", "unknown", "unknown"]);
+    assert.deepEqual({ state, reason, delivery }, {
+      state: "failed",
+      reason: "unknown",
+      delivery: "unknown",
+    });
     assert.equal((await world.find(aborted!)).reason, "request");
     const task = await world.claimOne();
-    assert.deepEqual([task.id, task.attempt, task.possibleDuplicate], [again, 2, true]);
+    assert.deepEqual({
+      id: task.id,
+      attempt: task.attempt,
+      possibleDuplicate: task.possibleDuplicate,
+    }, { id: again, attempt: 2, possibleDuplicate: true });
     assert.equal((await world.find(again!)).attempts[0]?.error?.code, "crashed");
   });
 });
@@ -65,7 +73,11 @@ Deno.test("sqlite: a task that broke off three times running is given up, an ord
   await crash();
   await file.live(async (world) => {
     const { state, reason, attempts } = await world.find(id);
-    assert.deepEqual([state, reason, attempts.length], ["failed", "crashed", 6]);
+    assert.deepEqual({ state, reason, length: attempts.length }, {
+      state: "failed",
+      reason: "crashed",
+      length: 6,
+    });
     assert.deepEqual(await world.counts(), { failed: 1 });
   });
 });
@@ -103,17 +115,16 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
     assert.equal((await listed).tasks.length, 10);
     assert.deepEqual(await world.claimIds(), await fresh);
     const broken = await world.find(ids[0]!);
-    assert.deepEqual([broken.state, broken.reason, broken.delivery], [
-      "cancelled",
-      "shutdown",
-      "unknown",
-    ]);
+    assert.deepEqual({ state: broken.state, reason: broken.reason, delivery: broken.delivery }, {
+      state: "cancelled",
+      reason: "shutdown",
+      delivery: "unknown",
+    });
     const marked = await world.find(waiting[0]!);
-    assert.deepEqual([marked.state, marked.reason, marked.finishedAt], [
-      "cancelled",
-      "shutdown",
-      markedAt,
-    ]);
+    assert.deepEqual(
+      { state: marked.state, reason: marked.reason, finishedAt: marked.finishedAt },
+      { state: "cancelled", reason: "shutdown", finishedAt: markedAt },
+    );
     assert.equal((await world.engine.findBatch(batch.id))?.done, true);
     assert.equal(await world.engine.cancel(waiting[0]!, "request"), "too_late");
     // This one does.
@@ -309,12 +320,12 @@ Deno.test("sqlite: a damaged payload is never sent, and its task says so", async
     assert.deepEqual(await world.claimIds(), [sound]);
     for (const id of [damaged!, specless!]) {
       const { state, reason, delivery, error } = await world.find(id);
-      assert.deepEqual([state, reason, delivery, error?.code], [
-        "failed",
-        "damaged",
-        "not_delivered",
-        "damaged",
-      ]);
+      assert.deepEqual({ state, reason, delivery, code: error?.code }, {
+        state: "failed",
+        reason: "damaged",
+        delivery: "not_delivered",
+        code: "damaged",
+      });
     }
     assert.deepEqual(await world.engine.lanes(10), [{
       lane: "http://example.org:80",

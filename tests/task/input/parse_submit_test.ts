@@ -47,10 +47,16 @@ Deno.test("onSuccess and onFailure become followUps with their own options", () 
     onFailure: { fetch: { url: "https://example.org/{{task.id}}", retry: 0, expires: "1h" } },
   });
   const [success, failure] = one?.task.followUps ?? [];
-  assert.deepEqual([success?.on, failure?.on], [["succeeded"], ["failed", "expired"]]);
+  assert.deepEqual({ success: success?.on, failure: failure?.on }, {
+    success: ["succeeded"],
+    failure: ["failed", "expired"],
+  });
   assert.equal(success?.task.delayMs, 600_000);
   assert.equal(success?.task.lane, "mail:localhost:25");
-  assert.deepEqual([failure?.task.retry, failure?.task.expiresMs], [[], 3_600_000]);
+  assert.deepEqual({ retry: failure?.task.retry, expiresMs: failure?.task.expiresMs }, {
+    retry: [],
+    expiresMs: 3_600_000,
+  });
   assert.ok(!("id" in (success?.task ?? {})) && !("createdAt" in (success?.task ?? {})));
 });
 
