@@ -27,22 +27,24 @@ export type Outcome =
     readonly hold?: LaneHold;
     /** Another attempt tells of the same fault: both were on the connection that was lost. */
     readonly shared?: true;
+    /** The lane of the host that caused this outcome, when a redirect led away from the task's own. */
+    readonly otherLane?: string;
   }
   & (
     | { readonly kind: "delivered" }
     | {
       readonly kind: "rejected";
       readonly error: TaskError;
-      /** `partial`: some recipients have it. */
-      readonly delivery?: "partial";
+      /** `partial`: some recipients have it. `delivered`: the server took the request, but its response fails the task. */
+      readonly delivery?: "partial" | "delivered";
     }
     | {
       readonly kind: "deferred";
       readonly error: TaskError;
       /** The other side's wish, in milliseconds from now; the schedule's step when it is later. */
       readonly retryAfterMs?: number;
-      /** `partial`: some recipients have it already. */
-      readonly delivery?: "partial";
+      /** `partial`: some recipients have it. `delivered`: the server took the request, but its response is not usable. */
+      readonly delivery?: "partial" | "delivered";
       /** The task never had its turn: it is handed back, and no attempt is counted or listed. */
       readonly untried?: true;
       /**

@@ -21,6 +21,9 @@ const OPENS_AFTER = 10;
 const FIRST_OPEN_MS = 5_000;
 const MAX_OPEN_MS = 5 * 60_000;
 
+/** Lanes that redirects may add: their names come from servers. */
+const MAX_LANES = 10_000;
+
 /** Faults without an answer from the other side; a bad answer is not a network fault. */
 const NETWORK_FAULTS = new Set([
   "connection_refused",
@@ -83,8 +86,11 @@ class LaneBackpressure implements Backpressure {
     const { lane } = task;
     if (outcome.hold?.probe) return this.#countRefusal(task, outcome, settlement);
     if (byUs || outcome.shared) return settlement;
-    const fault = networkFaultOf(outcome);
-    const isTooMany = isTooManyRequests(outcome);
+    const { otherLane } = outcome;
+    // After a redirect, the host of the task has answered, whatever the other one did.
+    if (otherLane !== undefined && networkFaultOf(outcome)) this.#noteFault(otherLane);
+    const fault = otherLane === undefined ? networkFaultOf(outcome) : undefined;
+    const isTooMany = otherLane === undefined && isTooManyRequests(outcome);
     if (!this.#lanes.has(lane) && fault === undefined && !isTooMany) return settlement;
     const health = this.#healthOf(lane);
     const isNews = task.startedAt >= health.notBefore;
@@ -106,6 +112,13 @@ class LaneBackpressure implements Backpressure {
       this.#lanes.set(lane, health);
     }
     return health;
+  }
+
+  /** Counts a fault that a redirect ran into; the breaker itself opens by a task of that lane. */
+  #noteFault(lane: string): void {
+    if (this.#lanes.size >= MAX_LANES && !this.#lanes.has(lane)) return;
+    const health = this.#healthOf(lane);
+    if (health.faults < OPENS_AFTER - 1) health.faults++;
   }
 
   #countFault(lane: string, health: LaneHealth, fault: string, settlement: Settlement): Settlement {

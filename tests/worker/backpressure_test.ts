@@ -108,3 +108,13 @@ Deno.test("a hold that the other side asks for is not shortened by the breaker",
   for (let n = 1; n <= 9; n++) settle(0, REFUSED);
   assert.deepEqual(settle(0, asked).hold, { until: 900_000, reason: "554" });
 });
+
+Deno.test("a fault after a redirect counts for the other host, and as an answer for the task's own", () => {
+  const settle = aLane();
+  const away: Outcome = { ...REFUSED, otherLane: "b" };
+  for (let n = 1; n <= 30; n++) assert.equal(settle(n, away).hold, undefined);
+  assert.equal(settle(31, REFUSED).hold, undefined, "its own host has answered until now");
+  assert.ok(settle(32, REFUSED, { lane: "b" }).hold, "the other host is known to be down");
+  const limited: Outcome = { ...TOO_MANY, otherLane: "b" };
+  assert.equal(settle(33, limited).adaptiveLimit, undefined);
+});

@@ -7,11 +7,13 @@
 import { saveNameOf } from "../../lib/file_name.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
-import type { TaskError } from "../../task/task.ts";
+import { laneOf } from "../../task/input/fetch.ts";
+import type { Json, TaskError } from "../../task/task.ts";
 import type { DeliverContext } from "../channel.ts";
+import { describeFault } from "../faults.ts";
 import { SharedFault } from "../http2/fault.ts";
-import { BodyDigest, BodyError, type BodySink, decodeInto, tooLarge } from "./body.ts";
-import { classifyFault, classifyResponse, isSafe, unexpected } from "./classify.ts";
+import { BodyDigest, type BodySink, decodeInto, tooLarge } from "./body.ts";
+import { classifyError, classifyResponse, isSafe, unexpected, unusable } from "./classify.ts";
 import type { Download } from "./download.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
 import { unmetExpectation } from "./expectations.ts";
@@ -48,6 +50,7 @@ export class HttpAttempt {
   #totalBytes: number | undefined;
   #saving = false;
   #resumed = false;
+  #keptBytes = 0;
   /** Unsafe requests that were sent, minus those that the server returned unprocessed. */
   #effects = 0;
 
@@ -83,21 +86,22 @@ export class HttpAttempt {
     const length = Number(head.headers["content-length"] ?? NaN);
     const coding = head.headers["content-encoding"];
     this.#totalBytes = Number.isSafeInteger(length) && method !== "HEAD" ? length : undefined;
-    if (this.#totalBytes !== undefined && this.#totalBytes > maxBytes && coding === undefined) {
-      throw tooLarge(maxBytes);
-    }
+    const isTooLong = this.#totalBytes !== undefined && this.#totalBytes > maxBytes;
+    // An unsafe request is delivered by its status: as much of the body is read as is allowed.
+    if (isTooLong && coding === undefined && this.#effects === 0) throw tooLarge(maxBytes);
     return decodeInto(this.#consume(method, head), coding);
   }
 
   /** Reports progress; `bytes` counts the encoded bytes of the body so far. */
   reportProgress(bytes: number): void {
     if (bytes < PROGRESS_FROM_BYTES) return;
-    const kept = this.#saving ? this.#download?.kept ?? 0 : 0;
-    const totalBytes = this.#totalBytes;
+    const download = this.#saving ? this.#download : undefined;
+    const before = download?.kept ?? 0;
+    const totalBytes = this.#resumed ? download?.total : this.#totalBytes;
     this.context.progress({
-      bytes: kept + bytes,
-      ...(kept === 0 ? {} : { keptBytes: kept }),
-      ...(totalBytes === undefined ? {} : { totalBytes: kept + totalBytes }),
+      bytes: before + bytes,
+      ...(this.#keptBytes === 0 ? {} : { keptBytes: this.#keptBytes }),
+      ...(totalBytes === undefined ? {} : { totalBytes }),
     });
   }
 
@@ -106,51 +110,109 @@ export class HttpAttempt {
     return { kind: "rejected", error, evidence: { hops: this.hops } };
   }
 
-  /** The outcome when no complete response arrived. */
-  faulted(cause: unknown, exchanged: Exchanged, now: number): Outcome {
+  /**
+   * The outcome when no complete response arrived. Once a head has arrived, its status
+   * says whether the request was delivered; the body only says whether it can be used.
+   */
+  faulted(cause: unknown, { url }: HttpRequest, exchanged: Exchanged, now: number): Outcome {
     const { head } = exchanged;
+    const { method, expect } = this.#payload;
     const evidence = { ...evidenceOf(exchanged), hops: this.hops };
-    if (this.context.signal.aborted) {
-      const code = String(this.context.signal.reason);
-      const error = { code, detail: ABORTS[code] ?? "The attempt was aborted" };
-      return { kind: this.#effects > 0 ? "unknown" : "deferred", error, evidence };
+    const base = { evidence, ...this.#laneOf(url) };
+    const { aborted, reason } = this.context.signal;
+    const isStopped = aborted && reason !== "timeout";
+    const error = aborted ? abortError(String(reason)) : this.#located(describeFault(cause), url);
+    const answer = head && classifyResponse(head, expect, method, now);
+    if (answer && answer.kind !== "delivered" && !isStopped) {
+      return { ...this.#ownHold(answer, url), ...base };
     }
-    // The status of a refusal is enough; its body does not matter.
-    if (head && head.status >= 400) {
-      const outcome = classifyResponse(head, this.#payload.expect, "GET", now);
-      if (outcome.kind !== "delivered") return { ...outcome, evidence };
+    if (head && answer?.kind === "delivered") {
+      if (this.#effects > 0) return { ...this.#deliveredWithout(error, url, exchanged), ...base };
+      if (!isStopped) return { ...unusable(error), ...base };
     }
     const shared = cause instanceof SharedFault ? { shared: true as const } : {};
-    return { ...classifyFault(cause, this.#effects > 0), ...shared, evidence };
+    return { ...classifyError(error, this.#effects > 0), ...shared, ...base };
+  }
+
+  /** The request for the part of a file that the server has left out; `undefined` when it is whole. */
+  async rest(request: HttpRequest): Promise<HttpRequest | undefined> {
+    if (!this.#resumed || !this.#download || !await this.#download.isPartial()) return undefined;
+    return { ...request, headers: { ...request.headers, ...this.#download.headers } };
   }
 
   /** The outcome of a complete response. */
   async completed(
-    { url, method }: HttpRequest,
+    request: HttpRequest,
     exchanged: Exchanged & { readonly head: ResponseHead },
     now: number,
   ): Promise<Outcome> {
-    const { head, timings } = exchanged;
+    const { url, method } = request;
+    const { head } = exchanged;
     const evidence = evidenceOf(exchanged);
+    this.#consumer?.finish();
     const outcome = this.#evaluate(head, method, now);
-    const consumer = this.#consumer;
-    if (!consumer) throw new Error("A complete response has no body consumer");
     let saved: Saved | undefined;
     try {
       if (outcome.kind === "delivered") saved = await this.#save(url, head);
       else if (this.#saving) this.#download?.giveUp();
     } catch (error) {
-      return { ...classifyFault(error, this.#effects > 0), evidence };
+      return this.faulted(error, request, exchanged, now);
     }
+    const result = this.#result(url, exchanged, { saved });
+    return { ...this.#ownHold(outcome, url), evidence, result, ...this.#laneOf(url) };
+  }
+
+  /** The outcome of an unsafe request whose status says that it was delivered, without its body. */
+  #deliveredWithout(bodyError: TaskError, url: URL, exchanged: Exchanged): Outcome {
+    const { expect, extract, save } = this.#payload;
+    const { head } = exchanged;
+    if (!head) throw new Error("A delivered request has no response head");
+    const result = this.#result(url, { ...exchanged, head }, { bodyError });
+    if (expect) {
+      const { json: _, ...ofHead } = expect;
+      const detail = unmetExpectation(ofHead, {
+        head,
+        extractor: undefined,
+        tookMs: this.#elapsed(),
+      });
+      if (detail !== undefined) return { ...unexpected(detail, this.#payload.method), result };
+    }
+    if (!expect?.json && !extract && save === undefined) return { kind: "delivered", result };
+    // A task that was stopped is cancelled; in all other cases it must not be sent again.
+    const { aborted, reason } = this.context.signal;
+    const isCancelled = aborted && (reason === "cancelled" || reason === "shutdown");
+    const kind = isCancelled ? "deferred" : "rejected";
+    return { kind, error: bodyError, delivery: "delivered", result };
+  }
+
+  #result(
+    url: URL,
+    { head, timings }: Exchanged & { readonly head: ResponseHead },
+    body: { readonly saved?: Saved | undefined; readonly bodyError?: TaskError },
+  ): Json {
     const { hops } = this;
     const { extract } = this.#payload;
-    const result = resultOf({ url, head, hops, timings, consumer, extract, saved });
-    if (!outcome.hold || url.origin === new URL(this.#payload.url).origin) {
-      return { ...outcome, evidence, result };
-    }
-    // A delay that another host asks for must not hold the lane of this host.
+    return resultOf({ url, head, hops, timings, consumer: this.#consumer, extract, ...body });
+  }
+
+  /** The outcome without the delay that another host asks for: it must not hold the lane of the task. */
+  #ownHold(outcome: Outcome, url: URL): Outcome {
+    if (!outcome.hold || !this.#isElsewhere(url)) return outcome;
     const { hold: _, ...rest } = outcome;
-    return { ...rest, evidence, result } as Outcome;
+    return rest as Outcome;
+  }
+
+  #laneOf(url: URL): { readonly otherLane?: string } {
+    return this.#isElsewhere(url) ? { otherLane: laneOf(url) } : {};
+  }
+
+  #located(error: TaskError, url: URL): TaskError {
+    if (!this.#isElsewhere(url)) return error;
+    return { ...error, detail: `${error.detail} (${url.host}, after a redirect)` };
+  }
+
+  #isElsewhere(url: URL): boolean {
+    return this.hops.length > 0 && url.origin !== new URL(this.#payload.url).origin;
   }
 
   /** What the response means, with the caller's expectations applied. */
@@ -171,6 +233,10 @@ export class HttpAttempt {
 
   #consume(method: string, head: ResponseHead): BodyConsumer {
     const { maxBytes, expect, extract } = this.#payload;
+    if (this.#resumed && this.#consumer && this.#download) {
+      this.#download.begin(head, () => {});
+      return this.#consumer;
+    }
     const whole = Boolean(extract?.json ?? extract?.css ?? expect?.json);
     const extractor = extract || whole
       ? new TextExtractor({ ...extract, contentType: head.headers["content-type"], whole })
@@ -181,12 +247,10 @@ export class HttpAttempt {
     const consumer = new BodyConsumer(new BodyDigest(maxBytes, KEPT_BYTES), extractor, download);
     this.#consumer = consumer;
     if (!download) return consumer;
-    const requested = download.kept > 0;
-    this.#resumed = download.begin(head, (piece) => consumer.replay(piece));
-    if (this.#resumed) consumer.awaitReplay(download.settled());
-    else if (requested && head.status === 206) {
-      throw new BodyError("bad_response", "The server sent another range than the one requested");
-    }
+    this.#resumed = download.begin(head, (chunk) => consumer.replay(chunk));
+    if (!this.#resumed) return consumer;
+    this.#keptBytes = download.kept;
+    consumer.awaitReplay(download.settled());
     return consumer;
   }
 
@@ -197,6 +261,10 @@ export class HttpAttempt {
     await this.#download.finish(name);
     return { name, path: `${this.#download.folder}/${name}`, resumed: this.#resumed };
   }
+}
+
+function abortError(code: string): TaskError {
+  return { code, detail: ABORTS[code] ?? "The attempt was aborted" };
 }
 
 const ABORTS: Record<string, string> = {

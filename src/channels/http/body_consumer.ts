@@ -49,10 +49,14 @@ export class BodyConsumer implements BodySink {
     });
   }
 
-  /** Called after the last chunk. */
+  /** Called after the last chunk of a response. */
   async end(): Promise<void> {
     await this.#replayed;
     await this.#download?.settled();
+  }
+
+  /** Called once the body is complete, which may take several responses. */
+  finish(): void {
     this.extractor?.end();
   }
 

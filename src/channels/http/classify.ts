@@ -8,6 +8,7 @@ import { compact } from "../../lib/compact.ts";
 import type { Expectation } from "../../task/expect.ts";
 import type { LaneHold, Outcome } from "../../task/outcome.ts";
 import { describeFault } from "../faults.ts";
+import type { TaskError } from "../../task/task.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseRetryAfter, rateLimitOf } from "./rate_headers.ts";
 
@@ -64,7 +65,7 @@ export function classifyResponse(
  */
 export function unexpected(detail: string, method: string): Outcome {
   const error = { code: "expectation_failed", detail };
-  return { kind: isSafe(method) ? "deferred" : "rejected", error };
+  return { kind: isSafe(method) ? "deferred" : "rejected", error, delivery: "delivered" };
 }
 
 function holdOf(status: number, said = "", forMs: number): { hold?: LaneHold } {
@@ -88,9 +89,18 @@ export function isSafe(method: string): boolean {
 
 /** What a fault means: `unknown` once an unsafe request may have reached the server. */
 export function classifyFault(fault: unknown, effectPossible: boolean): Outcome {
-  const error = describeFault(fault);
+  return classifyError(describeFault(fault), effectPossible);
+}
+
+/** As `classifyFault`, for a fault that has been described. */
+export function classifyError(error: TaskError, effectPossible: boolean): Outcome {
   if (FINAL.has(error.code)) return { kind: "rejected", error };
   return { kind: effectPossible ? "unknown" : "deferred", error };
+}
+
+/** The outcome of a safe request that was delivered, and whose body is not complete. */
+export function unusable(error: TaskError): Outcome {
+  return { kind: FINAL.has(error.code) ? "rejected" : "deferred", error, delivery: "delivered" };
 }
 
 /** Faults that another try would only repeat. */

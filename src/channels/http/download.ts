@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { BodyError } from "./body.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { WriteBehind } from "./write_behind.ts";
@@ -18,6 +19,8 @@ interface Note {
   readonly bytes: number;
   /** A strong `ETag`, or a `Last-Modified`. */
   readonly validator: string;
+  /** Bytes of the whole file, when the server has said so. */
+  readonly total?: number;
 }
 
 /** Synced to disk every this many bytes: at most that many are lost in a crash. */
@@ -42,17 +45,24 @@ export class SaveError extends Error {
   }
 }
 
-/** Opens the part that an earlier attempt left in the task's folder; creates the folder if needed. */
-export async function openDownload(root: string, task: string): Promise<Download> {
+/**
+ * Opens the task's folder, which is created if needed. With `resume`, the part that an
+ * earlier attempt left there is continued.
+ */
+export async function openDownload(
+  root: string,
+  task: string,
+  { resume }: { readonly resume: boolean },
+): Promise<Download> {
   const folder = `${root}/${task}`;
   try {
     await Deno.mkdir(folder, { recursive: true });
-    const note = await readNote(`${folder}/${NOTE}`);
+    const note = resume ? await readNote(`${folder}/${NOTE}`) : undefined;
     const path = `${folder}/${PART}`;
     const file = await Deno.open(path, { read: true, write: true, create: true });
     const { size } = await file.stat();
-    const bytes = note && size >= note.bytes ? note.bytes : 0;
-    return new Download(root, task, file, bytes, bytes > 0 ? note?.validator : undefined);
+    const kept = note && size >= note.bytes ? note : undefined;
+    return new Download(root, task, { file, resume, kept });
   } catch (error) {
     throw new SaveError(error);
   }
@@ -64,54 +74,80 @@ export class Download {
   readonly folder: string;
   readonly #folder: string;
   readonly #file: Deno.FsFile;
+  readonly #mayResume: boolean;
   #validator: string | undefined;
+  #total: number | undefined;
   /** Bytes of the earlier part that are still valid. */
   #kept: number;
   #written: number;
   #synced: number;
   readonly #behind = new WriteBehind((bytes) => this.#write(bytes));
   #tail: Promise<void> = Promise.resolve();
+  #isContinued = false;
   #isUseless = false;
   #closed = false;
 
   constructor(
     root: string,
     folder: string,
-    file: Deno.FsFile,
-    kept: number,
-    validator: string | undefined,
+    { file, resume, kept }: {
+      readonly file: Deno.FsFile;
+      readonly resume: boolean;
+      readonly kept: Note | undefined;
+    },
   ) {
     this.folder = folder;
     this.#folder = `${root}/${folder}`;
     this.#file = file;
-    this.#kept = this.#written = this.#synced = kept;
-    this.#validator = validator;
+    this.#mayResume = resume;
+    this.#kept = this.#written = this.#synced = kept?.bytes ?? 0;
+    this.#validator = kept?.validator;
+    this.#total = kept?.total;
   }
 
   /** Headers that request the rest. An encoded body could not be resumed, so none is requested. */
   get headers(): Record<string, string> {
     return {
       "accept-encoding": "identity",
-      ...(this.#validator === undefined
+      ...(this.#validator === undefined || this.#kept === 0
         ? {}
         : { range: `bytes=${this.#kept}-`, "if-range": this.#validator }),
     };
   }
 
-  /** Bytes of the earlier part that are still valid. */
+  /** Bytes before those that the current request brings. */
   get kept(): number {
     return this.#kept;
   }
 
+  /** Bytes of the whole file, when the server has said so. */
+  get total(): number | undefined {
+    return this.#total;
+  }
+
   /**
    * Returns whether the response continues where the part ends; `replay` then gets the
-   * saved bytes before any new chunk is written. Any other response starts the file over.
+   * saved bytes before any new chunk is written. Any other complete response starts the
+   * file over. Throws a `BodyError` for a part of a file that cannot be continued.
    */
   begin({ status, headers }: ResponseHead, replay: (chunk: Uint8Array) => void): boolean {
-    const continues = status === 206 && this.#kept > 0 &&
-      rangeStart(headers["content-range"]) === this.#kept;
-    if (!continues) this.#kept = this.#written = this.#synced = 0;
-    this.#validator = headers["content-encoding"] === undefined ? validatorOf(headers) : undefined;
+    const range = contentRangeOf(headers);
+    const isRequested = this.#validator !== undefined && this.#kept > 0;
+    const continues = status === 206 && isRequested;
+    if (continues) {
+      const detail = this.#mismatch(range, headers);
+      if (detail !== undefined) throw this.#refused(detail);
+      this.#total ??= range?.total;
+      // The file is at its end already, and the bytes before were taken.
+      if (this.#isContinued) return true;
+    } else {
+      if (this.#mayResume && (status === 206 || range) && !isWhole(range)) {
+        throw this.#refused(`The server answered ${status} with a part of the file`);
+      }
+      this.#kept = this.#written = this.#synced = 0;
+      this.#total = lengthOf(headers);
+      this.#validator = this.#mayResume ? validatorOf(headers) : undefined;
+    }
     this.#then(async () => {
       await this.#file.truncate(this.#kept);
       await this.#file.seek(0, Deno.SeekMode.Start);
@@ -119,6 +155,36 @@ export class Download {
       await this.#note(this.#kept);
     });
     return continues;
+  }
+
+  /** Whether the server sent less than the rest, so that the remainder has to be requested. */
+  async isPartial(): Promise<boolean> {
+    await this.settled();
+    if (this.#validator === undefined || this.#total === undefined) return false;
+    if (this.#written <= this.#kept || this.#written >= this.#total) return false;
+    this.#kept = this.#written;
+    this.#isContinued = true;
+    return true;
+  }
+
+  /** Why a 206 does not continue the part; `undefined` when it does. */
+  #mismatch(range: ContentRange | undefined, headers: ResponseHead["headers"]): string | undefined {
+    const { etag, "last-modified": modified } = headers;
+    const validator = this.#validator?.startsWith('"') ? etag : modified ?? this.#validator;
+    if (validator !== this.#validator) return "The server sent a part of another version";
+    if (range?.start !== this.#kept) return "The server sent another range than the one requested";
+    if (isEncoded(headers)) return "The server sent an encoded part of the file";
+    const total = this.#total ?? range.total;
+    if (total === undefined) return "The server does not say how long the file is";
+    if (range.end >= total || (range.total ?? total) !== total) {
+      return "The server sent a part of a file of another length";
+    }
+    return undefined;
+  }
+
+  #refused(detail: string): BodyError {
+    this.giveUp();
+    return new BodyError("bad_response", `${detail}; the next attempt starts over`);
   }
 
   /** Resolves when all writes so far are done. */
@@ -202,7 +268,7 @@ export class Download {
   async #note(bytes: number): Promise<void> {
     const path = `${this.#folder}/${NOTE}`;
     if (this.#validator === undefined) return await Deno.remove(path).catch(() => {});
-    const note: Note = { bytes, validator: this.#validator };
+    const note: Note = compact({ bytes, validator: this.#validator, total: this.#total });
     await Deno.writeTextFile(`${path}.new`, JSON.stringify(note));
     await Deno.rename(`${path}.new`, path);
   }
@@ -215,21 +281,57 @@ export class Download {
 
 async function readNote(path: string): Promise<Note | undefined> {
   try {
-    const { bytes, validator } = JSON.parse(await Deno.readTextFile(path));
+    const { bytes, validator, total } = JSON.parse(await Deno.readTextFile(path));
     return Number.isSafeInteger(bytes) && bytes > 0 && typeof validator === "string"
-      ? { bytes, validator }
+      ? { bytes, validator, ...(Number.isSafeInteger(total) ? { total } : {}) }
       : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** RFC 9110 §13.1.5: a weak tag does not identify bytes. */
-function validatorOf({ etag, "last-modified": modified }: ResponseHead["headers"]) {
-  return etag !== undefined && /^"[^"]*"$/.test(etag) ? etag : modified;
+/** What identifies the bytes of a response, if anything does. */
+function validatorOf(headers: ResponseHead["headers"]): string | undefined {
+  if (isEncoded(headers) || headers["accept-ranges"] === "none") return undefined;
+  const { etag, "last-modified": modified, date } = headers;
+  // RFC 9110 §13.1.5: a weak tag does not identify bytes.
+  if (etag !== undefined && /^"[^"]*"$/.test(etag)) return etag;
+  // RFC 9110 §8.8.2.2: within a second of its change, a file may change again unnoticed.
+  const ageMs = Date.parse(date ?? "") - Date.parse(modified ?? "");
+  return ageMs >= 1_000 ? modified : undefined;
 }
 
-function rangeStart(contentRange: string | undefined): number | undefined {
-  const [, start] = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(contentRange?.trim() ?? "") ?? [];
-  return start === undefined ? undefined : Number(start);
+function isEncoded({ "content-encoding": coding = "identity" }: ResponseHead["headers"]): boolean {
+  return coding !== "identity";
+}
+
+function lengthOf(headers: ResponseHead["headers"]): number | undefined {
+  const length = headers["content-length"];
+  return length === undefined || isEncoded(headers) ? undefined : Number(length);
+}
+
+/** Bytes `start` to `end`, both included. */
+export interface ContentRange {
+  /** From 0. */
+  readonly start: number;
+  /** The last one. */
+  readonly end: number;
+  /** Bytes of the whole representation, when it is known. */
+  readonly total?: number;
+}
+
+/** Reads `Content-Range` (RFC 9110 §14.4); `undefined` when it is absent or not valid. */
+export function contentRangeOf(headers: ResponseHead["headers"]): ContentRange | undefined {
+  const [, start, end, total] =
+    /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(headers["content-range"]?.trim() ?? "") ?? [];
+  if (start === undefined || Number(end) < Number(start)) return undefined;
+  return {
+    start: Number(start),
+    end: Number(end),
+    ...(total === "*" ? {} : { total: Number(total) }),
+  };
+}
+
+function isWhole(range: ContentRange | undefined): boolean {
+  return range?.start === 0 && range.total === range.end + 1;
 }

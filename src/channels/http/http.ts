@@ -13,8 +13,9 @@ import type { Attempt, Channel, DeliverContext } from "../channel.ts";
 import type { Guard } from "../guard/guard.ts";
 import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
-import { type Download, openDownload, SaveError } from "./download.ts";
-import { exchange, type Exchanged } from "./exchange.ts";
+import { BodyError } from "./body.ts";
+import { contentRangeOf, type Download, openDownload, SaveError } from "./download.ts";
+import { exchange, type Exchanged, type ResponseHead } from "./exchange.ts";
 import { HttpAttempt } from "./attempt.ts";
 import { followRedirect, type HttpRequest } from "./redirect.ts";
 import { openRemotes } from "./remote.ts";
@@ -78,7 +79,8 @@ class HttpChannel implements Channel {
     let download: Download | undefined;
     try {
       if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {
-        download = await openDownload(downloads, attempt.taskId);
+        const resume = payload.method === "GET" && payload.headers.range === undefined;
+        download = await openDownload(downloads, attempt.taskId, { resume });
       }
       const elapsed = () => clock.monotonic() - begunAt;
       const httpAttempt = new HttpAttempt(payload, { context, download, elapsed });
@@ -105,12 +107,17 @@ class HttpChannel implements Channel {
       const exchanged = await this.#exchange(request, httpAttempt);
       const { head, fault } = exchanged;
       if (fault && (!head || !httpAttempt.isFollowed(head))) {
-        return httpAttempt.faulted(fault.cause, exchanged, clock.now());
+        return httpAttempt.faulted(fault.cause, request, exchanged, clock.now());
       }
       if (!head) throw new Error("An exchange ended without a head and without a fault");
       const location = head.headers.location;
       if (location === undefined || !httpAttempt.isFollowed(head)) {
-        return await httpAttempt.completed(request, { ...exchanged, head }, clock.now());
+        const mismatch = request.method === "HEAD" ? undefined : rangeFault(head, exchanged.bytes);
+        if (mismatch) return httpAttempt.faulted(mismatch, request, exchanged, clock.now());
+        const rest = await httpAttempt.rest(request);
+        if (!rest) return await httpAttempt.completed(request, { ...exchanged, head }, clock.now());
+        request = rest;
+        continue;
       }
       if (httpAttempt.hops.length >= payload.redirects) {
         const detail = `More than ${payload.redirects} redirects`;
@@ -140,4 +147,13 @@ class HttpChannel implements Channel {
       onBytes: (bytes) => httpAttempt.reportProgress(bytes),
     });
   }
+}
+
+/** The fault of a 206 whose body does not have the length of its `Content-Range`. */
+function rangeFault(head: ResponseHead, bytes: number): BodyError | undefined {
+  const range = head.status === 206 ? contentRangeOf(head.headers) : undefined;
+  const expected = range && range.end - range.start + 1;
+  if (expected === undefined || expected === bytes) return undefined;
+  const detail = `The server sent ${bytes} bytes of a range of ${expected}`;
+  return new BodyError("bad_response", detail);
 }

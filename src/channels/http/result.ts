@@ -4,9 +4,9 @@
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
 import type { Extraction } from "../../task/extract.ts";
-import type { Json } from "../../task/task.ts";
+import { compact } from "../../lib/compact.ts";
+import type { Json, TaskError } from "../../task/task.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
 import { extractFrom } from "./extract.ts";
 import type { BodyConsumer } from "./body_consumer.ts";
@@ -35,39 +35,43 @@ export interface ResultParts {
   readonly hops: readonly { status: number; url: string }[];
   /** Of the last exchange. */
   readonly timings: Exchanged["timings"];
-  /** The body. */
-  readonly consumer: BodyConsumer;
+  /** The body, as far as it was read. */
+  readonly consumer: BodyConsumer | undefined;
   /** What to extract from the body. */
   readonly extract: Extraction | undefined;
   /** Where it was saved. */
-  readonly saved: Saved | undefined;
+  readonly saved?: Saved | undefined;
+  /** Why the body is not complete. */
+  readonly bodyError?: TaskError | undefined;
 }
 
 /** Builds the result. */
 export function resultOf(
-  { url, head: { status, headers }, hops, timings, consumer, extract, saved }: ResultParts,
+  { url, head: { status, headers }, hops, timings, consumer, extract, saved, bodyError }:
+    ResultParts,
 ): Json {
-  const { digest, extractor } = consumer;
   const contentType = headers["content-type"];
-  const cut = digest.bytes > KEPT_BYTES;
-  const body = textOf(digest.beginning(), contentType, cut);
-  return {
+  const digest = consumer?.digest;
+  const extractor = bodyError ? undefined : consumer?.extractor;
+  const cut = bodyError !== undefined || (digest?.bytes ?? 0) > KEPT_BYTES;
+  const body = digest && textOf(digest.beginning(), contentType, cut);
+  return compact({
     // The 206 completed the file.
     status: saved?.resumed ? 200 : status,
     url: url.href,
     hops: [...hops],
     headers: { ...headers },
-    ...compact({ contentType }),
-    bytes: digest.bytes,
-    sha256: digest.sha256(),
+    contentType,
+    // Both are of the whole body.
+    bytes: bodyError ? undefined : digest?.bytes,
+    sha256: bodyError ? undefined : digest?.sha256(),
     timings,
-    ...compact({ body }),
-    truncated: body !== undefined && cut,
-    ...(extract === undefined || !extractor
-      ? {}
-      : { extracted: extractFrom(extract, extractor) as Json }),
-    ...(saved === undefined ? {} : { saved: { ...saved } }),
-  };
+    body,
+    truncated: bodyError !== undefined || (body !== undefined && cut),
+    bodyError: bodyError && { ...bodyError },
+    extracted: extract && extractor ? extractFrom(extract, extractor) as Json : undefined,
+    saved: saved && { ...saved },
+  }) as unknown as Json;
 }
 
 /** What is recorded of an exchange with the attempt. */

@@ -187,6 +187,22 @@ Deno.test("A POST aborted after its redirect is unknown", async () => {
   never.resolve(new Response());
 });
 
+Deno.test("A fault after a redirect names the host where it happened", async () => {
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const away = `127.0.0.1:${gone.addr.port}`;
+  gone.close();
+  await using server = serveHttp(() =>
+    new Response(null, { status: 302, headers: { location: `http://${away}/` } })
+  );
+  const outcome = await fetched(server.url);
+  assert.equal(outcome.kind, "deferred");
+  assert.equal(outcome.otherLane, `http://${away}`);
+  assert.deepEqual(outcome.error, {
+    code: "connection_refused",
+    detail: `The server refused the connection (${away}, after a redirect)`,
+  });
+});
+
 Deno.test("A Retry-After of another host does not hold the lane of the first host", async () => {
   await using other = serveHttp(() =>
     new Response(null, { status: 429, headers: { "retry-after": "5" } })
