@@ -1,42 +1,54 @@
 /**
- * What is told of a task or a batch that has ended: to callbacks as an event,
- * to chained tasks by path. Secrets are masked, as in every view.
+ * What callbacks and chained tasks learn of a task or a batch that has ended:
+ * an event as JSON, and data for placeholders. Secrets are masked, as in every view.
  *
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { isLongerThan } from "../lib/text.ts";
 import { maskResult } from "./secrets.ts";
 import type { TaskState } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";
-import type { Json, Reason, TaskError, TaskRecord } from "./task.ts";
+import {
+  type GivenFields,
+  type Json,
+  type Reason,
+  type ShownField,
+  type TaskError,
+  type TaskRecord,
+  withGiven,
+} from "./task.ts";
 
 /** A JSON object. */
 export type JsonObject = { [name: string]: Json };
 
-/** What is told of each task of a batch. */
+/** One task of a batch that has ended. */
 export interface EndedTask {
   /** `tsk_…` */
   readonly id: string;
-  /** Where it stands. */
+  /** Its final state. */
   readonly state: TaskState;
-  /** Why. */
+  /** Why it has that state. */
   readonly reason?: Reason;
-  /** What it was about. */
+  /** Its subject, recipients or URL. */
   readonly label: string;
   /** The last attempt's error. */
   readonly error?: TaskError;
 }
 
-/** Standard Webhooks asks for less than 20 KB. */
+/** Standard Webhooks recommends less than 20 KB. */
 const EVENT_BYTES = 19_000;
-/** Tasks of a batch that are told one by one. */
+/** The most tasks of a batch that are listed one by one. */
 const LISTED_TASKS = 1_000;
 const LIST_LETTERS = 64_000;
 
-/** A task as chained tasks may speak of it. */
+/** Fields that views show and events leave out. */
+type LeftOut = "dueAt" | "expiresAt" | "priority" | "owner" | "possibleDuplicate";
+
+/** The data of a task, for the placeholders of a chained task. */
 export function taskEventData(task: TaskRecord): JsonObject {
-  return compact({
+  const shown: Record<Exclude<ShownField, LeftOut | keyof GivenFields>, Json | undefined> = {
     id: task.id,
     type: task.type,
     state: task.state,
@@ -45,17 +57,19 @@ export function taskEventData(task: TaskRecord): JsonObject {
     attempt: task.attempt,
     createdAt: timeText(task.createdAt),
     finishedAt: timeText(task.finishedAt),
-    key: task.key,
-    tags: task.tags === undefined ? undefined : [...task.tags],
     batchId: task.batchId,
     parentId: task.parentId,
+    error: task.error && { ...task.error },
+  };
+  const data = withGiven({
+    ...shown,
     label: task.label,
-    error: task.error === undefined ? undefined : { ...task.error },
     result: task.result === undefined ? undefined : maskResult(task.result),
-  });
+  }, task);
+  return compact<object>(data) as JsonObject;
 }
 
-/** A batch as chained tasks may speak of it; `list` has a line for each task. */
+/** The data of a batch, for the placeholders of a chained task; `list` has a line for each task. */
 export function batchEventData(batch: BatchRecord, tasks: readonly EndedTask[]): JsonObject {
   return {
     ...batchHead(batch),
@@ -64,9 +78,9 @@ export function batchEventData(batch: BatchRecord, tasks: readonly EndedTask[]):
   };
 }
 
-/** The event that tells of a task's end, as JSON: `task.succeeded` and so on. */
+/** The event at a task's end, as JSON: `task.succeeded` and so on. */
 export function taskEvent(task: TaskRecord, now: number): string {
-  // A late one cannot overwrite the end: the number grows with each change of the task.
+  // `seq` grows with each change of the task, so that a late event cannot overwrite the last one.
   const { result, ...head } = {
     ...taskEventData(task),
     seq: task.change,
@@ -80,7 +94,7 @@ export function taskEvent(task: TaskRecord, now: number): string {
   return isLongerThan(small, EVENT_BYTES) ? event({ ...head, truncated: true }) : small;
 }
 
-/** The event that tells of a batch's end, as JSON: `batch.completed`. */
+/** The event at a batch's end, as JSON: `batch.completed`. */
 export function batchEvent(
   batch: BatchRecord,
   tasks: readonly EndedTask[],
@@ -105,11 +119,11 @@ function eventText(type: string, now: number, data: JsonObject): string {
 }
 
 function batchHead({ id, total, counts, done, createdAt }: BatchRecord): JsonObject {
-  return compact({ id, total, counts: { ...counts }, done, createdAt: timeText(createdAt) });
+  return { id, total, counts: { ...counts }, done, createdAt: new Date(createdAt).toISOString() };
 }
 
 function brief({ id, state, label, error }: EndedTask): JsonObject {
-  return compact({ id, state, label, error: error === undefined ? undefined : { ...error } });
+  return { id, state, label, ...compact({ error: error && { ...error } }) };
 }
 
 function listOf(tasks: readonly EndedTask[]): string {
@@ -124,17 +138,11 @@ function listOf(tasks: readonly EndedTask[]): string {
   return text;
 }
 
-/** A result without what is bulky. */
+/** A result without its bulky parts. */
 function shortened(result: Json): Json {
   if (result === null || typeof result !== "object" || Array.isArray(result)) return null;
   const { body: _, extracted: _extracted, headers: _headers, hops: _hops, ...small } = result;
   return small;
-}
-
-function compact(members: { [name: string]: Json | undefined }): JsonObject {
-  return Object.fromEntries(
-    Object.entries(members).filter(([, value]) => value !== undefined),
-  ) as JsonObject;
 }
 
 function timeText(at: number | undefined): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * The task: one thing asked for and accepted, as every room of the house knows it.
+ * The task: one accepted request, from its submit to its end.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import type { TaskState } from "./state.ts";
 
 export type { Json } from "../lib/json.ts";
 
-/** What is asked for: a notification, or an HTTP request. */
+/** A notification, or an HTTP request. */
 export type TaskType = "notify" | "fetch";
 
 /** What became of the payload in the end; `unknown` when the bytes had left and no answer came. */
 export type Delivery = "delivered" | "not_delivered" | "partial" | "unknown";
 
-/** What the other side said at one attempt. */
+/** How one attempt ended, as the receiver answered. */
 export type OutcomeKind = "delivered" | "deferred" | "rejected" | "unknown";
 
-/** Why a task stands where it stands, where its state alone does not say. */
+/** Why a task has its state, where the state alone does not say. */
 export type Reason =
   | "request" // cancelled by a caller
   | "shutdown" // cancelled by SIGINT
   | "batch" // cancelled with its batch
-  | "rejected" // the other side said no for good
-  | "exhausted" // deferred until no try was left
-  | "unknown" // cut off after the bytes had left, and told not to try again
-  | "crashed" // broken off three times running
-  | "damaged" // what was kept of it cannot be read any more
-  | "expired"; // its time was over
+  | "rejected" // refused for good by the receiver
+  | "exhausted" // deferred until no attempt was left
+  | "unknown" // cut off after the bytes had left, with `onUnknown: "stop"`
+  | "crashed" // interrupted three times in a row
+  | "damaged" // its stored data cannot be read
+  | "expired"; // not done before `expiresAt`
 
 /** An error as a task keeps it. `code` is for programs, `detail` for people. */
 export interface TaskError {
@@ -39,41 +39,70 @@ export interface TaskError {
   readonly detail: string;
 }
 
-/** One try at a task, as it is listed. */
+/** One attempt, as it is listed. */
 export interface AttemptRecord {
-  /** From 1, anew after a revival. */
+  /** From 1; starts again at 1 after a retry of the task. */
   readonly number: number;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   /** Milliseconds since the epoch. */
   readonly endedAt: number;
-  /** `cancelled` when an abort of ours ended it before the other side said anything. */
+  /** `cancelled` when it was aborted before the receiver answered. */
   readonly outcome: OutcomeKind | "cancelled";
-  /** What went wrong, if something did. */
+  /** The error, if there was one. */
   readonly error?: TaskError;
-  /** What was seen on the way: address, times, the other side's own words. */
+  /** Details of the attempt: address, timings, the receiver's own words. */
   readonly evidence?: Json;
 }
 
-/** What to do about an attempt whose effect is unknown. */
+/** What to do after an attempt whose effect is unknown. */
 export type OnUnknown = "retry" | "stop";
 
-/** A task as it is submitted: all that is decided when it is accepted. */
-export interface NewTask {
-  /** `tsk_…`; its sequence number is its place in the order of acceptance. */
+/**
+ * What a caller attaches to a task and reads back unchanged.
+ *
+ * A field added here is taken by every submit, kept, shown and sent with events;
+ * `givenFields` in `input/options.ts` has its schema.
+ */
+export interface GivenFields {
+  /** Tasks of one key are attempted one at a time, in the order of acceptance. */
+  readonly key?: string;
+  /** For searching; at most 20, each of at most 64 bytes. */
+  readonly tags?: readonly string[];
+}
+
+const GIVEN: Readonly<Record<keyof GivenFields, true>> = { key: true, tags: true };
+const GIVEN_NAMES = Object.keys(GIVEN) as (keyof GivenFields)[];
+
+/** Copies the fields that a caller attached from one object to another, and returns the latter. */
+export function withGiven<Target extends object>(
+  to: Target,
+  from: { readonly [Name in keyof GivenFields]?: GivenFields[Name] | undefined },
+): Target & Pick<GivenFields, keyof GivenFields> {
+  const target: Record<string, unknown> = to as never;
+  // Assigned one by one: to spread them into an object literal cost every submit 3 %.
+  for (const name of GIVEN_NAMES) {
+    if (from[name] !== undefined) target[name] = from[name];
+  }
+  return to;
+}
+
+/** A task as it is submitted: everything that is decided when it is accepted. */
+export interface NewTask extends GivenFields {
+  /** `tsk_…`; its sequence number gives the order of acceptance. */
   readonly id: string;
-  /** What is asked for. */
+  /** A notification or an HTTP request. */
   readonly type: TaskType;
   /** The channel that delivers it: a name in the table of channels. */
   readonly channel: string;
   /**
    * The lane of its destination: all tasks for one host (`http://example.org:80`)
-   * or relay (`mail:localhost:25`), which may be held or limited together.
+   * or relay (`mail:localhost:25`), which are held or limited together.
    */
   readonly lane: string;
-  /** JSON text of what is to be sent, for the channel's eyes; holds secrets. */
+  /** JSON text of what is to be sent, for the channel only; holds secrets. */
   readonly payload: string;
-  /** What `q` searches and lists may show: subject, recipients, URL; no secrets. */
+  /** Subject, recipients or URL, without secrets: what lists show and `q` searches. */
   readonly label: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -83,21 +112,17 @@ export interface NewTask {
   readonly expiresAt?: number;
   /** 0 (first) to 9. */
   readonly priority: number;
-  /** The waits before further tries. */
+  /** The waits before further attempts. */
   readonly retry: RetrySchedule;
   /** The longest an attempt may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** Tasks of one key are attempted one at a time, in the order of acceptance. */
-  readonly key?: string;
-  /** At most 20 of 64 bytes. */
-  readonly tags?: readonly string[];
   /** What to do when an attempt's effect is unknown. */
   readonly onUnknown: OnUnknown;
-  /** `none`: payload and result are erased at the end. */
+  /** `none`: payload and result are erased at the end of the task. */
   readonly retain?: "none";
   /** The batch it was submitted in. */
   readonly batchId?: string;
-  /** The task, or the batch, that had it made. */
+  /** The task or batch whose end created it. */
   readonly parentId?: string;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
@@ -105,25 +130,25 @@ export interface NewTask {
   readonly requestId?: string;
   /** The submit's W3C `traceparent`. */
   readonly traceparent?: string;
-  /** What is made when it has ended. */
+  /** Created when it has ended. */
   readonly followUps?: readonly FollowUp[];
 }
 
-/** A task that will be made when another, or a batch, has ended. */
+/** A task that will be created when another task, or a batch, has ended. */
 export interface FollowUp {
   /**
-   * `chain`: the marks `{{task.…}}` and `{{batch.…}}` of its payload are filled in.
-   * `callback`: the body of its request becomes the event that tells of the end.
-   * `fallback`: it is as it is.
+   * `chain`: the placeholders `{{task.…}}` and `{{batch.…}}` of its payload are filled in.
+   * `callback`: the body of its request becomes the event that reports the end.
+   * `fallback`: it stays as it is.
    */
   readonly kind: "chain" | "callback" | "fallback";
-  /** The ends of a task that it follows; a batch has but one. */
+  /** The final states of a task that it follows; a batch has only one end. */
   readonly on: readonly TaskState[];
-  /** What is to be done. */
+  /** The task to create. */
   readonly task: FollowUpTask;
 }
 
-/** A task that has no id and no moment yet. */
+/** A task without an id and without times, which it gets when it is created. */
 export interface FollowUpTask extends
   Omit<
     NewTask,
@@ -141,31 +166,31 @@ export interface FollowUpTask extends
   readonly delayMs?: number;
   /** Earliest time of the first attempt, in milliseconds since the epoch. */
   readonly runAt?: number;
-  /** No attempt begins that many milliseconds after the parent's end, or later. */
+  /** Milliseconds from the parent's end after which no attempt begins. */
   readonly expiresMs?: number;
   /** No attempt begins at or after it, in milliseconds since the epoch. */
   readonly expiresAt?: number;
 }
 
-/** A task as an engine keeps it, but for its bulky parts. */
+/** A task as an engine keeps it, without its bulky parts. */
 export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followUps"> {
-  /** Where it stands. */
+  /** Its state now. */
   readonly state: TaskState;
-  /** Why, where the state alone does not say. */
+  /** Why it has its state, where the state alone does not say. */
   readonly reason?: Reason;
   /** What became of it, once that is final. */
   readonly delivery?: Delivery;
-  /** Attempts begun since it was accepted or revived. */
+  /** Attempts begun since it was accepted, or last retried by a caller. */
   readonly attempt: number;
   /** Earliest time of the next attempt; absent once it is final. */
   readonly dueAt?: number;
   /** Milliseconds since the epoch; present once it is final. */
   readonly finishedAt?: number;
-  /** It may have had its effect before: an attempt broke off after bytes had left. */
+  /** It may have had its effect already: an attempt was cut off after bytes had left. */
   readonly possibleDuplicate?: true;
   /** The last attempt's error, also while the task waits for the next. */
   readonly error?: TaskError;
-  /** What a waiting task stands behind, once its time has come: others of its key, or of its batch. */
+  /** What holds it back although it is due: other tasks of its key, or of its batch. */
   readonly behind?: "key" | "batch";
   /** Set while a running task is being aborted. */
   readonly aborting?: true;
@@ -173,23 +198,40 @@ export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt"
   readonly change: number;
 }
 
-/** A task with all that is kept of it. */
+/** Fields of a task that callers never see. */
+export type InternalField =
+  | "channel"
+  | "lane"
+  | "label"
+  | "timeoutMs"
+  | "onUnknown"
+  | "retain"
+  | "requestId"
+  | "traceparent"
+  | "behind"
+  | "aborting"
+  | "change";
+
+/** Fields of a task that every view shows: all that are not internal. */
+export type ShownField = Exclude<keyof TaskSummary, InternalField>;
+
+/** A task with everything that is kept of it. */
 export interface TaskRecord extends TaskSummary {
   /** JSON text; absent once erased. */
   readonly payload?: string;
-  /** The waits before further tries. */
+  /** The waits before further attempts. */
   readonly retry: RetrySchedule;
-  /** Oldest first; those from before a revival stay listed. */
+  /** Oldest first; those from before a retry of the task stay listed. */
   readonly attempts: readonly AttemptRecord[];
-  /** What the last attempt brought back, as the channel made it. */
+  /** The result of the last attempt, as the channel made it. */
   readonly result?: Json;
 }
 
-/** What a worker gets when it claims: a task whose attempt has been counted. */
+/** A claimed task, as a worker gets it: its attempt has been counted. */
 export interface ClaimedTask {
   /** `tsk_…` */
   readonly id: string;
-  /** What is asked for. */
+  /** A notification or an HTTP request. */
   readonly type: TaskType;
   /** The channel that delivers it. */
   readonly channel: string;
@@ -197,25 +239,25 @@ export interface ClaimedTask {
   readonly lane: string;
   /** JSON text of what is to be sent. */
   readonly payload: string;
-  /** Attempts begun since it was accepted or revived, this one included. */
+  /** The number of this attempt. */
   readonly attempt: number;
   /** When this attempt began, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** Since when it might have begun, in milliseconds since the epoch. */
+  /** Since when it was due, in milliseconds since the epoch. */
   readonly dueAt: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** No attempt begins at or after it; milliseconds since the epoch. */
   readonly expiresAt?: number;
-  /** The waits before further tries. */
+  /** The waits before further attempts. */
   readonly retry: RetrySchedule;
   /** The longest this attempt may take, in milliseconds. */
   readonly timeoutMs: number;
   /** What to do when its effect is unknown. */
   readonly onUnknown: OnUnknown;
-  /** It may have had its effect before. */
+  /** It may have had its effect already. */
   readonly possibleDuplicate: boolean;
-  /** What the last attempt handed to this one. */
+  /** What the last attempt left for this one. */
   readonly carry?: Json;
   /** The batch it belongs to. */
   readonly batchId?: string;

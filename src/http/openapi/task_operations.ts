@@ -4,25 +4,18 @@
  * @module
  */
 
-import { TASK_STATES } from "../../task/state.ts";
-import { REASONS, TASK_TYPES } from "../request/task_filter.ts";
+import { compact } from "../../lib/compact.ts";
+import { TASK_FILTERS } from "../request/task_filter.ts";
 import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
 import { ref } from "./shapes.ts";
 
-const filter = [
-  parameter("query", "state", `Any of ${TASK_STATES.join(", ")}, joined by commas.`),
-  parameter("query", "type", "What was asked for.", { type: "string", enum: [...TASK_TYPES] }),
-  parameter("query", "tag", "Carries this tag."),
-  parameter("query", "key", "Has this key."),
-  parameter("query", "batch", "Is in this batch."),
-  parameter("query", "host", "Goes to this host: example.org, or https://example.org:443."),
-  parameter("query", "reason", "Stands there for this reason.", {
-    type: "string",
-    enum: [...REASONS],
-  }),
-  parameter("query", "parent", "Was made by this task."),
-  parameter("query", "q", "Its subject, recipients or URL hold this text, in any case."),
-];
+const filter = Object.entries<{ description: string; values?: readonly string[] }>(TASK_FILTERS)
+  .map(([name, { description, values }]) =>
+    parameter("query", name, description, {
+      type: "string",
+      ...compact({ enum: values && [...values] }),
+    })
+  );
 
 const lastEventId = parameter(
   "header",

@@ -7,24 +7,12 @@
 import { compact } from "../../lib/compact.ts";
 import { isId } from "../../lib/ids.ts";
 import type { TaskFilter } from "../../queue/engine.ts";
+import type { FilterRequest } from "../../task/api/requests.ts";
 import type { Issue } from "../../task/issues.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { Reason, TaskType } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import { refuseIssues } from "../problems.ts";
-
-/** The query parameters of a filter. */
-export const FILTER_NAMES = [
-  "state",
-  "type",
-  "tag",
-  "key",
-  "batch",
-  "host",
-  "reason",
-  "parent",
-  "q",
-] as const;
 
 /** The query parameters of a page. */
 export const PAGE_NAMES = ["limit", "cursor"] as const;
@@ -46,6 +34,69 @@ const reasons: Record<Reason, true> = {
 
 /** Every value of `reason`. */
 export const REASONS: readonly Reason[] = Object.keys(reasons) as Reason[];
+
+/** One query parameter of a filter. */
+interface FilterField {
+  /** For the OpenAPI document. */
+  readonly description: string;
+  /** Its values, when they are a fixed set. */
+  readonly values?: readonly string[];
+  /** Parses its value; a text says what was expected instead. */
+  readonly parse: (value: string) => TaskFilter | string;
+}
+
+/** The query parameters of a filter, in the order of the documentation. */
+export const TASK_FILTERS = {
+  state: {
+    description: `One of ${TASK_STATES.join(", ")}, or several joined by commas.`,
+    parse: (value) => {
+      const states = value.split(",");
+      return states.every((state): state is TaskState => TASK_STATES.includes(state as TaskState))
+        ? { states }
+        : `Expected any of ${TASK_STATES.join(", ")}, joined by commas`;
+    },
+  },
+  type: {
+    description: "A notification or an HTTP request.",
+    values: TASK_TYPES,
+    parse: (value) => {
+      const type = TASK_TYPES.find((type) => type === value);
+      return type ? { type } : `Expected ${TASK_TYPES.join(" or ")}`;
+    },
+  },
+  tag: { description: "One of its tags.", parse: (tag) => ({ tag }) },
+  key: { description: "Its key.", parse: (key) => ({ key }) },
+  batch: {
+    description: "Its batch.",
+    parse: (batchId) => isId("bat", batchId) ? { batchId } : "Expected an id, bat_…",
+  },
+  host: {
+    description: "The host of its destination: example.org, or https://example.org:443.",
+    parse: (host) => ({ host: host.toLowerCase() }),
+  },
+  reason: {
+    description: "Why it has its state.",
+    values: REASONS,
+    parse: (value) => {
+      const reason = REASONS.find((reason) => reason === value);
+      return reason ? { reason } : `Expected one of ${REASONS.join(", ")}`;
+    },
+  },
+  parent: {
+    description: "The task or batch whose end created it.",
+    parse: (parentId) =>
+      isId("tsk", parentId) || isId("bat", parentId)
+        ? { parentId }
+        : "Expected an id, tsk_… or bat_…",
+  },
+  q: {
+    description: "A text that its subject, recipients or URL contain, in any case.",
+    parse: (q) => ({ q }),
+  },
+} satisfies Record<keyof FilterRequest, FilterField>;
+
+/** The names of the query parameters of a filter. */
+export const FILTER_NAMES = Object.keys(TASK_FILTERS) as (keyof FilterRequest)[];
 
 const MAX_VALUE = 2_048;
 const MAX_LISTED = 200;
@@ -90,35 +141,20 @@ export function filterOf(context: RequestContext): TaskFilter {
 }
 
 /** The parameters of a filter as text. */
-export type FilterWords = Partial<Record<typeof FILTER_NAMES[number], string>>;
+export type FilterWords = Partial<Record<keyof FilterRequest, string>>;
 
 /** Parses a filter. Throws a `Refusal` with all issues, including the given `issues`. */
 export function readFilter(words: FilterWords, issues: Issue[] = []): TaskFilter {
-  const wrong = (name: string, detail: string) => issues.push({ pointer: `/${name}`, detail });
-  for (const [name, value] of Object.entries(words)) {
-    if (value === "" || value.length > MAX_VALUE) {
-      wrong(name, `Expected 1 to ${MAX_VALUE} characters`);
-    }
-  }
-  const { state, type, tag, key, batch, host, reason, parent, q } = words;
-  const states = state?.split(",") as TaskState[] | undefined;
-  if (states?.some((one) => !TASK_STATES.includes(one))) {
-    wrong("state", `Expected any of ${TASK_STATES.join(", ")}, joined by commas`);
-  }
-  if (type !== undefined && !(TASK_TYPES as readonly string[]).includes(type)) {
-    wrong("type", `Expected ${TASK_TYPES.join(" or ")}`);
-  }
-  if (reason !== undefined && !Object.hasOwn(reasons, reason)) {
-    wrong("reason", `Expected one of ${REASONS.join(", ")}`);
-  }
-  if (batch !== undefined && !isId("bat", batch)) wrong("batch", "Expected an id, bat_…");
-  if (parent !== undefined && !isId("tsk", parent) && !isId("bat", parent)) {
-    wrong("parent", "Expected an id, tsk_… or bat_…");
+  let filter: TaskFilter = {};
+  for (const name of FILTER_NAMES) {
+    const value = words[name];
+    if (value === undefined) continue;
+    const parsed = value === "" || value.length > MAX_VALUE
+      ? `Expected 1 to ${MAX_VALUE} characters`
+      : TASK_FILTERS[name].parse(value);
+    if (typeof parsed === "string") issues.push({ pointer: `/${name}`, detail: parsed });
+    else filter = { ...filter, ...parsed };
   }
   if (issues.length > 0) throw refuseIssues(issues);
-  return {
-    ...compact({ states, type: type as TaskType | undefined, tag, key, batchId: batch }),
-    ...(host === undefined ? {} : { host: host.toLowerCase() }),
-    ...compact({ reason: reason as Reason | undefined, parentId: parent, q }),
-  };
+  return filter;
 }

@@ -1,55 +1,51 @@
 /**
- * What a program may ask the API for, field by field as `/openapi.json` has it.
+ * The requests of the API as programs write them; `/openapi.json` describes the same.
  *
  * @module
  */
 
-import type { OnUnknown } from "../task.ts";
+import type { GivenFields, OnUnknown } from "../task.ts";
 
-/** What every submit takes. */
-export interface SubmitRequest {
-  /** The first attempt not before so long: `"10m"`. */
+/** The fields that every submit takes. */
+export interface SubmitRequest extends GivenFields {
+  /** The first attempt begins this long after acceptance: `"10m"`. */
   readonly delay?: string;
-  /** The first attempt not before that time, RFC 3339. Not beside `delay`. */
+  /** The first attempt begins at this time, RFC 3339. Not together with `delay`. */
   readonly runAt?: string;
   /** No attempt begins after it: a duration or a time. */
   readonly expires?: string;
   /** 0 (first) to 9; 5 when absent. */
   readonly priority?: number;
-  /** Further tries, or the waits between them: `"5s, 1m, 10m*3"`. */
+  /** The number of further attempts, or the waits between them: `"5s, 1m, 10m*3"`. */
   readonly retry?: number | string;
   /** The longest one attempt may take: `"30s"`. */
   readonly timeout?: string;
-  /** Tasks of one key go one at a time, in the order of acceptance. */
-  readonly key?: string;
-  /** Up to 20, to find it by. */
-  readonly tags?: readonly string[];
   /** What to do when an attempt was cut off after its bytes had left. */
   readonly onUnknown?: OnUnknown;
-  /** Payload and result are erased at the end. */
+  /** `none` erases payload and result at the end. */
   readonly retain?: "none";
-  /** A URL that is told of the end. */
+  /** A URL that gets a signed event at the end. */
   readonly callback?: string;
-  /** Made when it has succeeded. */
+  /** Created when it has succeeded. */
   readonly onSuccess?: FollowUpRequest;
-  /** Made when it has failed for good, or expired. */
+  /** Created when it has failed for good, or expired. */
   readonly onFailure?: FollowUpRequest;
 }
 
-/** What follows from the end of a task. */
+/** The task that follows the end of another. */
 export type FollowUpRequest = { readonly notify: NotifyRequest } | { readonly fetch: FetchRequest };
 
 /** A mail, or a message to a channel. */
 export interface NotifyRequest extends SubmitRequest {
   /** Mail addresses, channel URLs, `@aliases`. */
   readonly to?: string | readonly string[];
-  /** Copies that everybody sees. */
+  /** Further recipients of the mail. */
   readonly cc?: string | readonly string[];
-  /** Copies that nobody sees. */
+  /** Recipients whom the mail does not name. */
   readonly bcc?: string | readonly string[];
   /** The sender. */
   readonly from?: string;
-  /** Where answers go. */
+  /** Where replies go. */
   readonly replyTo?: string;
   /** One line. */
   readonly subject?: string;
@@ -59,11 +55,11 @@ export interface NotifyRequest extends SubmitRequest {
   readonly text?: string;
   /** The HTML. */
   readonly html?: string;
-  /** Becomes HTML in a mail, and what each channel shows of it. */
+  /** Becomes HTML in a mail, and the closest format of each channel. */
   readonly markdown?: string;
-  /** Makes subject, text and HTML of `data`. */
+  /** Makes subject, text and HTML from `data`. */
   readonly template?: string;
-  /** What the template asks for. */
+  /** The values that the template needs. */
   readonly data?: Readonly<Record<string, unknown>>;
   /** How serious it is. */
   readonly severity?: "info" | "success" | "warning" | "failure";
@@ -76,11 +72,11 @@ export interface NotifyRequest extends SubmitRequest {
     readonly contentType?: string;
     readonly cid?: string;
   }[];
-  /** Where it goes instead once it has failed for good. */
+  /** Targets to try, one after another, once it has failed for good. */
   readonly fallback?: string | readonly string[];
-  /** What of this key goes to the same place within a window is one message. */
+  /** Notifications of one key and one target within a window become one message. */
   readonly digest?: { readonly key: string; readonly window: string; readonly max?: number };
-  /** Hours in which it waits. */
+  /** Hours in which no first attempt begins. */
   readonly quiet?: { readonly from: string; readonly until: string; readonly timeZone?: string };
 }
 
@@ -88,7 +84,7 @@ export interface NotifyRequest extends SubmitRequest {
 export interface FetchRequest extends SubmitRequest {
   /** `http:` or `https:`, at a public address. */
   readonly url?: string;
-  /** `GET` when absent, or `POST` where there is a body. */
+  /** `GET` when absent, or `POST` with a body. */
   readonly method?: string;
   /** Request headers. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -100,18 +96,18 @@ export interface FetchRequest extends SubmitRequest {
   readonly bodyBase64?: string;
   /** How many redirects are followed. */
   readonly redirects?: number;
-  /** The most decoded bytes of the answer that are read. */
+  /** The most decoded bytes of the response that are read. */
   readonly maxBytes?: number;
-  /** Saves the body as a file. */
+  /** Saves the response body as a file. */
   readonly save?: true | string;
-  /** What the answer must be. */
+  /** What the response must be. */
   readonly expect?: {
     readonly status?: readonly number[];
     readonly headers?: Readonly<Record<string, string>>;
     readonly json?: Readonly<Record<string, unknown>>;
     readonly within?: string;
   };
-  /** What to pick out of the body. */
+  /** What to extract from the response body. */
   readonly extract?: {
     readonly lines?: number;
     readonly words?: true;
@@ -120,13 +116,13 @@ export interface FetchRequest extends SubmitRequest {
   };
 }
 
-/** Many notifications, stored whole or not at all; what stands beside them is a default for each. */
+/** Many notifications, stored together or not at all; the other fields are defaults for each. */
 export interface NotifyBatchRequest extends NotifyRequest {
   /** Up to 10,000. */
   readonly notifications: readonly NotifyRequest[];
 }
 
-/** Many requests, stored whole or not at all; what stands beside them is a default for each. */
+/** Many requests, stored together or not at all; the other fields are defaults for each. */
 export type FetchBatchRequest =
   & FetchRequest
   & { readonly concurrency?: number }
@@ -135,24 +131,24 @@ export type FetchBatchRequest =
     | { readonly urls: readonly string[] }
   );
 
-/** Which tasks are meant; all that is given must hold. */
+/** A filter for tasks; a task matches when every given field does. */
 export interface FilterRequest {
-  /** One or several, joined by commas. */
+  /** One or several states, joined by commas. */
   readonly state?: string;
   /** `notify` or `fetch`. */
   readonly type?: string;
-  /** Carries this tag. */
+  /** One of its tags. */
   readonly tag?: string;
-  /** Has this key. */
+  /** Its key. */
   readonly key?: string;
-  /** Is in this batch. */
+  /** Its batch. */
   readonly batch?: string;
-  /** Goes to this host. */
+  /** The host or relay of its destination. */
   readonly host?: string;
-  /** Stands there for this reason. */
+  /** Why it has its state. */
   readonly reason?: string;
-  /** Was made by this task or batch. */
+  /** The task or batch whose end created it. */
   readonly parent?: string;
-  /** Its subject, recipients or URL hold this text. */
+  /** A text that its subject, recipients or URL contain. */
   readonly q?: string;
 }

@@ -1,21 +1,29 @@
 /**
- * What the API answers, as a program that calls it sees it.
+ * The responses of the API as programs read them; `/openapi.json` describes the same.
  *
  * @module
  */
 
 import type { Counts, TaskState } from "../state.ts";
-import type { Delivery, Json, OutcomeKind, Reason, TaskError, TaskType } from "../task.ts";
+import type {
+  Delivery,
+  GivenFields,
+  Json,
+  OutcomeKind,
+  Reason,
+  TaskError,
+  TaskType,
+} from "../task.ts";
 
 /** A task in a list: without attempts, payload and result. Times are RFC 3339 in UTC. */
-export interface TaskSummaryResponse {
+export interface TaskSummaryResponse extends GivenFields {
   /** `tsk_…`, sorts by the time of acceptance. */
   readonly id: string;
-  /** What was asked for. */
+  /** A notification or an HTTP request. */
   readonly type: TaskType;
-  /** Where it stands. */
+  /** Its state. */
   readonly state: TaskState;
-  /** Why, where the state alone does not say. */
+  /** Why it has its state, where the state alone does not say. */
   readonly reason?: Reason;
   /** What became of the payload, with a final state. */
   readonly delivery?: Delivery;
@@ -31,35 +39,31 @@ export interface TaskSummaryResponse {
   readonly finishedAt?: string;
   /** 0 goes first. */
   readonly priority: number;
-  /** Tasks of one key go one at a time. */
-  readonly key?: string;
-  /** To find it by. */
-  readonly tags?: readonly string[];
   /** `bat_…` */
   readonly batchId?: string;
-  /** The task or batch that had it made. */
+  /** The task or batch whose end created it. */
   readonly parentId?: string;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
-  /** It may have had its effect before. */
+  /** It may have had its effect already. */
   readonly possibleDuplicate?: boolean;
   /** The last attempt's error, also while it waits for the next. */
   readonly error?: TaskError;
 }
 
-/** One try at a task. */
+/** One attempt. */
 export interface AttemptResponse {
-  /** From 1; anew after a retry of the task. */
+  /** From 1; starts again at 1 after a retry of the task. */
   readonly number: number;
   /** When it began. */
   readonly startedAt: string;
   /** When it ended. */
   readonly endedAt: string;
-  /** What the other side said. */
+  /** How it ended. */
   readonly outcome: OutcomeKind | "cancelled";
-  /** What went wrong, if something did. */
+  /** The error, if there was one. */
   readonly error?: TaskError;
-  /** What was seen on the way. */
+  /** Details: address, timings, the receiver's own words. */
   readonly evidence?: Json;
 }
 
@@ -67,61 +71,61 @@ export interface AttemptResponse {
 export interface ProgressResponse {
   /** Bytes moved so far. */
   readonly bytes: number;
-  /** Bytes there are, when that is known. */
+  /** The total, when it is known. */
   readonly totalBytes?: number;
   /** Bytes a second. */
   readonly rate: number;
 }
 
-/** A task with all that is kept of it. */
+/** A task with everything that is kept of it. */
 export interface TaskResponse extends TaskSummaryResponse {
   /** Oldest first. */
   readonly attempts: readonly AttemptResponse[];
-  /** While it runs, when its channel says. */
+  /** While it runs, when its channel reports it. */
   readonly progress?: ProgressResponse;
   /** What is to be sent; secrets are masked. */
   readonly payload?: { readonly [name: string]: Json };
-  /** What the last attempt brought back. */
+  /** The result of the last attempt. */
   readonly result?: Json;
 }
 
 /** Tasks, newest first. */
 export interface TaskPageResponse {
-  /** Those of this page. */
+  /** The tasks of this page. */
   readonly data: readonly TaskSummaryResponse[];
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
 }
 
-/** How far a batch has come: its tasks, and the bytes of those that succeeded or are under way. */
+/** The progress of a batch: its tasks, and the bytes of those that succeeded or run. */
 export interface BatchProgressResponse extends ProgressResponse {
   /** The part of its tasks that is final, 0 to 1. */
   readonly finished: number;
 }
 
-/** A batch as it now stands. */
+/** A batch and its progress. */
 export interface BatchResponse {
   /** `bat_…` */
   readonly id: string;
   /** How many tasks it was submitted with. */
   readonly total: number;
-  /** Where they stand. */
+  /** Their states. */
   readonly counts: Counts;
   /** Whether each of them is final. */
   readonly done: boolean;
-  /** How far it has come. */
+  /** Its progress. */
   readonly progress?: BatchProgressResponse;
-  /** Of a batch that was just submitted. */
+  /** Only of a batch that was just submitted. */
   readonly tasks?: readonly { readonly id: string; readonly state: TaskState }[];
 }
 
-/** One change of a task, as an event tells it. */
+/** One change of a task, as an event reports it. */
 export interface TaskEventResponse {
   /** `tsk_…` */
   readonly id: string;
-  /** What was asked for. */
+  /** A notification or an HTTP request. */
   readonly type: TaskType;
-  /** Where it now stands. */
+  /** Its state now. */
   readonly state: TaskState;
   /** Attempts begun. */
   readonly attempt: number;
@@ -129,25 +133,25 @@ export interface TaskEventResponse {
   readonly at: string;
   /** `bat_…` */
   readonly batchId?: string;
-  /** How far it has come; such an event has no number. */
+  /** Its progress; an event with progress has no id. */
   readonly progress?: ProgressResponse;
 }
 
-/** How the service is; hosts, relays and threads as `/openapi.json` says. */
+/** The state of the service; `/openapi.json` describes the rest of it. */
 export interface StatusResponse {
-  /** Of the service. */
+  /** The version of the service. */
   readonly version: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly uptime: number;
   /** `sqlite`, `memory` … */
   readonly engine: string;
-  /** Whether what is kept outlives the process. */
+  /** Whether tasks outlive the process. */
   readonly durable: boolean;
-  /** Whether submits are taken. */
+  /** Whether submits are accepted. */
   readonly accepting: boolean;
-  /** Attempts under way. */
+  /** Running attempts. */
   readonly running: number;
-  /** The most at once. */
+  /** The most attempts at once. */
   readonly concurrency: number;
   /** Tasks by state. */
   readonly counts: Counts;
@@ -155,22 +159,22 @@ export interface StatusResponse {
   readonly rates: { readonly accepted: number; readonly settled: number };
 }
 
-/** What is refused, after RFC 9457. */
+/** A refusal, after RFC 9457. */
 export interface ProblemResponse {
   /** `urn:postrider:problem:` and the code. */
   readonly type: string;
-  /** What the code means. */
+  /** The meaning of the code. */
   readonly title: string;
-  /** HTTP's. */
+  /** The HTTP status. */
   readonly status: number;
-  /** What exactly, and what to do about it. */
+  /** What is wrong, and what to do about it. */
   readonly detail?: string;
   /** For programs: `invalid`, `not_found`, `queue_full` … */
   readonly code: string;
-  /** The fields that are to blame. */
+  /** The fields that are wrong. */
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
-  /** The task that stands in the way. */
+  /** The task that the request conflicts with. */
   readonly task?: TaskResponse;
-  /** As in `X-Request-Id` and in the log. */
+  /** The same as in `X-Request-Id` and in the log. */
   readonly requestId: string;
 }

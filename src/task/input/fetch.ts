@@ -57,7 +57,8 @@ const EXPECTED = {
   save: "Expected true, or a file name of at most 150 bytes without path and control characters",
 };
 
-const schema = z.strictObject({
+/** The fields of an HTTP request. */
+export const fetchFields = {
   url: z.string({ error: EXPECTED.url }).meta({
     description: `http: or https:, at most ${URL_BYTES} bytes, at a public address.`,
     examples: ["https://example.org/"],
@@ -90,10 +91,12 @@ const schema = z.strictObject({
   ...expectField,
   ...extractField,
   ...optionFields,
-});
+};
 
-/** JSON Schema of one request. */
-export const fetchSchema: Json = z.toJSONSchema(schema) as Json;
+const schema = z.strictObject(fetchFields);
+
+/** One request as JSON Schema, for the OpenAPI document. */
+export const fetchSchema = z.toJSONSchema(schema, { io: "input" }) as Record<string, Json>;
 
 /**
  * Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or

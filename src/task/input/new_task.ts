@@ -17,7 +17,7 @@ import { afterQuiet } from "./quiet_hours.ts";
 import { type Destination, type MailContext, type Outgoing, outgoingOf } from "./outgoing.ts";
 import { maskUrl } from "../secrets.ts";
 import type { NewBatch } from "../batch.ts";
-import type { NewTask } from "../task.ts";
+import { type NewTask, withGiven } from "../task.ts";
 
 /** What a submit happens in. */
 export interface SubmitContext {
@@ -114,7 +114,7 @@ function newTask(
 ): Mutable<NewTask> {
   const { delayMs, runAt, expiresMs } = options;
   const expiresAt = expiresMs === undefined ? options.expiresAt : now + expiresMs;
-  // Made in one piece, without spreads: this is on the way of every submit.
+  // Written out, not spread: every submit comes through here.
   const task: Mutable<NewTask> = {
     id: ids("tsk"),
     type: place.type,
@@ -129,9 +129,8 @@ function newTask(
     timeoutMs: options.timeoutMs,
     onUnknown: options.onUnknown,
   };
+  withGiven(task, options);
   if (expiresAt !== undefined) task.expiresAt = expiresAt;
-  if (options.key !== undefined) task.key = options.key;
-  if (options.tags !== undefined) task.tags = options.tags;
   if (options.retain !== undefined) task.retain = options.retain;
   if (options.followUps !== undefined) task.followUps = options.followUps;
   if (batchId !== undefined) task.batchId = batchId;

@@ -72,7 +72,8 @@ const mailboxes = z.union([mailbox, z.array(mailbox).min(1, { error: EXPECTED.ma
 });
 const target = z.string({ error: EXPECTED.targets });
 
-const schema = z.strictObject({
+/** The fields of a notification. */
+export const notifyFields = {
   to: z.union([target, z.array(target).min(1, { error: EXPECTED.targets })], {
     error: EXPECTED.targets,
   }).optional().meta({
@@ -118,11 +119,13 @@ const schema = z.strictObject({
   ...quietFields,
   ...digestFields,
   ...optionFields,
-}, { error: "Expected a JSON object" });
+};
+
+const schema = z.strictObject(notifyFields, { error: "Expected a JSON object" });
 
 /** One notification as JSON Schema, for the OpenAPI document. */
 export const notifySchema = z.toJSONSchema(schema, {
-  target: "draft-2020-12",
+  io: "input",
   unrepresentable: "any",
 }) as Record<string, Json>;
 

@@ -1,14 +1,27 @@
 import assert from "node:assert/strict";
-import type { Issue } from "../../../src/task/issues.ts";
-import { type RawOptions, readOptions } from "../../../src/task/input/options.ts";
+import { z } from "zod";
+import { type Issue, issuesOf } from "../../../src/task/issues.ts";
+import {
+  optionFields,
+  type RawOptions,
+  readOptions,
+  type SubmitOptions,
+} from "../../../src/task/input/options.ts";
 import { parseTime } from "../../../src/lib/time.ts";
 
 const DEFAULTS = { retry: [1_000, 5_000], timeoutMs: 30_000 };
 const DAY_MS = 86_400_000;
 
-function read(raw: RawOptions) {
+const schema = z.strictObject(optionFields);
+
+function read(given: z.input<typeof schema>): {
+  readonly options?: SubmitOptions;
+  readonly issues: readonly Issue[];
+} {
+  const checked = schema.safeParse(given);
+  if (!checked.success) return { issues: issuesOf(checked.error) };
   const issues: Issue[] = [];
-  return { options: readOptions(raw, DEFAULTS, issues), issues };
+  return { options: readOptions(checked.data, DEFAULTS, issues), issues };
 }
 
 Deno.test("options that nobody names are the defaults", () => {
