@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseExact } from "../lib/exact_json.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { looksSecret } from "../task/secrets.ts";
 import type { Draft, SubmitContext } from "../task/input/new_task.ts";
@@ -64,7 +65,7 @@ export function readPayload({ headers, body }: DeliveryContent): Json {
   const text = form ? form.get("payload") : body;
   if (text === null) return Object.fromEntries(form ?? []);
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     throw new RangeError("Expected a body of JSON, or a form with the field payload");
   }

@@ -70,7 +70,7 @@ export function isNestedDeeper(text: string, limit: number): boolean {
 }
 
 /** Where the string that began before `from` has its closing quote. */
-function endOfString(text: string, from: number): number {
+export function endOfString(text: string, from: number): number {
   let at = text.indexOf('"', from);
   for (;;) {
     if (at < 0) return text.length;

@@ -79,20 +79,21 @@ function fillText(place: string, text: string, facts: EventData): string {
   }
 }
 
-/** A body of JSON is filled as JSON: a value cannot break out of its text. */
+/** A string of JSON, and the colon after it when it is a name. */
+const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
+
+/** A body of JSON is filled as JSON: a value cannot break out of its text, and the rest stays as written. */
 function fillJsonText(text: string, facts: EventData): string {
   if (!text.includes("{{")) return text;
-  const fill = (value: Json): Json => {
-    if (typeof value === "string") return fillJsonValue(value, facts);
-    if (value === null || typeof value !== "object") return value;
-    if (Array.isArray(value)) return value.map(fill);
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, fill(inner)]));
-  };
   try {
-    return JSON.stringify(fill(JSON.parse(text)));
+    JSON.parse(text);
   } catch {
     return text;
   }
+  return text.replace(JSON_STRING, (literal, colon) => {
+    if (colon !== undefined || !literal.includes("{{")) return literal;
+    return JSON.stringify(fillJsonValue(JSON.parse(literal), facts));
+  });
 }
 
 function fillJsonValue(text: string, facts: EventData): Json {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isKeptNumber, parseKeepingNumbers } from "../lib/exact_json.ts";
 import type { Json } from "./task.ts";
 
 /** Stands where a secret was. */
@@ -105,13 +106,20 @@ function maskScheme(name: string, value: string): string {
 
 /** JSON as it may be shown; the nesting has been bounded where it came in. */
 export function maskJson(value: Json): Json {
-  if (value === null || typeof value !== "object") return value;
+  if (value === null || typeof value !== "object" || isKeptNumber(value)) return value;
   if (Array.isArray(value)) return value.map(maskJson);
   return Object.fromEntries(
     Object.entries(value).map((
       [name, member],
     ) => [name, looksSecret(name) && member !== null ? MASK : maskJson(member)]),
   );
+}
+
+/** The same for a JSON text: what holds no secret stays as it is written. Throws when it is not JSON. */
+export function maskJsonText(text: string): string {
+  const value = parseKeepingNumbers(text);
+  const masked = JSON.stringify(maskJson(value));
+  return masked === JSON.stringify(value) ? text : masked;
 }
 
 /** A result as its channel made it; what an upstream answered may hold secrets of its own. */

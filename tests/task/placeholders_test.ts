@@ -66,3 +66,11 @@ Deno.test("marks are found, encoded ones too", () => {
   assert.ok(hasPlaceholders("https://example.org/%7B%7Bbatch.id%7D%7D"));
   assert.equal(hasPlaceholders("a {{ b }}"), false);
 });
+
+Deno.test("a body of JSON keeps all but its placeholders as it is written", () => {
+  const headers = { "content-type": "application/json" };
+  const body =
+    '{ "id": 12345678901234567891, "f":1.0, "{{task.state}}": "{{task.state}}",\n"u":"\\u00e9"}';
+  const expected = body.replace(': "{{task.state}}"', ': "failed"');
+  assert.equal((filled({ headers, body }) as { body: string }).body, expected);
+});

@@ -13,6 +13,7 @@ import { Parser } from "htmlparser2";
 import type { Extraction } from "../../task/extract.ts";
 import { splitSelector } from "../../task/extract.ts";
 import { isNestedDeeper, valueAt } from "../../lib/json.ts";
+import { parseExact } from "../../lib/exact_json.ts";
 import type { Json } from "../../task/task.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 
@@ -72,7 +73,7 @@ export function parseJson(text: string): { value: Json } | { fault: string } {
     return { fault: `The body is nested more than ${MAX_DEPTH} deep` };
   }
   try {
-    return { value: JSON.parse(text.replace(/^\ufeff/, "")) };
+    return { value: parseExact(text.replace(/^\ufeff/, "")) };
   } catch {
     return { fault: "The body is not JSON" };
   }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { faultPosition } from "./json_position.ts";
@@ -22,6 +23,17 @@ export interface JsonBody {
   /** The parsed value. */
   readonly value: unknown;
 }
+
+/** Members of a body in which HTTP requests are described, whose `json` is sent as it is written. */
+const REQUEST_CONTAINERS: ReadonlySet<string> = new Set([
+  "requests",
+  "notifications",
+  "onSuccess",
+  "onFailure",
+  "onComplete",
+  "fetch",
+  "notify",
+]);
 
 /** Deepest nesting of arrays and objects. */
 export const MAX_DEPTH = 64;
@@ -54,7 +66,9 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
     throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
   }
   try {
-    return { text, size, value: JSON.parse(text) };
+    const value = parseExact(text);
+    keepMembersAsText(text, value, "json", REQUEST_CONTAINERS);
+    return { text, size, value };
   } catch {
     throw new Refusal("malformed_json", `Expected JSON: syntax error at ${positionOf(text)}`);
   }

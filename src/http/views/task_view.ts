@@ -14,7 +14,14 @@ import type {
   Payload,
 } from "../../task/payloads.ts";
 import type { TaskProgress } from "../../task/ports.ts";
-import { MASK, maskForm, maskHeaders, maskJson, maskResult, maskUrl } from "../../task/secrets.ts";
+import {
+  MASK,
+  maskForm,
+  maskHeaders,
+  maskJsonText,
+  maskResult,
+  maskUrl,
+} from "../../task/secrets.ts";
 import type { DraftedTask } from "../../task/input/new_task.ts";
 import {
   type AttemptRecord,
@@ -183,7 +190,7 @@ function bodyView(body: string, type: string): View {
   // JSON is often sent without its content type.
   if (!isJson && !/^\s*[[{]/.test(body)) return { body };
   try {
-    return { body: JSON.stringify(maskJson(JSON.parse(body))) };
+    return { body: maskJsonText(body) };
   } catch {
     return { body: isJson ? MASK : body };
   }

@@ -7,6 +7,7 @@
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { isBase64 } from "../../lib/base64.ts";
+import { JsonText } from "../../lib/exact_json.ts";
 import {
   collectAllErrors,
   isPlainObject,
@@ -156,7 +157,7 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
   const extract = readExtraction(raw.extract, issues);
   const options = readOptions(raw, DEFAULTS, issues);
   if (!target || issues.length > 0) return { issues };
-  const body = raw.json === undefined ? raw.body : JSON.stringify(raw.json);
+  const body = raw.json === undefined ? raw.body : jsonText(raw.json);
   if (body !== undefined) {
     headers["content-type"] ??= raw.json === undefined
       ? "text/plain;charset=UTF-8"
@@ -172,6 +173,11 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
     ...compact({ save: raw.save, expect, extract }),
   };
   return { value: { options, payload, target } };
+}
+
+/** A caller's JSON as it was written, where its text is known. */
+function jsonText(json: unknown): string {
+  return json instanceof JsonText ? json.text : JSON.stringify(json);
 }
 
 const BODIES = ["body", "json", "bodyBase64"] as const;

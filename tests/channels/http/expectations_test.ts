@@ -78,6 +78,17 @@ Deno.test.each(expectations)(
   },
 );
 
+Deno.test.each([
+  { got: "12345678901234567891", wanted: "12345678901234567891", kind: "delivered" },
+  { got: "12345678901234567890", wanted: "12345678901234567891", kind: "deferred" },
+  { got: "1e400", wanted: "1e400", kind: "delivered" },
+])("Expecting the number $wanted and getting $got is $kind", async ({ got, wanted, kind }) => {
+  await using server = serveHttp(() => new Response(`{"id":${got}}`));
+  await using channel = openTestHttp();
+  const payload = aFetch(server.url, { expect: { json: { "/id": wanted } } });
+  assert.equal((await channel.deliver(anAttempt(payload), aContext())).kind, kind);
+});
+
 Deno.test("The detail of a failed expectation is short for any body", async () => {
   await using server = serveHttp(() => Response.json({ a: "x".repeat(100_000) }));
   await using channel = openTestHttp();

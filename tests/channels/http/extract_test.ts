@@ -82,6 +82,14 @@ Deno.test("Values are extracted from JSON by pointer, and a missing value is nul
   });
 });
 
+Deno.test("Numbers that a double cannot hold are extracted as strings with their digits", async () => {
+  const body = '{"id":12345678901234567891,"e":1e400,"f":1.0,"n":[9007199254740993]}';
+  const json = { id: "/id", e: "/e", f: "/f", n: "/n" };
+  assert.deepEqual(await extracted(body, { json }, "application/json"), {
+    json: { id: "12345678901234567891", e: "1e400", f: 1, n: ["9007199254740993"] },
+  });
+});
+
 Deno.test.each([
   { why: "is not JSON", body: "<html>" },
   { why: "is nested too deep", body: "[".repeat(100_000) },

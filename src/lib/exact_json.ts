@@ -1,0 +1,166 @@
+/**
+ * JSON without loss: numbers that a double cannot hold, and values that are
+ * passed on exactly as their author wrote them.
+ *
+ * @module
+ */
+
+import { endOfString, type Json } from "./json.ts";
+
+/** The part of ECMAScript's JSON that TypeScript does not know yet (JSON.parse source text access). */
+interface SourceJson {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): Json;
+  rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): boolean;
+}
+
+const SOURCE_JSON = JSON as unknown as SourceJson;
+
+/** Only a number with an exponent or with many digits can lose something in a double. */
+const MAY_LOSE = /\d[eE]|[\d.]{16}/;
+
+/**
+ * Parses JSON. A number that a double cannot hold exactly, such as 12345678901234567891 or
+ * 1e400, becomes a string with its digits as they are written.
+ */
+export function parseExact(text: string): Json {
+  if (!MAY_LOSE.test(text)) return JSON.parse(text);
+  return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {
+    return typeof value === "number" && !isExact(source, value) ? source : value;
+  });
+}
+
+/** Parses JSON for writing it again: each number is written as it was. */
+export function parseKeepingNumbers(text: string): Json {
+  return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {
+    return typeof value === "number" && String(value) !== source
+      ? SOURCE_JSON.rawJSON(source)
+      : value;
+  });
+}
+
+/** Whether a value of `parseKeepingNumbers` is such a number, and no object. */
+export function isKeptNumber(value: unknown): boolean {
+  return SOURCE_JSON.isRawJSON(value);
+}
+
+function isExact(source: string, value: number): boolean {
+  const text = String(value);
+  return text === source || (Number.isFinite(value) && decimalOf(source) === decimalOf(text));
+}
+
+/** A decimal number in one spelling, whatever its exponent and its zeros. */
+function decimalOf(text: string): string {
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, "");
+  const significant = digits.replace(/0+$/, "");
+  if (significant === "") return "0";
+  const shift = Number(exponent) - fraction.length + digits.length - significant.length;
+  return `${sign}${significant}e${shift}`;
+}
+
+/** A JSON value as its author wrote it. */
+export class JsonText {
+  /** Valid JSON. */
+  readonly text: string;
+
+  /** Keeps `text`, which must be valid JSON. */
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** The value, when it has to become a part of other JSON. */
+  toJSON(): Json {
+    return parseKeepingNumbers(this.text);
+  }
+}
+
+/**
+ * Replaces each member `name` of a parsed object by its `JsonText`, also in those objects
+ * and lists below it whose names are in `containers`. `text` is what `value` was parsed from.
+ */
+export function keepMembersAsText(
+  text: string,
+  value: unknown,
+  name: string,
+  containers: ReadonlySet<string>,
+): void {
+  if (!text.includes(`"${name}"`)) return;
+  visit(value, skipSpace(text, 0));
+
+  /** Goes through a value that begins at `from`; returns where it ends. */
+  function visit(at: unknown, from: number): number {
+    // Of members with the same name, only the last one is in the value.
+    if (Array.isArray(at) && text[from] === "[") return visitList(at, from);
+    return isPlainObject(at) && text[from] === "{" ? visitObject(at, from) : endOfValue(text, from);
+  }
+
+  function visitList(list: readonly unknown[], from: number): number {
+    let at = skipSpace(text, from + 1);
+    for (let index = 0; text[at] !== "]"; index++) {
+      at = skipSpace(text, visit(list[index], at));
+      if (text[at] === ",") at = skipSpace(text, at + 1);
+    }
+    return at + 1;
+  }
+
+  function visitObject(object: PlainObject, from: number): number {
+    let at = skipSpace(text, from + 1);
+    while (text[at] !== "}") {
+      const end = endOfString(text, at + 1) + 1;
+      const member = text.slice(at + 1, end - 1);
+      const begin = skipSpace(text, skipSpace(text, end) + 1);
+      if (containers.has(member)) at = visit(object[member], begin);
+      else {
+        at = endOfValue(text, begin);
+        if (member === name && Object.hasOwn(object, name)) {
+          object[name] = new JsonText(text.slice(begin, at));
+        }
+      }
+      at = skipSpace(text, at);
+      if (text[at] === ",") at = skipSpace(text, at + 1);
+    }
+    return at + 1;
+  }
+}
+
+type PlainObject = Record<string, unknown>;
+
+function isPlainObject(value: unknown): value is PlainObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (/[ \t\n\r]/.test(text[at] ?? "")) at++;
+  return at;
+}
+
+/** Where the valid JSON value that begins at `from` ends. */
+function endOfValue(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from;; at++) {
+    switch (text[at]) {
+      case '"':
+        at = endOfString(text, at + 1);
+        break;
+      case "[":
+      case "{":
+        depth++;
+        break;
+      case "]":
+      case "}":
+        depth--;
+        break;
+      default: {
+        // A number or a word.
+        while (at < text.length && !/[\s,\]}[{":]/.test(text[at + 1] ?? ",")) at++;
+      }
+    }
+    if (depth === 0) return at + 1;
+  }
+}

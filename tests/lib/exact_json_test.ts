@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  isKeptNumber,
+  JsonText,
+  keepMembersAsText,
+  parseExact,
+  parseKeepingNumbers,
+} from "../../src/lib/exact_json.ts";
+
+const numbers: { text: string; value: number | string }[] = [
+  { text: "12345678901234567891", value: "12345678901234567891" },
+  { text: "-12345678901234567891", value: "-12345678901234567891" },
+  { text: "9007199254740993", value: "9007199254740993" },
+  { text: "9007199254740992", value: 9007199254740992 },
+  { text: "1e400", value: "1e400" },
+  { text: "1E-400", value: "1E-400" },
+  { text: "1e23", value: 1e23 },
+  { text: "1E+2", value: 100 },
+  { text: "1.0", value: 1 },
+  { text: "-0", value: -0 },
+  { text: "0.1", value: 0.1 },
+  { text: "0.10000000000000000000", value: 0.1 },
+  { text: "0.1000000000000000055511151231257827", value: "0.1000000000000000055511151231257827" },
+  { text: "123456789012345678", value: "123456789012345678" },
+  { text: "100000000000000000000", value: 1e20 },
+  { text: "0e999", value: 0 },
+];
+
+Deno.test.each(numbers)("parseExact() reads $text as $value", ({ text, value }) => {
+  assert.deepEqual(parseExact(text), value);
+  assert.deepEqual(parseExact(`{"a":[${text}, "${text}"]}`), { a: [value, text] });
+});
+
+Deno.test("parseKeepingNumbers() writes each number as it was", () => {
+  const text = `{"n":[${numbers.map(({ text }) => text).join(",")}]}`;
+  assert.equal(JSON.stringify(parseKeepingNumbers(text)), text);
+  assert.ok(isKeptNumber(parseKeepingNumbers("1.0")));
+  assert.ok(!isKeptNumber({ rawJSON: "1" }));
+});
+
+const CONTAINERS = new Set(["requests", "onSuccess", "fetch"]);
+
+function kept(text: string): unknown {
+  const value = JSON.parse(text);
+  keepMembersAsText(text, value, "json", CONTAINERS);
+  return value;
+}
+
+const texts: { text: string; at: (value: Any) => unknown; json: string }[] = [
+  { text: '{"json":1.0}', at: (value) => value.json, json: "1.0" },
+  {
+    text: ' { "a" : "\\"}" , "json" : { "b" : [ 1e400 , "\\u00e9" ] } } ',
+    at: (v) => v.json,
+    json: '{ "b" : [ 1e400 , "\\u00e9" ] }',
+  },
+  { text: '{"json":"a\\\\","b":1}', at: (value) => value.json, json: '"a\\\\"' },
+  { text: '{"json":null}', at: (value) => value.json, json: "null" },
+  {
+    text: '{"json":[],"json":{"b":1,"1":2,"b":3}}',
+    at: (value) => value.json,
+    json: '{"b":1,"1":2,"b":3}',
+  },
+  {
+    text: '{"requests":[{"url":"x"},{"json":-0}]}',
+    at: (value) => value.requests[1].json,
+    json: "-0",
+  },
+  {
+    text: '{"onSuccess":{"fetch":{"json":1.50}}}',
+    at: (v) => v.onSuccess.fetch.json,
+    json: "1.50",
+  },
+];
+
+// deno-lint-ignore no-explicit-any -- JSON of many shapes
+type Any = any;
+
+Deno.test.each(texts)("keepMembersAsText() keeps $json of $text", ({ text, at, json }) => {
+  const member = at(kept(text));
+  assert.ok(member instanceof JsonText);
+  assert.equal(member.text, json);
+});
+
+Deno.test("keepMembersAsText() leaves members of other objects alone", () => {
+  const text = '{"expect":{"json":{"/a":1}},"data":[{"json":2}],"x":"\\"json\\""}';
+  assert.deepEqual(kept(text), JSON.parse(text));
+});
+
+Deno.test("keepMembersAsText() finds the text of any value, in any spelling", () => {
+  fc.assert(fc.property(fc.json(), fc.constantFrom("", " ", "\n\t"), (json, space) => {
+    const value = JSON.stringify(JSON.parse(json), undefined, space);
+    const text = `{"a":${json},${space}"requests":[${json},{"json":${space}${value}${space}}]}`;
+    const { requests } = kept(text) as { requests: [unknown, { json: JsonText }] };
+    assert.equal(requests[1].json.text, value);
+  }));
+});
+
+Deno.test.each([
+  { text: '{"fetch":5,"fetch":{"json":1}}', json: "1" },
+  { text: '{"fetch":{"json":7},"fetch":{"url":"x"}}', json: undefined },
+  { text: '{"fetch":{"json":7},"fetch":[{"json":8}]}', json: undefined },
+  { text: '{"fetch":{"json":7},"fetch":{"json":8}}', json: "8" },
+])("keepMembersAsText() keeps $json where names are repeated: $text", ({ text, json }) => {
+  assert.equal((kept(text) as { fetch: { json?: JsonText } }).fetch.json?.text, json);
+});
+
+Deno.test("a JsonText within other JSON keeps its numbers", () => {
+  const value = { json: new JsonText('{"a":1.0, "b":12345678901234567891}') };
+  assert.equal(JSON.stringify(value), '{"json":{"a":1.0,"b":12345678901234567891}}');
+});
