@@ -1,5 +1,5 @@
 /**
- * What an engine tells those who watch.
+ * The changes that watchers are notified of.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { TaskType } from "../task/task.ts";
 export interface TaskChange {
   /** `tsk_…` */
   readonly id: string;
-  /** What is asked for. */
+  /** Notification or request. */
   readonly type: TaskType;
-  /** Where it now stands. */
+  /** Its state after the change. */
   readonly state: TaskState;
   /** Attempts begun since it was accepted or revived. */
   readonly attempt: number;
@@ -22,28 +22,28 @@ export interface TaskChange {
   readonly at: number;
   /** Ascending over all tasks of the engine. */
   readonly change: number;
-  /** The batch it belongs to. */
+  /** Its batch. */
   readonly batchId?: string;
-  /** Set when its batch has become done with this change. */
+  /** Set when this change makes its batch done. */
   readonly batchDone?: true;
-  /** Set when a running task is to be aborted, and why. */
+  /** Set when a running task is to be aborted: the reason. */
   readonly abort?: CancelReason;
 }
 
-/** Whose changes a watcher wants. */
+/** The changes that a watcher is notified of. */
 export type Watched =
   | { readonly task: string }
   | { readonly batch: string }
-  | "running" // wishes to abort a running task
+  | "running" // requests to abort a running task
   | "final" // tasks that have become final
   | "all";
 
-/** Where a task of a batch stands. */
+/** The state of one task of a batch. */
 export interface BatchTask {
   /** `tsk_…` */
   readonly id: string;
   /** Its state. */
   readonly state: TaskState;
-  /** The number of its latest change: what grew final sooner has the lower one. */
+  /** The number of its latest change: a task that became final earlier has a lower one. */
   readonly change: number;
 }

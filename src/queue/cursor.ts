@@ -1,14 +1,14 @@
 /**
- * Where a list goes on, as callers carry it.
+ * Cursors: the place where a list continues, as text.
  *
  * @module
  */
 
 import type { BatchRecord } from "../task/batch.ts";
 
-/** A part of the batches, newest first. */
+/** A page of batches, newest first. */
 export interface BatchPage {
-  /** At most as many as asked for. */
+  /** At most `limit`. */
   readonly batches: readonly BatchRecord[];
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
@@ -16,12 +16,12 @@ export interface BatchPage {
 
 const PATTERN = /^c([0-9a-z]{1,11})$/;
 
-/** The cursor of what was accepted before this sequence number. */
+/** The cursor for what was accepted before this sequence number. */
 export function formatCursor(before: number): string {
   return `c${before.toString(36)}`;
 }
 
-/** Reads a cursor; a list without one begins at the newest. Throws a `RangeError` for what is none. */
+/** Parses a cursor; a list without one begins at the newest. Throws a `RangeError` for a malformed one. */
 export function parseCursor(cursor: string | undefined): number {
   if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
   const before = parseInt(PATTERN.exec(cursor)?.[1] ?? "", 36);

@@ -1,13 +1,22 @@
 /**
- * The seam between those who ask for tasks to be kept and those who keep them.
+ * The seam between the queue and its users: what every engine promises.
  *
- * An engine keeps tasks and hands each to one worker. It never repeats the
- * lifecycle: what an event does to a state is `next`'s word, what an attempt
- * came to is a `Settlement` made by `decide`. Expected refusals are values; an
- * engine rejects only when it cannot go on (`EngineError`).
+ * An engine stores tasks and gives each to one worker. The lifecycle is the same
+ * for all of them (`core/lifecycle.ts`). Expected refusals are values; an engine
+ * rejects only when it cannot go on (`EngineError`).
  *
- * Every call that reads the time uses the engine's own clock: a distributed
- * engine has its time on a server.
+ * - Commit: a call that changes something resolves after its commit. A later
+ *   call, from any caller, sees the change.
+ * - Clock: every time that an engine reads or stores is of the engine's own
+ *   clock. `memory` and `sqlite` use the clock they are given; an engine on a
+ *   server uses the server's.
+ * - Processes: `memory` and `sqlite` serve one process, and `sqlite` locks its
+ *   file. Callers must not rely on that: between two calls of one process another
+ *   node may have changed any task.
+ * - Watching: listeners are called after the commit, never from inside the call
+ *   that made the change. Changes of one task arrive in the order of their change
+ *   numbers. Who watches first and reads then misses nothing; after a gap,
+ *   `changesAfter` lists what was missed.
  *
  * @module
  */
@@ -37,50 +46,50 @@ import type {
 export type { BatchPage } from "./cursor.ts";
 import type { BatchPage } from "./cursor.ts";
 
-/** What is kept together or not at all. */
+/** What is stored together or not at all. */
 export interface Submission {
-  /** In the order of their ids; none only beside a schedule or a delivery. */
+  /** In the order of their ids. May be empty only beside a schedule or a delivery. */
   readonly tasks: readonly NewTask[];
-  /** The batch they name as theirs. */
+  /** The batch that the tasks name. */
   readonly batch?: NewBatch;
-  /** Makes a second submission of the same thing answer with the first. */
+  /** A second submission with the same key returns the first one's id. */
   readonly idempotency?: Idempotency;
-  /** The schedule whose tick, or change, this is. */
+  /** The schedule that runs or changes with this submission. */
   readonly schedule?: ScheduleChange;
-  /** The delivery of a hook that asks for the tasks; one of the same id is rewritten. */
+  /** The hook delivery that made the tasks; one of the same id is rewritten. */
   readonly delivery?: StoredDelivery;
 }
 
-/** An `Idempotency-Key` as an engine keeps it. */
+/** An `Idempotency-Key` as an engine stores it. */
 export interface Idempotency {
-  /** Who used it, and on which route: keys of others never meet. */
+  /** The API key and the route that used it; keys of different scopes are different. */
   readonly scope: string;
   /** The caller's key. */
   readonly key: string;
-  /** Digest of the body: another body under the same key is a conflict. */
+  /** Digest of the body; another body under the same key is a conflict. */
   readonly fingerprint: string;
-  /** When it is forgotten, in milliseconds since the epoch. */
+  /** When it is deleted, in milliseconds since the epoch. */
   readonly expiresAt: number;
 }
 
-/** What became of a submission. */
+/** The result of a submission. */
 export type Inserted =
   /** With the schedule's new version, where there is one. */
   | { readonly kind: "stored"; readonly version?: number }
-  /** The schedule is no longer as it was seen. */
+  /** The schedule has changed since the caller read it. */
   | { readonly kind: "stale" }
-  /** The key was used before with the same body: the id of that delivery, batch or task. */
+  /** The key was used before with the same body; the id is that delivery's, batch's or task's. */
   | { readonly kind: "replayed"; readonly id: string }
   /** The key was used before with another body. */
   | { readonly kind: "conflict" }
-  /** `queue_full`: as many wait as may; `storage_full`: the disk does not take it. */
+  /** `queue_full`: as many tasks are queued as may be; `storage_full`: the disk is full. */
   | { readonly kind: "refused"; readonly code: "queue_full" | "storage_full" };
 
-/** Which tasks are meant; all that is given must hold. */
+/** Selects tasks; each given field must match. */
 export interface TaskFilter {
   /** Any of these. */
   readonly states?: readonly TaskState[];
-  /** What is asked for. */
+  /** Notification or request. */
   readonly type?: TaskType;
   /** Carries this tag. */
   readonly tag?: string;
@@ -88,13 +97,13 @@ export interface TaskFilter {
   readonly key?: string;
   /** Is in this batch. */
   readonly batchId?: string;
-  /** Goes to this host: `example.org` (any scheme and port) or a whole lane. */
+  /** Goes to this host: `example.org` (any scheme and port), `example.org:8080`, or a whole lane. */
   readonly host?: string;
-  /** Stands there for this reason. */
+  /** Is in its state for this reason. */
   readonly reason?: Reason;
-  /** Was made by this task, or by the end of this batch. */
+  /** Is a follow-up of this task or batch. */
   readonly parentId?: string;
-  /** Its label holds this text, in any case. */
+  /** Its label contains this text; upper and lower case are the same. */
   readonly q?: string;
   /** Belongs to this API key. */
   readonly owner?: string;
@@ -102,7 +111,7 @@ export interface TaskFilter {
 
 /** A part of a list, newest first. */
 export interface Page {
-  /** At most as many as asked for; a search by `q` may return fewer and yet go on. */
+  /** At most `limit`. A filter that no index serves may return fewer although the list goes on. */
   readonly tasks: readonly TaskSummary[];
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
@@ -110,33 +119,33 @@ export interface Page {
 
 /** A part of the deliveries of a hook, newest first. */
 export interface DeliveryPage {
-  /** At most as many as asked for. */
+  /** At most `limit`. */
   readonly deliveries: readonly DeliverySummary[];
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
 }
 
-/** What became of a wish to cancel one task. */
+/** The result of cancelling one task. */
 export type Cancelled = "cancelled" | "aborting" | "too_late" | "not_found";
 
-/** What became of a wish to retry one task, or to run it now. */
+/** The result of retrying one task, or of running it now. */
 export type Changed = "changed" | "not_possible" | "not_found";
 
-/** How far a purge has come. */
+/** The result of one purge call. */
 export interface Purged {
   /** Tasks deleted by this call. */
   readonly deleted: number;
-  /** Whether there is no more; if not, the next call goes on where this one ended. */
+  /** Whether all was read; if not, the next call continues where this one ended. */
   readonly isOver: boolean;
 }
 
-/** What can be said of a lane at a glance. */
+/** A lane's limit, hold and running attempts. */
 export interface LaneStatus {
   /** Its name. */
   readonly lane: string;
-  /** Attempts under way. */
+  /** Running attempts. */
   readonly running: number;
-  /** The most at once. */
+  /** The most that may run at once. */
   readonly limit: number;
   /** Held until then, in milliseconds since the epoch. */
   readonly heldUntil?: number;
@@ -144,29 +153,29 @@ export interface LaneStatus {
   readonly reason?: string;
 }
 
-/** Keeps tasks, and hands each to one worker. */
+/** Stores tasks, and gives each to one worker. */
 export interface QueueEngine extends AsyncDisposable {
   /** `sqlite`, `memory` … */
   readonly name: string;
-  /** Whether what it keeps outlives the process. */
+  /** Whether what it stores outlives the process. */
   readonly durable: boolean;
-  /** The highest sequence number of any id it ever kept; 0 when there was none. */
+  /** The highest sequence number of any id it has ever stored; 0 when there was none. */
   readonly lastSequence: number;
-  /** How many tasks it found broken off when it was opened. */
+  /** How many attempts of an earlier process were found interrupted at the opening. */
   readonly recovered: number;
 
-  /** Keeps all of a submission or nothing; once it resolves `stored`, a durable engine has it on disk. */
+  /** Stores all of a submission or nothing. When it resolves `stored`, a durable engine has it on disk. */
   insert(submission: Submission): Promise<Inserted>;
   /**
-   * Resolves with 1 to `limit` tasks as soon as any is due, each now running
-   * with its attempt counted and on disk. Resolves with none once the signal
-   * aborts: what was claimed at that moment is still handed over.
+   * Resolves with 1 to `limit` tasks as soon as any is due. Each is running then,
+   * and its attempt is counted and on disk. Resolves with none when the signal
+   * aborts, unless tasks were claimed at that very moment: those are returned.
    */
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]>;
-  /** Writes down what an attempt came to; `false` when the task is no longer at that attempt. */
+  /** Stores the result of an attempt; `false` when the task is no longer at that attempt. */
   settle(settlement: Settlement): Promise<boolean>;
 
-  /** Cancels a waiting task; asks for a running one to be aborted. */
+  /** Cancels a queued task; requests that a running one be aborted. */
   cancel(id: string, reason: CancelReason): Promise<Cancelled>;
   /** The same for all that match and are not final. */
   cancelAll(
@@ -174,63 +183,62 @@ export interface QueueEngine extends AsyncDisposable {
     reason: CancelReason,
   ): Promise<{ cancelled: number; aborting: number }>;
   /**
-   * Cancels, with reason `shutdown`, all that waits, by one durable mark that
-   * every later read honours. Nothing is claimed or accepted afterwards; what
-   * runs can still be settled, and does not go back to the queue. Resolves with
-   * how many tasks that were; only those watched one by one, or by their batch,
-   * are told of.
+   * Cancels all queued tasks with reason `shutdown`, by one durable record that
+   * every later read honours. Nothing is claimed or accepted afterwards. Running
+   * tasks can still be settled, but do not go back to the queue. Resolves with the
+   * number of tasks. Only watchers of one task or one batch are notified.
    */
   cancelWaiting(): Promise<number>;
   /**
-   * Makes a failed, cancelled or expired task queued again, its attempts counted
-   * anew: due now, or at its time if it was never tried and that has not come.
+   * Makes a failed, cancelled or expired task queued again, with its attempts
+   * counted from 1: due now, or at its time if it was never tried before that.
    */
   revive(id: string): Promise<Changed>;
-  /** The same for all that match; resolves with how many they were. */
+  /** The same for all that match; resolves with their number. */
   reviveAll(filter: TaskFilter): Promise<number>;
-  /** Makes a waiting task due now. */
+  /** Makes a queued task due now. */
   runNow(id: string): Promise<Changed>;
 
-  /** The task with all that is kept of it. */
+  /** The task with everything that is stored of it. */
   find(id: string): Promise<TaskRecord | undefined>;
-  /** Those that match, newest first. Throws a `RangeError` for a cursor it never gave. */
+  /** Those that match, newest first. Throws a `RangeError` for a malformed cursor. */
   list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
-  /** A batch as it now stands. */
+  /** A batch and its counts. */
   findBatch(id: string): Promise<BatchRecord | undefined>;
-  /** Batches, newest first. Throws a `RangeError` for a cursor it never gave. */
+  /** Batches, newest first. Throws a `RangeError` for a malformed cursor. */
   listBatches(limit: number, cursor?: string): Promise<BatchPage>;
-  /** Where the tasks of a batch stand, in the order of submission. */
+  /** The states of a batch's tasks, in the order of submission. */
   batchTasks(id: string): Promise<BatchTask[]>;
   /** The number of the latest change; 0 before the first. */
   lastChange(): Promise<number>;
-  /** Tasks changed after that change, each once, as it now stands, in the order of `change`. */
+  /** Tasks changed after that change, each once, in its present state, in the order of `change`. */
   changesAfter(change: number, limit: number): Promise<TaskChange[]>;
-  /** How many tasks are kept in each state, exact as of the last commit. */
+  /** How many tasks are stored in each state, exact as of the last commit. */
   counts(): Promise<Counts>;
-  /** Lanes with attempts under way or a hold, the busiest first. */
+  /** Lanes with running attempts or a hold, the busiest first. */
   lanes(limit: number): Promise<LaneStatus[]>;
-  /** How one lane stands. */
+  /** One lane. */
   lane(lane: string): Promise<LaneStatus>;
 
   /** All schedules, by name. */
   schedules(): Promise<StoredSchedule[]>;
-  /** Deliveries of a hook, newest first. Throws a `RangeError` for a cursor it never gave. */
+  /** Deliveries of a hook, newest first. Throws a `RangeError` for a malformed cursor. */
   deliveries(hook: string, limit: number, cursor?: string): Promise<DeliveryPage>;
-  /** The delivery with all that is kept of it. */
+  /** The delivery with everything that is stored of it. */
   findDelivery(id: string): Promise<StoredDelivery | undefined>;
 
-  /** Limits how many tasks of a lane run at once; 64 for a lane it has no word for. */
+  /** Limits how many tasks of a lane run at once; 64 for a lane without a limit. Stored. */
   limitLane(lane: string, limit: number): Promise<void>;
-  /** Sets what an operator allows towards hosts, until it is set anew; it is not kept. */
+  /** Replaces the limits of hosts. Not stored: the caller sets them at each start. */
   limitHosts(hosts: Hosts): Promise<void>;
   /**
-   * Deletes up to `limit` tasks that became final before then, and up to as many old deliveries
-   * of hooks. One call keeps nobody waiting for long, so it may look at a part of what is kept,
-   * and find nothing there. From a call that is over to the next one that is, all is deleted
-   * that had ended at the first.
+   * Deletes up to `limit` tasks that became final before then, and up to as many
+   * old hook deliveries. To be short, one call reads only a part of what is stored,
+   * and may find nothing there. Calls until `isOver` delete all that had ended at
+   * the first of them.
    */
   purge(finishedBefore: number, limit: number): Promise<Purged>;
 
-  /** Calls `listener` after the commit of each change of those watched; returns what ends it. */
+  /** Calls `listener` for each change that matches; returns a function that ends it. */
   watch(what: Watched, listener: (change: TaskChange) => void): () => void;
 }

@@ -1,5 +1,5 @@
 /**
- * What an engine rejects with, when it cannot go on.
+ * The errors of an engine that cannot go on.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export class EngineInUseError extends EngineError {
   override name = "EngineInUseError";
 }
 
-/** What is kept cannot be read as it was written. */
+/** The stored data is damaged. */
 export class EngineDamagedError extends EngineError {
   /** `EngineDamagedError`. */
   override name = "EngineDamagedError";

@@ -1,13 +1,13 @@
 /**
- * Which lanes lead to a host.
+ * Matches lanes with hosts.
  *
  * @module
  */
 
 /**
  * Whether a lane (`https://example.org:443`, `mail:smtp.example.org:587`,
- * `outbox`) is that of `host`: the whole lane, a host with a port, or a bare
- * host, whatever its scheme and port. The case of letters does not matter.
+ * `outbox`) belongs to `host`, which is a whole lane, a host with a port, or a
+ * bare host for any scheme and port. Upper and lower case are the same.
  */
 export function laneIsOfHost(lane: string, host: string): boolean {
   const wanted = host.toLowerCase();

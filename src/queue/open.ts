@@ -1,5 +1,5 @@
 /**
- * From the setting `POSTRIDER_QUEUE` to an engine.
+ * Opens the engine that `POSTRIDER_QUEUE` names.
  *
  * @module
  */
@@ -10,24 +10,24 @@ import type { QueueEngine } from "./engine.ts";
 import { openMemoryEngine } from "./memory/engine.ts";
 import { openSqliteEngine } from "./sqlite/engine.ts";
 
-/** Where tasks are kept. */
+/** Where tasks are stored. */
 export type QueueUrl =
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "memory" };
 
-/** What every engine takes. */
+/** Options of every engine. */
 export interface QueueOptions {
-  /** The time of all that is written, and what wakes claims. */
+  /** The time of everything that is stored, and the timers that wake claims. */
   readonly clock: Clock;
-  /** How many tasks may wait; more are refused. A million when absent. */
+  /** How many tasks may be queued; more are refused. Default: a million. */
   readonly maxQueued?: number;
-  /** The module of an engine's thread, where it has one; the crash suite has one of its own. */
+  /** The module of the engine's thread; the crash suite has its own. */
   readonly thread?: URL | undefined;
-  /** The engine has died: nothing can be kept any more. */
+  /** Called when the engine has died and nothing can be stored any more. */
   readonly onFatal?: (error: Error) => void;
 }
 
-/** Reads where tasks are kept. Throws a `RangeError` for what is neither `sqlite:PATH` nor `memory:`. */
+/** Parses a queue URL. Throws a `RangeError` for anything but `sqlite:PATH` and `memory:`. */
 export function parseQueueUrl(text: string): QueueUrl {
   if (text === "memory:") return { kind: "memory" };
   const path = /^sqlite:([^\0]+)$/.exec(text)?.[1];
@@ -38,8 +38,8 @@ export function parseQueueUrl(text: string): QueueUrl {
 }
 
 /**
- * Opens the queue at `url`, and creates its file and folder when there are
- * none. Rejects with an `EngineInUseError` when another process has it open,
+ * Opens the queue at `url`; creates its file and folder when they are missing.
+ * Rejects with an `EngineInUseError` when another process has it open,
  * with an `EngineDamagedError` when it cannot be read.
  */
 export async function openQueue(url: string, options: QueueOptions): Promise<QueueEngine> {

@@ -1,5 +1,5 @@
 /**
- * Batch concurrency: at most so many tasks of a batch run at once. The others
+ * Batch concurrency: a batch limits how many of its tasks run at once. The others
  * wait until one of them has run.
  *
  * @module
@@ -8,8 +8,8 @@
 import { type BatchRow, BEHIND, type Row } from "./row.ts";
 import type { Storage } from "./storage.ts";
 
-/** Waiting tasks looked at for one whose lane is open. */
-const LOOKED_AT = 32;
+/** Waiting tasks among which one with an open lane is searched. */
+const SEARCHED = 32;
 
 /** Whether as many of the task's batch run as may. */
 export function isBatchFull(storage: Storage, row: Row): boolean {
@@ -30,7 +30,7 @@ export function waitsInBatch(batch: BatchRow | undefined): boolean {
  */
 export function releaseNext(storage: Storage, batch: BatchRow): void {
   if (batch.concurrency === null || isFull(batch)) return;
-  const waiting = storage.waitingOfBatch(batch, LOOKED_AT);
+  const waiting = storage.waitingOfBatch(batch, SEARCHED);
   const isOpen = ({ lane }: Pick<Row, "lane">) => storage.scheduler.isOpen(lane, storage.now);
   const first = waiting.find(isOpen) ?? waiting[0];
   const row = first && storage.row(first.seq);

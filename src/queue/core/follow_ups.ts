@@ -1,6 +1,6 @@
 /**
  * Makes the follow-ups of tasks and batches that have ended, in the transaction
- * that ended them: nobody sees an end without what follows it.
+ * that ends them: no reader sees an end without its follow-ups.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What every engine decides alike, beyond what `next` and `decide` say.
+ * Small decisions of the lifecycle, without any I/O.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { next, TASK_STATES, type TaskEvent } from "../../task/state.ts";
 import type { Delivery } from "../../task/task.ts";
 import type { TaskFilter } from "../engine.ts";
 
-/** How many tasks may wait unless somebody says otherwise. */
+/** How many tasks may be queued when no setting says otherwise. */
 export const DEFAULT_MAX_QUEUED = 1_000_000;
 
-/** A wait is cut here, so that a clock set forward is noticed. */
+/** Longer waits are cut to this, so that a clock set forward is noticed. */
 export const MAX_WAIT_MS = 5 * 60_000;
 
-/** What became of a task that ends while it waits: an attempt that broke off may have had its effect. */
+/** The delivery of a task that ends while it waits; an interrupted attempt may have had its effect. */
 export function undelivered(possibleDuplicate: boolean): Delivery {
   return possibleDuplicate ? "unknown" : "not_delivered";
 }
 
-/** A task that somebody has cancelled while it ran does not go back to the queue. */
+/** A task that was cancelled while it ran does not go back to the queue. */
 export function overrule<Some extends Omit<Settlement, "record" | "result" | "carry">>(
   settlement: Some,
   cancelled: CancelReason | undefined,
@@ -32,15 +32,15 @@ export function overrule<Some extends Omit<Settlement, "record" | "result" | "ca
   return { ...settlement, event: "cancel", reason: cancelled, delivery };
 }
 
-/** The same filter, less the states in which `event` cannot happen. */
+/** The filter without the states in which `event` cannot happen. */
 export function allowing(filter: TaskFilter, event: TaskEvent): TaskFilter {
   const states = (filter.states ?? TASK_STATES).filter((state) => next(state, event));
   return { ...filter, states };
 }
 
 /**
- * When a revived task is due: at once, but for one that was never tried and
- * whose time has not come. A reminder for tomorrow stays one for tomorrow.
+ * When a revived task is due: now, unless it was never tried and its own time
+ * has not come. A reminder for tomorrow stays one for tomorrow.
  */
 export function revivedDueAt(
   { attempt, dueAt, now }: { attempt: number; dueAt: number; now: number },

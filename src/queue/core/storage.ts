@@ -45,7 +45,7 @@ export interface Storage {
   readonly ids: IdSource;
   /** Tasks that have ended since `makeFollowUps` last ran. */
   readonly ended: Ended[];
-  /** The words of `watchKey` under which somebody watches. */
+  /** The words of `watchKey` that have listeners. */
   readonly watched: { readonly size: number; has(word: string): boolean };
   /** Tasks by state. */
   readonly counts: Counts;

@@ -1,5 +1,5 @@
 /**
- * Who wants to hear of which changes.
+ * Listeners of changes, by what they watch.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import type { TaskChange, Watched } from "../engine.ts";
 
 type Listener = (change: TaskChange) => void;
 
-/** What is watched, as one word: ids carry their kind. */
+/** What is watched, as one word; ids carry their kind. */
 export function watchKey(what: Watched): string {
   if (typeof what === "string") return what;
   return "task" in what ? what.task : what.batch;
 }
 
-/** What tells who watches for a change. */
-interface Marks {
+/** The fields of a change that decide who is notified. */
+interface Notified {
   readonly id: string;
   readonly state: TaskState;
   readonly batchId?: string | undefined;
   readonly abort?: CancelReason | undefined;
 }
 
-/** The words under which a change is watched for. */
-function watchKeys(change: Marks): string[] {
+/** The words whose listeners are notified of a change. */
+function watchKeys(change: Notified): string[] {
   const keys = ["all", change.id];
   if (change.batchId !== undefined) keys.push(change.batchId);
   if (change.abort !== undefined) keys.push("running");
@@ -33,10 +33,10 @@ function watchKeys(change: Marks): string[] {
   return keys;
 }
 
-/** Whether a change is watched for under any of these words; asked of every change, so without a list. */
+/** Whether any of these words matches a change. Runs for every change, so it builds no list. */
 export function isWatched(
   words: { has(word: string): boolean },
-  { id, state, batchId, abort }: Marks,
+  { id, state, batchId, abort }: Notified,
 ): boolean {
   return words.has("all") || words.has(id) ||
     (batchId !== undefined && words.has(batchId)) ||
@@ -44,7 +44,7 @@ export function isWatched(
     (isFinal(state) && words.has("final"));
 }
 
-/** Keeps listeners. `turned` hears when a word gets its first listener and loses its last. */
+/** Listeners. `turned` is called when a word gets its first listener and loses its last. */
 export class Watchers {
   #listeners = new Map<string, Set<Listener>>();
   #turned: (key: string, watched: boolean) => void;
@@ -53,10 +53,10 @@ export class Watchers {
     this.#turned = turned;
   }
 
-  /** Calls `listener` at each change of those watched; returns what ends it. */
+  /** Calls `listener` at each change that matches; returns a function that ends it. */
   add(what: Watched, listener: Listener): () => void {
     const key = watchKey(what);
-    // A listener given twice is two watchers.
+    // The same listener may be added twice.
     const own: Listener = (change) => listener(change);
     let listeners = this.#listeners.get(key);
     if (!listeners) {
@@ -73,7 +73,7 @@ export class Watchers {
     };
   }
 
-  /** The words under which somebody watches. */
+  /** The words that have listeners. */
   get words(): { readonly size: number; has(word: string): boolean } {
     return this.#listeners;
   }

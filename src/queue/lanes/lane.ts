@@ -1,5 +1,5 @@
 /**
- * One lane: what runs in it, what may, and until when it is held.
+ * One lane: its running attempts, its limits and its hold.
  *
  * @module
  */
@@ -9,36 +9,36 @@ import { DEFAULT_LANE_LIMIT, type HostLimits } from "../../task/host_limits.ts";
 import type { LaneStatus } from "../engine.ts";
 import type { RateLimiter } from "./rate_limiter.ts";
 
-/** What is known of a lane. */
+/** A lane. */
 export interface Lane {
   readonly name: string;
   running: number;
-  /** Set for this very lane. */
+  /** The limit that was set for this lane. */
   own: number | undefined;
-  /** What the operator allows towards its host. */
+  /** The limits of its host, from the settings. */
   host: HostLimits | undefined;
-  /** Learned from how the other side answers; infinity when nothing was learned. */
+  /** Learned from how the host responds; infinity when nothing was learned. */
   adaptiveLimit: number;
-  /** The least of them. */
+  /** The lowest of these limits. */
   limit: number;
-  pace: RateLimiter | undefined;
+  rateLimiter: RateLimiter | undefined;
   heldUntil: number;
   reason: string | undefined;
   /** By priority. */
   readonly slots: Slot[];
 }
 
-/** What waits in a lane at one priority. */
+/** The queued tasks of a lane at one priority. */
 export interface Slot {
   readonly lane: Lane;
   readonly priority: number;
-  /** Nothing of it is due before then; infinity when nothing waits. */
+  /** None of them is due before then; infinity when there are none. */
   head: number;
-  /** Entries in the heaps with another stamp are out of date. */
+  /** Heap entries with another stamp are out of date. */
   stamp: number;
 }
 
-/** A lane of which nobody has said anything yet. */
+/** A lane without limits of its own. */
 export function newLane(name: string): Lane {
   return {
     name,
@@ -47,31 +47,33 @@ export function newLane(name: string): Lane {
     host: undefined,
     adaptiveLimit: Infinity,
     limit: DEFAULT_LANE_LIMIT,
-    pace: undefined,
+    rateLimiter: undefined,
     heldUntil: 0,
     reason: undefined,
     slots: [],
   };
 }
 
-/** The least of all limits holds. */
+/** Sets the limit to the lowest of all limits. */
 export function applyLimits(lane: Lane): void {
   const allowed = lane.own ?? lane.host?.concurrency ?? DEFAULT_LANE_LIMIT;
   lane.limit = Math.min(allowed, lane.adaptiveLimit);
 }
 
-/** Until when nothing may begin in it, and why; `undefined` when something may. */
+/** Until when no attempt may begin in the lane, and why; `undefined` when one may. */
 export function holdOf(
-  { heldUntil, reason, pace }: Lane,
+  { heldUntil, reason, rateLimiter }: Lane,
   now: number,
 ): Pick<LaneStatus, "heldUntil" | "reason"> | undefined {
-  const pacedUntil = pace?.opensAt ?? 0;
-  if (Math.max(heldUntil, pacedUntil) <= now) return undefined;
-  if (pace && pacedUntil > heldUntil) return { heldUntil: pacedUntil, reason: `its rate, ${pace}` };
+  const opensAt = rateLimiter?.opensAt ?? 0;
+  if (Math.max(heldUntil, opensAt) <= now) return undefined;
+  if (rateLimiter && opensAt > heldUntil) {
+    return { heldUntil: opensAt, reason: `its rate, ${rateLimiter}` };
+  }
   return { heldUntil, ...compact({ reason }) };
 }
 
-/** What can be said of it at a glance. */
+/** The lane as callers see it. */
 export function statusOf(lane: Lane, now: number): LaneStatus {
   const { name, running, limit } = lane;
   return { lane: name, running, limit, ...holdOf(lane, now) };

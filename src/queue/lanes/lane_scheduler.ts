@@ -1,10 +1,10 @@
 /**
- * Which lane is served next.
+ * Chooses the lane that is served next.
  *
- * Claims choose among lanes, not among tasks: a held host with 200,000 waiting
- * tasks is one entry that is not looked at. The book keeps, for each lane and
- * priority, a lower bound of the earliest due time; the tasks themselves stay
- * with the engine, which tells the book what it found.
+ * Claims choose among lanes, not among tasks, so a held host with 200,000 queued
+ * tasks is one entry that is skipped. For each lane and priority the scheduler has
+ * a lower bound of the earliest due time. The tasks themselves stay with the
+ * engine, which reports what it found there.
  *
  * @module
  */
@@ -22,17 +22,17 @@ export interface Turn {
   readonly lane: string;
   /** 0 to 9. */
   readonly priority: number;
-  /** How many more of the lane may run. */
+  /** How many more tasks of the lane may run. */
   readonly room: number;
-  /** Take what is due until then, in milliseconds since the epoch: what is due later has others before it. */
+  /** Take tasks due until then, in milliseconds since the epoch; another lane comes before later ones. */
   readonly until: number;
 }
 
-/** What is kept of a lane beyond its tasks. */
+/** Limits and holds of a lane. */
 export interface LaneTerms {
-  /** The most at once. */
+  /** The most that may run at once. */
   readonly limit?: number;
-  /** The adaptive concurrency limit, learned from how the other side answers. */
+  /** The adaptive concurrency limit, learned from how the host responds. */
   readonly adaptiveLimit?: number;
   /** Held until then, in milliseconds since the epoch. */
   readonly heldUntil?: number;
@@ -43,22 +43,22 @@ export interface LaneTerms {
 interface Entry {
   readonly slot: Slot;
   readonly stamp: number;
-  /** The slot's when the entry was made; a valid entry's still is. */
+  /** The slot's head when the entry was made; that of a valid entry is still the same. */
   readonly head: number;
-  /** When it may be served: the head, or the end of the lane's hold. */
+  /** When it may be served: at its head, or at the end of the lane's hold. */
   readonly at: number;
 }
 
-/** Keeps what runs, waits and is held in each lane. */
+/** Knows what runs, waits and is held in each lane. */
 export class LaneScheduler {
   #lanes = new Map<string, Lane>();
   #hosts: Hosts = new Map();
-  /** Slots whose time has not come, by when it comes. */
+  /** Slots that may not be served yet, by the time when they may. */
   #waiting = new Heap<Entry>((a, b) => a.at < b.at);
-  /** Slots that are due, by their head; one heap for each priority. */
+  /** Slots that are due, by their heads; one heap for each priority. */
   #due = Array.from({ length: 10 }, () => new Heap<Entry>((a, b) => a.head < b.head));
 
-  /** A task waits in this lane, due then. */
+  /** A task that is due then is queued in this lane. */
   offer(name: string, priority: number, dueAt: number): void {
     const lane = this.#lane(name);
     const slot = lane.slots[priority] ??= { lane, priority, head: Infinity, stamp: 0 };
@@ -68,8 +68,8 @@ export class LaneScheduler {
   }
 
   /**
-   * Whom to serve: the lowest priority number first, then the earliest due
-   * time. Each turn must be answered by `took` before the next is asked for.
+   * The slot to serve: the lowest priority number first, then the earliest due
+   * time. Call `took` for each turn before the next call.
    */
   next(now: number): Turn | undefined {
     for (let entry = fresh(this.#waiting); entry; entry = fresh(this.#waiting)) {
@@ -83,32 +83,32 @@ export class LaneScheduler {
       due.pop();
       const { lane, priority } = entry.slot;
       const until = Math.min(now, fresh(due)?.head ?? now);
-      const room = Math.min(lane.limit - lane.running, lane.pace?.room(now) ?? Infinity);
+      const room = Math.min(lane.limit - lane.running, lane.rateLimiter?.room(now) ?? Infinity);
       return { lane: lane.name, priority, room, until };
     }
     return undefined;
   }
 
-  /** From a turn, so many now run; the first that was left is due at `head`, infinity for none. */
+  /** The turn has started `running` tasks; the first of the rest is due at `head`, infinity for none. */
   took(turn: Turn, running: number, head: number, now = turn.until): void {
     const lane = this.#lane(turn.lane);
     lane.running += running;
-    lane.pace?.spend(running, now);
+    lane.rateLimiter?.spend(running, now);
     const slot = lane.slots[turn.priority];
     if (slot) slot.head = head;
-    if (lane.running >= lane.limit || lane.pace) this.#enqueueAll(lane);
+    if (lane.running >= lane.limit || lane.rateLimiter) this.#enqueueAll(lane);
     else if (slot) this.#enqueue(slot);
     this.#forget(lane);
   }
 
-  /** A task of this lane was found running. */
+  /** One more task of this lane runs. */
   started(name: string): void {
     const lane = this.#lane(name);
     lane.running++;
     if (lane.running === lane.limit) this.#enqueueAll(lane);
   }
 
-  /** A task of this lane runs no more. */
+  /** One task of this lane has stopped running. */
   freed(name: string): void {
     const lane = this.#lane(name);
     const wasFull = lane.running >= lane.limit;
@@ -132,30 +132,30 @@ export class LaneScheduler {
     return longer;
   }
 
-  /** Sets what an operator allows towards hosts; what was allowed before is forgotten. */
+  /** Replaces the limits of hosts. */
   limitHosts(hosts: Hosts): void {
     this.#hosts = hosts;
     for (const lane of this.#lanes.values()) {
-      this.#govern(lane);
+      this.#applyHostLimits(lane);
       this.#enqueueAll(lane);
     }
   }
 
-  /** Whether something of this lane could begin now. */
+  /** Whether an attempt of this lane could begin now. */
   isOpen(name: string, now: number): boolean {
     const lane = this.#lanes.get(name);
     if (!lane) return true;
-    const opensAt = Math.max(lane.heldUntil, lane.pace?.opensAt ?? 0);
+    const opensAt = Math.max(lane.heldUntil, lane.rateLimiter?.opensAt ?? 0);
     return lane.running < lane.limit && opensAt <= now;
   }
 
-  /** How one lane stands, whether or not anything is to be told of it. */
+  /** One lane, also when it has neither running attempts nor a hold. */
   statusOf(name: string, now: number): LaneStatus {
     const lane = this.#lanes.get(name);
     return lane ? statusOf(lane, now) : { lane: name, running: 0, limit: DEFAULT_LANE_LIMIT };
   }
 
-  /** Nothing waits any more in any lane. */
+  /** Forgets everything that is queued. */
   clear(): void {
     for (const lane of this.#lanes.values()) {
       for (const slot of lane.slots) if (slot) slot.head = Infinity;
@@ -163,13 +163,13 @@ export class LaneScheduler {
     }
   }
 
-  /** When `next` next has an answer, in milliseconds since the epoch; infinity for never. */
+  /** When `next` will return a turn, in milliseconds since the epoch; infinity for never. */
   nextAt(): number {
     for (const due of this.#due) if (fresh(due)) return 0;
     return fresh(this.#waiting)?.at ?? Infinity;
   }
 
-  /** Lanes with attempts under way or a hold, the busiest first. */
+  /** Lanes with running attempts or a hold, the busiest first. */
   status(now: number, limit: number): LaneStatus[] {
     return [...this.#lanes.values()]
       .filter((lane) => lane.running > 0 || holdOf(lane, now))
@@ -182,17 +182,17 @@ export class LaneScheduler {
     let lane = this.#lanes.get(name);
     if (!lane) {
       lane = newLane(name);
-      this.#govern(lane);
+      this.#applyHostLimits(lane);
       this.#lanes.set(name, lane);
     }
     return lane;
   }
 
-  #govern(lane: Lane): void {
+  #applyHostLimits(lane: Lane): void {
     if (this.#hosts.size === 0 && !lane.host) return;
     lane.host = this.#hosts.get(lane.name) ??
       [...this.#hosts].find(([host]) => laneIsOfHost(lane.name, host))?.[1];
-    lane.pace = lane.host?.rate && new RateLimiter(lane.host.rate);
+    lane.rateLimiter = lane.host?.rate && new RateLimiter(lane.host.rate);
     applyLimits(lane);
   }
 
@@ -200,24 +200,24 @@ export class LaneScheduler {
     for (const slot of lane.slots) if (slot) this.#enqueue(slot);
   }
 
-  /** Gives a slot its one valid entry, or none while the lane is full. */
+  /** Gives a slot its only valid entry, or none while the lane is full. */
   #enqueue(slot: Slot): void {
     slot.stamp++;
     if (slot.head === Infinity || slot.lane.running >= slot.lane.limit) return;
-    const { heldUntil, pace } = slot.lane;
-    const at = Math.max(slot.head, heldUntil, pace?.opensAt ?? 0);
+    const { heldUntil, rateLimiter } = slot.lane;
+    const at = Math.max(slot.head, heldUntil, rateLimiter?.opensAt ?? 0);
     this.#waiting.push({ slot, stamp: slot.stamp, head: slot.head, at });
   }
 
-  /** Hosts come and go: a lane that says nothing is not kept. */
+  /** Drops a lane about which nothing is known: hosts come and go. */
   #forget(lane: Lane): void {
     if (lane.running > 0 || lane.own !== undefined || lane.heldUntil > 0) return;
-    if (lane.adaptiveLimit !== Infinity || lane.pace) return;
+    if (lane.adaptiveLimit !== Infinity || lane.rateLimiter) return;
     if (lane.slots.every((slot) => slot.head === Infinity)) this.#lanes.delete(lane.name);
   }
 }
 
-/** The first entry that is still valid; those before it are dropped. */
+/** The first valid entry; out-of-date ones before it are dropped. */
 function fresh(heap: Heap<Entry>): Entry | undefined {
   for (let entry = heap.peek(); entry; entry = heap.peek()) {
     if (entry.stamp === entry.slot.stamp) return entry;

@@ -5,7 +5,6 @@
  */
 
 import { isId, sequenceOf } from "../../lib/ids.ts";
-import type { BatchRecord } from "../../task/batch.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
 import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
@@ -67,12 +66,6 @@ export function changesAfter(storage: MemoryStorage, change: number, limit: numb
     .sort((a, b) => a.change - b.change)
     .slice(0, limit)
     .map((row) => changeOf(row, row.batch === null ? undefined : storage.batch(row.batch)?.id));
-}
-
-/** A batch as it now is. */
-export function findBatch(storage: MemoryStorage, id: string): BatchRecord | undefined {
-  const batch = isId("bat", id) ? storage.batch(sequenceOf(id)) : undefined;
-  return batch?.id === id ? batchRecordOf(batch, false) : undefined;
 }
 
 /** The states of a batch's tasks, in the order of submission. */

@@ -5,7 +5,7 @@
  */
 
 import { Heap } from "../../lib/heap.ts";
-import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
+import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
@@ -106,7 +106,7 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
 
   /** The row of a task; `undefined` when there is none of that id. */
   find(id: string): Row | undefined {
-    const row = this.rows.get(sequenceOf(id));
+    const row = isId("tsk", id) ? this.rows.get(sequenceOf(id)) : undefined;
     return row?.id === id ? row : undefined;
   }
 
@@ -198,6 +198,12 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
 
   batch(seq: number): BatchRow | undefined {
     return this.batches.get(seq)?.row;
+  }
+
+  /** The batch of that id. */
+  findBatch(id: string): BatchRow | undefined {
+    const batch = isId("bat", id) ? this.batch(sequenceOf(id)) : undefined;
+    return batch?.id === id ? batch : undefined;
   }
 
   insertBatch(row: BatchRow, { followUps }: NewBatch): void {

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { cancel, revive } from "../core/lifecycle.ts";
+import { countResults } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
 import { allowing } from "../core/rules.ts";
 import type { TaskFilter } from "../engine.ts";
@@ -14,14 +16,6 @@ import type { SqliteStorage } from "./storage.ts";
 
 /** Tasks that are changed in one transaction. */
 const CHANGED_AT_ONCE = 500;
-
-/** What one transaction came to, by result; `next` is where the following one goes on. */
-export interface Progress<Result extends string> {
-  /** How many tasks came to each. */
-  readonly results: Partial<Record<Result, number>>;
-  /** Absent at the end. */
-  readonly next?: number;
-}
 
 /** Cancels the next of those that match, accepted before `before`. */
 export function cancelSome(
@@ -44,13 +38,10 @@ function forSome<Result extends string>(
   filter: TaskFilter,
   before: number,
   act: (row: Row | undefined) => Result,
-): Progress<Result> {
-  const results: Partial<Record<Result, number>> = {};
-  if (filter.states?.length === 0) return { results };
+) {
+  if (filter.states?.length === 0) return { results: {} };
   const { seqs, next } = matching(storage, filter, CHANGED_AT_ONCE, before);
-  for (const seq of seqs) {
-    const result = act(storage.row(seq));
-    results[result] = (results[result] ?? 0) + 1;
-  }
-  return next === undefined ? { results } : { results, next };
+  // Read one by one: what is done to a task may change the next.
+  const results = countResults(seqs, (seq) => act(storage.row(seq)));
+  return { results, ...compact({ next }) };
 }

@@ -51,7 +51,7 @@ export function changesAfter(storage: SqliteStorage, change: number, limit: numb
   return { changes };
 }
 
-/** A task that changed twice is told of once. */
+/** A task that changed twice is listed once. */
 function numbersIn(tasks: string): number[] {
   return [...new Set<number>(JSON.parse(tasks))];
 }

@@ -1,9 +1,9 @@
 /**
- * Reading tasks by what they have in common.
+ * Finds tasks by a filter.
  *
- * A list is served by the one index that narrows it most; what the index does
- * not know is looked for among a bounded number of rows, after which the list
- * hands out a cursor, be the page full or not.
+ * The index that narrows the list most serves it. The other fields are compared
+ * row by row among a bounded number of rows; then the page ends with a cursor,
+ * whether it is full or not.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { type Row, summaryOf } from "../core/row.ts";
 import { STATE } from "./file/rows.ts";
 import type { SqliteStorage } from "./storage.ts";
 
-/** Rows that one page looks at, in turn: mostly what it asks for stands among the first. */
+/** Rows that one page reads, in steps: usually the first step is enough. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;
 
 type Value = string | number;
@@ -43,15 +43,13 @@ export function list(
   return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
 }
 
-/** The numbers of those that match, newest first, and where the search goes on. */
+/** The numbers of those that match, newest first, and where the search continues. */
 export function matching(
   storage: SqliteStorage,
   filter: TaskFilter,
   limit: number,
   before: number,
 ): { seqs: number[]; next?: number } {
-  if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
-  if (filter.parentId !== undefined && !isParent(filter.parentId)) return { seqs: [] };
   const seqs: number[] = [];
   let next = before;
   for (const window of WINDOWS) {
@@ -66,11 +64,11 @@ export function matching(
 
 interface Found {
   readonly seqs: number[];
-  /** The lowest number looked at, unless that was the end. */
+  /** The lowest number that was read, unless that was the end. */
   readonly lowest: number | undefined;
 }
 
-/** Up to `most` of those that match. */
+/** Up to `most` of those that match, among the next `window` rows. */
 function search(
   storage: SqliteStorage,
   filter: TaskFilter,
@@ -87,7 +85,7 @@ function search(
     : searchAll(storage, before, { sql: where, values }, most, window);
 }
 
-/** Looks at the latest rows themselves: an index that narrows nothing is only a way round. */
+/** Reads the latest rows themselves: an index that narrows nothing only adds work. */
 function searchAll(
   { db }: SqliteStorage,
   before: number,
@@ -127,7 +125,7 @@ function searchIndex(
   return { seqs, lowest: size < window ? undefined : lowest };
 }
 
-/** The rows to look at, by the index that narrows most, if one does. */
+/** The rows to read, by the index that narrows most, if one does. */
 function driverOf(
   storage: SqliteStorage,
   filter: TaskFilter,
@@ -138,17 +136,17 @@ function driverOf(
     sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${window}`,
     values: [...values, before],
   });
-  if (filter.parentId !== undefined) {
+  if (filter.parentId !== undefined && isParent(filter.parentId)) {
     return by("task INDEXED BY task_parent WHERE parent = ?", sequenceOf(filter.parentId));
   }
-  if (filter.batchId !== undefined) {
+  if (filter.batchId !== undefined && isId("bat", filter.batchId)) {
     return by("task INDEXED BY task_batch WHERE batch = ?", sequenceOf(filter.batchId));
   }
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
   if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
   if (filter.states === undefined) return undefined;
   const states = new Set(filter.states.map((state) => STATE[state]));
-  // What a mark has cancelled still stands among the queued.
+  // What a shutdown has cancelled is still stored as queued.
   if (storage.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
   const parts = [...states].map((state) => by("task INDEXED BY task_state WHERE state = ?", state));
   if (parts.length === 0) return by("task WHERE 0");
@@ -161,36 +159,47 @@ function driverOf(
   };
 }
 
-/** What must hold of a row; a row that a mark has cancelled is judged as it reads. */
-function testsOf(storage: SqliteStorage, filter: TaskFilter): Clause[] {
-  const marked = storage.sweeping ? `(state = 0 AND era < ${storage.generation})` : "0";
-  const tests: Clause[] = [];
-  const test = (sql: string, ...values: Value[]) => void tests.push({ sql, values });
-  const oneOf = (values: readonly Value[]) => `(${values.map(() => "?").join(", ")})`;
-  if (filter.states !== undefined) {
-    const states = filter.states.map((state) => STATE[state]);
-    test(`iif(${marked}, ${STATE.cancelled}, state) IN ${oneOf(states)}`, ...states);
-  }
-  if (filter.reason !== undefined) test(`iif(${marked}, 'shutdown', reason) = ?`, filter.reason);
-  if (filter.type !== undefined) test("type = ?", filter.type);
-  if (filter.owner !== undefined) test("owner = ?", filter.owner);
-  if (filter.key !== undefined) test("key = ?", filter.key);
-  if (filter.batchId !== undefined) test("batch = ?", sequenceOf(filter.batchId));
-  if (filter.parentId !== undefined) test("parent = ?", sequenceOf(filter.parentId));
-  if (filter.tag !== undefined) {
-    test("EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)", filter.tag);
-  }
-  if (filter.host !== undefined) {
-    const { host } = filter;
+type Test<Field extends keyof TaskFilter> = (
+  value: NonNullable<TaskFilter[Field]>,
+  storage: SqliteStorage,
+) => Clause;
+
+const test = (sql: string, ...values: Value[]): Clause => ({ sql, values });
+
+/** Whether a shutdown has cancelled a row that the sweep has not rewritten yet. */
+const marked = ({ sweeping, generation }: SqliteStorage) =>
+  sweeping ? `(state = 0 AND era < ${generation})` : "0";
+
+/** What each field of a filter asks of a row of `task`. */
+const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
+  states: (states, storage) =>
+    test(
+      `iif(${marked(storage)}, ${STATE.cancelled}, state) IN (${states.map(() => "?").join(", ")})`,
+      ...states.map((state) => STATE[state]),
+    ),
+  type: (type) => test("type = ?", type),
+  tag: (tag) => test("EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)", tag),
+  key: (key) => test("key = ?", key),
+  batchId: (id) => isId("bat", id) ? test("batch = ?", sequenceOf(id)) : test("0"),
+  host: (host, { lanes }) => {
+    const numbers = lanes.matching((lane) => laneIsOfHost(lane, host));
     // One value, whatever the number of lanes.
-    const lanes = storage.lanes.matching((lane) => laneIsOfHost(lane, host));
-    test("lane IN (SELECT value FROM json_each(?))", JSON.stringify(lanes));
-  }
-  if (filter.q !== undefined) test("instr(fold(label), ?) > 0", filter.q.toLowerCase());
-  return tests;
+    return test("lane IN (SELECT value FROM json_each(?))", JSON.stringify(numbers));
+  },
+  reason: (reason, storage) => test(`iif(${marked(storage)}, 'shutdown', reason) = ?`, reason),
+  parentId: (id) => isParent(id) ? test("parent = ?", sequenceOf(id)) : test("0"),
+  q: (q) => test("instr(fold(label), ?) > 0", q.toLowerCase()),
+  owner: (owner) => test("owner = ?", owner),
+};
+
+function testsOf(storage: SqliteStorage, filter: TaskFilter): Clause[] {
+  const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return asked.map(([field, value]) =>
+    (TESTS[field as keyof TaskFilter] as Test<keyof TaskFilter>)(value, storage)
+  );
 }
 
-/** Both have children. */
+/** Tasks and batches have follow-ups. */
 function isParent(id: string): boolean {
   return isId("tsk", id) || isId("bat", id);
 }

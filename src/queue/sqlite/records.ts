@@ -5,7 +5,6 @@
  */
 
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { BatchRecord } from "../../task/batch.ts";
 import type { DeliverySummary, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import { batchRecordOf, type BatchRow } from "../core/row.ts";
@@ -13,12 +12,6 @@ import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import type { DeliveryPage } from "../engine.ts";
 import type { SqliteStorage } from "./storage.ts";
-
-/** A batch as it now is. */
-export function findBatch(storage: SqliteStorage, id: string): BatchRecord | undefined {
-  const batch = storage.findBatch(id);
-  return batch && batchRecordOf(batch, storage.isMarked(batch));
-}
 
 /** Batches that were submitted before that number, newest first. */
 export function listBatches(storage: SqliteStorage, limit: number, before: number): BatchPage {

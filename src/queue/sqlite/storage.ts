@@ -387,8 +387,8 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
 
   handOver({ row, body }: DueTask): PackedClaim | undefined {
     if (!isIntact(body)) return undefined;
-    const kept = row.listed > 0 ? this.sql.carry.get(row.seq) : undefined;
-    return packClaim(row, body, (kept as { carry: string | null } | undefined)?.carry ?? null);
+    const stored = row.listed > 0 ? this.sql.carry.get(row.seq) : undefined;
+    return packClaim(row, body, (stored as { carry: string | null } | undefined)?.carry ?? null);
   }
 
   recall({ scope, key, fingerprint }: Idempotency): Inserted | undefined {

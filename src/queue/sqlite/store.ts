@@ -8,14 +8,13 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Failpoint } from "../../lib/failpoints.ts";
-import type { HostLimits } from "../../task/host_limits.ts";
-import type { CancelReason } from "../../task/outcome.ts";
 import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
-import { cancel, expire, recover, revive, runNow, settle } from "../core/lifecycle.ts";
+import { expire, recover, settle } from "../core/lifecycle.ts";
+import { type Commands, type CommandTable, COMMON_COMMANDS } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
 import { insertSubmission } from "../core/submissions.ts";
-import type { TaskChange } from "../engine.ts";
+import type { Inserted, TaskChange } from "../engine.ts";
 import { cancelSome, reviveSome } from "./cancel_retry.ts";
 import { changesAfter } from "./changes.ts";
 import {
@@ -29,100 +28,69 @@ import { isDamage, isFull, openFile } from "./file/file.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
 import { list } from "./lists.ts";
 import { purge } from "./purge.ts";
-import {
-  batchTasks,
-  deliveries,
-  findBatch,
-  findDelivery,
-  listBatches,
-  schedules,
-} from "./records.ts";
+import { batchTasks, deliveries, findDelivery, listBatches, schedules } from "./records.ts";
 import { SqliteStorage } from "./storage.ts";
 
-type Host = readonly [host: string, limits: HostLimits];
+/** The commands of the thread. */
+export interface ThreadCommands extends Commands {
+  insert(submission: PackedSubmission, maxQueued: number): Inserted;
+  settle(settlement: PackedSettlement): boolean;
+  sweep(): boolean;
+  watch(word: string): void;
+  unwatch(word: string): void;
+}
 
-/** What the thread can be asked to do, by name. Arguments and results cross as plain data. */
-const commands = {
-  insert: (storage: SqliteStorage, submission: PackedSubmission, maxQueued: number) =>
+const commands: CommandTable<SqliteStorage, ThreadCommands> = {
+  ...COMMON_COMMANDS,
+  insert: (storage, submission, maxQueued) =>
     insertSubmission(storage, unpackSubmission(submission), maxQueued),
-  settle: (storage: SqliteStorage, packed: PackedSettlement) => {
+  settle: (storage, packed) => {
     const settled = unpackSettlement(packed);
     return settle(storage, storage.find(settled.id), settled);
   },
-  cancel: (storage: SqliteStorage, id: string, reason: CancelReason) =>
-    cancel(storage, storage.find(id), reason),
   cancelSome,
   cancelWaiting,
-  revive: (storage: SqliteStorage, id: string) => revive(storage, storage.find(id)),
   reviveSome,
-  runNow: (storage: SqliteStorage, id: string) => runNow(storage, storage.find(id)),
-  find: (storage: SqliteStorage, id: string) => {
-    const row = storage.find(id);
-    return row && storage.record(row);
-  },
   list,
-  findBatch,
   listBatches,
   batchTasks,
-  lastChange: (storage: SqliteStorage) => storage.change,
   changesAfter,
   schedules,
   deliveries,
   findDelivery,
-  counts: (storage: SqliteStorage) => ({ ...storage.counts }),
-  lanes: (storage: SqliteStorage, limit: number) => storage.scheduler.status(storage.now, limit),
-  lane: (storage: SqliteStorage, lane: string) => storage.scheduler.statusOf(lane, storage.now),
-  limitHosts: (storage: SqliteStorage, hosts: readonly Host[]): null => {
+  limitHosts: (storage, hosts) => {
     storage.hosts = new Map(hosts);
     storage.scheduler.limitHosts(storage.hosts);
-    return null;
   },
-  limitLane: (storage: SqliteStorage, lane: string, limit: number): null => {
+  limitLane: (storage, lane, limit) => {
     storage.lanes.limit(lane, limit);
     storage.scheduler.set(lane, { limit });
-    return null;
   },
   purge,
   sweep,
-  watch: (storage: SqliteStorage, word: string): null => {
-    storage.watched.add(word);
-    return null;
-  },
-  unwatch: (storage: SqliteStorage, word: string): null => {
-    storage.watched.delete(word);
-    return null;
-  },
+  watch: (storage, word) => void storage.watched.add(word),
+  unwatch: (storage, word) => void storage.watched.delete(word),
 };
 
-/** The names of what the thread can be asked to do. */
-export type CommandName = keyof typeof commands;
-
-/** What a command takes, after the storage. */
-export type Arguments<Name extends CommandName> = Parameters<(typeof commands)[Name]> extends
-  [SqliteStorage, ...infer Rest] ? Rest : never;
-
-/** What a command returns. */
-export type Result<Name extends CommandName> = ReturnType<(typeof commands)[Name]>;
-
-/** One thing asked for. */
+/** One command. */
 export interface Command {
-  /** Names the answer. */
+  /** The number of the result. */
   readonly n: number;
-  /** A command by its name; `claim` waits until something is due, `withdraw` ends that. */
-  readonly do: CommandName | "claim" | "withdraw";
-  /** For `claim` the most tasks, for `withdraw` the claim's `n`. */
+  /** The command's name. `claim` waits until a task is due, `withdraw` ends that wait. */
+  readonly do: keyof ThreadCommands | "claim" | "withdraw";
+  /** Its arguments; for `claim` the most tasks, for `withdraw` the claim's `n`. */
   readonly with: readonly unknown[];
 }
 
-/** What is to be done in one transaction. */
+/** The commands of one transaction. */
 export interface Group {
   /** The main thread's time, in milliseconds since the epoch. */
   readonly now: number;
-  /** In the order in which they were asked for. */
+  /** In the order of the calls. */
   readonly commands: readonly Command[];
 }
 
-/** An error as it crosses. */
+/** An error as it crosses to the main thread. */
 export interface Fault {
   /** The class. */
   readonly name: "EngineError" | "EngineDamagedError";
@@ -130,37 +98,37 @@ export interface Fault {
   readonly message: string;
 }
 
-/** One answer. */
+/** The result of one command. */
 export interface Answered {
   /** The command's. */
   readonly n: number;
-  /** What came of it. */
+  /** What it returned. */
   readonly value?: unknown;
   /** Instead of a value. */
   readonly fault?: Fault;
 }
 
-/** What came of a group; all of it is on disk. */
+/** The results of a group; all of it is on disk. */
 export interface Reply {
-  /** Of this group's commands, and of claims that waited since earlier ones. */
+  /** Of this group's commands, and of earlier claims that waited. */
   readonly answers: readonly Answered[];
-  /** Changes that somebody watches. */
+  /** Watched changes. */
   readonly changes: readonly TaskChange[];
-  /** When to come again at the latest, in milliseconds since the epoch. */
+  /** When the thread has to run again at the latest, in milliseconds since the epoch. */
   readonly wakeAt?: number;
-  /** The highest sequence number ever kept. */
+  /** The highest sequence number ever stored. */
   readonly last: number;
 }
 
-/** What an open file says of itself. */
+/** What was found when the file was opened. */
 export interface Opened extends Reply {
-  /** Attempts that had broken off. */
+  /** Interrupted attempts. */
   readonly recovered: number;
   /** Whether `sweep` has something to do. */
   readonly sweeping: boolean;
 }
 
-/** How soon claims are tried again after the disk did not take them. */
+/** The wait before claims are tried again after a full disk. */
 const CLAIM_AGAIN_MS = 1_000;
 
 /** An open file. */
@@ -169,7 +137,7 @@ export class Store {
   readonly #ballast: Ballast | undefined;
   /** In the order in which they are served. */
   #claims: { n: number; limit: number }[] = [];
-  /** What the open file says of itself. */
+  /** What was found in the file. */
   readonly opened: Opened;
 
   constructor(db: DatabaseSync, now: number, ballast?: Ballast, failpoint?: Failpoint) {
@@ -185,18 +153,18 @@ export class Store {
     this.opened = { ...this.#reply([], [], now), recovered, sweeping: this.#storage.sweeping };
   }
 
-  /** Does all that a group asks for. A command that fails does not spoil its fellows. */
+  /** Runs a group. A command that fails does not affect the others. */
   run(group: Group): Reply {
     const { now } = group;
     const answers = this.#queueClaims(group.commands);
-    const asked = group.commands.filter((command) => !isClaiming(command));
+    const others = group.commands.filter((command) => !isClaiming(command));
     try {
-      return this.#reply(...this.#together(now, asked, answers), now);
+      return this.#reply(...this.#together(now, others, answers), now);
     } catch {
-      // Rolled back: whoever is at fault is found by doing each on its own.
+      // Rolled back. Running each command by itself finds the one that fails.
     }
     const changes: TaskChange[] = [];
-    for (const command of asked) {
+    for (const command of others) {
       answers.push(this.#alone(now, command));
       changes.push(...this.#storage.changes);
     }
@@ -209,7 +177,7 @@ export class Store {
     }
   }
 
-  /** Leaves a file without a log beside it. */
+  /** Closes the file, without a log beside it. */
   close(): void {
     try {
       this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -220,9 +188,9 @@ export class Store {
 
   #queueClaims(group: readonly Command[]): Answered[] {
     const answers: Answered[] = [];
-    for (const { n, do: what, with: [argument] } of group) {
-      if (what === "claim") this.#claims.push({ n, limit: Number(argument) });
-      if (what !== "withdraw") continue;
+    for (const { n, do: name, with: [argument] } of group) {
+      if (name === "claim") this.#claims.push({ n, limit: Number(argument) });
+      if (name !== "withdraw") continue;
       const left = this.#claims.filter((waiting) => waiting.n !== argument);
       if (left.length < this.#claims.length) answers.push({ n: Number(argument), value: [] });
       this.#claims = left;
@@ -232,12 +200,12 @@ export class Store {
 
   #together(
     now: number,
-    asked: readonly Command[],
+    commands: readonly Command[],
     before: readonly Answered[],
   ): [Answered[], TaskChange[]] {
     const answers = [...before];
     const served = this.#storage.transaction(now, () => {
-      for (const command of asked) answers.push({ n: command.n, value: this.#do(command) });
+      for (const command of commands) answers.push({ n: command.n, value: this.#do(command) });
       this.#storage.flush();
       expireDue(this.#storage);
       makeFollowUps(this.#storage);
@@ -249,7 +217,7 @@ export class Store {
     return [[...answers, ...served], this.#storage.changes];
   }
 
-  /** Serves the claims that wait, as far as what is due reaches. */
+  /** Serves the waiting claims until nothing is due. */
   #serve(): Answered[] {
     const served: Answered[] = [];
     for (const { n, limit } of this.#claims) {
@@ -264,8 +232,8 @@ export class Store {
     if (command.do === "insert" && this.#ballast?.hold(this.#storage.now) === false) {
       return STORAGE_FULL;
     }
-    if (!LETS_ROWS_GATHER.has(command.do)) this.#storage.flush();
-    const run = commands[command.do as CommandName] as (
+    if (!LEAVES_ROWS_BUFFERED.has(command.do)) this.#storage.flush();
+    const run = commands[command.do as keyof ThreadCommands] as (
       storage: SqliteStorage,
       ...args: unknown[]
     ) => unknown;
@@ -291,20 +259,20 @@ export class Store {
     }
   }
 
-  /** With the ballast gone the log fits into the file, and what it took is free as well. */
+  /** Without the ballast the log can be copied into the file, and its own space is free too. */
   #makeRoom(now: number): void {
     this.#ballast?.release(now);
     try {
       this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     } catch {
-      // Then there is no room; whoever asked is told when it fails again.
+      // Still full: the command fails when it is tried again.
     }
   }
 
   #reply(answers: readonly Answered[], changes: readonly TaskChange[], now: number): Reply {
     const { scheduler, nextExpiry, last } = this.#storage;
     const dueAt = scheduler.nextAt();
-    // What is due and was not taken waits for a claim, not for the time.
+    // A due task that was not taken waits for a claim, not for its time.
     const wakeAt = Math.min(nextExpiry, dueAt > now ? dueAt : Infinity);
     return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
   }
@@ -322,8 +290,8 @@ function expireDue(storage: SqliteStorage): void {
   storage.findExpiry();
 }
 
-/** Between these, new rows are left to be written several at once: what they read is written already. */
-const LETS_ROWS_GATHER: ReadonlySet<Command["do"]> = new Set(["insert", "settle"]);
+/** Before these commands new rows need not be written, so several can be written at once. */
+const LEAVES_ROWS_BUFFERED: ReadonlySet<Command["do"]> = new Set(["insert", "settle"]);
 
 const STORAGE_FULL = { kind: "refused", code: "storage_full" } as const;
 
@@ -336,7 +304,7 @@ function faultOf(error: unknown): Fault {
   return { name: isDamage(error) ? "EngineDamagedError" : "EngineError", message };
 }
 
-/** Opens the file at `path`; `ballastBytes` are set aside beside it. */
+/** Opens the file at `path`; `ballastBytes` are reserved beside it. */
 export function openStore(
   path: string,
   now: number,

@@ -1,20 +1,20 @@
 /**
- * Space set aside on the disk. When the disk is full even a DELETE fails, so
- * this is given up to let what runs be settled; nothing new is accepted until
- * it has been made again.
+ * Reserved space on the disk. When the disk is full even a DELETE fails. The
+ * reserve is then released, so that running attempts can be settled; nothing new
+ * is accepted until it has been reserved again.
  *
  * @module
  */
 
-/** How often it is tried to make it again. */
+/** The wait before space is reserved again. */
 const RETRY_MS = 1_000;
 
-/** A file that is worth its size only. */
+/** A file that only takes up space. */
 export class Ballast {
   #path: string;
   #bytes: number;
   #retryAt = 0;
-  /** Whether the space is set aside. */
+  /** Whether the space is reserved. */
   held = false;
 
   constructor(path: string, bytes: number) {
@@ -22,19 +22,19 @@ export class Ballast {
     this.#bytes = bytes;
   }
 
-  /** Gives the space up. */
+  /** Releases the space. */
   release(now: number): void {
     this.held = false;
     this.#retryAt = now + RETRY_MS;
     remove(this.#path);
   }
 
-  /** Sets the space aside when it is not; `false` while the disk has none, or it is too soon to ask. */
+  /** Reserves the space if it is not; `false` while the disk has none, or too soon after a failure. */
   hold(now: number): boolean {
     if (this.held) return true;
     if (now < this.#retryAt) return false;
     try {
-      // Written, not only made so long: a file with holes sets nothing aside.
+      // Written in full: a file with holes reserves nothing.
       if (sizeOf(this.#path) !== this.#bytes) {
         Deno.writeFileSync(this.#path, new Uint8Array(this.#bytes), { mode: 0o600 });
       }
@@ -59,6 +59,6 @@ function remove(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // There was none.
+    // It did not exist.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Opening the file, and reading SQLite's result codes.
+ * Opens the file, and classifies SQLite's result codes.
  *
  * @module
  */
@@ -17,15 +17,16 @@ const NOT_A_DATABASE = 26;
 const IOERR_WRITE = 778;
 
 /**
- * Pages in the write-ahead log before it is copied into the file: fewer copies,
- * longer ones. The ballast must be larger, so that on a full disk one succeeds.
+ * Pages in the write-ahead log before it is copied into the file. More pages mean
+ * fewer and longer copies. The ballast must be larger, so that a copy succeeds on a
+ * full disk.
  */
 const CHECKPOINT_PAGES = 2_000;
 
 /**
- * Pages in memory, in KiB. Not more: when pages of an index change places,
- * SQLite numbers one for the moment far beyond the end, and then looks through
- * all that it has in memory at the next commit.
+ * Page cache in KiB. Not more: when pages of an index move, SQLite gives one a
+ * temporary number far beyond the end, and then searches its whole cache at the
+ * next commit.
  */
 const CACHE_KIB = 4_096;
 
@@ -53,9 +54,9 @@ export function openFile(path: string): DatabaseSync {
 }
 
 /**
- * Payloads hold secrets: nobody else reads the file, nor the log beside it,
- * which takes the file's mode. One that is there is not touched: closing any
- * handle on it would drop the lock of whoever has it open in this process.
+ * Payloads hold secrets, so only the owner may read the file and its log, which
+ * gets the file's mode. An existing file is not touched: closing any handle on it
+ * would drop a lock that this process holds.
  */
 function create(path: string): void {
   try {
@@ -65,7 +66,7 @@ function create(path: string): void {
   }
 }
 
-/** `exec` loses the result code. */
+/** Not by `exec`, whose errors have no result code. */
 function set(db: DatabaseSync, pragma: string): void {
   db.prepare(`PRAGMA ${pragma}`).get();
 }
@@ -82,12 +83,12 @@ function openingError(error: unknown, path: string): EngineError {
   return new EngineError(`Cannot open queue "${path}": ${text}`, { cause: error });
 }
 
-/** Whether the disk does not take what was to be written. */
+/** Whether the disk is full. */
 export function isFull(error: unknown): boolean {
   return isCode(error, FULL) || codeOf(error) === IOERR_WRITE;
 }
 
-/** Whether what was read is not what was written. */
+/** Whether the file is damaged. */
 export function isDamage(error: unknown): boolean {
   return isCode(error, CORRUPT) || isCode(error, NOT_A_DATABASE);
 }

@@ -1,9 +1,11 @@
 /**
- * The file: its tables, and how an older one becomes a newer one.
+ * The tables of the file, and the migrations from older versions.
  *
- * `task` holds what claims and settlements touch, `body` what is bulky. A
- * task's number (`seq`) is its id's sequence number, so that the id needs no
- * index of its own.
+ * Some columns keep the names of the first version: `era` is the generation,
+ * `parked` what a task waits behind, `broken` the interrupted attempts in a row.
+ *
+ * `task` has the columns that claims and settlements use, `body` the bulky ones. A
+ * task's number (`seq`) is the sequence number of its id, so the id needs no index.
  *
  * @module
  */
@@ -11,10 +13,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { EngineDamagedError, EngineError } from "../../engine.ts";
 
-/** "Post" in ASCII: tells our files from other people's. */
+/** "Post" in ASCII: marks the file as ours. */
 const APPLICATION_ID = 0x506f7374;
 
-/** Each brings the file from the version of its index to the next; none is ever changed. */
+/** Each migrates the file from the version of its index to the next; none is ever changed. */
 const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE task (
@@ -160,20 +162,20 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE batch ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; -- what those that succeeded brought back`,
 ];
 
-/** Above this size the pages are not read through at the start; what is read is checked anyway. */
+/** Larger files are not checked as a whole at the start; every payload is checked when it is read. */
 const QUICK_CHECK_BYTES = 64 * 2 ** 20;
 
-/** Brings the file up to date, or says why it cannot be used. */
+/** Migrates the file to the present version. Throws an `EngineError` when it cannot be used. */
 export function migrate(db: DatabaseSync, path: string): void {
   const version = pragma(db, "user_version");
   const application = pragma(db, "application_id");
   if (version > MIGRATIONS.length) {
     throw new EngineError(
-      `Cannot open queue "${path}": expected version ${MIGRATIONS.length} or older, it is of ${version}`,
+      `Cannot open queue "${path}": it was written by a newer Postrider (file version ${version}, this one reads up to ${MIGRATIONS.length})`,
     );
   }
   if (version === 0 ? pragma(db, "schema_version") !== 0 : application !== APPLICATION_ID) {
-    throw new EngineError(`Cannot open queue "${path}": expected a file of Postrider's own`);
+    throw new EngineError(`Cannot open queue "${path}": expected a file of Postrider`);
   }
   if (version > 0 && pragma(db, "page_count") * pragma(db, "page_size") <= QUICK_CHECK_BYTES) {
     const row = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string } | undefined;

@@ -1,5 +1,5 @@
 /**
- * Every statement that runs for each task, in one place.
+ * All statements with fixed text.
  *
  * @module
  */
@@ -18,7 +18,6 @@ const TEXTS = {
   commit: `COMMIT`,
   rollback: `ROLLBACK`,
 
-  // Several rows by one call: each call costs as much as a small row.
   insertTasks1: insertTasks(1),
   insertTasks4: insertTasks(4),
   insertTasks16: insertTasks(16),
@@ -33,18 +32,18 @@ const TEXTS = {
   result: `SELECT result, attempts FROM result WHERE seq = ?`,
   carry: `SELECT carry FROM result WHERE seq = ?`,
 
-  /** What is due in one lane at one priority, in the order in which it is served. */
+  /** Due tasks of one lane and priority, in the order in which they are served. */
   due: `
     SELECT ${ROW_COLUMNS}, ${BODY_COLUMNS}
       FROM task INDEXED BY task_due LEFT JOIN body USING (seq)
      WHERE era = ? AND lane = ? AND priority = ? AND due_at <= ? AND state = 0 AND parked = 0
      ORDER BY due_at, seq LIMIT ?`,
-  /** When the first that waits there is due. */
+  /** When the first queued task there is due. */
   head: `
     SELECT due_at FROM task INDEXED BY task_due
      WHERE era = ? AND lane = ? AND priority = ? AND state = 0 AND parked = 0
      ORDER BY due_at LIMIT 1`,
-  /** The first of the next lane and priority in which anything waits. */
+  /** The first task of the next lane and priority that has any. */
   nextSlot: `
     SELECT lane, priority, due_at FROM task INDEXED BY task_due
      WHERE era = ? AND (lane, priority) > (?, ?) AND state = 0 AND parked = 0
@@ -57,15 +56,15 @@ const TEXTS = {
      WHERE era = ? AND expires_at IS NOT NULL AND state = 0 ORDER BY expires_at LIMIT 1`,
   running: `SELECT ${ROW_COLUMNS} FROM task WHERE state = 1 ORDER BY seq`,
 
-  /** A task after an event. The lifecycle has checked state and attempt, and nobody else writes the file. */
+  /** A task after an event. The lifecycle has checked state and attempt; no other process writes the file. */
   write: `UPDATE task SET ${UPDATE_COLUMNS} WHERE seq = ?`,
-  /** After the clock was set back: what was due still is, and a wait for the next try is as long as it was. */
+  /** After the clock was set back: due tasks stay due, and waits for the next try keep their length. */
   resetDue: `
     UPDATE task SET due_at = max(:now, due_at - :back)
      WHERE state = 0 AND (due_at <= :was OR attempt > 0)`,
   resetHolds: `UPDATE lane SET held_until = held_until - ? WHERE held_until IS NOT NULL`,
   writeBehind: `UPDATE task SET parked = ? WHERE seq = ? AND state = 0`,
-  /** What an attempt came to: its record is listed after those before it. */
+  /** The result of an attempt; its record is appended to the others. */
   report: `
     INSERT INTO result (seq, attempts, result, carry) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT DO UPDATE
@@ -89,7 +88,7 @@ const TEXTS = {
     INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows, most)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   batch: `SELECT * FROM batch WHERE seq = ?`,
-  /** What waits behind others of its batch alone. */
+  /** Tasks that wait behind others of their batch alone. */
   waitingOfBatch: `
     SELECT seq, lane FROM task INDEXED BY task_bench
      WHERE batch = ? AND state = 0 AND parked = 2 AND era = ? ORDER BY seq LIMIT ?`,
@@ -144,7 +143,7 @@ const TEXTS = {
   writeMeta: `
     UPDATE meta SET counts = ?, change = ?, last = ?, era = ?, sweeping = ?, mark_at = ? WHERE one = 1`,
 
-  /** What a shutdown mark has cancelled and no sweep has yet rewritten. */
+  /** Tasks that a shutdown has cancelled and no sweep has rewritten yet. */
   marked: `SELECT seq, batch, erase FROM task WHERE state = 0 AND era < ? ORDER BY seq LIMIT ?`,
   sweep: `
     UPDATE task

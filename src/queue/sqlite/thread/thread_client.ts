@@ -1,6 +1,6 @@
 /**
- * The line to the thread: commands leave in groups, answers come back to
- * whoever asked, and the clock wakes the thread when something falls due.
+ * The main thread's side of the queue's thread: it sends commands in groups,
+ * resolves their promises, and wakes the thread when a task falls due.
  *
  * @module
  */
@@ -17,50 +17,50 @@ import {
   type TaskChange,
 } from "../../engine.ts";
 import { type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
-import type { Arguments, Command, CommandName, Opened, Reply, Result } from "../store.ts";
+import type { Command, Opened, Reply, ThreadCommands } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
 /**
- * Groups under way at once: one that is being written, and a full one that
- * waits on the thread's doorstep. What is asked for meanwhile grows the next.
+ * Groups in flight at once: one that is being written, and a full one that waits
+ * for it. Commands that are sent meanwhile join the next group.
  */
-const GROUPS_UNDER_WAY = 2;
+const MAX_IN_FLIGHT = 2;
 
 /**
- * Commands, or tasks of a batch, that are worth a group before the turn is
- * over, and beside another: so the disk works while the main thread still reads
- * requests. Less waits: the pages and the flush of a transaction cost as much
- * as a dozen commands. More would have all of 64 callers wait for one another.
+ * A group of this many commands, or tasks of a batch, is sent before the turn of
+ * the event loop is over and beside another, so that the disk works while the main
+ * thread still reads requests. Fewer wait: a transaction's pages and flush cost as
+ * much as a dozen commands. With more, 64 callers would all wait for one another.
  */
 export const FULL_GROUP = 24;
 
-/** The number of a command that is not answered. */
-const NOBODY = 0;
+/** The number of a command without a result. */
+const NO_RESULT = 0;
 
-/** What a line needs. */
+/** Options of a thread client. */
 export interface ThreadClientOptions {
   /** The file. */
   readonly path: string;
-  /** The time of each group, and what wakes the thread. */
+  /** The time of each group, and the timers that wake the thread. */
   readonly clock: Clock;
-  /** Bytes set aside beside the file. */
+  /** Bytes reserved beside the file. */
   readonly ballastBytes: number;
-  /** The module of the thread; `thread.ts` when absent. */
+  /** The module of the thread. Default: `thread.ts`. */
   readonly thread?: URL | undefined;
-  /** Called for each watched change once it is on disk. */
+  /** Called for each watched change when it is on disk. */
   readonly onChange: (change: TaskChange) => void;
-  /** The thread has died. */
+  /** Called when the thread has died. */
   readonly onFatal?: (error: Error) => void;
 }
 
-interface Waiting {
+interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
 const CLASSES = { EngineError, EngineDamagedError, EngineInUseError };
 
-/** Starts the thread; resolves once it has the file open. */
+/** Starts the thread; resolves when it has opened the file. */
 export async function openThreadClient(options: ThreadClientOptions): Promise<ThreadClient> {
   const worker = new Worker(options.thread ?? new URL("./thread.ts", import.meta.url), {
     type: "module",
@@ -73,29 +73,29 @@ export async function openThreadClient(options: ThreadClientOptions): Promise<Th
     const answer = await first;
     if ("opened" in answer) return new ThreadClient(worker, answer.opened, options);
     if ("refused" in answer) throw errorOf(answer.refused);
-    throw new EngineError(`Cannot open queue "${path}": expected the thread to open it`);
+    throw new EngineError(`Cannot open queue "${path}": its thread gave no answer`);
   } catch (error) {
     worker.terminate();
     throw error;
   }
 }
 
-/** An open line. */
+/** A running thread. */
 export class ThreadClient {
-  /** What the file said of itself. */
+  /** What was found in the file. */
   readonly opened: Opened;
-  /** The highest sequence number ever kept. */
+  /** The highest sequence number ever stored. */
   last = 0;
   readonly #worker: Worker;
   readonly #options: ThreadClientOptions;
-  readonly #asked = new Slab<Waiting>();
+  readonly #pending = new Slab<Pending>();
   #outbox: Command[] = [];
-  /** Of what is in the outbox, in commands for one task. */
+  /** Of the outbox, in commands for one task. */
   #weight = 0;
-  #leaving = false;
-  /** Something has fallen due: a group leaves even when nobody asks for anything. */
+  #scheduled = false;
+  /** A task has fallen due: a group is sent even without commands. */
   #woken = false;
-  #underWay = 0;
+  #inFlight = 0;
   #wakeAt = Infinity;
   #undoWake = () => {};
   #ended: Error | undefined;
@@ -105,28 +105,28 @@ export class ThreadClient {
     this.#worker = worker;
     this.#options = options;
     this.opened = opened;
-    this.#underWay = 1;
-    worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#hear(data);
+    this.#inFlight = 1;
+    worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#onMessage(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#die(new EngineError(`The queue's thread has died: ${event.message}`));
+      this.#die(new EngineError(`The queue's thread died: ${event.message}`));
     };
     this.#receive(opened);
   }
 
-  /** Asks the thread for something; resolves once it is on disk. */
-  ask<Name extends CommandName>(
+  /** Runs a command on the thread; resolves when its transaction is on disk. */
+  run<Name extends keyof ThreadCommands>(
     name: Name,
-    ...args: Arguments<Name>
-  ): Promise<Result<Name>> {
-    return this.#send(name, args).answer as Promise<Result<Name>>;
+    ...args: Parameters<ThreadCommands[Name]>
+  ): Promise<ReturnType<ThreadCommands[Name]>> {
+    return this.#send(name, args).answer as Promise<ReturnType<ThreadCommands[Name]>>;
   }
 
-  /** Waits until something is due; resolves with none once the signal aborts. */
+  /** Waits until a task is due; resolves with none when the signal aborts. */
   async claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
     if (signal.aborted) return [];
     const { n, answer } = this.#send("claim", [limit]);
-    const withdraw = () => this.#push(NOBODY, "withdraw", [n]);
+    const withdraw = () => this.#push(NO_RESULT, "withdraw", [n]);
     signal.addEventListener("abort", withdraw, { once: true });
     try {
       return (await answer as PackedClaim[]).map(unpackClaim);
@@ -135,25 +135,25 @@ export class ThreadClient {
     }
   }
 
-  /** Lets everything asked for be answered, then ends the thread. Claims that wait get nothing. */
+  /** Waits for all commands, then ends the thread. Waiting claims resolve with none. */
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = new EngineError("The queue is closed");
     this.#undoWake();
     const closed = new Promise<void>((resolve) => this.#onClosed = resolve);
-    for (const n of this.#asked.numbers()) {
-      this.#outbox.push({ n: NOBODY, do: "withdraw", with: [n] });
+    for (const n of this.#pending.numbers()) {
+      this.#outbox.push({ n: NO_RESULT, do: "withdraw", with: [n] });
     }
-    this.#leave();
+    this.#sendGroup();
     post(this.#worker, { close: true });
     await closed;
     this.#worker.terminate();
   }
 
   #send(name: Command["do"], args: readonly unknown[]): { n: number; answer: Promise<unknown> } {
-    if (this.#ended) return { n: NOBODY, answer: Promise.reject(this.#ended) };
+    if (this.#ended) return { n: NO_RESULT, answer: Promise.reject(this.#ended) };
     const { promise: answer, resolve, reject } = Promise.withResolvers<unknown>();
-    const n = this.#asked.add({ resolve, reject });
+    const n = this.#pending.add({ resolve, reject });
     this.#push(n, name, args);
     return { n, answer };
   }
@@ -166,45 +166,45 @@ export class ThreadClient {
   }
 
   #schedule(): void {
-    if (this.#underWay >= GROUPS_UNDER_WAY) return;
-    if (this.#weight >= FULL_GROUP) return this.#leave();
-    if (this.#leaving || this.#underWay > 0) return;
-    this.#leaving = true;
+    if (this.#inFlight >= MAX_IN_FLIGHT) return;
+    if (this.#weight >= FULL_GROUP) return this.#sendGroup();
+    if (this.#scheduled || this.#inFlight > 0) return;
+    this.#scheduled = true;
     setImmediate(() => {
-      this.#leaving = false;
+      this.#scheduled = false;
       if (this.#ended || (this.#outbox.length === 0 && !this.#woken)) return;
-      if (this.#underWay === 0) this.#leave();
+      if (this.#inFlight === 0) this.#sendGroup();
     });
   }
 
-  #leave(): void {
+  #sendGroup(): void {
     const group = { now: this.#options.clock.now(), commands: this.#outbox };
     this.#outbox = [];
     this.#weight = 0;
     this.#woken = false;
-    this.#underWay++;
+    this.#inFlight++;
     post(this.#worker, { group });
   }
 
-  #hear(message: FromThread): void {
+  #onMessage(message: FromThread): void {
     if ("reply" in message) this.#receive(message.reply);
     else if ("closed" in message) this.#onClosed?.();
   }
 
   #receive({ answers, changes, wakeAt = Infinity, last }: Reply): void {
-    this.#underWay--;
+    this.#inFlight--;
     this.last = last;
     if ((this.#outbox.length > 0 || this.#woken) && !this.#ended) this.#schedule();
     for (const { n, value, fault } of answers) {
-      const waiting = this.#asked.remove(n);
-      if (fault) waiting?.reject(errorOf(fault));
-      else waiting?.resolve(value);
+      const pending = this.#pending.remove(n);
+      if (fault) pending?.reject(errorOf(fault));
+      else pending?.resolve(value);
     }
     for (const change of changes) this.#options.onChange(change);
     this.#wake(wakeAt);
   }
 
-  /** Comes back to the thread, with nothing but the time, when something falls due. */
+  /** Sends the thread the time when a task falls due. */
   #wake(at: number): void {
     if (at === this.#wakeAt || this.#ended) return;
     this.#undoWake();
@@ -223,7 +223,7 @@ export class ThreadClient {
     this.#ended = error;
     this.#undoWake();
     this.#worker.terminate();
-    for (const n of this.#asked.numbers()) this.#asked.remove(n)?.reject(error);
+    for (const n of this.#pending.numbers()) this.#pending.remove(n)?.reject(error);
     this.#onClosed?.();
     if (!closing) this.#options.onFatal?.(error);
   }

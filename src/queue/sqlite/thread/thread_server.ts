@@ -1,7 +1,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 /**
- * The thread on which SQLite lives: a message in, a message out.
+ * The thread on which SQLite runs: one message in, one message out.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import type { Failpoint } from "../../../lib/failpoints.ts";
 import type { EngineError } from "../../engine.ts";
 import { type Group, type Opened, openStore, type Reply, type Store } from "../store.ts";
 
-/** What the main thread says. */
+/** Messages of the main thread. */
 export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number } }
   | { readonly group: Group }
   | { readonly close: true };
 
-/** What the thread says. */
+/** Messages of the thread. */
 export type FromThread =
   | { readonly opened: Opened }
   | { readonly refused: { name: string; message: string } }
   | { readonly reply: Reply }
   | { readonly closed: true };
 
-/** Makes this Worker the queue's thread. */
+/** Serves the queue from this Worker. */
 export function serveQueue(failpoint: Failpoint): void {
   let store: Store | undefined;
 
@@ -32,20 +32,20 @@ export function serveQueue(failpoint: Failpoint): void {
       const { path, now, ballastBytes } = message.open;
       try {
         store = openStore(path, now, ballastBytes, failpoint);
-        say({ opened: store.opened });
+        post({ opened: store.opened });
       } catch (error) {
         const { name, message } = error as EngineError;
-        say({ refused: { name, message } });
+        post({ refused: { name, message } });
       }
     } else if ("group" in message) {
-      if (store) say({ reply: store.run(message.group) });
+      if (store) post({ reply: store.run(message.group) });
     } else {
       store?.close();
-      say({ closed: true });
+      post({ closed: true });
     }
   };
 }
 
-function say(message: FromThread): void {
+function post(message: FromThread): void {
   self.postMessage(message);
 }

@@ -8,7 +8,7 @@ import { FakeClock, settled } from "../../../support/fake_clock.ts";
 
 Deno.test("a line sends what is asked within one turn as one group", async () => {
   const { line, thread } = setup();
-  const answers = [line.ask("counts"), line.ask("find", "tsk_a"), line.ask("sweep")];
+  const answers = [line.run("counts"), line.run("find", "tsk_a"), line.run("sweep")];
   await settled();
   assert.deepEqual(thread.groups.map((group) => group.commands.map((command) => command.do)), [
     ["counts", "find", "sweep"],
@@ -20,7 +20,7 @@ Deno.test("a line sends what is asked within one turn as one group", async () =>
 Deno.test("a line lets the next group grow while one is under way, and sends it beside that once it is full", async () => {
   const { line, thread } = setup();
   const ask = async (commands: number) => {
-    for (let n = 0; n < commands; n++) line.ask("counts").catch(() => {});
+    for (let n = 0; n < commands; n++) line.run("counts").catch(() => {});
     await settled();
   };
   const sizes = () => thread.groups.map((group) => group.commands.length);
@@ -44,7 +44,7 @@ Deno.test("a line counts the tasks of a batch: one that makes a full group leave
   const { line, thread } = setup();
   const insert = (tasks: number) => {
     const packed = Array.from({ length: tasks }) as PackedTask[];
-    line.ask("insert", { tasks: packed }, 1_000).catch(() => {});
+    line.run("insert", { tasks: packed }, 1_000).catch(() => {});
   };
   insert(FULL_GROUP - 1);
   await settled();
@@ -70,7 +70,7 @@ Deno.test("a line wakes the thread at the time it asked for, and no later than a
 
 Deno.test("a fault comes back as the error it was", async () => {
   const { line, thread } = setup();
-  const asked = line.ask("counts");
+  const asked = line.run("counts");
   await settled();
   const fault = { name: "EngineDamagedError", message: "malformed" } as const;
   thread.reply({ answers: [{ n: 1, fault }] });
@@ -80,12 +80,12 @@ Deno.test("a fault comes back as the error it was", async () => {
 Deno.test("the death of the thread ends every wait, and is told of once", async () => {
   const { line, thread, fatal, clock } = setup({ wakeAt: 1_000 });
   const claim = line.claim(1, new AbortController().signal);
-  const asked = line.ask("counts");
+  const asked = line.run("counts");
   await settled();
   thread.onerror({ message: "out of memory", preventDefault() {} });
   await assert.rejects(claim, EngineError);
   await assert.rejects(asked, EngineError);
-  await assert.rejects(line.ask("counts"), /out of memory/);
+  await assert.rejects(line.run("counts"), /out of memory/);
   assert.equal(fatal.length, 1);
   assert.equal(clock.waiting, 0);
   await line.close();

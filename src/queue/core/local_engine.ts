@@ -1,0 +1,208 @@
+/**
+ * What the engines of one process have in common: the calls of the seam as
+ * commands that run one after the other on a storage.
+ *
+ * @module
+ */
+
+import type { HostLimits } from "../../task/host_limits.ts";
+import type { CancelReason } from "../../task/outcome.ts";
+import { parseCursor } from "../cursor.ts";
+import type {
+  BatchPage,
+  Cancelled,
+  Changed,
+  DeliveryPage,
+  Page,
+  QueueEngine,
+  TaskChange,
+  TaskFilter,
+} from "../engine.ts";
+import { cancel, revive, runNow } from "./lifecycle.ts";
+import { batchRecordOf, type BatchRow, type Row } from "./row.ts";
+import type { Storage } from "./storage.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** Calls of the seam that are commands as they are. */
+const PLAIN = {
+  cancel: true,
+  cancelWaiting: true,
+  runNow: true,
+  find: true,
+  findBatch: true,
+  batchTasks: true,
+  lastChange: true,
+  schedules: true,
+  findDelivery: true,
+  counts: true,
+  lanes: true,
+  lane: true,
+  purge: true,
+} as const satisfies Partial<Record<keyof QueueEngine, true>>;
+
+type Plain = keyof typeof PLAIN;
+
+/** How many tasks of a part came to each result; `next` is where the following part begins. */
+export interface Results<Result extends string> {
+  readonly results: Partial<Record<Result, number>>;
+  /** Absent at the end. */
+  readonly next?: number;
+}
+
+type PlainCommands = {
+  [Name in Plain]: (
+    ...args: Parameters<QueueEngine[Name]>
+  ) => Awaited<ReturnType<QueueEngine[Name]>>;
+};
+
+/** The commands of a local engine. Arguments and results are plain data, which can cross to a thread. */
+export interface Commands extends PlainCommands {
+  cancelSome(filter: TaskFilter, reason: CancelReason, before: number): Results<Cancelled>;
+  revive(id: string): Changed;
+  reviveSome(filter: TaskFilter, before: number): Results<Changed>;
+  list(filter: TaskFilter, limit: number, before: number): Page;
+  listBatches(limit: number, before: number): BatchPage;
+  changesAfter(
+    change: number,
+    limit: number,
+  ): { readonly changes: TaskChange[]; readonly next?: number };
+  deliveries(hook: string, limit: number, before: number): DeliveryPage;
+  limitHosts(hosts: readonly (readonly [host: string, limits: HostLimits])[]): void;
+  limitLane(lane: string, limit: number): void;
+}
+
+/** Commands as functions of a storage. */
+export type CommandTable<Stored, Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends (...args: infer Args) => infer Result
+    ? (storage: Stored, ...args: Args) => Result
+    : never;
+};
+
+/** A storage that finds by id. */
+interface Finding extends Storage {
+  readonly change: number;
+  find(id: string): Row | undefined;
+  findBatch(id: string): BatchRow | undefined;
+}
+
+/** The commands that are the same for every storage. */
+export const COMMON_COMMANDS = {
+  cancel: (storage, id, reason) => cancel(storage, storage.find(id), reason),
+  revive: (storage, id) => revive(storage, storage.find(id)),
+  runNow: (storage, id) => runNow(storage, storage.find(id)),
+  find: (storage, id) => {
+    const row = storage.find(id);
+    return row && storage.record(row);
+  },
+  findBatch: (storage, id) => {
+    const batch = storage.findBatch(id);
+    return batch && batchRecordOf(batch, storage.isMarked(batch));
+  },
+  lastChange: (storage) => storage.change,
+  counts: (storage) => ({ ...storage.counts }),
+  lanes: (storage, limit) => storage.scheduler.status(storage.now, limit),
+  lane: (storage, lane) => storage.scheduler.statusOf(lane, storage.now),
+} satisfies Partial<CommandTable<Finding, Commands>>;
+
+/** Does `act` to each, and counts the results. */
+export function countResults<Subject, Result extends string>(
+  subjects: Iterable<Subject>,
+  act: (subject: Subject) => Result,
+): Partial<Record<Result, number>> {
+  const results: Partial<Record<Result, number>> = {};
+  for (const subject of subjects) {
+    const result = act(subject);
+    results[result] = (results[result] ?? 0) + 1;
+  }
+  return results;
+}
+
+/** Runs commands; the other members are those of the engine. */
+export interface Backend extends
+  Pick<
+    QueueEngine,
+    "name" | "durable" | "recovered" | "lastSequence" | "insert" | "claim" | "settle"
+  > {
+  run<Name extends keyof Commands>(
+    name: Name,
+    ...args: Parameters<Commands[Name]>
+  ): Promise<ReturnType<Commands[Name]>>;
+  /** Resolves once the tasks that an earlier shutdown cancelled have been rewritten. */
+  swept(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes an engine of a backend. */
+export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngine {
+  const plain = Object.fromEntries(
+    (Object.keys(PLAIN) as Plain[]).map((name) => [
+      name,
+      (...args: Parameters<Commands[Plain]>) => backend.run(name, ...args),
+    ]),
+  ) as unknown as Pick<QueueEngine, Plain>;
+  return {
+    ...plain,
+    name: backend.name,
+    durable: backend.durable,
+    recovered: backend.recovered,
+    get lastSequence() {
+      return backend.lastSequence;
+    },
+    insert: (submission) => backend.insert(submission),
+    claim: (limit, signal) => backend.claim(limit, signal),
+    settle: (settlement) => backend.settle(settlement),
+    async cancelAll(filter, reason) {
+      const all = await inParts((before) => backend.run("cancelSome", filter, reason, before));
+      return { cancelled: all.cancelled ?? 0, aborting: all.aborting ?? 0 };
+    },
+    async revive(id) {
+      await backend.swept();
+      return await backend.run("revive", id);
+    },
+    async reviveAll(filter) {
+      await backend.swept();
+      const all = await inParts((before) => backend.run("reviveSome", filter, before));
+      return all.changed ?? 0;
+    },
+    async list(filter, limit, cursor) {
+      return await backend.run("list", filter, limit, parseCursor(cursor));
+    },
+    async listBatches(limit, cursor) {
+      return await backend.run("listBatches", limit, parseCursor(cursor));
+    },
+    async changesAfter(change, limit) {
+      // Swept tasks get their change numbers only then.
+      await backend.swept();
+      const changes: TaskChange[] = [];
+      for (let after: number | undefined = change; after !== undefined;) {
+        const part: ReturnType<Commands["changesAfter"]> = await backend
+          .run("changesAfter", after, limit - changes.length);
+        changes.push(...part.changes);
+        after = part.next;
+      }
+      return changes;
+    },
+    async deliveries(hook, limit, cursor) {
+      return await backend.run("deliveries", hook, limit, parseCursor(cursor));
+    },
+    limitHosts: (hosts) => backend.run("limitHosts", [...hosts]),
+    limitLane: (lane, limit) => backend.run("limitLane", lane, limit),
+    watch: (what, listener) => watchers.add(what, listener),
+    [Symbol.asyncDispose]: () => backend.close(),
+  };
+}
+
+/** Sums the results of all parts, from the newest task on. */
+async function inParts<Result extends string>(
+  runPart: (before: number) => Promise<Results<Result>>,
+): Promise<Partial<Record<Result, number>>> {
+  const sums: Partial<Record<Result, number>> = {};
+  for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
+    const part: Results<Result> = await runPart(before);
+    for (const [result, count] of Object.entries(part.results) as [Result, number][]) {
+      sums[result] = (sums[result] ?? 0) + count;
+    }
+    before = part.next;
+  }
+  return sums;
+}
