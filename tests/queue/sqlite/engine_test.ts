@@ -178,7 +178,10 @@ Deno.test("sqlite: a file of a newer version, or of another program, is refused 
   await using file = await aFile();
   await file.live((world) => world.keepOne());
   file.sql("PRAGMA user_version = 99");
-  await assert.rejects(open(file.path), /written by a newer Postrider \(file version 99, this one reads up to \d+\)/);
+  await assert.rejects(
+    open(file.path),
+    /written by a newer Postrider \(file version 99, this one reads up to \d+\)/,
+  );
   file.sql("PRAGMA user_version = 1; PRAGMA application_id = 1");
   await assert.rejects(open(file.path), EngineError);
   await using foreign = await aFile();
