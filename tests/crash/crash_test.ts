@@ -10,7 +10,7 @@ Deno.test("killed at every failpoint and at random moments, the service loses no
   assert.deepEqual(faultsOf(report, { kills, concurrency: 32 }), []);
 });
 
-Deno.test("the verdict names what a crash suite may find", () => {
+Deno.test("the result names everything that a crash suite may find", () => {
   const good: CrashReport = {
     kills: Object.fromEntries(FAILPOINTS.map((name) => [name, 1])),
     acknowledged: 100,

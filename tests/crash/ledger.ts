@@ -1,6 +1,6 @@
 /**
- * The other side of every mail and request, in a process that nobody kills: it
- * counts how often each task had its effect.
+ * Receives every mail and request, in a process that is not killed, and counts
+ * how often each task had its effect.
  *
  * Prints `{"http":PORT,"smtp":PORT}`. `POST /ride` is counted by its
  * `Postrider-Task`; a part of the tasks is refused at the first time and taken

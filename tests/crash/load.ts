@@ -9,7 +9,7 @@ import type { Api } from "../support/process.ts";
 
 /** A load under way. */
 export interface Load {
-  /** Resolves once so many tasks more have been acknowledged, or the load has ended. */
+  /** Resolves when that many more tasks have been acknowledged, or the load has ended. */
   acknowledged(count: number): Promise<void>;
   /** Whether a caller has found the service gone. */
   readonly isOver: boolean;
@@ -17,7 +17,7 @@ export interface Load {
   readonly ended: Promise<unknown>;
 }
 
-/** What the callers need. */
+/** Options of the callers. */
 export interface LoadOptions {
   /** The port of the ledger. */
   readonly ledger: number;
@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 const CALLERS = 8;
-/** What may wait at once: the service is to be killed at work, not under a mountain. */
+/** What may be queued at once: the service is to be killed at work, not under a backlog. */
 const PAUSE_MS = 2;
 
 /** Starts them. */
@@ -66,7 +66,7 @@ export function startLoad(api: Api, { ledger, random, acknowledged, batch }: Loa
       try {
         await submit();
       } catch (error) {
-        // The connection broke, and nothing was promised.
+        // The connection was lost before anything was acknowledged.
         if (!(error instanceof TypeError)) throw error;
         isOver = true;
         return reached.resolve();

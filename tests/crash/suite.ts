@@ -1,6 +1,6 @@
 /**
- * Kills the service again and again, and sees whether anything it
- * acknowledged was lost.
+ * Kills the service again and again, and checks that nothing it acknowledged
+ * was lost.
  *
  * A driver notes each id at its 202; a ledger, a process of its own, receives
  * the mails and requests; the service dies of SIGKILL, at a random moment or
@@ -25,21 +25,21 @@ export interface CrashOptions {
   readonly concurrency?: number;
   /** The most tasks of one submit; 20 when absent. */
   readonly batch?: number;
-  /** Told after each kill. */
+  /** Called after each kill. */
   readonly tell?: (line: string) => void;
 }
 
-/** What came of it. */
+/** The result. */
 export interface CrashReport {
   /** Kills at each failpoint, and those at a random moment under `random`. */
   readonly kills: Readonly<Record<string, number>>;
   /** Tasks that were acknowledged. */
   readonly acknowledged: number;
-  /** Where they stand in the end. */
+  /** Their states at the end. */
   readonly states: Readonly<Record<string, number>>;
   /** Acknowledged, and not there any more or never final. */
   readonly lost: readonly string[];
-  /** Ended otherwise than by success, and not because a crash broke it off three times running. */
+  /** Ended otherwise than by success, and not because crashes interrupted it three times in a row. */
   readonly failed: readonly string[];
   /** Succeeded, and never arrived. */
   readonly notMade: readonly string[];
@@ -47,15 +47,15 @@ export interface CrashReport {
   readonly duplicates: number;
   /** Arrived more than once without a mark. */
   readonly unmarked: readonly string[];
-  /** The most attempts that were found broken off at one restart. */
-  readonly mostBroken: number;
+  /** The most interrupted attempts that one restart found. */
+  readonly mostInterrupted: number;
 }
 
 const SERVICE = [Deno.execPath(), "run", "-A", "--quiet", "tests/crash/service.ts"];
 
 /** 128 and SIGKILL. */
 const KILLED = 137;
-/** After so many kills what waits is worked off: the service is to be killed at work, not under a mountain. */
+/** After this many kills the queue is drained: the service is to be killed at work, not under a backlog. */
 const KILLS_TO_REST = 50;
 /** A failpoint that has not been passed often enough by then is never. */
 const NEVER_PASSED = 20_000;
@@ -73,9 +73,9 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   };
   const acknowledged = new Set<string>();
   const done: Record<string, number> = {};
-  let mostBroken = 0;
+  let mostInterrupted = 0;
   for (let round = 0; round < kills; round++) {
-    // Each place in turn, and in between a moment that nobody chose.
+    // Each failpoint in turn, and a random moment in between.
     const place = round % 2 === 0 ? FAILPOINTS[round / 2 % FAILPOINTS.length] : undefined;
     const times = 1 + Math.floor(random() ** 2 * 300);
     await using service = startPostrider({
@@ -93,25 +93,27 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     if (code !== KILLED) throw new Error(`Ended with ${code}:\n${service.lines.said.join("\n")}`);
     const cause = place && died ? place : "random";
     done[cause] = (done[cause] ?? 0) + 1;
-    mostBroken = Math.max(mostBroken, brokenOff(service.lines));
+    mostInterrupted = Math.max(mostInterrupted, brokenOff(service.lines));
     tell(`${round + 1}/${kills} ${place ? `${place}:${times}` : "random"}, ${acknowledged.size}`);
-    if ((round + 1) % KILLS_TO_REST === 0) mostBroken = Math.max(mostBroken, await rest(data, env));
+    if ((round + 1) % KILLS_TO_REST === 0) {
+      mostInterrupted = Math.max(mostInterrupted, await rest(data, env));
+    }
   }
   await using service = startPostrider({ data: data.path, env });
   const api = await service.listening;
-  mostBroken = Math.max(mostBroken, brokenOff(service.lines));
+  mostInterrupted = Math.max(mostInterrupted, brokenOff(service.lines));
   await settled(api);
   return {
     kills: done,
     acknowledged: acknowledged.size,
-    mostBroken,
+    mostInterrupted,
     ...await compare(api, acknowledged, await ledger.counts()),
   };
 }
 
 /**
  * Lets the load run until the process dies by itself, as an armed failpoint
- * makes it; else kills it after so many acknowledgements, and says `false`.
+ * makes it; else kills it after that many acknowledgements, and resolves with `false`.
  */
 async function diesUnder(
   service: Postrider,
@@ -126,20 +128,20 @@ async function diesUnder(
   return died;
 }
 
-/** Lets the service work off what waits, and ends it; resolves with how many attempts it found broken off. */
+/** Lets the service drain its queue, and ends it; resolves with how many interrupted attempts it had found. */
 async function rest(data: { path: string }, env: Record<string, string>): Promise<number> {
   await using service = startPostrider({ data: data.path, env });
   await settled(await service.listening);
   return brokenOff(service.lines);
 }
 
-/** How many attempts a start has found broken off. */
+/** How many interrupted attempts a start has found. */
 function brokenOff({ said }: Lines): number {
   const line = said.find((text) => text.includes("Recovered interrupted attempts"));
   return Number(/tasks=(\d+)/.exec(line ?? "")?.[1] ?? /"tasks":(\d+)/.exec(line ?? "")?.[1] ?? 0);
 }
 
-/** Resolves once nothing waits and nothing runs. */
+/** Resolves when no task is queued or running. */
 async function settled(api: Api): Promise<void> {
   for (;;) {
     const { body } = await api.call<{ data: { id: string }[] }>(

@@ -6,7 +6,7 @@ import { cutPower } from "./suite.ts";
 /** As many as a minute has room for; `deno task power` opens more. */
 const IMAGES = 60;
 
-Deno.test("a cut of the power loses nothing that was acknowledged", needs("cc"), async () => {
+Deno.test("a power cut loses nothing that was acknowledged", needs("cc"), async () => {
   const report = await cutPower({ synchronous: "full", images: IMAGES, seed: 11 });
   assert.ok(report.promised > IMAGES);
   assert.deepEqual({ losing: report.losing, damaged: report.damaged }, { losing: 0, damaged: [] });

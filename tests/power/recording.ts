@@ -1,6 +1,6 @@
 /**
- * What a process wrote and synced, and what a disk may hold of it after the
- * power went at any moment.
+ * What a process wrote and synced, and what a disk may hold of it after a power
+ * cut at any moment.
  *
  * What was synced is there. Of what was written since, each piece may be there,
  * may be missing, or may be there in part, sector by sector; and a later piece

@@ -12,7 +12,7 @@ import { TASK_STATES } from "../../src/task/state.ts";
 import { aFolder, ROOT } from "../support/process.ts";
 import { type Image, imageAt, readRecording, type Step } from "./recording.ts";
 
-/** What came of it. */
+/** The result. */
 export interface PowerReport {
   /** Images that were opened. */
   readonly images: number;
@@ -115,7 +115,7 @@ function missing(path: string, promises: readonly string[]): number {
   }
 }
 
-/** SQLite's own word on the file. */
+/** SQLite's own check of the file. */
 function check(path: string): void {
   using db = new DatabaseSync(path);
   const said = db.prepare("PRAGMA integrity_check").get()?.integrity_check;

@@ -1,5 +1,5 @@
 /**
- * What the power is cut from: accepts, claims, settlements and purges, as the
+ * The work that power cuts interrupt: accepts, claims, settlements and purges, as the
  * queue's thread does them. After each group the ids that it acknowledged are
  * written beside the database, so that the recording tells what was promised
  * before any moment.

@@ -1,32 +1,32 @@
 /**
- * What every engine promises: runs unchanged on each.
+ * What every engine promises; runs unchanged on each.
  *
  * @module
  */
 
 import { batchContract } from "./contract_batches.ts";
 import { claimContract } from "./contract_claims.ts";
-import { followerContract } from "./contract_follow_ups.ts";
+import { followUpContract } from "./contract_follow_ups.ts";
 import { clockContract } from "./contract_clock.ts";
-import { keepContract } from "./contract_insert.ts";
+import { insertContract } from "./contract_insert.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
 import { stateContract } from "./contract_states.ts";
-import { wishContract } from "./contract_cancel_retry.ts";
+import { cancelRetryContract } from "./contract_cancel_retry.ts";
 import { triggerContract } from "./contract_triggers.ts";
 import type { OpenEngine } from "./world.ts";
 
 /** Registers the tests for an engine. */
 export function engineContract(name: string, open: OpenEngine): void {
-  keepContract(name, open);
+  insertContract(name, open);
   claimContract(name, open);
   clockContract(name, open);
   batchContract(name, open);
   keyContract(name, open);
-  wishContract(name, open);
+  cancelRetryContract(name, open);
   listContract(name, open);
-  followerContract(name, open);
+  followUpContract(name, open);
   triggerContract(name, open);
   modelContract(name, open);
   stateContract(name, open);

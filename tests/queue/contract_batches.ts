@@ -1,5 +1,5 @@
 /**
- * What every engine promises of batches that run only so many tasks at once.
+ * Batch concurrency: what every engine promises.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { runs } from "../support/runs.ts";
 
 const OTHER = "http://other.example:80";
 
-/** A batch of such tasks, kept. */
+/** Inserts a batch of such tasks. */
 async function aBatch(world: World, concurrency: number, fields: Partial<NewTask>[]) {
   const id = world.ids("bat");
   const tasks = fields.map((one) => world.aTask({ ...one, batchId: id }));
@@ -23,10 +23,10 @@ async function aBatch(world: World, concurrency: number, fields: Partial<NewTask
 
 /** Registers the suite for one engine. */
 export function batchContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: a batch runs as many at once as it says, whatever the lanes`, async () => {
+  Deno.test(`${name}: a batch runs no more tasks at once than its concurrency, whatever their lanes`, async () => {
     await using world = await World.open(open);
     const { ids } = await aBatch(world, 2, [{}, {}, { lane: OTHER }, { lane: OTHER }, {}]);
-    const [single] = await world.keep({});
+    const [single] = await world.insert({});
     const first = await world.claim();
     assert.deepEqual(first.map(({ id }) => id).sort(), [ids[0], ids[1], single].sort());
     assert.equal((await world.engine.find(ids[2] ?? ""))?.behind, "batch");
@@ -36,7 +36,7 @@ export function batchContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claim(), []);
   });
 
-  Deno.test(`${name}: a task that waits for its next attempt lets others of its batch go`, async () => {
+  Deno.test(`${name}: a task that waits for its next attempt lets others of its batch run`, async () => {
     await using world = await World.open(open);
     const { ids } = await aBatch(world, 1, [{}, {}]);
     const [one] = await world.claim();
@@ -49,7 +49,7 @@ export function batchContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [ids[0]]);
   });
 
-  Deno.test(`${name}: a batch counts the bytes of those that succeeded, and of no others`, async () => {
+  Deno.test(`${name}: a batch sums the bytes of its succeeded tasks only`, async () => {
     await using world = await World.open(open);
     const { id } = await aBatch(world, 3, [{}, {}, {}]);
     const [one, two, three] = await world.claim();
@@ -70,7 +70,7 @@ export function batchContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [ids[3]]);
   });
 
-  Deno.test(`${name}: who is cancelled while he stands back leaves no gap`, async () => {
+  Deno.test(`${name}: a task that is cancelled while it waits for its batch leaves no gap`, async () => {
     await using world = await World.open(open);
     const { ids } = await aBatch(world, 1, [{}, {}, {}]);
     const [one] = await world.claim();
@@ -79,7 +79,7 @@ export function batchContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [ids[2]]);
   });
 
-  Deno.test(`${name}: over random lives no batch runs too many, and all of it ends`, async () => {
+  Deno.test(`${name}: in random runs no batch exceeds its concurrency, and every batch ends`, async () => {
     const aTask = fc.record({
       lane: fc.constantFrom(LANE, OTHER),
       key: fc.constantFrom(undefined, "a", "b"),

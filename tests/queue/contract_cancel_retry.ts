@@ -5,10 +5,10 @@ import { EngineError } from "../../src/queue/engine.ts";
 import { type OpenEngine, World } from "./world.ts";
 
 /** Registers the tests for an engine. */
-export function wishContract(name: string, open: OpenEngine): void {
+export function cancelRetryContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: a waiting task is cancelled at once, a final one too late`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     assert.equal(await world.engine.cancel(id, "request"), "cancelled");
     const { state, reason, delivery, finishedAt } = await world.find(id);
     assert.deepEqual({ state, reason, delivery, finishedAt }, {
@@ -23,10 +23,10 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claim(), []);
   });
 
-  Deno.test(`${name}: a running task is marked as aborting, and is told of once`, async () => {
+  Deno.test(`${name}: a running task that is cancelled is aborting, and is reported once`, async () => {
     await using world = await World.open(open);
     const aborts = world.watch("running");
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     const task = await world.claimOne();
     assert.equal(await world.engine.cancel(id, "batch"), "aborting");
     assert.equal(await world.engine.cancel(id, "request"), "aborting");
@@ -45,7 +45,7 @@ export function wishContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a task cancelled while it ran does not go back to the queue`, async () => {
     await using world = await World.open(open);
-    const ids = await world.keep({}, {}, {});
+    const ids = await world.insert({}, {}, {});
     const [one, two, three] = await world.claim();
     for (const id of ids) await world.engine.cancel(id, "request");
     await world.retry(one!, 1_000);
@@ -83,10 +83,10 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { queued: 600, running: 2, cancelled: 598 });
   });
 
-  Deno.test(`${name}: a revived task that was never tried keeps the time it was asked for`, async () => {
+  Deno.test(`${name}: a revived task that was never tried keeps its own time`, async () => {
     await using world = await World.open(open);
     const dueAt = world.clock.now() + 60_000;
-    const id = await world.keepOne({ dueAt });
+    const id = await world.insertOne({ dueAt });
     assert.equal(await world.engine.cancel(id, "request"), "cancelled");
     assert.equal(await world.engine.revive(id), "changed");
     assert.equal((await world.find(id)).dueAt, dueAt);
@@ -98,7 +98,7 @@ export function wishContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a revived task is due now, counts attempts anew and lists the old ones`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne({ expiresAt: world.clock.now() + 1_000 });
+    const id = await world.insertOne({ expiresAt: world.clock.now() + 1_000 });
     assert.equal(await world.engine.revive(id), "not_possible");
     const task = await world.claimOne();
     assert.equal(await world.engine.revive(id), "not_possible");
@@ -129,7 +129,7 @@ export function wishContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a waiting task can be run now`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne({ dueAt: world.clock.now() + 3_600_000 });
+    const id = await world.insertOne({ dueAt: world.clock.now() + 3_600_000 });
     assert.equal(await world.engine.runNow(id), "changed");
     assert.equal((await world.find(id)).dueAt, world.clock.now());
     assert.deepEqual(await world.claimIds(), [id]);
@@ -137,7 +137,7 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.equal(await world.engine.runNow(world.ids("tsk")), "not_found");
   });
 
-  Deno.test(`${name}: a shutdown cancels all that waits, lets what runs be settled, and accepts no more`, async () => {
+  Deno.test(`${name}: a shutdown cancels all queued tasks, lets running ones be settled, and accepts no more`, async () => {
     await using world = await World.open(open);
     const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
     const tasks = [1, 2, 3].map(() => world.aTask({ batchId: batch.id }));
@@ -181,14 +181,14 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claim(), []);
   });
 
-  Deno.test(`${name}: watchers hear of what they watch, in order, until they leave`, async () => {
+  Deno.test(`${name}: watchers are notified of what they watch, in order, until they stop`, async () => {
     await using world = await World.open(open);
     const task = world.aTask();
     const all = world.watch("all");
     const heard: string[] = [];
     const leave = world.engine.watch({ task: task.id }, (change) => heard.push(change.state));
     await world.engine.insert({ tasks: [task] });
-    await world.keepOne({ dueAt: world.clock.now() + 1 });
+    await world.insertOne({ dueAt: world.clock.now() + 1 });
     await world.settle(await world.claimOne());
     assert.deepEqual(heard, ["queued", "running", "succeeded"]);
     assert.deepEqual(all.map(({ state }) => state), ["queued", "queued", "running", "succeeded"]);
@@ -197,14 +197,14 @@ export function wishContract(name: string, open: OpenEngine): void {
     assert.equal((await world.find(task.id)).change, numbers.at(-1));
     leave();
     leave();
-    await world.keepOne();
+    await world.insertOne();
     assert.equal(heard.length, 3);
     assert.equal(all.length, 5);
   });
 
-  Deno.test(`${name}: a watcher there before a read misses nothing after it`, async () => {
+  Deno.test(`${name}: a watcher that is added before a read misses nothing after it`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     const changes = world.watch({ task: id });
     const [found] = await Promise.all([world.find(id), world.engine.cancel(id, "request")]);
     await world.engine.counts();

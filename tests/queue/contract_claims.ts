@@ -7,11 +7,11 @@ const OTHER = "http://other.example:80";
 
 /** Registers the tests for an engine. */
 export function claimContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: a claim waits until something is kept, and counts the attempt`, async () => {
+  Deno.test(`${name}: a claim waits until a task is inserted, and counts the attempt`, async () => {
     await using world = await World.open(open);
     const claim = world.engine.claim(5, new AbortController().signal);
     await world.engine.counts();
-    const id = await world.keepOne({ requestId: "r" });
+    const id = await world.insertOne({ requestId: "r" });
     const [task] = await claim;
     assert.deepEqual(task, {
       id,
@@ -32,15 +32,15 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal(await world.stateOf(id), "running");
   });
 
-  Deno.test(`${name}: claims that wait are served in order`, async () => {
+  Deno.test(`${name}: waiting claims are served in order`, async () => {
     await using world = await World.open(open);
     const { signal } = new AbortController();
     const claims = [1, 2].map(() => world.engine.claim(1, signal));
-    const ids = await world.keep({}, {});
+    const ids = await world.insert({}, {});
     assert.deepEqual((await Promise.all(claims)).map(([task]) => task?.id), ids);
   });
 
-  Deno.test(`${name}: a claim that is withdrawn gets nothing, and the next gets all`, async () => {
+  Deno.test(`${name}: a withdrawn claim gets nothing, and the next gets all`, async () => {
     await using world = await World.open(open);
     assert.deepEqual(await world.engine.claim(1, AbortSignal.abort()), []);
     const stop = new AbortController();
@@ -48,13 +48,13 @@ export function claimContract(name: string, open: OpenEngine): void {
     await world.engine.counts();
     stop.abort();
     assert.deepEqual(await claim, []);
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     assert.deepEqual(await world.claimIds(), [id]);
   });
 
-  Deno.test(`${name}: a task is not due before its time, and then wakes who waits`, async () => {
+  Deno.test(`${name}: a task is not due before its time, and then wakes a waiting claim`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne({ dueAt: world.clock.now() + 90_000 });
+    const id = await world.insertOne({ dueAt: world.clock.now() + 90_000 });
     assert.deepEqual(await world.claim(), []);
     const claim = world.engine.claim(1, new AbortController().signal);
     await world.engine.counts();
@@ -67,7 +67,7 @@ export function claimContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: priority goes before due time, and due time before acceptance`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();
-    const [late, early, first, other] = await world.keep(
+    const [late, early, first, other] = await world.insert(
       { dueAt: now - 1 },
       { dueAt: now - 3 },
       { priority: 0 },
@@ -78,11 +78,11 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.deepEqual(order, [first, early, other, late]);
   });
 
-  Deno.test(`${name}: a lane runs as many as its limit, 64 when nobody said otherwise`, async () => {
+  Deno.test(`${name}: a lane runs no more tasks than its limit, which is 64 by default`, async () => {
     await using world = await World.open(open);
     const tasks = Array.from({ length: 70 }, () => world.aTask());
     await world.engine.insert({ tasks });
-    const elsewhere = await world.keepOne({ lane: OTHER });
+    const elsewhere = await world.insertOne({ lane: OTHER });
     const running = await world.claim();
     assert.equal(running.length, 65);
     assert.ok(running.some((task) => task.id === elsewhere));
@@ -97,9 +97,9 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal((await world.engine.lanes(1)).length, 1);
   });
 
-  Deno.test(`${name}: a limit that is lowered lets the surplus run out`, async () => {
+  Deno.test(`${name}: lowering a limit does not interrupt running tasks`, async () => {
     await using world = await World.open(open);
-    await world.keep({}, {}, {});
+    await world.insert({}, {}, {});
     const running = await world.claim(2);
     await world.engine.limitLane(LANE, 1);
     await world.settle(running[0]!);
@@ -108,11 +108,11 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal((await world.claim()).length, 1);
   });
 
-  Deno.test(`${name}: what is allowed towards a host holds for its lanes, until it is set anew`, async () => {
+  Deno.test(`${name}: the limits of a host apply to its lanes until they are replaced`, async () => {
     await using world = await World.open(open);
     await world.engine.limitHosts(new Map([["example.org", { concurrency: 2 }]]));
-    const elsewhere = await world.keepOne({ lane: OTHER });
-    await world.keep({}, {}, {}, {});
+    const elsewhere = await world.insertOne({ lane: OTHER });
+    await world.insert({}, {}, {}, {});
     const running = await world.claim();
     assert.equal(running.length, 3);
     assert.ok(running.some(({ id }) => id === elsewhere));
@@ -128,12 +128,12 @@ export function claimContract(name: string, open: OpenEngine): void {
     });
   });
 
-  Deno.test(`${name}: a rate spreads what is claimed of a host, and nobody else waits for it`, async () => {
+  Deno.test(`${name}: a rate limit spreads the claims of a host, and delays no other host`, async () => {
     await using world = await World.open(open);
     const rate = { count: 2, windowMs: 1_000 };
     await world.engine.limitHosts(new Map([["example.org", { rate }]]));
-    await world.keep({}, {}, {}, {}, {}, {});
-    const elsewhere = await world.keepOne({ lane: OTHER });
+    await world.insert({}, {}, {}, {}, {}, {});
+    const elsewhere = await world.insertOne({ lane: OTHER });
     const first = await world.claim();
     assert.equal(first.length, 3);
     assert.ok(first.some(({ id }) => id === elsewhere));
@@ -154,7 +154,7 @@ export function claimContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a settlement sets the adaptive concurrency limit of its lane`, async () => {
     await using world = await World.open(open);
-    await world.keep({}, {}, {}, {});
+    await world.insert({}, {}, {}, {});
     const [one, two] = await world.claim(2);
     await world.settle(one!, { adaptiveLimit: 1 });
     assert.deepEqual(await world.claim(), []);
@@ -166,7 +166,7 @@ export function claimContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: a settlement can hold its lane, and a shorter hold does not end it`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();
-    await world.keep({}, {}, {});
+    await world.insert({}, {}, {});
     const [one, two] = await world.claim(2);
     await world.settle(one!, { hold: { until: now + 5_000, reason: "429" } });
     await world.settle(two!, { hold: { until: now + 1_000, reason: "503" } });
@@ -174,7 +174,7 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.engine.lanes(10), [
       { lane: LANE, running: 0, limit: 64, heldUntil: now + 5_000, reason: "429" },
     ]);
-    const elsewhere = await world.keepOne({ lane: OTHER });
+    const elsewhere = await world.insertOne({ lane: OTHER });
     assert.deepEqual(await world.claimIds(), [elsewhere]);
     const claim = world.engine.claim(1, new AbortController().signal);
     await world.engine.counts();
@@ -182,9 +182,9 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.equal((await claim).length, 1);
   });
 
-  Deno.test(`${name}: a settlement writes down the attempt, its result and what comes of it`, async () => {
+  Deno.test(`${name}: a settlement stores the attempt, its result and the new state`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     const task = await world.claimOne();
     await world.clock.advance(10);
     const at = world.clock.now();
@@ -225,7 +225,7 @@ export function claimContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a settlement of another attempt, or of a task that does not run, is refused`, async () => {
     await using world = await World.open(open);
-    await world.keepOne();
+    await world.insertOne();
     const task = await world.claimOne();
     assert.equal(await world.settle({ ...task, attempt: 2 }), false);
     assert.equal(await world.settle({ ...task, id: world.ids("tsk") }), false);
@@ -236,7 +236,7 @@ export function claimContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a released task has its attempt back and is due again`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne();
+    const id = await world.insertOne();
     const task = await world.claimOne();
     await world.settle(task, { event: "release" });
     const { state, attempt, attempts } = await world.find(id);
@@ -247,8 +247,8 @@ export function claimContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: no attempt begins at or after the time a task expires`, async () => {
     await using world = await World.open(open);
     const expiresAt = world.clock.now() + 1_000;
-    await world.keep({ expiresAt, key: "k" }, { expiresAt, dueAt: expiresAt });
-    const parked = await world.keepOne({ key: "k" });
+    await world.insert({ expiresAt, key: "k" }, { expiresAt, dueAt: expiresAt });
+    const parked = await world.insertOne({ key: "k" });
     await world.engine.limitLane(LANE, 1);
     const changes = world.watch("all");
     await world.clock.advance(1_000);
@@ -264,9 +264,9 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.deepEqual(changes.map(({ state }) => state), ["expired", "expired", "running"]);
   });
 
-  Deno.test(`${name}: what is not to be retained is erased at the end, and cannot be revived`, async () => {
+  Deno.test(`${name}: a task that is not retained is erased at its end, and cannot be revived`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne({ retain: "none", label: "GET /" });
+    const id = await world.insertOne({ retain: "none", label: "GET /" });
     await world.retry(await world.claimOne(), 0, { carry: 1, result: { secret: 1 } });
     assert.ok((await world.find(id)).payload);
     await world.settle(await world.claimOne(), {

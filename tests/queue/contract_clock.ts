@@ -1,4 +1,4 @@
-/** The machine's clock is set: nothing begins before its date, and nothing that is due lies about. */
+/** The machine's clock is set: no task begins before its time, and no due task is left waiting. */
 
 import assert from "node:assert/strict";
 import { type OpenEngine, World } from "./world.ts";
@@ -10,11 +10,11 @@ const YEAR = 365 * 24 * HOUR;
 /** Registers the tests for an engine. */
 export function clockContract(name: string, open: OpenEngine): void {
   for (const jump of [SECOND, -SECOND, HOUR, -HOUR, YEAR, -YEAR]) {
-    Deno.test(`${name}: a clock set by ${jump / SECOND} s begins what is new at once, and nothing before its date`, async () => {
+    Deno.test(`${name}: a clock that is set by ${jump / SECOND} s starts new tasks at once, and none before its time`, async () => {
       await using world = await World.open(open);
-      const laterId = await world.keepOne({ dueAt: world.clock.now() + HOUR / 2 });
+      const laterId = await world.insertOne({ dueAt: world.clock.now() + HOUR / 2 });
       world.clock.jump(jump);
-      const freshId = await world.keepOne({ lane: "fresh" });
+      const freshId = await world.insertOne({ lane: "fresh" });
       assert.ok(freshId > laterId);
       const isDue = world.clock.now() >= (await world.find(laterId)).dueAt!;
       assert.equal(isDue, jump >= HOUR);
@@ -23,9 +23,9 @@ export function clockContract(name: string, open: OpenEngine): void {
     });
   }
 
-  Deno.test(`${name}: a claim that waits notices a clock set forward within five minutes`, async () => {
+  Deno.test(`${name}: a waiting claim notices within five minutes that the clock was set forward`, async () => {
     await using world = await World.open(open);
-    const id = await world.keepOne({ dueAt: world.clock.now() + HOUR });
+    const id = await world.insertOne({ dueAt: world.clock.now() + HOUR });
     const claim = world.engine.claim(1, new AbortController().signal);
     await world.engine.counts();
     world.clock.jump(HOUR);

@@ -1,4 +1,4 @@
-/** Followers: what is made, in one transaction, when a task or a batch has ended. */
+/** Follow-ups: tasks that are made in the transaction that ends a task or a batch. */
 
 import assert from "node:assert/strict";
 import { TASK_STATES } from "../../src/task/state.ts";
@@ -27,7 +27,7 @@ const callback: FollowUp = {
   task: { ...CHILD, payload: JSON.stringify({ url: "http://after.example.org/" }) },
 };
 
-/** The tasks that have been made by one, oldest first. */
+/** The follow-ups of a task or batch, oldest first. */
 async function childrenOf(world: World, parentId: string): Promise<TaskRecord[]> {
   const { tasks } = await world.engine.list({ parentId }, 100);
   return await Promise.all(tasks.toReversed().map(({ id }) => world.find(id)));
@@ -36,10 +36,10 @@ const textOf = ({ payload = "" }: TaskRecord): string => JSON.parse(payload).tex
 const eventOf = ({ payload = "" }: TaskRecord) => JSON.parse(JSON.parse(payload).body);
 
 /** Registers the tests for an engine. */
-export function followerContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: the end of a task makes what follows this end, filled in, and nothing else`, async () => {
+export function followUpContract(name: string, open: OpenEngine): void {
+  Deno.test(`${name}: the end of a task makes the follow-ups of this end, filled in, and no others`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({
+    const parent = await world.insertOne({
       followUps: [chain(["succeeded"]), chain(["failed"])],
       owner: "ops",
       requestId: "r-1",
@@ -58,9 +58,9 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { running: 1, succeeded: 1 });
   });
 
-  Deno.test(`${name}: nothing follows while a task is to be tried again`, async () => {
+  Deno.test(`${name}: no follow-up is made while a task will be tried again`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followUps: [chain(["failed"]), callback] });
+    const parent = await world.insertOne({ followUps: [chain(["failed"]), callback] });
     await world.retry(await world.claimOne(), 1_000);
     assert.deepEqual(await childrenOf(world, parent), []);
     await world.clock.advance(1_000);
@@ -72,10 +72,10 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.equal((await childrenOf(world, parent)).length, 2);
   });
 
-  Deno.test(`${name}: a callback tells of every end, a cancellation and an expiry too`, async () => {
+  Deno.test(`${name}: a callback reports every end, including cancellation and expiry`, async () => {
     await using world = await World.open(open);
     const followUps = [callback, chain(["succeeded", "failed"])];
-    const [cancelled, expiring] = await world.keep(
+    const [cancelled, expiring] = await world.insert(
       { followUps, dueAt: world.clock.now() + 60_000 },
       { followUps, dueAt: world.clock.now() + 60_000, expiresAt: world.clock.now() + 1_000 },
     );
@@ -92,9 +92,9 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(types, ["task.cancelled", "task.expired"]);
   });
 
-  Deno.test(`${name}: each end of a revived task is told of, with a greater number`, async () => {
+  Deno.test(`${name}: each end of a revived task is reported, with a greater number`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followUps: [callback] });
+    const parent = await world.insertOne({ followUps: [callback] });
     await world.settle(await world.claimOne(), {
       event: "fail",
       reason: "rejected",
@@ -107,9 +107,9 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.ok(events[1].data.seq > events[0].data.seq);
   });
 
-  Deno.test(`${name}: no callback and no chain follows a shutdown, and what follows an end after it waits for a revival`, async () => {
+  Deno.test(`${name}: no follow-up is made by a shutdown, and one that is made by a later end is cancelled`, async () => {
     await using world = await World.open(open);
-    const [ends, aborted, waits] = await world.keep(
+    const [ends, aborted, waits] = await world.insert(
       { followUps: [callback] },
       { followUps: [callback] },
       { followUps: [callback], dueAt: world.clock.now() + 60_000 },
@@ -129,9 +129,9 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { succeeded: 1, cancelled: 3 });
   });
 
-  Deno.test(`${name}: what follows can tell of a result that is then erased`, async () => {
+  Deno.test(`${name}: a follow-up can use a result that is erased afterwards`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ retain: "none", followUps: [chain(["succeeded"])] });
+    const parent = await world.insertOne({ retain: "none", followUps: [chain(["succeeded"])] });
     await world.settle(await world.claimOne(), { result: { status: 204 } });
     const [child] = await childrenOf(world, parent);
     assert.equal(textOf(child!), "succeeded 204");
@@ -139,7 +139,7 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual({ payload, result }, { payload: undefined, result: undefined });
   });
 
-  Deno.test(`${name}: a batch acts once, when all of its tasks have ended`, async () => {
+  Deno.test(`${name}: a batch makes its follow-ups once, when all of its tasks have ended`, async () => {
     await using world = await World.open(open);
     const followUps = [
       chain([], "{{batch.counts.succeeded}} of {{batch.total}} answered\n{{batch.list}}"),
@@ -189,7 +189,7 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(children.map((child) => eventOf(child).type), ["batch.completed"]);
   });
 
-  Deno.test(`${name}: a batch that a shutdown has ended acts once it was revived and is done`, async () => {
+  Deno.test(`${name}: a batch that a shutdown ended makes its follow-ups when it was revived and is done`, async () => {
     await using world = await World.open(open);
     const batch = { id: world.ids("bat"), createdAt: world.clock.now(), followUps: [callback] };
     await world.engine.insert({ tasks: [world.aTask({ batchId: batch.id })], batch });
@@ -197,9 +197,9 @@ export function followerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await childrenOf(world, batch.id), []);
   });
 
-  Deno.test(`${name}: nobody sees an end without what follows it`, async () => {
+  Deno.test(`${name}: no reader sees an end without its follow-ups`, async () => {
     await using world = await World.open(open);
-    const parent = await world.keepOne({ followUps: [callback] });
+    const parent = await world.insertOne({ followUps: [callback] });
     let seen: Promise<unknown> | undefined;
     world.engine.watch({ task: parent }, ({ state }) => {
       if (state === "succeeded") seen = world.engine.list({ parentId: parent }, 10);

@@ -1,12 +1,12 @@
-/** Keeping: submissions, batches, idempotency, counts. */
+/** Inserting: submissions, batches, idempotency, counts. */
 
 import assert from "node:assert/strict";
 import { EngineError } from "../../src/queue/engine.ts";
 import { type OpenEngine, World } from "./world.ts";
 
 /** Registers the tests for an engine. */
-export function keepContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: a task that was stored is found with all that was said of it`, async () => {
+export function insertContract(name: string, open: OpenEngine): void {
+  Deno.test(`${name}: a stored task is found with all of its fields`, async () => {
     await using world = await World.open(open);
     const task = world.aTask({
       expiresAt: world.clock.now() + 60_000,
@@ -30,9 +30,9 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.ok(world.engine.lastSequence > 0);
   });
 
-  Deno.test(`${name}: a submission with one task it cannot keep keeps none`, async () => {
+  Deno.test(`${name}: a submission with one task that cannot be stored stores none`, async () => {
     await using world = await World.open(open);
-    const known = await world.keepOne();
+    const known = await world.insertOne();
     const twice = { tasks: [world.aTask(), world.aTask({ id: known })] };
     const other = world.aTask();
     const [refused, stored] = await Promise.allSettled([
@@ -44,9 +44,9 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { queued: 2 });
   });
 
-  Deno.test(`${name}: more tasks than may wait are refused together`, async () => {
+  Deno.test(`${name}: more tasks than may be queued are refused together`, async () => {
     await using world = await World.open(open, 2);
-    await world.keepOne();
+    await world.insertOne();
     const two = { tasks: [world.aTask(), world.aTask()] };
     assert.deepEqual(await world.engine.insert(two), { kind: "refused", code: "queue_full" });
     assert.deepEqual(await world.counts(), { queued: 1 });
@@ -62,7 +62,7 @@ export function keepContract(name: string, open: OpenEngine): void {
       const idempotency = { scope, key: "k", fingerprint, expiresAt };
       return { id: task.id, answer: world.engine.insert({ tasks: [task], idempotency }) };
     };
-    // All at once: they may well share a transaction.
+    // Concurrently: they may share a transaction.
     const [first, same, other, elsewhere] = [
       submit("a"),
       submit("a"),
@@ -78,7 +78,7 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await submit("b").answer, { kind: "stored" });
   });
 
-  Deno.test(`${name}: a batch counts where its tasks stand and says when it is done`, async () => {
+  Deno.test(`${name}: a batch counts its tasks by state and says when it is done`, async () => {
     await using world = await World.open(open);
     const batch = { id: world.ids("bat"), createdAt: world.clock.now(), owner: "ops" };
     const tasks = [1, 2, 3].map(() => world.aTask({ batchId: batch.id }));
@@ -112,14 +112,14 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.equal(await world.engine.findBatch("nonsense"), undefined);
   });
 
-  Deno.test(`${name}: what became final long ago is deleted, the rest stays`, async () => {
+  Deno.test(`${name}: tasks that became final long ago are deleted, the others stay`, async () => {
     await using world = await World.open(open);
     const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
     const tasks = [1, 2].map(() => world.aTask({ batchId: batch.id, tags: ["t"] }));
     await world.engine.insert({ tasks, batch });
     for (const task of await world.claim()) await world.settle(task);
     await world.clock.advance(1_000);
-    const later = await world.keepOne();
+    const later = await world.insertOne();
     await world.settle(await world.claimOne());
     const before = world.clock.now();
     assert.deepEqual(await world.engine.purge(before, 1), { deleted: 1, isOver: false });
@@ -132,9 +132,9 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { succeeded: 1 });
   });
 
-  Deno.test(`${name}: what ends long after its neighbours is deleted in its turn`, async () => {
+  Deno.test(`${name}: a task that ended long after its neighbours is deleted in its turn`, async () => {
     await using world = await World.open(open);
-    const [waiting] = await world.keep({ dueAt: world.clock.now() + 60_000 }, {}, {}, {});
+    const [waiting] = await world.insert({ dueAt: world.clock.now() + 60_000 }, {}, {}, {});
     for (const task of await world.claim()) await world.settle(task);
     await world.clock.advance(1);
     const purge = async () => (await world.engine.purge(world.clock.now(), 1)).deleted;
@@ -148,12 +148,12 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), {});
   });
 
-  Deno.test(`${name}: what has ended is deleted before a purge is over, however much waits before it`, async () => {
+  Deno.test(`${name}: everything that has ended is deleted before a purge is over, however many tasks wait before it`, async () => {
     await using world = await World.open(open);
     await world.engine.insert({ tasks: Array.from({ length: 20_001 }, () => world.aTask()) });
-    const ended = await world.keepOne({ priority: 0 });
+    const ended = await world.insertOne({ priority: 0 });
     await world.settle((await world.claim(1))[0]!);
-    // So many ids in one millisecond run ahead of it.
+    // That many ids in one millisecond get times ahead of it.
     await world.clock.advance(1_000);
     assert.equal(await world.stateOf(ended), "succeeded");
     for (let isOver = false; !isOver;) {
@@ -162,7 +162,7 @@ export function keepContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { queued: 20_001 });
   });
 
-  Deno.test(`${name}: a closed engine lets claims go with nothing and refuses the rest`, async () => {
+  Deno.test(`${name}: a closed engine resolves waiting claims with none and rejects other calls`, async () => {
     const world = await World.open(open);
     const claim = world.engine.claim(1, new AbortController().signal);
     await world.engine.counts();

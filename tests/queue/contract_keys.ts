@@ -7,12 +7,12 @@ import { type OpenEngine, World } from "./world.ts";
 export function keyContract(name: string, open: OpenEngine): void {
   Deno.test(`${name}: tasks of a key run one at a time in the order of acceptance, whatever their priority`, async () => {
     await using world = await World.open(open);
-    const [one, two, three] = await world.keep(
+    const [one, two, three] = await world.insert(
       { key: "k" },
       { key: "k", priority: 9 },
       { key: "k", priority: 0, lane: "outbox" },
     );
-    const other = await world.keepOne({ key: "other" });
+    const other = await world.insertOne({ key: "other" });
     const [first, free] = await world.claim();
     assert.deepEqual({ first: first?.id, free: free?.id }, { first: one, free: other });
     await world.settle(first!);
@@ -24,7 +24,7 @@ export function keyContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a task that waits for its next attempt holds its key`, async () => {
     await using world = await World.open(open);
-    const [one, two] = await world.keep({ key: "k" }, { key: "k" });
+    const [one, two] = await world.insert({ key: "k" }, { key: "k" });
     await world.retry(await world.claimOne(), 1_000);
     assert.deepEqual(await world.claim(), []);
     await world.clock.advance(1_000);
@@ -39,7 +39,7 @@ export function keyContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: a task that waits for its own delay does not hold its key, and joins when it is due`, async () => {
     await using world = await World.open(open);
-    const [delayed, two, three] = await world.keep(
+    const [delayed, two, three] = await world.insert(
       { key: "k", dueAt: world.clock.now() + 1_000 },
       { key: "k" },
       { key: "k" },
@@ -55,9 +55,9 @@ export function keyContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [three]);
   });
 
-  Deno.test(`${name}: a key goes on when its holder is cancelled, expires or was parked`, async () => {
+  Deno.test(`${name}: a key passes on when its holder is cancelled or expires`, async () => {
     await using world = await World.open(open);
-    const [holder, parked, expiring, last] = await world.keep(
+    const [holder, parked, expiring, last] = await world.insert(
       { key: "k" },
       { key: "k" },
       { key: "k", expiresAt: world.clock.now() + 1_000 },
@@ -72,9 +72,9 @@ export function keyContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claimIds(), [last]);
   });
 
-  Deno.test(`${name}: a revived task joins its key again, at its old place`, async () => {
+  Deno.test(`${name}: a revived task joins its key again at its old place`, async () => {
     await using world = await World.open(open);
-    const [one, two, three] = await world.keep({ key: "k" }, { key: "k" }, { key: "k" });
+    const [one, two, three] = await world.insert({ key: "k" }, { key: "k" }, { key: "k" });
     await world.engine.cancel(one!, "request");
     const second = await world.claimOne();
     assert.equal(second.id, two);

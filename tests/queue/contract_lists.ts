@@ -89,11 +89,11 @@ export function listContract(name: string, open: OpenEngine): void {
     await assert.rejects(world.engine.listBatches(3, "nonsense"), RangeError);
   });
 
-  Deno.test(`${name}: what changed since is told once, as it now stands`, async () => {
+  Deno.test(`${name}: each task that changed since is listed once, in its present state`, async () => {
     await using world = await World.open(open);
     assert.equal(await world.engine.lastChange(), 0);
     const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
-    const [first, second] = await world.keep({}, {});
+    const [first, second] = await world.insert({}, {});
     const member = world.aTask({ batchId: batch.id, dueAt: world.clock.now() + 60_000 });
     await world.engine.insert({ tasks: [member], batch });
     const before = await world.engine.lastChange();
@@ -126,10 +126,10 @@ export function listContract(name: string, open: OpenEngine): void {
     );
   });
 
-  Deno.test(`${name}: what is rare is found behind many others, page by page`, async () => {
+  Deno.test(`${name}: rare tasks are found behind many others, page by page`, async () => {
     await using world = await World.open(open);
     const label = (n: number) => ({ label: n < 5 ? "rare" : "common" });
-    const ids = await world.keep(...Array.from({ length: 1_200 }, (_, n) => label(n)));
+    const ids = await world.insert(...Array.from({ length: 1_200 }, (_, n) => label(n)));
     const page = await world.engine.list({ q: "rare" }, 3);
     assert.deepEqual(page.tasks.map(({ id }) => id), [ids[4], ids[3], ids[2]]);
     const rest = await world.engine.list({ q: "rare" }, 3, page.nextCursor);
@@ -137,11 +137,11 @@ export function listContract(name: string, open: OpenEngine): void {
     assert.equal(rest.nextCursor, undefined);
   });
 
-  Deno.test(`${name}: what lies on both sides of the first thousand is found once each, newest first`, async () => {
+  Deno.test(`${name}: tasks on both sides of the first thousand are found once each, newest first`, async () => {
     await using world = await World.open(open);
     const isRare = (n: number) => n >= 198 && n <= 202;
     const label = (n: number) => ({ label: isRare(n) ? "rare" : "common" });
-    const ids = await world.keep(...Array.from({ length: 1_200 }, (_, n) => label(n)));
+    const ids = await world.insert(...Array.from({ length: 1_200 }, (_, n) => label(n)));
     const { tasks, nextCursor } = await world.engine.list({ q: "rare" }, 9);
     assert.deepEqual(tasks.map(({ id }) => id), ids.filter((_, n) => isRare(n)).reverse());
     assert.equal(nextCursor, undefined);
@@ -149,7 +149,7 @@ export function listContract(name: string, open: OpenEngine): void {
 
   Deno.test(`${name}: pages follow on each other without gap or repetition`, async () => {
     await using world = await World.open(open);
-    const ids = await world.keep(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));
+    const ids = await world.insert(...Array.from({ length: 7 }, () => ({ tags: ["t"] })));
     for (const filter of [{}, { tag: "t" }, { states: ["queued", "failed"] }] as TaskFilter[]) {
       const seen: string[] = [];
       const sizes: number[] = [];

@@ -1,4 +1,4 @@
-/** Keys, lanes, limits and holds over random lives, against what must hold of each. */
+/** Keys, lanes, limits and holds in random runs, checked against their rules. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -71,7 +71,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
 
 /** Registers the tests for an engine. */
 export function modelContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: over random lives limits, holds and keys are kept, and every task comes to its end`, async () => {
+  Deno.test(`${name}: in random runs limits, holds and keys are obeyed, and every task becomes final`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(aStep, { minLength: 5, maxLength: 60 }), async (steps) => {
         await using world = await World.open(open);
@@ -84,7 +84,7 @@ export function modelContract(name: string, open: OpenEngine): void {
   });
 }
 
-/** What a bystander writes down about an engine, and holds against it. */
+/** Records what an engine does, and checks it. */
 class Life {
   #tasks = new Map<string, NewTask>();
   #running = new Map<string, ClaimedTask>();
@@ -149,7 +149,7 @@ class Life {
     return claimed;
   }
 
-  /** What is due and was not claimed waits for its lane or for another of its key. */
+  /** A due task that was not claimed waits for its lane or for another of its key. */
   async #assertNothingLeft(now: number): Promise<void> {
     const kept = await this.#kept();
     const waits = [...kept.values()].filter(({ state }) => state === "queued");
@@ -186,7 +186,7 @@ class Life {
     this.#heldUntil.set(task.lane, Math.max(until, this.#heldUntil.get(task.lane) ?? 0));
   }
 
-  /** Lets everything come to its end. */
+  /** Runs every task to its end. */
   async end(): Promise<void> {
     for (const lane of ["a", "b", "c"]) await this.take({ do: "limit", lane, limit: 9 });
     for (const task of this.#running.values()) await this.world.settle(task);

@@ -8,7 +8,7 @@ import { runs } from "../support/runs.ts";
 
 type State = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
 
-/** All that the model knows of a task: written without a look at what it is to judge. */
+/** What the model knows of a task; written independently of the engines. */
 interface Told {
   state: State;
   attempt: number;
@@ -19,7 +19,7 @@ interface Told {
   claimed?: ClaimedTask;
 }
 
-/** What should be kept, in the order of acceptance. */
+/** The tasks that should be stored, in the order of acceptance. */
 interface Model {
   readonly tasks: Map<string, Told>;
   closed: boolean;
@@ -166,7 +166,7 @@ class Advance implements Step {
   toString = () => `advance(${this.ms})`;
 }
 
-/** Ctrl+C: everything that waits is cancelled at once, and nothing begins any more. */
+/** Ctrl+C: all queued tasks are cancelled at once, and none begins any more. */
 class CancelWaiting implements Step {
   check = (model: Readonly<Model>) => !model.closed && model.tasks.size > 8;
 
@@ -180,7 +180,7 @@ class CancelWaiting implements Step {
   toString = () => "cancelWaiting()";
 }
 
-/** After each step: what is kept is what the model says, and the counts are exact. */
+/** After each step the stored tasks agree with the model, and the counts are exact. */
 class Compared implements Step {
   constructor(readonly step: Step) {}
 
@@ -222,7 +222,7 @@ const aStep: fc.Arbitrary<Step>[] = [
 
 /** Registers the tests for an engine. */
 export function stateContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: whatever is done in whatever order, it agrees with the state machine`, async () => {
+  Deno.test(`${name}: random sequences of operations agree with the state machine`, async () => {
     const steps = fc.commands(aStep.map((one) => one.map((step) => new Compared(step))), {
       maxCommands: 60,
       size: "max",

@@ -1,4 +1,4 @@
-/** Triggers: schedules and deliveries, kept together with the tasks they make. */
+/** Schedules and hook deliveries, stored together with the tasks they make. */
 
 import assert from "node:assert/strict";
 import type { StoredDelivery } from "../../src/task/trigger.ts";
@@ -6,7 +6,7 @@ import { type OpenEngine, World } from "./world.ts";
 
 /** Registers the tests for an engine. */
 export function triggerContract(name: string, open: OpenEngine): void {
-  Deno.test(`${name}: a schedule is changed only by who has seen it as it is, with its tasks or not at all`, async () => {
+  Deno.test(`${name}: a schedule is changed only from its present version, with its tasks or not at all`, async () => {
     await using world = await World.open(open);
     const { engine } = world;
     const first = await engine.insert({
@@ -34,9 +34,9 @@ export function triggerContract(name: string, open: OpenEngine): void {
     assert.equal((await tick(kept!.version)).kind, "stale");
   });
 
-  Deno.test(`${name}: a full queue refuses a tick, and takes what makes no task`, async () => {
+  Deno.test(`${name}: a full queue refuses a schedule's run, and accepts what makes no task`, async () => {
     await using world = await World.open(open, 1);
-    await world.keepOne();
+    await world.insertOne();
     const schedule = { name: "nightly", expects: 0, record: {} };
     const tick = { tasks: [world.aTask()], schedule };
     assert.deepEqual(await world.engine.insert(tick), { kind: "refused", code: "queue_full" });
@@ -44,7 +44,7 @@ export function triggerContract(name: string, open: OpenEngine): void {
     assert.equal((await world.engine.insert({ tasks: [], schedule })).kind, "stored");
   });
 
-  Deno.test(`${name}: a delivery is kept with its tasks, once for each id of the sender`, async () => {
+  Deno.test(`${name}: a delivery is stored with its tasks, once for each id of the sender`, async () => {
     await using world = await World.open(open);
     const { engine, clock } = world;
     const receive = (key: string) => {
@@ -106,7 +106,7 @@ export function triggerContract(name: string, open: OpenEngine): void {
     assert.equal((await engine.deliveries("a", 10)).deliveries.length, 1);
     await engine.purge(clock.now(), 10);
     assert.ok(await engine.findDelivery(id));
-    // There may be more of them, though there are no such tasks.
+    // More deliveries may be left, although no task is.
     assert.equal((await engine.purge(clock.now() + 1, 1)).isOver, false);
     assert.equal(await engine.findDelivery(id), undefined);
     assert.equal((await engine.purge(clock.now() + 1, 1)).isOver, true);

@@ -13,7 +13,7 @@ Deno.test.each([
   assert.equal(networkFileSystemOf(type), network);
 });
 
-Deno.test("a file is on what statfs says, and none is on none", async () => {
+Deno.test("a file is on the file system that statfs names, a missing file on none", async () => {
   const path = await Deno.makeTempFile();
   try {
     assert.ok(statfsSync(path).type > 0);
@@ -26,7 +26,7 @@ Deno.test("a file is on what statfs says, and none is on none", async () => {
   assert.equal(networkFileSystemAt("memory:"), undefined);
 });
 
-Deno.test("the flags that it is started with let it ask", async () => {
+Deno.test("the start command grants the permission that statfs needs", async () => {
   const { default: config } = await import("../../deno.json", { with: { type: "json" } });
   assert.match(config.tasks.start.command, /--allow-sys=\S*\bstatfs\b/);
   assert.match(

@@ -5,7 +5,7 @@ import { engineContract } from "./contract.ts";
 
 engineContract("memory", (options) => Promise.resolve(openMemoryEngine(options)));
 
-Deno.test("memory: it says that what it keeps ends with the process", async () => {
+Deno.test("memory: the engine says that it is not durable", async () => {
   await using engine = openMemoryEngine({ clock: new FakeClock() });
   assert.equal(engine.durable, false);
   assert.equal(engine.recovered, 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openQueue, parseQueueUrl } from "../../src/queue/open.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-Deno.test("a queue is opened by its URL, its folder made when there is none", async () => {
+Deno.test("a queue is opened by its URL, and its folder is created", async () => {
   const folder = await Deno.makeTempDir();
   {
     const path = `${folder}/deep/er/q.db`;
@@ -21,7 +21,7 @@ Deno.test("a queue is opened by its URL, its folder made when there is none", as
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a queue's URL says where it is kept", () => {
+Deno.test("a queue's URL names where tasks are stored", () => {
   assert.deepEqual(parseQueueUrl("sqlite:./data/q.db"), { kind: "sqlite", path: "./data/q.db" });
   assert.deepEqual(parseQueueUrl("memory:"), { kind: "memory" });
 });

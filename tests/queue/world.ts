@@ -1,5 +1,5 @@
 /**
- * An engine on a clock that the test owns, and words to tell it what happens.
+ * An engine on a clock that the test owns, with short methods for what tests do to it.
  *
  * @module
  */
@@ -16,10 +16,10 @@ export type OpenEngine = (
   options: { clock: FakeClock; maxQueued?: number },
 ) => Promise<QueueEngine>;
 
-/** The lane of tasks that name none. */
+/** The lane of tasks without another. */
 export const LANE = "http://example.org:80";
 
-/** One engine, its clock, and short words for what is done to it. */
+/** One engine, its clock, and short methods for what is done to it. */
 export class World implements AsyncDisposable {
   readonly ids: IdSource;
 
@@ -51,8 +51,8 @@ export class World implements AsyncDisposable {
     };
   }
 
-  /** Has tasks kept, each in a submission of its own; their ids. */
-  async keep(...fields: Partial<NewTask>[]): Promise<string[]> {
+  /** Inserts tasks, each in a submission of its own; returns their ids. */
+  async insert(...fields: Partial<NewTask>[]): Promise<string[]> {
     const tasks = fields.map((one) => this.aTask(one));
     for (const task of tasks) {
       assert.deepEqual(await this.engine.insert({ tasks: [task] }), { kind: "stored" });
@@ -60,12 +60,12 @@ export class World implements AsyncDisposable {
     return tasks.map((task) => task.id);
   }
 
-  /** Has one task kept; its id. */
-  async keepOne(fields: Partial<NewTask> = {}): Promise<string> {
-    return (await this.keep(fields))[0] as string;
+  /** Inserts one task; returns its id. */
+  async insertOne(fields: Partial<NewTask> = {}): Promise<string> {
+    return (await this.insert(fields))[0] as string;
   }
 
-  /** What is due now, without waiting for more. */
+  /** Claims what is due now, without waiting for more. */
   async claim(limit = 100): Promise<ClaimedTask[]> {
     const stop = new AbortController();
     const claimed = this.engine.claim(limit, stop.signal);
@@ -74,7 +74,7 @@ export class World implements AsyncDisposable {
     return await claimed;
   }
 
-  /** Claims, and says which. */
+  /** Claims, and returns the ids. */
   async claimIds(limit = 100): Promise<string[]> {
     return (await this.claim(limit)).map((task) => task.id);
   }
@@ -86,7 +86,7 @@ export class World implements AsyncDisposable {
     return claimed[0] as ClaimedTask;
   }
 
-  /** Settles what is under way: delivered, unless `fields` say otherwise. */
+  /** Settles a running task: delivered, unless `fields` say otherwise. */
   settle(task: ClaimedTask, fields: Partial<Settlement> = {}): Promise<boolean> {
     const { id, attempt, startedAt } = task;
     const at = this.clock.now();
@@ -102,19 +102,19 @@ export class World implements AsyncDisposable {
     });
   }
 
-  /** Settles as to be tried again in so many milliseconds. */
+  /** Settles a task so that it is tried again in `inMs` milliseconds. */
   retry(task: ClaimedTask, inMs: number, fields: Partial<Settlement> = {}): Promise<boolean> {
     return this.settle(task, { event: "retry", dueAt: this.clock.now() + inMs, ...fields });
   }
 
-  /** The task, which is there. */
+  /** The task, which must be stored. */
   async find(id: string): Promise<TaskRecord> {
     const task = await this.engine.find(id);
     assert.ok(task, `expected ${id} to be kept`);
     return task;
   }
 
-  /** Where a task stands. */
+  /** The state of a task. */
   async stateOf(id: string): Promise<string> {
     return (await this.find(id)).state;
   }
@@ -125,7 +125,7 @@ export class World implements AsyncDisposable {
     return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
   }
 
-  /** Notes changes from now on. */
+  /** Collects changes from now on. */
   watch(what: Watched): TaskChange[] {
     const changes: TaskChange[] = [];
     this.engine.watch(what, (change) => changes.push(change));

@@ -9,7 +9,7 @@ Deno.test("Saved files are deleted once their task is gone, and no other folder 
   await using folder = await aFolder();
   const clock = new FakeClock();
   await using world = new World(openMemoryEngine({ clock }), clock);
-  const kept = await world.keepOne({});
+  const kept = await world.insertOne({});
   const gone = world.ids("tsk");
   for (const name of [kept, gone, "mine"]) {
     await Deno.mkdir(`${folder.path}/${name}`);

@@ -10,7 +10,7 @@ Deno.test("The pruner pauses only after it has looked at all tasks, even when mo
   const clock = new FakeClock();
   await using world = new World(await openQueue(`sqlite:${folder.path}/q.db`, { clock }), clock);
   await world.engine.insert({ tasks: Array.from({ length: 20_001 }, () => world.aTask()) });
-  const ended = await world.keepOne({ priority: 0 });
+  const ended = await world.insertOne({ priority: 0 });
   await world.settle((await world.claim(1))[0]!);
   await clock.advance(10_000);
 

@@ -12,7 +12,7 @@ const CHANGE: TaskChange = {
   batchId: "bat_a",
 };
 
-Deno.test("a change is told to whoever watches the task, its batch, all, or aborts", () => {
+Deno.test("a change is reported to the watchers of its task, of its batch, of all tasks and of aborts", () => {
   const watchers = new Watchers();
   const heard: string[] = [];
   watchers.add({ task: "tsk_a" }, () => heard.push("task"));
@@ -35,7 +35,7 @@ Deno.test("a change is watched under each of its words, and under no other", () 
   assert.ok(!isWatched(new Set(["running", "final", "bat_a"]), { id: "tsk_a", state: "queued" }));
 });
 
-Deno.test("the first to watch and the last to leave are noticed, others are not", () => {
+Deno.test("a word is reported with its first listener and its last, not between", () => {
   const turned: string[] = [];
   const watchers = new Watchers((key, watched) => turned.push(`${key} ${watched}`));
   const listener = () => {};

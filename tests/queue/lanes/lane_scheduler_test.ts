@@ -24,14 +24,14 @@ Deno.test("the lowest priority number goes first, then the earliest due time", (
   assert.equal(book.nextAt(), 101);
 });
 
-Deno.test("a turn ends where another lane has what is due earlier", () => {
+Deno.test("a turn ends where another lane has an earlier due task", () => {
   const book = new LaneScheduler();
   book.offer("a", 5, 10);
   book.offer("b", 5, 20);
   assert.deepEqual(book.next(100), { lane: "a", priority: 5, room: 64, until: 20 });
 });
 
-Deno.test("a full lane is passed over until one of its tasks is done", () => {
+Deno.test("a full lane is skipped until one of its tasks is done", () => {
   const book = new LaneScheduler();
   book.set("a", { limit: 1 });
   book.offer("a", 5, 10);
@@ -42,7 +42,7 @@ Deno.test("a full lane is passed over until one of its tasks is done", () => {
   assert.deepEqual(serve(book, 100, 9), ["5a"]);
 });
 
-Deno.test("a held lane is passed over until its time, and a longer hold is not shortened", () => {
+Deno.test("a held lane is skipped until the hold ends, and a longer hold is not shortened", () => {
   const book = new LaneScheduler();
   book.offer("a", 5, 10);
   book.offer("b", 5, 20);
@@ -65,7 +65,7 @@ Deno.test("an earlier task moves its lane up, a later one does not move it down"
   assert.equal(book.nextAt(), 50);
 });
 
-Deno.test("a clock set back makes what was due wait again only where the engine says so", () => {
+Deno.test("a clock that is set back makes due tasks wait again only where the engine says so", () => {
   const book = new LaneScheduler();
   book.offer("a", 5, 90);
   const turn = book.next(100)!;
@@ -74,7 +74,7 @@ Deno.test("a clock set back makes what was due wait again only where the engine 
   assert.equal(book.nextAt(), 90);
 });
 
-Deno.test("a book that is cleared serves nobody, and goes on counting what runs", () => {
+Deno.test("a cleared scheduler serves no lane, and still counts running tasks", () => {
   const book = new LaneScheduler();
   book.offer("a", 5, 10);
   book.started("a");

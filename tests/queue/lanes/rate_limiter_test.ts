@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RateLimiter } from "../../../src/queue/lanes/rate_limiter.ts";
 
-Deno.test("a rested pace allows a whole window, then a share at a time", () => {
+Deno.test("a rested rate limiter allows a whole window, then one share at a time", () => {
   const pace = new RateLimiter({ count: 4, windowMs: 1_000 });
   assert.equal(pace.room(10_000), 4);
   pace.spend(4, 10_000);
@@ -13,7 +13,7 @@ Deno.test("a rested pace allows a whole window, then a share at a time", () => {
   assert.equal(pace.room(10_500), 2);
 });
 
-Deno.test("no window of a pace ever sees twice its count, and it never stops for good", () => {
+Deno.test("no window of a rate limiter ever allows twice its count, and it never stops for good", () => {
   const asks = fc.array(fc.integer({ min: 0, max: 500 }), { minLength: 1, maxLength: 200 });
   const rate = fc.record({
     count: fc.integer({ min: 1, max: 50 }),

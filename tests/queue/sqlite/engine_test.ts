@@ -5,11 +5,11 @@ import { openSqliteEngine } from "../../../src/queue/sqlite/engine.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { World } from "../world.ts";
 
-Deno.test("sqlite: what was kept is there after a restart, lanes and holds included", async () => {
+Deno.test("sqlite: tasks, lanes and holds are there after a restart", async () => {
   await using file = await aFile();
   const until = file.clock.now() + 60_000;
   const { ids, last } = await file.live(async (world) => {
-    const ids = await world.keep({ key: "k", tags: ["t"] }, { key: "k" }, {}, { lane: "outbox" });
+    const ids = await world.insert({ key: "k", tags: ["t"] }, { key: "k" }, {}, { lane: "outbox" });
     await world.engine.limitLane("outbox", 2);
     const [first, third] = await world.claim(2);
     await world.settle(first!, { result: { status: 200 }, hold: { until, reason: "429" } });
@@ -34,10 +34,10 @@ Deno.test("sqlite: what was kept is there after a restart, lanes and holds inclu
   });
 });
 
-Deno.test("sqlite: an attempt that broke off counts, and the task runs again as a possible duplicate", async () => {
+Deno.test("sqlite: an interrupted attempt counts, and the task runs again as a possible duplicate", async () => {
   await using file = await aFile();
   const [again, stopped, aborted] = await file.live(async (world) => {
-    const ids = await world.keep({ retry: [] }, { onUnknown: "stop" }, {});
+    const ids = await world.insert({ retry: [] }, { onUnknown: "stop" }, {});
     assert.equal((await world.claim()).length, 3);
     await world.engine.cancel(ids[2]!, "request");
     return ids;
@@ -61,9 +61,9 @@ Deno.test("sqlite: an attempt that broke off counts, and the task runs again as 
   });
 });
 
-Deno.test("sqlite: a task that broke off three times running is given up, an ordinary end between them counts", async () => {
+Deno.test("sqlite: a task that is interrupted three times in a row fails, and an ordinary end between them resets the count", async () => {
   await using file = await aFile();
-  const id = await file.live((world) => world.keepOne({ retry: Array(9).fill(0) }));
+  const id = await file.live((world) => world.insertOne({ retry: Array(9).fill(0) }));
   const crash = () => file.live(async (world) => void await world.claimOne());
   await crash();
   await crash();
@@ -82,7 +82,7 @@ Deno.test("sqlite: a task that broke off three times running is given up, an ord
   });
 });
 
-Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it down, new work does not wait for it", async () => {
+Deno.test("sqlite: a shutdown's cancellation outlives the restart, the sweep rewrites the rows, new tasks do not wait for it", async () => {
   await using file = await aFile();
   const { batch, ids, waiting, markedAt } = await file.live(async (world) => {
     const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
@@ -108,7 +108,7 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
   await file.clock.advance(5_000);
   await file.live(async (world) => {
     // None of these awaits the sweep.
-    const fresh = world.keep({ key: "k" }, { key: "w" });
+    const fresh = world.insert({ key: "k" }, { key: "w" });
     const counts = world.counts();
     const listed = world.engine.list({ states: ["cancelled"], reason: "shutdown" }, 10);
     assert.deepEqual((await counts).cancelled, 2_500);
@@ -139,7 +139,7 @@ Deno.test("sqlite: a shutdown's mark holds over the restart, the sweep writes it
   db.close();
 });
 
-Deno.test("sqlite: a second engine on the same file is refused, and leaves the first at work", async () => {
+Deno.test("sqlite: a second engine on the same file is refused, and the first goes on", async () => {
   await using file = await aFile();
   await file.live(async (world) => {
     await assert.rejects(open(file.path), EngineInUseError);
@@ -159,15 +159,15 @@ Deno.test("sqlite: a second engine on the same file is refused, and leaves the f
       new TextDecoder().decode((await other.output()).stdout).trim(),
       "EngineInUseError",
     );
-    await world.keepOne();
+    await world.insertOne();
     assert.equal((await world.claim()).length, 1);
   });
 });
 
-Deno.test("sqlite: nobody else can read the file or its log", async () => {
+Deno.test("sqlite: only the owner can read the file and its log", async () => {
   await using file = await aFile();
   await file.live(async (world) => {
-    await world.keepOne();
+    await world.insertOne();
     for (const name of ["", "-wal"]) {
       assert.equal((await Deno.stat(file.path + name)).mode! & 0o777, 0o600);
     }
@@ -176,7 +176,7 @@ Deno.test("sqlite: nobody else can read the file or its log", async () => {
 
 Deno.test("sqlite: a file of a newer version, or of another program, is refused and left as it is", async () => {
   await using file = await aFile();
-  await file.live((world) => world.keepOne());
+  await file.live((world) => world.insertOne());
   file.sql("PRAGMA user_version = 99");
   await assert.rejects(
     open(file.path),
@@ -191,18 +191,18 @@ Deno.test("sqlite: a file of a newer version, or of another program, is refused 
 });
 
 Deno.test.each([1_500, 3_600_000, 365 * 86_400_000])(
-  "sqlite: a clock set back by %d ms keeps nobody waiting who was due, and shortens no wait",
+  "sqlite: a clock that is set back by %d ms delays no due task, and shortens no wait",
   async (back) => {
     await using file = await aFile();
     await file.live(async (world) => {
       const { clock, engine } = world;
-      const [retriedId] = await world.keep({});
+      const [retriedId] = await world.insert({});
       await world.retry(await world.claimOne(), 60_000);
-      const heldId = await world.keepOne({ lane: "held" });
+      const heldId = await world.insertOne({ lane: "held" });
       const hold = { until: clock.now() + 60_000, reason: "busy" };
       await world.retry(await world.claimOne(), 0, { hold });
-      const [dueId] = await world.keep({});
-      const datedId = await world.keepOne({ dueAt: clock.now() + 60_000 });
+      const [dueId] = await world.insert({});
+      const datedId = await world.insertOne({ dueAt: clock.now() + 60_000 });
       await engine.counts();
       clock.jump(-back);
       assert.deepEqual(await world.claimIds(), [dueId]);
@@ -210,14 +210,14 @@ Deno.test.each([1_500, 3_600_000, 365 * 86_400_000])(
       assert.deepEqual(await world.claimIds(), []);
       await clock.advance(1_000);
       assert.deepEqual((await world.claimIds()).sort(), [retriedId, heldId].sort());
-      // A date is a date, whatever the clock said when it was given.
+      // A task's own time does not change with the clock.
       clock.jump(back);
       assert.deepEqual(await world.claimIds(), [datedId]);
     });
   },
 );
 
-Deno.test("sqlite: the log stays smaller than the ballast, and the room of what was purged is used again", async () => {
+Deno.test("sqlite: the log stays smaller than the ballast, and the space of purged tasks is used again", async () => {
   await using file = await aFile();
   const BALLAST = 16 * 2 ** 20;
   const sizeOf = async (suffix: string) => (await Deno.stat(file.path + suffix)).size;
@@ -231,7 +231,7 @@ Deno.test("sqlite: the log stays smaller than the ballast, and the room of what 
       }
       await world.engine.cancelAll({}, "request");
       sizes.push(await sizeOf(""));
-      // So many ids in one millisecond run ahead of it.
+      // That many ids in one millisecond get times ahead of it.
       await world.clock.advance(10);
       while (!(await world.engine.purge(world.clock.now(), 500)).isOver) {
         assert.ok(await sizeOf("-wal") < BALLAST);
@@ -243,10 +243,10 @@ Deno.test("sqlite: the log stays smaller than the ballast, and the room of what 
   assert.ok(first > 2 ** 20 && second < first * 1.5, `${first} and ${second} bytes`);
 });
 
-Deno.test("sqlite: a file of an earlier version says what was listed and what has changed, and goes on", async () => {
+Deno.test("sqlite: a file of an earlier version keeps its attempts and changes, and goes on", async () => {
   await using file = await aFile();
   const [tried, other] = await file.live(async (world) => {
-    const ids = await world.keep({ retry: [0, 0] }, {});
+    const ids = await world.insert({ retry: [0, 0] }, {});
     await world.settle((await world.claim(1))[0]!, { event: "retry" });
     return ids;
   });
@@ -270,10 +270,10 @@ Deno.test("sqlite: a file of an earlier version says what was listed and what ha
   });
 });
 
-Deno.test("sqlite: what has changed is known after many changes, a restart and a purge, and what was overtaken is forgotten", async () => {
+Deno.test("sqlite: changes are listed after many changes, a restart and a purge, and overtaken entries are deleted", async () => {
   await using file = await aFile();
   const [first, ...others] = await file.live(async (world) => {
-    const ids = await world.keep(...Array.from({ length: 1_200 }, () => ({ lane: "outbox" })));
+    const ids = await world.insert(...Array.from({ length: 1_200 }, () => ({ lane: "outbox" })));
     await world.engine.limitLane("outbox", 1_000);
     for (const task of await world.claim(1_000)) {
       await world.settle(task, task.id === ids[0] ? { event: "fail" } : {});
@@ -299,7 +299,7 @@ Deno.test("sqlite: what has changed is known after many changes, a restart and a
 
 Deno.test("sqlite: a damaged file is refused", async () => {
   await using file = await aFile();
-  await file.live((world) => world.keep({}, {}, {}));
+  await file.live((world) => world.insert({}, {}, {}));
   await file.scribble(4_096 * 2, 4_096 * 6);
   await assert.rejects(open(file.path), EngineDamagedError);
   await using text = await aFile();
@@ -307,10 +307,10 @@ Deno.test("sqlite: a damaged file is refused", async () => {
   await assert.rejects(open(text.path), EngineDamagedError);
 });
 
-Deno.test("sqlite: a damaged payload is never sent, and its task says so", async () => {
+Deno.test("sqlite: a damaged payload is never sent, and its task fails as damaged", async () => {
   await using file = await aFile();
   const [damaged, specless, sound] = await file.live((world) =>
-    world.keep({ key: "k" }, {}, { key: "k" })
+    world.insert({ key: "k" }, {}, { key: "k" })
   );
   file.sql(
     "UPDATE body SET payload = replace(payload, 'example', 'exbmple') WHERE rowid = (SELECT min(seq) FROM body)",
@@ -346,7 +346,7 @@ async function aFile() {
   return {
     path,
     clock,
-    /** Opens an engine on the file, does something with it, and closes it. */
+    /** Opens an engine on the file, uses it, and closes it. */
     async live<T>(work: (world: World) => Promise<T>): Promise<T> {
       await using world = new World(await open(path, clock), clock);
       return await work(world);

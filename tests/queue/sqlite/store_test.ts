@@ -13,7 +13,7 @@ import type { ClaimedTask, NewTask, TaskRecord } from "../../../src/task/task.ts
 const STORED = { kind: "stored" };
 const FULL = { kind: "refused", code: "storage_full" };
 
-Deno.test("a group is served to claims in the transaction that keeps it", async () => {
+Deno.test("tasks of a group are claimed in the transaction that stores them", async () => {
   await using file = await aStore();
   const { answers } = file.run(
     { do: "claim", with: [1] },
@@ -27,7 +27,7 @@ Deno.test("a group is served to claims in the transaction that keeps it", async 
   assert.deepEqual(file.run({ do: "withdraw", with: [3] }).answers, []);
 });
 
-Deno.test("many new tasks of one group are kept each as it came, and can be read within it", async () => {
+Deno.test("many new tasks of one group are stored as submitted, and can be read in the same group", async () => {
   await using file = await aStore();
   const retry = [1_000, 1_000, 5_000, 1_000, 1_000];
   const given = Array.from({ length: 40 }, (_, n) => {
@@ -47,7 +47,7 @@ Deno.test("many new tasks of one group are kept each as it came, and can be read
   );
 });
 
-Deno.test("a key that is let go passes to a task that is new in the same group", async () => {
+Deno.test("a released key passes to a task that is inserted in the same group", async () => {
   await using file = await aStore();
   const [holder, heir, other] = Array.from({ length: 3 }, () => ({ ...aTask(), key: "k" }));
   const kept = (task = aTask()) => ({
@@ -68,7 +68,7 @@ Deno.test("a key that is let go passes to a task that is new in the same group",
   assert.deepEqual(claimed.map(([id]) => id), [heir!.id]);
 });
 
-Deno.test("a command that fails is told so, and its fellows are done", async () => {
+Deno.test("a command that fails is rejected, and the others of its group are done", async () => {
   await using file = await aStore();
   const submission = aSubmission();
   const { answers } = file.run(
@@ -84,7 +84,7 @@ Deno.test("a command that fails is told so, and its fellows are done", async () 
   assert.equal((answers[4]?.value as ClaimedTask[]).length, 2);
 });
 
-Deno.test("a disk that is full refuses what is new, keeps nothing by halves, and goes on once there is room", async () => {
+Deno.test("a full disk refuses new tasks, stores no half submission, and goes on when there is room", async () => {
   await using file = await aStore();
   file.run({ do: "insert", with: [aSubmission(), 1_000] });
   file.limitPages(60);
@@ -104,9 +104,9 @@ Deno.test("a disk that is full refuses what is new, keeps nothing by halves, and
   assert.deepEqual(answers[0]?.value, STORED);
 });
 
-Deno.test("claims that a full disk did not take are served once there is room", async () => {
+Deno.test("claims that failed on a full disk are served when there is room", async () => {
   await using file = await aStore();
-  // Rows that grow when they are claimed do so on pages that are not there.
+  // Claimed rows grow, and need pages that the limit forbids.
   file.run(...Array.from({ length: 60 }, () => insertion()));
   file.limitPages(1);
   const refused = file.run(insertion(), { do: "claim", with: [50] });
@@ -119,7 +119,7 @@ Deno.test("claims that a full disk did not take are served once there is room", 
   assert.equal((served[0]?.value as ClaimedTask[]).length, 50);
 });
 
-Deno.test("ballast given up is made again when there is room, and until then nothing new is kept", async () => {
+Deno.test("released ballast is reserved again when there is room, and until then new tasks are refused", async () => {
   await using file = await aStore({ ballastBytes: 4_096 });
   assert.equal((await Deno.stat(`${file.path}.ballast`)).size, 4_096);
   file.ballast.release(file.now);
@@ -173,7 +173,7 @@ async function aStore({ ballastBytes = 0 } = {}) {
       const numbered = structuredClone(commands.map((command) => ({ ...command, n: ++n })));
       return store.run({ now: this.now, commands: numbered });
     },
-    /** Makes the disk as large as so many pages, or as what is used already. */
+    /** Limits the file to that many pages, or to what it uses already. */
     limitPages(pages: number): void {
       db.prepare(`PRAGMA max_page_count = ${pages}`).get();
     },

@@ -6,7 +6,7 @@ import type { Opened, Reply } from "../../../../src/queue/sqlite/store.ts";
 import type { FromThread, ToThread } from "../../../../src/queue/sqlite/thread/thread_server.ts";
 import { FakeClock, settled } from "../../../support/fake_clock.ts";
 
-Deno.test("a line sends what is asked within one turn as one group", async () => {
+Deno.test("the commands of one turn are sent as one group", async () => {
   const { line, thread } = setup();
   const answers = [line.run("counts"), line.run("find", "tsk_a"), line.run("sweep")];
   await settled();
@@ -17,7 +17,7 @@ Deno.test("a line sends what is asked within one turn as one group", async () =>
   assert.deepEqual(await Promise.all(answers), [{}, undefined, true]);
 });
 
-Deno.test("a line lets the next group grow while one is under way, and sends it beside that once it is full", async () => {
+Deno.test("the next group collects commands while one is in flight, and is sent beside it when it is full", async () => {
   const { line, thread } = setup();
   const ask = async (commands: number) => {
     for (let n = 0; n < commands; n++) line.run("counts").catch(() => {});
@@ -40,7 +40,7 @@ Deno.test("a line lets the next group grow while one is under way, and sends it 
   assert.deepEqual(sizes(), [1, 5, FULL_GROUP, 140 - FULL_GROUP]);
 });
 
-Deno.test("a line counts the tasks of a batch: one that makes a full group leaves by itself", async () => {
+Deno.test("a batch as large as a full group is sent at once", async () => {
   const { line, thread } = setup();
   const insert = (tasks: number) => {
     const packed = Array.from({ length: tasks }) as PackedTask[];
@@ -55,7 +55,7 @@ Deno.test("a line counts the tasks of a batch: one that makes a full group leave
   assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 2]);
 });
 
-Deno.test("a line wakes the thread at the time it asked for, and no later than after five minutes", async () => {
+Deno.test("the thread is woken at the time it asked for, and after five minutes at the latest", async () => {
   const { clock, thread } = setup({ wakeAt: 600_000 });
   await clock.advance(299_999);
   assert.equal(thread.groups.length, 0);
@@ -68,7 +68,7 @@ Deno.test("a line wakes the thread at the time it asked for, and no later than a
   assert.equal(clock.waiting, 0);
 });
 
-Deno.test("a fault comes back as the error it was", async () => {
+Deno.test("an error of the thread has the same class on the main thread", async () => {
   const { line, thread } = setup();
   const asked = line.run("counts");
   await settled();
@@ -77,7 +77,7 @@ Deno.test("a fault comes back as the error it was", async () => {
   await assert.rejects(asked, EngineDamagedError);
 });
 
-Deno.test("the death of the thread ends every wait, and is told of once", async () => {
+Deno.test("the death of the thread rejects every pending command, and is reported once", async () => {
   const { line, thread, fatal, clock } = setup({ wakeAt: 1_000 });
   const claim = line.claim(1, new AbortController().signal);
   const asked = line.run("counts");
@@ -107,7 +107,7 @@ function setup(opened: Partial<Opened> = {}) {
   return { clock, thread, line, fatal };
 }
 
-/** The other end of the line, in the test's hands. */
+/** The thread's side of the connection, which the test controls. */
 class FakeThread {
   groups: Extract<ToThread, { group: unknown }>["group"][] = [];
   terminated = false;
