@@ -20,7 +20,7 @@ Deno.test("the result names everything that a crash suite may find", () => {
     notMade: [],
     duplicates: 3,
     unmarked: [],
-    mostBroken: 2,
+    mostInterrupted: 2,
   };
   const limits = { kills: 5, concurrency: 2 };
   assert.deepEqual(faultsOf(good, limits), []);
@@ -29,7 +29,7 @@ Deno.test("the result names everything that a crash suite may find", () => {
     "failed without a crash": { failed: ["tsk_1"] },
     "succeeded unmade": { notMade: ["tsk_1"] },
     "doubled unmarked": { unmarked: ["tsk_1"] },
-    "attempts broke off": { mostBroken: 3 },
+    "attempts were interrupted": { mostInterrupted: 3 },
     "duplicates": { duplicates: 11 },
     "were acknowledged": { acknowledged: 4 },
     "failpoint before_commit": { kills: { after_commit: 9 } },
