@@ -82,7 +82,19 @@ export interface Channel {
 }
 
 /** All channels by name, as the entry of a thread opens them: its module's default export. */
-export type OpenChannels = (settings: Json) => ReadonlyMap<string, Channel>;
+export type OpenChannels = (settings: Json, context: OpenContext) => ChannelTable;
+
+/** Channels by name. */
+export type ChannelTable = ReadonlyMap<string, Channel> & {
+  /** Releases what they share; called after the channels are closed. */
+  close?(): Promise<void>;
+};
+
+/** What channels report besides outcomes. */
+export interface OpenContext {
+  /** Called when a thread that the channels share was lost. */
+  readonly onLost: (reason: string) => void;
+}
 
 /** Runs attempts, on whichever thread the channels are. */
 export interface AttemptRunner {

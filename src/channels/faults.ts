@@ -8,7 +8,7 @@
 
 import type { TaskError } from "../task/task.ts";
 import { AddressError } from "./guard/guard.ts";
-import { BodyError } from "./http/body.ts";
+import { BodyError } from "./compute/decoder.ts";
 import { SaveError } from "./http/download.ts";
 import { ConnectError } from "./guard/sockets.ts";
 import { Http2Fault, SharedFault } from "./http2/fault.ts";

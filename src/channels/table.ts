@@ -9,6 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
 import { openCallbackChannel } from "./callback.ts";
 import type { Channel, OpenChannels } from "./channel.ts";
+import { openCompute } from "./compute/threaded_compute.ts";
 import { openChatChannel } from "./chat/channel.ts";
 import { SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./mail/email.ts";
@@ -43,19 +44,21 @@ export interface ChannelSettings {
 }
 
 /** Opens every channel. */
-const openChannels: OpenChannels = (settings: Json): ReadonlyMap<string, Channel> => {
+const openChannels: OpenChannels = (settings: Json, { onLost }) => {
   const given = settings as unknown as ChannelSettings;
   const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads } = given;
   const { webhookSecrets: secrets = [] } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
-  const http = openHttpChannel({ guard, version, clock, ca, downloads });
-  return new Map<string, Channel>([
+  const compute = openCompute({ jobs: { dkim }, clock, onLost });
+  const http = openHttpChannel({ guard, version, clock, ca, downloads, compute });
+  const channels = new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],
-    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim })],
+    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute })],
     ["http", http],
     ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),
   ]);
+  return Object.assign(channels, { close: () => compute.close() });
 };
 
 export default openChannels;

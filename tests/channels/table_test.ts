@@ -16,12 +16,13 @@ async function setup(more: Partial<ChannelSettings> = {}) {
     ...more,
   };
   // As it arrives: by message.
-  const channels = openChannels(structuredClone(settings) as unknown as Json);
+  const channels = openChannels(structuredClone(settings) as unknown as Json, { onLost() {} });
   return {
     channels,
     deliver: (name: string, attempt: Attempt) => channels.get(name)?.deliver(attempt, aContext()),
     async [Symbol.asyncDispose]() {
       await Promise.all([...channels.values()].map((channel) => channel.close?.()));
+      await channels.close?.();
       await Deno.remove(directory, { recursive: true });
     },
   };

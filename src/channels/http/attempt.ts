@@ -12,15 +12,18 @@ import type { Json, TaskError } from "../../task/task.ts";
 import type { DeliverContext } from "../channel.ts";
 import { describeFault } from "../faults.ts";
 import { SharedFault } from "../http2/fault.ts";
-import { BodyDigest, type BodySink, decodeInto, tooLarge } from "./body.ts";
+import { type Compute, TooCostlyError } from "../compute/compute.ts";
+import type { BodySink } from "../compute/decoder.ts";
+import { BodyDigest, codingsOf, tooLarge } from "./body.ts";
 import { classifyError, classifyResponse, isSafe, unexpected, unusable } from "./classify.ts";
 import type { Download } from "./download.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
 import { unmetExpectation } from "./expectations.ts";
+import { extractFrom, unmetJsonOf } from "./extraction.ts";
 import { TextExtractor } from "./text_extractor.ts";
 import { BodyConsumer } from "./body_consumer.ts";
 import { type HttpRequest, isRedirect } from "./redirect.ts";
-import { evidenceOf, KEPT_BYTES, resultOf, type Saved } from "./result.ts";
+import { evidenceOf, KEPT_BYTES, resultOf, type ResultParts, type Saved } from "./result.ts";
 
 /** Progress is reported once this many bytes have arrived. */
 const PROGRESS_FROM_BYTES = 65_536;
@@ -35,6 +38,8 @@ export interface HttpAttemptOptions {
   readonly download?: Download | undefined;
   /** Milliseconds since the attempt began. */
   readonly elapsed: () => number;
+  /** Decodes bodies and extracts from them. */
+  readonly compute: Compute;
 }
 
 /** One attempt and its state across redirects. */
@@ -46,6 +51,7 @@ export class HttpAttempt {
   readonly #payload: FetchPayload;
   readonly #download: Download | undefined;
   readonly #elapsed: () => number;
+  readonly #compute: Compute;
   #consumer: BodyConsumer | undefined;
   #totalBytes: number | undefined;
   #saving = false;
@@ -55,11 +61,12 @@ export class HttpAttempt {
   #effects = 0;
 
   /** Starts with no redirects followed and nothing sent. */
-  constructor(payload: FetchPayload, { context, download, elapsed }: HttpAttemptOptions) {
+  constructor(payload: FetchPayload, { context, download, elapsed, compute }: HttpAttemptOptions) {
     this.#payload = payload;
     this.context = context;
     this.#download = download;
     this.#elapsed = elapsed;
+    this.#compute = compute;
   }
 
   /** Called just before a request is sent. */
@@ -89,7 +96,9 @@ export class HttpAttempt {
     const isTooLong = this.#totalBytes !== undefined && this.#totalBytes > maxBytes;
     // An unsafe request is delivered by its status: as much of the body is read as is allowed.
     if (isTooLong && coding === undefined && this.#effects === 0) throw tooLarge(maxBytes);
-    return decodeInto(this.#consume(method, head), coding);
+    const codings = codingsOf(coding);
+    const consumer = this.#consume(method, head);
+    return codings.length === 0 ? consumer : this.#compute.decode(consumer, codings);
   }
 
   /** Reports progress; `bytes` counts the encoded bytes of the body so far. */
@@ -150,7 +159,7 @@ export class HttpAttempt {
     const { head } = exchanged;
     const evidence = evidenceOf(exchanged);
     this.#consumer?.finish();
-    const outcome = this.#evaluate(head, method, now);
+    const outcome = await this.#evaluate(head, method, now);
     let saved: Saved | undefined;
     try {
       if (outcome.kind === "delivered") saved = await this.#save(url, head);
@@ -158,7 +167,11 @@ export class HttpAttempt {
     } catch (error) {
       return this.faulted(error, request, exchanged, now);
     }
-    const result = this.#result(url, exchanged, { saved });
+    const { extract } = this.#payload;
+    const extractor = this.#consumer?.extractor;
+    const extracted = extract && extractor &&
+      await extractFrom(extract, extractor, this.#compute, this.context.signal);
+    const result = this.#result(url, exchanged, { saved, extracted });
     return { ...this.#ownHold(outcome, url), evidence, result, ...this.#laneOf(url) };
   }
 
@@ -169,12 +182,7 @@ export class HttpAttempt {
     if (!head) throw new Error("A delivered request has no response head");
     const result = this.#result(url, { ...exchanged, head }, { bodyError });
     if (expect) {
-      const { json: _, ...ofHead } = expect;
-      const detail = unmetExpectation(ofHead, {
-        head,
-        extractor: undefined,
-        tookMs: this.#elapsed(),
-      });
+      const detail = unmetExpectation(expect, { head, tookMs: this.#elapsed() });
       if (detail !== undefined) return { ...unexpected(detail, this.#payload.method), result };
     }
     if (!expect?.json && !extract && save === undefined) return { kind: "delivered", result };
@@ -188,11 +196,10 @@ export class HttpAttempt {
   #result(
     url: URL,
     { head, timings }: Exchanged & { readonly head: ResponseHead },
-    body: { readonly saved?: Saved | undefined; readonly bodyError?: TaskError },
+    body: Pick<ResultParts, "saved" | "bodyError" | "extracted">,
   ): Json {
     const { hops } = this;
-    const { extract } = this.#payload;
-    return resultOf({ url, head, hops, timings, consumer: this.#consumer, extract, ...body });
+    return resultOf({ url, head, hops, timings, consumer: this.#consumer, ...body });
   }
 
   /** The outcome without the delay that another host asks for: it must not hold the lane of the task. */
@@ -216,7 +223,7 @@ export class HttpAttempt {
   }
 
   /** What the response means, with the caller's expectations applied. */
-  #evaluate(head: ResponseHead, method: string, now: number): Outcome {
+  async #evaluate(head: ResponseHead, method: string, now: number): Promise<Outcome> {
     const { expect } = this.#payload;
     if (head.status === 416 && this.#download?.kept) {
       this.#download.giveUp();
@@ -227,8 +234,20 @@ export class HttpAttempt {
     if (!expect || outcome.kind !== "delivered") return outcome;
     const tookMs = this.#elapsed();
     const extractor = this.#consumer?.extractor;
-    const detail = unmetExpectation(expect, { head, extractor, tookMs });
-    return detail === undefined ? outcome : { ...outcome, ...unexpected(detail, method) };
+    const { signal } = this.context;
+    try {
+      const detail = unmetExpectation(expect, { head, tookMs }) ??
+        (expect.json && await unmetJsonOf(expect.json, extractor, this.#compute, signal));
+      return detail === undefined ? outcome : { ...outcome, ...unexpected(detail, method) };
+    } catch (error) {
+      // The request has been answered: another attempt would repeat its effect, or its cost.
+      if (error instanceof TooCostlyError) {
+        const { code, message: detail } = error;
+        return { kind: "rejected", error: { code, detail }, delivery: "delivered" };
+      }
+      if (signal.aborted) return outcome;
+      throw error;
+    }
   }
 
   #consume(method: string, head: ResponseHead): BodyConsumer {

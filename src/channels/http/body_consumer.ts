@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { BodyDigest, BodySink } from "./body.ts";
+import type { BodySink } from "../compute/decoder.ts";
+import type { BodyDigest } from "./body.ts";
 import type { Download } from "./download.ts";
 import type { TextExtractor } from "./text_extractor.ts";
 

@@ -9,7 +9,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
-import { BodyError } from "./body.ts";
+import { BodyError } from "../compute/decoder.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { WriteBehind } from "./write_behind.ts";
 

@@ -8,7 +8,7 @@ import { compact } from "../../lib/compact.ts";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import { BufferPool } from "../buffer_pool.ts";
-import type { BodySink } from "./body.ts";
+import type { BodySink } from "../compute/decoder.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
 import type { Upstreams } from "./upstreams.ts";

@@ -8,22 +8,19 @@ import type { Expectation } from "../../task/expect.ts";
 import { isSameJson, valueAt } from "../../lib/json.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseJson } from "./extract.ts";
-import type { TextExtractor } from "./text_extractor.ts";
 
 /** What of a response is checked. */
 export interface CheckedResponse {
   /** Status and headers. */
   readonly head: ResponseHead;
-  /** The body as text. */
-  readonly extractor: TextExtractor | undefined;
   /** Duration of the whole attempt, in milliseconds. */
   readonly tookMs: number;
 }
 
-/** Describes the first expectation that does not hold; `undefined` when all hold. */
+/** Describes the first expectation of headers or time that does not hold; `undefined` when all hold. */
 export function unmetExpectation(
-  { headers = {}, json = {}, withinMs }: Expectation,
-  { head, extractor, tookMs }: CheckedResponse,
+  { headers = {}, withinMs }: Expectation,
+  { head, tookMs }: CheckedResponse,
 ): string | undefined {
   for (const [name, wanted] of Object.entries(headers)) {
     const got = Object.hasOwn(head.headers, name) ? head.headers[name] : undefined;
@@ -33,9 +30,16 @@ export function unmetExpectation(
   if (withinMs !== undefined && tookMs > withinMs) {
     return `Expected the response within ${withinMs} ms, it took ${Math.round(tookMs)} ms`;
   }
+  return undefined;
+}
+
+/** Describes the first value of a JSON text that is not as expected; `undefined` when all are. */
+export function unmetJson(
+  json: NonNullable<Expectation["json"]>,
+  text: string | undefined,
+): string | undefined {
   const pointers = Object.entries(json);
   if (pointers.length === 0) return undefined;
-  const text = extractor?.text();
   if (text === undefined) return "Expected JSON, got a body that is too long to parse";
   const parsed = parseJson(text);
   if ("fault" in parsed) return `Expected JSON: ${parsed.fault}`;

@@ -1,13 +1,23 @@
 /**
  * Extracts JSON values and page elements from the text of a body.
  *
- * The work is bounded, because callers and servers choose selectors and text.
+ * Callers and servers choose the selectors and the text, so the work is counted:
+ * each element of the page, each node visited to match a selector and each node
+ * visited to read a text takes a step of one budget.
  *
  * @module
  */
 
 import { type Options, selectAll } from "css-select";
-import { type AnyNode, type Document, DomHandler, type Element, isTag } from "domhandler";
+import {
+  type AnyNode,
+  type Document,
+  DomHandler,
+  type Element,
+  isTag,
+  isText,
+  type ParentNode,
+} from "domhandler";
 import * as domutils from "domutils";
 import { Parser } from "htmlparser2";
 import type { Extraction } from "../../task/extract.ts";
@@ -15,7 +25,6 @@ import { splitSelector } from "../../task/extract.ts";
 import { isNestedDeeper, valueAt } from "../../lib/json.ts";
 import { parseExact } from "../../lib/exact_json.ts";
 import type { Json } from "../../task/task.ts";
-import type { TextExtractor } from "./text_extractor.ts";
 
 /** Deeper JSON is refused. */
 const MAX_DEPTH = 500;
@@ -32,19 +41,23 @@ export type Extracted = { [Name in keyof Extraction]?: Json } & {
   errors?: Record<string, string>;
 };
 
-/** Extracts all that the task asks for from a complete body. */
-export function extractFrom(extract: Extraction, extractor: TextExtractor): Extracted {
-  const { lines, words, json, css } = extract;
+/** What is extracted from a whole text, and why something is missing. */
+export type TextExtracted = Pick<Extracted, "json" | "css"> & {
+  /** By `json`, `css`, or such as `json/name`. */
+  readonly errors: Record<string, string>;
+};
+
+/** Extracts JSON values and page elements; `text` is `undefined` when the body is too long. */
+export function extractFromText(
+  { json, css }: Pick<Extraction, "json" | "css">,
+  text: string | undefined,
+): TextExtracted {
   const errors: Record<string, string> = {};
-  if (!extractor.isText) errors.text = "The body is not text";
-  const text = json || css ? extractor.text() : undefined;
-  const extracted: Extracted = {
-    ...(lines === undefined ? {} : { lines: extractor.lines }),
-    ...(words === undefined ? {} : { words: extractor.words }),
+  return {
     ...(json === undefined ? {} : { json: extractJson(json, text, errors) }),
     ...(css === undefined ? {} : { css: extractCss(css, text, errors) }),
+    errors,
   };
-  return Object.keys(errors).length > 0 ? { ...extracted, errors } : extracted;
 }
 
 const TOO_LONG = "The body is too long to be parsed";
@@ -60,11 +73,39 @@ function extractJson(
     Object.entries(pointers).map(([name, pointer]) => {
       const value = "fault" in parsed ? null : valueAt(parsed.value, pointer) ?? null;
       if (typeof value !== "object" && typeof value !== "string") return [name, value];
-      if (JSON.stringify(value).length <= MAX_VALUE_LENGTH) return [name, value];
+      if (isShortJson(value)) return [name, value];
       errors[`json/${name}`] = `The value is longer than ${MAX_VALUE_LENGTH} characters`;
       return [name, null];
     }),
   );
+}
+
+/** Measures no further than the limit: many pointers may lead to the same large value. */
+function isShortJson(value: Json): boolean {
+  let left = MAX_VALUE_LENGTH;
+  const take = (value: Json): void => {
+    if (left < 0) return;
+    if (typeof value === "string") {
+      left -= value.length > left ? left + 1 : JSON.stringify(value).length;
+    } else if (value === null || typeof value !== "object") left -= String(value).length;
+    else if (Array.isArray(value)) {
+      left -= 1 + Math.max(1, value.length);
+      for (const item of value) {
+        if (left < 0) return;
+        take(item);
+      }
+    } else {
+      left -= 1;
+      for (const name in value) {
+        if (left < 0) return;
+        left -= 2;
+        take(name);
+        take(value[name]!);
+      }
+    }
+  };
+  take(value);
+  return left >= 0;
 }
 
 /** Parses JSON that is not nested too deep. */
@@ -79,21 +120,45 @@ export function parseJson(text: string): { value: Json } | { fault: string } {
   }
 }
 
+/** Steps for one page and all of its selectors: about 0.2 seconds. */
+const MAX_STEPS = 3_000_000;
+/** A page with more nodes is refused, in steps: a node takes about 100 bytes. */
+const STEPS_PER_NODE = 10;
+
+/** Counts work, and throws when there has been too much. */
+class Budget {
+  #left = MAX_STEPS;
+
+  get isSpent(): boolean {
+    return this.#left < 0;
+  }
+
+  take(steps = 1): void {
+    this.#left -= steps;
+    if (this.#left < 0) throw new RangeError("Too many steps");
+  }
+}
+
+const TOO_COSTLY = "It takes too long to apply these selectors to this page";
+
 function extractCss(
   selectors: Readonly<Record<string, string>>,
   text: string | undefined,
   errors: Record<string, string>,
 ): Json {
-  const page = text === undefined ? undefined : parsePage(text);
-  if (!page) errors.css = text === undefined ? TOO_LONG : "The page is nested too deep";
-  const adapter = boundedAdapter();
+  const budget = new Budget();
+  const page = text === undefined ? TOO_LONG : parsePage(text, budget);
+  if (typeof page === "string") errors.css = page;
+  const adapter = boundedAdapter(budget);
   return Object.fromEntries(
     Object.entries(selectors).map(([name, given]) => {
       const { selector, attribute } = splitSelector(given);
+      if (typeof page === "string") return [name, []];
       try {
-        const found = page ? selectAll<AnyNode, Element>(selector, page, { adapter }) : [];
-        return [name, valuesOf(found, attribute)];
+        const found = selectAll<AnyNode, Element>(selector, page, { adapter });
+        return [name, valuesOf(found, attribute, budget)];
       } catch {
+        if (budget.isSpent) errors.css = TOO_COSTLY;
         errors[`css/${name}`] = "It takes too long to apply this selector to this page";
         return [name, []];
       }
@@ -101,16 +166,12 @@ function extractCss(
   );
 }
 
-/** Node visits for all selectors of a page: about 0.1 to 0.2 seconds. */
-const MAX_VISITS = 3_000_000;
-
-/** An adapter for css-select that throws after too many visits. */
-function boundedAdapter(): NonNullable<Options<AnyNode, Element>["adapter"]> {
-  let visits = 0;
+/** An adapter for css-select that takes a step for each visit. */
+function boundedAdapter(budget: Budget): NonNullable<Options<AnyNode, Element>["adapter"]> {
   const counted =
     <Arguments extends unknown[], Found>(visit: (...args: Arguments) => Found) =>
     (...args: Arguments): Found => {
-      if (++visits > MAX_VISITS) throw new RangeError("Too many visits");
+      budget.take();
       return visit(...args);
     };
   return {
@@ -118,6 +179,7 @@ function boundedAdapter(): NonNullable<Options<AnyNode, Element>["adapter"]> {
     isTag: counted(isTag) as typeof isTag,
     getParent: counted(domutils.getParent),
     getSiblings: counted(domutils.getSiblings),
+    getText: (node) => textWithin(node, budget, Infinity),
     equals: counted((a: AnyNode, b: AnyNode) => a === b),
   };
 }
@@ -125,41 +187,71 @@ function boundedAdapter(): NonNullable<Options<AnyNode, Element>["adapter"]> {
 /** Parsing time grows with the square of the depth, so deeper pages are refused. */
 const MAX_NESTED = 500;
 
-class ShallowPage extends DomHandler {
+class BoundedPage extends DomHandler {
+  readonly #budget: Budget;
+  isTooDeep = false;
+
+  constructor(budget: Budget) {
+    super();
+    this.#budget = budget;
+  }
+
   override onopentag(name: string, attributes: Record<string, string>): void {
-    if (this.tagStack.length > MAX_NESTED) throw new RangeError("Nested too deep");
+    // A closing tag looks for its element in the stack.
+    this.#budget.take(STEPS_PER_NODE + Object.keys(attributes).length);
+    this.isTooDeep = this.tagStack.length > MAX_NESTED;
+    if (this.isTooDeep) throw new RangeError("Nested too deep");
     super.onopentag(name, attributes);
   }
 }
 
-function parsePage(text: string): Document | undefined {
-  const page = new ShallowPage();
+/** The page, or why it is refused. */
+function parsePage(text: string, budget: Budget): Document | string {
+  const page = new BoundedPage(budget);
   try {
     new Parser(page).end(text);
     return page.root;
   } catch {
-    return undefined;
+    return page.isTooDeep ? "The page is nested too deep" : "The page has too many elements";
   }
 }
 
 /** The text or attribute of each element; elements without the attribute are skipped. */
-function valuesOf(found: readonly Element[], attribute: string | undefined): string[] {
+function valuesOf(
+  found: readonly Element[],
+  attribute: string | undefined,
+  budget: Budget,
+): string[] {
   const values: string[] = [];
   for (const element of found) {
-    const value = attribute === undefined ? textWithin(element) : element.attribs[attribute];
+    const value = attribute === undefined
+      ? textWithin(element, budget, 2 * MAX_TEXT_LENGTH).replace(/\s+/g, " ").trim()
+      : element.attribs[attribute];
     if (value !== undefined) values.push(value.slice(0, MAX_TEXT_LENGTH).toWellFormed());
     if (values.length === MAX_ELEMENTS) break;
   }
   return values;
 }
 
-/** The text as a reader sees it: white space is collapsed. */
-function textWithin(element: Element): string {
+/** The text of a node, up to a length; each node visited is a step. */
+function textWithin(root: AnyNode | AnyNode[], budget: Budget, maxLength: number): string {
+  if (Array.isArray(root)) return root.map((node) => textWithin(node, budget, maxLength)).join("");
   let text = "";
-  const left: AnyNode[] = [element];
-  for (let node = left.pop(); node && text.length < 2 * MAX_TEXT_LENGTH; node = left.pop()) {
-    if (node.type === "text") text += (node as unknown as { data: string }).data;
-    else if ("children" in node) left.push(...node.children.toReversed());
+  let node: AnyNode | null = root;
+  while (node && text.length < maxLength) {
+    budget.take();
+    if (isText(node)) text += node.data;
+    node = nextWithin(node, root);
   }
-  return text.replace(/\s+/g, " ").trim();
+  return text;
+}
+
+/** The node that follows in the order of the page, within `root`. */
+function nextWithin(node: AnyNode, root: AnyNode): AnyNode | null {
+  const first = (node as ParentNode).children?.[0];
+  if (first) return first;
+  for (let at: AnyNode | null = node; at && at !== root; at = at.parent) {
+    if (at.next) return at.next as AnyNode;
+  }
+  return null;
 }

@@ -10,10 +10,12 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
+import type { Compute } from "../compute/compute.ts";
+import { inlineCompute } from "../compute/inline_compute.ts";
 import type { Guard } from "../guard/guard.ts";
 import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
-import { BodyError } from "./body.ts";
+import { BodyError } from "../compute/decoder.ts";
 import { contentRangeOf, type Download, openDownload, SaveError } from "./download.ts";
 import { exchange, type Exchanged, type ResponseHead } from "./exchange.ts";
 import { HttpAttempt } from "./attempt.ts";
@@ -42,6 +44,8 @@ export interface HttpOptions {
   readonly ca?: string | undefined;
   /** The folder of all downloads; nothing is saved without one. */
   readonly downloads?: string | undefined;
+  /** Decodes bodies and extracts from them; on this thread when absent. */
+  readonly compute?: Compute;
   /** Bounds on waiting besides the attempt's own deadline. */
   readonly waits?: Partial<HttpWaits>;
 }
@@ -56,11 +60,13 @@ export function openHttpChannel(options: HttpOptions): Channel {
 class HttpChannel implements Channel {
   readonly #options: HttpOptions;
   readonly #waits: HttpWaits;
+  readonly #compute: Compute;
   readonly #upstreams: Upstreams;
   readonly #remotes = openRemotes();
 
   constructor(options: HttpOptions) {
-    const { guard, clock, ca } = options;
+    const { guard, clock, ca, compute = inlineCompute() } = options;
+    this.#compute = compute;
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     const connectMs = this.#waits.connect;
@@ -83,7 +89,12 @@ class HttpChannel implements Channel {
         download = await openDownload(downloads, attempt.taskId, { resume });
       }
       const elapsed = () => clock.monotonic() - begunAt;
-      const httpAttempt = new HttpAttempt(payload, { context, download, elapsed });
+      const httpAttempt = new HttpAttempt(payload, {
+        context,
+        download,
+        elapsed,
+        compute: this.#compute,
+      });
       return await this.#run(payload, attempt, httpAttempt, download?.headers);
     } catch (error) {
       if (error instanceof SaveError) return classifyFault(error, false);

@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { Extraction } from "../../task/extract.ts";
 import { compact } from "../../lib/compact.ts";
 import type { Json, TaskError } from "../../task/task.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
-import { extractFrom } from "./extract.ts";
+import type { Extracted } from "./extract.ts";
 import type { BodyConsumer } from "./body_consumer.ts";
 import { textOf } from "./text.ts";
 
@@ -37,8 +36,8 @@ export interface ResultParts {
   readonly timings: Exchanged["timings"];
   /** The body, as far as it was read. */
   readonly consumer: BodyConsumer | undefined;
-  /** What to extract from the body. */
-  readonly extract: Extraction | undefined;
+  /** What was extracted from the body. */
+  readonly extracted?: Extracted | undefined;
   /** Where it was saved. */
   readonly saved?: Saved | undefined;
   /** Why the body is not complete. */
@@ -47,12 +46,11 @@ export interface ResultParts {
 
 /** Builds the result. */
 export function resultOf(
-  { url, head: { status, headers }, hops, timings, consumer, extract, saved, bodyError }:
+  { url, head: { status, headers }, hops, timings, consumer, extracted, saved, bodyError }:
     ResultParts,
 ): Json {
   const contentType = headers["content-type"];
   const digest = consumer?.digest;
-  const extractor = bodyError ? undefined : consumer?.extractor;
   const cut = bodyError !== undefined || (digest?.bytes ?? 0) > KEPT_BYTES;
   const body = digest && textOf(digest.beginning(), contentType, cut);
   return compact({
@@ -69,7 +67,7 @@ export function resultOf(
     body,
     truncated: bodyError !== undefined || (body !== undefined && cut),
     bodyError: bodyError && { ...bodyError },
-    extracted: extract && extractor ? extractFrom(extract, extractor) as Json : undefined,
+    extracted: extracted as Json | undefined,
     saved: saved && { ...saved },
   }) as unknown as Json;
 }

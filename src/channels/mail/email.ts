@@ -6,12 +6,13 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
-import type { EmailPayload } from "../../task/payloads.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
+import type { Compute } from "../compute/compute.ts";
+import { type MailComposer, openMailComposer } from "./compose.ts";
 import { Mail } from "./mail_attempt.ts";
 import type { MailSettings, OutboxSettings } from "./mail_settings.ts";
-import { type Composer, openComposer } from "./message.ts";
+import type { Message } from "./message.ts";
 import { openTokens } from "./oauth.ts";
 import { openOutbox } from "./outbox.ts";
 import { type DkimKey, type RelayRule, relaysFor } from "./relays.ts";
@@ -35,6 +36,8 @@ export interface EmailOptions {
   readonly relays?: readonly RelayRule[] | undefined;
   /** Keys that mails are signed with. */
   readonly dkim?: readonly DkimKey[] | undefined;
+  /** Composes long mails; on this thread when absent. */
+  readonly compute?: Compute;
 }
 
 /** RFC 5321 §4.5.3.2.6, in milliseconds: cutting the last wait short makes duplicates. */
@@ -47,10 +50,10 @@ const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: DOT_MS + 60
 
 /** Opens the channel. */
 export function openEmailChannel(settings: MailSettings, options: EmailOptions): Channel {
-  const { relays = [], dkim } = options;
+  const { relays = [] } = options;
   if (relays.length > 0) return new EmailChannel(relays, options);
   return settings.kind === "outbox"
-    ? openOutbox(settings, dkim)
+    ? openOutbox(settings, options)
     : new EmailChannel([{ relay: settings }], options);
 }
 
@@ -105,12 +108,12 @@ interface OpenRelay {
 class EmailChannel implements Channel {
   readonly graceMs = DOT_MS;
   readonly #relays: readonly OpenRelay[];
-  readonly #compose: Composer;
+  readonly #composer: MailComposer;
   readonly #clock: Clock;
 
   constructor(rules: readonly RelayRule[], options: EmailOptions) {
     this.#clock = options.clock;
-    this.#compose = openComposer(options.dkim);
+    this.#composer = openMailComposer(options);
     this.#relays = rules.map((rule) => ({
       rule,
       name: rule.relay.lane.slice("mail:".length),
@@ -126,14 +129,22 @@ class EmailChannel implements Channel {
   }
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const message = await this.#compose(JSON.parse(attempt.payload) as EmailPayload, attempt);
+    const { signal } = context;
+    return await this.#composer.withMessage(
+      attempt,
+      signal,
+      (message) => this.#send(message, attempt, context),
+    );
+  }
+
+  async #send(message: Message, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
     const mail = new Mail(message, attempt);
     let fault: SmtpFault | undefined;
     for (const relay of this.#relaysFor(message.from)) {
       mail.via(relay.name);
       try {
         // A relay that takes some and has had enough (452) is given the rest at once.
-        while (mail.isOpen && await this.#send(relay, mail, context));
+        while (mail.isOpen && await this.#sendVia(relay, mail, context));
         fault = undefined;
         break;
       } catch (error) {
@@ -164,7 +175,7 @@ class EmailChannel implements Channel {
   }
 
   /** Sends to all who are still open; true when some were served and others may be now. */
-  async #send(
+  async #sendVia(
     { pool }: OpenRelay,
     mail: Mail,
     { signal, progress }: DeliverContext,

@@ -5,45 +5,42 @@
  * @module
  */
 
-import type { EmailPayload } from "../../task/payloads.ts";
 import type { Channel } from "../channel.ts";
 import type { OutboxSettings } from "./mail_settings.ts";
 import { resultJson } from "./mail_result.ts";
-import { openComposer } from "./message.ts";
-import type { DkimKey } from "./relays.ts";
+import { type MailComposerOptions, openMailComposer } from "./compose.ts";
 
 /** Opens the channel that writes each mail to `DIR/tsk_….eml`, whole or not at all. */
 export function openOutbox(
   { directory }: OutboxSettings,
-  dkim: readonly DkimKey[] = [],
+  options: MailComposerOptions = {},
 ): Channel {
-  const compose = openComposer(dkim);
+  const composer = openMailComposer(options);
   return {
-    async deliver(attempt, { signal }) {
-      const payload = JSON.parse(attempt.payload) as EmailPayload;
-      const { messageId, recipients, bytes } = await compose(payload, attempt);
-      if (signal.aborted) return deferred(String(signal.reason), "Cut off before it was written");
-      const name = `${attempt.taskId}.eml`;
-      try {
-        await Deno.mkdir(directory, { recursive: true });
-        await keep(directory, name, bytes);
-      } catch (error) {
-        return deferred("outbox_failed", `Cannot write ${name}: ${reasonOf(error)}`);
-      }
-      return {
-        kind: "delivered",
-        result: resultJson({
-          messageId,
-          relay: "outbox",
-          recipients: recipients.map((address) => ({
-            address,
-            outcome: "delivered",
-            reply: `written to ${name}`,
-          })),
-        }),
-        evidence: { file: name, bytes: bytes.length },
-      };
-    },
+    deliver: (attempt, { signal }) =>
+      composer.withMessage(attempt, signal, async ({ messageId, recipients, bytes }) => {
+        if (signal.aborted) return deferred(String(signal.reason), "Aborted before it was written");
+        const name = `${attempt.taskId}.eml`;
+        try {
+          await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+          await keep(directory, name, bytes);
+        } catch (error) {
+          return deferred("outbox_failed", `Cannot write ${name}: ${reasonOf(error)}`);
+        }
+        return {
+          kind: "delivered",
+          result: resultJson({
+            messageId,
+            relay: "outbox",
+            recipients: recipients.map((address) => ({
+              address,
+              outcome: "delivered",
+              reply: `written to ${name}`,
+            })),
+          }),
+          evidence: { file: name, bytes: bytes.length },
+        };
+      }),
   };
 }
 

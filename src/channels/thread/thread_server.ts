@@ -6,10 +6,12 @@
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/clock.ts";
+import type { LogFields } from "../../lib/log.ts";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
-import type { Channel, Figures, OpenChannels, Progress } from "../channel.ts";
+import { TooCostlyError } from "../compute/compute.ts";
+import type { Channel, ChannelTable, Figures, OpenChannels, Progress } from "../channel.ts";
 import { type FromThread, type SentAttempt, Stages, type ToThread } from "./thread_protocol.ts";
 
 /** What the server needs. */
@@ -42,7 +44,7 @@ class ThreadServer {
   readonly #running: (AbortController | undefined)[] = [];
   readonly #shutdown = new AbortController();
   readonly #figures = new Map<number, Figures>();
-  #channels: ReadonlyMap<string, Channel> = new Map();
+  #channels: ChannelTable = new Map<string, Channel>();
   #stages = new Stages();
   #outcomes: { ref: number; outcome: Outcome }[] = [];
   #undoFigures: (() => void) | undefined;
@@ -79,7 +81,9 @@ class ThreadServer {
 
   async #open(table: string, settings: Json): Promise<void> {
     try {
-      this.#channels = (await this.#load(table))(settings);
+      this.#channels = (await this.#load(table))(settings, {
+        onLost: (reason) => this.#log("Compute thread lost and replaced", { reason }),
+      });
     } catch (error) {
       return this.#send({ type: "failed_to_open", detail: textOf(error) });
     }
@@ -107,20 +111,26 @@ class ThreadServer {
       outcome =
         await (this.#channels.get(channel)?.deliver(attempt, context) ?? noChannel(channel));
     } catch (error) {
-      outcome = unexpectedError(this.#stages.has(ref, "sending"));
-      const fields = { task: attempt.taskId, channel, error: textOf(error) };
-      this.#send({
-        type: "log",
-        level: "error",
-        message: "Channel threw an unexpected error",
-        fields,
-      });
+      const isSending = this.#stages.has(ref, "sending");
+      const { signal } = aborter;
+      if (error instanceof TooCostlyError) outcome = tooCostly(error, isSending);
+      else if (signal.aborted && error === signal.reason) {
+        outcome = aborted(String(error), isSending);
+      } else {
+        outcome = unexpectedError(isSending);
+        const fields = { task: attempt.taskId, channel, error: textOf(error) };
+        this.#log("Channel threw an unexpected error", fields);
+      }
     }
     this.#failpoint("after_effect");
     this.#running[ref] = undefined;
     this.#figures.delete(ref);
     if (this.#outcomes.length === 0) setImmediate(() => this.#settle());
     this.#outcomes.push({ ref, outcome });
+  }
+
+  #log(message: string, fields: LogFields): void {
+    this.#send({ type: "log", level: "error", message, fields });
   }
 
   #settle(): void {
@@ -145,6 +155,7 @@ class ThreadServer {
     for (const aborter of this.#running) aborter?.abort("shutdown");
     this.#shutdown.abort("shutdown");
     await Promise.allSettled([...this.#channels.values()].map((channel) => channel.close?.()));
+    await this.#channels.close?.();
     this.#send({ type: "closed" });
   }
 }
@@ -154,6 +165,17 @@ function noChannel(name: string): Outcome {
     kind: "rejected",
     error: { code: "unknown_channel", detail: `Unknown channel "${name}"` },
   };
+}
+
+/** Another attempt would be as costly. */
+function tooCostly({ code, message: detail }: TooCostlyError, sending: boolean): Outcome {
+  return { kind: sending ? "unknown" : "rejected", error: { code, detail } };
+}
+
+/** The attempt was aborted while it waited for costly work. */
+function aborted(cause: string, sending: boolean): Outcome {
+  const error = { code: cause, detail: "The attempt was aborted while its content was prepared" };
+  return { kind: sending ? "unknown" : "deferred", error };
 }
 
 /** The bug may be fixed in the next version, so the task is kept. */

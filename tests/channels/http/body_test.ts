@@ -7,7 +7,9 @@ import {
   gzipSync,
   zstdCompressSync,
 } from "node:zlib";
-import { BodyDigest, BodyError, decodeInto } from "../../../src/channels/http/body.ts";
+import { BodyError } from "../../../src/channels/compute/decoder.ts";
+import { inlineCompute } from "../../../src/channels/compute/inline_compute.ts";
+import { BodyDigest, codingsOf } from "../../../src/channels/http/body.ts";
 
 const TEXT = Array.from({ length: 150 }, (_, n) => `Line ${n * n} of the body\n`).join("");
 
@@ -29,7 +31,7 @@ const TWO_FRAMES = Buffer.from(
 async function decode(coding: string, encoded: Uint8Array, size = encoded.length) {
   const digest = new BodyDigest(1_000_000, 1_000_000);
   try {
-    const sink = decodeInto(digest, coding.replace("raw ", ""));
+    const sink = inlineCompute().decode(digest, codingsOf(coding.replace("raw ", "")));
     for (let at = 0; at < encoded.length; at += size) {
       await sink.write(encoded.slice(at, at + size));
     }

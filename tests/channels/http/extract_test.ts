@@ -173,3 +173,21 @@ Deno.test.each(charsets)("Text is decoded by its charset: $why", async ({ type, 
   const { lines } = await extracted(body, { lines: 1 }, type);
   assert.ok(lines[0].endsWith(word), lines[0]);
 });
+
+Deno.test("Reading the text of nested elements is counted as well as matching them", async () => {
+  const page = "<div>".repeat(100) + `<s>${"<p>".repeat(30_000)}</s>`.repeat(30);
+  const { css, errors } = await extracted(page, { css: { t: "div" } });
+  assert.deepEqual([css, typeof errors.css], [{ t: [] }, "string"]);
+});
+
+Deno.test("A page with too many elements gives an error", async () => {
+  const { css, errors } = await extracted("<b>x</b>".repeat(500_000), { css: { t: "b" } });
+  assert.deepEqual([css, errors.css], [{ t: [] }, "The page has too many elements"]);
+});
+
+Deno.test("Many pointers to one large value cost one look at it", async () => {
+  const body = JSON.stringify(Array.from({ length: 300_000 }, (_, n) => n));
+  const json = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`p${n}`, ""]));
+  const { errors } = await extracted(body, { json }, "application/json");
+  assert.equal(Object.keys(errors).length, 50);
+});

@@ -1,0 +1,53 @@
+/**
+ * The entry module of the thread that runs costly jobs, one at a time.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { parentPort, workerData } from "node:worker_threads";
+import { type Jobs, type JobSettings, openJobs } from "./jobs.ts";
+
+/** A job on its way to the thread. */
+export interface JobRequest {
+  /** Identifies the job. */
+  readonly id: number;
+  /** Which job. */
+  readonly name: keyof Jobs;
+  /** Its arguments. */
+  readonly input: readonly unknown[];
+}
+
+/** What became of a job. */
+export type JobResponse =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: unknown };
+
+if (parentPort) {
+  const port = parentPort;
+  const jobs = openJobs(workerData as JobSettings);
+  // Not within the message's callback: on Deno 2.9.6 a thread that runs out of memory there
+  // stops without an error event.
+  port.on("message", (request: JobRequest) => setImmediate(() => void run(request)));
+
+  const run = async ({ id, name, input }: JobRequest) => {
+    try {
+      // deno-lint-ignore no-explicit-any -- the input is that of the job of this name
+      const value = await (jobs[name] as any)(...input);
+      port.postMessage({ id, value } satisfies JobResponse, buffersOf(value));
+    } catch (error) {
+      port.postMessage({ id, error } satisfies JobResponse);
+    }
+  };
+}
+
+/** Memory that is handed over instead of copied: long bytes that fill their buffer. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap((part: unknown) =>
+    part instanceof Uint8Array && part.buffer instanceof ArrayBuffer && part.length > 65_536 &&
+      part.buffer.byteLength === part.length
+      ? [part.buffer]
+      : []
+  );
+}
