@@ -1,9 +1,10 @@
 /**
- * Names under which bodies are saved: harmless on every system.
+ * Names of saved files that are safe on every system.
  *
  * @module
  */
 
+import { decodeExtended, parse } from "content-disposition";
 import { replaceUnseen } from "./text.ts";
 
 const MAX_BYTES = 150;
@@ -14,12 +15,12 @@ const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
 const encoder = new TextEncoder();
 
-/** Whether a caller's name can be taken as it is. */
+/** Whether a name is safe as it is. */
 export function isFileName(name: string): boolean {
   return name !== "" && safeFileName(name) === name;
 }
 
-/** Makes a name harmless; `undefined` when nothing is left of it. */
+/** Makes a name safe on every system; `undefined` when nothing is left of it. */
 export function safeFileName(name: string): string | undefined {
   let safe = stripped(
     replaceUnseen(name.toWellFormed().normalize("NFC"), "_").replace(UNSAFE, "_"),
@@ -29,12 +30,12 @@ export function safeFileName(name: string): string | undefined {
   return /[^_]/.test(safe) ? safe : undefined;
 }
 
-/** A dot in front hides a file, one behind it is lost on Windows. */
+/** A leading dot hides a file; Windows drops a trailing one. */
 function stripped(name: string): string {
   return name.replace(/^[.\s]+|[.\s]+$/g, "");
 }
 
-/** Keeps the ending: it says what the file is. */
+/** Keeps the extension, which tells the kind of file. */
 function shortened(name: string): string {
   const [ending = ""] = /\.[A-Za-z0-9]{1,10}$/.exec(name) ?? [];
   let stem = name.slice(0, name.length - ending.length);
@@ -44,23 +45,27 @@ function shortened(name: string): string {
   return stem + ending;
 }
 
-/** The name that a `Content-Disposition` (RFC 6266) gives, not yet made harmless. */
+/** The file name in a `Content-Disposition` header (RFC 6266), not yet made harmless. */
 export function dispositionName(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const extended = /;\s*filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)/i.exec(header);
-  if (extended?.[1]?.toLowerCase() === "utf-8") {
-    try {
-      return decodeURIComponent(extended[2] ?? "");
-    } catch {
-      // It says nothing, then.
-    }
-  }
-  const [, quoted, bare] = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))/i.exec(header) ??
-    [];
-  return quoted?.replace(/\\(.)/g, "$1") ?? bare;
+  const { filename, "filename*": extended } = parse(utf8Of(header)).parameters;
+  // The parser leaves an extended value alone that it cannot decode, as when it is quoted.
+  return (extended && decodeExtended(extended)) ?? filename;
 }
 
-/** The name that a body is saved under: the caller's, the server's, or the last part of the URL. */
+/** Header values arrive with a character for each byte, but many servers send UTF-8. */
+function utf8Of(header: string): string {
+  // deno-lint-ignore no-control-regex -- characters that one byte can hold
+  if (!/[\x80-\xff]/.test(header) || !/^[\x00-\xff]*$/.test(header)) return header;
+  try {
+    const bytes = Uint8Array.from(header, (letter) => letter.charCodeAt(0));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return header;
+  }
+}
+
+/** The name to save a body under: the caller's, the server's, or the last part of the URL. */
 export function saveNameOf(save: true | string, disposition: string | undefined, url: URL): string {
   if (save !== true) return save;
   const last = url.pathname.split("/").findLast((part) => part !== "") ?? "";
@@ -68,7 +73,7 @@ export function saveNameOf(save: true | string, disposition: string | undefined,
   try {
     decoded = decodeURIComponent(last);
   } catch {
-    // As it stands, then.
+    // It is not percent-encoded.
   }
   for (const name of [dispositionName(disposition)?.split(/[/\\]/).pop(), decoded]) {
     const safe = name === undefined ? undefined : safeFileName(name);

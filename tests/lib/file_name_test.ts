@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isFileName, safeFileName } from "../../src/lib/file_name.ts";
+import { dispositionName, isFileName, safeFileName } from "../../src/lib/file_name.ts";
 import { payloadWith, pointersIn } from "../task/support/fetches.ts";
 
 const names: { name: string; safe: string | undefined }[] = [
@@ -41,4 +41,27 @@ Deno.test("A caller's name is taken as it is, or refused", () => {
   for (const save of ["../a", "", "a/b", ".part", false, 1]) {
     assert.deepEqual(pointersIn({ save }), ["/save"], `${save}`);
   }
+});
+
+/** A header as it is received: one character for each byte. */
+function received(header: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(header));
+}
+
+Deno.test.each([
+  { header: 'attachment; filename="report.pdf"', name: "report.pdf" },
+  { header: received('attachment; filename="Prüfbericht.pdf"'), name: "Prüfbericht.pdf" },
+  { header: received("attachment; filename=報告.pdf"), name: "報告.pdf" },
+  { header: 'attachment; filename="Pr\xfcfbericht.pdf"', name: "Prüfbericht.pdf" },
+  { header: "attachment; filename=My Report.pdf", name: "My Report.pdf" },
+  { header: `attachment; filename*="UTF-8''Pr%C3%BCf.pdf"`, name: "Prüf.pdf" },
+  { header: "attachment; filename*=ISO-8859-1''Pr%FCf.pdf", name: "Prüf.pdf" },
+  { header: "attachment; filename=x.pdf; filename*=UTF-8''Pr%C3%BCf.pdf", name: "Prüf.pdf" },
+  { header: "attachment; filename=x.pdf; filename*=klingon''%80", name: "x.pdf" },
+  { header: 'attachment; name="x; filename=evil.txt"; filename=good.txt', name: "good.txt" },
+  { header: 'attachment; filename="a\\"b.txt"', name: 'a"b.txt' },
+  { header: "inline", name: undefined },
+  { header: undefined, name: undefined },
+])("$header names the file $name", ({ header, name }) => {
+  assert.equal(dispositionName(header), name);
 });

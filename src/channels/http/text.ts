@@ -4,6 +4,9 @@
  * @module
  */
 
+import sniff from "html-encoding-sniffer";
+import { compact } from "../../lib/compact.ts";
+
 const TEXTUAL =
   /^(?:text\/.*|application\/(?:.*\+)?(?:json|xml|yaml)|application\/(?:json-seq|x-ndjson|ndjson|jsonl|javascript|ecmascript|x-javascript|x-yaml|toml|sql|graphql|x-www-form-urlencoded|xhtml\+xml|problem\+json)|image\/svg\+xml|message\/.*)$/;
 
@@ -39,40 +42,24 @@ export function textOf(
  * and windows-1252 when not.
  */
 export function decoderFor(beginning: Uint8Array, contentType: string | undefined): TextDecoder {
+  const type = typeOf(contentType);
   const [, declared] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? "") ?? [];
-  for (const charset of [markOf(beginning), declared, declaredWithin(beginning, contentType)]) {
-    const decoder = charset === undefined ? undefined : decoderOf(charset);
-    if (decoder) return decoder;
-  }
-  const isJson = /[/+]json$/.test(typeOf(contentType));
-  return new TextDecoder(isJson || isUtf8(beginning) ? "utf-8" : "windows-1252");
+  const isJson = /[/+]json$/.test(type);
+  const fallback = isJson || isUtf8(beginning) ? "UTF-8" : "windows-1252";
+  const mayDeclare = type === "" || /html|xml/.test(type);
+  const charset = sniff(mayDeclare ? beginning : beginning.subarray(0, MARK_BYTES), {
+    xml: /xml$/.test(type) && !type.includes("html"),
+    defaultEncoding: fallback,
+    ...compact({ transportLayerEncodingLabel: declared }),
+  });
+  return decoderOf(charset) ?? new TextDecoder(fallback);
 }
+
+/** The longest byte order mark. */
+const MARK_BYTES = 3;
 
 function typeOf(contentType: string | undefined): string {
   return (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
-}
-
-function markOf([a, b, c]: Uint8Array): string | undefined {
-  if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
-  if (a === 0xff && b === 0xfe) return "utf-16le";
-  return a === 0xfe && b === 0xff ? "utf-16be" : undefined;
-}
-
-/** `<meta charset=…>` in its two spellings, or XML's declaration. */
-const DECLARATION =
-  /<meta[^>]{0,200}?charset\s*=\s*["']?([\w:.-]+)|^<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]+)/i;
-
-function declaredWithin(
-  beginning: Uint8Array,
-  contentType: string | undefined,
-): string | undefined {
-  const type = typeOf(contentType);
-  if (type !== "" && !/html|xml/.test(type)) return undefined;
-  const head = new TextDecoder("latin1").decode(beginning.subarray(0, SNIFFED_BYTES));
-  const [, meta, xml] = DECLARATION.exec(head) ?? [];
-  const charset = (meta ?? xml)?.toLowerCase();
-  // A declaration that can be read as ASCII is not encoded in UTF-16.
-  return charset?.startsWith("utf-16") ? "utf-8" : charset;
 }
 
 function isUtf8(beginning: Uint8Array): boolean {

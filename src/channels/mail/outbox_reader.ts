@@ -4,6 +4,7 @@
  * @module
  */
 
+import { decodeWords } from "postal-mime";
 import { isId } from "../../lib/ids.ts";
 import type { OutboxEntry, OutboxPort } from "../../task/ports.ts";
 
@@ -75,29 +76,4 @@ async function readEntry(directory: string, id: string): Promise<OutboxEntry | u
 function headerOf(headers: string, name: string): string {
   const line = headers.split(/\r?\n/).find((line) => line.toLowerCase().startsWith(`${name}:`));
   return decodeWords(line?.slice(name.length + 1).trim() ?? "");
-}
-
-/** RFC 2047; white space between two encoded words is not part of the text. */
-function decodeWords(text: string): string {
-  const bytes: number[] = [];
-  const flush = () => new TextDecoder().decode(new Uint8Array(bytes.splice(0)));
-  let decoded = "";
-  let from = 0;
-  for (const word of text.matchAll(/=\?utf-8\?([bq])\?([^? ]*)\?=/gi)) {
-    const between = text.slice(from, word.index);
-    if (between.trim() !== "" || from === 0) decoded += flush() + between;
-    bytes.push(...decodeWord(word[1] ?? "", word[2] ?? ""));
-    from = word.index + word[0].length;
-  }
-  return decoded + flush() + text.slice(from);
-}
-
-function decodeWord(encoding: string, text: string): Iterable<number> {
-  const binary = encoding.toLowerCase() === "b"
-    ? atob(/^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0 ? text : "")
-    : text.replaceAll("_", " ").replace(
-      /=([0-9a-f]{2})/gi,
-      (_, hex) => String.fromCharCode(parseInt(hex, 16)),
-    );
-  return [...binary].map((character) => character.charCodeAt(0));
 }

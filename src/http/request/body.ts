@@ -8,10 +8,10 @@
  * @module
  */
 
+import { visit } from "jsonc-parser";
 import { keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { faultPosition } from "./json_position.ts";
 import { Refusal } from "../problems.ts";
 
 /** A body that has been read. */
@@ -70,7 +70,7 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
     keepMembersAsText(text, value, "json", REQUEST_CONTAINERS);
     return { text, size, value };
   } catch {
-    throw new Refusal("malformed_json", `Expected JSON: syntax error at ${positionOf(text)}`);
+    throw new Refusal("malformed_json", syntaxErrorIn(text));
   }
 }
 
@@ -205,10 +205,34 @@ function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<A
   return whole;
 }
 
-function positionOf(text: string): string {
-  const position = faultPosition(text);
+/** A longer text is not searched for its syntax error: that would delay other requests. */
+const MAX_SEARCHED = 2 ** 20;
+
+function syntaxErrorIn(text: string): string {
+  if (text.length > MAX_SEARCHED) return "Expected JSON";
+  const position = errorPosition(text);
   const before = text.slice(0, position);
   const line = before.split("\n").length;
   const column = position - before.lastIndexOf("\n");
-  return `position ${position} (line ${line}, column ${column})`;
+  return `Expected JSON: syntax error at position ${position} (line ${line}, column ${column})`;
+}
+
+/**
+ * Index of the first syntax error in a text that is not JSON; its length when it
+ * ends too early. `JSON.parse` reports it only in words, and not always.
+ */
+export function errorPosition(text: string): number {
+  let position = text.length;
+  const stop = new Error("found");
+  try {
+    visit(text, {
+      onError(_, offset) {
+        position = offset;
+        throw stop;
+      },
+    }, { disallowComments: true });
+  } catch (error) {
+    if (error !== stop) throw error;
+  }
+  return position;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { create } from "content-disposition";
+import { parse as parseRange } from "range-parser";
 import { compact } from "../../lib/compact.ts";
 import type { Json, TaskRecord } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
@@ -65,7 +67,7 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
   const headers = {
     // No browser treats the body as a page of this service.
     "content-type": "application/octet-stream",
-    "content-disposition": `attachment; filename="${plain(name)}"; filename*=UTF-8''${coded(name)}`,
+    "content-disposition": create(name.toWellFormed(), { fallback: asciiOf(name) }),
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
     "cross-origin-resource-policy": "same-origin",
@@ -102,22 +104,19 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
   return new Response(isAsked ? await source.open(start, end) as BodyInit : null, init);
 }
 
+/** A `code` of range-parser. */
+const UNSATISFIABLE = 2;
+
 /**
  * RFC 9110 §14: one range of bytes. Several ranges and invalid ones are answered
  * with the whole body; `none` when the range is not satisfiable.
  */
 function partOf(range: string | null, bytes: number): [start: number, end: number] | "none" | null {
-  const [, first = "", last = ""] =
-    /^\s*bytes\s*=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(range ?? "") ??
-      [];
-  if (first === "" && last === "") return null;
-  if (first === "") {
-    const count = Math.min(Number(last), bytes);
-    return count === 0 ? "none" : [bytes - count, bytes];
-  }
-  const start = Number(first);
-  if (last !== "" && Number(last) < start) return null;
-  return start >= bytes ? "none" : [start, last === "" ? bytes : Math.min(Number(last) + 1, bytes)];
+  const { code, type, ranges } = parseRange(bytes, range ?? "");
+  if (type.trim().toLowerCase() !== "bytes") return null;
+  const [only, ...more] = ranges;
+  if (!only) return code === UNSATISFIABLE ? "none" : null;
+  return more.length > 0 ? null : [only.start, only.end + 1];
 }
 
 /** Reads as fast as the caller takes it, and closes the file at the end. */
@@ -147,16 +146,9 @@ function listsTag(header: string | null, etag: string): boolean {
   return header?.split(",").some((tag) => [etag, `W/${etag}`, "*"].includes(tag.trim())) ?? false;
 }
 
-/** RFC 6266: an ASCII fallback; `filename*` has the exact name. */
-function plain(name: string): string {
+/** For clients that do not know `filename*`; no character of it is special anywhere. */
+function asciiOf(name: string): string {
   return name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
-}
-
-function coded(name: string): string {
-  return encodeURIComponent(name.toWellFormed()).replace(
-    /['()*]/g,
-    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function membersOf(value: Json | undefined): Readonly<Record<string, Json>> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { faultPosition } from "../../../src/http/request/json_position.ts";
+import { errorPosition } from "../../../src/http/request/body.ts";
 
 Deno.test("valid JSON has no syntax error", () => {
-  fc.assert(fc.property(fc.json(), (text) => assert.equal(faultPosition(text), text.length)));
+  fc.assert(fc.property(fc.json(), (text) => assert.equal(errorPosition(text), text.length)));
 });
 
 Deno.test("the text before the error is a prefix of valid JSON, the text including it is not", () => {
@@ -15,7 +15,7 @@ Deno.test("the text before the error is a prefix of valid JSON, the text includi
   fc.assert(fc.property(mangled, ([text, at, put]) => {
     const cut = at % (text.length + 1);
     const broken = text.slice(0, cut) + put + text.slice(cut + 1);
-    const position = faultPosition(broken);
+    const position = errorPosition(broken);
     assert.ok(position >= 0 && position <= broken.length);
     if (isJson(broken)) assert.equal(position, broken.length);
   }));
@@ -33,7 +33,7 @@ Deno.test.each([
   { text: "[1]]", at: 3 },
   { text: "tru", at: 0 },
   { text: '"\\x"', at: 0 },
-])("$text is broken at $at", ({ text, at }) => assert.equal(faultPosition(text), at));
+])("$text is broken at $at", ({ text, at }) => assert.equal(errorPosition(text), at));
 
 function isJson(text: string): boolean {
   try {
