@@ -109,7 +109,7 @@ async function serve(
   return await Promise.race([
     fatal.promise,
     stopped.then(async (signal) => {
-      const cancels = signal === "SIGINT" && config.onSigint === "cancel";
+      const cancels = signal === "SIGINT" && config.onSigint !== "drain";
       await service.stop(cancels ? "cancel" : "drain");
       return cancels ? EXIT.sigint : EXIT.ok;
     }),

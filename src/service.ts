@@ -10,7 +10,7 @@ import { guardPorts, openGuard } from "./channels/guard/guard.ts";
 import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
 import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
-import { channelSettings } from "./service/channel_settings.ts";
+import { channelSettings, readCa } from "./service/channel_settings.ts";
 import { createApp } from "./http/app.ts";
 import { openServer } from "./http/server.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -18,7 +18,12 @@ import { openIds } from "./lib/ids.ts";
 import { type Log, openLog } from "./lib/log.ts";
 import { openMetrics } from "./lib/metrics.ts";
 import { openTraces } from "./lib/traces.ts";
-import { EngineDamagedError, EngineError } from "./queue/engine.ts";
+import {
+  type Durability,
+  EngineDamagedError,
+  EngineError,
+  type QueueEngine,
+} from "./queue/engine.ts";
 import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./lib/loopback.ts";
@@ -88,7 +93,32 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   await using stack = new AsyncDisposableStack();
   const { queue: url, maxQueued } = config;
   const thread = options.threads?.queue;
-  const engine = stack.use(await openQueue(url, { clock, maxQueued, thread, onFatal: fatal }));
+  const ca = await readCa(config);
+  let pool: ThreadPool | undefined;
+  let worker: Worker | undefined;
+  const workload = () => ({
+    running: worker?.running ?? 0,
+    concurrency: config.role === "api" ? 0 : config.concurrency,
+  });
+  const engine: QueueEngine = stack.use(
+    await openQueue(url, {
+      clock,
+      maxQueued,
+      thread,
+      onFatal: fatal,
+      node: {
+        name: config.node ?? Deno.hostname(),
+        report: () => ({ role: config.role, version: VERSION, ...workload() }),
+        random: Math.random,
+        migrate: config.migrate,
+        listenUrl: config.queueListen,
+        ca,
+      },
+    }),
+  );
+  requireDurability(engine.durability, config.durability);
+  const { cluster } = engine;
+  const role = cluster ? config.role : "all";
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
@@ -108,16 +138,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
     downloads: config.downloads,
-    progressOf: (id) => worker.progressOf(id),
-    runningTasks: () => worker.runningTasks(),
-    worker: () => ({
-      running: worker.running,
-      concurrency: config.concurrency,
-      threads: pool.status(),
-      lost: pool.lost,
-    }),
+    progressOf: (id) => worker?.progressOf(id),
+    runningTasks: () => worker?.runningTasks() ?? [],
+    worker: () => ({ ...workload(), threads: pool?.status() ?? [], lost: pool?.lost ?? [] }),
   };
-  const ids = openIds(clock.now, crypto.getRandomValues.bind(crypto), engine.lastSequence);
+  const random = crypto.getRandomValues.bind(crypto);
+  const ids = openIds(clock.now, random, engine.lastSequence, cluster?.idTurn);
   const acceptance = openSubmitParser(ports);
   const triggers = openTriggers({
     engine,
@@ -128,7 +154,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     acceptance,
     hooks: () => file.current.hooks,
   });
-  const takeSchedules = () => triggers.follow(file.current.schedules);
+  // Nodes may have different files while they are replaced one by one: one of them decides.
+  const takeSchedules = async () => {
+    if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
+  };
   const reload = openReload({ file, templates, then: takeSchedules, log });
   const app = createApp({
     engine,
@@ -149,28 +178,32 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     ready: () => state.ready,
     closing: ending.signal,
     version: VERSION,
+    role,
     startedAt: clock.now(),
   });
-  const pool: ThreadPool = stack.use(
-    await openThreadPool({
-      entry: options.threads?.channels ?? new URL("./channels/thread/thread.ts", import.meta.url),
-      table: new URL("./channels/table.ts", import.meta.url),
-      settings: await channelSettings(config, file.current, VERSION) as unknown as Json,
-      threads: config.threads,
+  // A node that only accepts makes no calls, and needs no threads for them.
+  if (role !== "api") {
+    pool = stack.use(
+      await openThreadPool({
+        entry: options.threads?.channels ?? new URL("./channels/thread/thread.ts", import.meta.url),
+        table: new URL("./channels/table.ts", import.meta.url),
+        settings: await channelSettings(config, file.current, VERSION) as unknown as Json,
+        threads: config.threads,
+        clock,
+        log,
+      }),
+    );
+    worker = openWorker({
+      engine,
+      runner: pool,
       clock,
+      random: Math.random,
       log,
-    }),
-  );
-  const worker: Worker = openWorker({
-    engine,
-    runner: pool,
-    clock,
-    random: Math.random,
-    log,
-    concurrency: config.concurrency,
-    telemetry: openTelemetry({ clock, log, metrics, traces }),
-    onFatal: fatal,
-  });
+      concurrency: config.concurrency,
+      telemetry: openTelemetry({ clock, log, metrics, traces }),
+      onFatal: fatal,
+    });
+  }
   const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock, log });
   const guard = openGuard({
     allow: config.fetchAllow,
@@ -179,9 +212,15 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   stack.defer(() => server.close(CLOSE_MS));
 
   stack.defer(() => triggers.schedules.stop());
-  await triggers.schedules.start();
-  await takeSchedules();
-  worker.start();
+  if (role !== "worker") {
+    await triggers.schedules.start();
+    await takeSchedules();
+  }
+  cluster?.onAnnouncement((what) => {
+    if (what === "reload") reload().catch(fatal);
+    else triggers.schedules.refresh().catch(fatal);
+  });
+  worker?.start();
   purgeOn(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
   logStartup(config, { engine, network, relays, url: server.url, version: VERSION, log });
@@ -201,34 +240,65 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     },
   };
 
+  /** Whether Ctrl+C cancels what waits: on a shared queue only on the last node, and if it is set so. */
+  async function cancelsQueue(): Promise<boolean> {
+    if (!cluster) return true;
+    if (config.onSigint !== "cancel") return false;
+    const others = (await cluster.nodes()).length - 1;
+    if (others > 0) log.warn("Queued tasks stay: other nodes are running", { nodes: others });
+    return others <= 0;
+  }
+
+  /** Ctrl+C on a shared queue: attempts go back to it, and what waits stays for the other nodes. */
+  async function handBack(): Promise<void> {
+    state.accepting = false;
+    const attempts = await worker?.stop("drain", 0);
+    log.info("Stopped: attempts were handed back, queued tasks stay for the other nodes", {
+      finished: attempts?.finished ?? 0,
+      released: attempts?.released ?? 0,
+      unknown: attempts?.unknown ?? 0,
+    });
+  }
+
   async function cancelAll(): Promise<void> {
+    if (!await cancelsQueue()) return await handBack();
     state.accepting = false;
     const [cancelled, attempts] = await Promise.all([
       engine.cancelWaiting(),
-      worker.stop("shutdown", 0),
+      worker?.stop("shutdown", 0),
     ]);
     log.info(
       "Stopped: queued tasks were cancelled, POST /tasks/retry?reason=shutdown revives them",
       {
-        finished: attempts.finished,
+        finished: attempts?.finished ?? 0,
         cancelled,
-        aborted: attempts.aborted,
-        unknown: attempts.unknown,
+        aborted: attempts?.aborted ?? 0,
+        unknown: attempts?.unknown ?? 0,
       },
     );
   }
 
   async function drain(): Promise<void> {
-    log.info("Draining", { running: worker.running, forMs: config.drainMs });
-    const attempts = await worker.stop("drain", config.drainMs);
+    log.info("Draining", { running: worker?.running ?? 0, forMs: config.drainMs });
+    const attempts = await worker?.stop("drain", config.drainMs);
     const { queued } = await engine.counts();
     log.info("Drained: queued tasks stay for the next start", {
-      finished: attempts.finished,
+      finished: attempts?.finished ?? 0,
       kept: queued,
-      aborted: attempts.released,
-      unknown: attempts.unknown,
+      aborted: attempts?.released ?? 0,
+      unknown: attempts?.unknown ?? 0,
     });
   }
+}
+
+const DURABILITY: readonly Durability[] = ["memory", "disk", "replicated"];
+
+/** Throws a `RangeError` when a stored task would survive less than it must. */
+function requireDurability(is: Durability, least: Config["durability"]): void {
+  if (least === "any" || DURABILITY.indexOf(is) >= DURABILITY.indexOf(least)) return;
+  throw new RangeError(
+    `Cannot start with POSTRIDER_DURABILITY=${least}: the queue's durability is "${is}"`,
+  );
 }
 
 /** The exit code for an error at the start (sysexits.h). */

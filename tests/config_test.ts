@@ -13,7 +13,7 @@ Deno.test("without any setting the service keeps to this machine and needs no se
   assert.deepEqual(config.fetchAllow, []);
   assert.equal(config.retentionMs, 7 * 86_400_000);
   assert.equal(config.drainMs, 8_000);
-  assert.equal(config.onSigint, "cancel");
+  assert.equal(config.onSigint, undefined);
 });
 
 Deno.test("every wrong setting is named at once, with what is expected", () => {
@@ -78,7 +78,7 @@ Deno.test("a file that cannot be read, and a setting given twice, are named", ()
   });
   assert.deepEqual("wrong" in read && read.wrong, [
     "POSTRIDER_MAIL and POSTRIDER_MAIL_FILE: expected one of them, got both",
-    'POSTRIDER_API_KEYS_FILE: expected a file that can be read, got "/nowhere": No such file',
+    'POSTRIDER_API_KEYS_FILE: expected a readable file, got "/nowhere": No such file',
   ]);
 });
 

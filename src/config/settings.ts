@@ -9,7 +9,7 @@ import { type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.
 import { parseWebhookSecrets } from "../channels/webhook_secret.ts";
 import { type ApiKey, parseApiKeys } from "../http/auth/auth.ts";
 import type { LogFormat, LogLevel } from "../lib/log.ts";
-import { parseQueueUrl } from "../queue/open.ts";
+import { type NodeRole, parseQueueUrl } from "../queue/open.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
@@ -22,8 +22,18 @@ export interface Config {
   readonly port: number;
   /** Whether callers without a key are served on any address. */
   readonly allowAnonymous: boolean;
-  /** The queue: `sqlite:PATH` or `memory:`. */
+  /** The queue: `sqlite:PATH`, `postgres://…` or `memory:`. */
   readonly queue: string;
+  /** Another URL of the same database, for notifications behind a connection pooler. */
+  readonly queueListen: string | undefined;
+  /** Whether an older database schema is brought up to date at the start, or refused. */
+  readonly migrate: "auto" | "check";
+  /** The least that a stored task must survive. */
+  readonly durability: "any" | "disk" | "replicated";
+  /** What this node does on a shared queue. */
+  readonly role: NodeRole;
+  /** The name of this node; `undefined`: the host name. */
+  readonly node: string | undefined;
   /** The relay or outbox of mails. */
   readonly mail: MailSettings;
   /** The default `From` of mails. */
@@ -53,7 +63,7 @@ export interface Config {
   /** Rate limit of submits per key. */
   readonly rate: Rate | undefined;
   /** What SIGINT does. */
-  readonly onSigint: "cancel" | "drain";
+  readonly onSigint: "cancel" | "drain" | undefined;
   /** Time for running attempts to finish at a drain, in milliseconds. */
   readonly drainMs: number;
   /** Lowest level that is logged. */
@@ -108,8 +118,43 @@ export const SETTINGS: Table = {
     name: "POSTRIDER_QUEUE",
     means: "where tasks are stored",
     fallback: "sqlite:./data/postrider.db",
-    expects: '"sqlite:PATH" or "memory:"',
+    expects: '"sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "memory:"',
+    secret: true,
     parse: (text) => parseQueueUrl(text) && text,
+  },
+  queueListen: {
+    name: "POSTRIDER_QUEUE_LISTEN",
+    means: "direct URL of the database, for notifications when POSTRIDER_QUEUE is a pooler",
+    expects: '"postgres://USER:PASSWORD@HOST/DATABASE"',
+    secret: true,
+    parse: (text) => parseQueueUrl(text).kind === "postgres" ? text : undefined,
+  },
+  migrate: {
+    name: "POSTRIDER_MIGRATE",
+    means: "bring an older database schema up to date at the start, or only check it",
+    fallback: "auto",
+    expects: '"auto" or "check"',
+    parse: (text) => oneOf(text, ["auto", "check"]),
+  },
+  durability: {
+    name: "POSTRIDER_DURABILITY",
+    means: "refuse to start when a stored task would survive less",
+    fallback: "any",
+    expects: '"any", "disk" or "replicated"',
+    parse: (text) => oneOf(text, ["any", "disk", "replicated"]),
+  },
+  role: {
+    name: "POSTRIDER_ROLE",
+    means: "on a PostgreSQL queue: api accepts and shows, worker attempts, all does both",
+    fallback: "all",
+    expects: '"all", "api" or "worker"',
+    parse: (text) => oneOf(text, ["all", "api", "worker"]),
+  },
+  node: {
+    name: "POSTRIDER_NODE",
+    means: "on a PostgreSQL queue: name of this node; the host name if unset",
+    expects: "a name of up to 100 letters, digits and ._-",
+    parse: (text) => /^[\w.-]{1,100}$/.test(text) ? text : undefined,
   },
   mail: {
     name: "POSTRIDER_MAIL",
@@ -209,8 +254,7 @@ export const SETTINGS: Table = {
   },
   onSigint: {
     name: "POSTRIDER_ON_SIGINT",
-    means: "what Ctrl+C does to queued tasks: cancel them, or drain as SIGTERM does",
-    fallback: "cancel",
+    means: "what Ctrl+C does: cancel queued tasks (on PostgreSQL: hand back attempts), or drain",
     expects: '"cancel" or "drain"',
     parse: (text) => oneOf(text, ["cancel", "drain"]),
   },

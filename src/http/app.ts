@@ -40,6 +40,9 @@ import { templateRoutes } from "./routes/templates.ts";
 /** The caller of an open route, which may do nothing else. */
 const NO_CALLER: Caller = { scopes: new Set() };
 
+/** What a node serves that only makes attempts. */
+const WORKER_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics", "/status"]);
+
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
 export function createApp(dependencies: Dependencies): Hono {
   const { engine, log, metrics } = dependencies;
@@ -78,6 +81,9 @@ export function createApp(dependencies: Dependencies): Hono {
     ...manualRoutes(dependencies.version, authenticate),
     ...assetRoutes(),
   ];
+  const served = dependencies.role === "worker"
+    ? routes.filter(({ path }) => WORKER_PATHS.has(path))
+    : routes;
   const requestIdOf = openRequestIds(dependencies.startedAt);
   const app = new Hono();
 
@@ -96,11 +102,11 @@ export function createApp(dependencies: Dependencies): Hono {
     };
   }
 
-  for (const route of routes) {
+  for (const route of served) {
     app.on(route.method, honoPath(route.path), handle(route, authenticate));
   }
   // Not a route for all methods: Hono composes routes that share a path on every request.
-  const refuse = openRefusal(routes);
+  const refuse = openRefusal(served);
   app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), log));
   return app;
 }

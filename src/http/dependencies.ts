@@ -9,7 +9,7 @@ import type { IdSource } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Traces } from "../lib/traces.ts";
-import type { QueueEngine } from "../queue/engine.ts";
+import type { NodeRole, QueueEngine } from "../queue/engine.ts";
 import type { HookReceiver } from "../hooks/hooks.ts";
 import type { Scheduler } from "../schedules/scheduler.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
@@ -56,6 +56,8 @@ export interface Dependencies {
   readonly closing: AbortSignal;
   /** The service's version. */
   readonly version: string;
+  /** What this node does: one that only attempts serves health, status and metrics. */
+  readonly role: NodeRole;
   /** Start time of the service, in milliseconds since the epoch. */
   readonly startedAt: number;
 }

@@ -15,6 +15,17 @@ export type IdKind = "tsk" | "bat" | "hkd";
 /** Makes ids, each later in order than the one before, whatever the clock does. */
 export type IdSource = (kind: IdKind) => string;
 
+/** Which numbers are one source's among several: those that leave `own()` when divided by `stride`. */
+export interface IdTurn {
+  /** A divisor of 8192. */
+  readonly stride: number;
+  /** Below `stride`; may change when a node has to give up its turn. */
+  readonly own: () => number;
+}
+
+const EVEN: IdTurn = { stride: 2, own: () => 0 };
+const ODD: IdTurn = { stride: 2, own: () => 1 };
+
 /** Sequence numbers count milliseconds from here, to stay within 2^53 until the year 2059. */
 const EPOCH_MS = Date.UTC(2025, 0, 1);
 /** Ids within one millisecond: 12 bits of `rand_a` and the first of `rand_b`. */
@@ -37,16 +48,19 @@ export function openIds(
   now: () => number,
   fill: (bytes: Uint8Array<ArrayBuffer>) => void,
   after = 0,
-  turn: "even" | "odd" = "even",
+  turn: "even" | "odd" | IdTurn = "even",
 ): IdSource {
-  const own = turn === "even" ? 0 : 1;
-  let last = after % 2 === own ? after : after - 1;
+  const { stride, own } = turn === "even" ? EVEN : turn === "odd" ? ODD : turn;
+  let last = after;
   const pool = new Uint8Array(RANDOM_BYTES * 512);
   let used = pool.length;
   // Ids that come thick share the letters of their time.
   let time = { ms: NaN, letters: "" };
   return (kind) => {
-    last = Math.max(last + 2, (now() - EPOCH_MS) * PER_MS + own);
+    const first = (now() - EPOCH_MS) * PER_MS;
+    const place = own();
+    // The turn may have changed since the last.
+    last = Math.max(last - last % stride + stride + place, first + place);
     if (used === pool.length) {
       fill(pool);
       used = 0;

@@ -22,6 +22,7 @@
  */
 
 export * from "./change.ts";
+export * from "./cluster.ts";
 export * from "./errors.ts";
 
 import type { CancelReason, Settlement } from "../task/outcome.ts";
@@ -34,6 +35,7 @@ import type {
   StoredSchedule,
 } from "../task/trigger.ts";
 import type { BatchTask, TaskChange, Watched } from "./change.ts";
+import type { Cluster } from "./cluster.ts";
 import type { BatchRecord, NewBatch } from "../task/batch.ts";
 import type {
   ClaimedTask,
@@ -153,12 +155,19 @@ export interface LaneStatus {
   readonly reason?: string;
 }
 
+/** What an acknowledged submission survives. */
+export type Durability = "memory" | "disk" | "replicated";
+
 /** Stores tasks, and gives each to one worker. */
 export interface QueueEngine extends AsyncDisposable {
   /** `sqlite`, `memory` … */
   readonly name: string;
   /** Whether what it stores outlives the process. */
   readonly durable: boolean;
+  /** What an acknowledged submission survives: nothing, a power cut, or the loss of a server. */
+  readonly durability: Durability;
+  /** The other nodes; absent when the engine is one process's alone. */
+  readonly cluster?: Cluster;
   /** The highest sequence number of any id it has ever stored; 0 when there was none. */
   readonly lastSequence: number;
   /** How many attempts of an earlier process were found interrupted at the opening. */

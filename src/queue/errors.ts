@@ -21,3 +21,9 @@ export class EngineDamagedError extends EngineError {
   /** `EngineDamagedError`. */
   override name = "EngineDamagedError";
 }
+
+/** The database cannot be reached for now: the same call may succeed later. */
+export class EngineAwayError extends EngineError {
+  /** `EngineAwayError`. */
+  override name = "EngineAwayError";
+}

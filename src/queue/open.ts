@@ -6,12 +6,18 @@
 
 import { dirname } from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import { compact } from "../lib/compact.ts";
 import type { QueueEngine } from "./engine.ts";
 import { openMemoryEngine } from "./memory/engine.ts";
+import type { NodeOptions } from "./cluster.ts";
+import { parsePostgresUrl, type PostgresUrl } from "./postgres/url.ts";
 import { openSqliteEngine } from "./sqlite/engine.ts";
+
+export type { NodeRole } from "./cluster.ts";
 
 /** Where tasks are stored. */
 export type QueueUrl =
+  | PostgresUrl
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "memory" };
 
@@ -25,14 +31,19 @@ export interface QueueOptions {
   readonly thread?: URL | undefined;
   /** Called when the engine has died and nothing can be stored any more. */
   readonly onFatal?: (error: Error) => void;
+  /** How this process joins the others, where the engine is shared. */
+  readonly node?: NodeOptions;
 }
 
-/** Parses a queue URL. Throws a `RangeError` for anything but `sqlite:PATH` and `memory:`. */
+/** Parses a queue URL. Throws a `RangeError` for anything but `sqlite:PATH`, `postgres://…` and `memory:`. */
 export function parseQueueUrl(text: string): QueueUrl {
   if (text === "memory:") return { kind: "memory" };
+  if (/^postgres(?:ql)?:/.test(text)) return parsePostgresUrl(text);
   const path = /^sqlite:([^\0]+)$/.exec(text)?.[1];
   if (path === undefined) {
-    throw new RangeError(`Cannot open queue "${text}": expected "sqlite:PATH" or "memory:"`);
+    throw new RangeError(
+      `Cannot open queue "${text}": expected "sqlite:PATH", "postgres://…" or "memory:"`,
+    );
   }
   return { kind: "sqlite", path };
 }
@@ -45,6 +56,37 @@ export function parseQueueUrl(text: string): QueueUrl {
 export async function openQueue(url: string, options: QueueOptions): Promise<QueueEngine> {
   const parsed = parseQueueUrl(url);
   if (parsed.kind === "memory") return openMemoryEngine(options);
+  if (parsed.kind === "postgres") return await openPostgres(parsed, options);
   await Deno.mkdir(dirname(parsed.path), { recursive: true });
   return await openSqliteEngine({ ...options, path: parsed.path });
+}
+
+/** The URL without user and password, as logs may show it. */
+export function shownQueueUrl(text: string): string {
+  const url = parseQueueUrl(text);
+  if (url.kind !== "postgres") return text;
+  const { host, port, database, schema } = url;
+  return `postgres://${
+    host.includes(":") ? `[${host}]` : host
+  }:${port}/${database}?schema=${schema}`;
+}
+
+/** The driver is loaded only when it is used. */
+async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<QueueEngine> {
+  const { clock, maxQueued, node } = options;
+  const { openPostgresEngine } = await import("./postgres/engine.ts");
+  const alone: NodeOptions = {
+    name: "check",
+    report: () => ({ role: "api", version: "", running: 0, concurrency: 0 }),
+    random: () => 0.5,
+    migrate: "check",
+  };
+  const { listenUrl, ...rest } = node ?? alone;
+  return await openPostgresEngine({
+    ...rest,
+    url,
+    clock,
+    ...compact({ maxQueued }),
+    ...compact({ listenUrl: listenUrl === undefined ? undefined : parsePostgresUrl(listenUrl) }),
+  });
 }

@@ -106,6 +106,13 @@ export class Scheduler {
     this.#wakeIn(0);
   }
 
+  /** Loads what another process has changed. */
+  async refresh(): Promise<void> {
+    if (this.#stopped) return;
+    await this.#read();
+    this.#wakeIn(0);
+  }
+
   /** Starts no further runs; resolves once the current ones are stored. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -6,6 +6,7 @@
 
 import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
+import { shownQueueUrl } from "../queue/open.ts";
 import type { Config } from "../config/settings.ts";
 
 /** What the lines report. */
@@ -27,7 +28,7 @@ export interface StartupFacts {
 /** Logs what an operator needs to know at the start. */
 export function logStartup(config: Config, facts: StartupFacts): void {
   const { engine, network, relays, url, version, log } = facts;
-  log.info(`Listening on ${url}`, { url, version, queue: config.queue });
+  log.info(`Listening on ${url}`, { url, version, queue: shownQueueUrl(config.queue) });
   if (network !== undefined) {
     log.warn("The queue file is on a network file system: use a local disk", { network });
   }

@@ -6,7 +6,7 @@
 
 import { type Clock, sleep } from "../lib/clock.ts";
 import { createdAtOf, isId } from "../lib/ids.ts";
-import type { QueueEngine } from "../queue/engine.ts";
+import { EngineAwayError, type QueueEngine } from "../queue/engine.ts";
 
 /** How often the folder is looked through, in milliseconds. */
 const EVERY_MS = 3_600_000;
@@ -45,9 +45,10 @@ export async function sweepDownloads(
       await Deno.remove(`${folder}/${name}`, { recursive: true });
     }
   } catch (error) {
-    // A missing folder has nothing to delete; a folder that cannot be read is reported when a fetch saves to it.
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
-      throw error;
-    }
+    // A missing folder has nothing to delete; a folder that cannot be read is reported when a fetch
+    // saves to it; a database that is away is asked again at the next sweep.
+    const isExpected = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof EngineAwayError;
+    if (!isExpected) throw error;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, sleep } from "../lib/clock.ts";
-import type { QueueEngine } from "../queue/engine.ts";
+import { EngineAwayError, type QueueEngine } from "../queue/engine.ts";
 import { sweepDownloadsOn } from "./downloads.ts";
 
 /** Pause after all tasks have been looked at, in milliseconds. */
@@ -44,7 +44,13 @@ async function purgeTasksOn(
 ): Promise<void> {
   while (!signal.aborted) {
     // A portion may hold few final tasks among many that wait: that is no reason to pause.
-    const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION);
+    const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION).catch(later);
     await sleep(clock, isOver ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
   }
+}
+
+/** A database that is away is asked again after the pause. */
+function later(error: unknown): { isOver: true } {
+  if (error instanceof EngineAwayError) return { isOver: true };
+  throw error;
 }

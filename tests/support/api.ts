@@ -120,6 +120,7 @@ export class Api implements AsyncDisposable {
       ready: () => true,
       closing: this.closing.signal,
       version: "1.2.3",
+      role: "all",
       startedAt: clock.now(),
       ...parts,
       engine,

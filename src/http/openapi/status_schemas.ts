@@ -25,15 +25,30 @@ const thread = shape({
   silentMs: number("Milliseconds since it last answered."),
 });
 
+const node = shape({
+  name: text("POSTRIDER_NODE, or the host name."),
+  role: oneOf(["all", "api", "worker"], "What it does: api accepts, worker attempts."),
+  version: text("Of the service."),
+  since: time("When it joined."),
+  running: count("Attempts under way."),
+  concurrency: count("The most at once."),
+  seen: time("When it was last seen."),
+});
+
 /** By name. */
 export const statusSchemas: Readonly<Record<string, Json>> = {
   Lane: lane,
   Thread: thread,
+  Node: node,
   Status: shape({
     version: text("Of the service."),
     uptime: count("Seconds."),
-    engine: text("sqlite, memory …"),
+    engine: text("sqlite, postgres or memory."),
     durable: { type: "boolean", description: "Whether what is kept outlives the process." },
+    durability: oneOf(
+      ["memory", "disk", "replicated"],
+      "What an accepted task survives: nothing, a power cut, or the loss of a server.",
+    ),
     accepting: { type: "boolean", description: "Whether submits are taken." },
     running: count("Attempts under way."),
     concurrency: count("The most at once."),
@@ -46,6 +61,7 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
     hosts: list(ref("Lane")),
     relays: list(ref("Lane")),
     threads: list(ref("Thread")),
+    nodes: list(ref("Node")),
   }),
   Live: shape({
     status: { const: "live" },

@@ -26,7 +26,11 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   async function status(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    const [counts, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
+    const [counts, lanes, nodes] = await Promise.all([
+      engine.counts(),
+      engine.lanes(MAX_LANES),
+      nodesOf(),
+    ]);
     const shown = lanes.map(({ heldUntil, ...lane }) => ({
       ...lane,
       heldUntil: timeView(heldUntil),
@@ -37,6 +41,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       uptime: Math.floor((clock.monotonic() - openedAt) / 1_000),
       engine: engine.name,
       durable: engine.durable,
+      durability: engine.durability,
       accepting: dependencies.accepting(),
       running,
       concurrency,
@@ -46,7 +51,34 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       hosts: shown.filter(({ lane }) => isHost(lane)),
       relays: shown.filter(({ lane }) => !isHost(lane)),
       threads,
+      nodes,
     });
+  }
+
+  /** The nodes that share the queue; a service alone is one node. */
+  async function nodesOf() {
+    const now = clock.now();
+    const { running, concurrency } = ports.worker();
+    const { version, role, startedAt } = dependencies;
+    const alone = {
+      name: "local",
+      role,
+      version,
+      since: startedAt,
+      running,
+      concurrency,
+      seen: now,
+    };
+    const nodes = await engine.cluster?.nodes() ?? [alone];
+    return nodes.map(({ name, role, version, since, running, concurrency, seen }) => ({
+      name,
+      role,
+      version,
+      since: timeView(since),
+      running,
+      concurrency,
+      seen: timeView(seen),
+    }));
   }
 
   async function brief(context: RequestContext): Promise<Response> {

@@ -121,7 +121,7 @@ export function countResults<Subject, Result extends string>(
 export interface Backend extends
   Pick<
     QueueEngine,
-    "name" | "durable" | "recovered" | "lastSequence" | "insert" | "claim" | "settle"
+    "name" | "durable" | "durability" | "recovered" | "lastSequence" | "insert" | "claim" | "settle"
   > {
   run<Name extends keyof Commands>(
     name: Name,
@@ -144,6 +144,7 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     ...plain,
     name: backend.name,
     durable: backend.durable,
+    durability: backend.durability,
     recovered: backend.recovered,
     get lastSequence() {
       return backend.lastSequence;

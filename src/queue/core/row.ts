@@ -335,6 +335,6 @@ export function batchRecordOf(row: BatchRow, marked: boolean): BatchRecord {
 }
 
 /** Whether each task of the batch is final. */
-export function isDone({ counts }: BatchRow, marked: boolean): boolean {
+export function isDone({ counts }: Pick<BatchRow, "counts">, marked: boolean): boolean {
   return counts.running === 0 && (marked || counts.queued === 0);
 }

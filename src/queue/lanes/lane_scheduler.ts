@@ -132,6 +132,34 @@ export class LaneScheduler {
     return longer;
   }
 
+  /** Takes over what another scheduler of the same lane has counted. */
+  restore(name: string, { running, paidAt }: { running: number; paidAt: number }): void {
+    const lane = this.#lane(name);
+    lane.running = running;
+    lane.rateLimiter?.restore(paidAt);
+    this.#enqueueAll(lane);
+  }
+
+  /** When all that the lane's rate has spent is made good, in milliseconds since the epoch; 0 without a rate. */
+  paidAt(name: string): number {
+    return this.#lanes.get(name)?.rateLimiter?.paidAt ?? 0;
+  }
+
+  /** How many more of the lane may begin now. */
+  roomOf(name: string, now: number): number {
+    const lane = this.#lane(name);
+    if (lane.heldUntil > now) return 0;
+    return Math.max(
+      0,
+      Math.min(lane.limit - lane.running, lane.rateLimiter?.room(now) ?? Infinity),
+    );
+  }
+
+  /** Until when the lane is held, or waits for its rate; `undefined` when it is neither. */
+  opensAt(name: string, now: number): number | undefined {
+    return holdOf(this.#lane(name), now)?.heldUntil;
+  }
+
   /** Replaces the limits of hosts. */
   limitHosts(hosts: Hosts): void {
     this.#hosts = hosts;

@@ -25,6 +25,16 @@ export class RateLimiter {
     this.#slackMs = windowMs - this.#everyMs;
   }
 
+  /** When all that was spent is made good, in milliseconds since the epoch. */
+  get paidAt(): number {
+    return this.#paidAt;
+  }
+
+  /** Takes over what was spent elsewhere. */
+  restore(paidAt: number): void {
+    this.#paidAt = paidAt;
+  }
+
   /** As in the settings: `10/1s`. */
   toString(): string {
     return `${this.#rate.count}/${formatDuration(this.#rate.windowMs)}`;

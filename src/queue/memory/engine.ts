@@ -80,6 +80,7 @@ const commands: CommandTable<MemoryStorage, Commands> = {
 class MemoryBackend implements Backend {
   readonly name = "memory";
   readonly durable = false;
+  readonly durability = "memory";
   readonly recovered = 0;
   readonly #maxQueued: number;
   readonly #storage: MemoryStorage;

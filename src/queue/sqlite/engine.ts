@@ -59,6 +59,7 @@ class SqliteBackend implements Backend {
   readonly name = "sqlite";
   readonly durable = true;
   readonly recovered: number;
+  readonly durability = "disk";
   readonly #thread: ThreadClient;
   readonly #maxQueued: number;
   readonly #swept: Promise<void>;

@@ -1,0 +1,65 @@
+/**
+ * What an engine offers that several nodes share.
+ *
+ * @module
+ */
+
+import type { IdTurn } from "../lib/ids.ts";
+
+/** What a node does: accepts and shows, attempts, or both. */
+export type NodeRole = "all" | "api" | "worker";
+
+/** What a node says of itself. */
+export interface NodeReport {
+  /** What it does. */
+  readonly role: NodeRole;
+  /** The service's version. */
+  readonly version: string;
+  /** Attempts under way. */
+  readonly running: number;
+  /** The most attempts at once. */
+  readonly concurrency: number;
+}
+
+/** A node as others see it. */
+export interface NodeStatus extends NodeReport {
+  /** Its name. */
+  readonly name: string;
+  /** When it joined, in milliseconds since the epoch. */
+  readonly since: number;
+  /** When it was last seen, in milliseconds since the epoch. */
+  readonly seen: number;
+}
+
+/** What one node may tell all others. */
+export type Announcement = "schedules" | "reload";
+
+/** The nodes that share an engine. */
+export interface Cluster {
+  /** Which sequence numbers this node's ids have. */
+  readonly idTurn: IdTurn;
+  /** Whether this node does what only one node does. Another may lead for a moment, too. */
+  readonly isLeader: boolean;
+  /** All live nodes, by name. */
+  nodes(): Promise<NodeStatus[]>;
+  /** Tells the other nodes; one that does not hear of it finds out by itself, or not at all. */
+  announce(what: Announcement): void;
+  /** Calls `listener` when another node has announced something. */
+  onAnnouncement(listener: (what: Announcement) => void): void;
+}
+
+/** How a process joins the other nodes. */
+export interface NodeOptions {
+  /** Unique among the live nodes; one that returns under its name has its former tasks at once. */
+  readonly name: string;
+  /** What the others may know of it; called every two seconds. */
+  readonly report: () => NodeReport;
+  /** In [0, 1): spreads tries over time. */
+  readonly random: () => number;
+  /** Whether an older schema is brought up to date, or refused. */
+  readonly migrate: "auto" | "check";
+  /** Another URL of the same database, for notifications behind a connection pooler. */
+  readonly listenUrl?: string | undefined;
+  /** PEM certificates that are trusted beside the system's. */
+  readonly ca?: string | undefined;
+}

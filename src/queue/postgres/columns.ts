@@ -1,0 +1,243 @@
+/**
+ * Columns of `task`: what each holds, and how a row is read and written.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import { TASK_STATES, type TaskState } from "../../task/state.ts";
+import type { Row } from "../core/row.ts";
+
+/** Lanes by their number in the database and by their name. */
+export interface LaneNames {
+  /** Throws an `EngineError` for a number that has not been read. */
+  name(id: number): string;
+  /** Throws an `EngineError` for a name that has not been stored. */
+  id(name: string): number;
+}
+
+/** The number under which a state is stored. */
+export const STATE: Record<TaskState, number> = Object.fromEntries(
+  TASK_STATES.map((state, number) => [state, number]),
+) as Record<TaskState, number>;
+
+/** A column that stands for one field of a `Row`. */
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly field: keyof Row;
+  /** Whether events change it. */
+  readonly changes: boolean;
+}
+
+const fixed = (name: string, type: string, field: keyof Row): Column => ({
+  name,
+  type,
+  field,
+  changes: false,
+});
+const changing = (name: string, type: string, field: keyof Row): Column => ({
+  name,
+  type,
+  field,
+  changes: true,
+});
+
+/** Every column that a `Row` has, in the order in which they are selected. */
+const COLUMNS: readonly Column[] = [
+  fixed("seq", "bigint", "seq"),
+  fixed("id", "text", "id"),
+  fixed("type", "text", "type"),
+  changing("state", "smallint", "state"),
+  fixed("lane", "int", "lane"),
+  fixed("priority", "smallint", "priority"),
+  changing("behind", "smallint", "behind"),
+  changing("due_at", "bigint", "dueAt"),
+  changing("attempt", "int", "attempt"),
+  changing("listed", "int", "listed"),
+  changing("interrupted", "smallint", "interrupted"),
+  changing("duplicate", "boolean", "duplicate"),
+  fixed("erase", "boolean", "erase"),
+  fixed("follows", "boolean", "follows"),
+  fixed("created_at", "bigint", "createdAt"),
+  changing("started_at", "bigint", "startedAt"),
+  changing("expires_at", "bigint", "expiresAt"),
+  changing("finished_at", "bigint", "finishedAt"),
+  fixed("key", "text", "key"),
+  fixed("batch", "bigint", "batch"),
+  fixed("parent", "bigint", "parent"),
+  fixed("owner", "text", "owner"),
+  fixed("label", "text", "label"),
+  changing("reason", "text", "reason"),
+  changing("delivery", "text", "delivery"),
+  changing("aborting", "text", "aborting"),
+  changing("error", "text", "error"),
+  changing("change", "bigint", "change"),
+];
+
+/** Fails to compile when a field of a `Row` has no column; `generation` is for engines of one process. */
+type _EveryField = Record<Exclude<keyof Row, "generation">, true>;
+
+const CHANGING = COLUMNS.filter(({ changes }) => changes);
+
+/** How many columns a row takes of what `ROW_COLUMNS` selects. */
+export const ROW_WIDTH = COLUMNS.length;
+
+/** What is selected for a row, from a table called `t`. */
+export const ROW_COLUMNS = COLUMNS.map(({ name }) => `t.${name}`).join(", ");
+
+/** Makes a row of what was selected. */
+// deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
+export function rowFrom(values: readonly any[], lanes: LaneNames): Row {
+  // deno-lint-ignore no-explicit-any -- as above
+  const row: any = { generation: 0 };
+  COLUMNS.forEach(({ field }, at) => row[field] = values[at]);
+  row.state = TASK_STATES[row.state];
+  row.lane = lanes.name(row.lane);
+  return row;
+}
+
+/** The values of one column of many rows. */
+function valuesOf({ field }: Column, rows: readonly Row[], lanes: LaneNames): unknown[] {
+  switch (field) {
+    case "state":
+      return rows.map(({ state }) => STATE[state]);
+    case "lane":
+      return rows.map(({ lane }) => lanes.id(lane));
+    case "label":
+      return rows.map(({ label }) => withoutNul(label));
+    default:
+      return rows.map((row) => row[field]);
+  }
+}
+
+/** PostgreSQL's text holds no NUL; lists show its picture instead. */
+export function withoutNul(text: string): string {
+  return text.includes("\0") ? text.replace(/\0/g, "\u2400") : text;
+}
+
+/** SQL that makes a table `alias` of arrays, numbered in their order. */
+function unnest(
+  columns: readonly { name: string; type: string }[],
+  first: number,
+  alias: string,
+): string {
+  const arrays = columns.map(({ type }, at) => `$${first + at}::${type}[]`).join(", ");
+  return `unnest(${arrays}) WITH ORDINALITY AS ${alias} (${
+    columns.map(({ name }) => name).join(", ")
+  }, place)`;
+}
+
+const NEW_COLUMNS = [
+  ...COLUMNS,
+  { name: "folded", type: "text" },
+  { name: "checksum", type: "bigint" },
+  { name: "spec", type: "text" },
+  { name: "payload", type: "text" },
+];
+
+/** A new task with its content. */
+export interface NewTaskRow {
+  readonly row: Row;
+  readonly spec: string;
+  readonly payload: string;
+}
+
+/** Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's slot, $2 its change. */
+export const INSERT_TASKS = `
+  WITH announced AS MATERIALIZED (SELECT @.announce_change()),
+  given AS MATERIALIZED (
+    SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number,
+           CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END AS turn
+      FROM announced, ${unnest(NEW_COLUMNS, 3, "n")} ORDER BY n.place),
+  tasks AS (
+    INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
+    SELECT ${
+  COLUMNS.map(({ name }) => name === "change" ? "number" : name).join(", ")
+}, folded, turn FROM given),
+  bodies AS (INSERT INTO @.body (seq, checksum, spec, payload) SELECT seq, checksum, spec, payload FROM given),
+  changes AS (
+    INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
+  SELECT @.add_tally($1, $2::bigint[])`;
+
+/** The values of `INSERT_TASKS` after the first two. */
+export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): unknown[] {
+  const rows = tasks.map(({ row }) => row);
+  return [
+    ...COLUMNS.map((column) => valuesOf(column, rows, lanes)),
+    rows.map(({ label }) => foldedOf(label)),
+    tasks.map(({ spec, payload }) => checksumOf(spec, payload)),
+    tasks.map(({ spec }) => spec),
+    tasks.map(({ payload }) => payload),
+  ];
+}
+
+/** What a search for text looks at, where it is not the label itself. */
+function foldedOf(label: string): string | null {
+  const folded = label.toLowerCase();
+  return folded === label ? null : withoutNul(folded);
+}
+
+const CHANGED_COLUMNS = [{ name: "seq", type: "bigint" }, ...CHANGING];
+const REPORT_COLUMNS = [
+  { name: "seq", type: "bigint" },
+  { name: "record", type: "text" },
+  { name: "result", type: "text" },
+  { name: "carry", type: "text" },
+];
+const REPORTS_FROM = 4 + CHANGED_COLUMNS.length;
+
+/**
+ * Stores what events have changed, and what attempts brought. $1 is the tally's
+ * slot, $2 its change, $3 the node that running tasks belong to.
+ */
+export const UPDATE_TASKS = `
+  WITH announced AS MATERIALIZED (SELECT @.announce_change()),
+  given AS MATERIALIZED (
+    SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number
+      FROM announced, ${unnest(CHANGED_COLUMNS, 4, "n")} ORDER BY n.place),
+  tasks AS (
+    UPDATE @.task t
+       SET ${
+  CHANGING.map(({ name }) => `${name} = ${name === "change" ? "n.number" : `n.${name}`}`).join(", ")
+},
+           node = CASE WHEN n.state = 1 THEN coalesce(t.node, $3::int) END
+      FROM given n WHERE t.seq = n.seq),
+  reports AS (
+    INSERT INTO @.result AS r (seq, attempts, result, carry)
+    SELECT seq, record, result, carry FROM ${unnest(REPORT_COLUMNS, REPORTS_FROM, "p")}
+    ON CONFLICT (seq) DO UPDATE
+       SET attempts = coalesce(r.attempts || ',' || excluded.attempts, excluded.attempts, r.attempts),
+           result = excluded.result, carry = coalesce(excluded.carry, r.carry)),
+  changes AS (
+    INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
+  SELECT @.add_tally($1, $2::bigint[])`;
+
+/** What an attempt brought, as JSON texts. */
+export interface Report {
+  readonly seq: number;
+  readonly record: string | undefined;
+  readonly result: string | undefined;
+  readonly carry: string | undefined;
+}
+
+/** The values of `UPDATE_TASKS` after the first three. */
+export function updateValues(
+  rows: readonly Row[],
+  reports: readonly Report[],
+  lanes: LaneNames,
+): unknown[] {
+  return [
+    rows.map(({ seq }) => seq),
+    ...CHANGING.map((column) => valuesOf(column, rows, lanes)),
+    reports.map(({ seq }) => seq),
+    reports.map(({ record }) => record ?? null),
+    reports.map(({ result }) => result ?? null),
+    reports.map(({ carry }) => carry ?? null),
+  ];
+}
+
+/** Tells a flipped bit from what was written. */
+export function checksumOf(spec: string, payload: string | null): number {
+  return crc32(payload ?? "", crc32(spec));
+}

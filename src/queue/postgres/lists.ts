@@ -1,0 +1,137 @@
+/**
+ * Reading tasks by what they have in common.
+ *
+ * A list is driven by the one index that narrows it most. What no index knows
+ * is looked for among a bounded number of rows, after which the list hands out
+ * a cursor, whether the page is full or not.
+ *
+ * @module
+ */
+
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import type { TaskFilter } from "../engine.ts";
+import { laneIsOfHost } from "../host.ts";
+import { STATE } from "./columns.ts";
+import type { Session } from "./connection.ts";
+
+/** Rows that one page looks at, in turn: mostly what it asks for is among the first. */
+const WINDOWS = [1_000, 4_000, 20_000] as const;
+
+/** The numbers of the tasks that match, newest first, and where the search goes on. */
+export interface Matching {
+  readonly seqs: number[];
+  readonly next?: number;
+}
+
+/** Finds tasks that match, accepted before `before`. `lanes` are the names of all lanes. */
+export async function matching(
+  session: Session,
+  { schema, lanes, laneId }: {
+    schema: string;
+    lanes: () => Promise<string[]>;
+    laneId: (name: string) => number;
+  },
+  filter: TaskFilter,
+  limit: number,
+  before: number,
+): Promise<Matching> {
+  if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
+  if (filter.parentId !== undefined && !isParent(filter.parentId)) return { seqs: [] };
+  if (filter.states?.length === 0) return { seqs: [] };
+  const { host } = filter;
+  const hostLanes = host === undefined
+    ? undefined
+    : (await lanes()).filter((lane) => laneIsOfHost(lane, host)).map(laneId);
+  const seqs: number[] = [];
+  let next = before;
+  for (const window of WINDOWS) {
+    const query = search(schema, filter, hostLanes, next, window, limit + 1 - seqs.length);
+    const rows = await session.run(query.statement, ...query.values);
+    const [, size, lowest] = rows[0] ?? [];
+    for (const [seq] of rows) if (seq !== null) seqs.push(seq);
+    if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
+    if (size < window) return { seqs };
+    next = lowest;
+  }
+  return { seqs, next };
+}
+
+/** A query over the next `window` rows that the best index knows. */
+function search(
+  schema: string,
+  filter: TaskFilter,
+  hostLanes: readonly number[] | undefined,
+  before: number,
+  window: number,
+  most: number,
+) {
+  const values: unknown[] = [];
+  const value = (given: unknown) => `$${values.push(given)}`;
+  const driver = driverOf(schema, filter, value, before, window);
+  const tests: string[] = [];
+  const every: Record<keyof TaskFilter, () => void> = {
+    states: () =>
+      tests.push(`t.state = ANY(${value(filter.states?.map((state) => STATE[state]))})`),
+    type: () => tests.push(`t.type = ${value(filter.type)}`),
+    tag: () =>
+      tests.push(
+        `EXISTS (SELECT 1 FROM ${schema}.tag g WHERE g.tag = ${
+          value(filter.tag)
+        } AND g.seq = t.seq)`,
+      ),
+    key: () => tests.push(`t.key = ${value(filter.key)}`),
+    batchId: () => tests.push(`t.batch = ${value(sequenceOf(filter.batchId as string))}`),
+    host: () => tests.push(`t.lane = ANY(${value(hostLanes)}::int[])`),
+    reason: () => tests.push(`t.reason = ${value(filter.reason)}`),
+    parentId: () => tests.push(`t.parent = ${value(sequenceOf(filter.parentId as string))}`),
+    q: () =>
+      tests.push(`position(${value(filter.q?.toLowerCase())} IN coalesce(t.folded, t.label)) > 0`),
+    owner: () => tests.push(`t.owner = ${value(filter.owner)}`),
+  };
+  for (const name of Object.keys(every) as (keyof TaskFilter)[]) {
+    if (filter[name] !== undefined) every[name]();
+  }
+  const text = `
+    WITH span AS MATERIALIZED (${driver})
+    SELECT f.seq, (SELECT count(*) FROM span), (SELECT min(seq) FROM span)
+      FROM (SELECT 1) one LEFT JOIN (
+        SELECT t.seq FROM span s JOIN ${schema}.task t USING (seq)
+         WHERE ${tests.join(" AND ") || "true"} ORDER BY t.seq DESC LIMIT ${value(most)}) f ON true
+     ORDER BY f.seq DESC`;
+  // Without a name: a plan for one filter's values need not suit another's.
+  return { statement: { name: "", text }, values };
+}
+
+function driverOf(
+  schema: string,
+  filter: TaskFilter,
+  value: (given: unknown) => string,
+  before: number,
+  window: number,
+): string {
+  const by = (from: string, where = "true") =>
+    `SELECT seq FROM ${schema}.${from} WHERE ${where} AND seq < ${value(before)}
+      ORDER BY seq DESC LIMIT ${window}`;
+  if (filter.parentId !== undefined) {
+    return by("task", `parent = ${value(sequenceOf(filter.parentId))}`);
+  }
+  if (filter.batchId !== undefined) {
+    return by("task", `batch = ${value(sequenceOf(filter.batchId))}`);
+  }
+  if (filter.key !== undefined) return by("task", `key = ${value(filter.key)}`);
+  if (filter.tag !== undefined) return by("tag", `tag = ${value(filter.tag)}`);
+  if (filter.states === undefined) return by("task");
+  // One branch for each state, each served by its own index in order.
+  const branches = filter.states.map((state) =>
+    state === "queued" || state === "running"
+      ? by("task", `state = ${STATE[state]}`)
+      : by("task", `state = ${STATE[state]} AND state > 1`)
+  );
+  return `SELECT seq FROM (${branches.map((one) => `(${one})`).join(" UNION ALL ")}) every
+           ORDER BY seq DESC LIMIT ${window}`;
+}
+
+/** Both have children. */
+function isParent(id: string): boolean {
+  return isId("tsk", id) || isId("bat", id);
+}

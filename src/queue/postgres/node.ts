@@ -1,0 +1,182 @@
+/**
+ * This process among the nodes that share the queue.
+ *
+ * A node has a row that it renews every two seconds. One that has not been
+ * renewed for ten is deleted by another node, and its attempts count as
+ * interrupted. The node that finds its own row gone has been given up: it
+ * aborts its attempts and registers anew.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { EngineError } from "../errors.ts";
+import type { NodeReport, NodeStatus } from "../cluster.ts";
+import type { Session } from "./connection.ts";
+import type { Pool } from "./pool.ts";
+
+/** How often a node renews its row, in milliseconds. */
+const HEARTBEAT_MS = 2_000;
+/** A node that was not seen for so long is given up, in milliseconds. */
+const LEASE_MS = 10_000;
+/** A node that was itself without contact must not judge others until it has had contact for so long. */
+const CONTACT_MS = 12_000;
+/** How long a leader leads without renewing it, in milliseconds. */
+const LEADER_MS = 10_000;
+/** Nodes that can live at once: each has a slot of its own, six bits of the ids that it makes. */
+const MAX_NODES = 64;
+
+/** The server's time: a node's own clock has no say in whether it lives. */
+const SERVER_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/** What a node needs. */
+export interface NodeParts {
+  readonly schema: string;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly name: string;
+  readonly report: () => NodeReport;
+  /** Whether the name could be reserved: no live process has it. */
+  readonly isNameOurs: boolean;
+}
+
+/** One registered process. */
+export class Node {
+  readonly #parts: NodeParts;
+  #id = 0;
+  #slot = 0;
+  #isLeader = false;
+  /** Since when each heartbeat has reached the database, on the monotonic clock. */
+  #contactSince = 0;
+  #lastContact = 0;
+  /** The server's time less the machine's, in milliseconds. */
+  #offsetMs = 0;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+  }
+
+  /** The number of its row. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Six bits of the ids that it makes. */
+  get slot(): number {
+    return this.#slot;
+  }
+
+  /** Whether it does what only one node does. */
+  get isLeader(): boolean {
+    return this.#isLeader;
+  }
+
+  /** The server's time less the machine's, in milliseconds. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  /** Whether it has been without contact for too long to begin anything. */
+  get isOutOfTouch(): boolean {
+    return systemClock.monotonic() - this.#lastContact > LEASE_MS;
+  }
+
+  /** Takes a slot. An earlier process of the same name is given up at once. */
+  async register(): Promise<void> {
+    const { schema, pool, name, report, isNameOurs } = this.#parts;
+    const row = await pool.transaction(async (session) => {
+      await session.run({ name: "", text: `SELECT pg_advisory_xact_lock((9::bigint << 56) | 1)` });
+      if (isNameOurs) {
+        await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE name = $1` }, name);
+      }
+      const rows = await session.run(
+        {
+          name: "",
+          text: `
+          INSERT INTO ${schema}.node (slot, name, since, seen, report)
+          SELECT (SELECT min(s) FROM generate_series(0, ${MAX_NODES - 1}) s
+                   WHERE s NOT IN (SELECT slot FROM ${schema}.node)), $1, ${SERVER_MS}, ${SERVER_MS}, $2
+          RETURNING id, slot`,
+        },
+        name,
+        JSON.stringify(report()),
+      );
+      return rows[0];
+    });
+    if (!row || row[1] === null) {
+      throw new EngineError(`Cannot join the queue: expected at most ${MAX_NODES} nodes`);
+    }
+    [this.#id, this.#slot] = row as unknown as [number, number];
+    this.#contactSince = this.#lastContact = systemClock.monotonic();
+  }
+
+  /** Renews the row; `false` when the node was given up. Rejects when the database is away. */
+  async beat(session: Session): Promise<boolean> {
+    const { schema, clock, report } = this.#parts;
+    const before = clock.now();
+    const sentAt = systemClock.monotonic();
+    const rows = await session.run(
+      {
+        name: "beat",
+        text: `
+        WITH led AS (
+          UPDATE ${schema}.state SET leader = $1, leader_until = ${SERVER_MS} + ${LEADER_MS}
+           WHERE leader = $1 OR leader_until < ${SERVER_MS} RETURNING leader)
+        UPDATE ${schema}.node SET seen = ${SERVER_MS}, report = $2 WHERE id = $1
+        RETURNING seen, (SELECT leader FROM led)`,
+      },
+      this.#id,
+      JSON.stringify(report()),
+    );
+    const now = systemClock.monotonic();
+    if (now - this.#lastContact > LEASE_MS) this.#contactSince = now;
+    this.#lastContact = now;
+    const [row] = rows;
+    this.#isLeader = row?.[1] === this.#id;
+    if (!row) return false;
+    // The shorter the way, the better the guess.
+    if (now - sentAt < 1_000) this.#offsetMs = row[0] - (before + (now - sentAt) / 2);
+    return true;
+  }
+
+  /** Gives up nodes that were not seen for too long; how many. */
+  async giveUpOthers(session: Session): Promise<number> {
+    const { schema } = this.#parts;
+    if (systemClock.monotonic() - this.#contactSince < CONTACT_MS) return 0;
+    const rows = await session.run(
+      {
+        name: "giveUp",
+        text: `
+        DELETE FROM ${schema}.node WHERE id IN (
+          SELECT id FROM ${schema}.node WHERE seen < ${SERVER_MS} - ${LEASE_MS} AND id <> $1
+             FOR UPDATE SKIP LOCKED)
+        RETURNING id`,
+      },
+      this.#id,
+    );
+    return rows.length;
+  }
+
+  /** Leaves the queue: what it did not settle is nobody's any more. */
+  async leave(session: Session): Promise<void> {
+    const { schema } = this.#parts;
+    await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE id = $1` }, this.#id);
+  }
+
+  /** All live nodes, by name. */
+  async list(session: Session): Promise<NodeStatus[]> {
+    const { schema } = this.#parts;
+    const rows = await session.run({
+      name: "nodes",
+      text: `SELECT name, since, seen, report FROM ${schema}.node ORDER BY name, id`,
+    });
+    return rows.map(([name, since, seen, report]) => ({
+      ...JSON.parse(report),
+      name,
+      since,
+      seen,
+    }));
+  }
+}
+
+export { HEARTBEAT_MS };

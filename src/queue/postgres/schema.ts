@@ -1,0 +1,290 @@
+/**
+ * The tables, and how an older schema becomes a newer one.
+ *
+ * `@.` is the schema's name and a dot. `task` holds what claims and settlements
+ * touch, `body` what is bulky. JSON is stored as text: `jsonb` would reorder it.
+ *
+ * @module
+ */
+
+import { EngineError } from "../errors.ts";
+import type { Connection } from "./connection.ts";
+
+/** Each brings the schema from the version of its index to the next; none is ever changed. */
+const MIGRATIONS: readonly string[] = [
+  `
+CREATE SEQUENCE @.change_seq;
+CREATE SEQUENCE @.turn_seq;
+
+CREATE TABLE @.task (
+  seq         bigint   PRIMARY KEY, -- the id's sequence number
+  id          text     NOT NULL,
+  type        text     NOT NULL,
+  state       smallint NOT NULL, -- index into TASK_STATES
+  lane        int      NOT NULL,
+  priority    smallint NOT NULL,
+  behind      smallint NOT NULL, -- bits of BEHIND
+  due_at      bigint   NOT NULL,
+  attempt     int      NOT NULL,
+  listed      int      NOT NULL, -- attempt records in "result"
+  interrupted smallint NOT NULL, -- attempts in a row that a crash interrupted
+  duplicate   boolean  NOT NULL,
+  erase       boolean  NOT NULL, -- retain: none
+  follows     boolean  NOT NULL, -- has a row in "follow_up"
+  created_at  bigint   NOT NULL,
+  started_at  bigint,
+  expires_at  bigint,
+  finished_at bigint,
+  key         text,
+  turn        bigint,            -- order within the key
+  batch       bigint,
+  parent      bigint,
+  owner       text,
+  label       text     NOT NULL,
+  folded      text,              -- the label in small letters, where that differs
+  reason      text,
+  delivery    text,
+  aborting    text,
+  error       text,
+  node        int,               -- the node that runs it
+  change      bigint   NOT NULL
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+        autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+-- Partial wherever possible: an update writes only the indexes whose predicate the new row meets.
+CREATE INDEX task_due     ON @.task (lane, priority, due_at, seq) WHERE state = 0 AND behind = 0;
+CREATE INDEX task_queued  ON @.task (seq) WHERE state = 0;
+CREATE INDEX task_running ON @.task (lane, node) WHERE state = 1;
+CREATE INDEX task_final   ON @.task (state, seq) WHERE state > 1;
+CREATE INDEX task_turn    ON @.task (key, turn) WHERE state = 0 AND key IS NOT NULL;
+CREATE INDEX task_key     ON @.task (key, seq) WHERE key IS NOT NULL;
+CREATE INDEX task_batch   ON @.task (batch, seq) WHERE batch IS NOT NULL;
+CREATE INDEX task_waiting ON @.task (batch, seq) WHERE state = 0 AND behind = 2;
+CREATE INDEX task_parent  ON @.task (parent, seq) WHERE parent IS NOT NULL;
+CREATE INDEX task_expires ON @.task (expires_at) WHERE state = 0 AND expires_at IS NOT NULL;
+
+CREATE TABLE @.body (
+  seq      bigint PRIMARY KEY,
+  checksum bigint NOT NULL,
+  spec     text   NOT NULL, -- what was decided at acceptance, as JSON
+  payload  text
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
+CREATE TABLE @.result (
+  seq      bigint PRIMARY KEY,
+  attempts text, -- JSON records, separated by commas
+  result   text,
+  carry    text
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
+CREATE TABLE @.tag (tag text, seq bigint, PRIMARY KEY (tag, seq));
+CREATE INDEX tag_seq ON @.tag (seq);
+CREATE TABLE @.follow_up (seq bigint PRIMARY KEY, follow_ups text NOT NULL);
+CREATE TABLE @.holder (key text PRIMARY KEY, seq bigint NOT NULL)
+  WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+CREATE TABLE @.batch (
+  seq         bigint  PRIMARY KEY,
+  id          text    NOT NULL,
+  created_at  bigint  NOT NULL,
+  owner       text,
+  total       int     NOT NULL,
+  counts      text    NOT NULL, -- JSON, in the order of TASK_STATES
+  bytes       bigint  NOT NULL,
+  follows     boolean NOT NULL,
+  concurrency int
+) WITH (fillfactor = 50);
+CREATE TABLE @.idempotency (
+  scope       text,
+  key         text,
+  fingerprint text   NOT NULL,
+  id          text   NOT NULL,
+  expires_at  bigint NOT NULL,
+  PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_expires ON @.idempotency (expires_at);
+CREATE TABLE @.schedule (name text PRIMARY KEY, version bigint NOT NULL, record text NOT NULL);
+CREATE TABLE @.delivery (
+  seq         bigint PRIMARY KEY,
+  id          text   NOT NULL,
+  hook        text   NOT NULL,
+  received_at bigint NOT NULL,
+  verdict     text   NOT NULL,
+  content     text   NOT NULL
+);
+CREATE INDEX delivery_hook     ON @.delivery (hook, seq);
+CREATE INDEX delivery_received ON @.delivery (received_at);
+CREATE TABLE @.lane (
+  id         int    GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name       text   NOT NULL UNIQUE,
+  own_limit  int,               -- set for this very lane
+  adaptive_limit      int,               -- the adaptive concurrency limit
+  paid_at    double precision NOT NULL DEFAULT 0, -- when all that its rate has spent is made good
+  held_until bigint NOT NULL DEFAULT 0,
+  reason     text
+) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Tasks by state, one row for each connection that writes, so that none waits for another. Exact as a sum.
+CREATE TABLE @.tally (slot int PRIMARY KEY, counts bigint[] NOT NULL)
+  WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+CREATE TABLE @.changed (change bigint PRIMARY KEY, tasks bigint[] NOT NULL)
+  WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
+CREATE TABLE @.node (
+  id     int    GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  slot   int    NOT NULL UNIQUE, -- the low bits of the ids that it makes
+  name   text   NOT NULL,
+  since  bigint NOT NULL,
+  seen   bigint NOT NULL,
+  report text   NOT NULL -- JSON
+) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- One row: who leads until when, what has been purged, the limits towards hosts.
+CREATE TABLE @.state (
+  one          int     PRIMARY KEY CHECK (one = 1),
+  leader       int,
+  leader_until bigint  NOT NULL,
+  purged_to    bigint  NOT NULL,
+  last         bigint  NOT NULL -- the highest sequence number known to be taken
+);
+INSERT INTO @.state VALUES (1, NULL, 0, 0, 0);
+  `,
+];
+
+/** Made anew whenever a newer version opens the schema. */
+const FUNCTIONS = `
+-- Each transaction that draws change numbers shows in pg_locks the number that was last when it
+-- began: readers stop short of it, and so miss nothing that commits out of order.
+CREATE OR REPLACE FUNCTION @.announce_change() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared((7::bigint << 56) |
+    (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM @.change_seq));
+END $$;
+
+-- All changes up to here are committed and can be read.
+CREATE OR REPLACE FUNCTION @.safe_change() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+  WITH given AS MATERIALIZED (
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM @.change_seq)
+  SELECT least((SELECT last FROM given),
+    (SELECT min(((classid::bigint << 32) | objid::bigint) & ((1::bigint << 56) - 1))
+       FROM pg_locks, given
+      WHERE locktype = 'advisory' AND objsubid = 1 AND (classid::bigint >> 24) = 7
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+$$;
+
+-- Keys share a bounded number of locks, which are taken in ascending order.
+CREATE OR REPLACE FUNCTION @.key_lock(p_key text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT (8::bigint << 56) | (hashtext(p_key) & 255)
+$$;
+CREATE OR REPLACE FUNCTION @.lock_keys(p_keys text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE number bigint;
+BEGIN
+  FOR number IN
+    SELECT DISTINCT @.key_lock(k) FROM unnest(p_keys) k WHERE k IS NOT NULL ORDER BY 1
+  LOOP
+    PERFORM pg_advisory_xact_lock(number);
+  END LOOP;
+END $$;
+
+-- Locks tasks in the order in which all do: lanes, keys, tasks. A task's lane and key never change.
+CREATE OR REPLACE FUNCTION @.lock_tasks(p_seqs bigint[], p_lanes boolean) RETURNS SETOF @.task
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_lanes THEN
+    PERFORM 1 FROM @.lane WHERE id IN (SELECT lane FROM @.task WHERE seq = ANY(p_seqs))
+      ORDER BY id FOR UPDATE;
+  END IF;
+  PERFORM @.lock_keys(array(SELECT key FROM @.task WHERE seq = ANY(p_seqs) AND key IS NOT NULL));
+  RETURN QUERY SELECT * FROM @.task WHERE seq = ANY(p_seqs) ORDER BY seq FOR UPDATE;
+END $$;
+
+-- A node that was given up has no row, and claims nothing more: to give it up means to delete the
+-- row, which waits for the claims that are under way.
+CREATE OR REPLACE FUNCTION @.lock_lanes(p_node int, p_lanes int[]) RETURNS TABLE (
+  id int, own_limit int, adaptive_limit int, paid_at double precision, held_until bigint, reason text, running bigint)
+LANGUAGE plpgsql AS $$
+DECLARE mine int[];
+BEGIN
+  PERFORM 1 FROM @.node n WHERE n.id = p_node FOR KEY SHARE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'node % was given up', p_node USING ERRCODE = 'PR001'; END IF;
+  -- Locked by a statement of its own: the one that counts has a newer snapshot.
+  SELECT array_agg(q.id) INTO mine FROM (
+    SELECT l.id FROM @.lane l WHERE l.id = ANY(p_lanes) ORDER BY l.id FOR UPDATE SKIP LOCKED) q;
+  RETURN QUERY SELECT l.id, l.own_limit, l.adaptive_limit, l.paid_at, l.held_until, l.reason,
+      (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1)
+    FROM @.lane l WHERE l.id = ANY(mine);
+END $$;
+
+CREATE OR REPLACE FUNCTION @.add_tally(p_slot int, p_counts bigint[]) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO @.tally AS t VALUES (p_slot, p_counts)
+  ON CONFLICT (slot) DO UPDATE SET counts =
+    (SELECT array_agg(a + b ORDER BY place)
+       FROM unnest(t.counts, p_counts) WITH ORDINALITY AS pair (a, b, place))
+$$;
+`;
+
+/** What the functions are like; a node of another version may run beside this one. */
+const FUNCTIONS_VERSION = 1;
+
+/** All nodes that start at once take turns under this lock. */
+const MIGRATION_LOCK = "(9::bigint << 56)";
+
+/**
+ * Brings the schema up to date, and creates it when there is none; `check`
+ * only looks. Rejects with an `EngineError` for a schema of a newer version,
+ * of somebody else, or one that `check` finds out of date.
+ */
+export async function migrate(
+  connection: Connection,
+  schema: string,
+  mode: "auto" | "check",
+): Promise<void> {
+  const wanted = `${MIGRATIONS.length}.${FUNCTIONS_VERSION}`;
+  const run = (text: string) =>
+    connection.run({ name: "", text: text.replaceAll("@.", `${schema}.`) });
+  await run("BEGIN");
+  await run(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+  const found = await versionOf(connection, schema);
+  if (found === wanted) return void await run("COMMIT");
+  const [version = 0, functions = 0] = found?.split(".").map(Number) ?? [];
+  if (version > MIGRATIONS.length) {
+    await run("ROLLBACK");
+    throw new EngineError(
+      `Cannot open queue schema "${schema}": it was written by a newer Postrider ` +
+        `(version ${version}, this one knows ${MIGRATIONS.length})`,
+    );
+  }
+  if (mode === "check") {
+    await run("ROLLBACK");
+    throw new EngineError(
+      `Cannot open queue schema "${schema}": expected version ${wanted}, found ${
+        found ?? "none"
+      }; ` +
+        `start one node with POSTRIDER_MIGRATE=auto`,
+    );
+  }
+  if (found === undefined) {
+    await run(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await run(`CREATE TABLE @.meta (version text NOT NULL)`);
+    await run(`INSERT INTO @.meta VALUES ('0.0')`);
+  }
+  for (const step of MIGRATIONS.slice(version)) await runAll(connection, step, schema);
+  if (functions <= FUNCTIONS_VERSION) await runAll(connection, FUNCTIONS, schema);
+  await run(`UPDATE @.meta SET version = '${wanted}'`);
+  await run("COMMIT");
+}
+
+/** What the schema says of itself; `undefined` when there is none yet. */
+async function versionOf(connection: Connection, schema: string): Promise<string | undefined> {
+  const [found] = await connection.run({
+    name: "",
+    text:
+      `SELECT to_regclass('${schema}.meta') IS NOT NULL, to_regclass('${schema}.task') IS NOT NULL`,
+  });
+  if (!found?.[0]) {
+    if (!found?.[1]) return undefined;
+    throw new EngineError(
+      `Cannot open queue schema "${schema}": expected a schema of Postrider's own`,
+    );
+  }
+  const [row] = await connection.run({ name: "", text: `SELECT version FROM ${schema}.meta` });
+  return row?.[0];
+}
+
+/** The driver takes one statement at a time beside values; none of these has any. */
+async function runAll(connection: Connection, text: string, schema: string): Promise<void> {
+  await connection.runScript(text.replaceAll("@.", `${schema}.`));
+}
