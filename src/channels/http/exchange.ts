@@ -8,7 +8,7 @@ import { compact } from "../../lib/compact.ts";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import { BufferPool } from "../buffer_pool.ts";
-import type { BodySink } from "../compute/decoder.ts";
+import { BodyError, type BodySink } from "../compute/decoder.ts";
 import type { HttpRequest } from "./redirect.ts";
 import type { Remotes } from "./remote.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -64,6 +64,13 @@ export interface Exchanged {
  */
 const MAX_BACKLOG = 1_048_576;
 
+/** Interim (1xx) responses before the response, and the length of all their headers. */
+const MAX_INTERIM = 50;
+const MAX_INTERIM_LENGTH = 65_536;
+/** A body whose chunks are shorter than this on average is refused once it has had many. */
+const MIN_CHUNK_BYTES = 16;
+const MANY_CHUNKS = 20_000;
+
 /** Makes one exchange. Always resolves, and immediately when the signal aborts. */
 export function exchange(
   upstreams: Upstreams,
@@ -80,6 +87,8 @@ export function exchange(
   let remote: string | undefined;
   let received = 0;
   let backlog = 0;
+  let chunks = 0;
+  const interim = new InterimBound();
   let over = false;
   const buffers = new BufferPool();
 
@@ -138,7 +147,11 @@ export function exchange(
     },
     onUntouched,
     onResponseStart(_, status, raw) {
-      if (over || status < 200) return;
+      if (over) return;
+      if (status < 200) {
+        const error = interim.take(raw);
+        return error && fail(error);
+      }
       timings.firstByte = elapsed();
       lastChunkAt = clock.monotonic();
       head = { status, headers: flatten(raw) };
@@ -153,6 +166,9 @@ export function exchange(
     onResponseData(at, chunk) {
       if (over || !sink) return;
       received += chunk.length;
+      if (++chunks > MANY_CHUNKS && received < chunks * MIN_CHUNK_BYTES) {
+        return fail(new BodyError("bad_response", "The body consists of too many small chunks"));
+      }
       lastChunkAt = clock.monotonic();
       onBytes(received);
       try {
@@ -179,6 +195,21 @@ export function exchange(
     },
   });
   return promise;
+}
+
+/** Counts the interim responses of one exchange: each costs as much as a response. */
+class InterimBound {
+  #count = 0;
+  #length = 0;
+
+  /** The error once there have been too many. */
+  take(headers: Readonly<Record<string, string | string[] | undefined>>): BodyError | undefined {
+    this.#count++;
+    for (const name in headers) this.#length += name.length + String(headers[name]).length;
+    return this.#count > MAX_INTERIM || this.#length > MAX_INTERIM_LENGTH
+      ? new BodyError("bad_response", "The server sent too many interim (1xx) responses")
+      : undefined;
+  }
 }
 
 /** The server paused for too long within a body. */

@@ -141,6 +141,7 @@ export class Http2Stream implements Dispatcher.DispatchController {
     const { status, headers } = readHead(fields);
     if (status < 200) {
       if (isLast || status === 101) throw broken("An interim response ends the stream");
+      this.ticket.handler.onResponseStart?.(this, status, headers);
       return false;
     }
     this.answered = true;

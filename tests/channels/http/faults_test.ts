@@ -320,3 +320,31 @@ Deno.test.each(wishes)("Retry-After: $header with $status asks for $ms ms", asyn
   assert.equal(outcome.hold !== undefined, row.hold);
   if (row.hold) assert.ok((outcome.hold?.forMs ?? 0) <= 3_600_000);
 });
+
+Deno.test.each([
+  { what: "interim responses", reply: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" },
+  { what: "interim responses without headers", reply: "HTTP/1.1 102 Processing\r\n\r\n" },
+])("A server that sends $what without end is cut off", async ({ reply }) => {
+  const bytes = new TextEncoder().encode(reply.repeat(500));
+  let sent = 0;
+  await using server = serveRaw(async (conn) => {
+    for (;;) sent += await conn.write(bytes);
+  });
+  await using channel = openTestHttp();
+  const outcome = await channel.deliver(anAttempt(aFetch(server.url)), aContext());
+  assert.ok(outcome.kind === "deferred" && outcome.error.code === "bad_response", outcome.kind);
+  assert.ok(sent < 10_000_000, `${sent} bytes were sent`);
+});
+
+Deno.test("A body of many tiny chunks is cut off", async () => {
+  const bytes = new TextEncoder().encode("1\r\na\r\n".repeat(10_000));
+  await using server = serveRaw(async (conn) => {
+    await conn.write(
+      new TextEncoder().encode("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+    );
+    for (;;) await conn.write(bytes);
+  });
+  await using channel = openTestHttp();
+  const outcome = await channel.deliver(anAttempt(aFetch(server.url)), aContext());
+  assert.ok(outcome.kind === "deferred" && outcome.error.code === "bad_response", outcome.kind);
+});
