@@ -19,7 +19,7 @@ import type { Log } from "../lib/log.ts";
 import { Slab } from "../lib/slab.ts";
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { ThreadStatus } from "../task/ports.ts";
-import type { Json } from "../task/task.ts";
+import type { Json, TaskError } from "../task/task.ts";
 
 /** What a thread is opened with. */
 export interface ThreadOptions {
@@ -37,6 +37,11 @@ export interface ThreadOptions {
   readonly log: Log;
   /** How long it may leave pings unanswered, in milliseconds. */
   readonly silenceMs: number;
+  /**
+   * Called for each attempt that had not begun to send when the thread was lost.
+   * Returns whether its task is handed back without counting the attempt.
+   */
+  readonly isUntried: (taskId: string) => boolean;
   /** Called once when the thread is given up, after its attempts have been settled. */
   readonly onLost: (reason: string) => void;
 }
@@ -53,6 +58,7 @@ export interface ChannelThread extends ThreadStatus {
 
 /** An attempt that the thread runs. */
 interface Running {
+  readonly taskId: string;
   readonly settle: (outcome: Outcome) => void;
   readonly onFigures: (figures: Figures) => void;
 }
@@ -111,12 +117,12 @@ class WorkerThread implements ChannelThread {
 
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
     const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
-    const running: Running = { settle, onFigures };
+    const running: Running = { taskId: attempt.taskId, settle, onFigures };
     const ref = this.#running.add(running);
     // The ref is reused as soon as this attempt is settled.
     const isRunning = () => this.#running.get(ref) === running;
     this.#stages.begin(ref);
-    if (this.#gone) this.#settle(ref, lost(false, "the thread is gone"));
+    if (this.#gone) this.#settle(ref, lost("the thread is gone", { untried: true }));
     else this.#enqueue({ ref, channel, attempt });
     return {
       outcome,
@@ -224,17 +230,24 @@ class WorkerThread implements ChannelThread {
     this.#worker.terminate();
     this.#closed.resolve();
     for (const ref of this.#running.numbers()) {
-      this.#settle(ref, lost(this.#stages.has(ref, "sending"), reason));
+      const isSending = this.#stages.has(ref, "sending");
+      const untried = !isSending && this.#options.isUntried(this.#running.get(ref)?.taskId ?? "");
+      this.#settle(ref, isSending ? unknown(reason) : lost(reason, { untried }));
     }
   }
 }
 
-function lost(sending: boolean, reason: string): Outcome {
+function lost(reason: string, { untried }: { untried: boolean }): Outcome {
+  return { kind: "deferred", error: errorOf(reason), ...(untried ? { untried } : {}) };
+}
+
+function unknown(reason: string): Outcome {
+  return { kind: "unknown", error: errorOf(reason) };
+}
+
+function errorOf(reason: string): TaskError {
   return {
-    kind: sending ? "unknown" : "deferred",
-    error: {
-      code: "thread_lost",
-      detail: `The thread that made this attempt was given up: ${reason}`,
-    },
+    code: "thread_lost",
+    detail: `The thread that made this attempt was given up: ${reason}`,
   };
 }

@@ -51,6 +51,10 @@ export interface ThreadPool extends AttemptRunner, AsyncDisposable {
 
 /** Pause before the next try when a new thread cannot open its channels, in milliseconds. */
 const RESPAWN_MS = 1_000;
+/** From this loss on, an attempt counts although it had not begun to send. */
+const MAX_LOSSES = 3;
+/** How many tasks whose threads were lost are remembered. */
+const MAX_SUSPECTS = 10_000;
 /** How many lost threads are remembered. */
 const MAX_LOST = 10;
 
@@ -68,6 +72,8 @@ class Pool implements ThreadPool {
   #graces: Readonly<Record<string, number>> = {};
   #opened = 0;
   #closed = false;
+  /** How many threads each task has lost. */
+  readonly #losses = new Map<string, number>();
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
@@ -127,8 +133,17 @@ class Pool implements ThreadPool {
       clock,
       log,
       silenceMs,
+      isUntried: (taskId) => this.#isUntried(taskId),
       onLost: (reason) => this.#replace(number, reason),
     });
+  }
+
+  /** A task whose attempts lose thread after thread may be the cause. */
+  #isUntried(taskId: string): boolean {
+    const losses = (this.#losses.get(taskId) ?? 0) + 1;
+    if (this.#losses.size >= MAX_SUSPECTS) this.#losses.clear();
+    this.#losses.set(taskId, losses);
+    return losses < MAX_LOSSES;
   }
 
   #replace(number: number, reason: string): void {

@@ -60,7 +60,11 @@ Deno.test("a response starts at its final head, without connection headers", () 
   assert.equal(stream.takeFields(fields, false), false);
   assert.equal(stream.takeData(Buffer.from("abc"), 3, false), false);
   assert.equal(stream.takeFields([["x-trailer", "y"]], true), true);
-  assert.deepEqual(said, ['200 {"set-cookie":["a=1","b=2"]}', "3 bytes"]);
+  assert.deepEqual(said, [
+    '103 {"link":"</a>"}',
+    '200 {"set-cookie":["a=1","b=2"]}',
+    "3 bytes",
+  ]);
 });
 
 Deno.test("repeated headers are collected by name", () => {
