@@ -26,14 +26,14 @@ Deno.test("with more connections than descriptors the service survives and liste
       break;
     }
   }
-  await service.lines.find(/No more connections/);
+  await service.lines.find(/Out of file descriptors/);
   const [first] = idle;
   await first?.write(new TextEncoder().encode("GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
   const answer = new Uint8Array(15);
   await first?.read(answer);
   assert.equal(new TextDecoder().decode(answer), "HTTP/1.1 200 OK");
   for (const connection of idle) connection.close();
-  await service.lines.find(/taken again/);
+  await service.lines.find(/accepted again/);
   const { body } = await api.call<{ id: string }>("/notify", { to: "ada@example.org", text: "Hi" });
   assert.equal((await api.final(body.id)).state, "succeeded");
   service.kill("SIGTERM");

@@ -59,7 +59,7 @@ Deno.test("a missing permission ends the process with the name of the flag", asy
 Deno.test.each([
   { flag: "--help", code: 0, says: /POSTRIDER_QUEUE/ },
   { flag: "--version", code: 0, says: /^postrider \d+\.\d+\.\d+$/ },
-  { flag: "--check", code: 0, says: /right/ },
+  { flag: "--check", code: 0, says: /^All settings are valid\.$/ },
   { flag: "--chekc", code: 2, says: /--check/ },
 ])("$flag ends it with $code", async ({ flag, code, says }) => {
   await using data = await aFolder();

@@ -1,25 +1,28 @@
 /**
- * What a process says, as lines that a test can wait for.
+ * The output of a process, as lines that a test can wait for.
  *
  * @module
  */
 
+/** A line that has not come by then is taken for one that never will, in milliseconds. */
+const MAX_WAIT_MS = 60_000;
+
 /** The lines of a process, as they come. */
 export interface Lines {
-  /** All so far. */
+  /** All lines so far. */
   readonly said: readonly string[];
-  /** Resolves with the first line, said or yet to come, that matches; rejects when all has been said without it. */
+  /** Resolves with the first line that matches, also one still to come; rejects when none did in a minute, or by the end of the output. */
   find(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Resolves once the process has closed its ends. */
+  /** Resolves when the process has closed its output. */
   readonly ended: Promise<void>;
 }
 
-/** Reads streams to their end, whichever line comes first. */
+/** Reads streams to their end, and orders their lines as they arrive. */
 export function linesOf(...streams: ReadableStream<Uint8Array<ArrayBuffer>>[]): Lines {
-  const said: string[] = [];
+  const lines: string[] = [];
   let over = false;
   let changed = Promise.withResolvers<void>();
-  const tell = () => {
+  const notify = () => {
     changed.resolve();
     changed = Promise.withResolvers<void>();
   };
@@ -28,27 +31,37 @@ export function linesOf(...streams: ReadableStream<Uint8Array<ArrayBuffer>>[]): 
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       const parts = (rest + text).split(/\r?\n/);
       rest = parts.pop() ?? "";
-      said.push(...parts);
-      tell();
+      lines.push(...parts);
+      notify();
     }
-    if (rest) said.push(rest);
+    if (rest) lines.push(rest);
   };
   const ended = Promise.all(streams.map(read)).then(() => {
     over = true;
-    tell();
+    notify();
   });
   return {
-    said,
+    said: lines,
     ended,
     async find(pattern) {
-      for (let at = 0;; at++) {
-        while (at >= said.length && !over) await changed.promise;
-        const line = said[at];
-        if (line === undefined) {
-          throw new Error(`Nothing said matches ${pattern}:\n${said.join("\n")}`);
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, MAX_WAIT_MS);
+      let isLate = false;
+      late.promise.then(() => isLate = true);
+      try {
+        for (let at = 0;; at++) {
+          while (at >= lines.length && !over && !isLate) {
+            await Promise.race([changed.promise, late.promise]);
+          }
+          const line = lines[at];
+          if (line === undefined) {
+            throw new Error(`No line matches ${pattern}:\n${lines.join("\n")}`);
+          }
+          const match = pattern.exec(line);
+          if (match) return match;
         }
-        const match = pattern.exec(line);
-        if (match) return match;
+      } finally {
+        clearTimeout(timer);
       }
     },
   };

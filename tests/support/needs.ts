@@ -1,11 +1,11 @@
 /**
- * Programs of the machine that a few tests need.
+ * Programs that some tests need.
  *
  * @module
  */
 
-/** What a test may need, and the Debian package that has it; `.ci/run` installs them. */
-const PACKAGES = {
+/** Each program, and the Debian package that has it; `.ci/run` installs them. */
+export const PACKAGES = {
   apprise: "apprise",
   buildah: "buildah",
   cc: "gcc libc6-dev",
@@ -26,8 +26,8 @@ const PACKAGES = {
 } as const;
 
 /**
- * Options for a test that needs these programs: without one of them it is
- * ignored on a workstation, and in CI, where none may be missing, this throws.
+ * Options for a test that needs these programs. Where one is missing, the test
+ * is skipped on a workstation; in CI this throws.
  */
 export function needs(...programs: (keyof typeof PACKAGES)[]): { ignore: boolean } {
   const missing = programs.filter((program) => !isInstalled(program));
@@ -40,11 +40,11 @@ export function needs(...programs: (keyof typeof PACKAGES)[]): { ignore: boolean
   return { ignore: missing.length > 0 };
 }
 
-/** Options for a test that only root can do, such as one that makes namespaces. */
+/** Options for a test that needs root as well, such as one that creates namespaces. */
 export function needsRoot(...programs: Parameters<typeof needs>): { ignore: boolean } {
   const { ignore } = needs(...programs);
   const isRoot = Deno.uid() === 0;
-  if (!isRoot && Deno.env.get("CI")) throw new Error("Cannot test without being root");
+  if (!isRoot && Deno.env.get("CI")) throw new Error("Cannot test as this user: expected root");
   return { ignore: ignore || !isRoot };
 }
 

@@ -5,6 +5,7 @@ import { PROBLEMS } from "../../../src/http/problems.ts";
 import { renderPage } from "../../../src/http/manual/markdown.ts";
 import { MANUAL } from "../../../src/http/manual/pages.ts";
 import { searchManual } from "../../../src/http/manual/search.ts";
+import { DEFAULT_RETRIES, parseRetry } from "../../../src/task/retry.ts";
 import { Api } from "../../support/api.ts";
 import { ROOT } from "../../support/process.ts";
 
@@ -113,4 +114,16 @@ Deno.test("the errors page has a row for every code, with its status", async () 
   );
   const expected = Object.entries(PROBLEMS).map(([code, [status]]) => [code, status]);
   assert.deepEqual(documented, Object.fromEntries(expected));
+});
+
+Deno.test("the tasks page shows the default waits between attempts", async () => {
+  const page = await Deno.readTextFile(`${ROOT}src/manual/tasks.md`);
+  const waits = (name: string) => {
+    const [, steps = ""] = new RegExp(`^\\| ${name} +\\| \`([^\`]+)\` +\\|$`, "m").exec(page) ??
+      assert.fail(`no row for ${name}`);
+    return parseRetry(steps, []);
+  };
+  assert.deepEqual(waits("`/fetch`"), DEFAULT_RETRIES.fetch);
+  assert.deepEqual(waits("`/notify`"), DEFAULT_RETRIES.mail);
+  assert.deepEqual(waits("a callback"), DEFAULT_RETRIES.callback);
 });
