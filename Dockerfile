@@ -1,9 +1,9 @@
-# Postrider's image: the sources, their dependencies, and the fewest permissions that serve.
+# Postrider's image: the sources, their dependencies, and only the permissions that it needs.
 #
 #   docker build -t postrider .
 #   docker run -p 8000:8000 -v postrider:/data -e POSTRIDER_API_KEYS=me:a-long-secret postrider
 #
-# Another base with Deno in its PATH serves as well: --build-arg BASE=…
+# Any base with Deno in its PATH will do: --build-arg BASE=…
 ARG BASE=denoland/deno:2.9.6
 
 FROM ${BASE} AS build
@@ -11,8 +11,8 @@ ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
 WORKDIR /app
 COPY deno.json deno.lock ./
 COPY src/ src/
-# Every file, because the threads' entries are started by URL and imported by nobody;
-# the dependencies in the versions and with the digests of the lock.
+# Every file, because no file imports the entries of the threads: they are started by URL.
+# --frozen: the versions and digests of the lock.
 RUN find src -name '*.ts' -o -name '*.tsx' | xargs deno cache --frozen
 RUN install -d -o 1993 -g 1993 -m 0750 /data
 
@@ -20,17 +20,17 @@ FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=
 LABEL org.opencontainers.image.title="Postrider" \
-      org.opencontainers.image.description="Takes a notification or an HTTP request, answers at once, and carries it out for certain" \
+      org.opencontainers.image.description="Takes notifications and HTTP requests over HTTP, and delivers them reliably" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Root owns the code and the dependencies, the service may only read them.
+# Root owns the code and the dependencies; the service can only read them.
 COPY --from=build /deno-dir /deno-dir
 COPY --from=build /app /app
 COPY --from=build /data /data
 
-# Data goes to ./data by default, which from here is /data: so that no variable
-# set in the image stands in the way of the same one given as a secret's file.
+# From here the default folder ./data is /data. The image sets no variable for it, because a
+# variable and its _FILE form (a secret) may not both be set.
 WORKDIR /
 ENV DENO_DIR=/deno-dir \
     DENO_NO_UPDATE_CHECK=1 \
@@ -38,18 +38,18 @@ ENV DENO_DIR=/deno-dir \
 USER 1993:1993
 VOLUME /data
 EXPOSE 8000
-# SIGTERM drains; allow the stop more than POSTRIDER_DRAIN (8 s).
+# SIGTERM drains. Give the stop more time than POSTRIDER_DRAIN (8 s).
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["deno", "run", "--cached-only", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=POSTRIDER_PORT", "--ignore-env", "/app/src/cli/health.ts"]
 
-# Deno itself is PID 1 and gets the signals: no shell, no `deno task`, no entrypoint of the base.
-#   net    anywhere, guarded by Postrider itself, but for the machines' link-local metadata
-#   read   its code (threads load it), its data, mounted settings, templates and secrets
+# Deno itself is PID 1 and receives the signals: no shell, no `deno task`, no entrypoint of the base.
+#   net    all addresses but link-local ones (cloud metadata); Postrider's guard decides on the rest
+#   read   its code, its data, mounted settings, templates and secrets
 #   write  its data
-#   env    its own settings; of any other variable not even the name
-#   sys    the host name, with which it greets mail relays
-# V8, left to itself, takes a burst of attempts for things that last, and keeps their garbage.
+#   env    its own settings; other variables look as if they were not set
+#   sys    the host name, for the greeting of mail relays; the kind of file system
+# The V8 flag saves memory: see "Permissions" in src/README.md.
 ENTRYPOINT []
 CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", \
      "--v8-flags=--no-allocation-site-pretenuring", \
