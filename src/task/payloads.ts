@@ -55,6 +55,12 @@ export interface EmailPayload {
   readonly markdown?: string;
   /** A failure is marked as important. */
   readonly severity?: Severity;
+  /** Where a recipient unsubscribes: an `https:` URL, by one click, or a `mailto:` URL. */
+  readonly unsubscribe?: string;
+  /** The sender of the envelope, where bounces go; `from` when absent. */
+  readonly bounce?: Mailbox;
+  /** Asks for delivery reports, where the relay offers them. */
+  readonly dsn?: true;
   /** Further headers; none of those that the message itself is made of. */
   readonly headers: Readonly<Record<string, string>>;
   /** Files. */

@@ -23,7 +23,7 @@ Deno.test("several mails are one, each under its own subject", async () => {
   assert.deepEqual(merged.attachments, [file]);
   assert.match(merged.text ?? "", /^One\n---\nfirst \*text\*\n\nTwo\n---\n/);
   assert.match(merged.text ?? "", /Three\n-----\nthree & more$/);
-  const { bytes } = await openComposer()(mail, { taskId: "tsk_x", createdAt: 0 });
+  const { bytes } = await openComposer()(mail, { taskId: "tsk_x", date: 0 });
   const raw = new TextDecoder().decode(bytes);
   assert.match(raw, /<strong>second<\/strong>/);
   assert.match(raw, /first \*text\*/);

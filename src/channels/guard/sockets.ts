@@ -32,6 +32,8 @@ export interface SocketOptions {
   readonly alpn?: readonly string[];
   /** The longest that connecting may take, TLS included, in milliseconds. */
   readonly connectMs: number;
+  /** Closes the socket while it connects: `ABORTED`. */
+  readonly signal?: AbortSignal;
 }
 
 /** A connection could not be opened. */
@@ -42,12 +44,15 @@ export class ConnectError extends Error {
   readonly atTls: boolean;
   /** The system's code, such as `ECONNREFUSED`; `ETIMEDOUT` when our time limit was reached. */
   readonly code: string;
+  /** The reason in words, as TLS gives it for a name that is not in a certificate. */
+  readonly reason: string | undefined;
 
   /** Wraps the system's code. */
-  constructor(code: string, atTls: boolean) {
+  constructor(code: string, atTls: boolean, reason?: string) {
     super(`Cannot connect: ${code}`);
     this.code = code;
     this.atTls = atTls;
+    this.reason = reason;
   }
 }
 
@@ -71,20 +76,28 @@ export function takeOpeningTimes(socket: object): OpeningTimes | undefined {
 /** Opens a socket; rejects with a `ConnectError`. */
 export function openSocket(target: SocketTarget, options: SocketOptions): Promise<Socket> {
   const { address, port, name, secure } = target;
-  const { clock, ca, alpn = ["http/1.1"], connectMs } = options;
+  const { clock, ca, alpn = ["http/1.1"], connectMs, signal } = options;
   return new Promise((resolve, reject) => {
     const begunAt = clock.monotonic();
     const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
     const plain = connectPlain({ host: address, port });
     let socket = plain;
     let connected = false;
-    const fail = (code: string) => {
+    const fail = (code: string, reason?: string) => {
       undo();
       socket.destroy();
-      reject(new ConnectError(code, connected));
+      reject(new ConnectError(code, connected, reason));
     };
-    const failed = (error: Error & { code?: unknown }) => fail(String(error.code));
-    const undo = clock.after(connectMs, () => fail("ETIMEDOUT"));
+    const failed = ({ code, reason }: Error & { code?: unknown; reason?: unknown }) => {
+      fail(String(code), reason === undefined ? undefined : String(reason));
+    };
+    const abort = () => fail("ABORTED");
+    const undoTimer = clock.after(connectMs, () => fail("ETIMEDOUT"));
+    const undo = () => {
+      undoTimer();
+      signal?.removeEventListener("abort", abort);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
     const ready = (times: OpeningTimes) => {
       undo();
       openingTimes.set(socket, times);

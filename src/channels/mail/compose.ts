@@ -26,12 +26,12 @@ export interface MailComposerOptions {
 /** Composes mails. */
 export interface MailComposer {
   /**
-   * Composes the mail of an attempt and passes it to `use`. Rejects with the
-   * signal's reason when it aborts first.
+   * Composes the mail of an attempt, dated `date`, and passes it to `use`.
+   * Rejects with the signal's reason when it aborts first.
    */
   withMessage<T>(
     attempt: Attempt,
-    signal: AbortSignal,
+    { date, signal }: { readonly date: number; readonly signal: AbortSignal },
     use: (message: Message) => Promise<T>,
   ): Promise<T>;
 }
@@ -47,7 +47,12 @@ export function openMailComposer({ dkim, compute }: MailComposerOptions): MailCo
   const elsewhere = compute ?? inlineCompute({ dkim });
   let lastTurn: Promise<unknown> = Promise.resolve();
 
-  function compose({ payload, ...options }: Attempt, signal: AbortSignal): Promise<Message> {
+  function compose(
+    { payload, taskId }: Attempt,
+    date: number,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    const options = { taskId, date };
     if (payload.length > MAX_SHORT) return elsewhere.run("compose", [payload, options], signal);
     return composeHere(JSON.parse(payload) as EmailPayload, options);
   }
@@ -65,8 +70,8 @@ export function openMailComposer({ dkim, compute }: MailComposerOptions): MailCo
   }
 
   return {
-    async withMessage(attempt, signal, use) {
-      const run = async () => use(await compose(attempt, signal));
+    async withMessage(attempt, { date, signal }, use) {
+      const run = async () => use(await compose(attempt, date, signal));
       return attempt.payload.length >= MIN_LARGE ? await inTurn(signal, run) : await run();
     },
   };

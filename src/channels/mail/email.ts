@@ -1,5 +1,5 @@
 /**
- * The channel `email`: a mail leaves for a relay, or for the outbox.
+ * The channel `email`: sends a mail to a relay, or writes it to the outbox.
  *
  * @module
  */
@@ -11,42 +11,50 @@ import type { Attempt, Channel, DeliverContext } from "../channel.ts";
 import type { Compute } from "../compute/compute.ts";
 import { type MailComposer, openMailComposer } from "./compose.ts";
 import { Mail } from "./mail_attempt.ts";
+import { readCarry } from "./mail_carry.ts";
 import type { MailSettings, OutboxSettings } from "./mail_settings.ts";
-import type { Message } from "./message.ts";
 import { openTokens } from "./oauth.ts";
 import { openOutbox } from "./outbox.ts";
 import { type DkimKey, type RelayRule, relaysFor } from "./relays.ts";
-import { errorOf, relayOutcome } from "./smtp_classify.ts";
-import { openSession, type SmtpWaits } from "./smtp_connect.ts";
-import { SmtpError, type SmtpFault } from "./smtp_fault.ts";
+import { errorOf, isRelayFault } from "./smtp_classify.ts";
+import { openSession } from "./smtp_connect.ts";
+import { SmtpError } from "./smtp_fault.ts";
 import { openSmtpPool, type SmtpPool } from "./smtp_pool.ts";
-import type { Sent } from "./smtp_session.ts";
+import type { Sent, SmtpWaits } from "./smtp_session.ts";
 
 /** What the channel needs besides a relay. */
 export interface EmailOptions {
-  /** Times what it does. */
+  /** Measures and bounds the time. */
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
-  /** What we call ourselves to a relay: a full host name; an address literal when absent. */
+  /** The name in EHLO: a full host name; the connection's own address when absent. */
   readonly hostname?: string | undefined;
-  /** Bounds on waiting, in milliseconds, beside the attempt's own deadline. */
+  /** The longest waits, in milliseconds, beside the attempt's own deadline. */
   readonly waits?: Partial<SmtpWaits>;
-  /** Take the place of the one relay, the best first. */
+  /** Relays that replace the single one, the best first. */
   readonly relays?: readonly RelayRule[] | undefined;
   /** Keys that mails are signed with. */
   readonly dkim?: readonly DkimKey[] | undefined;
   /** Composes long mails; on this thread when absent. */
   readonly compute?: Compute;
+  /** The folder that keeps refresh tokens. */
+  readonly tokens?: string | undefined;
 }
 
 /** RFC 5321 §4.5.3.2.6, in milliseconds: cutting the last wait short makes duplicates. */
 const DOT_MS = 600_000;
-/** A relay's limit per client is often twenty; two threads stay below. */
+/** Below the limit per client of most relays, which is often ten or twenty. */
 const MAX_SESSIONS = 8;
-/** A relay that cannot be used is passed over so long, in milliseconds. */
+/** How long a relay that cannot be used is passed over, in milliseconds. */
 const DOWN_MS = 30_000;
-const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: DOT_MS + 60_000 };
+/** A mail that waited longer for a session gets its timeout from then on, in milliseconds. */
+const LATE_MS = 50;
+/** Composing takes less; what takes longer has waited for other large mails. */
+const LONG_MS = 1_000;
+/** How often a mail is moved to another session because its own was refused. */
+const MAX_MOVES = 5;
+const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: 300_000, dot: DOT_MS };
 
 /** Opens the channel. */
 export function openEmailChannel(settings: MailSettings, options: EmailOptions): Channel {
@@ -58,8 +66,8 @@ export function openEmailChannel(settings: MailSettings, options: EmailOptions):
 }
 
 /**
- * Connects to a relay and logs in, or makes the outbox's directory; resolves
- * with what went wrong.
+ * Connects to a relay and logs in, or creates the folder of the outbox; resolves
+ * with the error, if there is one.
  */
 export async function verifyRelay(
   settings: OutboxSettings | RelayRule["relay"],
@@ -71,7 +79,7 @@ export async function verifyRelay(
       return undefined;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return { code: "outbox_failed", detail: `Cannot make the outbox: ${why}` };
+      return { code: "outbox_failed", detail: `Cannot create the folder of the outbox: ${why}` };
     }
   }
   try {
@@ -84,25 +92,41 @@ export async function verifyRelay(
 }
 
 function openerOf(relay: RelayRule["relay"], options: EmailOptions) {
+  const { clock, ca, hostname, tokens: folder } = options;
   const { oauth } = relay;
-  const tokens = oauth && openTokens(oauth, options.clock);
-  const more = oauth && tokens ? { oauth: { user: oauth.user, tokens } } : {};
-  return (signal: AbortSignal) => {
-    return openSession(relay, { ...sessionOptions(options), ...more }, signal);
+  const tokens = oauth && openTokens(oauth, { clock, folder });
+  const waits = { ...WAITS, ...options.waits };
+  const session = {
+    clock,
+    ca,
+    name: relay.name ?? hostname,
+    ...(oauth && tokens ? { oauth: { user: oauth.user, tokens } } : {}),
+  };
+  return (signal: AbortSignal, silenceMs = Infinity) => {
+    const connect = Math.min(waits.connect, silenceMs);
+    const greeting = Math.min(waits.greeting, silenceMs);
+    return openSession(relay, { ...session, waits: { ...waits, connect, greeting } }, signal);
   };
 }
 
-function sessionOptions({ clock, ca, hostname, waits }: EmailOptions) {
-  return { clock, ca, name: hostname ?? "[127.0.0.1]", waits: { ...WAITS, ...waits } };
-}
-
-/** A relay at work. */
+/** A relay with its sessions. */
 interface OpenRelay {
   readonly rule: RelayRule;
   readonly name: string;
   readonly pool: SmtpPool;
-  /** Passed over until then where there is another, on the monotonic clock. */
+  /** Until then it comes after the others, on the monotonic clock. */
   downUntil: number;
+}
+
+/** The time of one attempt. */
+interface Deadline {
+  /** Aborts when the attempt is aborted or, once it had to wait, when its time is up. */
+  readonly signal: AbortSignal;
+  /** Starts the timeout anew, for a mail that has waited for its session. */
+  restart(): void;
+  /** What is left, in milliseconds. */
+  left(): number;
+  end(): void;
 }
 
 class EmailChannel implements Channel {
@@ -120,7 +144,7 @@ class EmailChannel implements Channel {
       pool: openSmtpPool({
         open: openerOf(rule.relay, options),
         clock: options.clock,
-        most: MAX_SESSIONS,
+        max: MAX_SESSIONS,
         idleMs: 30_000,
         mails: 100,
       }),
@@ -129,39 +153,71 @@ class EmailChannel implements Channel {
   }
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const { signal } = context;
-    return await this.#composer.withMessage(
-      attempt,
-      signal,
-      (message) => this.#send(message, attempt, context),
-    );
+    const deadline = this.#deadlineOf(attempt, context);
+    const { signal } = deadline;
+    const before = readCarry(attempt);
+    const date = before.date ?? this.#clock.now();
+    const calledAt = this.#clock.monotonic();
+    try {
+      return await this.#composer.withMessage(attempt, { date, signal }, (message) => {
+        // A large mail waits for its turn.
+        if (this.#clock.monotonic() - calledAt > LONG_MS) this.#beginLate(context, deadline);
+        return this.#deliver(new Mail(message, before, date), context, deadline);
+      });
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      const detail = "The attempt was cut off while it waited for its turn";
+      const outcome = { kind: "deferred", error: { code: causeOf(signal), detail } } as const;
+      return signal.reason === "timeout" ? { ...outcome, untried: true } : outcome;
+    } finally {
+      deadline.end();
+    }
   }
 
-  async #send(message: Message, attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const mail = new Mail(message, attempt);
-    let fault: SmtpFault | undefined;
-    for (const relay of this.#relaysFor(message.from)) {
+  /** A mail that had to wait for its turn or its session gets its whole timeout from now on. */
+  #beginLate({ progress }: DeliverContext, deadline: Deadline): void {
+    progress({ stage: "begun" });
+    deadline.restart();
+  }
+
+  async #deliver(mail: Mail, context: DeliverContext, deadline: Deadline): Promise<Outcome> {
+    const { signal } = deadline;
+    const relays = this.#relaysFor(mail.message.author);
+    let refusal: SmtpError | undefined;
+    for (const [i, relay] of relays.entries()) {
       mail.via(relay.name);
+      const hasNext = i < relays.length - 1;
+      // A relay that is silent must leave time for those after it.
+      const silenceMs = hasNext ? deadline.left() / (relays.length - i) : undefined;
       try {
-        // A relay that takes some and has had enough (452) is given the rest at once.
-        while (mail.isOpen && await this.#sendVia(relay, mail, context));
-        fault = undefined;
-        break;
+        // A relay that refused some recipients as too many at once (452) is given the rest.
+        while (
+          mail.isOpen && await this.#send(relay, mail, { ...context, ...deadline, silenceMs })
+        );
+        refusal = undefined;
+        const fault = mail.relayFault;
+        if (!fault || !hasNext || signal.aborted) break;
+        mail.passedOver(fault);
+        relay.downUntil = this.#clock.monotonic() + DOWN_MS;
       } catch (error) {
-        if (context.signal.aborted) return mail.aborted(String(context.signal.reason));
+        if (signal.aborted && !(error instanceof SmtpError)) return mail.aborted(causeOf(signal));
         if (!(error instanceof SmtpError)) throw error;
-        fault = error.fault;
-        mail.passedOver(errorOf(fault));
+        refusal = error;
+        mail.passedOver(error.fault);
+        if (signal.aborted && signal.reason !== "timeout") return mail.aborted(causeOf(signal));
+        if (signal.aborted) break;
         relay.downUntil = this.#clock.monotonic() + DOWN_MS;
       }
     }
-    if (fault) return mail.outcome(relayOutcome(fault));
-    return context.signal.aborted && mail.isOpen
-      ? mail.aborted(String(context.signal.reason))
-      : mail.outcome();
+    if (refusal) return mail.refused(refusal.fault, refusal.hasWaited);
+    return signal.aborted && mail.isOpen ? mail.aborted(causeOf(signal)) : mail.outcome();
   }
 
-  /** A relay that was down a moment ago comes last, not never. */
+  async close(): Promise<void> {
+    await Promise.all(this.#relays.map(({ pool }) => pool.close()));
+  }
+
+  /** A relay that was unusable a moment ago comes last. */
   #relaysFor(sender: string): OpenRelay[] {
     const rules = relaysFor(this.#relays.map(({ rule }) => rule), sender);
     const relays = rules.flatMap((rule) => this.#relays.filter((relay) => relay.rule === rule));
@@ -170,32 +226,66 @@ class EmailChannel implements Channel {
     return [...relays.filter((relay) => !isDown(relay)), ...relays.filter(isDown)];
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#relays.map(({ pool }) => pool.close()));
-  }
-
-  /** Sends to all who are still open; true when some were served and others may be now. */
-  async #sendVia(
+  /** Sends to all open recipients; returns whether the rest can be sent at once. */
+  async #send(
     { pool }: OpenRelay,
     mail: Mail,
-    { signal, progress }: DeliverContext,
+    context: DeliverContext & Deadline & { readonly silenceMs: number | undefined },
   ): Promise<boolean> {
-    for (;;) {
-      const session = await pool.acquire(signal);
-      const stale = session.used;
+    const { signal, shutdown, progress, silenceMs } = context;
+    for (let moves = 0;;) {
+      const { session, waitedMs } = await pool.acquire(signal, silenceMs);
+      if (waitedMs > LATE_MS) this.#beginLate(context, context);
+      const isStale = session.used;
       const onDot = () => progress({ stage: "sending" });
-      const sent = await session.send(mail.message, mail.open, { signal, onDot });
+      const sent = await session.send(mail.message, mail.open, {
+        signal,
+        shutdown,
+        onDot,
+        silenceMs,
+      });
+      const isElsewhere = neverBegan(sent) && !signal.aborted &&
+        // The relay hung up between two mails, or takes no mail over one more session.
+        (isStale || (moves++ < MAX_MOVES && pool.learnLimit()));
       pool.release(session);
-      // The relay hung up between two mails: this one has not begun.
-      if (stale && neverBegan(sent) && !signal.aborted) continue;
-      // RFC 4954 §6: a login or TLS is missing. No mail is at fault, and none would fare better.
-      if (sent.kind === "failed" && sent.fault.status === 530) throw new SmtpError(sent.fault);
+      if (isElsewhere) continue;
+      // RFC 4954 §6: a login or TLS is missing, which is the fault of no mail.
+      if (sent.kind === "failed" && sent.fault?.status === 530) throw new SmtpError(sent.fault);
       return mail.note(sent, session) && !signal.aborted;
     }
   }
+
+  #deadlineOf({ deadlineAt }: Attempt, { signal }: DeliverContext): Deadline {
+    const clock = this.#clock;
+    const timeoutMs = Math.max(0, deadlineAt - clock.now());
+    const aborter = new AbortController();
+    const abort = () => aborter.abort(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    let endsAt = clock.monotonic() + timeoutMs;
+    let undo = () => {};
+    return {
+      signal: aborter.signal,
+      restart() {
+        undo();
+        endsAt = clock.monotonic() + timeoutMs;
+        undo = clock.after(timeoutMs, () => aborter.abort("timeout"));
+      },
+      left: () => Math.max(0, endsAt - clock.monotonic()),
+      end() {
+        undo();
+        signal.removeEventListener("abort", abort);
+      },
+    };
+  }
 }
 
+function causeOf({ reason }: AbortSignal): string {
+  return String(reason);
+}
+
+/** Whether a session ended, or was refused, before anything was said of the mail. */
 function neverBegan(sent: Sent): boolean {
-  return sent.kind === "failed" && !sent.dotLeft && sent.fault.stage === "sender" &&
-    (sent.fault.code === "connection_reset" || sent.fault.status === 421);
+  return sent.kind === "failed" && !sent.dotLeft && sent.fault?.stage === "mail" &&
+    isRelayFault(sent.fault) && sent.fault.code !== "timeout";
 }

@@ -1,21 +1,38 @@
 /**
- * What one attempt at a mail hands to the next: who needs no second one.
+ * What one attempt at a mail hands to the next.
  *
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 import type { Attempt } from "../channel.ts";
 import type { RecipientResult } from "./mail_result.ts";
 
-/** Those who are done with. */
-export function writeCarry(results: readonly RecipientResult[]): Json {
-  const done = results.filter(({ outcome }) => outcome === "delivered" || outcome === "rejected");
-  return { recipients: done.map((result) => ({ ...result })) };
+/** The state of a mail between two attempts. */
+export interface MailCarry {
+  /** Recipients who need no further attempt. */
+  readonly recipients: readonly RecipientResult[];
+  /** When the first attempt began, in milliseconds since the epoch: the date of the mail. */
+  readonly date?: number | undefined;
+  /** How many attempts failed because the relay refused everybody. */
+  readonly uncounted?: number | undefined;
 }
 
-/** A revived task asks those again who were refused; nobody gets a mail twice. */
-export function readCarry({ carry, number }: Attempt): RecipientResult[] {
-  const { recipients = [] } = (carry ?? {}) as { recipients?: RecipientResult[] };
-  return number === 1 ? recipients.filter(({ outcome }) => outcome === "delivered") : recipients;
+/** Keeps the recipients that are delivered or rejected. */
+export function writeCarry({ recipients, date, uncounted }: MailCarry): Json {
+  const done = recipients.filter(({ outcome }) =>
+    outcome === "delivered" || outcome === "rejected"
+  );
+  return {
+    recipients: done.map((result) => ({ ...result })),
+    ...compact({ date, uncounted: uncounted || undefined }),
+  };
+}
+
+/** A mail that is retried by hand asks refused recipients again, and counts its attempts anew. */
+export function readCarry({ carry, number }: Attempt): MailCarry {
+  const { recipients = [], date, uncounted } = (carry ?? {}) as Partial<MailCarry>;
+  if (number !== 1) return { recipients, date, uncounted };
+  return { recipients: recipients.filter(({ outcome }) => outcome === "delivered"), date };
 }

@@ -1,5 +1,5 @@
 /**
- * What a mail's attempt brings back: each recipient, and what was said of them.
+ * The result of a mail: the outcome of each recipient.
  *
  * @module
  */
@@ -7,16 +7,16 @@
 import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
 
-/** What became of one recipient. */
+/** The outcome of one recipient. */
 export type RecipientOutcome = "delivered" | "deferred" | "rejected" | "unknown";
 
 /** One recipient, as a result lists them. */
 export type RecipientResult = {
   /** The address. */
   readonly address: string;
-  /** What became of it. */
+  /** Its outcome. */
   readonly outcome: RecipientOutcome;
-  /** The relay's own words, or ours when it said none. */
+  /** The relay's reply, or our description when there was none. */
   readonly reply: string;
 };
 
@@ -26,19 +26,21 @@ export interface MailResult {
   readonly messageId: string;
   /** `host:port`, or `outbox`. */
   readonly relay: string;
-  /** The relay's name for what it took. */
-  readonly queueId?: string;
+  /** The relay's name for the mail. */
+  readonly queueId?: string | undefined;
+  /** Whether the relay was asked for delivery reports, where the mail wants them. */
+  readonly dsn?: "requested" | "not_offered" | undefined;
   /** In the order of the payload, each once. */
   readonly recipients: readonly RecipientResult[];
 }
 
 /** As it is kept with the task. */
 export function resultJson(result: MailResult): Json {
-  const { messageId, relay, queueId, recipients } = result;
+  const { messageId, relay, queueId, dsn, recipients } = result;
   return {
     messageId,
     relay,
-    ...compact({ queueId }),
+    ...compact({ queueId, dsn }),
     recipients: recipients.map((recipient) => ({ ...recipient })),
   };
 }

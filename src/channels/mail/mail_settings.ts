@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isAddress } from "../guard/addresses.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import { compact } from "../../lib/compact.ts";
 
@@ -32,6 +33,8 @@ export interface RelaySettings {
    * `opportunistic`: STARTTLS when offered, whatever its certificate. `none`: clear text.
    */
   readonly tls: "implicit" | "required" | "opportunistic" | "none";
+  /** The name in EHLO; the service's own when absent. */
+  readonly name?: string;
   /** Logs in when given. */
   readonly login?: { readonly user: string; readonly pass: string };
 }
@@ -68,21 +71,40 @@ export function parseMailUrl(text: string): MailSettings {
     host,
     port,
     tls: parseTls(url, host),
+    ...parseName(url),
     ...compact({ login }),
   };
 }
 
 function parseTls(url: URL, host: string): RelaySettings["tls"] {
-  const [name, ...more] = url.searchParams.keys();
+  const names = [...url.searchParams.keys()].filter((name) => name !== "name");
+  const [name, ...more] = names;
   if (name === undefined) {
     if (url.protocol === "smtps:") return "implicit";
     return isLoopback(host) ? "opportunistic" : "required";
   }
   const tls = url.searchParams.get("tls");
-  if (name !== "tls" || more.length > 0) throw wrong('it takes no parameter but "tls"');
+  if (name !== "tls" || more.length > 0) {
+    throw wrong('it takes only the parameters "tls" and "name"');
+  }
   if (url.protocol === "smtps:") throw wrong('smtps takes no "tls": its TLS is implicit');
   if (tls === "required" || tls === "opportunistic" || tls === "none") return tls;
   throw wrong('its "tls" is none of required, opportunistic, none');
+}
+
+function parseName(url: URL): { name?: string } {
+  const [name, ...more] = url.searchParams.getAll("name");
+  if (name === undefined) return {};
+  if (more.length > 0 || !isHostName(name)) {
+    throw wrong('its "name" is not a full host name such as mx.example.org');
+  }
+  return { name: name.toLowerCase() };
+}
+
+/** Whether EHLO may give this name: a full host name, RFC 5321 §4.1.1.1. */
+export function isHostName(text: string): boolean {
+  return /^(?=.{4,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/i
+    .test(text) && !isAddress(text);
 }
 
 function parseLogin(url: URL): RelaySettings["login"] {

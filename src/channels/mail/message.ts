@@ -1,13 +1,15 @@
 /**
- * A mail as bytes: the same ones on every attempt, so that a receiver who
- * gets it twice can tell.
+ * Composes a mail into bytes, the same ones on every attempt, so that a
+ * receiver who gets it twice can recognize it.
+ *
+ * It depends on its arguments alone, and so may run on any thread.
  *
  * @module
  */
 
 import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
-import { type Readable, Writable } from "node:stream";
+import { Writable } from "node:stream";
 import DKIM from "nodemailer/lib/dkim";
 import MailComposer from "nodemailer/lib/mail-composer";
 import type MimeNode from "nodemailer/lib/mime-node";
@@ -21,65 +23,156 @@ import type { DkimKey } from "./relays.ts";
 export interface Message {
   /** `<tsk_…@domain of the sender>`. */
   readonly messageId: string;
-  /** The envelope's sender. */
+  /** The address in `From`. */
+  readonly author: string;
+  /** The sender of the envelope: bounces go there. */
   readonly from: string;
   /** The envelope's recipients, Bcc included, each once. */
   readonly recipients: readonly string[];
-  /** RFC 5322, lines ended by CRLF; knows nothing of Bcc. */
+  /** RFC 5322, lines ended by CRLF, without Bcc. */
   readonly bytes: Uint8Array;
+  /** Extensions of SMTP that the mail needs or wants. */
+  readonly needs?: {
+    /** An address has letters beyond ASCII before its `@` (RFC 6531). */
+    readonly smtpUtf8?: true;
+    /** Delivery reports (RFC 3461), which name this id. */
+    readonly dsn?: { readonly envelopeId: string };
+  };
 }
 
-/** What makes a mail's bytes, besides its payload. */
+/** What the bytes of a mail depend on, besides its payload. */
 export interface MessageOptions {
   /** `tsk_…` */
   readonly taskId: string;
-  /** The mail's date, in milliseconds since the epoch. */
-  readonly createdAt: number;
+  /** When the first attempt began, in milliseconds since the epoch: the mail's date. */
+  readonly date: number;
 }
 
-/** Writes mails out; rejects only for a payload that was never checked. */
+/** Composes mails; rejects only for a payload that was not validated. */
 export type Composer = (payload: EmailPayload, options: MessageOptions) => Promise<Message>;
 
-/** There is no standard for it; this is what mail programs look at. */
-const URGENT = { "X-Priority": "1 (Highest)", "X-MSMail-Priority": "High", "Importance": "High" };
+/** There is no standard for it; mail programs look at these. */
+const URGENT = { "X-Priority": "1 (Highest)", "Importance": "High" };
+/** RFC 6376 §5.4.1, and RFC 8058 §4 for one-click unsubscribing. */
+const SIGNED_FIELDS = [
+  ...["From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", "Cc", "MIME-Version"],
+  ...["Content-Type", "Content-Transfer-Encoding", "In-Reply-To", "References", "Auto-Submitted"],
+  ...["List-Id", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Subscribe"],
+  ...["List-Post", "List-Owner", "List-Archive"],
+].join(":");
 
 /** Opens a composer. It reads no file and no URL, whatever a payload says. */
 export function openComposer(keys: readonly DkimKey[] = []): Composer {
   const signers = new Map(keys.map((key) => [key.domain, new DKIM(signingWith(key))]));
-  return async (payload, { taskId, createdAt }) => {
-    const { from, to, cc, bcc } = payload;
+  return async (payload, { taskId, date }) => {
+    const { from, bounce, to, cc, bcc, dsn } = payload;
     const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
     const messageId = `<${taskId}@${domain}>`;
-    const recipients = [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))];
+    const recipients = onceEach([...to, ...cc, ...bcc]).map(({ address }) => address);
     const mail = digestMail(payload);
     const message = new MailComposer({
       ...contentOf(mail),
       messageId,
-      date: new Date(createdAt),
+      date: new Date(date),
       // Random by default, and then no two attempts are alike.
       baseBoundary: taskId,
       newline: "windows",
       disableFileAccess: true,
       disableUrlAccess: true,
     }).compile();
-    if (payload.severity === "failure") message.setHeader(URGENT);
+    message.setHeader(headersOf(mail));
+    const plain = withLineEnds(
+      mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message),
+    );
     const signer = signers.get(domain.toLowerCase());
-    if (signer) message.processFunc((input: Readable) => signer.sign(input));
-    const bytes = signer || mail.attachments.length > 0
-      ? await piecewise(message)
-      : await atOnce(message);
-    return { messageId, from: from.address, recipients, bytes };
+    const bytes = signer ? await signed(signer, plain) : plain;
+    const envelope = [bounce ?? from, ...to, ...cc, ...bcc];
+    return {
+      messageId,
+      author: from.address,
+      from: (bounce ?? from).address,
+      recipients,
+      bytes,
+      needs: {
+        ...(envelope.some(({ address }) => isBeyondAscii(address)) ? { smtpUtf8: true } : {}),
+        ...(dsn ? { dsn: { envelopeId: taskId } } : {}),
+      },
+    };
   };
 }
 
-/** As the library does it: through a row of streams, however long the mail is. */
+/** Headers that the composer does not make itself. */
+function headersOf(mail: EmailPayload) {
+  const { to, cc, severity, unsubscribe, headers, subject } = mail;
+  const has = (name: string) =>
+    Object.keys(headers).some((key) => key.toLowerCase() === name.toLowerCase());
+  return {
+    ...(severity === "failure" && !has("Importance") ? URGENT : {}),
+    // RFC 3834 §5: keeps vacation notices from answering.
+    ...(has("Auto-Submitted") ? {} : { "Auto-Submitted": "auto-generated" }),
+    ...(to.length + cc.length === 0 ? { To: prepared("undisclosed-recipients:;") } : {}),
+    ...(unsubscribe === undefined || has("List-Unsubscribe")
+      ? {}
+      : { "List-Unsubscribe": prepared(`<${unsubscribe}>`) }),
+    ...(unsubscribe?.startsWith("https:") && !has("List-Unsubscribe-Post")
+      ? { "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }
+      : {}),
+    // A reader would decode it, and show what nobody wrote.
+    ...(subject.includes("=?") && !isBeyondAscii(subject)
+      ? { Subject: prepared(encodedWords(subject)) }
+      : {}),
+    ...Object.fromEntries(
+      Object.entries(headers).filter(([, value]) => isPlain(value))
+        .map(([name, value]) => [name, prepared(value)]),
+    ),
+  };
+}
+
+/** A header value that is only folded, at its white space. */
+function prepared(value: string) {
+  return { prepared: true, foldLines: true, value } as unknown as string;
+}
+
+/** ASCII in one line needs no encoding, whatever it says. */
+function isPlain(value: string): boolean {
+  return /^[\x20-\x7e]+$/.test(value);
+}
+
+function isBeyondAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex -- all of ASCII
+  return /[^\x00-\x7f]/.test(text);
+}
+
+/** RFC 2047, in words of at most 75 characters. */
+function encodedWords(text: string): string {
+  const words = Buffer.from(text).toString("base64").match(/.{1,60}/g) ?? [];
+  return words.map((word) => `=?UTF-8?B?${word}?=`).join(" ");
+}
+
+/** The same address again, by an alias or in other letters, is the same mailbox. */
+function onceEach(mailboxes: readonly Mailbox[], others: readonly Mailbox[] = []): Mailbox[] {
+  const seen = new Set(others.map(({ address }) => address.toLowerCase()));
+  return mailboxes.filter(({ address }) => {
+    const isNew = !seen.has(address.toLowerCase());
+    seen.add(address.toLowerCase());
+    return isNew;
+  });
+}
+
+async function signed(signer: InstanceType<typeof DKIM>, bytes: Buffer): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of signer.sign(bytes)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** Through the streams of the library, which attachments need. */
 function piecewise(message: MimeNode): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     message.build((error, bytes) => error ? reject(error) : resolve(bytes));
   });
 }
 
-/** The same without the row of streams, which cost a short mail as much as all the rest. */
+/** Without those streams, which cost a short mail as much as all the rest. */
 function atOnce(message: MimeNode): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -91,51 +184,88 @@ function atOnce(message: MimeNode): Promise<Buffer> {
     });
     message.stream(sink, {}, (error) => {
       if (error) reject(error);
-      else resolve(withLineEnds(Buffer.concat(pieces)));
+      else resolve(Buffer.concat(pieces));
     });
   });
 }
 
-/** RFC 5322 §2.3: lines end by CRLF, the last one too. */
+/**
+ * RFC 5322 §2.3: lines end by CRLF, the last one too, and neither character
+ * appears alone. A relay would correct it, and break the signature.
+ */
 function withLineEnds(bytes: Buffer): Buffer {
-  const text = bytes.toString("latin1").replace(/\r?\n/g, "\r\n");
-  return Buffer.from(text.endsWith("\n") ? text : text.replace(/\r?$/, "\r\n"), "latin1");
+  if (isRegular(bytes)) return bytes;
+  const text = bytes.toString("latin1").replace(/\r\n?|\n/g, "\r\n");
+  return Buffer.from(text.endsWith("\n") ? text : `${text}\r\n`, "latin1");
 }
 
-/** The signature says no time, and so is the same on every attempt. */
+function isRegular(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 2)) {
+    if (bytes[at + 1] !== LF) return false;
+  }
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return false;
+  }
+  return bytes.at(-1) === LF;
+}
+
+const CR = 13;
+const LF = 10;
+
+/** The signature has no time, so that it is the same on every attempt. */
 function signingWith({ domain, selector, privateKey }: DkimKey) {
-  return { domainName: domain, keySelector: selector, privateKey };
+  return {
+    domainName: domain,
+    keySelector: selector,
+    privateKey,
+    headerFieldNames: SIGNED_FIELDS,
+  };
 }
 
-/** All but Bcc, which belongs to the envelope alone. */
+/** The content without Bcc, which belongs to the envelope alone. */
 function contentOf(
   { from, to, cc, replyTo, subject, headers, attachments, ...said }: EmailPayload,
 ) {
   const { text, html } = bodiesOf(said);
   return {
     from: addressed(from),
-    to: to.map(addressed),
-    cc: cc.map(addressed),
+    to: onceEach(to).map(addressed),
+    cc: onceEach(cc, to).map(addressed),
     ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
     subject,
     text,
     ...compact({ html }),
-    headers: { ...headers },
+    headers: Object.fromEntries(
+      Object.entries(headers).filter(([, value]) => !isPlain(value)),
+    ),
     attachments: attachments.map(({ filename, content, contentType, cid }) => ({
       filename,
       content,
       encoding: "base64",
-      ...compact({ contentType }),
+      ...compact({ contentType: typeOf(content, contentType) }),
       ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
     })),
   };
 }
 
-/** Nobody gets HTML alone: filters distrust it, and some readers show none. */
+/**
+ * RFC 2046 §5.2.1 allows no encoding for `message/…`. One that is not 7-bit text
+ * in short lines goes as a file, which every relay takes as it is.
+ */
+function typeOf(content: string, contentType?: string): string | undefined {
+  if (!contentType || !/^message\//i.test(contentType)) return contentType;
+  const text = Buffer.from(content, "base64").toString("latin1");
+  const isSevenBit = !/[^\t\r\n\x20-\x7e]/.test(text) && !/[^\r\n]{999}/.test(text) &&
+    !/\r(?!\n)|(?<!\r)\n/.test(text);
+  return isSevenBit ? contentType : "application/octet-stream";
+}
+
+/** There is always a text part: filters distrust HTML alone, and some programs show no HTML. */
 function bodiesOf({ text, html, markdown }: Pick<EmailPayload, "text" | "html" | "markdown">) {
-  if (html !== undefined) return { text: text ?? htmlToPlain(html), html };
+  // The composer leaves out an empty part.
+  if (html !== undefined) return { text: (text ?? htmlToPlain(html)) || "\n", html };
   if (markdown === undefined) return { text: text ?? "" };
-  return { text: text ?? markdown, html: page(markdownToHtml(markdown)) };
+  return { text: (text ?? markdown) || "\n", html: page(markdownToHtml(markdown)) };
 }
 
 function page(body: string): string {

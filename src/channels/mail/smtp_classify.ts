@@ -1,85 +1,106 @@
 /**
- * What a relay's words mean for a mail and for each of its recipients.
+ * What a relay's replies mean for a mail and for each of its recipients.
  *
  * @module
  */
 
-import type { LaneHold, Outcome } from "../../task/outcome.ts";
+import type { Outcome } from "../../task/outcome.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { RecipientOutcome, RecipientResult } from "./mail_result.ts";
-import type { SmtpFault } from "./smtp_fault.ts";
+import type { Refusal, SmtpFault } from "./smtp_fault.ts";
 import type { Sent } from "./smtp_session.ts";
 
-/** A relay that cannot be reached is left alone so long, in milliseconds. */
+/** How long a relay that cannot be used is left alone before the next probe, in milliseconds. */
 const HOLD_MS = 5_000;
-/** A relay that says 554 at once wants nothing from us today. */
+/** After a 554 greeting: the relay accepts no mail from us at all (RFC 5321 §3.1). */
 const HOLD_554_MS = 15 * 60_000;
-/** What only an operator can mend: a certificate, a password. */
+/** For faults of the settings: a certificate, a password. */
 const HOLD_CONFIG_MS = 60_000;
 const MAX_REPLY = 500;
 
-const CONFIG = new Set(["auth_failed", "tls_required", "tls_failed", "smtp_530"]);
+const CONFIG = new Set([
+  "auth_failed",
+  "oauth_failed",
+  "smtp_530",
+  "tls_failed",
+  "tls_required",
+]);
 
 /**
- * What a session that could not be opened means: the mail waits, and so does
- * every other for this relay, since it would fare no better.
+ * The outcome when no session could be opened. Every other mail would fare the
+ * same, so the lane of the relay is held, and then probed by one mail at a time.
  */
-export function relayOutcome(fault: SmtpFault): Extract<Outcome, { kind: "deferred" }> {
-  const error = errorOf(fault);
-  return { kind: "deferred", error, hold: { forMs: holdMs(fault), reason: error.detail } };
+export function relayOutcome(fault: SmtpFault, error: TaskError) {
+  const hold = { forMs: holdMs(fault), reason: error.detail, probe: true } as const;
+  return { kind: "deferred", error, hold } satisfies Outcome;
 }
 
-function holdMs({ stage, code, status }: SmtpFault): LaneHold["forMs"] {
+function holdMs({ stage, code, status }: SmtpFault): number {
   if (stage === "greeting" && status === 554) return HOLD_554_MS;
   return CONFIG.has(code) ? HOLD_CONFIG_MS : HOLD_MS;
 }
 
-/** What became of each recipient of a mail that was sent, or broke off. */
-export function recipientResults(sent: Sent, recipients: readonly string[]): RecipientResult[] {
-  if (sent.kind === "taken") {
-    return withRefused(recipients, sent.refused, {
-      outcome: "delivered",
-      reply: shortened(sent.reply),
-    });
-  }
-  const { fault, dotLeft } = sent;
-  const outcome = faultOutcome(fault, dotLeft);
-  return withRefused(recipients, fault.refused ?? [], { outcome, reply: errorOf(fault).detail });
+/** Whether the relay answered and refuses everybody: then the mail has not been tried. */
+export function refusesEverybody({ code, status }: SmtpFault): boolean {
+  return status !== undefined || CONFIG.has(code);
 }
 
-function withRefused(
-  recipients: readonly string[],
-  refused: NonNullable<SmtpFault["refused"]>,
-  rest: Omit<RecipientResult, "address">,
-): RecipientResult[] {
-  const refusals = new Map(refused.map((refusal) => [refusal.address, refusal]));
-  return recipients.map((address) => {
+/**
+ * Whether a fault says nothing about the mail, before its final dot has left:
+ * another session, or another relay, may take it.
+ */
+export function isRelayFault({ code, status }: SmtpFault): boolean {
+  return status === undefined ? RELAY_FAULTS.has(code) : status === 421;
+}
+
+const RELAY_FAULTS = new Set([
+  "bad_response",
+  "connection_refused",
+  "connection_reset",
+  "network_fault",
+  "timeout",
+  "unreachable",
+]);
+
+/** The result of each recipient of a mail that was sent or failed. */
+export function recipientResults(sent: Sent, recipients: readonly string[]): RecipientResult[] {
+  const refusals = new Map(sent.refused.map((refusal) => [refusal.address, refusal]));
+  const rest = sent.kind === "taken"
+    ? { outcome: "delivered" as const, reply: shortened(sent.reply) }
+    : sent.fault && {
+      outcome: faultOutcome(sent.fault, sent.dotLeft),
+      reply: sent.fault.reply === undefined
+        ? errorOf(sent.fault).detail
+        : shortened(sent.fault.reply),
+    };
+  return recipients.flatMap((address) => {
     const refusal = refusals.get(address);
-    if (!refusal) return { address, ...rest };
-    const { status, reply } = refusal;
-    return { address, outcome: refusalOutcome(status), reply: shortened(reply) };
+    if (refusal) return [refusalResult(refusal)];
+    return rest ? [{ address, ...rest }] : [];
   });
 }
 
 /** RFC 5321 §4.5.3.1.10: 552 at RCPT counts as 452, so it is worth another try. */
-function refusalOutcome(status: number): RecipientOutcome {
-  return status >= 500 && status !== 552 ? "rejected" : "deferred";
+function refusalResult({ address, status, reply }: Refusal): RecipientResult {
+  const outcome = status >= 500 && status !== 552 ? "rejected" : "deferred";
+  return { address, outcome, reply: shortened(reply) };
 }
 
 function faultOutcome({ stage, status, code }: SmtpFault, dotLeft: boolean): RecipientOutcome {
-  if (code === "too_large") return "rejected";
-  // The relay's last word counts, unless it is 421: that may come before it has decided.
-  const answered = status !== undefined && status !== 421 && stage === "message";
-  if (dotLeft && !answered) return "unknown";
+  if (code === "too_large" || code === "smtputf8_not_offered") return "rejected";
+  // The reply to the dot decides, unless it is 421: that may come before the relay has decided.
+  const isDecided = status !== undefined && status !== 421 && stage === "dot";
+  if (dotLeft && !isDecided) return "unknown";
   return status !== undefined && status >= 500 ? "rejected" : "deferred";
 }
 
 /** A fault as a task keeps it. */
-export function errorOf({ stage, code, reply }: SmtpFault): TaskError {
-  const detail = reply === undefined
-    ? (WORDS[code] ?? "The relay failed") + (stage === "connect" ? "" : ` at ${STAGES[stage]}`)
-    : `The relay said at ${STAGES[stage]}: ${shortened(reply)}`;
-  return { code, detail };
+export function errorOf({ stage, code, reply, reason }: SmtpFault): TaskError {
+  const at = stage === "connect" ? "" : ` at ${STAGES[stage]}`;
+  const what = reply === undefined
+    ? `${WORDS[code] ?? "The relay failed"}${at}`
+    : `The relay replied${at}: ${shortened(reply)}`;
+  return { code, detail: reason === undefined ? what : `${what}: ${reason}` };
 }
 
 /** The error of a mail by its worst recipient. */
@@ -97,7 +118,8 @@ export function recipientError(results: readonly RecipientResult[]): TaskError {
 }
 
 function shortened(reply: string): string {
-  const line = reply.replace(/\s+/g, " ").trim();
+  // deno-lint-ignore no-control-regex -- a relay may send them
+  const line = reply.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
   return line.length > MAX_REPLY ? `${line.slice(0, MAX_REPLY)}…` : line;
 }
 
@@ -106,21 +128,25 @@ const STAGES: Record<SmtpFault["stage"], string> = {
   greeting: "the greeting",
   tls: "STARTTLS",
   login: "the login",
-  sender: "MAIL FROM",
-  recipients: "RCPT TO",
+  mail: "MAIL FROM",
+  rcpt: "RCPT TO",
   data: "DATA",
-  message: "the message",
+  body: "the body",
+  dot: "the final dot",
 };
 
 const WORDS: Record<string, string | undefined> = {
-  auth_failed: "The relay does not take the login",
-  bad_response: "The relay does not speak SMTP",
+  auth_failed: "The relay refused the login",
+  bad_response: "The relay sent a reply that is not SMTP",
+  cancelled: "The attempt was cancelled",
   connection_refused: "The relay refused the connection",
   connection_reset: "The connection to the relay was lost",
   dns_failed: "The relay's name does not resolve",
+  oauth_failed: "No access token for the relay",
+  smtputf8_not_offered: "The relay cannot take this mail",
   timeout: "The relay did not answer in time",
-  tls_failed: "The relay's TLS was not accepted",
+  tls_failed: "TLS with the relay failed",
   tls_required: "The relay offers no TLS, and it is required",
   too_large: "The mail is larger than the relay takes",
-  unreachable: "There is no way to the relay",
+  unreachable: "The relay is unreachable",
 };

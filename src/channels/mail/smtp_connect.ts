@@ -1,99 +1,218 @@
 /**
- * The way into a session with a relay: name, socket, greeting, TLS, login.
+ * Opens a session with a relay: name, socket, greeting, TLS, login.
+ *
+ * SMTP is spoken by code of our own, because a library decides too much on the
+ * way: whether the final dot had left when a connection broke, what the relay
+ * said of each recipient before, and which replies count as replies. It can be
+ * replaced by a library that reports all three.
  *
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
-import SMTPConnection from "nodemailer/lib/smtp-connection";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
+import { compact } from "../../lib/compact.ts";
 import { isAddress } from "../guard/addresses.ts";
-import type { RelaySettings } from "./mail_settings.ts";
-import type { TokenSource } from "./oauth.ts";
 import { resolveName } from "../guard/resolver.ts";
-import { SmtpError, smtpFaultOf } from "./smtp_fault.ts";
-import { Session, type SmtpSession } from "./smtp_session.ts";
 import { firstOf, openSocket } from "../guard/sockets.ts";
+import type { RelaySettings } from "./mail_settings.ts";
+import { TokenError, type TokenSource } from "./oauth.ts";
+import { logIn } from "./smtp_auth.ts";
+import { faultOfError, SmtpError, type SmtpFault } from "./smtp_fault.ts";
+import { openSmtpSession, type Relay, type SmtpSession, type SmtpWaits } from "./smtp_session.ts";
+import { refusalFault, SmtpWire } from "./smtp_wire.ts";
 
 /** What a session needs besides a relay. */
 export interface SessionOptions {
-  /** Times the connection. */
+  /** Measures and bounds the time. */
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
-  /** What we call ourselves in EHLO: a full name, or an address in brackets. */
-  readonly name: string;
-  /** Bounds on waiting, in milliseconds. */
+  /** The name in EHLO: a full host name; the connection's own address when absent. */
+  readonly name?: string | undefined;
+  /** The longest waits. */
   readonly waits: SmtpWaits;
-  /** Logs in by token. */
+  /** Logs in with tokens. */
   readonly oauth?: { readonly user: string; readonly tokens: TokenSource };
 }
 
-/** In milliseconds. */
-export interface SmtpWaits {
-  /** For a connection to one address, implicit TLS included. */
-  readonly connect: number;
-  /** For the greeting, and again for STARTTLS. */
-  readonly greeting: number;
-  /** For any other reply; RFC 5321 §4.5.3.2.6 gives the one after the final dot ten minutes. */
-  readonly reply: number;
-}
-
-/** Opens a session; rejects with an `SmtpError`. */
+/** Opens a session; rejects with an `SmtpError`, also when `signal` aborts. */
 export async function openSession(
-  relay: RelaySettings,
+  settings: RelaySettings,
   options: SessionOptions,
   signal: AbortSignal,
 ): Promise<SmtpSession> {
-  const { host, port, tls, login } = relay;
-  const { clock, ca, name, waits } = options;
-  const addresses = isAddress(host) ? [host] : await resolveName(host).catch(() => []);
-  if (addresses.length === 0) throw new SmtpError({ stage: "connect", code: "dns_failed" });
-  signal.throwIfAborted();
-  const secure = tls === "implicit";
-  const socketOptions = { clock, ca, alpn: [], connectMs: waits.connect };
-  const socket = await firstOf(
-    addresses,
-    (address) => openSocket({ address, port, name: host, secure }, socketOptions),
-  ).catch((error) => {
-    throw new SmtpError(smtpFaultOf(error, "connect"));
-  });
-  const remote = `${socket.remoteAddress}:${socket.remotePort}`;
-  const connection = new SMTPConnection({
-    connection: socket,
-    host,
-    port,
-    secure,
-    secured: secure,
-    requireTLS: tls === "required",
-    opportunisticTLS: tls === "opportunistic",
-    ignoreTLS: tls === "none",
-    name,
-    tls: {
-      minVersion: "TLSv1.2",
-      // Who takes clear text for good enough cannot ask for a certificate.
-      rejectUnauthorized: tls !== "opportunistic",
-      ...(isAddress(host) ? {} : { servername: host }),
-      ...compact({ ca }),
-    },
-    greetingTimeout: waits.greeting,
-    connectionTimeout: waits.greeting,
-    socketTimeout: waits.reply,
-    socketCloseTimeout: 0,
-    logger: false,
-  });
-  const session = new Session(connection, remote, clock);
-  const abort = () => session.cut();
+  const socket = await connect(settings, options, signal);
+  const wire = new SmtpWire(socket, options.clock);
+  const abort = () => wire.cut(new SmtpError(abortFault(signal, "greeting")));
   signal.addEventListener("abort", abort, { once: true });
   try {
-    await session.open();
-    if (options.oauth) await session.loginByToken(options.oauth);
-    else if (login) await session.login(login);
+    const relay = await greet(wire, settings, options);
+    return openSmtpSession(wire, relay, options);
   } catch (error) {
-    session.cut();
-    throw error;
+    wire.cut();
+    if (!(error instanceof SmtpError)) throw error;
+    throw new SmtpError(withHint(error.fault, settings));
   } finally {
     signal.removeEventListener("abort", abort);
   }
-  return session;
+}
+
+async function connect(
+  { host, port, tls }: RelaySettings,
+  { clock, ca, waits }: SessionOptions,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const addresses = isAddress(host) ? [host] : await resolveName(host).catch(() => []);
+  if (signal.aborted) throw new SmtpError(abortFault(signal, "connect"));
+  if (addresses.length === 0) throw new SmtpError({ stage: "connect", code: "dns_failed" });
+  const secure = tls === "implicit";
+  const socketOptions = { clock, ca, alpn: [], connectMs: waits.connect, signal };
+  return await firstOf(
+    addresses,
+    (address) => openSocket({ address, port, name: host, secure }, socketOptions),
+  ).catch((error) => {
+    throw new SmtpError(
+      signal.aborted ? abortFault(signal, "connect") : faultOfError(error, "connect"),
+    );
+  });
+}
+
+/** From the greeting to the login. */
+async function greet(
+  wire: SmtpWire,
+  settings: RelaySettings,
+  options: SessionOptions,
+): Promise<Relay> {
+  const { tls, login } = settings;
+  const { waits, oauth } = options;
+  const hello = wire.reply("greeting", waits.greeting);
+  const greeting = await hello;
+  if (greeting.status !== 220) throw new SmtpError(refused(greeting));
+  const name = options.name ?? literalOf(wire.socket.localAddress);
+  let offers = await sayHello(wire, name, waits.greeting);
+  let secure = tls === "implicit";
+  if (tls === "required" || (tls === "opportunistic" && offers.has("STARTTLS"))) {
+    secure = await startTls(wire, settings, options);
+    if (secure) offers = await sayHello(wire, name, waits.greeting);
+  }
+  const credentials = oauth ?? login;
+  if (credentials) {
+    if (offers.has("STARTTLS") && !secure && tls === "opportunistic") {
+      const reason =
+        "the relay offers STARTTLS and refuses it, so the login would cross in clear " +
+        "text: set tls=none to allow that";
+      throw new SmtpError({ stage: "login", code: "auth_failed", reason });
+    }
+    const methods = (offers.get("AUTH") ?? "").toUpperCase().split(/\s+/).filter(Boolean);
+    await logIn(wire, methods, credentials, waits.greeting).catch((error) => {
+      if (!(error instanceof TokenError)) throw error;
+      throw new SmtpError({ stage: "login", code: "oauth_failed", reason: error.message });
+    });
+  }
+  return { offers, secure, remote: remoteOf(wire.socket) };
+}
+
+/** Says EHLO, or HELO to a relay that does not know it; returns what the relay offers. */
+async function sayHello(
+  wire: SmtpWire,
+  name: string,
+  waitMs: number,
+): Promise<ReadonlyMap<string, string>> {
+  const reply = await wire.ask(`EHLO ${name}`, "greeting", waitMs);
+  if (reply.status === 250) {
+    return new Map(
+      reply.lines.slice(1).map((line) => {
+        const [, keyword = "", more = ""] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
+        return [keyword.toUpperCase(), more];
+      }),
+    );
+  }
+  if (reply.status < 500) throw new SmtpError(refused(reply));
+  const older = await wire.ask(`HELO ${name}`, "greeting", waitMs);
+  if (older.status !== 250) throw new SmtpError(refused(older));
+  return new Map();
+}
+
+/** Returns whether the connection is now encrypted; `opportunistic` TLS may be refused. */
+async function startTls(
+  wire: SmtpWire,
+  { host, tls }: RelaySettings,
+  { ca, clock, waits }: SessionOptions,
+): Promise<boolean> {
+  const reply = await wire.ask("STARTTLS", "tls", waits.greeting);
+  if (reply.status !== 220) {
+    if (tls === "opportunistic") return false;
+    const fault = refusalFault(reply, "tls");
+    throw new SmtpError(reply.status >= 500 ? { ...fault, code: "tls_required" } : fault);
+  }
+  // What came with the reply was sent in clear text, possibly by somebody in between.
+  if (wire.hasInput) throw new SmtpError({ stage: "tls", code: "bad_response" });
+  const plain = wire.detach();
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const undo = clock.after(waits.greeting, () => fail(undefined, "timeout"));
+    const fail = (error: unknown, code?: string) => {
+      undo();
+      plain.destroy();
+      reject(
+        new SmtpError(code ? { stage: "tls", code } : faultOfTls(faultOfError(error, "tls"))),
+      );
+    };
+    const secured = connectTls({
+      socket: plain,
+      host,
+      minVersion: "TLSv1.2",
+      // A relay that may be spoken to in clear text needs no certificate either.
+      rejectUnauthorized: tls !== "opportunistic",
+      ...(isAddress(host) ? {} : { servername: host }),
+      ...compact({ ca }),
+    });
+    secured.once("error", fail);
+    secured.once("close", () => fail(CLOSED));
+    secured.once("secureConnect", () => {
+      undo();
+      secured.removeAllListeners("error");
+      secured.removeAllListeners("close");
+      resolve(secured);
+    });
+  });
+  wire.replaceSocket(socket);
+  return true;
+}
+
+const CLOSED = Object.assign(new Error("The connection ended"), { code: "ECONNRESET" });
+
+/** A handshake that ends without a code is still a fault of TLS. */
+function faultOfTls(fault: SmtpFault): SmtpFault {
+  return fault.code === "network_fault" ? { ...fault, stage: "tls", code: "tls_failed" } : fault;
+}
+
+function refused(reply: Parameters<typeof refusalFault>[0]): SmtpFault {
+  return reply.status < 400
+    ? { stage: "greeting", code: "bad_response", reply: reply.text }
+    : refusalFault(reply, "greeting");
+}
+
+function abortFault({ reason }: AbortSignal, stage: SmtpFault["stage"]): SmtpFault {
+  return { stage, code: String(reason) };
+}
+
+/** A relay that waits for TLS from the first byte says nothing in clear text. */
+function withHint(fault: SmtpFault, { tls }: RelaySettings): SmtpFault {
+  const isMute = fault.stage === "greeting" && fault.reply === undefined &&
+    (fault.code === "timeout" || fault.code === "bad_response");
+  if (tls === "implicit" || !isMute || fault.reason) return fault;
+  const reason = "if it expects TLS from the first byte, use smtps:// instead of smtp://";
+  return { ...fault, reason };
+}
+
+/** RFC 5321 §4.1.3: a client without a name gives its address. */
+function literalOf(address = "127.0.0.1"): string {
+  const bare = address.replace(/^::ffff:/, "").replace(/%.*$/, "");
+  return bare.includes(":") ? `[IPv6:${bare}]` : `[${bare}]`;
+}
+
+function remoteOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }

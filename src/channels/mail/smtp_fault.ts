@@ -1,23 +1,25 @@
 /**
- * What can go wrong with a relay, and where.
+ * The faults of a relay: at which stage, with which code, in whose words.
  *
  * @module
  */
 
-import { describeFault, faultOfCode } from "../faults.ts";
+import { ConnectError } from "../guard/sockets.ts";
+import { describeFault } from "../faults.ts";
 
-/** Where in a session. */
+/** The stages of a session, in order. */
 export type SmtpStage =
-  | "connect"
-  | "greeting"
+  | "connect" // name, socket
+  | "greeting" // greeting, EHLO
   | "tls"
   | "login"
-  | "sender" // MAIL FROM
-  | "recipients" // RCPT TO
+  | "mail" // MAIL FROM
+  | "rcpt" // RCPT TO
   | "data" // DATA, before its 354
-  | "message"; // after the 354: the body and its final dot
+  | "body" // after the 354, before the final dot has left
+  | "dot"; // the final dot and its reply
 
-/** A recipient that the relay would not have. */
+/** A recipient that the relay refused. */
 export interface Refusal {
   /** The address. */
   readonly address: string;
@@ -33,12 +35,12 @@ export interface SmtpFault {
   readonly stage: SmtpStage;
   /** Snake case: `smtp_550`, `connection_refused`, `tls_required` … */
   readonly code: string;
-  /** The reply's code, when the relay said something. */
+  /** The reply's code, when the relay replied. */
   readonly status?: number;
-  /** The whole reply. */
+  /** The whole reply, without the credentials that were sent. */
   readonly reply?: string;
-  /** Who was refused, when that ended the mail. */
-  readonly refused?: readonly Refusal[];
+  /** The reason in words, where a code alone does not tell what to change. */
+  readonly reason?: string;
 }
 
 /** A session failed; the fault says where. */
@@ -47,97 +49,57 @@ export class SmtpError extends Error {
   override name = "SmtpError";
   /** What failed. */
   readonly fault: SmtpFault;
+  /** Whether the caller only waited for a session that somebody else failed to open. */
+  readonly hasWaited: boolean;
 
   /** Wraps what failed. */
-  constructor(fault: SmtpFault) {
+  constructor(fault: SmtpFault, hasWaited = false) {
     super(`The relay failed at ${fault.stage}: ${fault.code}`);
     this.fault = fault;
+    this.hasWaited = hasWaited;
   }
 }
 
-/** What nodemailer says of a fault. */
-export interface NodemailerFault {
-  /** Its own word for the fault, such as `EENVELOPE`. */
-  readonly code?: string | undefined;
-  /** The system's word. */
-  readonly originalCode?: string | undefined;
-  /** The command that failed. */
-  readonly command?: string | undefined;
-  /** The whole reply. */
-  readonly response?: string | undefined;
-  /** The reply's code. */
-  readonly responseCode?: number | false | undefined;
-  /** Who was refused. */
-  readonly recipient?: string | undefined;
-  /** All who were refused. */
-  readonly rejectedErrors?: readonly NodemailerFault[] | undefined;
+/** Describes an error of a socket. */
+export function faultOfError(error: unknown, stage: SmtpStage): SmtpFault {
+  const { code } = describeFault(error);
+  if (code !== "tls_failed") return { stage, code };
+  return { stage: "tls", code, reason: tlsReason(error) };
 }
 
-/** Reads a fault; `stage` is where we were. Without an error the connection just ended. */
-export function smtpFaultOf(error: unknown, stage: SmtpStage): SmtpFault {
-  if (!error) return { stage, code: "connection_reset" };
-  const fault = error as NodemailerFault;
-  const at = stageOf(fault, stage);
-  const { response: reply, responseCode: status, rejectedErrors } = fault;
-  return {
-    stage: at,
-    code: codeOf(fault, at, error),
-    ...(status ? { status } : {}),
-    ...(reply ? { reply } : {}),
-    ...(rejectedErrors ? { refused: refusalsOf(rejectedErrors) } : {}),
-  };
-}
-
-/** Reads the recipients that nodemailer says were refused. */
-export function refusalsOf(errors: readonly NodemailerFault[] | undefined): Refusal[] {
-  return (errors ?? []).map(({ recipient = "", responseCode = 0, response = "" }) => ({
-    address: recipient,
-    status: Number(responseCode),
-    reply: response,
-  }));
-}
-
-function stageOf({ code, command = "" }: NodemailerFault, stage: SmtpStage): SmtpStage {
-  if (code === "ETLS" || command === "STARTTLS") return "tls";
-  if (command.startsWith("AUTH")) return "login";
-  switch (command) {
-    case "EHLO":
-    case "HELO":
-      return "greeting";
-    case "MAIL FROM":
-      return "sender";
-    case "RCPT TO":
-      return "recipients";
-    case "DATA":
-      return code === "EMESSAGE" ? "message" : "data";
-    default:
-      return stage;
-  }
-}
-
-function codeOf(fault: NodemailerFault, stage: SmtpStage, error: unknown): string {
-  const { code = "", originalCode, responseCode } = fault;
-  if (responseCode) {
-    const lasting = responseCode >= 500;
-    if (stage === "tls" && lasting) return "tls_required";
-    if (stage === "login" && lasting) return "auth_failed";
-    return `smtp_${responseCode}`;
+/** What is wrong with a certificate or a handshake, and what to change. */
+function tlsReason(error: unknown): string {
+  const { code, reason } = (error ?? {}) as { code?: string; reason?: string };
+  const [, name = "", names = ""] =
+    /(?:Host: |IP: )(\S+?)\.? is not in the cert's (?:altnames|list): ?(.*)$/.exec(reason ?? "") ??
+      [];
+  if (name !== "") {
+    const valid = names === "" ? "" : `; it is valid for ${names.replaceAll("DNS:", "")}`;
+    return `the name ${name} is not in the certificate${valid}: use one of its names in the ` +
+      "relay's URL";
   }
   switch (code) {
-    case "ECONNECTION":
-      return "connection_reset";
-    case "ETLS":
-      return "tls_failed";
-    case "EAUTH":
-      return "auth_failed";
-    case "EPROTOCOL":
-      return "bad_response";
-    // nodemailer compares with the SIZE that the relay announced.
-    case "EMESSAGE":
-      return "too_large";
-    case "ESOCKET":
-      return faultOfCode(originalCode ?? "").code;
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+      return "self-signed certificate: name a file with it as POSTRIDER_CA_FILE";
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return "the issuer of the certificate is not trusted: name a file with the issuer's " +
+        "certificate as POSTRIDER_CA_FILE";
+    case "CERT_HAS_EXPIRED":
+      return "the certificate has expired";
+    case "CERT_NOT_YET_VALID":
+      return "the certificate is not valid yet";
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "EPROTO":
+      return "the relay does not speak TLS on this port from the first byte: use smtp:// " +
+        "instead of smtps://, or another port";
     default:
-      return describeFault(error).code;
+      return error instanceof ConnectError
+        ? `the TLS handshake failed (${code})`
+        : error instanceof Error
+        ? error.message.slice(0, 200)
+        : "the TLS handshake failed";
   }
 }

@@ -1,74 +1,111 @@
 /**
- * Sessions with one relay, kept for the next mail.
+ * Sessions with one relay, kept open for the next mail.
+ *
+ * A relay often limits the sessions of one client and refuses a further one.
+ * That is no fault of a mail: the pool learns the limit, and the mail waits for
+ * a session that is open. Only when no session at all can be had is the relay
+ * unusable, for everyone who waits.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
+import { SmtpError } from "./smtp_fault.ts";
 import type { SmtpSession } from "./smtp_session.ts";
 
 /** What a pool needs. */
 export interface PoolOptions {
   /** Opens a session; rejects with an `SmtpError`. */
-  readonly open: (signal: AbortSignal) => Promise<SmtpSession>;
-  /** Times the idle ones. */
+  readonly open: (signal: AbortSignal, silenceMs?: number) => Promise<SmtpSession>;
+  /** Times idle sessions. */
   readonly clock: Clock;
   /** The most sessions at once. */
-  readonly most: number;
-  /** An idle session is closed after so many milliseconds, before the relay does it. */
+  readonly max: number;
+  /** An idle session is closed after this time, before the relay does it, in milliseconds. */
   readonly idleMs: number;
-  /** After so many mails a session is closed: some relays insist. */
+  /** A session is closed after this many mails: some relays insist on it. */
   readonly mails: number;
+}
+
+/** A session for one mail. */
+export interface Acquired {
+  /** To be given back. */
+  readonly session: SmtpSession;
+  /** How long the mail waited for others, in milliseconds. */
+  readonly waitedMs: number;
 }
 
 /** Hands out sessions, one mail at a time. */
 export interface SmtpPool {
-  /** An idle session or a new one; waits its turn. Rejects with an `SmtpError` or the signal's reason. */
-  acquire(signal: AbortSignal): Promise<SmtpSession>;
+  /**
+   * Resolves with an idle session or a new one, in the order of the calls. Rejects
+   * with an `SmtpError`, or with the signal's reason while it waits.
+   */
+  acquire(signal: AbortSignal, silenceMs?: number): Promise<Acquired>;
   /** Takes a session back. */
   release(session: SmtpSession): void;
-  /** Closes what is idle, and every other as it comes back. */
+  /** Whether other sessions are open; if so, learns that the relay does not take one more. */
+  learnLimit(): boolean;
+  /** Closes idle sessions now and the others as they come back. */
   close(): Promise<void>;
 }
 
-/** Opens a pool; sessions are opened as they are asked for. */
+/** Opens a pool without a session. */
 export function openSmtpPool(options: PoolOptions): SmtpPool {
   return new Pool(options);
 }
+
+/** After a refused session, how long until one more is tried, in milliseconds. */
+const GROW_MS = 30_000;
 
 interface Idle {
   readonly session: SmtpSession;
   readonly undo: () => void;
 }
 
+interface Waiting {
+  readonly wake: () => void;
+  readonly fail: (error: SmtpError) => void;
+}
+
 class Pool implements SmtpPool {
   readonly #options: PoolOptions;
-  /** The one used last comes first, so that the rest may fall idle. */
+  /** The session used last comes first, so that the others can be closed. */
   readonly #idle: Idle[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
   readonly #carried = new WeakMap<SmtpSession, number>();
   readonly #closing = new Set<Promise<void>>();
+  /** Sessions that are open, those that say goodbye included. */
   #open = 0;
+  #opening = 0;
+  #limit: number;
+  #refusedAt = 0;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#limit = options.max;
   }
 
-  async acquire(signal: AbortSignal): Promise<SmtpSession> {
-    for (;;) {
-      signal.throwIfAborted();
-      const idle = this.#takeIdle();
-      if (idle) return idle;
-      if (this.#open < this.#options.most) break;
+  async acquire(signal: AbortSignal, silenceMs?: number): Promise<Acquired> {
+    const { clock } = this.#options;
+    let waitedMs = 0;
+    for (let turn = 0;; turn++) {
+      if (signal.aborted) {
+        // The session that this one was woken for goes to the next.
+        this.#wakeNext();
+        throw signal.reason;
+      }
+      // Those who came before are served first.
+      const idle = turn > 0 || this.#waiting.size === 0 ? this.#takeIdle() : undefined;
+      if (idle) return { session: idle, waitedMs };
+      if (this.#mayOpen()) {
+        const session = await this.#openOne(signal, silenceMs);
+        if (session) return { session, waitedMs };
+      }
+      const since = clock.monotonic();
       await this.#turn(signal);
-    }
-    this.#open++;
-    try {
-      return await this.#options.open(signal);
-    } catch (error) {
-      this.#left();
-      throw error;
+      waitedMs += clock.monotonic() - since;
     }
   }
 
@@ -83,7 +120,15 @@ class Pool implements SmtpPool {
       this.#drop(session);
     });
     this.#idle.push({ session, undo });
-    this.#next();
+    this.#wakeNext();
+  }
+
+  learnLimit(): boolean {
+    const others = this.#open + this.#opening - 1;
+    if (others < 1) return false;
+    this.#limit = Math.min(this.#limit, others);
+    this.#refusedAt = this.#options.clock.monotonic();
+    return true;
   }
 
   async close(): Promise<void> {
@@ -95,6 +140,37 @@ class Pool implements SmtpPool {
     await Promise.all(this.#closing);
   }
 
+  /** The first session is opened alone: it tells whether the relay can be used at all. */
+  #mayOpen(): boolean {
+    const { max, clock } = this.#options;
+    if (this.#limit < max && clock.monotonic() - this.#refusedAt >= GROW_MS) {
+      this.#limit++;
+      this.#refusedAt = clock.monotonic();
+    }
+    if (this.#open === 0) return this.#opening === 0;
+    return this.#open + this.#opening < this.#limit;
+  }
+
+  /** `undefined` when the relay takes no further session beside those that are open. */
+  async #openOne(signal: AbortSignal, silenceMs?: number): Promise<SmtpSession | undefined> {
+    this.#opening++;
+    try {
+      const session = await this.#options.open(signal, silenceMs);
+      this.#opening--;
+      this.#open++;
+      // The relay can be used, so the others may open theirs.
+      this.#wakeAll();
+      return session;
+    } catch (error) {
+      const isRefused = !signal.aborted && error instanceof SmtpError && this.learnLimit();
+      this.#opening--;
+      if (isRefused) return undefined;
+      if (error instanceof SmtpError && !signal.aborted) this.#failAll(error);
+      else this.#wakeNext();
+      throw error;
+    }
+  }
+
   #takeIdle(): SmtpSession | undefined {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
       idle.undo();
@@ -103,36 +179,50 @@ class Pool implements SmtpPool {
     }
   }
 
+  /** The relay counts a session until it is closed, and so do we. */
   #drop(session: SmtpSession): void {
-    const closing = session.close().finally(() => this.#closing.delete(closing));
+    const closing = session.close().finally(() => {
+      this.#closing.delete(closing);
+      this.#open--;
+      this.#wakeNext();
+    });
     this.#closing.add(closing);
-    this.#left();
   }
 
-  #left(): void {
-    this.#open--;
-    this.#next();
-  }
-
-  /** Lets the one that waited longest look again. */
-  #next(): void {
+  #wakeNext(): void {
     const [first] = this.#waiting;
-    if (!first) return;
-    this.#waiting.delete(first);
-    first();
+    first?.wake();
+  }
+
+  #wakeAll(): void {
+    for (const { wake } of [...this.#waiting]) wake();
+  }
+
+  #failAll({ fault }: SmtpError): void {
+    for (const { fail } of [...this.#waiting]) fail(new SmtpError(fault, true));
   }
 
   #turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const wake = () => {
+      const end = () => {
+        this.#waiting.delete(waiting);
         signal.removeEventListener("abort", leave);
-        resolve();
+      };
+      const waiting: Waiting = {
+        wake() {
+          end();
+          resolve();
+        },
+        fail(error) {
+          end();
+          reject(error);
+        },
       };
       const leave = () => {
-        this.#waiting.delete(wake);
+        end();
         reject(signal.reason);
       };
-      this.#waiting.add(wake);
+      this.#waiting.add(waiting);
       signal.addEventListener("abort", leave, { once: true });
     });
   }

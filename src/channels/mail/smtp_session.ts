@@ -1,18 +1,28 @@
 /**
- * One session with a relay: opened, logged in, and used for one mail after another.
+ * A session with a relay that has greeted and let us in: one mail after another.
  *
- * nodemailer speaks; here it is recorded how far it came, because only that
- * tells a mail that never left from one whose fate nobody knows.
+ * It records how far each mail came, because only that tells a mail that never
+ * left from one whose fate is unknown.
  *
  * @module
  */
 
-import type SMTPConnection from "nodemailer/lib/smtp-connection";
-import type { TokenSource } from "./oauth.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { bodyOf } from "./mail_body.ts";
+import { Buffer } from "node:buffer";
 import type { Message } from "./message.ts";
-import { type Refusal, refusalsOf, SmtpError, type SmtpFault, smtpFaultOf } from "./smtp_fault.ts";
+import { type Refusal, SmtpError, type SmtpFault, type SmtpStage } from "./smtp_fault.ts";
+import { refusalFault, type Reply, type SmtpWire } from "./smtp_wire.ts";
+
+/** The longest waits of a session, in milliseconds. */
+export interface SmtpWaits {
+  /** For a connection to one address, implicit TLS included. */
+  readonly connect: number;
+  /** For the greeting, and for each step up to the login. */
+  readonly greeting: number;
+  /** For the reply to a command before the final dot; RFC 5321 §4.5.3.2 gives five minutes. */
+  readonly reply: number;
+  /** For the reply to the final dot; RFC 5321 §4.5.3.2.6 gives ten minutes. */
+  readonly dot: number;
+}
 
 /** How one mail went. */
 export type Sent =
@@ -20,202 +30,251 @@ export type Sent =
     readonly kind: "taken";
     /** The reply to the final dot. */
     readonly reply: string;
-    /** Recipients that the relay would not have. */
+    /** Recipients that the relay refused. */
     readonly refused: readonly Refusal[];
+    /** Whether the relay was asked for delivery reports, where the mail wants them. */
+    readonly dsn?: "requested" | "not_offered";
   }
   | {
     readonly kind: "failed";
-    readonly fault: SmtpFault;
+    /** Absent when every recipient was refused. */
+    readonly fault?: SmtpFault;
+    /** Recipients that the relay had refused before. */
+    readonly refused: readonly Refusal[];
     /** Whether the final dot may have left. */
     readonly dotLeft: boolean;
   };
+
+/** What sending a mail depends on. */
+export interface SendContext {
+  /** Ends it; after the final dot only `shutdown` does. */
+  readonly signal: AbortSignal;
+  /** Ends also the wait for the reply to the final dot. */
+  readonly shutdown: AbortSignal;
+  /** Called before the final dot leaves. */
+  readonly onDot: () => void;
+  /** The longest silence of the relay before the final dot, in milliseconds. */
+  readonly silenceMs?: number | undefined;
+}
 
 /** A session, logged in. */
 export interface SmtpSession {
   /** `address:port`. */
   readonly remote: string;
-  /** Whether what is said is encrypted. */
+  /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** Whether it has carried a mail before: the relay may have hung up since. */
   readonly used: boolean;
   /** Whether another mail may be sent over it. */
   readonly usable: boolean;
-  /**
-   * Sends a mail to these recipients. `onDot` is called before the last bytes
-   * leave. Resolves however it ends; a session cut off by `signal` is closed.
-   */
-  send(
-    message: Message,
-    recipients: readonly string[],
-    context: { readonly signal: AbortSignal; readonly onDot: () => void },
-  ): Promise<Sent>;
-  /** Says goodbye and waits a moment for the answer. */
+  /** Sends a mail to these recipients. Resolves however it ends. */
+  send(message: Message, recipients: readonly string[], context: SendContext): Promise<Sent>;
+  /** Says QUIT and waits a moment for the reply. */
   close(): Promise<void>;
+}
+
+/** The relay, as its greeting describes it. */
+export interface Relay {
+  /** Keywords of EHLO in upper case, with what follows each. */
+  readonly offers: ReadonlyMap<string, string>;
+  /** Whether the connection is encrypted. */
+  readonly secure: boolean;
+  /** `address:port`. */
+  readonly remote: string;
 }
 
 /** How long a relay may take over RSET and QUIT, in milliseconds. */
 const GOODBYE_MS = 2_000;
+/** RFC 5321 §4.2.3: 251 and 252 accept a recipient as well. */
+const DONE = [250, 251, 252];
 
-/** A session over a connection of nodemailer's. */
-export class Session implements SmtpSession {
-  /** `address:port`. */
+/** Makes a session of a connection that has been greeted. */
+export function openSmtpSession(
+  wire: SmtpWire,
+  relay: Relay,
+  options: { readonly waits: SmtpWaits },
+): SmtpSession {
+  return new Session(wire, relay, options);
+}
+
+class Session implements SmtpSession {
   readonly remote: string;
-  readonly #connection: SMTPConnection;
-  readonly #clock: Clock;
+  readonly secure: boolean;
+  readonly #wire: SmtpWire;
+  readonly #offers: Relay["offers"];
+  readonly #waits: SmtpWaits;
   #used = false;
-  #usable = false;
-  /** Ends what is under way, when the connection ends first. */
-  #onEnd: (error?: unknown) => void = () => {};
+  #usable = true;
 
-  /** Takes a connection that was not used yet. */
-  constructor(connection: SMTPConnection, remote: string, clock: Clock) {
-    this.#connection = connection;
-    this.#clock = clock;
-    this.remote = remote;
-    connection.on("error", (error: unknown) => this.#ended(error));
-    connection.on("end", () => this.#ended());
+  constructor(wire: SmtpWire, relay: Relay, { waits }: { readonly waits: SmtpWaits }) {
+    this.#wire = wire;
+    this.#offers = relay.offers;
+    this.#waits = waits;
+    this.remote = relay.remote;
+    this.secure = relay.secure;
   }
 
-  /** Whether what is said is encrypted. */
-  get secure(): boolean {
-    return this.#connection.secure;
-  }
-
-  /** Whether it has carried a mail before. */
   get used(): boolean {
     return this.#used;
   }
 
-  /** Whether another mail may be sent over it. */
   get usable(): boolean {
-    return this.#usable;
+    return this.#usable && this.#wire.isOpen;
   }
 
-  /** Greets; rejects with an `SmtpError`. */
-  open(): Promise<void> {
-    return this.#step("greeting", (done) => this.#connection.connect(done));
-  }
-
-  /** Logs in; rejects with an `SmtpError`. */
-  login({ user, pass }: { user: string; pass: string }): Promise<void> {
-    if (!this.#connection.allowsAuth) {
-      return Promise.reject(new SmtpError({ stage: "login", code: "auth_failed" }));
-    }
-    const credentials = { user, pass };
-    return this.#step("login", (done) => this.#connection.login({ credentials }, done));
-  }
-
-  /** Logs in by XOAUTH2, with a new token when the first is refused; rejects with an `SmtpError`. */
-  loginByToken({ user, tokens }: { user: string; tokens: TokenSource }): Promise<void> {
-    const oauth2 = {
-      getToken(renew: boolean, done: (error: Error | null, token?: string) => void) {
-        tokens.token(renew).then((token) => done(null, token), done);
-      },
-      buildXOAuth2Token: (token: string) => btoa(`user=${user}\x01auth=Bearer ${token}\x01\x01`),
-    };
-    const login = {
-      method: "XOAUTH2",
-      user,
-      oauth2,
-    } as unknown as SMTPConnection.AuthenticationType;
-    return this.#step("login", (done) => this.#connection.login(login, done));
-  }
-
-  /** As the interface says. */
-  send(
+  async send(
     message: Message,
     recipients: readonly string[],
-    { signal, onDot }: { signal: AbortSignal; onDot: () => void },
+    context: SendContext,
   ): Promise<Sent> {
-    let dotLeft = false;
-    const body = bodyOf(message.bytes, () => {
-      dotLeft = true;
-      onDot();
-    });
-    return new Promise((resolve) => {
-      const end = (sent: Sent) => {
-        signal.removeEventListener("abort", abort);
-        this.#onEnd = () => {};
-        this.#used = true;
-        resolve(sent);
-      };
-      const fail = (error: unknown) => {
-        end({ kind: "failed", fault: smtpFaultOf(error, dotLeft ? "message" : "sender"), dotLeft });
-      };
-      const abort = () => {
-        this.cut();
-        fail(undefined);
-      };
-      if (signal.aborted) return abort();
-      signal.addEventListener("abort", abort, { once: true });
-      this.#onEnd = fail;
-      const envelope = { from: message.from, to: [...recipients], size: message.bytes.length };
-      this.#connection.send(envelope, body, (error, info) => {
-        if (error) return this.#recover(() => fail(error));
-        end({ kind: "taken", reply: info.response, refused: refusalsOf(info.rejectedErrors) });
-      });
-    });
-  }
-
-  /** As the interface says. */
-  async close(): Promise<void> {
-    if (!this.#usable) return this.cut();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onEnd = () => resolve();
-    this.#usable = false;
-    this.#connection.quit();
-    const undo = this.#clock.after(GOODBYE_MS, resolve);
-    await promise;
-    undo();
-    this.cut();
-  }
-
-  /** Goes without a word: a QUIT amid a body would be read as its last line. */
-  cut(): void {
-    this.#usable = false;
-    this.#connection.close();
-  }
-
-  /** After a refusal the session stands, but for what was begun. */
-  #recover(then: () => void): void {
-    if (!this.#usable) return then();
-    const end = () => {
-      undo();
-      this.#onEnd = () => {};
-      then();
+    const { signal, shutdown } = context;
+    const progress = { dotLeft: false, stage: "mail" as SmtpStage, refused: [] as Refusal[] };
+    const abort = () => {
+      if (progress.dotLeft && !shutdown.aborted) return;
+      const reason = shutdown.aborted ? shutdown.reason : signal.reason;
+      this.#cut(new SmtpError({ stage: progress.stage, code: String(reason) }));
     };
-    const undo = this.#clock.after(GOODBYE_MS, () => {
-      this.cut();
-      end();
-    });
-    this.#onEnd = end;
-    this.#connection.reset((error) => {
-      if (error) this.cut();
-      end();
-    });
+    signal.addEventListener("abort", abort);
+    shutdown.addEventListener("abort", abort);
+    try {
+      if (signal.aborted) throw new SmtpError({ stage: "mail", code: String(signal.reason) });
+      return await this.#transact(message, recipients, context, progress);
+    } catch (error) {
+      if (!(error instanceof SmtpError)) throw error;
+      const { refused, dotLeft } = progress;
+      const { fault } = error;
+      // A reply of its own leaves the session in order, but for 421 and a body that was cut.
+      const isInOrder = fault.status !== undefined && fault.status !== 421 &&
+        fault.stage !== "body";
+      if (!isInOrder) this.#cut();
+      else if (fault.stage !== "dot") await this.#reset();
+      return { kind: "failed", fault, refused, dotLeft };
+    } finally {
+      signal.removeEventListener("abort", abort);
+      shutdown.removeEventListener("abort", abort);
+      this.#used = true;
+    }
   }
 
-  /** Runs one step of opening; rejects with an `SmtpError` when it fails or the connection ends. */
-  #step(
-    stage: SmtpFault["stage"],
-    run: (done: (error?: Error | null) => void) => void,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const fail = (error?: unknown) => reject(new SmtpError(smtpFaultOf(error, stage)));
-      this.#onEnd = fail;
-      run((error) => {
-        if (error) return fail(error);
-        this.#onEnd = () => {};
-        this.#usable = true;
-        resolve();
-      });
-    });
+  async close(): Promise<void> {
+    if (this.usable) {
+      this.#usable = false;
+      await this.#wire.ask("QUIT", "mail", GOODBYE_MS).catch(() => {});
+    }
+    this.#cut();
   }
 
-  #ended(error?: unknown): void {
+  async #transact(
+    message: Message,
+    recipients: readonly string[],
+    { onDot, silenceMs = Infinity }: SendContext,
+    progress: { dotLeft: boolean; stage: SmtpStage; refused: Refusal[] },
+  ): Promise<Sent> {
+    const replyMs = Math.min(silenceMs, this.#waits.reply);
+    const ask = (command: string, stage: SmtpStage) => {
+      progress.stage = stage;
+      return this.#wire.ask(command, stage, replyMs);
+    };
+    const { sender, recipient, dsn } = this.#envelope(message);
+    expect(await ask(sender, "mail"), "mail", DONE);
+    for (const address of recipients) {
+      const reply = await ask(recipient(address), "rcpt");
+      if (reply.status === 421) throw new SmtpError(refusalFault(reply, "rcpt"));
+      if (reply.status >= 400) {
+        progress.refused.push({ address, status: reply.status, reply: reply.text });
+      } else expect(reply, "rcpt", DONE);
+    }
+    if (progress.refused.length === recipients.length) {
+      await this.#reset();
+      return { kind: "failed", refused: progress.refused, dotLeft: false };
+    }
+    expect(await ask("DATA", "data"), "data", [354]);
+    progress.stage = "body";
+    await this.#wire.writeBody(stuffed(message.bytes), () => {
+      progress.dotLeft = true;
+      progress.stage = "dot";
+      onDot();
+    }, replyMs);
+    const reply = await this.#wire.reply("dot", this.#waits.dot);
+    expect(reply, "dot", DONE);
+    return { kind: "taken", reply: reply.text, refused: progress.refused, ...dsn };
+  }
+
+  /** The commands of the envelope, with the extensions that this relay offers. */
+  #envelope(message: Message) {
+    const { from, bytes, needs = {} } = message;
+    const limit = Number(this.#offers.get("SIZE") ?? 0);
+    if (limit > 0 && bytes.length > limit) {
+      const reason = `the mail has ${bytes.length} bytes and the relay takes ${limit}`;
+      throw new SmtpError({ stage: "mail", code: "too_large", reason });
+    }
+    if (needs.smtpUtf8 && !this.#offers.has("SMTPUTF8")) {
+      const reason = "an address has letters beyond ASCII before its @, and the relay does not " +
+        "offer SMTPUTF8";
+      throw new SmtpError({ stage: "mail", code: "smtputf8_not_offered", reason });
+    }
+    const reports = needs.dsn && this.#offers.has("DSN") ? needs.dsn : undefined;
+    const parameters = [
+      ...(this.#offers.has("SIZE") ? [`SIZE=${bytes.length}`] : []),
+      ...(needs.smtpUtf8 ? ["SMTPUTF8", "BODY=8BITMIME"] : []),
+      ...(reports ? [`RET=HDRS`, `ENVID=${reports.envelopeId}`] : []),
+    ];
+    return {
+      sender: [`MAIL FROM:<${from}>`, ...parameters].join(" "),
+      recipient: (address: string) =>
+        `RCPT TO:<${address}>` +
+        (reports ? ` NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;${xtext(address)}` : ""),
+      dsn: needs.dsn ? { dsn: reports ? "requested" as const : "not_offered" as const } : {},
+    };
+  }
+
+  /** After a refusal the session goes on, but for what was begun. */
+  async #reset(): Promise<void> {
+    if (!this.usable) return;
+    await this.#wire.ask("RSET", "mail", GOODBYE_MS).then(
+      ({ status }) => status === 250 ? undefined : this.#cut(),
+      () => this.#cut(),
+    );
+  }
+
+  #cut(error?: SmtpError): void {
     this.#usable = false;
-    const onEnd = this.#onEnd;
-    this.#onEnd = () => {};
-    onEnd(error);
+    this.#wire.cut(error);
   }
+}
+
+/** Rejects a reply that is neither one of these nor a refusal. */
+function expect(reply: Reply, stage: SmtpStage, statuses: readonly number[]): void {
+  if (statuses.includes(reply.status)) return;
+  const { status, text } = reply;
+  throw new SmtpError(
+    status >= 400 ? refusalFault(reply, stage) : { stage, code: "bad_response", reply: text },
+  );
+}
+
+/** RFC 5321 §4.5.2: a dot at the beginning of a line is doubled. */
+function stuffed(bytes: Uint8Array): Uint8Array {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer[0] !== DOT && !buffer.includes("\r\n.", 0, "latin1")) return bytes;
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  if (buffer[0] === DOT) pieces.push(ONE_DOT);
+  for (let at = buffer.indexOf("\r\n.", 0, "latin1"); at >= 0;) {
+    pieces.push(buffer.subarray(from, at + 2), ONE_DOT);
+    from = at + 2;
+    at = buffer.indexOf("\r\n.", from, "latin1");
+  }
+  pieces.push(buffer.subarray(from));
+  return Buffer.concat(pieces);
+}
+
+const DOT = 0x2e;
+const ONE_DOT = Buffer.from(".");
+
+/** RFC 3461 §4. */
+function xtext(text: string): string {
+  return text.replace(
+    /[^!-*,-<>-~]/g,
+    (letter) => `+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
 }

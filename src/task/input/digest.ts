@@ -93,8 +93,8 @@ export function isDigestLane(lane: string): boolean {
 export function destinationOf(payload: Payload): string {
   if ("target" in payload) return payload.target;
   if ("url" in payload) return payload.url;
-  const { from, to, cc, bcc, replyTo, headers } = payload;
-  return JSON.stringify([from, to, cc, bcc, replyTo, headers]);
+  const { from, to, cc, bcc, replyTo, bounce, dsn, unsubscribe, headers } = payload;
+  return JSON.stringify([from, to, cc, bcc, replyTo, bounce, dsn, unsubscribe, headers]);
 }
 
 /** FNV-1a: keeps lanes apart. That two meet does no harm, since destinations are compared. */

@@ -11,7 +11,7 @@ import { openRawRelay, type RawRelay } from "../support/raw_relay.ts";
 type Any = any;
 
 const clock = systemClock;
-const waits = { connect: 500, greeting: 300, reply: 300 };
+const waits = { connect: 500, greeting: 300, reply: 300, dot: 300 };
 
 function relayAt(port: number): RelayRule["relay"] {
   const relay = parseMailUrl(`smtp://127.0.0.1:${port}?tls=none`);
@@ -37,6 +37,8 @@ Deno.test("When a relay is down the next one takes the mail, within the attempt"
   assert.deepEqual(first.evidence.tried, [{
     relay: `127.0.0.1:${down.port}`,
     code: "smtp_421",
+    stage: "greeting",
+    detail: "The relay replied at the greeting: 421 busy",
   }]);
   // For the next half minute it is not asked first.
   const second: Any = await channel.deliver(anAttempt(anEmail()), aContext());

@@ -13,7 +13,7 @@ import { openRawRelay, type Script } from "../support/raw_relay.ts";
 
 const options: EmailOptions = {
   clock: systemClock,
-  waits: { connect: 500, greeting: 300, reply: 300 },
+  waits: { connect: 500, greeting: 300, reply: 300, dot: 300 },
 };
 
 function openChannel(port: number, query = "tls=none", login = ""): Channel & AsyncDisposable {
@@ -491,18 +491,33 @@ Deno.test("An abort before the dot is deferred, at whatever step", async () => {
   }
 });
 
-Deno.test("An abort after the dot is unknown", async () => {
+Deno.test("The end of the service after the dot is unknown", async () => {
   await using relay = openRawRelay({ dot: "hang" });
   await using channel = openEmailSlow(relay.port);
   const context = aContext();
   const delivering = channel.deliver(anAttempt(anEmail()), context);
   await relay.dotSeen;
-  context.abort("timeout");
+  context.abort("shutdown");
   const outcome: Any = await delivering;
   assert.equal(outcome.kind, "unknown");
-  assert.equal(outcome.error.code, "timeout");
+  assert.equal(outcome.error.code, "shutdown");
   assert.equal(outcome.result.recipients[0].outcome, "unknown");
   assert.deepEqual(context.said, [{ stage: "sending" }]);
+});
+
+Deno.test("After the dot a timeout or a cancellation waits for the reply", async () => {
+  for (const cause of ["timeout", "cancelled"]) {
+    const answer = Promise.withResolvers<void>();
+    await using relay = openRawRelay({ beforeDot: () => answer.promise });
+    await using channel = openEmailSlow(relay.port);
+    const context = aContext();
+    const delivering = channel.deliver(anAttempt(anEmail()), context);
+    await relay.dotSeen;
+    context.abort(cause);
+    answer.resolve();
+    assert.equal((await delivering).kind, "delivered");
+    assert.equal(relay.taken.length, 1);
+  }
 });
 
 Deno.test("An abort while a mail waits for a session is deferred at once", async () => {

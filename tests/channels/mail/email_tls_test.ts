@@ -6,7 +6,7 @@ import { aContext, anAttempt, anEmail } from "../support/attempts.ts";
 import { makeIdentity, openTlsRelay } from "../support/tls_relay.ts";
 
 const LOGIN = "ada:p%40ss%3Aword@";
-const waits = { connect: 2_000, greeting: 2_000, reply: 2_000 };
+const waits = { connect: 2_000, greeting: 2_000, reply: 2_000, dot: 2_000 };
 
 interface Row {
   readonly why: string;

@@ -34,7 +34,17 @@ const PIECES = [
 ];
 const ADDRESS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,253}$/;
 const OURS = [
-  ...["from", "to", "cc", "reply-to", "subject", "message-id", "date", "mime-version"],
+  ...[
+    "from",
+    "to",
+    "cc",
+    "reply-to",
+    "subject",
+    "message-id",
+    "date",
+    "mime-version",
+    "auto-submitted",
+  ],
   ...["content-type", "content-transfer-encoding", "x-tried"],
 ];
 
@@ -79,7 +89,7 @@ Deno.test(`${CASES} hostile addresses and headers name nobody and add nothing`, 
   // deno-lint-ignore no-console -- the figures are what one runs it for
   console.log(`      ${CASES} tried, seed ${SEED}: ${refused} refused, ${letIn.length} let in`);
 
-  const options = { taskId: "tsk_x", createdAt: 0 };
+  const options = { taskId: "tsk_x", date: 0 };
   for (const payload of letIn) {
     const { bytes, recipients } = await compose(payload, options);
     const all = [...payload.to, ...payload.cc, ...payload.bcc].map(({ address }) => address);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/lib/clock.ts";
 import { openOutbox } from "../../../src/channels/mail/outbox.ts";
 import { listOutbox, readOutbox } from "../../../src/channels/mail/outbox_reader.ts";
 import { aContext, anAttempt, anEmail } from "../support/attempts.ts";
@@ -8,7 +9,7 @@ async function setup() {
   const directory = `${root}/deep/outbox`;
   return {
     directory,
-    outbox: openOutbox({ kind: "outbox", lane: "outbox", directory }),
+    outbox: openOutbox({ kind: "outbox", lane: "outbox", directory }, { clock: systemClock }),
     names: async () => (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name),
     [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }),
   };
@@ -55,7 +56,9 @@ Deno.test("A mail that was cut off before it was written is deferred", async () 
 });
 
 Deno.test("A directory that cannot be made defers the mail and keeps the path to itself", async () => {
-  const outbox = openOutbox({ kind: "outbox", lane: "outbox", directory: "/dev/null/outbox" });
+  const outbox = openOutbox({ kind: "outbox", lane: "outbox", directory: "/dev/null/outbox" }, {
+    clock: systemClock,
+  });
   const outcome = await outbox.deliver(anAttempt(anEmail()), aContext());
   assert.ok(outcome.kind === "deferred");
   assert.equal(outcome.error.code, "outbox_failed");

@@ -22,6 +22,8 @@ export interface Script {
   readonly data?: Answer;
   /** While the body comes, before its dot. */
   readonly body?: Answer;
+  /** Awaited before the final dot is answered. */
+  readonly beforeDot?: () => Promise<void>;
   /** At the final dot. */
   readonly dot?: Answer;
   readonly rset?: Answer;
@@ -109,6 +111,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
         }
         taken.push({ from, to, text });
         dot.resolve();
+        await script.beforeDot?.();
         await say(script.dot ?? "250 2.0.0 Ok: queued as ABC123");
       } else if (verb === "RSET") await say(script.rset ?? "250 ok");
       else if (verb === "QUIT") {
