@@ -14,8 +14,7 @@ import { parseRate, type Rate } from "../lib/rate_text.ts";
 import type { Json, TaskType } from "../task/task.ts";
 import { type Condition, parseCondition, TemplateError } from "../templates/liquid.ts";
 import { type Mapping, parseMapping } from "./mapping.ts";
-import type { HookPreset } from "./preset.ts";
-import { parsePreset, PRESET_FIELDS } from "./preset_settings.ts";
+import { fieldsOf, type HookPreset, parsePreset } from "./table.ts";
 
 /** A hook as `postrider.yaml` defines it. */
 export interface Hook {
@@ -41,6 +40,8 @@ export interface HookTask {
   readonly type: TaskType;
   /** The submit's body, with placeholders. */
   readonly mapping: Mapping;
+  /** Where the body is in the hook. */
+  readonly at: readonly (string | number)[];
 }
 
 /** Hooks by name. */
@@ -106,7 +107,7 @@ function readHook(
     issues.push({ pointer: pointerTo(path), detail });
   };
   const preset = parsePreset(given, issues);
-  const known = [...FIELDS, ...preset ? PRESET_FIELDS[preset.kind] ?? [] : []];
+  const known = [...FIELDS, ...preset ? fieldsOf(preset.name) : []];
   for (const field of Object.keys(given)) {
     if (preset && !known.includes(field)) wrong(EXPECTED.unknown, field);
   }
@@ -201,7 +202,7 @@ function readTasks(given: PlainObject, issues: Issue[], wrong: Wrong): HookTask[
   return all.map(({ at, type, body }) => {
     if (!isPlainObject(body)) wrong(EXPECTED.task, ...at);
     else checkFields(type, body, at, wrong);
-    return { type, mapping: parseMapping(body as Json, at, issues) };
+    return { type, at, mapping: parseMapping(body as Json, { type, at }, issues) };
   });
 }
 

@@ -8,7 +8,9 @@
 import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
-import type { Inserted, QueueEngine } from "../queue/engine.ts";
+import type { Log } from "../lib/log.ts";
+import type { HookVerdict, Metrics } from "../lib/metrics.ts";
+import type { Idempotency, Inserted, QueueEngine } from "../queue/engine.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Json } from "../task/task.ts";
 import type { StoredDelivery } from "../task/trigger.ts";
@@ -22,8 +24,7 @@ import {
 } from "./receive.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
 import { openTokenBuckets } from "../lib/token_bucket.ts";
-import { challengeOf, keyOf } from "./preset.ts";
-import { isGenuine } from "./signature.ts";
+import { keyOf } from "./preset.ts";
 
 /** What a receiver needs. */
 export interface HookParts {
@@ -37,6 +38,10 @@ export interface HookParts {
   readonly hooks: () => Hooks;
   /** Parses mapped bodies into tasks. */
   readonly acceptance: SubmitParser;
+  /** Receives a line for each delivery that could not be mapped. */
+  readonly log: Log;
+  /** Counts deliveries by verdict. */
+  readonly metrics: Metrics;
 }
 
 /** A delivery as received. */
@@ -74,6 +79,8 @@ export interface HookReceiver {
   find(name: string): Hook | undefined;
   /** All hooks of the current configuration. */
   list(): readonly Hook[];
+  /** How many deliveries of a hook had each verdict since the start; those with none are absent. */
+  counts(name: string): Readonly<Partial<Record<HookVerdict, number>>>;
   /** Verifies a delivery, maps it, and stores it with its tasks. */
   receive(hook: Hook, incoming: Incoming): Promise<Received>;
   /** Maps a stored delivery again with the current configuration. */
@@ -81,9 +88,18 @@ export interface HookReceiver {
 }
 
 /** Opens the receiver. */
-export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts): HookReceiver {
+export function openHooks(parts: HookParts): HookReceiver {
+  const { engine, ids, clock, hooks, acceptance, log, metrics } = parts;
   const take = openTokenBuckets(clock);
   const decoder = new TextDecoder();
+  const counted = new Map<string, Partial<Record<HookVerdict, number>>>();
+
+  function count({ name }: Hook, verdict: HookVerdict): void {
+    metrics.delivered(name, verdict);
+    const counts = counted.get(name) ?? {};
+    counts[verdict] = (counts[verdict] ?? 0) + 1;
+    counted.set(name, counts);
+  }
 
   function evaluated(
     hook: Hook,
@@ -91,69 +107,151 @@ export function openHooks({ engine, ids, clock, hooks, acceptance }: HookParts):
     id: string,
     requestId: string,
   ): Evaluation {
-    const context = { ids, now: clock.now(), requestId };
+    const source = `hook:${hook.name}`;
+    const context = { ids, now: clock.now(), requestId, source };
     return evaluate(hook, content, { acceptance, context, deliveryId: id });
+  }
+
+  /** Counts a stored delivery, and logs one that could not be mapped. */
+  function finish(
+    hook: Hook,
+    { id }: StoredDelivery,
+    { kind, error }: Evaluation["verdict"],
+  ): void {
+    count(hook, kind);
+    if (kind !== "failed") return;
+    log.warn("Hook delivery could not be mapped; correct the hook and replay it", {
+      hook: hook.name,
+      delivery: id,
+      ...error,
+    });
+  }
+
+  /** Stores a delivery again with what the current configuration makes of it. */
+  async function storeAgain(
+    hook: Hook,
+    stored: StoredDelivery,
+    { verdict, drafts }: Evaluation,
+    idempotency?: Idempotency,
+  ): Promise<Received> {
+    const before = stored.verdict as unknown as Verdict;
+    const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
+    const whole: Verdict = {
+      ...verdict,
+      ...compact({ senderId: before.senderId }),
+      tasks: [...before.tasks, ...tasks.map((task) => task.id)],
+      replays: (before.replays ?? 0) + 1,
+    };
+    const delivery = { ...stored, verdict: whole as unknown as Json };
+    const inserted = await engine.insert({
+      tasks,
+      delivery,
+      ...compact({ idempotency }),
+      ...batchOf(drafts),
+    });
+    if (inserted.kind === "replayed") return await repeated(inserted.id, stored);
+    if (inserted.kind === "stored") logFailure(hook, stored.id, verdict);
+    return received(inserted, delivery);
+  }
+
+  async function repeated(id: string, fallback: StoredDelivery): Promise<Received> {
+    const delivery = await engine.findDelivery(id) ?? fallback;
+    return { kind: "stored", delivery, duplicate: true };
+  }
+
+  /** A repeated delivery creates nothing, unless nothing was created the first time. */
+  async function receiveAgain(
+    hook: Hook,
+    stored: StoredDelivery,
+    requestId: string,
+    expiresAt: number,
+  ): Promise<Received> {
+    const { tasks, replays = 0 } = stored.verdict as unknown as Verdict;
+    const again = tasks.length === 0
+      ? evaluated(hook, JSON.parse(stored.content), stored.id, requestId)
+      : undefined;
+    if (again?.verdict.kind !== "accepted") {
+      return { kind: "stored", delivery: stored, duplicate: true };
+    }
+    // Of two repetitions at the same time, one is stored.
+    const key = `again ${stored.id} ${replays}`;
+    const idempotency = { scope: `hook ${hook.name}`, key, fingerprint: "", expiresAt };
+    return await storeAgain(hook, stored, again, idempotency);
+  }
+
+  async function receive(hook: Hook, { headers, body, requestId }: Incoming): Promise<Received> {
+    const now = clock.now();
+    const { sender } = hook.preset;
+    if (!sender.verify({ headers, body }, hook.secrets, now)) return { kind: "forged" };
+    const retryAfterMs = take(hook.name, hook.rate).waitMs;
+    if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
+    const id = ids("hkd");
+    const content = { headers: plainHeaders(headers), body: decoder.decode(body) };
+    const payload = payloadOf(hook, content);
+    const word = sender.challengeOf?.(payload);
+    if (word !== undefined) return { kind: "challenge", word };
+    const { senderId, key, keptMs } = keyOf(sender, headers, payload, body);
+    const { verdict, drafts } = evaluated(hook, content, id, requestId);
+    const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
+    const whole: Verdict = {
+      ...verdict,
+      ...compact({ senderId }),
+      tasks: tasks.map((task) => task.id),
+    };
+    const delivery = deliveryOf(hook.name, id, now, whole, JSON.stringify(content));
+    const expiresAt = now + keptMs;
+    const inserted = await engine.insert({
+      tasks,
+      delivery,
+      idempotency: { scope: `hook ${hook.name}`, key, fingerprint: "", expiresAt },
+      ...batchOf(drafts),
+    });
+    if (inserted.kind === "replayed") {
+      const first = await engine.findDelivery(inserted.id);
+      return await receiveAgain(hook, first ?? delivery, requestId, expiresAt);
+    }
+    if (inserted.kind === "stored") logFailure(hook, id, verdict);
+    return received(inserted, delivery);
   }
 
   return {
     find: (name) => hooks().get(name),
     list: () => [...hooks().values()],
-    async receive(hook, { headers, body, requestId }) {
-      const now = clock.now();
-      if (!isGenuine(hook.preset, hook.secrets, { headers, body }, now)) return { kind: "forged" };
-      const retryAfterMs = take(hook.name, hook.rate).waitMs;
-      if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
-      const id = ids("hkd");
-      const content = { headers: plainHeaders(headers), body: decoder.decode(body) };
-      const payload = payloadOf(content);
-      const word = challengeOf(hook.preset, payload);
-      if (word !== undefined) return { kind: "challenge", word };
-      const { senderId, key, keptMs } = keyOf(hook.preset, headers, payload, body);
-      const { verdict, drafts } = evaluated(hook, content, id, requestId);
-      const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
-      const whole: Verdict = {
-        ...verdict,
-        ...compact({ senderId }),
-        tasks: tasks.map((task) => task.id),
-      };
-      const delivery = deliveryOf(hook.name, id, now, whole, JSON.stringify(content));
-      const inserted = await engine.insert({
-        tasks,
-        delivery,
-        idempotency: {
-          scope: `hook ${hook.name}`,
-          key,
-          fingerprint: "",
-          expiresAt: now + keptMs,
-        },
-        ...batchOf(drafts),
-      });
-      if (inserted.kind !== "replayed") return received(inserted, delivery);
-      const first = await engine.findDelivery(inserted.id);
-      return { kind: "stored", delivery: first ?? delivery, duplicate: true };
+    counts: (name) => counted.get(name) ?? {},
+    async receive(hook, incoming) {
+      const result = await receive(hook, incoming);
+      const verdict = verdictOf(result);
+      if (verdict) count(hook, verdict);
+      return result;
     },
     async replay(hook, id, requestId) {
-      const kept = await engine.findDelivery(id);
-      if (kept?.hook !== hook.name) return { kind: "not_found" };
-      const before = kept.verdict as unknown as Verdict;
-      const { verdict, drafts } = evaluated(hook, JSON.parse(kept.content), id, requestId);
-      const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
-      const whole: Verdict = {
-        ...verdict,
-        ...compact({ senderId: before.senderId }),
-        tasks: [...before.tasks, ...tasks.map((task) => task.id)],
-        replays: (before.replays ?? 0) + 1,
-      };
-      const delivery = { ...kept, verdict: whole as unknown as Json };
-      return received(await engine.insert({ tasks, delivery, ...batchOf(drafts) }), delivery);
+      const stored = await engine.findDelivery(id);
+      if (stored?.hook !== hook.name) return { kind: "not_found" };
+      const evaluation = evaluated(hook, JSON.parse(stored.content), id, requestId);
+      return await storeAgain(hook, stored, evaluation);
     },
   };
 }
 
+/** What a delivery is counted as; a challenge is none. */
+function verdictOf(result: Received): HookVerdict | undefined {
+  switch (result.kind) {
+    case "stored":
+      return result.duplicate ? "duplicate" : (result.delivery.verdict as unknown as Verdict).kind;
+    case "forged":
+      return "rejected";
+    case "limited":
+    case "refused":
+      return result.kind;
+    default:
+      return undefined;
+  }
+}
+
 /** The payload, or null when it cannot be parsed; the verdict then says why. */
-function payloadOf(content: DeliveryContent): Json {
+function payloadOf({ preset }: Hook, content: DeliveryContent): Json {
   try {
-    return readPayload(content);
+    return readPayload(preset, content);
   } catch {
     return null;
   }

@@ -1,55 +1,100 @@
 /**
- * The known senders: how each identifies a delivery and names its event.
+ * What a preset's file says of its sender: how it signs, identifies and names its
+ * deliveries. Everything else is the same for all senders.
  *
  * @module
  */
 
-import { valueAt } from "../lib/json.ts";
-import { compact } from "../lib/compact.ts";
 import { createHash } from "node:crypto";
-import type { Json } from "../task/task.ts";
+import { compact } from "../lib/compact.ts";
+import { ExactNumber } from "../lib/exact_json.ts";
+import { type Json, valueAt } from "../lib/json.ts";
+import type { PlainObject } from "../task/input/batch_input.ts";
 
-/** The presets by name. */
-export const PRESETS = [
-  "github",
-  "gitlab",
-  "stripe",
-  "standard",
-  "slack",
-  "shopify",
-  "grafana",
-  "alertmanager",
-  "hmac",
-] as const;
+/** The headers of a delivery; lookup ignores case. */
+export interface DeliveryHeaders {
+  /** The value of a header, or null. */
+  get(name: string): string | null;
+}
 
-/** A preset with its own settings. */
-export type HookPreset =
-  | { readonly kind: Exclude<(typeof PRESETS)[number], "grafana" | "hmac"> }
-  | {
-    readonly kind: "grafana";
-    /** The header with the signed timestamp; absent: no timestamp is signed. */
-    readonly timestampHeader?: string;
-  }
-  | {
-    readonly kind: "hmac";
-    /** The header with the signature. */
-    readonly header: string;
-    /** The text before the signature in that header. */
-    readonly prefix: string;
-    /** The hash of the HMAC. */
-    readonly hash: "sha1" | "sha256" | "sha384" | "sha512";
-    /** The encoding of the signature. */
-    readonly encoding: "hex" | "base64";
-    /** The signed text, with `{body}` and, if there is one, `{timestamp}`. */
-    readonly template: string;
-    /** The header with the signed timestamp, in seconds since the epoch. */
-    readonly timestampHeader?: string;
-    /** Where the id of a delivery is: a header, or an RFC 6901 pointer into the payload. */
-    readonly id?: string;
-  };
+/** A delivery as received. */
+export interface RawDelivery {
+  /** Lookup ignores case. */
+  readonly headers: DeliveryHeaders;
+  /** The unchanged bytes. */
+  readonly body: Uint8Array;
+}
+
+/** A sender of webhooks. */
+export interface Sender {
+  /** Whether a delivery verifies with one of the secrets; `now` in milliseconds since the epoch. */
+  verify(delivery: RawDelivery, secrets: readonly string[], now: number): boolean;
+  /** It authenticates with HTTP Basic or Bearer, so a 401 asks for it. */
+  readonly asksForLogin?: true;
+  /** The header that names the event; absent: it is in the payload. */
+  readonly eventHeader?: string;
+  /** The event in the payload; a member `type` when absent. */
+  eventOf?(payload: Json): string | undefined;
+  /** The sender's id of a delivery. */
+  idOf?(headers: DeliveryHeaders, payload: Json): string | undefined;
+  /**
+   * What only repetitions of one delivery have in common; the id when absent. Without a value,
+   * the bytes of the body count too.
+   */
+  keyOf?(headers: DeliveryHeaders, payload: Json): string | undefined;
+  /** Its id is that of a group of alerts, which may soon be sent again on purpose. */
+  readonly isGroupId?: true;
+  /** A header that covers a timestamp: the same bytes at another time are another delivery. */
+  readonly signatureHeader?: string;
+  /** The value that the sender wants back before it sends anything. */
+  challengeOf?(payload: Json): string | undefined;
+  /** The URL that has to be called before the sender sends anything. */
+  confirmationOf?(payload: Json): string | undefined;
+  /** The payload as mappings see it; the body's JSON when absent. */
+  payloadOf?(body: Json): Json;
+}
+
+/** Reports what is wrong with a field of a hook. */
+export type Wrong = (name: string, detail: string) => undefined;
+
+/** A sender that has settings of its own. */
+export interface ConfigurablePreset {
+  /** The fields of a hook that only this preset has. */
+  readonly fields: readonly string[];
+  /** Parses the fields; `undefined` when something is wrong. */
+  parse(given: PlainObject, wrong: Wrong): Sender | undefined;
+}
+
+const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+
+/** Parses a field that names a header. */
+export function headerField(given: PlainObject, name: string, wrong: Wrong): string | undefined {
+  const value = given[name];
+  if (typeof value === "string" && HEADER.test(value)) return value;
+  return wrong(name, "Expected the name of a header");
+}
+
+/** A text or number at an RFC 6901 pointer of a payload, as text. */
+export function textAt(payload: Json, pointer: string): string | undefined {
+  const value = valueAt(payload, pointer);
+  const isText = typeof value === "string" || typeof value === "number" ||
+    value instanceof ExactNumber;
+  return isText ? String(value).slice(0, 500) || undefined : undefined;
+}
+
+/** The value of a header, if it is not empty. */
+export function headerOf(headers: DeliveryHeaders, name: string): string | undefined {
+  return headers.get(name)?.slice(0, 200) || undefined;
+}
+
+/** The event that a delivery reports: `push`, `invoice.paid` … */
+export function eventOf(sender: Sender, headers: DeliveryHeaders, payload: Json) {
+  if (sender.eventHeader !== undefined) return headerOf(headers, sender.eventHeader);
+  return sender.eventOf ? sender.eventOf(payload) : textAt(payload, "/type");
+}
 
 const DAY_MS = 86_400_000;
-/** A sender whose id is that of a group may soon send the same again on purpose. */
+/** Twice as long as a timestamp is valid. */
 const GROUP_MS = 600_000;
 
 /** What identifies a delivery, and how long it is remembered. */
@@ -64,89 +109,17 @@ export interface DeliveryKey {
 
 /** Identifies a delivery: by the sender's id, else by its bytes and signature. */
 export function keyOf(
-  preset: HookPreset,
-  headers: { get(name: string): string | null },
+  sender: Sender,
+  headers: DeliveryHeaders,
   payload: Json,
   body: Uint8Array,
 ): DeliveryKey {
-  const senderId = senderIdOf(preset, headers, payload);
-  const isGroup = preset.kind === "grafana" || preset.kind === "alertmanager";
-  if (senderId !== undefined && !isGroup) return { senderId, key: senderId, keptMs: DAY_MS };
+  const senderId = sender.idOf?.(headers, payload);
+  const named = compact({ senderId });
+  const unique = sender.keyOf ? sender.keyOf(headers, payload) : senderId;
+  if (unique !== undefined && !sender.isGroupId) return { ...named, key: unique, keptMs: DAY_MS };
   const digest = createHash("sha256").update(body);
-  for (const name of SIGNATURE_HEADERS) digest.update(headers.get(name) ?? "");
-  return {
-    ...compact({ senderId }),
-    key: `${senderId ?? ""} ${digest.digest("hex")}`,
-    keptMs: GROUP_MS,
-  };
-}
-
-/** These cover a timestamp: the same bytes at another time are another delivery. */
-const SIGNATURE_HEADERS = ["x-slack-signature", "x-grafana-alerting-signature"];
-
-function senderIdOf(
-  preset: HookPreset,
-  headers: { get(name: string): string | null },
-  payload: Json,
-): string | undefined {
-  const header = (name: string) => headers.get(name)?.slice(0, 200) || undefined;
-  switch (preset.kind) {
-    case "github":
-      return header("x-github-delivery");
-    case "gitlab":
-      return header("x-gitlab-event-uuid");
-    case "shopify":
-      return header("x-shopify-webhook-id");
-    case "standard":
-      return header("webhook-id") ?? header("svix-id");
-    case "stripe":
-      return textAt(payload, "/id");
-    case "alertmanager": {
-      const [group, status] = [textAt(payload, "/groupKey"), textAt(payload, "/status")];
-      return group === undefined ? undefined : `${group} ${status}`;
-    }
-    case "grafana":
-      return textAt(payload, "/groupKey");
-    case "hmac":
-      if (preset.id === undefined) return undefined;
-      return preset.id.startsWith("/") ? textAt(payload, preset.id) : header(preset.id);
-    case "slack":
-      return textAt(payload, "/event_id");
-  }
-}
-
-/** Slack's Events API sends no events to a URL that has not returned this value. */
-export function challengeOf({ kind }: HookPreset, payload: Json): string | undefined {
-  const isAsked = kind === "slack" && textAt(payload, "/type") === "url_verification";
-  return isAsked ? textAt(payload, "/challenge") : undefined;
-}
-
-/** The event that a delivery reports: `push`, `invoice.paid` … */
-export function eventOf(
-  { kind }: HookPreset,
-  headers: { get(name: string): string | null },
-  payload: Json,
-): string | undefined {
-  switch (kind) {
-    case "github":
-      return headers.get("x-github-event") ?? undefined;
-    case "gitlab":
-      return headers.get("x-gitlab-event") ?? undefined;
-    case "shopify":
-      return headers.get("x-shopify-topic") ?? undefined;
-    case "slack":
-      return textAt(payload, "/event/type") ?? textAt(payload, "/type");
-    case "alertmanager":
-    case "grafana":
-      return textAt(payload, "/status");
-    default:
-      return textAt(payload, "/type");
-  }
-}
-
-function textAt(payload: Json, pointer: string): string | undefined {
-  const value = valueAt(payload, pointer);
-  return typeof value === "string" || typeof value === "number"
-    ? String(value).slice(0, 500) || undefined
-    : undefined;
+  if (sender.signatureHeader) digest.update(headers.get(sender.signatureHeader) ?? "");
+  const keptMs = senderId === undefined || sender.isGroupId ? GROUP_MS : DAY_MS;
+  return { ...named, key: `${senderId ?? ""} ${digest.digest("hex")}`, keptMs };
 }

@@ -4,16 +4,19 @@
  * @module
  */
 
-import { parseExact } from "../lib/exact_json.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { looksSecret } from "../task/secrets.ts";
 import type { Draft, SubmitContext } from "../task/input/new_task.ts";
+import { parseWithNumbers } from "../lib/exact_json.ts";
+import { pointerTo } from "../lib/json.ts";
+import type { Issue } from "../task/issues.ts";
 import type { Json } from "../task/task.ts";
 import type { Scope } from "../templates/liquid.ts";
 import { TemplateError } from "../templates/liquid.ts";
 import type { Hook } from "./hook_settings.ts";
 import { MappingError } from "./mapping.ts";
 import { eventOf } from "./preset.ts";
+import type { HookPreset } from "./table.ts";
 
 /** What is stored of a delivery. */
 export interface DeliveryContent {
@@ -58,14 +61,18 @@ export function plainHeaders(headers: Iterable<[string, string]>): Record<string
   );
 }
 
-/** Parses a body: JSON, or a form whose field `payload` is JSON. Throws a `RangeError`. */
-export function readPayload({ headers, body }: DeliveryContent): Json {
+/**
+ * Parses a body: JSON, or a form whose field `payload` is JSON. Large numbers stay exact.
+ * Throws a `RangeError`.
+ */
+export function readPayload({ sender }: HookPreset, { headers, body }: DeliveryContent): Json {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers["content-type"] ?? "");
   const form = isForm ? new URLSearchParams(body) : undefined;
   const text = form ? form.get("payload") : body;
   if (text === null) return Object.fromEntries(form ?? []);
   try {
-    return parseExact(text);
+    const json = parseWithNumbers(text);
+    return sender.payloadOf ? sender.payloadOf(json) : json;
   } catch {
     throw new RangeError("Expected a body of JSON, or a form with the field payload");
   }
@@ -84,9 +91,15 @@ export function evaluate(
   let event: string | undefined;
   const named = () => (event === undefined ? {} : { event });
   try {
-    const payload = readPayload(content);
+    const { sender } = hook.preset;
+    const payload = readPayload(hook.preset, content);
     const headers = { get: (name: string) => content.headers[name] ?? null };
-    event = eventOf(hook.preset, headers, payload);
+    event = eventOf(sender, headers, payload);
+    const confirmation = sender.confirmationOf?.(payload);
+    if (confirmation !== undefined) {
+      const draft = draftOf(acceptance.fetch({ url: confirmation }, context), []);
+      return { verdict: { kind: "accepted", ...named() }, drafts: [draft] };
+    }
     const scope: Scope = {
       payload,
       headers: { ...content.headers },
@@ -97,33 +110,32 @@ export function evaluate(
     if (hook.filter && !hook.filter.holds(scope)) {
       return { verdict: { kind: "filtered", ...named() }, drafts: [] };
     }
-    const drafts = hook.tasks.map(({ type, mapping }, index) =>
-      drafted(acceptance[type](mapping.fill(scope), context), type, index)
+    const drafts = hook.tasks.map(({ type, at, mapping }) =>
+      draftOf(acceptance[type](mapping.fill(scope), context), at)
     );
-    return { verdict: { kind: "accepted", ...named() }, drafts: joined(drafts) };
+    return { verdict: { kind: "accepted", ...named() }, drafts: joined(hook, drafts) };
   } catch (error) {
     return { verdict: { kind: "failed", ...named(), error: errorOf(error) }, drafts: [] };
   }
 }
 
-function drafted(
+function draftOf(
   made: ReturnType<SubmitParser["notify"]>,
-  type: string,
-  index: number,
+  at: readonly (string | number)[],
 ): Draft {
   if (!made.issues) return made.value;
   const [issue, ...more] = made.issues;
   const detail = `${issue?.detail ?? ""}${more.length > 0 ? ` (and ${more.length} more)` : ""}`;
-  throw new MappingError(`/${index}/${type}${issue?.pointer ?? ""}`, detail);
+  throw new MappingError(`${pointerTo(at)}${issue?.pointer ?? ""}`, detail);
 }
 
 /** Several drafts become single tasks, because one insert can store only one batch. */
-function joined(drafts: readonly Draft[]): readonly Draft[] {
+function joined({ tasks }: Hook, drafts: readonly Draft[]): readonly Draft[] {
   if (drafts.length === 1) return drafts;
   return drafts.map(({ drafted, batch }, index) => {
     if (batch?.followUps?.length) {
       throw new MappingError(
-        `/${index}`,
+        pointerTo(tasks[index]?.at ?? []),
         "Expected a batch with callback or onComplete to be the only task of the hook",
       );
     }
@@ -131,6 +143,34 @@ function joined(drafts: readonly Draft[]): readonly Draft[] {
       drafted: drafted.map(({ task: { batchId: _, ...task }, payload }) => ({ task, payload })),
     };
   });
+}
+
+/**
+ * What can never work in a hook, whatever is delivered: its tasks are tried with stand-ins
+ * for all values, and issues that a value may have caused are left out.
+ */
+export function checkHook(
+  { tasks }: Hook,
+  acceptance: SubmitParser,
+  context: SubmitContext,
+): Issue[] {
+  return tasks.flatMap(({ type, at, mapping }) => {
+    const open = new Map<string, string>();
+    const { issues = [] } = acceptance[type](mapping.sample(open), context);
+    return issues.filter((issue) => isCertain(issue, open))
+      .map((issue) => ({ ...issue, pointer: pointerTo(at) + issue.pointer }));
+  });
+}
+
+/** A URL whose host has no values in it. */
+const FIXED_HOST = /^\s*[a-z][a-z0-9+.-]*:\/\/[^{/?#]+(?:[/?#]|$)/i;
+
+function isCertain({ pointer, code }: Issue, open: ReadonlyMap<string, string>): boolean {
+  const text = open.get(pointer);
+  if (text !== undefined) return code === "address_refused" && FIXED_HOST.test(text);
+  return ![...open.keys()].some((one) =>
+    one.startsWith(`${pointer}/`) || pointer.startsWith(`${one}/`)
+  );
 }
 
 function errorOf(error: unknown): NonNullable<Verdict["error"]> {

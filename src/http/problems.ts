@@ -63,6 +63,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
 
 /** What a refusal carries beside its code. */
 export interface RefusalDetails {
+  /** Instead of the title of the code. */
+  readonly title?: string;
   /** What is wrong and how to fix it. */
   readonly detail: string;
   /** The invalid fields. */
@@ -134,7 +136,7 @@ function problemResponse({ code, details }: Refusal, requestId: string): Respons
   const [status, title] = PROBLEMS[code];
   const body = {
     type: `urn:postrider:problem:${code}`,
-    title,
+    title: details.title ?? title,
     status,
     detail: details.detail,
     code,

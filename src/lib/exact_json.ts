@@ -33,6 +33,45 @@ export function parseExact(text: string): Json {
   });
 }
 
+/**
+ * A number that a double cannot hold. As text and in JSON it is as it was written; in
+ * arithmetic it is the nearest double.
+ */
+export class ExactNumber {
+  readonly #source: string;
+
+  /** `source` is a JSON number. */
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  /** As it was written. */
+  toString(): string {
+    return this.#source;
+  }
+
+  /** The nearest double. */
+  valueOf(): number {
+    return Number(this.#source);
+  }
+
+  /** For `JSON.stringify`. */
+  toJSON(): unknown {
+    return SOURCE_JSON.rawJSON(this.#source);
+  }
+}
+
+/**
+ * Parses JSON. A number that a double cannot hold exactly becomes an `ExactNumber`, which the
+ * type does not say.
+ */
+export function parseWithNumbers(text: string): Json {
+  if (!MAY_LOSE.test(text)) return JSON.parse(text);
+  return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {
+    return typeof value === "number" && !isExact(source, value) ? new ExactNumber(source) : value;
+  });
+}
+
 /** Parses JSON for writing it again: each number is written as it was. */
 export function parseKeepingNumbers(text: string): Json {
   return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../lib/compact.ts";
 import { escapeHtml } from "../lib/html.ts";
 import { Liquid, LiquidError } from "liquidjs";
 import type { Json } from "../task/task.ts";
@@ -49,10 +50,39 @@ export class TemplateError extends Error {
 
 /** How a template is read. */
 export interface TemplateOptions {
-  /** `html`: what is filled in is escaped, unless the filter `raw` says otherwise. */
-  readonly escape?: "html";
-  /** Has the last word on all that is filled in; the filter `raw` does not get round it. */
+  /** The place of the text: each value is encoded for it, unless the filter `raw` is applied. */
+  readonly escape?: Escape;
+  /** Applied last to each value, also after the filter `raw`. */
   readonly finish?: (text: string) => string;
+}
+
+/** What a value is encoded for: HTML, a part of a URL or a form, or a text in JSON. */
+export type Escape = "html" | "url" | "json";
+
+const ENCODERS: Readonly<Record<Escape, (text: string) => string>> = {
+  html: escapeHtml,
+  url: (text) => encodeURIComponent(text.toWellFormed()),
+  json: (text) => JSON.stringify(text).slice(1, -1),
+};
+
+/** The filters whose result needs no further encoding. */
+const ENCODING_FILTERS: Readonly<Record<Escape, readonly string[]>> = {
+  html: [],
+  url: ["url_encode", "cgi_escape", "uri_escape"],
+  json: ["json", "jsonify"],
+};
+
+/** A value that is already encoded for its place. */
+class Encoded {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
 }
 
 const MAX_LETTERS = 256 * 1024;
@@ -79,18 +109,49 @@ export function parseTemplate(text: string, { escape, finish }: TemplateOptions 
     ...bounds,
     strictVariables: true,
     lenientIf: true,
-    ...(finish
-      ? {
-        outputEscape: (value: unknown) =>
-          finish(escape ? escapeHtml(textOf(value)) : textOf(value)),
-      }
-      : escape
-      ? { outputEscape: "escape" as const }
-      : {}),
+    ...compact({ outputEscape: escapeOf(escape, finish) }),
   });
-  if (finish) engine.registerFilter("raw", (value: unknown) => value);
+  if (finish || (escape && escape !== "html")) {
+    const asEncoded = (name: string) => {
+      const { [name]: filter } = engine.filters;
+      const apply = typeof filter === "function" ? filter : filter?.handler;
+      engine.registerFilter(name, function (...values) {
+        return new Encoded(textOf(apply?.apply(this, values)));
+      });
+    };
+    for (const name of ["raw", ...escape ? ENCODING_FILTERS[escape] : []]) asEncoded(name);
+  }
   const parsed = within(() => engine.parse(text));
   return { render: (scope) => within(() => String(engine.renderSync(parsed, scope))) };
+}
+
+function escapeOf(escape: Escape | undefined, finish: TemplateOptions["finish"]) {
+  // The library's own escaping spells mail templates as it always has.
+  if (!finish && escape === "html") return "escape" as const;
+  if (!finish && !escape) return undefined;
+  const encode = escape ? ENCODERS[escape] : String;
+  return (value: unknown) => {
+    const text = value instanceof Encoded ? String(value) : encode(textOf(value));
+    return finish ? finish(text) : text;
+  };
+}
+
+/** An expression such as `payload.count | plus: 1`. */
+export interface Expression {
+  /** Its value, with its own type. Throws a `TemplateError` like `Template.render`. */
+  value(scope: Scope): Json;
+}
+
+/**
+ * Reads a text that is one output and nothing else, such as `{{ payload.count }}`; `undefined`
+ * for any other text. Throws a `TemplateError`.
+ */
+export function parseExpression(text: string): Expression | undefined {
+  const [, inner] = /^\s*\{\{-?((?:(?!\{\{|\}\}|\{%).)*?)-?\}\}\s*$/s.exec(text) ?? [];
+  if (inner === undefined) return undefined;
+  const engine = new Liquid({ ...bounds, strictVariables: true, lenientIf: true });
+  within(() => engine.parse(text));
+  return { value: (scope) => within(() => engine.evalValueSync(inner, scope) as Json) ?? null };
 }
 
 /** Reads a condition such as `event == "push" and payload.ref contains "main"`. Throws a `TemplateError`. */

@@ -37,7 +37,7 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
             <td data-name="Path">
               <code>/hooks/{name}</code>
             </td>
-            <td data-name="Preset">{preset.kind}</td>
+            <td data-name="Preset">{preset.name}</td>
             <td data-name="Creates">{tasks.map(({ type }) => type).join(", ")}</td>
           </tr>
         ))}

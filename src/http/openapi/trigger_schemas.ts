@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PRESETS } from "../../hooks/preset.ts";
+import { PRESET_NAMES } from "../../hooks/table.ts";
 import { TASK_STATES } from "../../task/state.ts";
 import type { Json } from "../../task/task.ts";
 import { count, list, oneOf, ref, shape, text, time } from "./shapes.ts";
@@ -43,7 +43,7 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
   HookList: shape({
     data: list(shape({
       name: text("In postrider.yaml."),
-      preset: oneOf(PRESETS, "The sender."),
+      preset: oneOf(PRESET_NAMES, "The sender."),
       path: text("The path for deliveries."),
       maxBytes: count("The largest body of a delivery, in bytes."),
       tasks: list(oneOf(["notify", "fetch"], "The kind of each task that a delivery creates.")),

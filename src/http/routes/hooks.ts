@@ -60,9 +60,9 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   function list(context: RequestContext): Response {
     requireScope(context.caller, "read");
     query(context, []);
-    const data = hooks.list().map(({ name, preset: { kind }, maxBytes, tasks }) => ({
+    const data = hooks.list().map(({ name, preset, maxBytes, tasks }) => ({
       name,
-      preset: kind,
+      preset: preset.name,
       path: `/hooks/${name}`,
       maxBytes,
       tasks: tasks.map(({ type }) => type),
