@@ -30,6 +30,7 @@ import { isLoopback } from "./lib/loopback.ts";
 import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { openReload } from "./service/reload.ts";
+import { targetIssues } from "./service/targets.ts";
 import type { Config } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
 import type { Ports } from "./task/ports.ts";
@@ -86,7 +87,11 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     options.onFatal();
   });
 
-  const file = openConfigFile(config.configFile, Deno.readTextFileSync);
+  const file = openConfigFile(
+    config.configFile,
+    Deno.readTextFileSync,
+    (file) => targetIssues(config, file),
+  );
   // The threads received them at the start, so a reload does not change them.
   const { relays } = file.current;
   const templates = openMailTemplates(config.templates, readFolder);

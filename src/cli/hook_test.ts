@@ -30,14 +30,14 @@ export function hookTest(
     say(USAGE);
     return 2;
   }
-  const { name, path, headers } = wanted;
+  const { name, path, headers, event } = wanted;
   const settings = readConfig(env, Deno.readTextFileSync);
   if ("wrong" in settings) {
     say(settings.wrong.join("\n"));
     return 2;
   }
   try {
-    const content = { headers, body: Deno.readTextFileSync(path) };
+    const content = { headers, event, body: Deno.readTextFileSync(path) };
     const preview = previewHook(settings.config, name, content);
     say(JSON.stringify(preview, undefined, 2));
     return preview.verdict.kind === "failed" ? 1 : 0;
@@ -60,15 +60,12 @@ function read(args: readonly string[]) {
     const [name, path, ...more] = positionals;
     if (name === undefined || path === undefined || more.length > 0) return undefined;
     const headers: Record<string, string> = { "content-type": "application/json" };
-    for (const event of ["x-github-event", "x-gitlab-event", "x-shopify-topic"]) {
-      if (values.event !== undefined) headers[event] = values.event;
-    }
     for (const line of values.header ?? []) {
       const at = line.indexOf(":");
       if (at < 1) return undefined;
       headers[line.slice(0, at).trim().toLowerCase()] = line.slice(at + 1).trim();
     }
-    return { name, path, headers };
+    return { name, path, headers, event: values.event };
   } catch {
     return undefined;
   }

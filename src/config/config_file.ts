@@ -50,6 +50,9 @@ const SECTIONS: {
   relays: parseRelays,
 };
 
+/** Finds issues that only show with the rest of the settings; the pointers are into the file. */
+export type CheckFile = (file: ConfigFile) => readonly Issue[];
+
 /** The path of the file when no setting names one. */
 export const DEFAULT_CONFIG_FILE = "./postrider.yaml";
 const MAX_CHARACTERS = 2 ** 20;
@@ -61,6 +64,7 @@ export type FileFault = Issue & TextPlace;
 export function parseConfigFile(
   text: string,
   readFile: ReadFile,
+  check: CheckFile = () => [],
 ): { readonly file: ConfigFile } | { readonly wrong: readonly FileFault[] } {
   if (text.length > MAX_CHARACTERS) {
     const detail = `Expected at most ${MAX_CHARACTERS} characters`;
@@ -76,7 +80,8 @@ export function parseConfigFile(
       })),
     };
   }
-  const { file, issues } = readSections(yaml.value ?? {}, readFile);
+  const { file, issues: found } = readSections(yaml.value ?? {}, readFile);
+  const issues = found.length > 0 ? found : check(file);
   if (issues.length === 0) return { file };
   return { wrong: issues.map((issue) => ({ ...issue, ...yaml.placeOf(issue.pointer) })) };
 }
@@ -127,9 +132,13 @@ export class ConfigFileError extends Error {
  * Reads the file at `path`, or at the default path, where it may be missing.
  * Throws a `ConfigFileError`.
  */
-export function readConfigFile(path: string | undefined, readFile: ReadFile): ConfigFile {
+export function readConfigFile(
+  path: string | undefined,
+  readFile: ReadFile,
+  check?: CheckFile,
+): ConfigFile {
   const place = path ?? DEFAULT_CONFIG_FILE;
-  const parsed = parseConfigFile(textOf(place, path === undefined, readFile), readFile);
+  const parsed = parseConfigFile(textOf(place, path === undefined, readFile), readFile, check);
   if ("file" in parsed) return parsed.file;
   throw new ConfigFileError(place, parsed.wrong);
 }
@@ -155,15 +164,19 @@ export interface LiveConfigFile {
 }
 
 /** Reads the file. Throws a `ConfigFileError`. */
-export function openConfigFile(path: string | undefined, readFile: ReadFile): LiveConfigFile {
-  let current = readConfigFile(path, readFile);
+export function openConfigFile(
+  path: string | undefined,
+  readFile: ReadFile,
+  check?: CheckFile,
+): LiveConfigFile {
+  let current = readConfigFile(path, readFile, check);
   const listeners: ((file: ConfigFile) => void)[] = [];
   return {
     get current() {
       return current;
     },
     reload() {
-      current = readConfigFile(path, readFile);
+      current = readConfigFile(path, readFile, check);
       for (const listener of listeners) listener(current);
     },
     follow(listener) {

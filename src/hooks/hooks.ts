@@ -112,15 +112,9 @@ export function openHooks(parts: HookParts): HookReceiver {
     return evaluate(hook, content, { acceptance, context, deliveryId: id });
   }
 
-  /** Counts a stored delivery, and logs one that could not be mapped. */
-  function finish(
-    hook: Hook,
-    { id }: StoredDelivery,
-    { kind, error }: Evaluation["verdict"],
-  ): void {
-    count(hook, kind);
+  function logFailure(hook: Hook, id: string, { kind, error }: Evaluation["verdict"]): void {
     if (kind !== "failed") return;
-    log.warn("Hook delivery could not be mapped; correct the hook and replay it", {
+    log.warn("Hook delivery could not be mapped: correct the hook, then replay the delivery", {
       hook: hook.name,
       delivery: id,
       ...error,

@@ -57,7 +57,8 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
  * mappable, repeated, wrong signature, over the rate, or without room in the queue.
  */
 export type HookVerdict = (typeof HOOK_VERDICTS)[number];
-const HOOK_VERDICTS = [
+/** All of them. */
+export const HOOK_VERDICTS = [
   "accepted",
   "filtered",
   "failed",

@@ -26,8 +26,8 @@ export interface ScheduleSpec {
   readonly missed: "skip" | "once";
   /** Which kind of submit a run makes. */
   readonly type: TaskType;
-  /** The submit's body. */
-  readonly body: Json;
+  /** The submit's body, as JSON text: `parseBodyText` reads it without loss. */
+  readonly body: string;
 }
 
 const FIELDS = ["cron", "timezone", "every", "overlap", "missed", "notify", "fetch"];
@@ -77,7 +77,7 @@ export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec>
       overlap: overlap as ScheduleSpec["overlap"],
       missed: missed as ScheduleSpec["missed"],
       type,
-      body: body as Json,
+      body: JSON.stringify(body),
     },
   };
 }

@@ -115,7 +115,7 @@ const UNREADABLE: ScheduleSpec = {
   overlap: "skip",
   missed: "skip",
   type: "fetch",
-  body: {},
+  body: "{}",
 };
 
 /** Reads a stored record; older versions stored an endless wait as null. */
@@ -140,9 +140,11 @@ function finite(value: unknown): number | undefined {
 
 function readSpec(spec: ScheduleSpec | undefined): ScheduleSpec {
   if (!isPlainObject(spec) || (spec.type !== "notify" && spec.type !== "fetch")) return UNREADABLE;
-  const { everyMs, ...rest } = spec;
+  // Older versions stored the body as JSON.
+  const body = typeof spec.body === "string" ? spec.body : JSON.stringify(spec.body ?? {});
+  const { everyMs, ...rest } = { ...spec, body };
   if (typeof spec.cron === "string") return rest;
-  return (finite(everyMs) ?? 0) > 0 ? spec : UNREADABLE;
+  return (finite(everyMs) ?? 0) > 0 ? { ...rest, ...compact({ everyMs }) } : UNREADABLE;
 }
 
 /**

@@ -15,6 +15,7 @@ import type { IdSource } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { EngineError, type Inserted, type QueueEngine } from "../queue/engine.ts";
+import { parseBodyText } from "../task/input/body_text.ts";
 import type { Draft } from "../task/input/new_task.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { isFinal } from "../task/state.ts";
@@ -313,7 +314,8 @@ export class Scheduler {
   #draft({ name, record: { spec, owner } }: Schedule): Draft | string {
     const { ids, clock, acceptance } = this.#parts;
     const source = `schedule:${name}`;
-    const made = acceptance[spec.type](spec.body, { ids, now: clock.now(), owner, source });
+    const context = { ids, now: clock.now(), owner, source };
+    const made = acceptance[spec.type](parseBodyText(spec.body), context);
     if (!made.issues) return made.value;
     return made.issues.map(({ pointer, detail }) => `${pointer}: ${detail}`).join("; ");
   }

@@ -5,14 +5,13 @@
  */
 
 import { readCa } from "./channel_settings.ts";
-import { readTargets } from "../channels/chat/table.ts";
 import { verifyRelay } from "../channels/mail/email.ts";
 import type { RelayRule } from "../channels/mail/relays.ts";
-import { readConfigFile } from "../config/config_file.ts";
+import { type ConfigFile, readConfigFile } from "../config/config_file.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openQueue } from "../queue/open.ts";
 import type { Config } from "../config/settings.ts";
-import { parseMailbox } from "../task/input/mailbox.ts";
+import { targetIssues } from "./targets.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** Returns a sentence for each thing that is wrong. */
@@ -28,14 +27,15 @@ export async function checkService(config: Config): Promise<string[]> {
   await attempt("POSTRIDER_QUEUE", async () => {
     await using _engine = await openQueue(config.queue, { clock: systemClock });
   });
-  let relays: readonly RelayRule[] = [];
-  await attempt("POSTRIDER_CONFIG", async () => {
-    const file = await readConfigFile(config.configFile, Deno.readTextFileSync);
-    relays = file.relays;
-    for (const [name, targets] of file.aliases) checkAlias(name, targets);
-  });
   await attempt("POSTRIDER_TEMPLATES", async () => {
     await openMailTemplates(config.templates, readFolder);
+  });
+  let relays: readonly RelayRule[] = [];
+  // Targets are tried with the templates, so they are checked once those are right.
+  const check = issues.length > 0 ? undefined : (file: ConfigFile) => targetIssues(config, file);
+  await attempt("POSTRIDER_CONFIG", async () => {
+    const file = await readConfigFile(config.configFile, Deno.readTextFileSync, check);
+    relays = file.relays;
   });
   await attempt("POSTRIDER_CA_FILE", async () => void await readCa(config));
   if (issues.length === 0) {
@@ -50,14 +50,4 @@ export async function checkService(config: Config): Promise<string[]> {
     }
   }
   return issues;
-}
-
-/** A target can be a secret, so it is not shown. */
-function checkAlias(name: string, targets: readonly string[]): void {
-  for (const [index, target] of targets.entries()) {
-    const parsed = target.includes("://") ? readTargets(target) : parseMailbox(target);
-    if (typeof parsed === "object") continue;
-    const expected = parsed ?? "Expected a mail address";
-    throw new Error(`alias "${name}", target ${index + 1}: ${expected}`);
-  }
 }

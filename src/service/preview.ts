@@ -4,17 +4,13 @@
  * @module
  */
 
-import { readTargets } from "../channels/chat/table.ts";
-import { openGuard } from "../channels/guard/guard.ts";
-import { relaysFor } from "../channels/mail/relays.ts";
-import { type ConfigFile, readConfigFile } from "../config/config_file.ts";
+import { readConfigFile } from "../config/config_file.ts";
 import { type DeliveryContent, evaluate, type Evaluation } from "../hooks/receive.ts";
 import { payloadView } from "../http/views/task_view.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openIds } from "../lib/ids.ts";
 import type { Config } from "../config/settings.ts";
-import { openSubmitParser } from "../task/input/parse_submit.ts";
-import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
+import { submitParserFor } from "./targets.ts";
 
 /** What a delivery would do. */
 export interface HookPreview {
@@ -30,18 +26,29 @@ export interface HookPreview {
   }[];
 }
 
-/** Maps a payload by a hook of `postrider.yaml`. Throws a `RangeError` for an unknown hook. */
-export function previewHook(config: Config, name: string, content: DeliveryContent): HookPreview {
+/**
+ * Maps a payload by a hook of `postrider.yaml`; `event` is for senders that name it in a
+ * header. Throws a `RangeError` for an unknown hook.
+ */
+export function previewHook(
+  config: Config,
+  name: string,
+  { headers: given, body, event }: DeliveryContent & { readonly event?: string | undefined },
+): HookPreview {
   const file = readConfigFile(config.configFile, Deno.readTextFileSync);
   const hook = file.hooks.get(name);
   if (!hook) {
     const known = [...file.hooks.keys()].join(", ") || "none";
     throw new RangeError(`Cannot test hook "${name}": expected one of the file's: ${known}`);
   }
+  const { eventHeader } = hook.preset.sender;
+  const headers = event === undefined || eventHeader === undefined
+    ? given
+    : { ...given, [eventHeader]: event };
   const { now } = systemClock;
   const ids = openIds(now, crypto.getRandomValues.bind(crypto));
-  const { verdict, drafts } = evaluate(hook, content, {
-    acceptance: acceptanceOf(config, file),
+  const { verdict, drafts } = evaluate(hook, { headers, body }, {
+    acceptance: submitParserFor(config, file),
     context: { ids, now: now() },
     deliveryId: ids("hkd"),
   });
@@ -58,17 +65,4 @@ export function previewHook(config: Config, name: string, content: DeliveryConte
       }))
     ),
   };
-}
-
-function acceptanceOf(config: Config, { aliases, relays }: ConfigFile) {
-  const templates = openMailTemplates(config.templates, readFolder);
-  const guard = openGuard({ allow: config.fetchAllow });
-  return openSubmitParser({
-    refuseUrl: (url) => guard.refuseUrl(url),
-    readTargets,
-    aliasOf: (name) => aliases.get(name),
-    render: (template, data) => templates.render(template, data),
-    mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
-    mailFrom: config.mailFrom,
-  });
 }

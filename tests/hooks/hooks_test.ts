@@ -108,7 +108,7 @@ Deno.test("a mapped body that is not a valid submit fails with a pointer into th
   const { body } = await world.deliver(PUSH);
   assert.deepEqual({ verdict: body.verdict, pointer: body.error.pointer }, {
     verdict: "failed",
-    pointer: "/0/notify/to",
+    pointer: "/notify/to",
   });
 });
 
@@ -193,4 +193,112 @@ Deno.test("a signed challenge of Slack is answered and not stored", async () => 
   });
   assert.equal((await api.call("POST", "/hooks/builds", { body })).status, 401);
   assert.deepEqual((await api.get("/hooks/builds/deliveries")).body.data, []);
+});
+
+Deno.test("a sender that logs in is asked to do so", async () => {
+  await using api = await Api.open({ hookSettings: hooksOf({}, "alertmanager") });
+  const { status, headers } = await api.post("/hooks/builds", {});
+  assert.deepEqual([status, headers.get("www-authenticate")?.split(" ")[0]], [401, "Basic"]);
+});
+
+Deno.test("a delivery that could not be mapped is mapped when it comes again after a fix", async () => {
+  await using world = await setup(hooksOf({ notify: { ...MAIL, text: "{{ payload.head.id }}" } }));
+  const first = await world.deliver(PUSH);
+  assert.equal(first.body.verdict, "failed");
+  const unmended = await world.deliver(PUSH);
+  assert.deepEqual([unmended.body.verdict, unmended.body.duplicate], ["failed", true]);
+  world.hooks.set("builds", hooksOf().get("builds")!);
+  const both = await Promise.all([world.deliver(PUSH), world.deliver(PUSH)]);
+  assert.deepEqual(both.map(({ body }) => body.verdict), ["accepted", "accepted"]);
+  assert.deepEqual(both.map(({ body }) => body.id), [first.body.id, first.body.id]);
+  assert.equal((await world.deliver(PUSH)).body.duplicate, true);
+  assert.equal((await world.api.engine.counts()).queued, 1);
+  const [stored] = await world.list();
+  assert.deepEqual([stored.verdict, stored.tasks.length], ["accepted", 1]);
+});
+
+Deno.test("deliveries are counted by verdict, and one that cannot be mapped is logged", async () => {
+  const notify = { ...MAIL, text: "{{ payload.text }}" };
+  const filter = 'payload.ref == "refs/heads/main"';
+  await using world = await setup(hooksOf({ notify, filter, rate: "4/1h" }));
+  const series = async () => {
+    const text = await (await world.api.raw("/metrics")).text();
+    return Object.fromEntries(
+      [...text.matchAll(
+        /^postrider_hook_deliveries_total\{hook="builds",verdict="(\w+)"\} (\d+)/gm,
+      )]
+        .map(([, verdict, count]) => [verdict, Number(count)]),
+    );
+  };
+  const verdicts = [
+    "accepted",
+    "filtered",
+    "failed",
+    "duplicate",
+    "rejected",
+    "limited",
+    "refused",
+  ];
+  assert.deepEqual(await series(), Object.fromEntries(verdicts.map((verdict) => [verdict, 0])));
+  const accepted = { ...PUSH, text: "x" };
+  await world.deliver(accepted, "a");
+  await world.deliver(accepted, "a");
+  await world.deliver({ ...accepted, ref: "x" }, "b");
+  const failed = await world.deliver(PUSH, "c");
+  await world.deliver(PUSH, "d");
+  await world.deliver(PUSH, "e", { "x-hub-signature-256": "sha256=00" });
+  assert.deepEqual(await series(), {
+    accepted: 1,
+    duplicate: 1,
+    filtered: 1,
+    failed: 1,
+    limited: 1,
+    rejected: 1,
+    refused: 0,
+  });
+  const [warning, ...more] = world.api.warnings.filter(({ message }) => /mapped/.test(message));
+  assert.deepEqual(more, []);
+  assert.deepEqual(warning?.fields, {
+    hook: "builds",
+    delivery: failed.body.id,
+    pointer: "/notify/text",
+    detail: "undefined variable: payload.text (line 1, column 4 of the text)",
+  });
+  const page = await (await world.api.raw("/ui/hooks")).text();
+  assert.match(page, /1 accepted, 1 filtered, 1 failed, 1 duplicate, 1 rejected, 1 limited/);
+});
+
+Deno.test("a subscription of SNS is confirmed by a task, and the event inside a message is read", async () => {
+  const notify = {
+    to: "ops@example.org",
+    subject: "{{ event }}: {{ payload.Message.bounce.bouncedRecipients[0].emailAddress }}",
+  };
+  const secret = "sns:a-password";
+  await using api = await Api.open({ hookSettings: hooksOf({ notify, secret }, "ses") });
+  const send = (json: unknown) =>
+    api.call("POST", "/hooks/builds", {
+      body: JSON.stringify(json),
+      headers: { "content-type": "text/plain", authorization: `Basic ${btoa(secret)}` },
+    });
+  const confirmation = (host: string) => ({
+    Type: "SubscriptionConfirmation",
+    MessageId: host,
+    SubscribeURL: `https://${host}/?Action=ConfirmSubscription&Token=hush`,
+  });
+  const confirmed = await send(confirmation("sns.eu-west-1.amazonaws.com"));
+  const [task] = confirmed.body.tasks;
+  const { url } = (await api.get(`/tasks/${task}`)).body.payload;
+  assert.equal(url, "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=***");
+  const foreign = await send(confirmation("sns.example.org"));
+  assert.equal(foreign.body.verdict, "failed");
+  const bounce = {
+    eventType: "Bounce",
+    bounce: { bouncedRecipients: [{ emailAddress: "a@b.org" }] },
+  };
+  const { body } = await send({
+    Type: "Notification",
+    MessageId: "m",
+    Message: JSON.stringify(bounce),
+  });
+  assert.equal((await api.get(`/tasks/${body.tasks[0]}`)).body.payload.subject, "Bounce: a@b.org");
 });

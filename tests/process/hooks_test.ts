@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import examples from "@octokit/webhooks-examples" with { type: "json" };
+import { parse } from "yaml";
 import { linesOf } from "../support/lines.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
@@ -137,45 +138,38 @@ hooks:
   assert.equal((await mailsOf(data, count)).length, count);
 });
 
+/** A block of YAML of the manual, with the service's address and secrets in files of a folder. */
+function manualYaml(heading: string, index: number, { url = "", folder = "" }): string {
+  const manual = Deno.readTextFileSync(`${ROOT}src/manual/hooks.md`);
+  const [, section = ""] = manual.split(`## ${heading}\n`);
+  const block = [...section.matchAll(/^```yaml[^\n]*\n(.*?)^```$/gms)][index]?.[1];
+  assert.ok(block, `${heading} has no block ${index}`);
+  return block.replaceAll("http://127.0.0.1:8000", url).replaceAll("/run/secrets", folder);
+}
+
 Deno.test(
-  "an alert of a real Alertmanager becomes a mail",
+  "an alert of a real Alertmanager becomes a mail, with the settings of the manual",
   needs("prometheus-alertmanager"),
   async () => {
     await using folder = await aFolder();
+    const { path } = folder;
+    await Deno.writeTextFile(`${path}/alertmanager`, SECRET);
     await Deno.writeTextFile(
-      `${folder.path}/postrider.yaml`,
-      `
-hooks:
-  alerts:
-    preset: alertmanager
-    secret: ${SECRET}
-    notify:
-      to: ops@example.org
-      subject: "{{ payload.status | upcase }}: {{ payload.commonLabels.alertname }}"
-      text: |
-        {% for alert in payload.alerts -%}
-        {{ alert.labels.instance }}: {{ alert.annotations.summary }}
-        {% endfor %}
-`,
+      `${path}/postrider.yaml`,
+      manualYaml("Alertmanager", 0, { folder: path }),
     );
-    const data = `${folder.path}/data`;
+    const data = `${path}/data`;
     await using postrider = startPostrider({
       data,
-      env: { POSTRIDER_CONFIG: `${folder.path}/postrider.yaml` },
+      env: { POSTRIDER_CONFIG: `${path}/postrider.yaml` },
     });
     const { url } = await postrider.listening;
+    const settings = manualYaml("Alertmanager", 1, { url, folder: path });
     await Deno.writeTextFile(
-      `${folder.path}/alertmanager.yml`,
-      `
-route: {receiver: postrider, group_wait: 100ms}
-receivers:
-  - name: postrider
-    webhook_configs:
-      - url: ${url}/hooks/alerts
-        http_config: {authorization: {credentials: ${SECRET}}}
-`,
+      `${path}/alertmanager.yml`,
+      settings.replace("group_by:", "group_wait: 100ms, group_by:"),
     );
-    await using alertmanager = await startAlertmanager(folder.path);
+    await using alertmanager = await startAlertmanager(path);
     const alert = {
       labels: { alertname: "DiskFull", instance: "db1" },
       annotations: { summary: "The disk is 97 % full" },
@@ -192,6 +186,42 @@ receivers:
   },
 );
 
+Deno.test("a notification of Grafana becomes a mail, with the settings of the manual", async () => {
+  await using folder = await aFolder();
+  const { path } = folder;
+  await Deno.writeTextFile(`${path}/grafana`, SECRET);
+  await Deno.writeTextFile(`${path}/postrider.yaml`, manualYaml("Grafana", 0, { folder: path }));
+  const data = `${path}/data`;
+  await using postrider = startPostrider({
+    data,
+    env: { POSTRIDER_CONFIG: `${path}/postrider.yaml` },
+  });
+  const { url } = await postrider.listening;
+  const { contactPoints: [point] } = parse(manualYaml("Grafana", 1, { url }));
+  const [{ type, settings }] = point.receivers;
+  assert.deepEqual({ type, method: settings.httpMethod }, { type: "webhook", method: "POST" });
+  const { authorization_scheme: scheme, authorization_credentials: credentials } = settings;
+  const send = (authorization: string) =>
+    post(settings.url, {
+      body: JSON.stringify({
+        receiver: "postrider",
+        status: "firing",
+        groupKey: '{}:{alertname="DiskFull"}',
+        title: "[FIRING:1] DiskFull\n(db1)",
+        state: "alerting",
+        message: "The disk is 97 % full",
+        alerts: [],
+      }),
+      headers: { "content-type": "application/json", authorization },
+    });
+  const wrong = await send("Bearer another-secret");
+  assert.deepEqual([wrong.status, wrong.body.title], [401, "Signature or token rejected"]);
+  assert.equal((await send(`${scheme} ${credentials}`)).body.verdict, "accepted");
+  const [mail = ""] = await mailsOf(data, 1);
+  assert.match(mail, /^Subject: \[FIRING:1\] DiskFull \(db1\)/m);
+  assert.ok(mail.includes("The disk is 97 % full"), mail);
+});
+
 async function startAlertmanager(folder: string) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${listener.addr.port}`;
@@ -199,7 +229,7 @@ async function startAlertmanager(folder: string) {
   const process = new Deno.Command("prometheus-alertmanager", {
     args: [
       `--config.file=${folder}/alertmanager.yml`,
-      `--storage.path=${folder}/alertmanager`,
+      `--storage.path=${folder}/alertmanager-data`,
       `--web.listen-address=${address}`,
       "--cluster.listen-address=",
     ],
@@ -248,6 +278,11 @@ schedules:
   const refused = await reload("s");
   assert.equal(refused.status, 422);
   assert.match(refused.body.errors[0].detail, /^Line 7, column 7: Unknown section/);
+  assert.deepEqual([await names("hooks"), await names("schedules")], [["one"], ["one"]]);
+  await Deno.writeTextFile(path, hook("two").replace("ada@example.org", '"tgram://123456:abc/42"'));
+  const unusable = await reload("s");
+  assert.equal(unusable.status, 422);
+  assert.match(unusable.body.errors[0].detail, /^Line 3, column \d+: Expected/);
   assert.deepEqual([await names("hooks"), await names("schedules")], [["one"], ["one"]]);
   assert.equal((await reload("t")).status, 403);
   await Deno.writeTextFile(path, hook("two"));

@@ -46,7 +46,7 @@ Deno.test("every counts from the creation, whatever was missed", () => {
 
 const record = (missed: "skip" | "once", more = {}) =>
   freshRecord(
-    { everyMs: HOUR, overlap: "allow", missed, type: "fetch", body: {}, ...more },
+    { everyMs: HOUR, overlap: "allow", missed, type: "fetch", body: "{}", ...more },
     "api",
     NOW,
   );

@@ -6,7 +6,14 @@
 
 import { compact } from "../../lib/compact.ts";
 import type { PlainObject } from "../../task/input/batch_input.ts";
-import { type ConfigurablePreset, headerField, headerOf, textAt, type Wrong } from "../preset.ts";
+import {
+  type ConfigurablePreset,
+  headerField,
+  headerOf,
+  type Sender,
+  textAt,
+  type Wrong,
+} from "../preset.ts";
 import { after, anySigned, isFresh } from "../signature.ts";
 
 const HASHES = ["sha1", "sha256", "sha384", "sha512"] as const;
@@ -45,15 +52,14 @@ export const hmac: ConfigurablePreset = {
         const signing = { parts: [before, body, behind], hash, encoding };
         return anySigned(secrets, signing, [after(prefix, headers.get(header) ?? "")]);
       },
-      ...compact({
-        idOf: typeof id !== "string"
-          ? undefined
-          : (headers: Parameters<typeof headerOf>[0], payload: Parameters<typeof textAt>[0]) =>
-            id.startsWith("/") ? textAt(payload, id) : headerOf(headers, id),
-      }),
+      ...compact({ idOf: typeof id === "string" ? idAt(id) : undefined }),
     };
   },
 };
+
+function idAt(place: string): Sender["idOf"] {
+  return (headers, payload) => isPointer(place) ? textAt(payload, place) : headerOf(headers, place);
+}
 
 function isPointer(value: unknown): value is string {
   return typeof value === "string" && value.startsWith("/");

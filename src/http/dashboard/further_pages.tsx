@@ -30,7 +30,8 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
 
   function allHooks(context: RequestContext) {
     query(context, []);
-    const content = <HooksContent hooks={hooks.list()} />;
+    const counted = hooks.list().map((hook) => ({ ...hook, counts: hooks.counts(hook.name) }));
+    const content = <HooksContent hooks={counted} />;
     return { title: "Hooks", place: "hooks", content } as const;
   }
 

@@ -7,10 +7,11 @@
 import type { Verdict } from "../../hooks/receive.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
+import { HOOK_VERDICTS, type HookVerdict } from "../../lib/metrics.ts";
 import { Action, Badge, Moment } from "./components.tsx";
 
 /** The content of the list. */
-export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
+export function HooksContent({ hooks }: { hooks: readonly (Hook & { counts: VerdictCounts })[] }) {
   if (hooks.length === 0) {
     return (
       <p>
@@ -26,10 +27,11 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
           <th scope="col">Path</th>
           <th scope="col">Preset</th>
           <th scope="col">Creates</th>
+          <th scope="col">Deliveries since the start</th>
         </tr>
       </thead>
       <tbody>
-        {hooks.map(({ name, preset, tasks }) => (
+        {hooks.map(({ name, preset, tasks, counts }) => (
           <tr>
             <td data-name="Name" class="what">
               <a href={`/ui/hooks/${encodeURIComponent(name)}`}>{name}</a>
@@ -39,11 +41,20 @@ export function HooksContent({ hooks }: { hooks: readonly Hook[] }) {
             </td>
             <td data-name="Preset">{preset.name}</td>
             <td data-name="Creates">{tasks.map(({ type }) => type).join(", ")}</td>
+            <td data-name="Deliveries since the start">{countsText(counts)}</td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+type VerdictCounts = Readonly<Partial<Record<HookVerdict, number>>>;
+
+function countsText(counts: VerdictCounts): string {
+  const texts = HOOK_VERDICTS.filter((verdict) => counts[verdict])
+    .map((verdict) => `${counts[verdict]} ${verdict}`);
+  return texts.join(", ") || "none";
 }
 
 /** The content of a hook's page. */

@@ -9,9 +9,9 @@
  */
 
 import { visit } from "jsonc-parser";
-import { keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { parseBodyText } from "../../task/input/body_text.ts";
 import { Refusal } from "../problems.ts";
 
 /** A body that has been read. */
@@ -23,17 +23,6 @@ export interface JsonBody {
   /** The parsed value. */
   readonly value: unknown;
 }
-
-/** Members of a body in which HTTP requests are described, whose `json` is sent as it is written. */
-const REQUEST_CONTAINERS: ReadonlySet<string> = new Set([
-  "requests",
-  "notifications",
-  "onSuccess",
-  "onFailure",
-  "onComplete",
-  "fetch",
-  "notify",
-]);
 
 /** Deepest nesting of arrays and objects. */
 export const MAX_DEPTH = 64;
@@ -66,9 +55,7 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
     throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
   }
   try {
-    const value = parseExact(text);
-    keepMembersAsText(text, value, "json", REQUEST_CONTAINERS);
-    return { text, size, value };
+    return { text, size, value: parseBodyText(text) };
   } catch {
     throw new Refusal("malformed_json", syntaxErrorIn(text));
   }

@@ -42,7 +42,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
         requestId: context.requestId,
       });
     }
-    return answerReceived(context, got);
+    return answerReceived(context, got, hook);
   }
 
   async function replay(context: RequestContext): Promise<Response> {
@@ -94,7 +94,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   ];
 }
 
-function answerReceived(context: RequestContext, got: Received): Response {
+function answerReceived(context: RequestContext, got: Received, hook?: Hook): Response {
   switch (got.kind) {
     case "stored":
       return respond(context, 202, {
@@ -105,7 +105,13 @@ function answerReceived(context: RequestContext, got: Received): Response {
       return respond(context, 200, { challenge: got.word });
     case "forged":
       // One text for every cause, so that it reveals nothing about the secret.
-      throw new Refusal("unauthorized", "This delivery could not be verified");
+      throw new Refusal("unauthorized", {
+        title: "Signature or token rejected",
+        detail: "This delivery could not be verified with a secret of the hook",
+        headers: hook?.preset.sender.asksForLogin
+          ? { "www-authenticate": 'Basic realm="Postrider", charset="UTF-8"' }
+          : {},
+      });
     case "limited": {
       const seconds = Math.ceil(got.retryAfterMs / 1_000);
       const headers = { "retry-after": `${seconds}` };

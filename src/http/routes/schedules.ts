@@ -17,6 +17,7 @@ import { freshRecord, redefined, type ScheduleRecord } from "../../schedules/sch
 import type { Schedule } from "../../schedules/scheduler.ts";
 import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
 import type { TaskState } from "../../task/state.ts";
+import { parseBodyText } from "../../task/input/body_text.ts";
 import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -70,7 +71,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     if (parsed.issues) throw refuseIssues(parsed.issues);
     const { type, body } = parsed.value;
     requireScope(context.caller, type);
-    const tried = acceptance[type](body, { ids, now: clock.now() });
+    const tried = acceptance[type](parseBodyText(body), { ids, now: clock.now() });
     if (tried.issues) {
       throw refuseIssues(tried.issues.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
     }
@@ -162,7 +163,8 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   /** The label of the task that a run would create; it holds no secrets. */
   function label(kept: Schedule): string | undefined {
     const { spec } = kept.record;
-    const drafted = acceptance[spec.type](spec.body, { ids: () => "", now: clock.now() });
+    const context = { ids: () => "", now: clock.now() };
+    const drafted = acceptance[spec.type](parseBodyText(spec.body), context);
     return drafted.issues ? undefined : drafted.value.drafted[0]?.task.label;
   }
 

@@ -1,0 +1,62 @@
+/**
+ * Finds targets in `postrider.yaml` that can never work: aliases, and what hooks and
+ * schedules submit.
+ *
+ * @module
+ */
+
+import { readTargets } from "../channels/chat/table.ts";
+import { openGuard } from "../channels/guard/guard.ts";
+import { relaysFor } from "../channels/mail/relays.ts";
+import type { ConfigFile } from "../config/config_file.ts";
+import type { Config } from "../config/settings.ts";
+import { checkHook } from "../hooks/receive.ts";
+import { pointerTo } from "../lib/json.ts";
+import { parseBodyText } from "../task/input/body_text.ts";
+import { parseMailbox } from "../task/input/mailbox.ts";
+import { openSubmitParser, type SubmitParser } from "../task/input/parse_submit.ts";
+import type { Issue } from "../task/issues.ts";
+import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
+
+/** Opens a parser of submits with the settings of a file, without a service. */
+export function submitParserFor(config: Config, { aliases, relays }: ConfigFile): SubmitParser {
+  const templates = openMailTemplates(config.templates, readFolder);
+  const guard = openGuard({ allow: config.fetchAllow });
+  return openSubmitParser({
+    refuseUrl: (url) => guard.refuseUrl(url),
+    readTargets,
+    aliasOf: (name) => aliases.get(name),
+    render: (template, data) => templates.render(template, data),
+    mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
+    mailFrom: config.mailFrom,
+  });
+}
+
+/** What in a file can never work, with pointers into the file. */
+export function targetIssues(config: Config, file: ConfigFile): Issue[] {
+  const parser = submitParserFor(config, file);
+  const context = { ids: () => "", now: 0 };
+  const under = (path: readonly string[]) => (issue: Issue) => ({
+    ...issue,
+    pointer: pointerTo(path) + issue.pointer,
+  });
+  return [
+    ...[...file.aliases].flatMap(([name, targets]) =>
+      targets.flatMap(aliasIssues).map(under(["aliases", name]))
+    ),
+    ...[...file.hooks.values()].flatMap((hook) =>
+      checkHook(hook, parser, context).map(under(["hooks", hook.name]))
+    ),
+    ...[...file.schedules].flatMap(([name, { type, body }]) => {
+      const { issues = [] } = parser[type](parseBodyText(body), context);
+      return issues.map(under(["schedules", name, type]));
+    }),
+  ];
+}
+
+/** A target can be a secret, so it is not shown. */
+function aliasIssues(target: string, index: number): Issue[] {
+  const parsed = target.includes("://") ? readTargets(target) : parseMailbox(target);
+  if (typeof parsed === "object") return [];
+  return [{ pointer: `/${index}`, detail: parsed ?? "Expected a mail address" }];
+}
