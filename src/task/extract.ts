@@ -5,6 +5,7 @@
  */
 
 import { compact } from "../lib/compact.ts";
+import { compile as compileSelector } from "css-select";
 import { parse as parseSelector } from "css-what";
 import { z } from "zod";
 import { isPointer } from "./expect.ts";
@@ -27,7 +28,7 @@ const MAX_LINES = 1_000;
 const MAX_NAMES = 50;
 const NAME_LETTERS = 64;
 const SELECTOR_LETTERS = 256;
-/** They look at whole subtrees for every element, or at texts: too dear, or not of the standard. */
+/** They visit whole subtrees for every element, or are not standard CSS. */
 const REFUSED_PSEUDO = new Set(["has", "contains", "icontains"]);
 
 const EXPECTED = {
@@ -85,18 +86,21 @@ export function readExtraction(
 ): Extraction | undefined {
   if (!raw) return undefined;
   const { lines, words, json, css } = raw;
-  const check = (field: "json" | "css", isRight: (text: string) => boolean, detail: string) => {
+  const check = (field: "json" | "css", wrongWith: (text: string) => string | undefined) => {
     const given = Object.entries(raw[field] ?? {});
     const at = (...path: string[]) => pointerTo(["extract", field, ...path]);
     if (given.length > MAX_NAMES) issues.push({ pointer: at(), detail: EXPECTED[field] });
     for (const [name, text] of given) {
       const isName = name.length > 0 && name.length <= NAME_LETTERS;
       if (!isName) issues.push({ pointer: at(name), detail: EXPECTED.name });
-      else if (!isRight(text)) issues.push({ pointer: at(name), detail });
+      else {
+        const detail = wrongWith(text);
+        if (detail !== undefined) issues.push({ pointer: at(name), detail });
+      }
     }
   };
-  check("json", isPointer, EXPECTED.pointer);
-  check("css", isSelector, EXPECTED.selector);
+  check("json", (text) => isPointer(text) ? undefined : EXPECTED.pointer);
+  check("css", selectorIssue);
   return {
     ...compact({ lines, words, json, css }),
   };
@@ -110,23 +114,40 @@ export function splitSelector(text: string): { selector: string; attribute?: str
     : { selector, attribute };
 }
 
-function isSelector(text: string): boolean {
-  if (text.length > SELECTOR_LETTERS) return false;
+/** What is wrong with a selector; `undefined` when it can be applied. */
+function selectorIssue(text: string): string | undefined {
+  if (text.length > SELECTOR_LETTERS) return EXPECTED.selector;
+  const { selector } = splitSelector(text);
   try {
-    const selectors = parseSelector(splitSelector(text).selector);
-    return selectors.length > 0 && selectors.every(isBearable);
-  } catch {
-    return false;
+    const tokens = parseSelector(selector);
+    if (tokens.length === 0) return EXPECTED.selector;
+    const refused = tokens.map(refusedPseudo).find((name) => name !== undefined);
+    if (refused !== undefined) return unsupported(refused);
+    compileSelector(selector);
+    return undefined;
+  } catch (error) {
+    // css-select names the pseudo-class that it does not know.
+    const [name] = /:[\w-]+$/.exec((error as Error).message) ?? [];
+    return name === undefined ? EXPECTED.selector : unsupported(name);
   }
+}
+
+function unsupported(name: string): string {
+  return `${EXPECTED.selector}; ${name} is not supported`;
 }
 
 type Token = ReturnType<typeof parseSelector>[number][number];
 
-function isBearable(tokens: readonly Token[]): boolean {
-  return tokens.every((token) => {
-    if (token.type === "pseudo-element") return false;
-    if (token.type !== "pseudo") return true;
-    return !REFUSED_PSEUDO.has(token.name) &&
-      (!Array.isArray(token.data) || token.data.every(isBearable));
-  });
+function refusedPseudo(tokens: readonly Token[]): string | undefined {
+  for (const token of tokens) {
+    if (token.type === "pseudo-element") return `::${token.name}`;
+    if (token.type !== "pseudo") continue;
+    if (REFUSED_PSEUDO.has(token.name)) return `:${token.name}`;
+    if (!Array.isArray(token.data)) continue;
+    for (const inner of token.data) {
+      const name = refusedPseudo(inner);
+      if (name !== undefined) return name;
+    }
+  }
+  return undefined;
 }

@@ -221,7 +221,31 @@ class IdleError extends Error {
 function flatten(raw: Readonly<Record<string, string | string[] | undefined>>) {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
+    if (value === undefined) continue;
+    const text = typeof value === "string" ? value : value.join(", ");
+    headers[name] = NOT_ASCII.test(text) ? decoded(name, text) : text;
   }
   return headers;
+}
+
+const NOT_ASCII = /[^\0-\x7f]/;
+
+/**
+ * A header whose bytes are UTF-8, as many servers send it, else Latin-1. A `Location` is
+ * percent-encoded byte by byte, as browsers do.
+ */
+function decoded(name: string, text: string): string {
+  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  if (name === "location") {
+    return text.replace(/[^\0-\x7f]/g, (letter) => encodeByte(letter.charCodeAt(0)));
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return text;
+  }
+}
+
+function encodeByte(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }

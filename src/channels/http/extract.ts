@@ -9,15 +9,7 @@
  */
 
 import { type Options, selectAll } from "css-select";
-import {
-  type AnyNode,
-  type Document,
-  DomHandler,
-  type Element,
-  isTag,
-  isText,
-  type ParentNode,
-} from "domhandler";
+import { type AnyNode, type Document, DomHandler, type Element, isTag, isText } from "domhandler";
 import * as domutils from "domutils";
 import { Parser } from "htmlparser2";
 import type { Extraction } from "../../task/extract.ts";
@@ -51,11 +43,12 @@ export type TextExtracted = Pick<Extracted, "json" | "css"> & {
 export function extractFromText(
   { json, css }: Pick<Extraction, "json" | "css">,
   text: string | undefined,
+  contentType?: string,
 ): TextExtracted {
   const errors: Record<string, string> = {};
   return {
     ...(json === undefined ? {} : { json: extractJson(json, text, errors) }),
-    ...(css === undefined ? {} : { css: extractCss(css, text, errors) }),
+    ...(css === undefined ? {} : { css: extractCss(css, text, contentType, errors) }),
     errors,
   };
 }
@@ -144,10 +137,13 @@ const TOO_COSTLY = "It takes too long to apply these selectors to this page";
 function extractCss(
   selectors: Readonly<Record<string, string>>,
   text: string | undefined,
+  contentType: string | undefined,
   errors: Record<string, string>,
 ): Json {
   const budget = new Budget();
-  const page = text === undefined ? TOO_LONG : parsePage(text, budget);
+  const kind = kindOf(text ?? "", contentType);
+  const xmlMode = kind === "xml";
+  const page = text === undefined ? TOO_LONG : parsePage(text, kind, budget);
   if (typeof page === "string") errors.css = page;
   const adapter = boundedAdapter(budget);
   return Object.fromEntries(
@@ -155,8 +151,8 @@ function extractCss(
       const { selector, attribute } = splitSelector(given);
       if (typeof page === "string") return [name, []];
       try {
-        const found = selectAll<AnyNode, Element>(selector, page, { adapter });
-        return [name, valuesOf(found, attribute, budget)];
+        const found = selectAll<AnyNode, Element>(selector, page, { adapter, xmlMode });
+        return [name, valuesOf(found, xmlMode ? attribute : attribute?.toLowerCase(), budget)];
       } catch {
         if (budget.isSpent) errors.css = TOO_COSTLY;
         errors[`css/${name}`] = "It takes too long to apply this selector to this page";
@@ -205,11 +201,30 @@ class BoundedPage extends DomHandler {
   }
 }
 
+/** XHTML has the elements of HTML and the syntax of XML. */
+type PageKind = "html" | "xhtml" | "xml";
+
+const PARSER_OPTIONS = {
+  html: {},
+  xhtml: { recognizeCDATA: true, recognizeSelfClosing: true },
+  xml: { xmlMode: true },
+} as const satisfies Record<PageKind, object>;
+
+/** What a page is: by its Content-Type, or by its XML declaration where that does not say. */
+function kindOf(text: string, contentType: string | undefined): PageKind {
+  const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (type === "application/xhtml+xml") return "xhtml";
+  if (type === "text/html") return "html";
+  if (/[/+]xml$/.test(type)) return "xml";
+  if (!/^\ufeff?\s*<\?xml\s/.test(text)) return "html";
+  return /<html[\s>]/i.test(text.slice(0, 2_000)) ? "xhtml" : "xml";
+}
+
 /** The page, or why it is refused. */
-function parsePage(text: string, budget: Budget): Document | string {
+function parsePage(text: string, kind: PageKind, budget: Budget): Document | string {
   const page = new BoundedPage(budget);
   try {
-    new Parser(page).end(text);
+    new Parser(page, PARSER_OPTIONS[kind]).end(text);
     return page.root;
   } catch {
     return page.isTooDeep ? "The page is nested too deep" : "The page has too many elements";
@@ -233,25 +248,40 @@ function valuesOf(
   return values;
 }
 
-/** The text of a node, up to a length; each node visited is a step. */
+/** Elements of HTML that stand on lines or in cells of their own. */
+const SEPARATED = new Set(
+  ("address article aside blockquote br caption dd details dialog div dl dt fieldset figcaption " +
+    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main nav ol optgroup option " +
+    "p pre search section summary table tbody td tfoot th thead tr ul").split(" "),
+);
+/** Elements whose content is not shown; it is returned only when they are selected themselves. */
+const HIDDEN = new Set(["noscript", "script", "style", "template"]);
+
+/**
+ * The text of a node as a reader sees it, up to a length: lines and cells are separated by
+ * white space. Each node visited is a step.
+ */
 function textWithin(root: AnyNode | AnyNode[], budget: Budget, maxLength: number): string {
   if (Array.isArray(root)) return root.map((node) => textWithin(node, budget, maxLength)).join("");
   let text = "";
-  let node: AnyNode | null = root;
-  while (node && text.length < maxLength) {
+  const left: (AnyNode | " ")[] = [root];
+  for (let node = left.pop(); node && text.length < maxLength; node = left.pop()) {
     budget.take();
-    if (isText(node)) text += node.data;
-    node = nextWithin(node, root);
+    if (node === " ") text += node;
+    else if (isText(node)) text += node.data;
+    else if ("children" in node) {
+      const name = isTag(node) && node !== root ? node.name : "";
+      if (HIDDEN.has(name)) continue;
+      const isSeparated = SEPARATED.has(name);
+      if (isSeparated) {
+        text += " ";
+        left.push(" ");
+      }
+      for (let at = node.lastChild; at; at = at.prev) {
+        budget.take();
+        left.push(at);
+      }
+    }
   }
   return text;
-}
-
-/** The node that follows in the order of the page, within `root`. */
-function nextWithin(node: AnyNode, root: AnyNode): AnyNode | null {
-  const first = (node as ParentNode).children?.[0];
-  if (first) return first;
-  for (let at: AnyNode | null = node; at && at !== root; at = at.parent) {
-    if (at.next) return at.next as AnyNode;
-  }
-  return null;
 }

@@ -25,7 +25,7 @@ export async function extractFrom(
 ): Promise<Extracted> {
   const wanted: Extraction = compact({ json, css });
   const parts = json || css
-    ? await extractFromWhole(wanted, extractor.text(), compute, signal)
+    ? await extractFromWhole(wanted, extractor, compute, signal)
     : undefined;
   const errors = {
     ...(extractor.isText ? {} : { text: "The body is not text" }),
@@ -41,14 +41,16 @@ export async function extractFrom(
 
 async function extractFromWhole(
   wanted: Extraction,
-  text: string | undefined,
+  extractor: TextExtractor,
   compute: Compute,
   signal: AbortSignal,
 ): Promise<TextExtracted> {
+  const text = extractor.text();
+  const { contentType } = extractor;
   // Selectors may take long on a short page.
-  if (!wanted.css && isShort(text)) return extractFromText(wanted, text);
+  if (!wanted.css && isShort(text)) return extractFromText(wanted, text, contentType);
   try {
-    return await compute.run("extract", [wanted, text], signal);
+    return await compute.run("extract", [wanted, text, contentType], signal);
   } catch (error) {
     if (!(error instanceof TooCostlyError) && !signal.aborted) throw error;
     const reason = error instanceof TooCostlyError ? error.message : "The attempt was aborted";

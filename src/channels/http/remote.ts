@@ -6,6 +6,7 @@
  */
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { expectResponse } from "./interim.ts";
 import { type OpeningTimes, takeOpeningTimes } from "../guard/sockets.ts";
 
 /** Reports the address of the server to each exchange. */
@@ -39,6 +40,7 @@ export function openRemotes(): Remotes {
   const sentOn = (socket: SendHeaders["socket"]) => {
     const { remoteAddress = "", remotePort } = socket;
     const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
+    expectResponse(socket);
     waiting?.(`${host}:${remotePort}`, takeOpeningTimes(socket));
     waiting = undefined;
   };

@@ -46,6 +46,11 @@ export class TextExtractor {
     this.#options = options;
   }
 
+  /** As the response declares it. */
+  get contentType(): string | undefined {
+    return this.#options.contentType;
+  }
+
   /** Takes the next chunk; copies what it keeps. */
   write(chunk: Uint8Array): void {
     this.#bytes += chunk.length;

@@ -12,6 +12,7 @@ import type { GuardedOpener } from "../guard/guarded_connector.ts";
 import { Http2Fault } from "../http2/fault.ts";
 import { Http2Session } from "../http2/session.ts";
 import type { Ticket, UpstreamHandler, UpstreamRequest } from "../http2/stream.ts";
+import { renameContinue } from "./interim.ts";
 import { Http1Hosts } from "./http1_hosts.ts";
 
 /** Sends requests to all servers. */
@@ -73,7 +74,10 @@ class GuardedUpstreams implements Upstreams {
         // Not synchronously: undici would miss a callback during its own call.
         const spare = this.#takeSpare(originOf(protocol, hostname, port));
         const opened = spare ? Promise.resolve(spare) : options.open({ hostname, protocol, port });
-        opened.then((socket) => callback(null, socket), (error) => callback(error, null));
+        opened.then(
+          (socket) => callback(null, renameContinue(socket)),
+          (error) => callback(error, null),
+        );
       },
       // The attempt's deadline bounds the head, the exchange bounds pauses within a body.
       headersTimeout: 0,

@@ -25,12 +25,16 @@ interface Answer {
   readonly untilClose?: true;
   /** Leave the connection open after `cut` bytes. */
   readonly hangs?: true;
+  /** Sent before the response. */
+  readonly interim?: string;
+  /** Send head and body byte by byte. */
+  readonly dripped?: true;
 }
 
 interface Row {
   readonly name: string;
   /** The answers to the attempts in order; the last one repeats. */
-  readonly answers: readonly ((from: number) => Answer)[];
+  readonly answers: readonly ((from: number, path: string) => Answer)[];
   readonly payload?: Partial<FetchPayload>;
   /** The most attempts; a deferred one is followed by the next. */
   readonly tries?: number;
@@ -299,9 +303,98 @@ const STATUS_AND_BODY: Row[] = [
   },
 ];
 
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const TRAP = `${CONTINUE}HTTP/1.1 100 Continue`;
+const shownBody = ({ body }: Any) => JSON.stringify(body);
+const location = (to: string | Uint8Array): Row["answers"] => [
+  (_, path) =>
+    path === "/"
+      ? { status: "302 Found", headers: { location: Buffer.from(to).toString("latin1") } }
+      : { body: path },
+];
+const named = (disposition: string, name: string): Omit<Row, "name"> => ({
+  payload: SAVE,
+  answers: [whole("x", { "content-disposition": disposition })],
+  show: ({ saved }) => saved.name,
+  expected: `delivered 200 1 bytes, ${name}`,
+});
+
+const FORMS: Row[] = [
+  ...(["GET", "POST"] as const).flatMap((method): Row[] => [
+    {
+      name: `${method}: 100 Continue that was not asked for`,
+      payload: { method },
+      answers: [() => ({ interim: CONTINUE + CONTINUE, body: TRAP })],
+      show: shownBody,
+      expected: `delivered 200 ${TRAP.length} bytes, ${JSON.stringify(TRAP)}`,
+    },
+    {
+      name: `${method}: 100 Continue with a header, 103, and all byte by byte`,
+      payload: { method },
+      answers: [() => ({
+        interim:
+          `HTTP/1.1 100 C\r\nx: y\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${CONTINUE}`,
+        body: TRAP,
+        dripped: true,
+      })],
+      show: shownBody,
+      expected: `delivered 200 ${TRAP.length} bytes, ${JSON.stringify(TRAP)}`,
+    },
+  ]),
+  {
+    name: "Location in UTF-8",
+    answers: location("/café?x=ü"),
+    show: shownBody,
+    expected: 'delivered 200 19 bytes, "/caf%C3%A9?x=%C3%BC"',
+  },
+  {
+    name: "Location in Latin-1",
+    answers: location(Uint8Array.of(0x2f, 0xe9)),
+    show: shownBody,
+    expected: 'delivered 200 4 bytes, "/%E9"',
+  },
+  {
+    name: "filename in raw UTF-8",
+    ...named('attachment; filename="Prüfbericht.pdf"', "Prüfbericht.pdf"),
+  },
+  {
+    name: "filename with a space, unquoted",
+    ...named("attachment; filename=My Report.pdf", "My Report.pdf"),
+  },
+  {
+    name: "filename* in quotes",
+    ...named(`attachment; filename*="UTF-8''Pr%C3%BCf.pdf"`, "Prüf.pdf"),
+  },
+  {
+    name: "a file name within another parameter",
+    ...named('attachment; name="x; filename=evil.txt"; filename=good.txt', "good.txt"),
+  },
+  {
+    name: "a header in UTF-8, as expected",
+    payload: { expect: { headers: { "x-name": "Zoë" } } },
+    answers: [whole("x", { "x-name": "Zoë" })],
+    show: ({ headers }) => headers["x-name"],
+    expected: "delivered 200 1 bytes, Zoë",
+  },
+  {
+    name: "Retry-After with decimals",
+    answers: [() => ({ status: "429 Too Many Requests", headers: { "retry-after": "30.0" } })],
+    expected: "deferred http_429 after 30000 ms",
+  },
+  {
+    name: "RateLimit in its older form",
+    answers: [() => ({
+      status: "429 Too Many Requests",
+      headers: { ratelimit: "limit=100, remaining=0, reset=30" },
+    })],
+    expected: "deferred http_429 after 30000 ms",
+  },
+];
+
 const GROUPS: Record<string, readonly Row[]> = {
   "The end of an encoded body is checked": INCOMPLETE,
   "A part is continued only by the rest of the same file": RESUMED,
+  "Headers are read in each of their forms": FORMS,
   "The status says whether it was delivered, the body whether it can be used": STATUS_AND_BODY,
 };
 
@@ -335,7 +428,9 @@ async function run({ answers, payload = {}, tries = 1, show }: Row): Promise<str
 async function brief(outcome: Outcome, downloads: string, show: Row["show"]): Promise<string> {
   if (outcome.kind !== "delivered") {
     const delivery = "delivery" in outcome ? `, ${outcome.delivery}` : "";
-    return `${outcome.kind} ${outcome.error.code}${delivery}`;
+    const retryAfterMs = outcome.kind === "deferred" ? outcome.retryAfterMs : undefined;
+    const after = retryAfterMs === undefined ? "" : ` after ${retryAfterMs} ms`;
+    return `${outcome.kind} ${outcome.error.code}${delivery}${after}`;
   }
   const result: Any = outcome.result;
   if (result.saved) {
@@ -354,17 +449,32 @@ function serveAnswers(answers: Row["answers"]): TestServer {
   let count = 0;
   return serveRaw(async (conn, head) => {
     const [, from = "0"] = /^range: bytes=(\d+)-/im.exec(head) ?? [];
-    const answer = answers[Math.min(count++, answers.length - 1)]?.(Number(from)) ?? {};
+    const path = head.split(" ", 2)[1] ?? "";
+    const answer = answers[Math.min(count++, answers.length - 1)]?.(Number(from), path) ?? {};
     const { status = "200 OK", headers = {}, body = "", untilClose, hangs } = answer;
     const bytes = Buffer.from(body);
     const lines = Object.entries({
       ...headers,
       ...(untilClose ? { connection: "close" } : { "content-length": String(bytes.length) }),
-    }).map(([name, value]) => `${name}: ${value}\r\n`);
-    await write(conn, Buffer.from(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n`));
-    await write(conn, bytes.subarray(0, answer.cut));
+    }).map(([name, value]) =>
+      Buffer.from(`${name}: ${value}\r\n`, name === "location" ? "latin1" : "utf8")
+    );
+    const response = Buffer.concat([
+      Buffer.from(`${answer.interim ?? ""}HTTP/1.1 ${status}\r\n`),
+      ...lines,
+      Buffer.from("\r\n"),
+      bytes.subarray(0, answer.cut),
+    ]);
+    if (answer.dripped) { for (const byte of response) await drip(conn, byte); }
+    else await write(conn, response);
     if (hangs) await hang(conn);
   });
+}
+
+/** Lets the client read each byte on its own. */
+async function drip(conn: Deno.TcpConn, byte: number): Promise<void> {
+  await conn.write(Uint8Array.of(byte));
+  await new Promise((resolve) => setTimeout(resolve));
 }
 
 async function write(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {

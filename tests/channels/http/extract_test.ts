@@ -100,6 +100,40 @@ Deno.test.each([
   assert.match(errors.json, /^The body is/);
 });
 
+const FEED = `<?xml version="1.0"?><rss xmlns:dc="x"><channel><title>News</title>
+  <item><title><![CDATA[A & B <i>]]></title><link>http://a/1</link><dc:creator>Ada</dc:creator></item>
+  <item><title>C &amp; D</title><link>http://a/2</link><Enclosure URL="c.mp3"/></item></channel></rss>`;
+
+const xml: { selector: string; got: string[] }[] = [
+  { selector: "item title", got: ["A & B <i>", "C & D"] },
+  { selector: "item link", got: ["http://a/1", "http://a/2"] },
+  { selector: "dc\\:creator", got: ["Ada"] },
+  { selector: "Enclosure@URL", got: ["c.mp3"] },
+  { selector: "enclosure@url", got: [] },
+];
+
+Deno.test.each(xml)("$selector finds $got in XML", async ({ selector, got }) => {
+  const types = [
+    "application/rss+xml",
+    "text/xml; charset=utf-8",
+    "application/octet-stream",
+    null,
+  ];
+  for (const type of types) {
+    const { css } = await extracted(FEED, { css: { it: selector } }, type);
+    assert.deepEqual(css.it, got, String(type));
+  }
+});
+
+Deno.test("XHTML has the elements of HTML and the syntax of XML", async () => {
+  const page =
+    '<?xml version="1.0"?><html><body><div id="a"/><p>One<br/>Two&nbsp;Three</p></body></html>';
+  for (const type of ["application/xhtml+xml", "text/plain"]) {
+    const { css } = await extracted(page, { css: { p: "div + p", a: "#a" } }, type);
+    assert.deepEqual(css, { p: ["One Two Three"], a: [""] });
+  }
+});
+
 const PAGE = `<!doctype html><title>T</title><h1> Hello <b>dear</b>
   Ada </h1><ul><li class="x">1<li>2</ul><a href="/a">A</a><a>none</a><a href="b?c=d">B</a>`;
 
@@ -112,10 +146,29 @@ const picks: { selector: string; got: string[] }[] = [
   { selector: 'a[href^="/"]@href', got: ["/a"] },
   { selector: "li:nth-child(2)", got: ["2"] },
   { selector: "table", got: [] },
+  { selector: "a@HREF", got: ["/a", "b?c=d"] },
+  { selector: "H1", got: ["Hello dear Ada"] },
+  { selector: "ul", got: ["1 2"] },
 ];
 
 Deno.test.each(picks)("$selector finds $got", async ({ selector, got }) => {
   assert.deepEqual(await extracted(PAGE, { css: { it: selector } }), { css: { it: got } });
+});
+
+Deno.test.each([
+  { page: "<h1>One<br>Two</h1>", got: "One Two" },
+  { page: "<h1>One<b>Two</b></h1>", got: "OneTwo" },
+  { page: "<h1>One<div>Two</div><div>Three</div></h1>", got: "One Two Three" },
+  { page: "<h1><table><tr><td>a<td>b<tr><td>c</table></h1>", got: "a b c" },
+  { page: "<h1>a<script>x()</script><style>y{}</style><template>z</template></h1>", got: "a" },
+])("the text of $page is $got", async ({ page, got }) => {
+  assert.deepEqual((await extracted(page, { css: { it: "h1" } })).css.it, [got]);
+});
+
+Deno.test("a script is returned when it is selected itself", async () => {
+  const page = '<script type="application/ld+json">{"a": 1}</script>';
+  const css = { it: "script[type='application/ld+json']" };
+  assert.deepEqual((await extracted(page, { css })).css.it, ['{"a": 1}']);
 });
 
 Deno.test.each([

@@ -94,7 +94,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
     {
       fault: "early hints without end",
       server: pour("", "HTTP/1.1 103 Early Hints\r\n\r\n", 5),
-      means: "deferred timeout",
+      means: "deferred bad_response",
     },
     { fault: "another protocol", server: "220 relay ready\r\n", means: "deferred bad_response" },
     {
