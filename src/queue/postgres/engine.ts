@@ -268,13 +268,12 @@ export class PostgresEngine implements QueueEngine, Cluster {
     const bootstrap = new Pool(this.#connection, this.#sql, [0]);
     this.#node = new Node({
       schema: url.schema,
-      pool: bootstrap,
       clock: this.#clock,
       name: taken.name,
       report,
       isNameOurs: taken.isOurs,
     });
-    await this.#node.register();
+    await this.#node.register(bootstrap);
     const first = this.#node.slot * 16;
     const slots = (from: number, count: number) =>
       Array.from({ length: count }, (_, at) => first + from + at);
@@ -1037,7 +1036,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
   async #registerAnew(): Promise<void> {
     for (const id of this.#live.values()) this.#ownWatchers.notify(lostChange(id, this.#now()));
     this.#live.clear();
-    await this.#node.register();
+    await this.#node.register(this.#writers);
   }
 
   /** Aborts that were asked for on other nodes. */

@@ -32,7 +32,6 @@ const SERVER_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /** What a node needs. */
 export interface NodeParts {
   readonly schema: string;
-  readonly pool: Pool;
   readonly clock: Clock;
   readonly name: string;
   readonly report: () => NodeReport;
@@ -82,8 +81,8 @@ export class Node {
   }
 
   /** Takes a slot. An earlier process of the same name is given up at once. */
-  async register(): Promise<void> {
-    const { schema, pool, name, report, isNameOurs } = this.#parts;
+  async register(pool: Pool): Promise<void> {
+    const { schema, name, report, isNameOurs } = this.#parts;
     const row = await pool.transaction(async (session) => {
       await session.run({ name: "", text: `SELECT pg_advisory_xact_lock((9::bigint << 56) | 1)` });
       if (isNameOurs) {

@@ -197,17 +197,17 @@ const TEXTS = {
   /** The last change that can be read. */
   lastChange: `
     SELECT coalesce((SELECT change FROM @.changed WHERE change <= @.safe_change() ORDER BY change DESC LIMIT 1), 0)`,
-  /** Tasks changed by the transactions after $1, as they now stand; those changed since are left to the next. */
+  /** A statement of its own: what commits while it runs is not seen by its snapshot. */
+  safeChange: `SELECT @.safe_change()`,
+  /** Tasks changed by the transactions from $1 to $3, as they are now; later changes are left to the next. */
   changesAfter: `
-    WITH safe AS MATERIALIZED (SELECT @.safe_change() AS change),
-    parts AS MATERIALIZED (
-      SELECT c.change, c.tasks FROM @.changed c, safe s
-       WHERE c.change > $1 AND c.change <= s.change ORDER BY c.change LIMIT $2),
+    WITH parts AS MATERIALIZED (
+      SELECT change, tasks FROM @.changed WHERE change > $1 AND change <= $3 ORDER BY change LIMIT $2),
     seqs AS (SELECT DISTINCT unnest(tasks) AS seq FROM parts)
     SELECT ${ROW_COLUMNS}, b.id, b.counts, (SELECT max(change) FROM parts), (SELECT count(*) FROM parts)
       FROM (SELECT 1) one LEFT JOIN (
              seqs s JOIN @.task t USING (seq) LEFT JOIN @.batch b ON b.seq = t.batch)
-           ON t.change <= (SELECT change FROM safe)
+           ON t.change <= $3
      ORDER BY t.change`,
   forgetChanges: `DELETE FROM @.changed WHERE change < $1 AND change IN
       (SELECT change FROM @.changed WHERE change < $1 ORDER BY change LIMIT $2)`,

@@ -36,7 +36,8 @@ export async function readChanges(
   { sql, lanes }: { sql: Sql; lanes: LaneTable },
   after: number,
 ): Promise<ChangePart> {
-  const rows = await session.run(sql.changesAfter, after, READ_AT_ONCE);
+  const [safe] = await session.run(sql.safeChange);
+  const rows = await session.run(sql.changesAfter, after, READ_AT_ONCE, safe?.[0]);
   const [, , last, count] = rows[0]?.slice(ROW_WIDTH) ?? [];
   const found = rows.filter(([seq]) => seq !== null);
   await lanes.read(session, found.map((values) => values[4]));

@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import type { TaskChange } from "../../../src/queue/engine.ts";
+import type { ClaimedTask } from "../../../src/task/task.ts";
+import { hasPostgres, openCluster } from "../../support/postgres.ts";
+import {
+  aTask,
+  claim,
+  claimNow,
+  insert,
+  LANE,
+  Nodes,
+  settle,
+  type TestNode,
+  until,
+} from "./support.ts";
+
+const ignore = !hasPostgres();
+const cluster = ignore ? undefined : await openCluster();
+globalThis.addEventListener("unload", () => void cluster?.[Symbol.asyncDispose]());
+
+/** A test with nodes of its own. */
+function test(name: string, run: (nodes: Nodes) => Promise<void>): void {
+  Deno.test({
+    name: `nodes: ${name}`,
+    ignore,
+    fn: async () => {
+      await using nodes = new Nodes(cluster!);
+      await run(nodes);
+    },
+  });
+}
+
+/** Runs everything that is due on all nodes, and tells of each attempt. */
+async function runAll(
+  nodes: readonly TestNode[],
+  total: number,
+  attempted: (node: TestNode, task: ClaimedTask) => void,
+): Promise<void> {
+  const stop = new AbortController();
+  let done = 0;
+  await Promise.all(nodes.map(async (node) => {
+    while (!stop.signal.aborted) {
+      for (const task of await node.engine.claim(5, stop.signal)) {
+        attempted(node, task);
+        await settle(node, task);
+        if (++done >= total) stop.abort();
+      }
+    }
+  }));
+}
+
+test("each of a thousand tasks is attempted once, by one of three nodes", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  const ids = (await Promise.all(
+    all.map((node) =>
+      insert(
+        node,
+        ...Array.from({ length: 333 }, (_, at) => ({ lane: `http://h${at % 7}.example:80` })),
+      )
+    ),
+  )).flat();
+  const attempts = new Map<string, number>();
+  const busy = new Set<TestNode>();
+  await runAll(all, ids.length, (node, { id }) => {
+    attempts.set(id, (attempts.get(id) ?? 0) + 1);
+    busy.add(node);
+  });
+  assert.equal(attempts.size, ids.length);
+  assert.deepEqual([...attempts.values()].filter((count) => count !== 1), []);
+  assert.equal(busy.size, 3);
+  assert.equal(new Set(ids).size, ids.length, "no two nodes make the same id");
+  assert.equal((await all[0]!.engine.counts()).succeeded, ids.length);
+});
+
+test("tasks of a key run one at a time in the order of acceptance, wherever they were accepted", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  const ids: string[] = [];
+  for (let n = 0; n < 30; n++) ids.push(...await insert(all[n % 2]!, { key: "k" }));
+  const order: string[] = [];
+  let running = 0;
+  const stop = new AbortController();
+  await Promise.all(all.map(async (node) => {
+    while (!stop.signal.aborted) {
+      for (const task of await node.engine.claim(5, stop.signal)) {
+        assert.equal(++running, 1);
+        order.push(task.id);
+        running--;
+        await settle(node, task);
+        if (order.length === ids.length) stop.abort();
+      }
+    }
+  }));
+  assert.deepEqual(order, ids);
+});
+
+test("a lane's limit, a hold and an adaptive limit hold for all nodes together", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  await a.engine.limitLane(LANE, 3);
+  await insert(a, {}, {}, {}, {}, {}, {});
+  const first = await claim(a, 2);
+  const second = await claim(b, 5);
+  assert.deepEqual([first.length, second.length], [2, 1]);
+  assert.deepEqual(await claimNow(b), []);
+  assert.equal((await b.engine.lane(LANE)).running, 3);
+  const until = Date.now() + 60_000;
+  await settle(b, second[0]!, { hold: { until, reason: "429" }, adaptiveLimit: 2 });
+  await settle(a, first[0]!);
+  assert.deepEqual([await claimNow(a), await claimNow(b)], [[], []]);
+  const { heldUntil, reason, limit } = await a.engine.lane(LANE);
+  assert.deepEqual({ reason, limit }, { reason: "429", limit: 2 });
+  assert.ok(Math.abs((heldUntil ?? 0) - until) < 1_000);
+});
+
+test("a rate is shared by the nodes", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  const rate = { count: 4, windowMs: 3_600_000 };
+  for (const { engine } of all) await engine.limitHosts(new Map([["example.org", { rate }]]));
+  await insert(all[0]!, {}, {}, {}, {}, {}, {});
+  const claimed = [...await claim(all[0]!, 3), ...await claim(all[1]!, 3)];
+  assert.equal(claimed.length, 4);
+  assert.deepEqual([await claimNow(all[0]!), await claimNow(all[1]!)], [[], []]);
+});
+
+test("a task that runs on another node is told to abort, and stays cancelled", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  const [id] = await insert(a, {});
+  const [task] = await claim(b);
+  const heard = Promise.withResolvers<TaskChange>();
+  b.engine.watch("running", heard.resolve);
+  assert.equal(await a.engine.cancel(id!, "request"), "aborting");
+  assert.deepEqual([(await heard.promise).id, (await heard.promise).abort], [id, "request"]);
+  await settle(b, task!, { event: "retry", dueAt: Date.now() });
+  assert.equal((await a.engine.find(id!))?.state, "cancelled");
+});
+
+test("a watcher hears of what happens on another node, in order", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  const [id] = await insert(a, { dueAt: Date.now() + 50 });
+  const ended = Promise.withResolvers<void>();
+  const changes: TaskChange[] = [];
+  a.engine.watch({ task: id! }, (change) => {
+    changes.push(change);
+    if (change.state === "succeeded") ended.resolve();
+  });
+  for (const task of await claim(b)) await settle(b, task);
+  await ended.promise;
+  const numbers = changes.map(({ change }) => change);
+  assert.deepEqual(numbers, [...new Set(numbers)].sort((x, y) => x - y));
+  assert.equal(changes.at(-1)?.state, "succeeded");
+});
+
+test("no change is missed by a reader, however commits overlap", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  const seen = new Map<string, string>();
+  all[0]!.engine.watch("all", ({ id, state }) => seen.set(id, state));
+  await all[0]!.engine.idle();
+  const total = 600;
+  const running = runAll(all, total, () => {});
+  const ids = (await Promise.all(
+    all.map((node) =>
+      insert(
+        node,
+        ...Array.from(
+          { length: total / 3 },
+          (_, at) => ({ lane: `http://h${at % 5}.example:80` }),
+        ),
+      )
+    ),
+  )).flat();
+  await running;
+  await until(
+    "every end was heard of",
+    () => Promise.resolve(ids.every((id) => seen.get(id) === "succeeded")),
+  );
+});
+
+test("a twin of an Idempotency-Key on another node gets the first's task", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  for (let n = 0; n < 20; n++) {
+    const idempotency = {
+      scope: "api",
+      key: `k${n}`,
+      fingerprint: "f",
+      expiresAt: Date.now() + 60_000,
+    };
+    const tasks = all.map((node) => aTask(node));
+    const answers = await Promise.all(
+      all.map(({ engine }, at) => engine.insert({ tasks: [tasks[at]!], idempotency })),
+    );
+    const stored = answers.flatMap(({ kind }, at) => kind === "stored" ? [tasks[at]!.id] : []);
+    assert.equal(stored.length, 1);
+    for (const answer of answers) {
+      assert.ok(
+        answer.kind === "stored" || (answer.kind === "replayed" && answer.id === stored[0]),
+      );
+    }
+  }
+  assert.equal((await all[0]!.engine.counts()).queued, 20);
+});
+
+test("a schedule's tick is stored by one node only", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  const heard = Promise.withResolvers<string>();
+  all[1]!.engine.onAnnouncement(heard.resolve);
+  const schedule = { name: "nightly", expects: 0, record: {} };
+  const created = await all[0]!.engine.insert({ tasks: [], schedule });
+  assert.ok(created.kind === "stored" && created.version);
+  assert.equal(await heard.promise, "schedules");
+  const answers = await Promise.all(all.map((node) =>
+    node.engine.insert({
+      tasks: [aTask(node)],
+      schedule: { ...schedule, expects: created.version! },
+    })
+  ));
+  assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["stale", "stale", "stored"]);
+});
+
+test("the last tasks of a batch, settled on two nodes at once, make what follows it once", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  for (let n = 0; n < 10; n++) {
+    const [a] = all;
+    const batch = {
+      id: a!.ids("bat"),
+      createdAt: Date.now(),
+      followUps: [{
+        kind: "chain",
+        on: [],
+        task: {
+          type: "fetch",
+          channel: "http",
+          lane: "http://after.example:80",
+          payload: "{}",
+          label: "after",
+          priority: 5,
+          retry: [],
+          timeoutMs: 1_000,
+          onUnknown: "retry",
+        },
+      }] as const,
+    };
+    const tasks = [1, 2].map(() =>
+      aTask(a!, { batchId: batch.id, lane: `http://b${n}.example:80` })
+    );
+    await a!.engine.insert({ tasks, batch });
+    const claimed: [TestNode, ClaimedTask][] = [];
+    while (claimed.length < 2) {
+      const node = all[claimed.length % 2]!;
+      for (const task of await claim(node, 1)) {
+        if (task.lane.includes("after")) await settle(node, task);
+        else claimed.push([node, task]);
+      }
+    }
+    await Promise.all(claimed.map(([node, task]) => settle(node, task)));
+    assert.equal((await a!.engine.list({ parentId: batch.id }, 10)).tasks.length, 1);
+  }
+});
+
+test("a node that was given up finds out, aborts its attempts and goes on; others take them over", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  const [id] = await insert(a, {});
+  const [task] = await claim(a);
+  const aborted = Promise.withResolvers<string>();
+  a.engine.watch("running", (change) => aborted.resolve(change.id));
+  await nodes.sql("DELETE FROM @.node WHERE name = 'a'");
+  assert.equal(await aborted.promise, id);
+  await until("the attempt is over", async () => (await b.engine.find(id!))?.state === "queued");
+  assert.equal(await settle(a, task!), false);
+  const found = await b.engine.find(id!);
+  assert.equal(found?.possibleDuplicate, true);
+  await until("both are listed", async () => (await b.engine.nodes()).length === 2);
+  await insert(a, {});
+});
+
+test("a node that returns under its name has its former tasks at once", async (nodes) => {
+  const a = await nodes.start("a");
+  await insert(a, {}, {});
+  assert.equal((await claim(a)).length, 2);
+  // As a process that is killed: its row stays, its connections end.
+  await nodes.sql(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'postrider a%'",
+  );
+  const again = await nodes.start("a");
+  assert.equal(again.engine.recovered, 2);
+  assert.equal((await claim(again)).length, 2);
+});
+
+test("two live nodes of one name get names that tell them apart", async (nodes) => {
+  await nodes.start("same");
+  const second = await nodes.start("same");
+  const names = (await second.engine.nodes()).map(({ name }) => name);
+  assert.deepEqual(names, ["same", "same-2"]);
+});
+
+test("a node that polls, as behind a pooler, serves claims and watchers", async (nodes) => {
+  const a = await nodes.start("a", { wake: "poll", prepare: "false" });
+  const b = await nodes.start("b", { wake: "poll", prepare: "false" });
+  const waiting = claim(b);
+  const [id] = await insert(a, {});
+  assert.deepEqual((await waiting).map((task) => task.id), [id]);
+});
+
+test("counts are those of the rows, whatever the nodes do", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  const running = runAll(all, 300, () => {});
+  const ids = (await Promise.all(
+    all.map((node) =>
+      insert(
+        node,
+        ...Array.from({ length: 100 }, (_, at) => ({ lane: `http://h${at % 3}.example:80` })),
+      )
+    ),
+  )).flat();
+  await Promise.all(ids.slice(0, 50).map((id) => all[1]!.engine.revive(id)));
+  await running;
+  const rows = await nodes.sql("SELECT count(*) FROM @.task WHERE state = 2");
+  assert.equal((await all[2]!.engine.counts()).succeeded, Number(rows));
+});
