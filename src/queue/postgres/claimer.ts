@@ -73,6 +73,16 @@ export class Claimer {
     this.#round = this.#serve().finally(() => this.#round = undefined);
   }
 
+  /** Runs `work` while no round is under way, and holds back the next until it has ended. */
+  async between(work: () => Promise<void>): Promise<void> {
+    await this.idle();
+    if (this.#closed) return;
+    const round = work();
+    this.#round = round.catch(() => {}).finally(() => this.#round = undefined);
+    await round;
+    this.kick();
+  }
+
   /** Resolves when no round is under way. */
   async idle(): Promise<void> {
     while (this.#round) await this.#round;
@@ -102,7 +112,7 @@ export class Claimer {
         tasks = await round(places, waiter.limit);
         this.#againMs = 0;
       } catch {
-        // What was claimed without an answer is handed back by the node's own look.
+        // What was claimed without an answer is handed back at the next heartbeat.
         this.#againMs = Math.min(MAX_AGAIN_MS, this.#againMs * 2 || AGAIN_MS);
       } finally {
         this.#serving = undefined;

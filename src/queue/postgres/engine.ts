@@ -182,7 +182,6 @@ export class PostgresEngine implements QueueEngine, Cluster {
   #announced: (what: Announcement) => void = () => {};
   #isShutDown = false;
   #isOpen = false;
-  #mayHoldOrphans = false;
   #purgedTo = 0;
   #nextExpiry = Infinity;
   #undoBeat: () => void = () => {};
@@ -662,7 +661,6 @@ export class PostgresEngine implements QueueEngine, Cluster {
     if (this.#node.isOutOfTouch) {
       throw new EngineAwayError("The database was not heard of for too long");
     }
-    if (this.#mayHoldOrphans) await this.#handBack();
     let claimed: ClaimedTask[] = [];
     let locked: string[] = [];
     const closedUntil = new Map<string, number>();
@@ -696,7 +694,6 @@ export class PostgresEngine implements QueueEngine, Cluster {
       });
     } catch (error) {
       if (sqlStateOf(error) === "PR001") await this.#registerAnew();
-      this.#mayHoldOrphans = true;
       throw error;
     } finally {
       this.#late = undefined;
@@ -1009,7 +1006,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
       if (!isAlive) await this.#registerAnew();
       if (this.#options.url.wake === "listen" && !this.#listening) await this.#listenAgain();
       await this.#lookForAborts();
-      this.#mayHoldOrphans = true;
+      await this.#claimer.between(() => this.#handBack());
       const given = await this.#readers.use((session) => this.#node.giveUpOthers(session));
       if (given > 0 || this.#node.isLeader) await this.#recoverOrphans();
       if (this.#node.isLeader) await this.#expireDue();
@@ -1050,7 +1047,6 @@ export class PostgresEngine implements QueueEngine, Cluster {
 
   /** Tasks that this node runs without knowing: the answer to their claim was lost. */
   async #handBack(): Promise<void> {
-    this.#mayHoldOrphans = false;
     const rows = await this.#read(this.#sql.heldBy, this.#node.id, [...this.#live.keys()]);
     await this.#changeSome(rows.map(([seq]) => seq), (unit, row) => {
       if (row.state !== "running" || this.#live.has(row.seq)) return;
