@@ -36,6 +36,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   }
   const config = {
     apiKeys: [],
+    basePath: "",
     fetchAllow: [],
     webhookSecrets: [],
     ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
@@ -83,7 +84,12 @@ function valueOf(setting: Setting<unknown>, text: string): unknown {
   throw new Error(`${setting.name}: expected ${setting.expects}, got ${got}${why}`);
 }
 
-function contradictions({ host, apiKeys, allowAnonymous }: Config): string[] {
+function contradictions({ host, apiKeys, allowAnonymous, corsOrigins }: Config): string[] {
+  if (corsOrigins?.isAny && apiKeys.length === 0) {
+    return [
+      'POSTRIDER_CORS_ORIGINS: expected API keys for "*", or every web page could submit tasks',
+    ];
+  }
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return [];
   return [
     `POSTRIDER_API_KEYS: expected at least one key, because POSTRIDER_HOST "${host}" can be ` +

@@ -12,6 +12,7 @@ import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings, readCa } from "./service/channel_settings.ts";
 import { createApp } from "./http/app.ts";
+import { trustsNone } from "./http/request/client.ts";
 import { openServer } from "./http/server.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openIds } from "./lib/ids.ts";
@@ -27,6 +28,7 @@ import {
 import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./lib/loopback.ts";
+import { compact } from "./lib/compact.ts";
 import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { openReload } from "./service/reload.ts";
@@ -176,7 +178,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     metrics,
     traces,
     ids,
-    keys: config.apiKeys,
+    keys: () => config.apiKeys,
+    basePath: config.basePath,
+    ...compact({ corsOrigins: config.corsOrigins }),
+    trustsProxy: config.trustsProxy ?? trustsNone,
     anonymous: anonymousRule(config),
     ...(config.rate ? { rate: config.rate } : {}),
     accepting: () => state.accepting,

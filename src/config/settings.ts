@@ -7,6 +7,9 @@
 import { type AllowEntry, parseFetchAllow } from "../channels/guard/guard.ts";
 import { type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.ts";
 import { parseWebhookSecrets } from "../channels/webhook_secret.ts";
+import { parseBasePath } from "../http/base_path.ts";
+import { type CorsOrigins, parseCorsOrigins } from "../http/cors.ts";
+import { type IsTrusted, parseTrustedProxies } from "../http/request/client.ts";
 import { type ApiKey, parseApiKeys } from "../http/auth/auth.ts";
 import type { LogFormat, LogLevel } from "../lib/log.ts";
 import { type NodeRole, parseQueueUrl } from "../queue/open.ts";
@@ -34,6 +37,12 @@ export interface Config {
   readonly role: NodeRole;
   /** The name of this node; `undefined`: the host name. */
   readonly node: string | undefined;
+  /** The path below which everything is served: `/postrider`, or empty. */
+  readonly basePath: string;
+  /** Origins that browsers may call from. */
+  readonly corsOrigins: CorsOrigins | undefined;
+  /** Whether an address is a proxy whose `X-Forwarded-*` headers count. */
+  readonly trustsProxy: IsTrusted | undefined;
   /** The relay or outbox of mails. */
   readonly mail: MailSettings;
   /** The default `From` of mails. */
@@ -113,6 +122,24 @@ export const SETTINGS: Table = {
     fallback: "0",
     expects: "0 or 1",
     parse: (text) => oneOf(text, ["0", "1"]) && text === "1",
+  },
+  basePath: {
+    name: "POSTRIDER_BASE_PATH",
+    means: "path below which everything is served, such as /postrider",
+    expects: 'a path such as "/postrider"',
+    parse: parseBasePath,
+  },
+  corsOrigins: {
+    name: "POSTRIDER_CORS_ORIGINS",
+    means: "origins of web pages that may call the API",
+    expects: 'origins such as "https://app.example.org", comma-separated, or "*"',
+    parse: parseCorsOrigins,
+  },
+  trustsProxy: {
+    name: "POSTRIDER_TRUSTED_PROXIES",
+    means: "proxies whose Forwarded and X-Forwarded-* headers are believed",
+    expects: "IP addresses or CIDRs, comma-separated",
+    parse: parseTrustedProxies,
   },
   queue: {
     name: "POSTRIDER_QUEUE",

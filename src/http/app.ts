@@ -10,11 +10,18 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
+import { sampleWarnings } from "../lib/sampled_log.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { appriseRoutes } from "./routes/apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
 import { batchRoutes } from "./routes/batches.ts";
+import { openSessions } from "./auth/session.ts";
+import { openWrongKeys } from "./auth/wrong_keys.ts";
+import { headersBelow, linksBelow, pathBelow } from "./base_path.ts";
 import { openRequestIds } from "./context.ts";
+import { allowOrigin, preflight } from "./cors.ts";
+import { clientOf } from "./request/client.ts";
+import { encodeBody } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { openHistory } from "./stats/history.ts";
 import { hookRoutes } from "./routes/hooks.ts";
@@ -37,22 +44,40 @@ import { taskBodyRoutes } from "./routes/task_body.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { templateRoutes } from "./routes/templates.ts";
 
+/** A path that no route has: that of a request outside the base path. */
+const OUTSIDE = "/ outside";
+
 /** The caller of an open route, which may do nothing else. */
 const NO_CALLER: Caller = { scopes: new Set() };
 
 /** What a node serves that only makes attempts. */
 const WORKER_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics", "/status"]);
+/** The API, the pages and all else that is served. */
+export interface App {
+  /** The routes, with parameters written as `:id`. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+  /** Handles a request; `info` tells where it comes from. */
+  fetch(
+    request: Request,
+    info?: Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>,
+  ): Response | Promise<Response>;
+}
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
-export function createApp(dependencies: Dependencies): Hono {
-  const { engine, log, metrics } = dependencies;
+export function createApp(dependencies: Dependencies): App {
+  const { engine, log, metrics, clock, basePath, corsOrigins, trustsProxy } = dependencies;
   const counters = openWindowCounters(dependencies.clock);
   const history = openHistory(dependencies.clock);
-  const authenticate = openAuth(
-    dependencies.keys,
-    dependencies.anonymous,
-    () => dependencies.clock.now(),
-  );
+  const warn = sampleWarnings(log, clock);
+  const sessions = openSessions(dependencies.keys, () => clock.now());
+  const refuseWrongKey = openWrongKeys(clock, warn);
+  const authenticate = openAuth({
+    keys: dependencies.keys,
+    anonymous: dependencies.anonymous,
+    sessions,
+    refuseWrongKey,
+    allowsOrigin: (origin) => corsOrigins?.allows(origin) === true,
+  });
   engine.watch("final", ({ at, id, type, state }) => {
     // The system clock may have been set back in the meantime.
     counters.settled(Math.max(0, at - createdAtOf(id)));
@@ -74,9 +99,9 @@ export function createApp(dependencies: Dependencies): Hono {
     ...outboxRoutes(dependencies),
     ...statusRoutes(dependencies, counters),
     ...metricsRoutes(dependencies),
-    ...openapiRoutes(dependencies.version),
+    ...openapiRoutes(dependencies.version, basePath),
     ...pageRoutes(dependencies, { authenticate, counters, history }),
-    ...signInRoutes(dependencies),
+    ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
     ...docsRoutes(),
     ...manualRoutes(dependencies.version, authenticate),
     ...assetRoutes(),
@@ -85,16 +110,22 @@ export function createApp(dependencies: Dependencies): Hono {
     ? routes.filter(({ path }) => WORKER_PATHS.has(path))
     : routes;
   const requestIdOf = openRequestIds(dependencies.startedAt);
-  const app = new Hono();
+  const app = basePath === ""
+    ? new Hono()
+    : new Hono({ getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
 
   function handle({ open, answer }: Route, authenticate: Authenticate) {
     return async (hono: Context): Promise<Response> => {
       const request = hono.req.raw;
       const requestId = requestIdOf(request);
+      const { remoteAddr } = hono.env as Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
+      const client = () => clientOf(request, remoteAddr?.hostname, trustsProxy);
       try {
-        const caller = open ? NO_CALLER : authenticate(request);
-        const response = await answer({ request, requestId, caller, hono });
-        return request.method === "HEAD" ? await headOf(response) : response;
+        const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
+        const answered = await answer({ request, requestId, caller, hono, client });
+        return request.method === "POST" && basePath === ""
+          ? answered
+          : await finish(request, answered, basePath);
       } catch (error) {
         if (error instanceof Refusal) metrics.refused(error.code);
         return respondError(error, requestId, log);
@@ -106,28 +137,55 @@ export function createApp(dependencies: Dependencies): Hono {
     app.on(route.method, honoPath(route.path), handle(route, authenticate));
   }
   // Not a route for all methods: Hono composes routes that share a path on every request.
-  const refuse = openRefusal(served);
+  const refuse = openRefusal(served, basePath);
   app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), log));
-  return app;
+
+  return {
+    routes: app.routes,
+    fetch(request, info = {}) {
+      const origin = corsOrigins ? request.headers.get("origin") : null;
+      if (origin === null || !corsOrigins?.allows(origin)) return app.fetch(request, info);
+      return preflight(request, origin) ??
+        Promise.resolve(app.fetch(request, info)).then((response) => allowOrigin(response, origin));
+    },
+  };
 }
 
-/** RFC 9110 §8.6: HEAD tells the length of the GET response, except for streams. */
-async function headOf(response: Response): Promise<Response> {
-  const isWhole = response.headers.get("content-type") === "application/json";
-  if (!isWhole || response.body === null) return response;
+/** Completes a response that is not hot: the base path, the encoding of pages, HEAD. */
+async function finish(request: Request, given: Response, basePath: string): Promise<Response> {
+  if (basePath !== "") headersBelow(given.headers, basePath);
+  const type = given.headers.get("content-type") ?? "";
+  const response = type.startsWith("text/html")
+    ? await finishPage(request, given, basePath)
+    : given;
+  if (request.method !== "HEAD" || response.body === null || STREAMS.test(type)) return response;
+  // RFC 9110 §8.6: HEAD tells the length of the GET response.
   const { status, headers } = response;
   const { byteLength } = await response.arrayBuffer();
   headers.set("content-length", `${byteLength}`);
   return new Response(null, { status, headers });
 }
 
+const STREAMS = /^(?:text\/event-stream|application\/x-ndjson|text\/csv)/;
+
+async function finishPage(request: Request, given: Response, basePath: string): Promise<Response> {
+  const { status, headers } = given;
+  // A mail is a page that others wrote: its links are left alone.
+  const isOwn = !headers.get("content-security-policy")?.includes("sandbox");
+  const html = await given.text();
+  const encoded = encodeBody(request, basePath !== "" && isOwn ? linksBelow(html, basePath) : html);
+  for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
+  return new Response(encoded.body, { status, headers });
+}
+
 /** Decides between 404 and 405 for a request that matches no route. */
-function openRefusal(routes: readonly Route[]): (path: string) => Refusal {
+function openRefusal(routes: readonly Route[], basePath: string): (path: string) => Refusal {
   const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, routes]) => {
     const methods = routes.flatMap(({ method }) => method === "GET" ? [method, "HEAD"] : [method]);
     return { path, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`), methods };
   });
   return (path) => {
+    if (path === OUTSIDE) return new Refusal("not_found", `Expected a path below ${basePath}`);
     // An exact path takes precedence over one with parameters.
     const fitting = paths.filter(({ pattern }) => pattern.test(path));
     const found = fitting.find((one) => one.path === path) ?? fitting[0];

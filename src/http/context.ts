@@ -8,7 +8,9 @@ import type { Context } from "hono";
 import { parseDuration } from "../lib/duration.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Caller } from "./auth/auth.ts";
-import { refuseIssues } from "./problems.ts";
+import type { Client } from "./request/client.ts";
+import { encodeBody } from "./request/encoding.ts";
+import { API_HEADERS, refuseIssues } from "./problems.ts";
 
 /** One request and what a handler needs beside it. */
 export interface RequestContext {
@@ -18,6 +20,8 @@ export interface RequestContext {
   readonly requestId: string;
   /** Who sent it. */
   readonly caller: Caller;
+  /** How the client reached the service. */
+  readonly client: () => Client;
   /** Hono's context, for the parameters of the path. */
   readonly hono: Context;
 }
@@ -99,13 +103,20 @@ export function preferredWait({ headers }: Request): number | undefined {
 
 /** Makes a JSON response. */
 export function respond(
-  { requestId }: RequestContext,
+  { request, requestId }: RequestContext,
   status: number,
   body: unknown,
   headers?: Readonly<Record<string, string>>,
 ): Response {
-  return new Response(JSON.stringify(body), {
+  const encoded = encodeBody(request, JSON.stringify(body));
+  return new Response(encoded.body, {
     status,
-    headers: { "content-type": "application/json", "x-request-id": requestId, ...headers },
+    headers: {
+      "content-type": "application/json",
+      "x-request-id": requestId,
+      ...API_HEADERS,
+      ...encoded.headers,
+      ...headers,
+    },
   });
 }

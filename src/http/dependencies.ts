@@ -16,6 +16,8 @@ import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Ports } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth/auth.ts";
+import type { CorsOrigins } from "./cors.ts";
+import type { IsTrusted } from "./request/client.ts";
 import type { Rate } from "../lib/rate_text.ts";
 
 /** Everything that routes depend on. */
@@ -42,10 +44,16 @@ export interface Dependencies {
   readonly metrics: Metrics;
   /** OpenTelemetry spans of submits. */
   readonly traces: Traces;
-  /** The API keys. */
-  readonly keys: readonly ApiKey[];
+  /** The API keys in force. */
+  readonly keys: () => readonly ApiKey[];
   /** How requests without a key are handled. */
   readonly anonymous: Anonymous;
+  /** The path below which everything is served: `/postrider`, or empty. */
+  readonly basePath: string;
+  /** Origins that browsers may call from; absent: none. */
+  readonly corsOrigins?: CorsOrigins;
+  /** Whether `X-Forwarded-*` of this address counts. */
+  readonly trustsProxy: IsTrusted;
   /** Rate limit of submits per key; absent: no limit. */
   readonly rate?: Rate;
   /** Whether submits are accepted; false after SIGINT. */

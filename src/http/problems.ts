@@ -13,6 +13,7 @@ import type { Issue } from "../task/issues.ts";
 
 /** The error codes of the API. */
 export type ProblemCode =
+  | "bad_request"
   | "malformed_json"
   | "unauthorized"
   | "forbidden"
@@ -36,6 +37,7 @@ export type ProblemCode =
 
 /** HTTP status and title of each code. */
 export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+  bad_request: [400, "Bad request"],
   malformed_json: [400, "Malformed JSON"],
   unauthorized: [401, "API key required"],
   forbidden: [403, "Forbidden"],
@@ -71,6 +73,8 @@ export interface RefusalDetails {
   readonly errors?: readonly Issue[];
   /** The task that the request was about. */
   readonly task?: unknown;
+  /** When to close the connection, although the request is not complete. */
+  readonly closesAfter?: Promise<void>;
   /** Such as `Allow`, `Content-Range` or `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -116,6 +120,12 @@ export function refuseIssues(issues: readonly Issue[]): Refusal {
   return new Refusal(code, { detail: `${where}${first?.detail ?? ""}${more}`, errors });
 }
 
+/** Headers of every response of the API: no browser guesses its type, no cache keeps it. */
+export const API_HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+} as const;
+
 /** Seconds after which a full or unavailable service may be asked again. */
 const RETRY_AFTER = "5";
 
@@ -144,13 +154,35 @@ function problemResponse({ code, details }: Refusal, requestId: string): Respons
     task: details.task,
     requestId,
   };
-  return new Response(JSON.stringify(body), {
+  const text = JSON.stringify(body);
+  return new Response(details.closesAfter ? cutOff(text, details.closesAfter) : text, {
     status,
     headers: {
+      ...(details.closesAfter ? { "content-length": `${byteLength(text) + 1}` } : {}),
       "content-type": "application/problem+json",
       "x-request-id": requestId,
+      ...API_HEADERS,
       ...(status === 503 || status === 507 ? { "retry-after": RETRY_AFTER } : {}),
       ...details.headers,
     },
   });
+}
+
+/**
+ * A body that is one byte shorter than its `Content-Length`. Deno 2.9.6 has no
+ * other way to close a connection whose request body is still being sent: it
+ * reads the rest for as long as it comes, also with `Connection: close`.
+ */
+function cutOff(text: string, after: Promise<void>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+      await after;
+      controller.close();
+    },
+  });
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

@@ -12,6 +12,8 @@
 import type { Clock } from "../lib/clock.ts";
 import { openReserve, type Reserve } from "../lib/descriptors.ts";
 import type { Log } from "../lib/log.ts";
+import { Refusal, respondError } from "./problems.ts";
+import { isHost } from "./request/client.ts";
 
 /** A running listener. */
 export interface Server {
@@ -40,7 +42,10 @@ export interface ServerOptions {
   readonly reserve?: Reserve;
 }
 
-type Handler = (request: Request) => Response | Promise<Response>;
+type Handler = (
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+) => Response | Promise<Response>;
 
 /** Enough for the database, a few attempts and the listener itself. */
 const RESERVED = 32;
@@ -55,13 +60,23 @@ export function openServer(
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const listen = (at: number) => {
     try {
-      return Deno.serve({ hostname, port: at, onListen() {} }, handler);
+      return Deno.serve({ hostname, port: at, onListen() {} }, checked);
     } catch (error) {
       if (error instanceof Error) {
         error.message = `Cannot listen on ${host}:${at}: ${error.message}`;
       }
       throw error;
     }
+  };
+  // The URL of a request is made of its Host header, so an invalid one must not reach a route.
+  let knownHost: string | undefined;
+  const checked: Handler = (request, info) => {
+    const given = request.headers.get("host");
+    if (given !== knownHost) {
+      if (given === null || !isHost(given)) return badHost(log);
+      knownHost = given;
+    }
+    return handler(request, info);
   };
   const servers = [listen(port)];
   const at = servers[0]?.addr.port ?? port;
@@ -112,4 +127,10 @@ export function openServer(
       undo();
     },
   };
+}
+
+function badHost(log: Log): Response {
+  const detail = "Expected one Host header: a name or an address with an optional port";
+  const headers = { connection: "close" };
+  return respondError(new Refusal("bad_request", { detail, headers }), "", log);
 }

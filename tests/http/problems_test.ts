@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { parseApiKeys } from "../../src/http/auth/auth.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import { EngineError, type Inserted, type QueueEngine } from "../../src/queue/engine.ts";
+import { openServer } from "../../src/http/server.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLog } from "../support/silent_log.ts";
 import { type Answered, Api } from "../support/api.ts";
+import { rawRequest } from "../support/raw_http.ts";
 import { settled } from "../support/fake_clock.ts";
 
+const AT_LOOPBACK = { hostname: "127.0.0.1", port: 0, clock: systemClock, log: silentLog };
 const GET = { url: "https://example.org/" };
 
 /** The queue in memory, one of its methods replaced. */
@@ -20,6 +25,12 @@ function broken(methods: Partial<QueueEngine>) {
 }
 
 const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
+  async bad_request() {
+    const server = openServer(() => new Response(), AT_LOOPBACK);
+    const { status, headers, body } = await rawRequest(server.port, "GET / HTTP/1.1", "Host: a b");
+    await server.close(5_000);
+    return { status, headers, body: JSON.parse(body) };
+  },
   async malformed_json() {
     await using api = await Api.open();
     return await api.call("POST", "/fetch", {

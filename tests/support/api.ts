@@ -5,11 +5,13 @@
  */
 
 import assert from "node:assert/strict";
+import type { ApiKey } from "../../src/http/auth/auth.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { Dependencies } from "../../src/http/dependencies.ts";
 import type { Hooks } from "../../src/hooks/hook_settings.ts";
 import type { Scheduler } from "../../src/schedules/scheduler.ts";
 import { openTriggers } from "../../src/service/triggers.ts";
+import { trustsNone } from "../../src/http/request/client.ts";
 import { openIds } from "../../src/lib/ids.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { openMetrics } from "../../src/lib/metrics.ts";
@@ -24,7 +26,11 @@ import { notifyPorts } from "./notify_ports.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** What a test may want otherwise. */
-export interface ApiOptions extends Partial<Omit<Dependencies, "ports" | "engine">> {
+export interface ApiOptions extends Partial<Omit<Dependencies, "ports" | "engine" | "keys">> {
+  /** The API keys. */
+  readonly keys?: readonly ApiKey[];
+  /** The address that requests come from. */
+  readonly remote?: string;
   /** The most that may wait. */
   readonly maxQueued?: number;
   /** The hooks that deliveries may come by. */
@@ -77,7 +83,8 @@ export class Api implements AsyncDisposable {
       warn: (message, fields) => this.warnings.push({ message, fields }),
       error: (message, fields) => this.errors.push({ message, fields }),
     };
-    const { ports: given, engine: _, maxQueued: __, hookSettings = new Map(), ...parts } = options;
+    const { ports: given, engine: _, maxQueued: __, hookSettings = new Map(), ...rest } = options;
+    const { keys = [], remote = "127.0.0.1", ...parts } = rest;
     const ports: Ports = {
       ...notifyPorts(),
       templates: () => [],
@@ -114,7 +121,9 @@ export class Api implements AsyncDisposable {
       metrics,
       traces: noTraces,
       ids,
-      keys: [],
+      keys: () => keys,
+      basePath: "",
+      trustsProxy: trustsNone,
       anonymous: "loopback",
       accepting: () => true,
       ready: () => true,
@@ -127,7 +136,8 @@ export class Api implements AsyncDisposable {
       ports,
     };
     const app = createApp(this.parts);
-    this.#fetch = (request) => app.fetch(request);
+    const remoteAddr = { transport: "tcp", hostname: remote, port: 50_000 } as const;
+    this.#fetch = (request) => app.fetch(request, { remoteAddr });
   }
 
   /** Calls as `fetch` does, with JSON as `json`. */

@@ -11,7 +11,9 @@
 import { isLoopback } from "../../lib/loopback.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../problems.ts";
-import { isOwnPage, sessionOf } from "./session.ts";
+import type { Client } from "../request/client.ts";
+import { isOwnPage, type Sessions } from "./session.ts";
+import { type RefuseWrongKey, unauthorized } from "./wrong_keys.ts";
 
 /** A permission of an API key. */
 export type Scope = "notify" | "fetch" | "read" | "operate" | "admin";
@@ -48,23 +50,25 @@ const KEY_NAME = /^[A-Za-z0-9][\w.@-]{0,63}$/;
 const SECRET = /^[!-+\--9;-~]+$/;
 
 /**
- * Parses `name:secret[:scope+scope]`, comma-separated. Throws a `RangeError`
- * that gives the number of the invalid key, never its text.
+ * Parses `name:secret[:scope+scope]`, separated by commas or one per line; lines
+ * that start with `#` are comments. A name may have several secrets, so that they
+ * can be rotated. Throws a `RangeError` that gives the number of the invalid key,
+ * never its text.
  */
 export function parseApiKeys(text: string): ApiKey[] {
   const keys: ApiKey[] = [];
-  for (const [index, part] of text.split(",").entries()) {
-    if (part.trim() === "") continue;
+  const entries = text.split("\n").filter((line) => !line.trimStart().startsWith("#"))
+    .flatMap((line) => line.split(",")).map((entry) => entry.trim());
+  for (const [index, entry] of entries.filter((entry) => entry !== "").entries()) {
     const fail = (expected: string) =>
       new RangeError(`Cannot read API key ${index + 1}: expected ${expected}`);
-    const [name = "", secret = "", scopes, ...rest] = part.trim().split(":");
+    const [name = "", secret = "", scopes, ...rest] = entry.split(":");
     if (!KEY_NAME.test(name) || !SECRET.test(secret) || rest.length > 0) {
       throw fail("name:secret[:scope+scope], the secret without comma and colon");
     }
     const named = scopes?.split("+") ?? SCOPES.filter((scope) => scope !== "admin");
     if (!named.every(isScope)) throw fail(`scopes out of ${SCOPES.join(" ")}, joined by +`);
     const digest = digestOf(secret);
-    if (keys.some((key) => key.name === name)) throw fail("a name that no other key has");
     if (keys.some((key) => timingSafeEqual(key.digest, digest))) {
       throw fail("a secret that no other key has");
     }
@@ -84,31 +88,59 @@ function digestOf(text: string): Uint8Array {
 }
 
 /** Identifies the caller, or throws a `Refusal`. */
-export type Authenticate = (request: Request) => Caller;
+export type Authenticate = (request: Request, remote: Remote) => Caller;
 
-/** Authenticates by API key or dashboard session; `now` is the time in milliseconds since the epoch. */
-export function openAuth(
-  keys: readonly ApiKey[],
-  anonymous: Anonymous,
-  now: () => number,
-): Authenticate {
-  const anyone: Caller = { scopes: new Set(SCOPES) };
-  return (request) => {
-    const { headers } = request;
-    const given = keys.length > 0 ? headers.get("authorization") : null;
-    if (given !== null) return callerOf(given, keys);
-    const signedIn = headers.has("cookie") ? sessionOf(request, keys, now()) : undefined;
-    if (signedIn) return ownPageOnly(request, signedIn);
-    if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer KEY");
-    if (anonymous === "loopback") checkLoopback(request);
-    return anyone;
-  };
+/** Where a request comes from. */
+export interface Remote {
+  /** Its id. */
+  readonly requestId: string;
+  /** The client, as far as it is known. */
+  client(): Client;
 }
 
-/** A browser sends its cookie with requests of any page, so a change must come from a page of ours. */
-function ownPageOnly(request: Request, key: ApiKey): Caller {
-  if (request.method === "GET" || request.method === "HEAD" || isOwnPage(request)) return key;
-  throw new Refusal("forbidden", "Expected a request of the dashboard: the Origin is another site");
+/** What authentication depends on. */
+export interface AuthParts {
+  /** The API keys in force. */
+  readonly keys: () => readonly ApiKey[];
+  /** How requests without a key are handled. */
+  readonly anonymous: Anonymous;
+  /** Sessions of the dashboard. */
+  readonly sessions: Sessions<ApiKey>;
+  /** Refuses an unknown key. */
+  readonly refuseWrongKey: RefuseWrongKey;
+  /** Whether browsers may call from pages of this origin. */
+  readonly allowsOrigin: (origin: string) => boolean;
+}
+
+/** Authenticates by API key or dashboard session. */
+export function openAuth(
+  { keys, anonymous, sessions, refuseWrongKey, allowsOrigin }: AuthParts,
+): Authenticate {
+  const anyone: Caller = { scopes: new Set(SCOPES) };
+
+  function byHeader(given: string, { client, requestId }: Remote): Caller {
+    const secret = /^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "";
+    return keyOf(secret, keys()) ?? refuseWrongKey(client().address, requestId);
+  }
+
+  /** Browsers send the cookie with requests of any page, so a change must come from a page of ours. */
+  function bySession(request: Request, key: ApiKey, { client }: Remote): Caller {
+    const { method } = request;
+    if (method === "GET" || method === "HEAD" || isOwnPage(request, client().host)) return key;
+    const detail = "Expected a request of the dashboard: the Origin is another site";
+    throw new Refusal("forbidden", detail);
+  }
+
+  return (request, remote) => {
+    const { headers } = request;
+    const given = keys().length > 0 ? headers.get("authorization") : null;
+    if (given !== null) return byHeader(given, remote);
+    const signedIn = headers.has("cookie") ? sessions.keyOf(request) : undefined;
+    if (signedIn) return bySession(request, signedIn, remote);
+    if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer KEY");
+    if (anonymous === "loopback") checkLoopback(request, allowsOrigin);
+    return anyone;
+  };
 }
 
 /** The key with this secret. */
@@ -120,22 +152,12 @@ export function keyOf(secret: string, keys: readonly ApiKey[]): ApiKey | undefin
   return found;
 }
 
-function callerOf(given: string, keys: readonly ApiKey[]): Caller {
-  const found = keyOf(/^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "", keys);
-  if (!found) throw unauthorized("Unknown API key");
-  return found;
-}
-
-function unauthorized(detail: string): Refusal {
-  return new Refusal("unauthorized", { detail, headers: { "www-authenticate": "Bearer" } });
-}
-
 /**
  * A web page can make a browser on this machine call the service: by a host name
  * that resolves to 127.0.0.1 (`Host` is that name then), or by a form (`Origin` is
  * the page's then, and the body is not JSON, which `readJson` refuses).
  */
-function checkLoopback(request: Request): void {
+function checkLoopback(request: Request, allowsOrigin: (origin: string) => boolean): void {
   const host = request.headers.get("host") ?? new URL(request.url).host;
   if (!isLoopbackHost(host)) {
     throw new Refusal(
@@ -144,7 +166,10 @@ function checkLoopback(request: Request): void {
     );
   }
   const origin = request.headers.get("origin");
-  if (origin !== null && origin !== `http://${host}` && origin !== `https://${host}`) {
+  if (
+    origin !== null && origin !== `http://${host}` && origin !== `https://${host}` &&
+    !allowsOrigin(origin)
+  ) {
     throw new Refusal(
       "forbidden",
       "Expected no other site as Origin: set POSTRIDER_API_KEYS to serve web pages",

@@ -1,9 +1,10 @@
 /**
  * Dashboard sessions: a cookie instead of an API key.
  *
- * The cookie holds the name of the key and an expiry, signed with the digest of
- * the key. So nothing has to be stored: a session survives a restart, and ends
- * at once when its key is removed or gets another secret.
+ * The cookie holds the name of the key, an expiry and an id, signed with the
+ * digest of the key. So nothing has to be stored: a session survives a restart,
+ * and ends at once when its secret is removed. Only sessions that were signed
+ * out are remembered, until they expire.
  *
  * @module
  */
@@ -20,56 +21,80 @@ export interface SigningKey {
 }
 
 /** Lifetime of a session, in seconds. */
-const LASTS_S = 12 * 3_600;
-const NAME = "postrider_session";
+const LIFETIME_S = 12 * 3_600;
+const COOKIE = "postrider_session";
 
-/** The `Set-Cookie` header that signs a key in for twelve hours from `now`. */
-export function sessionCookie(key: SigningKey, now: number, isSecure: boolean): string {
-  const until = Math.floor(now / 1_000) + LASTS_S;
-  const value = `${key.name}:${until}:${signatureOf(key, until)}`;
-  return cookie(encodeURIComponent(value), LASTS_S, isSecure);
+/** Opens and ends sessions. */
+export interface Sessions<Key extends SigningKey> {
+  /** The `Set-Cookie` header that signs a key in for twelve hours. */
+  begin(key: Key, isSecure: boolean): string;
+  /** The key that a request is signed in with; `undefined` without a valid session. */
+  keyOf(request: Request): Key | undefined;
+  /** Ends the session of a request; returns the `Set-Cookie` header that removes the cookie. */
+  end(request: Request, isSecure: boolean): string;
 }
 
-/** The `Set-Cookie` header that signs out. */
-export function endingCookie(isSecure: boolean): string {
-  return cookie("", 0, isSecure);
+/** Opens sessions for the keys in force; `now` is the time in milliseconds since the epoch. */
+export function openSessions<Key extends SigningKey>(
+  keys: () => readonly Key[],
+  now: () => number,
+): Sessions<Key> {
+  /** Expiry of each session that was signed out, in seconds since the epoch. */
+  const ended = new Map<string, number>();
+
+  function read(request: Request): { key: Key; id: string; until: number } | undefined {
+    const [name, expiry = "", id = "", signature = ""] = cookieOf(request).split(":");
+    const until = Number(expiry);
+    if (!/^\d{1,12}$/.test(expiry) || until * 1_000 <= now() || ended.has(id)) return undefined;
+    const given = Buffer.from(signature);
+    const key = keys().find((one) => {
+      if (one.name !== name) return false;
+      const expected = Buffer.from(signatureOf(one, until, id));
+      return expected.length === given.length && timingSafeEqual(expected, given);
+    });
+    return key && { key, id, until };
+  }
+
+  return {
+    begin(key, isSecure) {
+      const until = Math.floor(now() / 1_000) + LIFETIME_S;
+      const id = crypto.getRandomValues(new Uint8Array(12)).toBase64({ alphabet: "base64url" });
+      const value = `${key.name}:${until}:${id}:${signatureOf(key, until, id)}`;
+      return cookie(encodeURIComponent(value), LIFETIME_S, isSecure);
+    },
+    keyOf: (request) => read(request)?.key,
+    end(request, isSecure) {
+      const session = read(request);
+      if (session) {
+        for (const [id, until] of ended) if (until * 1_000 <= now()) ended.delete(id);
+        ended.set(session.id, session.until);
+      }
+      return cookie("", 0, isSecure);
+    },
+  };
 }
 
-/** The key that a request is signed in with; `undefined` without a valid session. */
-export function sessionOf<Key extends SigningKey>(
-  request: Request,
-  keys: readonly Key[],
-  now: number,
-): Key | undefined {
-  const [name, until, signature = ""] = valueOf(request).split(":");
-  const key = keys.find((one) => one.name === name);
-  if (!key || !/^\d{1,12}$/.test(until ?? "") || Number(until) * 1_000 <= now) return undefined;
-  const expected = Buffer.from(signatureOf(key, Number(until)));
-  const given = Buffer.from(signature);
-  return expected.length === given.length && timingSafeEqual(expected, given) ? key : undefined;
-}
-
-/** Whether a request comes from a page of this service, as one that changes something must. */
-export function isOwnPage({ headers, url }: Request): boolean {
-  const host = headers.get("host") ?? new URL(url).host;
+/**
+ * Whether a request comes from a page of this service, as one that changes
+ * something must. Browsers send `Sec-Fetch-Site` over https and to localhost,
+ * and no page can forge it; without it, `Origin` must be the given host.
+ */
+export function isOwnPage({ headers }: Request, host: string): boolean {
+  const site = headers.get("sec-fetch-site");
+  if (site !== null) return site === "same-origin";
   const origin = headers.get("origin");
   return origin === `http://${host}` || origin === `https://${host}`;
 }
 
-/** Whether the browser uses TLS, directly or to a proxy. */
-export function isSecure({ headers, url }: Request): boolean {
-  return headers.get("x-forwarded-proto") === "https" || url.startsWith("https:");
-}
-
-function signatureOf({ name, digest }: SigningKey, until: number): string {
-  return createHmac("sha256", digest).update(`postrider session ${name} ${until}`).digest(
+function signatureOf({ name, digest }: SigningKey, until: number, id: string): string {
+  return createHmac("sha256", digest).update(`postrider session ${name} ${until} ${id}`).digest(
     "base64url",
   );
 }
 
-function valueOf({ headers }: Request): string {
+function cookieOf({ headers }: Request): string {
   const cookies = headers.get("cookie")?.split("; ") ?? [];
-  const value = cookies.find((one) => one.startsWith(`${NAME}=`))?.slice(NAME.length + 1) ?? "";
+  const value = cookies.find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? "";
   try {
     return decodeURIComponent(value);
   } catch {
@@ -80,5 +105,5 @@ function valueOf({ headers }: Request): string {
 /** SameSite=Strict: links and forms of other sites are not signed in. */
 function cookie(value: string, seconds: number, secure: boolean): string {
   const rest = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict`;
-  return `${NAME}=${value}; ${rest}${secure ? "; Secure" : ""}`;
+  return `${COOKIE}=${value}; ${rest}${secure ? "; Secure" : ""}`;
 }

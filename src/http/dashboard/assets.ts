@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import dashboard from "../assets/dashboard.js" with { type: "text" };
@@ -15,6 +14,7 @@ import manualStyle from "../assets/manual.css" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
 import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
+import { type EncodedBody, encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 
 /** Swagger UI is loaded on first use: few callers open it. */
@@ -39,34 +39,41 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
+/** An asset as it is served. */
+interface Asset {
+  readonly encode: (request: Request) => EncodedBody;
+  readonly etag: string;
+}
+
 /** The route of the assets; browsers revalidate their copy each time. */
 export function assetRoutes(): Route[] {
-  const kept = new Map<string, { text: string; etag: string }>();
+  const kept = new Map<string, Asset>();
 
-  async function load(name: string): Promise<{ text: string; etag: string }> {
+  async function load(name: string): Promise<Asset> {
     const known = kept.get(name);
     if (known) return known;
     const read = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
     if (!read) throw new Refusal("not_found", "No such asset");
     const text = await read();
-    const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
-    const asset = { text, etag };
+    const asset = { encode: encodeOnce(text), etag: weakTag(text) };
     kept.set(name, asset);
     return asset;
   }
 
   async function asset(context: RequestContext): Promise<Response> {
     const name = param(context, "name");
-    const { text, etag } = await load(name);
+    const { encode, etag } = await load(name);
+    const { body, headers: encoding } = encode(context.request);
     const headers = {
       etag,
       "cache-control": "no-cache",
       "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "text/plain",
       "x-content-type-options": "nosniff",
       "x-request-id": context.requestId,
+      ...encoding,
     };
-    const isKnown = context.request.headers.get("if-none-match") === etag;
-    return new Response(isKnown ? null : text, { status: isKnown ? 304 : 200, headers });
+    const isKnown = listsTag(context.request.headers.get("if-none-match"), etag);
+    return new Response(isKnown ? null : body, { status: isKnown ? 304 : 200, headers });
   }
 
   return [{ method: "GET", path: "/ui/assets/{name}", open: true, answer: asset }];

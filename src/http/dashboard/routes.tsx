@@ -122,7 +122,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         view={taskView(task)}
         progress={ports.progressOf(task.id)}
         operates={mayOperate(context.caller, task.owner)}
-        origin={new URL(context.request.url).origin}
+        origin={`${context.client().scheme}://${context.client().host}${dependencies.basePath}`}
       />
     );
     return { title: task.label.trim() || task.id, place: "tasks", live: true, content } as const;
@@ -182,7 +182,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
       open: true,
       answer: async (context) => {
         try {
-          const caller = own.authenticate(context.request);
+          const caller = own.authenticate(context.request, context);
           if (scope) requireScope(caller, "read");
           // Read before the page, so that the live stream reports what changes meanwhile.
           const change = await engine.lastChange();
@@ -234,8 +234,9 @@ function refusePage(context: RequestContext, error: unknown, version: string): R
   if (!(error instanceof Refusal)) throw error;
   const [status, title] = PROBLEMS[error.code];
   if (error.code === "unauthorized") {
-    const { pathname, search } = new URL(context.request.url);
-    const location = `/ui/signin?${new URLSearchParams({ next: pathname + search })}`;
+    const { search } = new URL(context.request.url);
+    const next = context.hono.req.path + search;
+    const location = `/ui/signin?${new URLSearchParams({ next })}`;
     return new Response(null, {
       status: 303,
       headers: { location, "x-request-id": context.requestId, "cache-control": "no-store" },

@@ -4,55 +4,64 @@
  * @module
  */
 
-import { keyOf } from "../auth/auth.ts";
+import { type ApiKey, keyOf } from "../auth/auth.ts";
 import { readForm } from "../request/body.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { PROBLEMS, Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
-import { endingCookie, isOwnPage, isSecure, sessionCookie } from "../auth/session.ts";
+import { isOwnPage, type Sessions } from "../auth/session.ts";
+import type { RefuseWrongKey } from "../auth/wrong_keys.ts";
 import { respondPage } from "./routes.tsx";
 import { SignInContent } from "./sign_in.tsx";
 
 const MAX_BYTES = 8_192;
 
+/** What signing in needs beside the dependencies of the API. */
+export interface SignInParts {
+  /** Sessions of the dashboard. */
+  readonly sessions: Sessions<ApiKey>;
+  /** Counts and refuses an unknown key. */
+  readonly refuseWrongKey: RefuseWrongKey;
+}
+
 /** The routes of the sign-in page. */
-export function signInRoutes({ keys, clock, version, log }: Dependencies): Route[] {
+export function signInRoutes(
+  { keys, clock, version }: Dependencies,
+  { sessions, refuseWrongKey }: SignInParts,
+): Route[] {
   function show(context: RequestContext, status: number, next: string, fault?: string): Response {
     const frame = { title: "Sign in", place: "none", version } as const;
     return respondPage(context, status, frame, <SignInContent next={next} fault={fault} />);
   }
 
   async function signIn(context: RequestContext): Promise<Response> {
-    const { request, requestId } = context;
+    const { request, requestId, client } = context;
     const form = await readForm(request, MAX_BYTES, clock);
     const next = ownPath(textOf(form.get("next")));
-    if (!isOwnPage(request)) {
-      return show(
-        context,
-        403,
-        next,
-        "Expected the form of this page: the request came from another site.",
-      );
+    if (!isOwnPage(request, client().host)) {
+      return show(context, 403, next, otherSite(context));
     }
-    const key = keyOf(textOf(form.get("key")), keys);
-    if (!key) {
-      log.warn("Sign-in refused: unknown API key", { requestId });
-      return show(context, 401, next, "Unknown API key.");
+    const key = keyOf(textOf(form.get("key")), keys());
+    if (!key) return refuseKey(context, next);
+    return seeOther(next, requestId, sessions.begin(key, isSecure(context)));
+  }
+
+  function refuseKey(context: RequestContext, next: string): Response {
+    try {
+      return refuseWrongKey(context.client().address, context.requestId);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return show(context, PROBLEMS[error.code][0], next, `${error.details.detail}.`);
     }
-    return seeOther(next, requestId, sessionCookie(key, clock.now(), isSecure(request)));
   }
 
   function signOut(context: RequestContext): Response {
-    const { request, requestId } = context;
-    if (!isOwnPage(request)) {
-      return show(
-        context,
-        403,
-        "/",
-        "Expected the button of this dashboard: the request came from another site.",
-      );
+    const { request, requestId, client } = context;
+    if (!isOwnPage(request, client().host)) {
+      return show(context, 403, "/", otherSite(context));
     }
-    return seeOther("/ui/signin", requestId, endingCookie(isSecure(request)));
+    return seeOther("/ui/signin", requestId, sessions.end(request, isSecure(context)));
   }
 
   return [
@@ -65,6 +74,23 @@ export function signInRoutes({ keys, clock, version, log }: Dependencies): Route
     { method: "POST", path: "/ui/signin", open: true, answer: signIn },
     { method: "POST", path: "/ui/signout", open: true, answer: signOut },
   ];
+}
+
+/** Why a form was refused, and which header a proxy fails to pass on. */
+function otherSite({ request, client }: RequestContext): string {
+  const origin = request.headers.get("origin");
+  const { host } = client();
+  if (origin === null || origin === "null" || request.headers.has("sec-fetch-site")) {
+    return "Refused: the form was sent from another site.";
+  }
+  return `Refused: the page was opened as ${origin}, but the Host header says ${host}. A proxy ` +
+    "has to pass the Host header on; in nginx: proxy_set_header Host $http_host;";
+}
+
+/** Whether the browser uses TLS, to this service or to its proxy. */
+function isSecure({ request, client }: RequestContext): boolean {
+  return client().scheme === "https" ||
+    request.headers.get("origin")?.startsWith("https:") === true;
 }
 
 /** The text of a field; empty for a file. */

@@ -36,9 +36,9 @@ export function manualRoutes(version: string, authenticate: Authenticate): Route
   const pages = () => groups().flatMap(({ pages }) => pages);
 
   /** A caller who is signed in sees the navigation of the dashboard. */
-  function callerOf({ request }: RequestContext): Caller | undefined {
+  function callerOf(context: RequestContext): Caller | undefined {
     try {
-      return authenticate(request);
+      return authenticate(context.request, context);
     } catch (error) {
       if (error instanceof Refusal) return undefined;
       throw error;

@@ -6,11 +6,12 @@
 
 import { compact } from "../../lib/compact.ts";
 import type { Json } from "../../task/task.ts";
-import { query, respond } from "../context.ts";
+import { query } from "../context.ts";
 import { examples } from "./examples.ts";
 import { mailOperations, mailSchemas } from "./mail_operations.ts";
 import type { Operation } from "./operation.ts";
-import { type ProblemCode, PROBLEMS } from "../problems.ts";
+import { API_HEADERS, type ProblemCode, PROBLEMS } from "../problems.ts";
+import { encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 import { dryRunSchemas } from "./dry_run_schemas.ts";
 import { schemas } from "./schemas.ts";
@@ -32,21 +33,35 @@ const operations = [
 ];
 
 /** The route of the document. */
-export function openapiRoutes(version: string): Route[] {
-  const document = openapi(version);
+export function openapiRoutes(version: string, basePath: string): Route[] {
+  const text = JSON.stringify(openapi(version, basePath));
+  const encode = encodeOnce(text);
+  const etag = weakTag(text);
   return [{
     method: "GET",
     path: "/openapi.json",
     open: true,
     answer: (call) => {
       query(call, []);
-      return respond(call, 200, document);
+      const { body, headers } = encode(call.request);
+      const isKnown = listsTag(call.request.headers.get("if-none-match"), etag);
+      return new Response(isKnown ? null : body, {
+        status: isKnown ? 304 : 200,
+        headers: {
+          "content-type": "application/json",
+          "x-request-id": call.requestId,
+          ...API_HEADERS,
+          "cache-control": "no-cache",
+          etag,
+          ...headers,
+        },
+      });
     },
   }];
 }
 
 /** The whole document. */
-export function openapi(version: string): Readonly<Record<string, Json>> {
+export function openapi(version: string, basePath = ""): Readonly<Record<string, Json>> {
   const paths: Record<string, Record<string, Json>> = {};
   for (const operation of operations) {
     const { method, path } = operation;
@@ -62,7 +77,7 @@ export function openapi(version: string): Readonly<Record<string, Json>> {
         "method than those of a path is answered 405, with Allow.",
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/", description: "Where this document comes from." }],
+    servers: [{ url: basePath || "/", description: "Where this document comes from." }],
     security: [{ apiKey: [] }, {}],
     paths,
     components: {

@@ -27,6 +27,10 @@ export interface JsonBody {
 /** Deepest nesting of arrays and objects. */
 export const MAX_DEPTH = 64;
 
+/** Between the response to a late body and the end of its connection, in milliseconds. */
+const CLOSE_MS = 2_000;
+/** Up to this length a body is read as text, in bytes. */
+const SMALL_BYTES = 16_384;
 /** Time in which a body has to arrive, in milliseconds. */
 const DEADLINE_MS = 30_000;
 
@@ -46,9 +50,10 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   }
   const length = headers.get("content-length");
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const { text, size } = length === null
-    ? await inTime(readCounted(request, limit), clock)
-    : await inTime(readSized(request, Number(length)), clock);
+  const isSmall = length !== null && Number(length) <= SMALL_BYTES;
+  const { text, size } = isSmall
+    ? await inTime(readSmall(request, Number(length)), clock)
+    : await inTime(readCounted(request, limit), clock);
   if (size > limit) throw tooLarge(limit);
   if (isNestedDeeper(text, MAX_DEPTH)) {
     const detail = `Expected arrays and objects nested at most ${MAX_DEPTH} deep`;
@@ -107,7 +112,8 @@ async function inTime<Whole>({ whole, leave }: Reading<Whole>, clock: Clock): Pr
   const late = Promise.withResolvers<never>();
   const undo = clock.after(DEADLINE_MS, () => {
     const detail = `Expected the whole body within ${DEADLINE_MS / 1_000} seconds`;
-    late.reject(new Refusal("malformed_json", { detail, headers: { connection: "close" } }));
+    const closesAfter = new Promise<void>((resolve) => void clock.after(CLOSE_MS, resolve));
+    late.reject(new Refusal("malformed_json", { detail, closesAfter }));
     leave();
   });
   try {
@@ -117,8 +123,12 @@ async function inTime<Whole>({ whole, leave }: Reading<Whole>, clock: Clock): Pr
   }
 }
 
-/** The server enforces Content-Length itself, and reads such a body fastest as text. */
-function readSized(request: Request, size: number): Reading<ReadText> {
+/**
+ * The server enforces Content-Length itself, and reads such a body twice as fast
+ * as text. The price: one that stalls cannot be given up, so its connection stays
+ * open as an idle one does.
+ */
+function readSmall(request: Request, size: number): Reading<ReadText> {
   const whole = request.text().then((text) => {
     // Invalid UTF-8 has been replaced, which changes the length.
     if (text.includes("\ufffd") && encoder.encode(text).length !== size) throw notUtf8();

@@ -16,7 +16,7 @@ import { requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import { openFeed } from "../streams/feed.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { refuseIssues } from "../problems.ts";
+import { API_HEADERS, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { seenTask } from "../auth/access.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
@@ -185,7 +185,7 @@ export function eventResponse(
   return new Response(body as BodyInit | null, {
     headers: {
       "content-type": "text/event-stream",
-      "cache-control": "no-store",
+      ...API_HEADERS,
       "x-accel-buffering": "no",
       "x-request-id": requestId,
     },

@@ -9,6 +9,8 @@ import alerts from "../assets/alerts.yaml" with { type: "text" };
 import grafana from "../assets/grafana.json" with { type: "text" };
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { API_HEADERS } from "../problems.ts";
+import { encodeBody } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 
 /** Lanes read to count the held ones. */
@@ -62,6 +64,13 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   ];
 }
 
-function textResponse({ requestId }: RequestContext, text: string, type: string): Response {
-  return new Response(text, { headers: { "content-type": type, "x-request-id": requestId } });
+function textResponse(
+  { request, requestId }: RequestContext,
+  text: string,
+  type: string,
+): Response {
+  const { body, headers } = encodeBody(request, text);
+  return new Response(body, {
+    headers: { "content-type": type, "x-request-id": requestId, ...API_HEADERS, ...headers },
+  });
 }

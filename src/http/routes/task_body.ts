@@ -12,6 +12,7 @@ import type { Json, TaskRecord } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
+import { listsTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 import { seenTask } from "../auth/access.ts";
 
@@ -140,10 +141,6 @@ async function readFile(path: string, start: number, end: number) {
     },
     cancel: () => file.close(),
   }, { highWaterMark: 0 });
-}
-
-function listsTag(header: string | null, etag: string): boolean {
-  return header?.split(",").some((tag) => [etag, `W/${etag}`, "*"].includes(tag.trim())) ?? false;
 }
 
 /** For clients that do not know `filename*`; no character of it is special anywhere. */

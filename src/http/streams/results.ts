@@ -7,6 +7,7 @@
 import { isFinal } from "../../task/state.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { API_HEADERS } from "../problems.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "./event_stream.ts";
 import { taskView } from "../views/task_view.ts";
 
@@ -27,7 +28,8 @@ export function resultLines(
   const init = {
     headers: {
       "content-type": "application/x-ndjson",
-      "cache-control": "no-store",
+      ...API_HEADERS,
+      "x-accel-buffering": "no",
       "x-request-id": requestId,
       ...(wait === undefined ? {} : { "preference-applied": `wait=${wait}` }),
       ...headers,

@@ -38,7 +38,6 @@ Deno.test.each([
   "a:hunter2:notify:read",
   "a:hunter2:everything",
   "a:hunter2:",
-  "a:hunter2,a:hunter3",
   "a:hunter2,b:hunter2",
   "a b:hunter2",
   "a:hunter 2",

@@ -49,7 +49,7 @@ Deno.test("behind TLS the cookie is Secure", async () => {
   const response = await api.raw("/ui/signin", {
     method: "POST",
     body: "key=first-secret",
-    headers: { ...formHeaders("key=first-secret"), origin: ORIGIN, "x-forwarded-proto": "https" },
+    headers: { ...formHeaders("key=first-secret"), origin: "https://localhost:8000" },
   });
   assert.match(response.headers.get("set-cookie") ?? "", /; Secure$/);
 });
@@ -87,6 +87,55 @@ Deno.test("a session ends after twelve hours, and with its key", async () => {
   const keys = parseApiKeys("ada:changed-secret");
   await using changed = await Api.open({ keys, anonymous: "refused" });
   assert.equal((await changed.get("/tasks", fresh)).status, 401);
+});
+
+Deno.test("signing out ends the session, and no other", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const { headers } = await signIn(api, "first-secret");
+  const other = await signIn(api, "first-secret");
+  const signOut = { method: "POST", headers: { ...headers, origin: ORIGIN } };
+  assert.equal((await api.raw("/ui/signout", signOut)).status, 303);
+  assert.equal((await api.get("/tasks", headers)).status, 401);
+  assert.equal((await api.get("/tasks", other.headers)).status, 200);
+});
+
+Deno.test("behind a proxy that changes Host, Sec-Fetch-Site proves the own page", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const body = "key=first-secret";
+  const post = (path: string, headers: Record<string, string>) =>
+    api.raw(path, {
+      method: "POST",
+      body,
+      headers: { ...formHeaders(body), origin: "https://postrider.example", ...headers },
+    });
+  const signedIn = await post("/ui/signin", { "sec-fetch-site": "same-origin" });
+  assert.equal(signedIn.status, 303);
+  const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  for (const site of ["cross-site", "same-site", "none"]) {
+    const headers = { cookie, "sec-fetch-site": site };
+    assert.equal((await post("/ui/signin", headers)).status, 403, site);
+    assert.equal((await post("/ui/signout", headers)).status, 403, site);
+  }
+  // Over plain http browsers do not send it: the page names the header that is missing.
+  const refused = await post("/ui/signin", {});
+  assert.equal(refused.status, 403);
+  assert.match(await refused.text(), /Host header says localhost:8000.*proxy_set_header Host/s);
+});
+
+Deno.test("a client that tries many unknown keys is slowed down, a known key never", async () => {
+  await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+  const statuses: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    statuses.push((await api.get("/tasks", { authorization: `Bearer guess${i}` })).status);
+  }
+  assert.equal(statuses[0], 401);
+  assert.equal(statuses.at(-1), 429);
+  const refused = await signIn(api, "another-guess");
+  assert.equal(refused.response.status, 429);
+  assert.match(await refused.response.text(), /Too many unknown API keys/);
+  assert.equal((await api.get("/tasks", { authorization: "Bearer first-secret" })).status, 200);
+  await api.clock.advance(1_000);
+  assert.equal((await api.get("/tasks", { authorization: "Bearer guess" })).status, 401);
 });
 
 Deno.test("signing out removes the cookie", async () => {
