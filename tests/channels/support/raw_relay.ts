@@ -17,7 +17,7 @@ export interface Script {
   readonly starttls?: Answer;
   readonly auth?: Answer;
   readonly mail?: Answer;
-  /** One answer for all, or one by address. */
+  /** One answer for all, or one by address; `r550@…` is answered 550 in any case. */
   readonly rcpt?: Answer | Readonly<Record<string, Answer>>;
   readonly data?: Answer;
   /** While the body comes, before its dot. */
@@ -29,6 +29,10 @@ export interface Script {
   readonly rset?: Answer;
   /** On connections after the first. */
   readonly later?: Omit<Script, "later">;
+  /** The most sessions at once; a further one is refused. */
+  readonly sessions?: number;
+  /** How a session beyond that is refused: at the greeting, at the login, at MAIL FROM. */
+  readonly tooMany?: Omit<Script, "later" | "sessions" | "tooMany">;
 }
 
 /** A mail that the relay took. */
@@ -92,13 +96,20 @@ export function openRawRelay(script: Script = {}): RawRelay {
         to = [];
         await say(script.mail ?? "250 ok");
       } else if (verb === "RCPT") {
-        const answer = typeof script.rcpt === "object" ? script.rcpt[address] : script.rcpt;
+        const { rcpt } = script;
+        const [, code] = /^r(\d{3})@/.exec(address) ?? [];
+        const answer = code !== undefined
+          ? `${code} said of ${address}`
+          : typeof rcpt === "object"
+          ? rcpt[address]
+          : rcpt;
         if ((answer ?? "250").startsWith("25")) to.push(address);
         await say(answer ?? "250 ok");
       } else if (verb === "DATA") {
-        await say(script.data ?? "354 go on");
+        const { data: answer = "354 go on" } = script;
+        await say(answer);
         data.resolve();
-        if (!(script.data ?? "354").startsWith("354")) continue;
+        if (!answer.startsWith("354")) continue;
         if (script.body !== undefined) {
           await lines.next();
           await say(script.body);
@@ -111,7 +122,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
         }
         taken.push({ from, to, text });
         dot.resolve();
-        await script.beforeDot?.();
+        if (script.beforeDot) await script.beforeDot();
         await say(script.dot ?? "250 2.0.0 Ok: queued as ABC123");
       } else if (verb === "RSET") await say(script.rset ?? "250 ok");
       else if (verb === "QUIT") {
@@ -124,7 +135,10 @@ export function openRawRelay(script: Script = {}): RawRelay {
   const accepting = (async () => {
     for await (const conn of listener) {
       conns.add(conn);
-      const now = connections++ > 0 ? script.later ?? script : script;
+      const { tooMany = { greeting: "421 4.7.0 Too many sessions" } } = script;
+      const isOver = script.sessions !== undefined && conns.size > script.sessions;
+      const now = isOver ? tooMany : connections > 0 ? script.later ?? script : script;
+      connections++;
       talks.push(
         talk(conn, now).catch((error) => {
           if (error !== BROKEN && !(error instanceof Deno.errors.BadResource)) return;

@@ -1,0 +1,335 @@
+/**
+ * Relays that limit sessions, fall silent, or say something else than SMTP.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { Channel } from "../../../src/channels/channel.ts";
+import { type EmailOptions, openEmailChannel } from "../../../src/channels/mail/email.ts";
+import { parseMailUrl, type RelaySettings } from "../../../src/channels/mail/mail_settings.ts";
+import { masking } from "../../../src/channels/mail/smtp_auth.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import type { EmailPayload } from "../../../src/task/payloads.ts";
+import { aContext, anAttempt, anEmail } from "../support/attempts.ts";
+import { openRawRelay, type Script } from "../support/raw_relay.ts";
+
+// deno-lint-ignore no-explicit-any -- results are JSON of many shapes
+type Any = any;
+
+function relayAt(port: number, query = "tls=none", login = ""): RelaySettings {
+  return parseMailUrl(`smtp://${login}127.0.0.1:${port}?${query}`) as RelaySettings;
+}
+
+function openChannel(
+  relays: readonly RelaySettings[],
+  options: Partial<EmailOptions> = {},
+): Channel & AsyncDisposable {
+  const channel = openEmailChannel(parseMailUrl("outbox:unused"), {
+    clock: systemClock,
+    relays: relays.map((relay) => ({ relay })),
+    ...options,
+  });
+  return Object.assign(channel, { [Symbol.asyncDispose]: async () => await channel.close?.() });
+}
+
+function to(...names: string[]): EmailPayload {
+  return anEmail({ to: names.map((name) => ({ address: `${name}@example.org` })) });
+}
+
+/** An attempt of so many milliseconds. */
+function within(ms: number, payload: object = anEmail()) {
+  return anAttempt(payload, { deadlineAt: Date.now() + ms });
+}
+
+const limits: { readonly how: string; readonly tooMany?: Script }[] = [
+  { how: "421 at the greeting" },
+  { how: "554 at the greeting", tooMany: { greeting: "554 5.7.1 too many connections" } },
+  { how: "a hang-up", tooMany: { greeting: "drop" } },
+  { how: "421 at EHLO", tooMany: { ehlo: "421 4.7.0 too many" } },
+  { how: "421 at MAIL FROM", tooMany: { mail: "421 4.7.0 too many" } },
+];
+
+Deno.test.each(limits)(
+  "A relay that refuses a third session by $how costs no mail its attempt",
+  async ({ tooMany }) => {
+    await using relay = openRawRelay({ sessions: 2, ...(tooMany ? { tooMany } : {}) });
+    await using channel = openChannel([relayAt(relay.port)]);
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
+    );
+    assert.deepEqual([...new Set(outcomes.map(({ kind }) => kind))], ["delivered"]);
+    assert.equal(relay.taken.length, 20);
+  },
+);
+
+Deno.test("1,000 mails over a relay that takes two sessions need one attempt each", async () => {
+  await using relay = openRawRelay({ sessions: 2 });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcomes = await Promise.all(
+    Array.from({ length: 1_000 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
+  );
+  assert.equal(outcomes.filter(({ kind }) => kind === "delivered").length, 1_000);
+  assert.ok(relay.connections < 40, `${relay.connections} connections for 1,000 mails`);
+});
+
+Deno.test("When no session can be had, one mail is refused and the others are untried", async () => {
+  await using relay = openRawRelay({ greeting: "421 later" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcomes: Any[] = await Promise.all(
+    Array.from({ length: 20 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
+  );
+  assert.equal(relay.connections, 1);
+  assert.equal(outcomes.filter(({ untried }) => untried).length, 19);
+  const [refused] = outcomes.filter(({ untried }) => !untried);
+  assert.equal(refused.uncounted, 1);
+  assert.deepEqual(refused.hold, {
+    forMs: 5_000,
+    reason: "The relay replied at the greeting: 421 later",
+    probe: true,
+  });
+  assert.deepEqual([refused.evidence.stage, refused.evidence.reply], ["greeting", "421 later"]);
+});
+
+Deno.test("A wrong password is tried once for all that wait", async () => {
+  await using relay = openRawRelay({ ehlo: "250-relay\n250 AUTH PLAIN", auth: "535 5.7.8 no" });
+  await using channel = openChannel([relayAt(relay.port, "tls=none", "ada:secret@")]);
+  await Promise.all(
+    Array.from({ length: 20 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
+  );
+  assert.equal(relay.connections, 1);
+});
+
+Deno.test("A mail that waits for a session is untried at its timeout, and begins late otherwise", async () => {
+  const answer = Promise.withResolvers<void>();
+  await using relay = openRawRelay({ sessions: 1, beforeDot: () => answer.promise });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const first = channel.deliver(anAttempt(anEmail()), aContext());
+  await relay.dotSeen;
+  const [waiting, late] = [aContext(), aContext()];
+  const untried = channel.deliver(anAttempt(anEmail()), waiting);
+  const begun = channel.deliver(within(30_000), late);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  waiting.abort("timeout");
+  const outcome: Any = await untried;
+  assert.deepEqual([outcome.kind, outcome.untried], ["deferred", true]);
+  answer.resolve();
+  assert.deepEqual([(await first).kind, (await begun).kind], ["delivered", "delivered"]);
+  assert.deepEqual(late.said, [{ stage: "begun" }, { stage: "sending" }]);
+});
+
+const deaths: readonly { readonly at: string; readonly script: Script }[] = [
+  { at: "no greeting", script: { greeting: "hang" } },
+  { at: "a greeting that refuses", script: { greeting: "554 no" } },
+  { at: "a drop at the greeting", script: { greeting: "drop" } },
+  { at: "silence at EHLO", script: { ehlo: "hang" } },
+  { at: "silence at MAIL FROM", script: { mail: "hang" } },
+  { at: "a drop at MAIL FROM", script: { mail: "drop" } },
+  { at: "421 at MAIL FROM", script: { mail: "421 bye" } },
+  { at: "silence at RCPT TO", script: { rcpt: "hang" } },
+  { at: "a drop at RCPT TO", script: { rcpt: "drop" } },
+  { at: "421 at RCPT TO", script: { rcpt: "421 bye" } },
+  { at: "silence at DATA", script: { data: "hang" } },
+  { at: "a drop at DATA", script: { data: "drop" } },
+  { at: "250 at DATA", script: { data: "250 ok" } },
+];
+
+Deno.test.each(deaths)(
+  "The second relay takes the mail within the attempt when the first one dies: $at",
+  async ({ script }) => {
+    await using dead = openRawRelay(script);
+    await using healthy = openRawRelay();
+    await using channel = openChannel([relayAt(dead.port), relayAt(healthy.port)]);
+    const outcome: Any = await channel.deliver(within(1_000), aContext());
+    assert.equal(outcome.kind, "delivered", JSON.stringify(outcome));
+    assert.equal(outcome.result.relay, `127.0.0.1:${healthy.port}`);
+    assert.equal(outcome.evidence.tried.length, 1);
+    // For the next half minute it is passed over.
+    const next: Any = await channel.deliver(within(1_000), aContext());
+    assert.deepEqual([next.kind, next.evidence.tried], ["delivered", undefined]);
+    assert.deepEqual([dead.taken.length, healthy.taken.length], [0, 2]);
+  },
+);
+
+Deno.test("Mails that wait for a silent relay go to the next one with the first", async () => {
+  await using dead = openRawRelay({ greeting: "hang" });
+  await using healthy = openRawRelay();
+  await using channel = openChannel([relayAt(dead.port), relayAt(healthy.port)]);
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, () => channel.deliver(within(1_000), aContext())),
+  );
+  assert.ok(outcomes.every(({ kind }) => kind === "delivered"));
+  assert.equal(dead.connections, 1);
+});
+
+const dots: readonly { readonly dot: string; readonly ok: string; readonly kind: string }[] = [
+  { dot: "250 ok", ok: "delivered", kind: "deferred" },
+  { dot: "451 later", ok: "deferred", kind: "deferred" },
+  { dot: "554 spam", ok: "rejected", kind: "deferred" },
+  { dot: "drop", ok: "unknown", kind: "unknown" },
+];
+
+Deno.test.each(dots)(
+  "Each recipient keeps what the relay said of it when the dot is answered $dot",
+  async ({ dot, ok, kind }) => {
+    await using relay = openRawRelay({ dot });
+    await using channel = openChannel([relayAt(relay.port)]);
+    const payload = to("ok", "r550", "r450");
+    const outcome: Any = await channel.deliver(anAttempt(payload), aContext());
+    assert.equal(outcome.kind, kind);
+    const of = Object.fromEntries(
+      outcome.result.recipients.map((one: Any) => [one.address.split("@")[0], one]),
+    );
+    assert.deepEqual([of.ok.outcome, of.r550.outcome, of.r450.outcome], [
+      ok,
+      "rejected",
+      "deferred",
+    ]);
+    assert.match(of.r550.reply, /^550 said of r550/);
+    await using again = openRawRelay();
+    await using later = openChannel([relayAt(again.port)]);
+    await later.deliver(anAttempt(payload, { number: 2, carry: outcome.carry }), aContext());
+    assert.ok(!again.taken.some((mail) => mail.to.includes("r550@example.org")));
+  },
+);
+
+const garbled: readonly {
+  readonly when: string;
+  readonly script: Script;
+  readonly kind: string;
+  readonly stage: string;
+}[] = [
+  { when: "25 at MAIL FROM", script: { mail: "25" }, kind: "deferred", stage: "mail" },
+  { when: "25 and NUL at MAIL FROM", script: { mail: "25\0" }, kind: "deferred", stage: "mail" },
+  { when: "999 at MAIL FROM", script: { mail: "999 x" }, kind: "deferred", stage: "mail" },
+  { when: "354 at MAIL FROM", script: { mail: "354 x" }, kind: "deferred", stage: "mail" },
+  { when: "350 at RCPT TO", script: { rcpt: "350 x" }, kind: "deferred", stage: "rcpt" },
+  { when: "250 at DATA", script: { data: "250 ok" }, kind: "deferred", stage: "data" },
+  { when: "25 after the dot", script: { dot: "25" }, kind: "unknown", stage: "dot" },
+  { when: "25 and NUL after the dot", script: { dot: "25\0" }, kind: "unknown", stage: "dot" },
+  { when: "999 after the dot", script: { dot: "999 x" }, kind: "unknown", stage: "dot" },
+  {
+    when: "two codes after the dot",
+    script: { dot: "250-a\n251 b" },
+    kind: "unknown",
+    stage: "dot",
+  },
+];
+
+Deno.test.each(garbled)("$when is bad_response, and the mail is $kind", async (row) => {
+  const heard: string[] = [];
+  await using relay = openRawRelay({ ...row.script, heard: (line) => heard.push(line) });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcome: Any = await channel.deliver(anAttempt(anEmail({ text: "BODY" })), aContext());
+  assert.deepEqual([outcome.kind, outcome.error?.code, outcome.evidence.stage], [
+    row.kind,
+    "bad_response",
+    row.stage,
+  ]);
+  if (row.stage === "data") {
+    assert.ok(!heard.some((line) => line.includes("BODY") || line.startsWith("Subject")));
+  }
+});
+
+const stages: readonly {
+  readonly script: Script;
+  readonly stage: string;
+  readonly reply?: RegExp;
+}[] = [
+  { script: { greeting: "421 a" }, stage: "greeting", reply: /^421 a/ },
+  { script: { mail: "451 b" }, stage: "mail", reply: /^451 b/ },
+  { script: { mail: "drop" }, stage: "mail" },
+  { script: { rcpt: "421 c" }, stage: "rcpt", reply: /^421 c/ },
+  { script: { data: "drop" }, stage: "data" },
+  { script: { dot: "451 d" }, stage: "dot", reply: /^451 d/ },
+  { script: { dot: "drop" }, stage: "dot" },
+];
+
+Deno.test.each(stages)("The evidence names the stage $stage", async ({ script, stage, reply }) => {
+  await using relay = openRawRelay(script);
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+  assert.equal(outcome.evidence.stage, stage);
+  if (reply) assert.match(outcome.evidence.reply, reply);
+});
+
+Deno.test("A relay that hangs up within a long body is named by the stage body", async () => {
+  await using relay = openRawRelay({ ehlo: "250 relay", body: "drop" });
+  await using channel = openChannel([relayAt(relay.port)], { waits: { reply: 2_000 } });
+  const attachments = [{ filename: "a.bin", content: btoa("x".repeat(9_000_000)) }];
+  const outcome: Any = await channel.deliver(anAttempt(anEmail({ attachments })), aContext());
+  assert.deepEqual([outcome.kind, outcome.evidence.stage], ["deferred", "body"]);
+});
+
+Deno.test("A black hole ends with the timeout, its socket is closed, and the recipients are listed", async () => {
+  await using relay = openRawRelay({ greeting: "hang" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const context = aContext();
+  const delivering = channel.deliver(within(60_000), context);
+  while (relay.connections === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  context.abort("timeout");
+  const outcome: Any = await delivering;
+  assert.deepEqual([outcome.kind, outcome.error.code], ["deferred", "timeout"]);
+  assert.equal(outcome.result.recipients[0].outcome, "deferred");
+  assert.equal(outcome.hold.probe, true);
+});
+
+const user = "postrider@example.org";
+const pass = "S3cr€t pass/word+";
+const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+const echoes = [
+  pass,
+  pass.toUpperCase(),
+  encodeURIComponent(pass),
+  base64(pass),
+  base64(`\0${user}\0${pass}`),
+  base64(`\0${user}\0${pass}`).replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_"),
+  base64(`\0${user}\0${pass}`).slice(4, 24),
+  base64(user),
+  user,
+  new TextEncoder().encode(pass).toHex(),
+];
+
+Deno.test("Credentials are masked in a refused login, in every form that a relay may echo", async () => {
+  for (const echo of echoes) {
+    await using relay = openRawRelay({
+      ehlo: "250-relay\n250 AUTH PLAIN LOGIN",
+      auth: `535 5.7.8 denied for ${echo} (try again)`,
+    });
+    const login = `${encodeURIComponent(user)}:${encodeURIComponent(pass)}@`;
+    await using channel = openChannel([relayAt(relay.port, "tls=none", login)]);
+    const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+    const text = JSON.stringify(outcome);
+    assert.match(outcome.error.detail, /535 5\.7\.8 denied for \*\*\* \(try again\)/, text);
+    assert.ok(!text.toLowerCase().includes(echo.toLowerCase()), text);
+  }
+  const mask = masking(["ada"], ["secret"]);
+  assert.equal(mask("550 ada@example.org unknown", "rcpt"), "550 ada@example.org unknown");
+});
+
+Deno.test("The name in EHLO is the given one, or the address of the connection", async () => {
+  for (
+    const [hostname, query, expected] of [
+      [undefined, "tls=none", "EHLO [127.0.0.1]"],
+      ["mx.example.org", "tls=none", "EHLO mx.example.org"],
+      ["mx.example.org", "tls=none&name=out.example.net", "EHLO out.example.net"],
+    ] as const
+  ) {
+    const heard: string[] = [];
+    await using relay = openRawRelay({ heard: (line) => heard.push(line) });
+    await using channel = openChannel([relayAt(relay.port, query)], { hostname });
+    await channel.deliver(anAttempt(anEmail()), aContext());
+    assert.equal(heard[0], expected);
+  }
+});
+
+Deno.test("With several relays the error holds the words of each", async () => {
+  await using own = openRawRelay({ ehlo: "250-relay\n250 AUTH PLAIN", auth: "535 5.7.8 wrong" });
+  await using other = openRawRelay({ greeting: "421 busy" });
+  await using channel = openChannel([
+    relayAt(own.port, "tls=none", "ada:secret@"),
+    relayAt(other.port),
+  ]);
+  const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+  assert.match(outcome.error.detail, /535 5\.7\.8 wrong.*421 busy/);
+});
