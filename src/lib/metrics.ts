@@ -84,11 +84,11 @@ export interface Metrics {
   attempted(labels: AttemptLabels, seconds: number): void;
   /** A task became final. */
   finished(type: string, state: string): void;
-  /** A hook exists: its counters appear, at 0 if nothing was received. */
+  /** Makes the counters of a hook appear, at 0 if nothing was received. */
   knownHook(hook: string): void;
   /** A hook received a delivery. */
   delivered(hook: string, verdict: HookVerdict): void;
-  /** A schedule exists: its counters appear, at 0 if there was no run. */
+  /** Makes the counters of a schedule appear, at 0 if there was no run. */
   knownSchedule(schedule: string): void;
   /** Runs of a schedule had this result. */
   scheduled(schedule: string, result: RunResult, count?: number): void;

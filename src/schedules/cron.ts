@@ -29,6 +29,7 @@ const NICKNAMES: Readonly<Record<string, string>> = {
   "@midnight": "0 0 * * *",
   "@hourly": "0 * * * *",
 };
+const DAY_MS = 86_400_000;
 /** The largest value of each field, from seconds to years. */
 const MAX_VALUES = [59, 59, 23, 31, 12, 6, 9_999];
 
@@ -80,15 +81,22 @@ function nextRun(
   // In the second pass of a repeated hour, fixed times up to its end have run already.
   if (isFixed) local = Math.max(local, period.from + period.offsetBefore - 1);
   let match = nextMatch(local);
+  let isFirst = true;
+  // There is no match between `local` and `match`.
   while (match !== undefined) {
     const at = match - period.offset;
     if (at < period.to) return at;
-    period = periodAt(timezone, period.to);
+    // Only a clock change right after the start, or near the match, can matter.
+    period = periodAt(timezone, isFirst ? period.to : Math.max(period.to, at - 2 * DAY_MS));
+    isFirst = false;
     const begin = period.from + period.offset;
     const isSkipped = match < begin;
     if (isSkipped && isFixed) return period.from;
-    const isRepeated = period.offset < period.offsetBefore;
-    if (isSkipped || (isRepeated && !isFixed)) match = nextMatch(begin - 1);
+    const isRepeated = begin <= local;
+    if (isSkipped || (isRepeated && !isFixed)) {
+      local = begin - 1;
+      match = nextMatch(local);
+    }
   }
   return undefined;
 }

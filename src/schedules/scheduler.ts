@@ -198,7 +198,6 @@ export class Scheduler {
   }
 
   #set(schedule: Schedule): void {
-    this.#parts.metrics.knownSchedule(schedule.name);
     this.#schedules.set(schedule.name, schedule);
   }
 

@@ -15,23 +15,18 @@ export interface Triggers {
   readonly hooks: HookReceiver;
   /** Runs the schedules. */
   readonly schedules: Scheduler;
-  /** Applies the file after a change: creates, changes and deletes schedules, and counts new hooks. */
+  /** Applies the schedules of the file: creates, changes and deletes. */
   follow(schedules: Schedules): Promise<void>;
 }
 
 /** Opens hooks and schedules; the caller starts and stops the schedules. */
 export function openTriggers(parts: HookParts & SchedulerParts): Triggers {
-  const { clock, hooks, metrics } = parts;
-  const countHooks = () => {
-    for (const name of hooks().keys()) metrics.knownHook(name);
-  };
-  countHooks();
+  const { clock } = parts;
   const scheduler = new Scheduler(parts);
   return {
     hooks: openHooks(parts),
     schedules: scheduler,
     async follow(schedules) {
-      countHooks();
       for (const [name, spec] of schedules) {
         await scheduler.change(name, (before) => {
           const now = clock.now();

@@ -67,3 +67,25 @@ Deno.test.each([
   assert.equal(await service.exit, code, service.lines.said.join("\n"));
   await service.lines.find(says);
 });
+
+Deno.test.each([
+  {
+    name: "hooks",
+    yaml: "h: {preset: gitlab, secret: a-long-secret, notify: {to: TARGET, text: x}}",
+  },
+  { name: "schedules", yaml: 's: {every: 1h, fetch: {url: "http://10.0.0.1/"}}' },
+  { name: "aliases", yaml: "a: TARGET" },
+])(
+  "a target in $name that can never work ends the start and --check with 78 and its place",
+  async ({ name, yaml }) => {
+    await using data = await aFolder();
+    const path = `${data.path}/postrider.yaml`;
+    await Deno.writeTextFile(path, `${name}:\n  ${yaml.replace("TARGET", '"tgram://1:a/4"')}\n`);
+    const env = { POSTRIDER_CONFIG: path };
+    for (const command of [START, [...START, "--check"]]) {
+      await using service = startPostrider({ data: data.path, command, env });
+      assert.equal(await service.exit, 78, service.lines.said.join("\n"));
+      await service.lines.find(new RegExp(`postrider\\.yaml:2:\\d+: /${name}/`));
+    }
+  },
+);

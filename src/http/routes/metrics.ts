@@ -18,12 +18,14 @@ const MAX_LANES = 10_000;
 
 /** The routes under `/metrics`. */
 export function metricsRoutes(dependencies: Dependencies): Route[] {
-  const { engine, metrics, ports, clock } = dependencies;
+  const { engine, metrics, ports, clock, hooks, schedules } = dependencies;
 
   async function values(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
     const [tasks, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
+    for (const { name } of hooks.list()) metrics.knownHook(name);
+    for (const { name } of schedules.list()) metrics.knownSchedule(name);
     const { running, concurrency, threads, lost } = ports.worker();
     const now = clock.now();
     const text = await metrics.text({

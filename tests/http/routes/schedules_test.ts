@@ -174,3 +174,27 @@ Deno.test("the numbers of a scheduled request are sent as they were written", as
   const task = await api.engine.find(body.lastId);
   assert.equal(JSON.parse(task?.payload ?? "").body, '{"id":12345678901234567891,"rate":1.50}');
 });
+
+Deno.test("the runs of a schedule are counted from 0 on", async () => {
+  await using api = await Api.open();
+  await api.schedules.start();
+  const runs = async () => {
+    const text = await (await api.raw("/metrics")).text();
+    return [...text.matchAll(/^postrider_schedule_runs_total(.*)$/gm)].map(([, rest]) => rest);
+  };
+  await put(api, { every: "1h", fetch: NIGHTLY.fetch });
+  const series = (result: string, count: number) =>
+    `{schedule="nightly",result="${result}"} ${count}`;
+  assert.deepEqual(await runs(), [
+    series("created", 0),
+    series("skipped", 0),
+    series("failed", 0),
+  ]);
+  await api.clock.advance(2 * 3_600_000);
+  await api.post("/schedules/nightly/run");
+  assert.deepEqual(await runs(), [
+    series("created", 2),
+    series("skipped", 1),
+    series("failed", 0),
+  ]);
+});
