@@ -1,5 +1,5 @@
 /**
- * The contract for programs: an OpenAPI 3.1 document of all that is served.
+ * The OpenAPI 3.1 document of the whole API.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Json } from "../../task/task.ts";
 import { query } from "../context.ts";
 import { examples } from "./examples.ts";
 import { mailOperations, mailSchemas } from "./mail_operations.ts";
-import type { Operation } from "./operation.ts";
+import { type Operation, TAGS } from "./operation.ts";
 import { API_HEADERS, type ProblemCode, PROBLEMS } from "../problems.ts";
 import { encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
@@ -22,7 +22,7 @@ import { triggerOperations } from "./trigger_operations.ts";
 import { statusSchemas } from "./status_schemas.ts";
 import { triggerSchemas } from "./trigger_schemas.ts";
 
-/** In the order in which they are shown. */
+/** In the order of the document. */
 const operations = [
   ...submitOperations,
   ...taskOperations,
@@ -32,7 +32,7 @@ const operations = [
   ...serviceOperations,
 ];
 
-/** The route of the document. */
+/** The route that serves the document. */
 export function openapiRoutes(version: string, basePath: string): Route[] {
   const text = JSON.stringify(openapi(version, basePath));
   const encode = encodeOnce(text);
@@ -72,13 +72,15 @@ export function openapi(version: string, basePath = ""): Readonly<Record<string,
     info: {
       title: "Postrider",
       version,
-      description: "Takes notifications and outbound HTTP requests, answers at once, and carries " +
-        "them out for certain: on time, with retries, with a state that can be read. Another " +
-        "method than those of a path is answered 405, with Allow.",
+      description: "Accepts notifications and outbound HTTP requests, responds at once, and " +
+        "delivers them reliably: on time, with retries, and with a state that can be read. A " +
+        "method that a path does not have gets 405, with Allow.",
+      contact: { name: "Postrider" },
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: basePath || "/", description: "Where this document comes from." }],
+    servers: [{ url: basePath || "/", description: "The host that served this document." }],
     security: [{ apiKey: [] }, {}],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       schemas: withExamples({
@@ -96,35 +98,47 @@ export function openapi(version: string, basePath = ""): Readonly<Record<string,
         },
       },
       headers: {
-        XRequestId: { description: "The call's own, or ours.", schema: { type: "string" } },
+        XRequestId: {
+          description: "The id of the request, for the log: the caller's own, or a new one.",
+          schema: { type: "string" },
+        },
         XAccelBuffering: {
-          description: "no: a proxy is to pass each event on at once.",
+          description: "no: proxies must not buffer the response.",
           schema: { type: "string" },
         },
         ContentDisposition: {
-          description: "attachment: what is downloaded is not shown.",
+          description: "attachment, with the file's name.",
           schema: { type: "string" },
         },
         ContentSecurityPolicy: {
-          description: "What is shown may run and load; nothing from elsewhere.",
+          description: "What the page may load: nothing from other hosts.",
           schema: { type: "string" },
         },
         ContentTypeOptions: { description: "nosniff.", schema: { type: "string" } },
         AcceptRanges: { description: "bytes.", schema: { type: "string" } },
-        ContentLength: { description: "Bytes that follow.", schema: { type: "integer" } },
-        ContentRange: { description: "Which part it is, of how much.", schema: { type: "string" } },
+        ContentLength: {
+          description: "The size of the body in bytes.",
+          schema: { type: "integer" },
+        },
+        ContentRange: {
+          description: "The part that follows, and the size of the whole.",
+          schema: { type: "string" },
+        },
         ResourcePolicy: { description: "same-origin.", schema: { type: "string" } },
         ETag: { description: "Of a saved file.", schema: { type: "string" } },
         CacheControl: { description: "no-store.", schema: { type: "string" } },
-        Location: { description: "Where it can be read.", schema: { type: "string" } },
+        Location: { description: "The path of what was created.", schema: { type: "string" } },
         PreferenceApplied: {
-          description: "wait=N, as it was honoured.",
+          description: "wait=N, as it was applied.",
           schema: { type: "string" },
         },
         RetryAfter: { description: "Seconds.", schema: { type: "integer" } },
         WwwAuthenticate: { description: "Bearer.", schema: { type: "string" } },
         Link: { description: "rel=next, beside nextCursor.", schema: { type: "string" } },
-        RateLimit: { description: "What is left, when a rate is set.", schema: { type: "string" } },
+        RateLimit: {
+          description: "The requests that are left, when a rate is set.",
+          schema: { type: "string" },
+        },
         RateLimitPolicy: { description: "The rate, when one is set.", schema: { type: "string" } },
       },
     },
@@ -147,7 +161,7 @@ function operationObject(operation: Operation): Json {
     operationId: id,
     tags: [tag],
     summary,
-    ...compact({ description }),
+    description,
     ...(open ? { security: [{}] } : {}),
     ...(parameters.length === 0 ? {} : { parameters: [...parameters] }),
     ...compact({ requestBody: body }),
@@ -165,7 +179,7 @@ function operationObject(operation: Operation): Json {
   };
 }
 
-/** Refusals of one status are one response. */
+/** Problems with the same status share a response. */
 function refusalObjects(codes: readonly ProblemCode[]): Record<string, Json> {
   const byStatus = Map.groupBy(
     new Set([...codes, "internal" as const]),

@@ -1,30 +1,30 @@
 /**
- * Templates, the outbox and Apprise's paths, as the OpenAPI document tells them.
+ * The operations on templates, the outbox and Apprise's paths, and their schemas.
  *
  * @module
  */
 
 import { answered, json, looking, type Operation, parameter, taskId } from "./operation.ts";
-import type { Json } from "../../task/task.ts";
-import { ref, shape, text } from "./shapes.ts";
+import { flag, open, ref, type Schemas, shape, text } from "./shapes.ts";
 import { submitHeadersOut, submitRefusals } from "./submit_operations.ts";
 
-const appriseContent = json({
+const appriseSchema = {
   type: "object",
-  description: "As apprise-api takes it. urls only without an alias in the path.",
+  description: "As apprise-api takes it; urls only without an alias in the path.",
   properties: {
     urls: {
-      description: "Where to: one or many, also joined by commas.",
+      description: "One target or several, also joined by commas.",
       oneOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
     },
     title: { type: "string" },
     body: { type: "string" },
     type: { type: "string", enum: ["info", "success", "warning", "failure"] },
     format: { type: "string", enum: ["text", "markdown", "html"] },
-    tag: { description: "Not served: make an alias for each group." },
+    tag: { description: "Not supported: define an alias for each group." },
   },
   required: ["body"],
-}) as Record<string, Json>;
+  additionalProperties: true,
+};
 
 const appriseShared = {
   method: "POST",
@@ -32,35 +32,39 @@ const appriseShared = {
   body: {
     required: true,
     content: {
-      ...appriseContent,
-      "multipart/form-data": { schema: { type: "object" } },
-      "application/x-www-form-urlencoded": { schema: { type: "object" } },
+      ...json(appriseSchema) as Schemas,
+      "multipart/form-data": { schema: appriseSchema },
+      "application/x-www-form-urlencoded": { schema: appriseSchema },
     },
   },
   answers: [{
     status: "200",
-    description: "Accepted: as POST /notify answers, but for its status.",
+    description: "Accepted; the body is that of POST /notify.",
     headers: submitHeadersOut,
     content: json({ oneOf: [ref("Task"), ref("SubmittedBatch")] }),
   }],
   refusals: submitRefusals,
 } satisfies Partial<Operation>;
 
-const name = parameter("path", "name", "The template's name.");
+const name = parameter("path", "name", "The name of the template.");
 
-/** How mails are looked at before and after they are sent. */
+/** Operations on templates, the outbox and Apprise's paths. */
 export const mailOperations: readonly Operation[] = [
   {
     ...appriseShared,
     path: "/apprise/notify",
     id: "appriseNotify",
-    summary: "Send, as an Apprise client asks for it",
+    summary: "Send a notification from an Apprise client",
+    description:
+      "Takes what apprise-api takes, as JSON or as a form, and answers 200 where POST /notify " +
+      "answers 202.",
   },
   {
     ...appriseShared,
     path: "/apprise/notify/{alias}",
     id: "appriseNotifyAlias",
-    summary: "Send to an alias, as an Apprise client asks for it",
+    summary: "Send a notification to an alias from an Apprise client",
+    description: "As POST /apprise/notify, to the targets of an alias of postrider.yaml.",
     parameters: [parameter("path", "alias", "Its name in the settings, without the @.")],
   },
   {
@@ -68,7 +72,8 @@ export const mailOperations: readonly Operation[] = [
     path: "/templates",
     id: "listTemplates",
     tag: "Submit",
-    summary: "List the templates of mails",
+    summary: "List the mail templates",
+    description: "Those that come with Postrider and those of POSTRIDER_TEMPLATES.",
     answers: [answered(200, "TemplateList", "All templates.")],
     refusals: ["invalid"],
   },
@@ -77,11 +82,12 @@ export const mailOperations: readonly Operation[] = [
     path: "/templates/{name}",
     id: "previewTemplate",
     tag: "Submit",
-    summary: "See what a template makes",
+    summary: "Render a template",
+    description: "Renders it with the given data, or with its own sample. Nothing is sent.",
     parameters: [
       name,
-      parameter("query", "data", "A JSON object; the template's own sample when absent."),
-      parameter("query", "format", "json, or only its text or html.", {
+      parameter("query", "data", "A JSON object; the example data of the template when absent."),
+      parameter("query", "format", "json, or only the text or the html.", {
         type: "string",
         enum: ["json", "text", "html"],
       }),
@@ -91,7 +97,7 @@ export const mailOperations: readonly Operation[] = [
       description: "The mail.",
       headers: ["ContentSecurityPolicy", "ContentTypeOptions"],
       content: {
-        ...json({ $ref: "#/components/schemas/TemplatePreview" }) as Record<string, never>,
+        ...json(ref("TemplatePreview")) as Schemas,
         "text/html": { schema: { type: "string" } },
         "text/plain": { schema: { type: "string" } },
       },
@@ -103,7 +109,8 @@ export const mailOperations: readonly Operation[] = [
     path: "/outbox",
     id: "listOutbox",
     tag: "Tasks",
-    summary: "List the mails that were written to files, newest first",
+    summary: "List the mails of the outbox, newest first",
+    description: "The outbox has the mails that were written to files because no relay is set.",
     parameters: [
       parameter("query", "limit", "How many.", {
         type: "integer",
@@ -121,10 +128,11 @@ export const mailOperations: readonly Operation[] = [
     id: "getOutboxMail",
     tag: "Tasks",
     summary: "Download a mail of the outbox",
+    description: "The message as it would have been sent.",
     parameters: [taskId],
     answers: [{
       status: "200",
-      description: "As it would have left.",
+      description: "The message.",
       headers: ["ContentDisposition", "ContentTypeOptions"],
       content: { "message/rfc822": { schema: { type: "string", format: "binary" } } },
     }],
@@ -133,27 +141,27 @@ export const mailOperations: readonly Operation[] = [
 ];
 
 const template = {
-  name: text("By which it is asked for."),
-  "description?": text("What it is for."),
+  name: text("Its name."),
+  "description?": text("Its purpose."),
   formats: { type: "array", items: { type: "string", enum: ["html", "text"] } },
-  sample: { type: "object", description: "Data to look at it with." },
-  ready: { type: "boolean", description: "Whether it came with Postrider." },
+  sample: open("Example data."),
+  ready: flag("Whether it comes with Postrider."),
 };
 
-/** The shapes of what they answer. */
+/** The schemas of their responses. */
 export const mailSchemas = {
   TemplateList: shape({ data: { type: "array", items: shape(template) } }),
   TemplatePreview: shape({
     ...template,
     subject: text("One line."),
     "text?": text("The plain text."),
-    "html?": text("The whole page."),
+    "html?": text("The HTML."),
   }),
   OutboxList: shape({
     data: {
       type: "array",
       items: shape({
-        id: text("The task that wrote it."),
+        id: text("The task that it belongs to."),
         bytes: { type: "integer", minimum: 0 },
         writtenAt: { type: "string", format: "date-time" },
         from: text("The From header."),

@@ -1,5 +1,5 @@
 /**
- * What a route takes and answers, as the OpenAPI document tells it.
+ * The operations of the document: what a route takes, and its responses.
  *
  * @module
  */
@@ -10,31 +10,40 @@ import type { ProblemCode } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { ref } from "./shapes.ts";
 
+/** The groups of operations. */
+export const TAGS = {
+  Submit: "Notifications and HTTP requests to carry out, and the templates of mails.",
+  Tasks: "Accepted requests: their state, their result, cancelling and retrying them.",
+  Batches: "Tasks that were submitted together.",
+  Triggers: "Hooks and schedules, which create tasks.",
+  Service: "The service itself: its state, metrics, settings and documentation.",
+} as const;
+
 /** One operation of the document. */
 export interface Operation extends Pick<Route, "method" | "path" | "open"> {
   /** `operationId`. */
   readonly id: string;
-  /** The group it is listed in. */
-  readonly tag: "Submit" | "Tasks" | "Batches" | "Triggers" | "Service";
-  /** A line. */
+  /** The group that it is listed in. */
+  readonly tag: keyof typeof TAGS;
+  /** One line. */
   readonly summary: string;
-  /** More than a line. */
-  readonly description?: string;
+  /** What it promises, in a sentence or two. */
+  readonly description: string;
   /** Parameter objects. */
   readonly parameters?: readonly Json[];
   /** The request body object. */
   readonly body?: Json;
-  /** What is answered when it goes well, and what is no problem. */
+  /** Its responses, but for refusals. */
   readonly answers: readonly Answer[];
-  /** What else may be answered. */
+  /** The problems that it may respond with. */
   readonly refusals: readonly ProblemCode[];
 }
 
-/** One answer of an operation. */
+/** One response of an operation. */
 export interface Answer {
-  /** HTTP's. */
+  /** The HTTP status. */
   readonly status: string;
-  /** When it comes. */
+  /** Its meaning. */
   readonly description: string;
   /** Names of header components. */
   readonly headers?: readonly string[];
@@ -42,12 +51,12 @@ export interface Answer {
   readonly content?: Json;
 }
 
-/** The content of an answer, or of a body, that is JSON. */
+/** The content of a response or a request body in JSON. */
 export const json = (schema: Json, example?: Json): Json => ({
   "application/json": { schema, ...compact({ example }) },
 });
 
-/** An answer with one of the schemas by name. */
+/** A response with one of the schemas by name. */
 export const answered = (
   status: number,
   name: string,
@@ -76,8 +85,8 @@ export const batchId: Json = parameter("path", "id", "bat_…");
 export const wait: Json = parameter(
   "query",
   "wait",
-  "Answer once it is final, or after this duration: 30s; at most 60s.",
+  "A duration, at most 60s: the response comes once it is final, or after that.",
 );
 
-/** What may be answered instead of one thing. */
+/** The problems of an operation on one task or batch. */
 export const looking: readonly ProblemCode[] = ["not_found", "invalid", "engine_down"];

@@ -1,11 +1,11 @@
 /**
- * Batches, and the service itself, as the OpenAPI document tells them.
+ * The operations on batches and on the service itself.
  *
  * @module
  */
 
 import { answered, batchId, json, looking, type Operation, parameter, wait } from "./operation.ts";
-import { ref } from "./shapes.ts";
+import { open, ref } from "./shapes.ts";
 
 const html = {
   status: "200",
@@ -15,7 +15,7 @@ const html = {
 
 const PAGE_HEADERS = ["ContentSecurityPolicy", "CacheControl"];
 
-/** How batches are waited for. */
+/** Operations on batches. */
 export const batchOperations: readonly Operation[] = [
   {
     method: "GET",
@@ -23,6 +23,9 @@ export const batchOperations: readonly Operation[] = [
     id: "getBatch",
     tag: "Batches",
     summary: "Read a batch",
+    description:
+      "With wait, the response comes as soon as all tasks of the batch are final or the time is " +
+      "up.",
     parameters: [batchId, wait],
     answers: [answered(200, "Batch", "The batch.")],
     refusals: looking,
@@ -32,9 +35,12 @@ export const batchOperations: readonly Operation[] = [
     path: "/batches/{id}",
     id: "cancelBatch",
     tag: "Batches",
-    summary: "Cancel what is left of a batch",
+    summary: "Cancel the unfinished tasks of a batch",
+    description:
+      "Waiting tasks are cancelled at once, running ones are aborted. Follow-ups of the batch are " +
+      "not created.",
     parameters: [batchId],
-    answers: [answered(200, "Batch", "The batch; what was running is being aborted.")],
+    answers: [answered(200, "Batch", "The batch; its running tasks are being aborted.")],
     refusals: looking,
   },
   {
@@ -44,7 +50,8 @@ export const batchOperations: readonly Operation[] = [
     tag: "Batches",
     summary: "Read the tasks of a batch, each as it becomes final",
     description:
-      "An empty line every 15 s says that the answer is alive; it ends when all are done.",
+      "One line of JSON for each task. An empty line every 15 s keeps the connection open; the " +
+      "response ends when all tasks are final.",
     parameters: [batchId],
     answers: [{
       status: "200",
@@ -55,15 +62,18 @@ export const batchOperations: readonly Operation[] = [
   },
 ];
 
-/** How the service is watched. */
+/** Operations on the service itself. */
 export const serviceOperations: readonly Operation[] = [
   {
     method: "GET",
     path: "/status",
     id: "getStatus",
     tag: "Service",
-    summary: "How the service is",
-    answers: [answered(200, "Status", "Its state.")],
+    summary: "Read the state of the service",
+    description:
+      "Counts, rates and latencies, the busiest hosts and relays, and the threads that run " +
+      "attempts.",
+    answers: [answered(200, "Status", "The state.")],
     refusals: ["invalid", "engine_down"],
   },
   {
@@ -71,7 +81,8 @@ export const serviceOperations: readonly Operation[] = [
     path: "/status/{id}",
     id: "getBrief",
     tag: "Service",
-    summary: "The state of a task or a batch in brief, for pollers",
+    summary: "Read the state of a task or a batch in brief",
+    description: "A small response for programs that poll.",
     parameters: [parameter("path", "id", "tsk_… or bat_…")],
     answers: [{
       status: "200",
@@ -86,8 +97,9 @@ export const serviceOperations: readonly Operation[] = [
     id: "live",
     tag: "Service",
     open: true,
-    summary: "Whether the process answers",
-    answers: [answered(200, "Live", "It does.")],
+    summary: "Check that the process answers",
+    description: "For a liveness probe. It names threads that were given up.",
+    answers: [answered(200, "Live", "The process answers.")],
     refusals: [],
   },
   {
@@ -96,10 +108,12 @@ export const serviceOperations: readonly Operation[] = [
     id: "ready",
     tag: "Service",
     open: true,
-    summary: "Whether traffic should come here",
+    summary: "Check that the service accepts requests",
+    description:
+      "For a readiness probe. It is not ready while it stops or while its queue is unavailable.",
     answers: [
-      answered(200, "Ready", "It should."),
-      answered(503, "Ready", "It should not.", ["RetryAfter"]),
+      answered(200, "Ready", "The service accepts requests."),
+      answered(503, "Ready", "The service does not accept requests.", ["RetryAfter"]),
     ],
     refusals: [],
   },
@@ -108,10 +122,11 @@ export const serviceOperations: readonly Operation[] = [
     path: "/metrics",
     id: "metrics",
     tag: "Service",
-    summary: "Figures for Prometheus",
+    summary: "Read the metrics",
+    description: "In the text format of Prometheus.",
     answers: [{
       status: "200",
-      description: "Prometheus' text format.",
+      description: "The metrics.",
       content: {
         "text/plain": {
           schema: { type: "string" },
@@ -127,7 +142,8 @@ export const serviceOperations: readonly Operation[] = [
     id: "alerts",
     tag: "Service",
     open: true,
-    summary: "Alert rules for Prometheus",
+    summary: "Download alert rules for Prometheus",
+    description: "A rule file with thresholds for the metrics of this service.",
     answers: [{
       status: "200",
       description: "A rule file.",
@@ -141,11 +157,12 @@ export const serviceOperations: readonly Operation[] = [
     id: "grafana",
     tag: "Service",
     open: true,
-    summary: "A dashboard for Grafana, to be imported",
+    summary: "Download a dashboard for Grafana",
+    description: "A dashboard to import, for the metrics of this service.",
     answers: [{
       status: "200",
       description: "The dashboard.",
-      content: json({ type: "object" }),
+      content: json(open("A dashboard of Grafana.")),
     }],
     refusals: ["invalid"],
   },
@@ -155,16 +172,23 @@ export const serviceOperations: readonly Operation[] = [
     id: "dashboard",
     tag: "Service",
     open: true,
-    summary: "The dashboard, for people",
-    description: "Its further pages are below /ui/. Whoever is not signed in is led to /ui/signin.",
+    summary: "Open the dashboard",
+    description:
+      "Pages for people; further pages are below /ui/. Without a session it redirects to " +
+      "/ui/signin.",
     answers: [
       { ...html, headers: PAGE_HEADERS },
       {
         status: "303",
-        description: "An API key is needed: to the door.",
+        description: "Not signed in: to the sign-in page.",
         headers: ["Location", "CacheControl"],
       },
-      { ...html, status: "403", description: "Not for this key.", headers: PAGE_HEADERS },
+      {
+        ...html,
+        status: "403",
+        description: "The API key lacks the scope.",
+        headers: PAGE_HEADERS,
+      },
     ],
     refusals: [],
   },
@@ -174,7 +198,8 @@ export const serviceOperations: readonly Operation[] = [
     id: "docs",
     tag: "Service",
     open: true,
-    summary: "The reader of this document",
+    summary: "Open the reader of this document",
+    description: "A page for people that shows this document; it needs nothing from other hosts.",
     answers: [{ ...html, headers: PAGE_HEADERS }],
     refusals: ["invalid"],
   },
@@ -184,7 +209,8 @@ export const serviceOperations: readonly Operation[] = [
     id: "manual",
     tag: "Service",
     open: true,
-    summary: "The manual: its pages, or those that a search finds",
+    summary: "Open the manual",
+    description: "The list of its pages, or those that a search finds.",
     parameters: [parameter("query", "q", "Words to search for.")],
     answers: [{ ...html, headers: PAGE_HEADERS }],
     refusals: ["invalid"],
@@ -195,7 +221,8 @@ export const serviceOperations: readonly Operation[] = [
     id: "manualPage",
     tag: "Service",
     open: true,
-    summary: "A page of the manual",
+    summary: "Open a page of the manual",
+    description: "One subject a page.",
     parameters: [parameter("path", "name", "The name of the page, such as notify.")],
     answers: [{ ...html, headers: PAGE_HEADERS }],
     refusals: ["not_found", "invalid"],
@@ -206,8 +233,13 @@ export const serviceOperations: readonly Operation[] = [
     id: "openapi",
     tag: "Service",
     open: true,
-    summary: "This document",
-    answers: [{ status: "200", description: "OpenAPI 3.1.", content: json({ type: "object" }) }],
+    summary: "Read this document",
+    description: "The description of this API in OpenAPI 3.1.",
+    answers: [{
+      status: "200",
+      description: "OpenAPI 3.1.",
+      content: json(open("An OpenAPI document.")),
+    }],
     refusals: ["invalid"],
   },
 ];

@@ -1,11 +1,11 @@
 /**
- * The shapes of what the service says of itself, as JSON Schema.
+ * The schemas of the state of the service.
  *
  * @module
  */
 
 import type { Json } from "../../task/task.ts";
-import { count, list, number, oneOf, ref, shape, text, time } from "./shapes.ts";
+import { choice, count, flag, list, number, ref, shape, text, time } from "./shapes.ts";
 
 const quantiles = shape(
   Object.fromEntries(["p50?", "p95?", "p99?"].map((name) => [name, number("Milliseconds.")])),
@@ -13,25 +13,25 @@ const quantiles = shape(
 
 const lane = shape({
   lane: text("scheme://host:port, or the relay."),
-  running: count("Attempts under way."),
-  limit: count("The most at once."),
-  "heldUntil?": time("Held until then."),
+  running: count("Running attempts."),
+  limit: count("The most attempts at once."),
+  "heldUntil?": time("No attempt begins before it."),
   "reason?": text("Why it is held."),
 });
 
 const thread = shape({
-  number: count("A thread that takes over gets a new number."),
-  attempts: count("Attempts it has in hand."),
-  silentMs: number("Milliseconds since it last answered."),
+  number: count("From 1; a replacement gets a new number."),
+  attempts: count("Its running attempts."),
+  silentMs: number("Milliseconds since its last sign of life."),
 });
 
 const node = shape({
   name: text("POSTRIDER_NODE, or the host name."),
-  role: oneOf(["all", "api", "worker"], "What it does: api accepts, worker attempts."),
-  version: text("Of the service."),
+  role: choice(["all", "api", "worker"], "What it does: api accepts, worker attempts."),
+  version: text("The version of the service."),
   since: time("When it joined."),
-  running: count("Attempts under way."),
-  concurrency: count("The most at once."),
+  running: count("Running attempts."),
+  concurrency: count("The most attempts at once."),
   seen: time("When it was last seen."),
 });
 
@@ -41,21 +41,21 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
   Thread: thread,
   Node: node,
   Status: shape({
-    version: text("Of the service."),
-    uptime: count("Seconds."),
+    version: text("The version of the service."),
+    uptime: count("In seconds."),
     engine: text("sqlite, postgres or memory."),
-    durable: { type: "boolean", description: "Whether what is kept outlives the process." },
-    durability: oneOf(
+    durable: flag("Whether tasks outlive the process."),
+    durability: choice(
       ["memory", "disk", "replicated"],
       "What an accepted task survives: nothing, a power cut, or the loss of a server.",
     ),
-    accepting: { type: "boolean", description: "Whether submits are taken." },
-    running: count("Attempts under way."),
-    concurrency: count("The most at once."),
+    accepting: flag("Whether submits are accepted."),
+    running: count("Running attempts."),
+    concurrency: count("The most attempts at once."),
     counts: ref("Counts"),
     rates: shape({
-      accepted: number("Tasks a second, over the last minute."),
-      settled: number("Tasks a second that became final, over the last minute."),
+      accepted: number("Accepted tasks a second, over the last minute."),
+      settled: number("Finished tasks a second, over the last minute."),
     }),
     latency: shape({ accept: quantiles, finish: quantiles }),
     hosts: list(ref("Lane")),
@@ -66,7 +66,10 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
   Live: shape({
     status: { const: "live" },
     threads: list(ref("Thread")),
-    lost: list(shape({ at: time("When it was given up."), reason: text("Why.") })),
+    lost: list(shape({ at: time("When it was given up."), reason: text("Why it was given up.") })),
   }),
-  Ready: shape({ status: oneOf(["ready", "not ready"], ""), "reason?": text("Why not.") }),
+  Ready: shape({
+    status: choice(["ready", "not ready"], "Whether it accepts requests."),
+    "reason?": text("Why not."),
+  }),
 };

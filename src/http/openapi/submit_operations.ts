@@ -1,5 +1,5 @@
 /**
- * The submits, as the OpenAPI document tells them.
+ * The operations that submit tasks.
  *
  * @module
  */
@@ -10,18 +10,31 @@ import type { ProblemCode } from "../problems.ts";
 import { ref } from "./shapes.ts";
 
 const submitHeaders = [
-  parameter("header", "Idempotency-Key", "The same submit twice is one; kept for 24 hours."),
+  parameter(
+    "header",
+    "Idempotency-Key",
+    "Two submits with the same key and body create tasks once; kept for 24 hours.",
+  ),
   parameter(
     "header",
     "Prefer",
-    "wait=10: answer 200 with what is final after at most so many seconds.",
+    "wait=10: the response comes when the tasks are final, or after 10 seconds.",
   ),
-  parameter("query", "dryRun", "Tell what would come of it, and store nothing.", { const: "true" }),
-  parameter("header", "X-Request-Id", "Kept with the task and passed on."),
-  parameter("header", "traceparent", "W3C Trace Context; kept with the task and passed on."),
+  parameter(
+    "query",
+    "dryRun",
+    "true: the response says what would be created, and nothing is stored.",
+    { const: "true" },
+  ),
+  parameter("header", "X-Request-Id", "Kept with the tasks and sent with their requests."),
+  parameter(
+    "header",
+    "traceparent",
+    "W3C Trace Context; kept with the tasks and sent with their requests.",
+  ),
 ];
 
-/** Why nothing may be taken in. */
+/** The problems of a submit. */
 export const submitRefusals: ProblemCode[] = [
   "malformed_json",
   "idempotency_in_progress",
@@ -36,14 +49,14 @@ export const submitRefusals: ProblemCode[] = [
   "storage_full",
   "not_found",
 ];
-/** Headers of what was accepted. */
+/** The headers of an accepted submit. */
 export const submitHeadersOut = ["Location", "PreferenceApplied", "RateLimit", "RateLimitPolicy"];
 
 const submitAnswers: Answer[] = [
   {
     status: "200",
     description:
-      "With Prefer: wait, what has become final in time; or the results, line by line; or what a dry run tells.",
+      "With Prefer: wait, tasks that became final in time; with Accept: application/x-ndjson, the results line by line; with dryRun, what would be created.",
     headers: submitHeadersOut,
     content: {
       ...json({ oneOf: [ref("Task"), ref("SubmittedBatch"), ref("DryRun")] }) as Record<
@@ -55,23 +68,24 @@ const submitAnswers: Answer[] = [
   },
   {
     status: "202",
-    description: "Accepted: it is kept, and will be carried out.",
+    description: "Accepted and stored.",
     headers: submitHeadersOut,
     content: json({ oneOf: [ref("Task"), ref("SubmittedBatch")] }),
   },
 ];
 
-/** How tasks are taken in. */
+/** Operations that submit tasks. */
 export const submitOperations: readonly Operation[] = [
   {
     method: "POST",
     path: "/notify",
     id: "notify",
     tag: "Submit",
-    summary: "Send a mail, or a note to a chat or push service",
-    description: "All addresses of one request are one mail; each channel's URL is a task of its " +
-      "own, and several targets are a batch. With Accept: application/x-ndjson the results of a " +
-      "batch follow in the answer.",
+    summary: "Send a mail, or a message to a chat or push service",
+    description:
+      "All mail addresses of one request get one mail. Each other target is a task of its own, " +
+      "and several tasks are a batch. The response comes once everything is stored. With Accept: " +
+      "application/x-ndjson the results of a batch follow in the response.",
     parameters: submitHeaders,
     body: {
       required: true,
@@ -90,8 +104,9 @@ export const submitOperations: readonly Operation[] = [
     id: "fetch",
     tag: "Submit",
     summary: "Make an HTTP request, or a batch of them",
-    description: "A single request may be 1 MiB, a batch 32 MiB. With Accept: " +
-      "application/x-ndjson the results of a batch follow in the answer.",
+    description:
+      "The response comes once everything is stored. A single request may have 1 MiB, a batch 32 " +
+      "MiB. With Accept: application/x-ndjson the results of a batch follow in the response.",
     parameters: submitHeaders,
     body: {
       required: true,

@@ -1,5 +1,5 @@
 /**
- * The routes under `/tasks`, as the OpenAPI document tells them.
+ * The operations on tasks.
  *
  * @module
  */
@@ -20,14 +20,14 @@ const filter = Object.entries<{ description: string; values?: readonly string[] 
 const lastEventId = parameter(
   "header",
   "Last-Event-ID",
-  "The id of the last event that was read: what changed since comes first.",
+  "The id of the last event that was read; later changes come first.",
   { type: "integer", minimum: 0 },
 );
 
 const events = (description: string): Operation["answers"][number] => ({
   status: "200",
   description: `${description} Each event is named task, its data is a TaskEvent, its id the ` +
-    "number of the change; progress has none. A comment every 15 s says that it is alive.",
+    "number of the change; progress has none. A comment every 15 s keeps it open.",
   headers: ["XAccelBuffering"],
   content: {
     "text/event-stream": {
@@ -49,7 +49,7 @@ const downloadHeaders = [
   "AcceptRanges",
 ];
 
-/** How tasks are looked at and changed. */
+/** Operations on tasks. */
 export const taskOperations: readonly Operation[] = [
   {
     method: "GET",
@@ -57,6 +57,9 @@ export const taskOperations: readonly Operation[] = [
     id: "listTasks",
     tag: "Tasks",
     summary: "List tasks, newest first",
+    description:
+      "A caller without the scope read sees only its own tasks. A search by q may return an empty " +
+      "page although the list continues: follow nextCursor until it is absent.",
     parameters: [
       ...filter,
       parameter("query", "limit", "How many.", {
@@ -65,7 +68,7 @@ export const taskOperations: readonly Operation[] = [
         maximum: 200,
         default: 50,
       }),
-      parameter("query", "cursor", "The nextCursor of the page before."),
+      parameter("query", "cursor", "The nextCursor of the previous page."),
     ],
     answers: [answered(200, "TaskPage", "A page.", ["Link"])],
     refusals: ["invalid", "engine_down"],
@@ -76,6 +79,9 @@ export const taskOperations: readonly Operation[] = [
     id: "cancelTasks",
     tag: "Tasks",
     summary: "Cancel all tasks that match",
+    description:
+      "Waiting tasks are cancelled at once, running ones are aborted. Finished tasks stay as they " +
+      "are.",
     parameters: filter,
     answers: [{
       status: "200",
@@ -94,7 +100,10 @@ export const taskOperations: readonly Operation[] = [
     path: "/tasks/retry",
     id: "retryTasks",
     tag: "Tasks",
-    summary: "Retry all tasks that match and failed, were cancelled or expired",
+    summary: "Retry all tasks that match",
+    description:
+      "Tasks that failed, were cancelled or expired wait again, with their attempts counted from " +
+      "1.",
     parameters: filter,
     answers: [{
       status: "202",
@@ -114,6 +123,7 @@ export const taskOperations: readonly Operation[] = [
     id: "getTask",
     tag: "Tasks",
     summary: "Read a task",
+    description: "With wait, the response comes as soon as the task is final or the time is up.",
     parameters: [taskId, wait],
     answers: [answered(200, "Task", "The task.")],
     refusals: looking,
@@ -124,10 +134,16 @@ export const taskOperations: readonly Operation[] = [
     id: "watchTask",
     tag: "Tasks",
     summary: "Watch a task until it is final",
+    description:
+      "A stream of server-sent events: the present state first, then each change. It ends with " +
+      "the task.",
     parameters: [taskId, lastEventId],
     answers: [
-      events("How it stands, and then each change."),
-      { status: "204", description: "It is final, and that was read: do not come again." },
+      events("The present state, then each change."),
+      {
+        status: "204",
+        description: "It is final, and the final event was read already: do not reconnect.",
+      },
     ],
     refusals: looking,
   },
@@ -137,6 +153,8 @@ export const taskOperations: readonly Operation[] = [
     id: "watchTasks",
     tag: "Tasks",
     summary: "Watch all tasks",
+    description:
+      "A stream of server-sent events with each change of a task that the caller may see.",
     parameters: [lastEventId],
     answers: [events("Each change of any task.")],
     refusals: ["invalid", "engine_down"],
@@ -147,6 +165,9 @@ export const taskOperations: readonly Operation[] = [
     id: "cancelTask",
     tag: "Tasks",
     summary: "Cancel a task",
+    description:
+      "A waiting task is cancelled at once. A running one is aborted, and becomes cancelled when " +
+      "its attempt has ended.",
     parameters: [taskId],
     answers: [
       answered(200, "Task", "It is cancelled."),
@@ -159,26 +180,27 @@ export const taskOperations: readonly Operation[] = [
     path: "/tasks/{id}/body",
     id: "getTaskBody",
     tag: "Tasks",
-    summary: "Download what a fetch brought back",
-    description: "The saved file, or the whole text where it was kept. Range, If-Range and " +
-      "If-None-Match are honoured.",
+    summary: "Download the response body of a fetch",
+    description:
+      "The saved file, or the whole text where it was kept. Range, If-Range and If-None-Match are " +
+      "supported.",
     parameters: [taskId, parameter("header", "Range", "bytes=0-1023: one part.")],
     answers: [
       {
         status: "200",
-        description: "The whole of it.",
+        description: "The whole body.",
         headers: [...downloadHeaders, "ETag", "ContentLength"],
         content: DOWNLOAD,
       },
       {
         status: "206",
-        description: "The part that was asked for.",
+        description: "The requested part.",
         headers: [...downloadHeaders, "ETag", "ContentLength", "ContentRange"],
         content: DOWNLOAD,
       },
       {
         status: "304",
-        description: "The caller has it already.",
+        description: "Not modified.",
         headers: [...downloadHeaders, "ETag"],
       },
     ],
@@ -190,6 +212,9 @@ export const taskOperations: readonly Operation[] = [
     id: "retryTask",
     tag: "Tasks",
     summary: "Retry a task",
+    description:
+      "A task that failed, was cancelled or expired waits again, with its attempts counted from " +
+      "1. Earlier attempts stay listed.",
     parameters: [taskId],
     answers: [answered(202, "Task", "It waits again.", ["Location"])],
     refusals: [...looking, "not_retryable", "shutting_down"],
@@ -199,7 +224,10 @@ export const taskOperations: readonly Operation[] = [
     path: "/tasks/{id}/run",
     id: "runTask",
     tag: "Tasks",
-    summary: "Make a task due now",
+    summary: "Make a waiting task due now",
+    description:
+      "Its delay, or the wait for its next attempt, ends now. Limits, holds and the order of its " +
+      "key still apply.",
     parameters: [taskId],
     answers: [answered(202, "Task", "It is due.", ["Location"])],
     refusals: [...looking, "not_retryable"],

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Json } from "../../task/task.ts";
 import { answered, json, type Operation, parameter } from "./operation.ts";
 import type { ProblemCode } from "../problems.ts";
-import { ref } from "./shapes.ts";
+import { anything, open, ref, type Schemas } from "./shapes.ts";
 
 const hookName = parameter("path", "name", "The hook's name in postrider.yaml.");
 const deliveryId = parameter("path", "id", "hkd_…");
@@ -24,12 +23,13 @@ const page = [
 const storing: ProblemCode[] = ["queue_full", "shutting_down", "engine_down", "storage_full"];
 const finding: ProblemCode[] = ["not_found", "invalid"];
 
-const action = (name: string, id: string, summary: string): Operation => ({
+const action = (name: string, id: string, summary: string, description: string): Operation => ({
   method: "POST",
   path: `/schedules/{name}/${name}`,
   id,
   tag: "Triggers",
   summary,
+  description,
   parameters: [scheduleName],
   answers: [
     name === "run"
@@ -47,6 +47,7 @@ export const triggerOperations: readonly Operation[] = [
     id: "listHooks",
     tag: "Triggers",
     summary: "List the hooks",
+    description: "The hooks defined in postrider.yaml, without their secrets.",
     answers: [answered(200, "HookList", "All hooks.")],
     refusals: ["invalid"],
   },
@@ -56,16 +57,16 @@ export const triggerOperations: readonly Operation[] = [
     id: "receive",
     tag: "Triggers",
     open: true,
-    summary: "Receive a delivery",
-    description: "The delivery is verified on its raw bytes, mapped to tasks, and stored " +
-      "together with them before the response. A repeated delivery gets the first response, " +
-      "with duplicate, and creates nothing; one that could not be mapped is mapped again.",
+    summary: "Receive a signed delivery",
+    description:
+      "The signature is verified on the raw bytes. The delivery and its tasks are stored before " +
+      "the response. A repeated delivery gets the response of the first, with duplicate.",
     parameters: [hookName],
     body: {
       required: true,
       content: {
-        ...json({}) as Record<string, Json>,
-        "application/x-www-form-urlencoded": { schema: { type: "object" } },
+        ...json(anything("Whatever the sender's preset expects.")) as Schemas,
+        "application/x-www-form-urlencoded": { schema: open("A form with a field payload.") },
       },
     },
     answers: [
@@ -87,6 +88,7 @@ export const triggerOperations: readonly Operation[] = [
     id: "listDeliveries",
     tag: "Triggers",
     summary: "List the deliveries of a hook, newest first",
+    description: "Each with what became of it, also when its mapping failed.",
     parameters: [hookName, ...page],
     answers: [answered(200, "DeliveryPage", "One page.")],
     refusals: [...finding, "engine_down"],
@@ -96,7 +98,8 @@ export const triggerOperations: readonly Operation[] = [
     path: "/hooks/{name}/deliveries/{id}/replay",
     id: "replay",
     tag: "Triggers",
-    summary: "Map a stored delivery again with the current configuration",
+    summary: "Create the tasks of a delivery again",
+    description: "The delivery is mapped by the hook as it is defined now.",
     parameters: [hookName, deliveryId],
     answers: [answered(202, "Delivery", "The delivery is stored.")],
     refusals: [...finding, ...storing],
@@ -107,6 +110,9 @@ export const triggerOperations: readonly Operation[] = [
     id: "listSchedules",
     tag: "Triggers",
     summary: "List the schedules",
+    description:
+      "Those created by requests and those of postrider.yaml. A caller without the scope read " +
+      "sees only its own.",
     answers: [answered(200, "ScheduleList", "All schedules.")],
     refusals: ["invalid"],
   },
@@ -116,6 +122,8 @@ export const triggerOperations: readonly Operation[] = [
     id: "putSchedule",
     tag: "Triggers",
     summary: "Create or change a schedule",
+    description:
+      "An identical request changes nothing. Schedules of postrider.yaml cannot be changed here.",
     parameters: [scheduleName],
     body: {
       required: true,
@@ -145,6 +153,7 @@ export const triggerOperations: readonly Operation[] = [
     id: "getSchedule",
     tag: "Triggers",
     summary: "Read a schedule",
+    description: "With its latest runs and its next five times.",
     parameters: [scheduleName],
     answers: [answered(200, "Schedule", "The schedule.")],
     refusals: finding,
@@ -154,20 +163,39 @@ export const triggerOperations: readonly Operation[] = [
     path: "/schedules/{name}",
     id: "deleteSchedule",
     tag: "Triggers",
-    summary: "Delete a schedule; its tasks stay",
+    summary: "Delete a schedule",
+    description: "The tasks that it created stay.",
     parameters: [scheduleName],
     answers: [{ status: "204", description: "Deleted.", content: {} }],
     refusals: [...finding, ...storing],
   },
-  action("run", "runSchedule", "Make an extra run now"),
-  action("pause", "pauseSchedule", "Start no runs until it is resumed"),
-  action("resume", "resumeSchedule", "Resume the runs from now on"),
+  action(
+    "run",
+    "runSchedule",
+    "Start a run now",
+    "An additional run, beside those at its times. Location names the task or batch.",
+  ),
+  action(
+    "pause",
+    "pauseSchedule",
+    "Pause a schedule",
+    "No runs start until it is resumed. A pause survives a restart.",
+  ),
+  action(
+    "resume",
+    "resumeSchedule",
+    "Resume a schedule",
+    "Runs start again from the next time on. Runs that the pause left out do not count as missed.",
+  ),
   {
     method: "POST",
     path: "/admin/reload",
     id: "reload",
     tag: "Service",
-    summary: "Read postrider.yaml and the templates again; all of it applies, or nothing",
+    summary: "Reload postrider.yaml and the templates",
+    description:
+      "Everything is read and checked before any of it applies. On an error the old settings " +
+      "stay.",
     answers: [answered(200, "Reloaded", "The new settings apply.")],
     refusals: ["invalid"],
   },

@@ -7,13 +7,13 @@
 import { PRESET_NAMES } from "../../hooks/table.ts";
 import { TASK_STATES } from "../../task/state.ts";
 import type { Json } from "../../task/task.ts";
-import { count, list, oneOf, ref, shape, text, time } from "./shapes.ts";
+import { choice, count, flag, list, ref, shape, text, time } from "./shapes.ts";
 
 const delivery: { [name: string]: Json } = {
   id: text("hkd_…"),
   hook: text("The name of the hook."),
   receivedAt: time("When it was received."),
-  verdict: oneOf(
+  verdict: choice(
     ["accepted", "filtered", "failed"],
     "Tasks were created, the filter excluded it, or it could not be mapped.",
   ),
@@ -34,8 +34,8 @@ const when: { [name: string]: Json } = {
   "every?": text("A duration from 1s to 366d, instead of a cron."),
 };
 const rules: { [name: string]: Json } = {
-  overlap: oneOf(["skip", "allow"], "Whether a run starts while the previous one is not final."),
-  missed: oneOf(["skip", "once"], "Whether one run makes up for those missed by a downtime."),
+  overlap: choice(["skip", "allow"], "Whether a run starts while the previous one is not final."),
+  missed: choice(["skip", "once"], "Whether one run makes up for those missed by a downtime."),
 };
 
 /** The shapes of what they answer. */
@@ -43,40 +43,50 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
   HookList: shape({
     data: list(shape({
       name: text("In postrider.yaml."),
-      preset: oneOf(PRESET_NAMES, "The sender."),
+      preset: choice(PRESET_NAMES, "The sender."),
       path: text("The path for deliveries."),
       maxBytes: count("The largest body of a delivery, in bytes."),
-      tasks: list(oneOf(["notify", "fetch"], "The kind of each task that a delivery creates.")),
+      tasks: list(choice(["notify", "fetch"], "The kind of each task that a delivery creates.")),
     })),
   }),
   Delivery: shape({
     ...delivery,
-    "duplicate?": {
-      type: "boolean",
-      description: "It was stored earlier; nothing was created now.",
-    },
+    "duplicate?": flag("It was stored earlier; nothing was created now."),
   }, "A delivery of a hook."),
   Challenge: shape({ challenge: text("The value that the sender asked for.") }),
   DeliveryPage: shape({
     data: list(shape(delivery)),
     "nextCursor?": text("Continues the list; absent at its end."),
   }),
-  ScheduleSpec: shape({
-    ...when,
-    "overlap?": rules.overlap as Json,
-    "missed?": rules.missed as Json,
-    "notify?": { type: "object", description: "As the body of POST /notify." },
-    "fetch?": { type: "object", description: "As the body of POST /fetch." },
-  }, "Either cron or every, and either notify or fetch."),
+  ScheduleSpec: {
+    ...shape({
+      ...when,
+      "overlap?": rules.overlap as Json,
+      "missed?": rules.missed as Json,
+      "notify?": {
+        oneOf: [ref("Notification"), ref("Notifications")],
+        description: "The body of POST /notify.",
+      },
+      "fetch?": {
+        oneOf: [ref("Request"), ref("Requests"), ref("Urls")],
+        description: "The body of POST /fetch.",
+      },
+    }, "Either cron or every, and either notify or fetch."),
+    allOf: [
+      { oneOf: [{ required: ["cron"] }, { required: ["every"] }] },
+      { oneOf: [{ required: ["notify"] }, { required: ["fetch"] }] },
+    ],
+    dependentRequired: { timezone: ["cron"] },
+  },
   Schedule: shape({
     name: text("The last part of its path."),
     ...when,
-    type: oneOf(["notify", "fetch"], "The kind of submit."),
+    type: choice(["notify", "fetch"], "The kind of submit."),
     "label?": text("The label of the tasks that it creates."),
     ...rules,
-    source: oneOf(["api", "file"], "Created by a request, or defined in postrider.yaml."),
+    source: choice(["api", "file"], "Created by a request, or defined in postrider.yaml."),
     "owner?": text("The API key that created it."),
-    paused: { type: "boolean", description: "No runs start until it is resumed." },
+    paused: flag("No runs start until it is resumed."),
     "over?": { const: true, description: "There is no further run." },
     "nextAt?": time("The next run."),
     "nextTimes?": list(time("The next five runs; in the answers about one schedule.")),
@@ -85,7 +95,7 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
     "lastRuns?": list(shape({
       id: text("The task or batch that it created."),
       at: time("Its time."),
-      "state?": oneOf(
+      "state?": choice(
         TASK_STATES,
         "The state of the task, or of the batch: its worst final state. Absent once it is deleted.",
       ),

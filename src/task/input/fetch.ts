@@ -40,7 +40,8 @@ export interface ParsedFetch {
 }
 
 const DEFAULTS = { retry: DEFAULT_RETRIES.fetch, timeoutMs: 30_000 };
-const ALTERNATIVES = [...OPTION_ALTERNATIVES, ["body", "json", "bodyBase64"]];
+/** Fields of which a request takes only one. */
+export const FETCH_ALTERNATIVES = [...OPTION_ALTERNATIVES, ["body", "json", "bodyBase64"]];
 const URL_BYTES = 2_048;
 const MAX_REDIRECTS = 10;
 const DEFAULT_REDIRECTS = 5;
@@ -82,8 +83,7 @@ export const fetchFields = {
     }),
   maxBytes: z.int({ error: EXPECTED.maxBytes }).min(1, { error: EXPECTED.maxBytes })
     .max(MAX_BYTES, { error: EXPECTED.maxBytes }).optional().meta({
-      description: "The most decoded bytes of the answer that are read.",
-      default: DEFAULT_BYTES,
+      description: "The most decoded bytes of the response that are read; 100 MiB when absent.",
     }),
   save: z.union([z.literal(true), z.string()], { error: EXPECTED.save }).optional().meta({
     description: "Save the body as a file, under this name or the server's; any size then.",
@@ -111,7 +111,7 @@ export function parseFetch(
   const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
     url: "https://example.org/",
   });
-  const shared = { alternatives: ALTERNATIVES, parse };
+  const shared = { alternatives: FETCH_ALTERNATIVES, parse };
   if (Object.hasOwn(body, "urls")) {
     const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
     const detail = "Not beside urls: remove one of the two";

@@ -56,7 +56,8 @@ export interface DraftedNote extends Pick<ReadTarget, "channel" | "lane"> {
 }
 
 const DEFAULTS = { retry: DEFAULT_RETRIES.mail, timeoutMs: 60_000 };
-const ALTERNATIVES = [...OPTION_ALTERNATIVES, ["subject", "title"]];
+/** Fields of which a request takes only one. */
+export const NOTIFY_ALTERNATIVES = [...OPTION_ALTERNATIVES, ["subject", "title"]];
 const MAX_RECIPIENTS = 1_000;
 const NOBODY: readonly Mailbox[] = [];
 
@@ -134,7 +135,7 @@ export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<
   if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
   const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports));
   return Object.hasOwn(body, "notifications")
-    ? parseEntries(body, { name: "notifications", alternatives: ALTERNATIVES, parse })
+    ? parseEntries(body, { name: "notifications", alternatives: NOTIFY_ALTERNATIVES, parse })
     : parseSingle(body, parse);
 }
 
