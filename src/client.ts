@@ -101,13 +101,16 @@ export interface Client {
   cancel(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** Cancels all matching tasks. */
   cancelAll(
-    filter: FilterRequest,
+    filter: ChangeFilter,
     options?: CallOptions,
   ): Promise<{ readonly cancelled: number; readonly aborting: number }>;
   /** Queues a failed, cancelled or expired task again. */
   retry(id: string, options?: CallOptions): Promise<TaskResponse>;
-  /** Queues all matching tasks again. */
-  retryAll(filter: FilterRequest, options?: CallOptions): Promise<{ readonly retried: number }>;
+  /** Queues all matching tasks again; those that have expired meanwhile become expired. */
+  retryAll(
+    filter: ChangeFilter,
+    options?: CallOptions,
+  ): Promise<{ readonly retried: number; readonly expired: number }>;
   /** Makes a waiting task due now. */
   run(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** The current state of a batch. */
@@ -119,6 +122,12 @@ export interface Client {
   /** The state of the service. */
   status(options?: CallOptions): Promise<StatusResponse>;
 }
+
+/** A filter of a change: at least one field, or `all`. */
+export type ChangeFilter = FilterRequest & {
+  /** All tasks are meant. */
+  readonly all?: true;
+};
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
 /** How long one call waits; then it is repeated. */

@@ -166,18 +166,13 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
   };
   const reload = openReload({ file, templates, then: takeSchedules, log });
-  const reloadAll = async () => {
-    const issues = await reload();
-    if (issues.length === 0) cluster?.announce("reload");
-    return issues;
-  };
   const app = createApp({
     engine,
     ports,
     acceptance,
     hooks: triggers.hooks,
     schedules: triggers.schedules,
-    reload: reloadAll,
+    reload,
     clock,
     log,
     metrics,
@@ -244,7 +239,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   return {
     url: server.url,
     log,
-    reload: () => void reloadAll().catch(fatal),
+    reload: () => void reload().catch(fatal),
     async stop(how) {
       state.ready = false;
       await triggers.schedules.stop();

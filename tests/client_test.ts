@@ -31,7 +31,7 @@ Deno.test("a client submits, reads, waits, cancels, retries and runs", async () 
     task.id,
   ]);
   assert.equal((await client.cancel(task.id)).state, "cancelled");
-  assert.deepEqual(await client.retryAll({ tag: "x" }), { retried: 1 });
+  assert.deepEqual(await client.retryAll({ tag: "x" }), { retried: 1, expired: 0 });
   assert.deepEqual(await client.cancelAll({ tag: "x" }), { cancelled: 1, aborting: 0 });
   assert.equal((await client.retry(task.id)).state, "queued");
   await client.run(task.id);
@@ -127,9 +127,6 @@ const NOTIFY: Record<keyof NotifyRequest, 1> = {
   bcc: 1,
   from: 1,
   replyTo: 1,
-  bounce: 1,
-  dsn: 1,
-  unsubscribe: 1,
   subject: 1,
   title: 1,
   text: 1,

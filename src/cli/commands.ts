@@ -75,8 +75,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
   retry: (client, screen, args) =>
     change(screen, args, client.retry, async (filter) => {
-      const { retried } = await client.retryAll(filter);
-      return `${retried} queued again`;
+      const { retried, expired } = await client.retryAll(filter);
+      return `${retried} queued again, ${expired} expired`;
     }),
 };
 

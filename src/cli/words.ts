@@ -17,7 +17,7 @@ export function plain(text: string): string {
   return replaceUnseen(text, " ");
 }
 
-const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "ERROR"];
+const HEAD = ["STATE", "TYPE", "ATTEMPT", "ACCEPTED", "ID", "WHAT"];
 
 /** A table with one row per task and lines of at most `columns`. */
 export function taskTable(
@@ -33,9 +33,10 @@ export function taskTable(
 }
 
 function rowOf(task: TaskSummaryResponse, now: number): string[] {
-  const { state, type, attempt, createdAt, id, error } = task;
+  const { state, type, attempt, createdAt, id, label, error } = task;
   const age = distance(now - Date.parse(createdAt));
-  return [state, type, `${attempt}`, age, id, plain(error ? `${error.code}: ${error.detail}` : "")];
+  const what = [label, error && `${error.code}: ${error.detail}`].filter(Boolean).join("  ");
+  return [state, type, `${attempt}`, age, id, plain(what)];
 }
 
 function distance(ms: number): string {

@@ -10,7 +10,7 @@
  */
 
 /** What an id can be the id of. */
-export type IdKind = "tsk" | "bat" | "hkd";
+export type IdKind = "tsk" | "bat" | "hkd" | "pau";
 
 /** Makes ids, each later in order than the one before, whatever the clock does. */
 export type IdSource = (kind: IdKind) => string;
@@ -33,7 +33,7 @@ const PER_MS = 8192;
 const LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 /** Time in ten letters, then the bits that name version 7, and those that name the variant. */
 const PATTERN =
-  /^(tsk|bat|hkd)_[0-7][0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{2}[89abrstv][0-9a-hjkmnp-tv-z]{12}$/;
+  /^(tsk|bat|hkd|pau)_[0-7][0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{2}[89abrstv][0-9a-hjkmnp-tv-z]{12}$/;
 /** By character code: a map of letters takes three times as long. */
 const VALUE_OF = new Uint8Array(128);
 for (let value = 0; value < 32; value++) VALUE_OF[LETTERS.charCodeAt(value)] = value;

@@ -24,6 +24,7 @@
 export * from "./change.ts";
 export * from "./cluster.ts";
 export * from "./errors.ts";
+export * from "./pause.ts";
 
 import type { CancelReason, Settlement } from "../task/outcome.ts";
 import type { Hosts } from "../task/host_limits.ts";
@@ -47,6 +48,7 @@ import type {
 } from "../task/task.ts";
 export type { BatchPage } from "./cursor.ts";
 import type { BatchPage } from "./cursor.ts";
+import type { Pause } from "./pause.ts";
 
 /** What is stored together or not at all. */
 export interface Submission {
@@ -60,6 +62,8 @@ export interface Submission {
   readonly schedule?: ScheduleChange;
   /** The hook delivery that made the tasks; one of the same id is rewritten. */
   readonly delivery?: StoredDelivery;
+  /** How many queued tasks the API key of the tasks may have. */
+  readonly quota?: { readonly owner: string; readonly maxQueued: number };
 }
 
 /** An `Idempotency-Key` as an engine stores it. */
@@ -85,7 +89,12 @@ export type Inserted =
   /** The key was used before with another body. */
   | { readonly kind: "conflict" }
   /** `queue_full`: as many tasks are queued as may be; `storage_full`: the disk is full. */
-  | { readonly kind: "refused"; readonly code: "queue_full" | "storage_full" };
+  | {
+    readonly kind: "refused";
+    readonly code: "queue_full" | "storage_full";
+    /** Set when the quota of the API key is used up, to its `maxQueued`. */
+    readonly quota?: number;
+  };
 
 /** Selects tasks; each given field must match. */
 export interface TaskFilter {
@@ -109,6 +118,12 @@ export interface TaskFilter {
   readonly q?: string;
   /** Belongs to this API key. */
   readonly owner?: string;
+  /** Accepted then or later, in milliseconds since the epoch. */
+  readonly since?: number;
+  /** Accepted then or earlier, in milliseconds since the epoch. */
+  readonly until?: number;
+  /** `schedule:NAME`, `hook:NAME`, or `api` for requests. */
+  readonly source?: string;
 }
 
 /** A part of a list, newest first. */
@@ -130,7 +145,27 @@ export interface DeliveryPage {
 /** The result of cancelling one task. */
 export type Cancelled = "cancelled" | "aborting" | "too_late" | "not_found";
 
-/** The result of retrying one task, or of running it now. */
+/** The result of retrying one task; `expired`: it has expired meanwhile and is so now. */
+export type Revived = Changed | "expired";
+
+/** The result of erasing one task. */
+export type Erased = "erased" | "not_final" | "not_found";
+
+/** Queued tasks by what they wait for; each task counts once. */
+export interface QueuedKinds {
+  /** Their time has come; a key, a limit or a hold may still stop them. */
+  readonly due: number;
+  /** Their own time has not come. */
+  readonly scheduled: number;
+  /** They wait for their next attempt. */
+  readonly retrying: number;
+  /** A pause covers them. */
+  readonly paused: number;
+  /** Since when the oldest due task is due, in milliseconds since the epoch. */
+  readonly oldestDueAt?: number;
+}
+
+/** The result of running one task now. */
 export type Changed = "changed" | "not_possible" | "not_found";
 
 /** The result of one purge call. */
@@ -184,12 +219,13 @@ export interface QueueEngine extends AsyncDisposable {
   /** Stores the result of an attempt; `false` when the task is no longer at that attempt. */
   settle(settlement: Settlement): Promise<boolean>;
 
-  /** Cancels a queued task; requests that a running one be aborted. */
-  cancel(id: string, reason: CancelReason): Promise<Cancelled>;
+  /** Cancels a queued task; requests that a running one be aborted. `by` is who did it. */
+  cancel(id: string, reason: CancelReason, by?: string): Promise<Cancelled>;
   /** The same for all that match and are not final. */
   cancelAll(
     filter: TaskFilter,
     reason: CancelReason,
+    by?: string,
   ): Promise<{ cancelled: number; aborting: number }>;
   /**
    * Cancels all queued tasks with reason `shutdown`, by one durable record that
@@ -200,13 +236,19 @@ export interface QueueEngine extends AsyncDisposable {
   cancelWaiting(): Promise<number>;
   /**
    * Makes a failed, cancelled or expired task queued again, with its attempts
-   * counted from 1: due now, or at its time if it was never tried before that.
+   * counted from 1: due now, or at its time if it was never tried before that. It
+   * loses an expiry that has passed.
    */
-  revive(id: string): Promise<Changed>;
-  /** The same for all that match; resolves with their number. */
-  reviveAll(filter: TaskFilter): Promise<number>;
+  revive(id: string): Promise<Revived>;
+  /**
+   * The same for all that match. One that has expired meanwhile becomes `expired`
+   * instead, unless the filter names the state `expired`.
+   */
+  reviveAll(filter: TaskFilter): Promise<{ retried: number; expired: number }>;
   /** Makes a queued task due now. */
   runNow(id: string): Promise<Changed>;
+  /** Erases payload, result, label, and the words of errors and attempts of a final task. */
+  erase(id: string): Promise<Erased>;
 
   /** The task with everything that is stored of it. */
   find(id: string): Promise<TaskRecord | undefined>;
@@ -224,11 +266,24 @@ export interface QueueEngine extends AsyncDisposable {
   changesAfter(change: number, limit: number): Promise<TaskChange[]>;
   /** How many tasks are stored in each state, exact as of the last commit. */
   counts(): Promise<Counts>;
+  /** Queued tasks by what they wait for, exact as of the last commit. */
+  queued(): Promise<QueuedKinds>;
   /** Lanes with running attempts or a hold, the busiest first. */
   lanes(limit: number): Promise<LaneStatus[]>;
   /** One lane. */
   lane(lane: string): Promise<LaneStatus>;
 
+  /**
+   * Stores a pause. When it resolves, no task that it covers begins, and all of
+   * them count as paused. It ends at its `until`, or by `resume`.
+   */
+  pause(pause: Pause): Promise<void>;
+  /** The pauses that are in force, oldest first. */
+  pauses(): Promise<Pause[]>;
+  /** Ends a pause; `false` when there is none of that id. */
+  resume(id: string): Promise<boolean>;
+  /** Ends the holds of a host's lanes; resolves with their names. */
+  releaseHolds(host: string): Promise<string[]>;
   /** All schedules, by name. */
   schedules(): Promise<StoredSchedule[]>;
   /** Deliveries of a hook, newest first. Throws a `RangeError` for a malformed cursor. */

@@ -35,6 +35,8 @@ export interface EndedTask {
   readonly label: string;
   /** The last attempt's error. */
   readonly error?: TaskError;
+  /** What submitted it. */
+  readonly source?: string;
 }
 
 /** Standard Webhooks recommends less than 20 KB. */
@@ -44,7 +46,15 @@ const LISTED_TASKS = 1_000;
 const LIST_LETTERS = 64_000;
 
 /** Fields that views show and events leave out. */
-type LeftOut = "dueAt" | "expiresAt" | "priority" | "owner" | "possibleDuplicate";
+type LeftOut =
+  | "dueAt"
+  | "expiresAt"
+  | "priority"
+  | "owner"
+  | "possibleDuplicate"
+  | "label"
+  | "source"
+  | "cancelledBy";
 
 /** The data of a task, for the placeholders of a chained task. */
 export function taskEventData(task: TaskRecord): JsonObject {

@@ -71,7 +71,7 @@ export function followUpsOfBatch(
       payload: kind === "callback"
         ? withBody(task.payload, batchEvent(batch, tasks, now))
         : fillPayload(task.payload, { batch: batchEventData(batch, tasks) }),
-      ...compact({ owner: batch.owner }),
+      ...compact({ owner: batch.owner, source: tasks[0]?.source }),
     })
   );
 }
@@ -82,7 +82,10 @@ type KeptFollowUp = FollowUpTask & { readonly followers?: FollowUpTask["followUp
 function born(
   { delayMs, runAt, expiresMs, expiresAt, followers, ...task }: KeptFollowUp,
   { now, ...made }:
-    & Pick<NewTask, "id" | "payload" | "parentId" | "owner" | "requestId" | "traceparent">
+    & Pick<
+      NewTask,
+      "id" | "payload" | "parentId" | "owner" | "source" | "requestId" | "traceparent"
+    >
     & { readonly now: number },
 ): NewTask {
   const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
@@ -97,9 +100,9 @@ function born(
 }
 
 function given(
-  { owner, requestId, traceparent }: TaskRecord,
-): Pick<NewTask, "owner" | "requestId" | "traceparent"> {
-  return compact({ owner, requestId, traceparent });
+  { owner, source, requestId, traceparent }: TaskRecord,
+): Pick<NewTask, "owner" | "source" | "requestId" | "traceparent"> {
+  return compact({ owner, source, requestId, traceparent });
 }
 
 function withBody(payload: string, body: string): string {

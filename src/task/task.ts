@@ -126,6 +126,8 @@ export interface NewTask extends GivenFields {
   readonly parentId?: string;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
+  /** What submitted it: `schedule:NAME` or `hook:NAME`; absent for a request. */
+  readonly source?: string;
   /** The submit's `X-Request-Id`. */
   readonly requestId?: string;
   /** The submit's W3C `traceparent`. */
@@ -159,6 +161,7 @@ export interface FollowUpTask extends
     | "parentId"
     | "batchId"
     | "owner"
+    | "source"
     | "requestId"
     | "traceparent"
   > {
@@ -190,8 +193,10 @@ export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt"
   readonly possibleDuplicate?: true;
   /** The last attempt's error, also while the task waits for the next. */
   readonly error?: TaskError;
-  /** What holds it back although it is due: other tasks of its key, or of its batch. */
-  readonly behind?: "key" | "batch";
+  /** What holds it back: a pause, or, although it is due, other tasks of its key or batch. */
+  readonly behind?: "pause" | "key" | "batch";
+  /** Who cancelled it: the name of an API key, `anonymous`, or a signal. */
+  readonly cancelledBy?: string;
   /** Set while a running task is being aborted. */
   readonly aborting?: true;
   /** Number of its latest change, ascending over all tasks of the engine. */
@@ -202,7 +207,6 @@ export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt"
 export type InternalField =
   | "channel"
   | "lane"
-  | "label"
   | "timeoutMs"
   | "onUnknown"
   | "retain"

@@ -1,8 +1,8 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 /**
- * The thread of the durable loop. The first message is the file's path; each later
- * one is a group, executed in one commit and answered with the claimed tasks.
+ * The thread of the durable loop: the file's path first, then groups, each
+ * carried out in one commit and answered with what was claimed.
  *
  * @module
  */
@@ -17,19 +17,19 @@ export interface Row {
   readonly payload: string;
 }
 
-/** The result of an attempt. */
+/** What came of an attempt. */
 export interface Settled {
-  /** The number of its task. */
+  /** Of its task. */
   readonly seq: number;
   /** JSON. */
   readonly result: string;
 }
 
-/** The work of one transaction. */
+/** What is to be done in one transaction. */
 export interface Group {
   /** Payloads of new tasks. */
   readonly insert: readonly string[];
-  /** The attempts that have ended. */
+  /** What has ended. */
   readonly settle: readonly Settled[];
   /** How many to claim at most. */
   readonly claim: number;

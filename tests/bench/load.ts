@@ -1,7 +1,7 @@
 /**
- * A load of POST requests over kept-alive connections, in a process of its own.
+ * A load of POST requests over kept-alive connections, as a process of its own.
  *
- * It uses plain HTTP/1.1 over sockets, so that it costs less than what it
+ * Speaks plain HTTP/1.1 over sockets, so that it costs less than what it
  * measures. Prints one line of JSON: `{requests, failed, seconds, p50Ms, p99Ms}`.
  *
  *     deno run -A tests/bench/load.ts '{"port":8000,"path":"/notify","body":"{}",
@@ -12,29 +12,29 @@
 
 /** What to send, how often, and over how many connections. */
 export interface Load {
-  /** The port on 127.0.0.1. */
+  /** On 127.0.0.1. */
   readonly port: number;
-  /** The path, with its query. */
+  /** With its query. */
   readonly path: string;
-  /** The body, as JSON text. */
+  /** JSON text. */
   readonly body: string;
-  /** The number of connections; each has one request at a time. */
+  /** Open at once; each has one request under way. */
   readonly connections: number;
-  /** How many requests are measured. */
+  /** How many are measured. */
   readonly requests: number;
-  /** How many requests come first and are not measured. */
+  /** How many go before, unmeasured. */
   readonly warmup: number;
 }
 
-/** The result. */
+/** What came of it. */
 export interface LoadResult {
-  /** Responses with 2xx. */
+  /** Answered with 2xx. */
   readonly requests: number;
-  /** Other responses. */
+  /** Answered otherwise. */
   readonly failed: number;
   /** From the first measured request to the last. */
   readonly seconds: number;
-  /** The median time to a response. */
+  /** The median time to an answer. */
   readonly p50Ms: number;
   /** The time that 1 % exceed. */
   readonly p99Ms: number;
@@ -42,7 +42,7 @@ export interface LoadResult {
 
 const HEAD_END = [13, 10, 13, 10] as const;
 
-/** Sends the load and resolves when all requests have a response. */
+/** Sends the load and resolves when all of it is answered. */
 export async function sendLoad(load: Load): Promise<LoadResult> {
   const request = requestBytes(load);
   if (load.warmup > 0) await volley(load, request, load.warmup, []);
@@ -92,7 +92,7 @@ function requestBytes({ port, path, body }: Load): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** Reads one response and returns its status; it must have a Content-Length. */
+/** Reads one answer and returns its status; its length must be declared. */
 async function readAnswer(socket: Deno.TcpConn, buffer: Uint8Array): Promise<number> {
   let filled = 0;
   let end = Infinity;

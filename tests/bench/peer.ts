@@ -1,6 +1,6 @@
 /**
- * Compares Postrider with Hono and BullMQ on Node, with Redis in its default
- * settings and with every write synced, as Postrider's are.
+ * The peer beside Postrider: Hono and BullMQ on Node, with Redis once as it
+ * comes and once with every write synced, as Postrider's are.
  *
  *     deno task bench:peer     needs redis-server, node and npm
  *
@@ -12,7 +12,7 @@ import { aFolder, startPostrider } from "../support/process.ts";
 import { load, median, ratioOf } from "./programs.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
-/** Installed for this run; Postrider itself does not depend on them. */
+/** Fetched for this run; the house itself does not depend on them. */
 const PACKAGES = [
   "@hono/node-server@2.1.8",
   "bullmq@6.7.0",
@@ -67,7 +67,7 @@ async function startRedis(sync: string) {
   return { ...redis, port };
 }
 
-/** Starts a program in the folder; resolves when it prints `ready`. */
+/** Starts a program in the folder; resolves once it says `ready`. */
 async function start(ready: RegExp, program: string, ...args: string[]) {
   const child = new Deno.Command(program, { args, cwd: folder.path, stdout: "piped" }).spawn();
   const lines = linesOf(child.stdout);

@@ -1,5 +1,5 @@
 /**
- * A running service, an upstream that it calls, and a browser.
+ * A service at work, an upstream it calls, and a browser that looks at it.
  *
  * @module
  */
@@ -21,25 +21,25 @@ const SETTINGS = {
   schedules: { nightly: { cron: "0 3 * * *", fetch: { url: "https://example.org/nightly" } } },
 };
 
-/** What a browser test uses. */
+/** What a test looks at. */
 export interface World {
   readonly api: Api;
   readonly upstream: Upstream;
-  /** Opens a page in a new profile. */
+  /** Opens a page in a profile of its own. */
   open(options?: { width?: number; dark?: boolean }): Promise<Watched>;
-  /** Stops the service, and starts it again on the same port and data. */
+  /** Ends the service and starts it again at the same place. */
   restart(meanwhile: () => Promise<void>): Promise<void>;
-  /** Submits, and returns the id. */
+  /** Submits, and tells the id. */
   send(path: string, body: unknown): Promise<string>;
 }
 
-/** A test in a browser; skipped where there is none, but not in CI. */
+/** A test in a browser: skipped by name where there is none, but not in CI. */
 export function browserTest(
   name: string,
   test: (world: World) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): void {
-  // The pipes and timers of the browser live a little longer than the test.
+  // The browser's own pipes and timers outlive a test by a moment.
   const options = { ...needs("chromium"), sanitizeOps: false, sanitizeResources: false };
   Deno.test(name, options, async () => {
     await using folder = await aFolder();
@@ -79,7 +79,7 @@ export function browserTest(
   });
 }
 
-/** The path of one page of every kind, with content. */
+/** Every kind of page, with something on it. */
 export async function everyPage(
   { api, upstream, send }: World,
 ): Promise<string[]> {

@@ -42,7 +42,7 @@ Deno.test("send, status, cancel, retry and tasks print the state of a task", asy
   await run(`cancel ${id}`);
   assert.equal(printed.at(-1), `${id}  cancelled`);
   await run("retry --tag x");
-  assert.equal(printed.at(-1), "1 queued again");
+  assert.equal(printed.at(-1), "1 queued again, 0 expired");
   await run("cancel --tag x");
   assert.equal(printed.at(-1), "1 cancelled, 0 being aborted");
   await run("tasks --state cancelled");

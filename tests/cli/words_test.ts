@@ -13,6 +13,7 @@ function aTask(fields: Partial<TaskResponse> = {}): TaskResponse {
     attempt: 0,
     createdAt: new Date(AT).toISOString(),
     priority: 5,
+    source: "api",
     attempts: [],
     ...fields,
   };
@@ -20,10 +21,13 @@ function aTask(fields: Partial<TaskResponse> = {}): TaskResponse {
 
 Deno.test("taskTable() aligns its columns and cuts lines to the width of the screen", () => {
   const error = { code: "http_503", detail: "The server answered 503" };
-  const tasks: TaskSummaryResponse[] = [aTask(), aTask({ state: "succeeded", attempt: 12, error })];
+  const tasks: TaskSummaryResponse[] = [
+    aTask({ label: "GET http://a.test/" }),
+    aTask({ state: "succeeded", attempt: 12, error }),
+  ];
   assert.deepEqual(taskTable(tasks, AT + 125_000, 70), [
-    "STATE      TYPE   ATTEMPT  ACCEPTED  ID     ERROR",
-    "queued     fetch  0        2m        tsk_1",
+    "STATE      TYPE   ATTEMPT  ACCEPTED  ID     WHAT",
+    "queued     fetch  0        2m        tsk_1  GET http://a.test/",
     "succeeded  fetch  12       2m        tsk_1  http_503: The server answe",
   ]);
 });

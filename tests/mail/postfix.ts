@@ -1,23 +1,23 @@
 /**
- * Debian's Postfix for one test: with settings, queue and port of its own, TLS
- * and a login. It delivers to maildirs.
+ * Debian's Postfix, private to one test: its own settings, queue and port,
+ * with TLS and a login, delivering to maildirs.
  *
  * @module
  */
 
 import type { TestIdentity } from "../channels/support/tls_relay.ts";
 
-/** A running Postfix. */
+/** A Postfix at work. */
 export interface Postfix extends AsyncDisposable {
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
-  /** Waits until a mailbox has `count` mails, and returns the paths of their files. */
+  /** The mails of a mailbox once there are so many, as paths of files. */
   mails(box: string, count: number): Promise<string[]>;
-  /** Its log. */
+  /** All that it logged. */
   log(): Promise<string>;
 }
 
-/** The login that it accepts. */
+/** What may log in. */
 export const LOGIN = { user: "ada", pass: "p@ss:word" } as const;
 
 const SERVICES = [
@@ -143,7 +143,7 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** Polls: another program gives no signal when it is done. */
+/** Another program's doing can only be looked for. */
 async function listens(port: number): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
     try {

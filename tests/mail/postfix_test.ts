@@ -1,6 +1,7 @@
 /**
- * Sends a mail through other people's software: Debian's Postfix accepts it over
- * TLS after a login, and Python's library and dkimpy read it from the maildir.
+ * A mail's whole way through software that is not ours: Debian's Postfix takes
+ * it over TLS from a login it knows, and Python's library and dkimpy read what
+ * lies in the maildir.
  *
  * @module
  */
@@ -41,7 +42,7 @@ interface ReadMail {
 }
 
 Deno.test(
-  "Postfix accepts a mail after TLS and login, and other programs read all of it",
+  "Postfix takes a mail after TLS and login; others read back all that was said",
   needsRoot("postfix", "saslpasswd2", "openssl", "dkimverify"),
   async () => {
     await using identity = await makeIdentity();
@@ -62,7 +63,7 @@ Deno.test(
       `${data.path}/postrider.yaml`,
       [
         "relays:",
-        // Nothing listens on this port, so the next relay accepts the mail.
+        // Nobody listens there: the next one takes the mail.
         "  - url: smtp://localhost:1?tls=required",
         `  - urlFile: ${data.path}/relay.url`,
         "dkim:",

@@ -38,7 +38,7 @@ Deno.test({
     upstream.release();
     const { status, body } = await revived.call("/tasks/retry?reason=shutdown", {});
     assert.equal(status, 202);
-    assert.deepEqual(body, { retried: 1_010 });
+    assert.deepEqual(body, { retried: 1_010, expired: 0 });
     await until(revived, ({ succeeded }) => succeeded === 1_010);
   },
 });

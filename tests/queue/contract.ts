@@ -12,6 +12,8 @@ import { insertContract } from "./contract_insert.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
+import { ownerContract } from "./contract_owners.ts";
+import { pauseContract } from "./contract_pauses.ts";
 import { stateContract } from "./contract_states.ts";
 import { cancelRetryContract } from "./contract_cancel_retry.ts";
 import { triggerContract } from "./contract_triggers.ts";
@@ -30,4 +32,6 @@ export function engineContract(name: string, open: OpenEngine): void {
   triggerContract(name, open);
   modelContract(name, open);
   stateContract(name, open);
+  pauseContract(name, open);
+  ownerContract(name, open);
 }

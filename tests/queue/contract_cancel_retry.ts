@@ -78,8 +78,14 @@ export function cancelRetryContract(name: string, open: OpenEngine): void {
       aborting: 0,
     });
     assert.deepEqual(await world.counts(), { running: 2, cancelled: 1_198 });
-    assert.equal(await world.engine.reviveAll({ tag: "odd", reason: "request" }), 600);
-    assert.equal(await world.engine.reviveAll({ states: ["succeeded"] }), 0);
+    assert.deepEqual(await world.engine.reviveAll({ tag: "odd", reason: "request" }), {
+      retried: 600,
+      expired: 0,
+    });
+    assert.deepEqual(await world.engine.reviveAll({ states: ["succeeded"] }), {
+      retried: 0,
+      expired: 0,
+    });
     assert.deepEqual(await world.counts(), { queued: 600, running: 2, cancelled: 598 });
   });
 

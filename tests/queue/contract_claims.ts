@@ -279,7 +279,7 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.deepEqual({ payload, result, label }, {
       payload: undefined,
       result: undefined,
-      label: "GET /",
+      label: "",
     });
     assert.equal(await world.engine.revive(id), "not_possible");
   });

@@ -22,6 +22,22 @@ export function keyContract(name: string, open: OpenEngine): void {
     assert.equal((await world.claimOne()).id, three);
   });
 
+  Deno.test(`${name}: the same key of two owners is two keys`, async () => {
+    await using world = await World.open(open);
+    const owners = ["alice", "bob", undefined];
+    const [first, second, third, ...later] = await world.insert(
+      ...[...owners, ...owners].map((owner) => owner ? { key: "k", owner } : { key: "k" }),
+    );
+    const claimed = await world.claim();
+    assert.deepEqual(claimed.map(({ id }) => id).sort(), [first, second, third].sort());
+    // Each owner's next task follows the owner's first.
+    await world.settle(claimed.find(({ id }) => id === second)!);
+    assert.deepEqual(await world.claimIds(), [later[1]]);
+    await world.engine.cancel(third!, "request");
+    await world.settle(claimed.find(({ id }) => id === third)!, { event: "cancel" });
+    assert.deepEqual(await world.claimIds(), [later[2]]);
+  });
+
   Deno.test(`${name}: a task that waits for its next attempt holds its key`, async () => {
     await using world = await World.open(open);
     const [one, two] = await world.insert({ key: "k" }, { key: "k" });

@@ -6,17 +6,17 @@
 
 import assert from "node:assert/strict";
 
-/** One event. A comment has only `text`. */
+/** One event; a comment has only `text`. */
 export interface SentEvent {
   readonly id?: string;
   readonly event?: string;
-  // deno-lint-ignore no-explicit-any -- tests read any event
+  // deno-lint-ignore no-explicit-any -- answers are what the tests are about
   readonly data?: any;
-  /** The text as received. */
+  /** As it came. */
   readonly text: string;
 }
 
-/** A stream of events; `await using` closes it. */
+/** A stream under a test's eyes; whoever opens it closes it. */
 export class Events implements AsyncDisposable {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";

@@ -1,6 +1,6 @@
 /**
- * The ports that parsing a notification needs: the real channels and templates,
- * no alias, and no refused address.
+ * What is asked while a notification is read: the real table of channels and
+ * the real templates, no alias, nothing refused.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { readTargets } from "../../src/channels/chat/table.ts";
 import type { NotifyPorts } from "../../src/task/ports.ts";
 import { openMailTemplates } from "../../src/templates/mail_templates.ts";
 
-/** The ports; `more` replaces some of them. */
+/** The ports, unless told otherwise. */
 export function notifyPorts(
   { aliases = {}, ...more }: Partial<NotifyPorts> & { aliases?: Record<string, string[]> } = {},
 ): NotifyPorts {

@@ -1,24 +1,24 @@
 /**
- * A real HTTP server that a test controls.
+ * A real HTTP server that a test holds in its hand.
  *
  * @module
  */
 
-/** An upstream that answers at once, or when the test says so. */
+/** An upstream that answers at once, or only when it is told to. */
 export interface Upstream extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Settings that allow a service to call it. */
+  /** Settings that let a service call it. */
   readonly env: { readonly POSTRIDER_FETCH_ALLOW: string };
-  /** How often each path was requested. */
+  /** How often each path was asked for. */
   readonly asked: ReadonlyMap<string, number>;
-  /** Resolves when `/hold` has had this many requests. */
+  /** Resolves once this many requests to `/hold` have come in all. */
   held(count: number): Promise<void>;
-  /** Answers all held requests, and later ones at once. */
+  /** Answers all that hold, and from now on at once. */
   release(): void;
 }
 
-/** Starts one. `/hold…` answers after `release()`, `/missing…` with 404, other paths with 200. */
+/** Starts one: `/hold…` answers after `release()`, `/missing…` with 404, anything else at once. */
 export function startUpstream(): Upstream {
   const asked = new Map<string, number>();
   const released = Promise.withResolvers<void>();

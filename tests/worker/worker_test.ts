@@ -318,7 +318,7 @@ function setup(channel: FakeChannel, { concurrency = 10, log = silentLog } = {})
     engine,
     runner: channel,
     clock,
-    random: () => 0,
+    random: () => 0.999_999,
     log,
     concurrency,
     onFatal: (error) => {

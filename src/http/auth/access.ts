@@ -74,5 +74,9 @@ export function narrowed(
 ): TaskFilter {
   const isUnrestricted = caller.name === undefined ||
     caller.scopes.has(toChange ? "operate" : "read");
-  return isUnrestricted ? filter : { ...filter, owner: caller.name as string };
+  if (isUnrestricted) return filter;
+  const owner = caller.name as string;
+  // Another owner's tasks are none of this caller's.
+  if (filter.owner !== undefined && filter.owner !== owner) return { owner, states: [] };
+  return { ...filter, owner };
 }

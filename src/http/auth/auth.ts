@@ -184,6 +184,11 @@ function isLoopbackHost(host: string): boolean {
   return isLoopback(address ?? name) || /^(?:[a-z0-9-]+\.)+localhost$/.test(name);
 }
 
+/** The name of the caller's key, as tasks and pauses show who acted. */
+export function nameOf({ name }: Caller): string {
+  return name ?? "anonymous";
+}
+
 /** Throws a `Refusal` unless the caller has this scope. */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (!caller.scopes.has(scope)) {

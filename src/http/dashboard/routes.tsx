@@ -96,7 +96,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
   /** An invalid search is explained on the page, beside the form. */
   async function search(words: FilterWords, cursor: string | undefined) {
     try {
-      return await engine.list(readFilter(words), LISTED, cursor);
+      return await engine.list(readFilter(words, clock.now()), LISTED, cursor);
     } catch (error) {
       const tasks: TaskSummary[] = [];
       if (error instanceof Refusal) return { tasks, fault: error.details.detail };
@@ -112,7 +112,11 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     const task = await seenTask(engine, context);
     const now = clock.now();
     const waits = task.state === "queued"
-      ? waitingFor(task, { lane: await engine.lane(task.lane), worker: ports.worker() }, now)
+      ? waitingFor(task, {
+        lane: await engine.lane(task.lane),
+        pauses: await engine.pauses(),
+        worker: ports.worker(),
+      }, now)
       : undefined;
     const content = (
       <TaskContent

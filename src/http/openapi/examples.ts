@@ -20,6 +20,9 @@ const summary: { [name: string]: Json } = {
   finishedAt: "2026-11-20T12:00:01.250Z",
   priority: 5,
   tags: ["deploy"],
+  source: "api",
+  label: "GET https://api.example.org/health",
+  host: "api.example.org",
 };
 
 const error = { code: "http_503", detail: "The server answered 503" };

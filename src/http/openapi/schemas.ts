@@ -148,6 +148,10 @@ const summary: Described<TaskSummaryResponse> = {
   "batchId?": text("bat_…"),
   "parentId?": text("The task or batch whose end created it."),
   "owner?": text("The name of the API key that submitted it."),
+  source: text("What submitted it: schedule:NAME, hook:NAME, or api for requests."),
+  "label?": text("Subject, recipients or URL, without secrets; absent once erased."),
+  "host?": text("The host of its destination; absent where it has none."),
+  "cancelledBy?": text("Who cancelled it: an API key's name, anonymous, or a signal."),
   "possibleDuplicate?": flag("It may have had its effect already."),
   "error?": ref("TaskError"),
 };

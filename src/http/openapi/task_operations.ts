@@ -17,6 +17,11 @@ const filter = Object.entries<{ description: string; values?: readonly string[] 
     })
   );
 
+const all = parameter("query", "all", "true: all tasks are meant. Needed without a filter.", {
+  type: "string",
+  enum: ["true"],
+});
+
 const lastEventId = parameter(
   "header",
   "Last-Event-ID",
@@ -82,7 +87,7 @@ export const taskOperations: readonly Operation[] = [
     description:
       "Waiting tasks are cancelled at once, running ones are aborted. Finished tasks stay as they " +
       "are.",
-    parameters: filter,
+    parameters: [...filter, all],
     answers: [{
       status: "200",
       description: "How many were cancelled, and how many are being aborted.",
@@ -103,15 +108,16 @@ export const taskOperations: readonly Operation[] = [
     summary: "Retry all tasks that match",
     description:
       "Tasks that failed, were cancelled or expired wait again, with their attempts counted from " +
-      "1.",
-    parameters: filter,
+      "1. One that has expired meanwhile becomes expired, unless the filter names that state: " +
+      "then it is sent, and loses its expiry.",
+    parameters: [...filter, all],
     answers: [{
       status: "202",
-      description: "How many wait again.",
+      description: "How many wait again, and how many have expired meanwhile.",
       content: json({
         type: "object",
-        properties: { retried: { type: "integer" } },
-        required: ["retried"],
+        properties: { retried: { type: "integer" }, expired: { type: "integer" } },
+        required: ["retried", "expired"],
         additionalProperties: false,
       }),
     }],

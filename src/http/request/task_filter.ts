@@ -5,7 +5,9 @@
  */
 
 import { compact } from "../../lib/compact.ts";
+import { parseDuration } from "../../lib/duration.ts";
 import { isId } from "../../lib/ids.ts";
+import { parseTime } from "../../lib/time.ts";
 import type { TaskFilter } from "../../queue/engine.ts";
 import type { FilterRequest } from "../../task/api/requests.ts";
 import type { Issue } from "../../task/issues.ts";
@@ -41,8 +43,8 @@ interface FilterField {
   readonly description: string;
   /** Its values, when they are a fixed set. */
   readonly values?: readonly string[];
-  /** Parses its value; a text says what was expected instead. */
-  readonly parse: (value: string) => TaskFilter | string;
+  /** Parses its value at the time `now`; a text says what was expected instead. */
+  readonly parse: (value: string, now: number) => TaskFilter | string;
 }
 
 /** The query parameters of a filter, in the order of the documentation. */
@@ -93,10 +95,44 @@ export const TASK_FILTERS = {
     description: "A text that its subject, recipients or URL contain, in any case.",
     parse: (q) => ({ q }),
   },
+  since: {
+    description: "Accepted then or later: an RFC 3339 time, or a duration back from now (24h).",
+    parse: (value, now) => {
+      const since = momentOf(value, now);
+      return since === undefined ? EXPECTED_MOMENT : { since };
+    },
+  },
+  until: {
+    description: "Accepted then or earlier: an RFC 3339 time, or a duration back from now.",
+    parse: (value, now) => {
+      const until = momentOf(value, now);
+      return until === undefined ? EXPECTED_MOMENT : { until };
+    },
+  },
+  source: {
+    description: "What submitted it: schedule:NAME, hook:NAME, or api for requests.",
+    parse: (source) =>
+      /^(?:api|(?:schedule|hook):.+)$/.test(source)
+        ? { source }
+        : "Expected schedule:NAME, hook:NAME or api",
+  },
+  owner: {
+    description: "The name of the API key that submitted it.",
+    parse: (owner) => ({ owner }),
+  },
 } satisfies Record<keyof FilterRequest, FilterField>;
 
 /** The names of the query parameters of a filter. */
 export const FILTER_NAMES = Object.keys(TASK_FILTERS) as (keyof FilterRequest)[];
+
+const EXPECTED_MOMENT =
+  'Expected a time such as "2030-01-31T12:00:00Z", or a duration back from now such as "24h"';
+
+/** A time, or the moment that long before `now`. */
+function momentOf(value: string, now: number): number | undefined {
+  const back = parseDuration(value);
+  return back === undefined ? parseTime(value) : Math.max(0, now - back);
+}
 
 const MAX_VALUE = 2_048;
 const MAX_LISTED = 200;
@@ -113,14 +149,14 @@ export interface Selection {
 }
 
 /** Reads the filter and the page of a request. */
-export function selectionOf(context: RequestContext): Selection {
+export function selectionOf(context: RequestContext, now: number): Selection {
   const issues: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES];
   const { limit = `${LISTED}`, cursor, ...words } = query(context, names, issues);
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
     issues.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
   }
-  const filter = readFilter(words, issues);
+  const filter = readFilter(words, now, issues);
   return { filter, limit: Number(limit), ...compact({ cursor }) };
 }
 
@@ -134,24 +170,41 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
   return { limit: Number(limit), ...compact({ cursor }) };
 }
 
-/** Reads the filter of a request without a page. */
-export function filterOf(context: RequestContext): TaskFilter {
+/**
+ * Reads the filter of a request that changes tasks: at least one field, or
+ * `all=true`. `what` says what it would do without either.
+ */
+export function filterOrAll(context: RequestContext, what: string, now: number): TaskFilter {
+  const { headers } = context.request;
+  if (Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding")) {
+    const detail = "Expected no body: the filter goes into the query";
+    throw refuseIssues([{ pointer: "", detail }]);
+  }
   const issues: Issue[] = [];
-  return readFilter(query(context, FILTER_NAMES, issues), issues);
+  const { all, ...words } = query(context, [...FILTER_NAMES, "all"], issues);
+  if (all !== undefined && all !== "true") {
+    issues.push({ pointer: "/all", detail: "Expected true, or leave it out" });
+  }
+  const filter = readFilter(words, now, issues);
+  if (all === undefined && Object.keys(filter).length === 0) {
+    const detail = `Expected at least one filter: to ${what}, ?all=true`;
+    throw refuseIssues([{ pointer: "", detail }]);
+  }
+  return filter;
 }
 
 /** The parameters of a filter as text. */
 export type FilterWords = Partial<Record<keyof FilterRequest, string>>;
 
 /** Parses a filter. Throws a `Refusal` with all issues, including the given `issues`. */
-export function readFilter(words: FilterWords, issues: Issue[] = []): TaskFilter {
+export function readFilter(words: FilterWords, now: number, issues: Issue[] = []): TaskFilter {
   let filter: TaskFilter = {};
   for (const name of FILTER_NAMES) {
     const value = words[name];
     if (value === undefined) continue;
     const parsed = value === "" || value.length > MAX_VALUE
       ? `Expected 1 to ${MAX_VALUE} characters`
-      : TASK_FILTERS[name].parse(value);
+      : (TASK_FILTERS[name] as FilterField).parse(value, now);
     if (typeof parsed === "string") issues.push({ pointer: `/${name}`, detail: parsed });
     else filter = { ...filter, ...parsed };
   }

@@ -6,9 +6,9 @@
 
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
-import { maySee } from "../auth/auth.ts";
+import { maySee, nameOf } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
-import { filterOf, selectionOf } from "../request/task_filter.ts";
+import { filterOrAll, selectionOf } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
@@ -19,11 +19,11 @@ import { waitingFor } from "../views/waiting_for.ts";
 
 /** The routes under `/tasks`. */
 export function taskRoutes(dependencies: Dependencies): Route[] {
-  const { engine, ports } = dependencies;
+  const { engine, ports, clock } = dependencies;
   const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
   /** A caller that may change a task may not be allowed to see its payload. */
   const changedView = ({ caller }: RequestContext, task: TaskRecord): View =>
-    maySee(caller, task.owner) ? view(task) : summaryView(task);
+    maySee(caller, task.owner) ? view(task) : { ...summaryView(task), label: undefined };
 
   async function show(context: RequestContext): Promise<Response> {
     const ms = waitOf(context);
@@ -37,12 +37,13 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function wholeView(task: TaskRecord): Promise<View> {
     if (task.state !== "queued") return view(task);
-    const hindrances = { lane: await engine.lane(task.lane), worker: ports.worker() };
+    const [lane, pauses] = await Promise.all([engine.lane(task.lane), engine.pauses()]);
+    const hindrances = { lane, pauses, worker: ports.worker() };
     return { ...view(task), waitingFor: waitingFor(task, hindrances, dependencies.clock.now()) };
   }
 
   async function list(context: RequestContext): Promise<Response> {
-    const { filter, limit, cursor } = selectionOf(context);
+    const { filter, limit, cursor } = selectionOf(context, clock.now());
     const page = await engine.list(narrowed(filter, context), limit, cursor).catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.tasks.map(summaryView), nextCursor };
@@ -57,7 +58,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function cancel(context: RequestContext): Promise<Response> {
     query(context, []);
     const { id } = await operatedTask(engine, context);
-    const cancelled = await engine.cancel(id, "request");
+    const cancelled = await engine.cancel(id, "request", nameOf(context.caller));
     const task = await present(id);
     if (cancelled === "too_late") {
       const detail = `It has already ${ended(task)}`;
@@ -67,15 +68,11 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function cancelAll(context: RequestContext): Promise<Response> {
-    const filter = filterOf(context);
-    if (Object.keys(filter).length === 0) {
-      const detail = "Expected at least one filter: to cancel all that waits, ?state=queued";
-      throw refuseIssues([{ pointer: "", detail }]);
-    }
+    const filter = filterOrAll(context, "cancel everything that waits or runs", clock.now());
     return respond(
       context,
       200,
-      await engine.cancelAll(narrowed(filter, context, true), "request"),
+      await engine.cancelAll(narrowed(filter, context, true), "request", nameOf(context.caller)),
     );
   }
 
@@ -94,8 +91,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function retryAll(context: RequestContext): Promise<Response> {
     requireAccepting();
-    const retried = await engine.reviveAll(narrowed(filterOf(context), context, true));
-    return respond(context, 202, { retried });
+    const filter = filterOrAll(context, "retry everything that has ended", clock.now());
+    return respond(context, 202, await engine.reviveAll(narrowed(filter, context, true)));
   }
 
   async function run(context: RequestContext): Promise<Response> {

@@ -37,7 +37,13 @@ import { timeView } from "./time_view.ts";
 export type View = Readonly<Record<string, unknown>>;
 
 /** Fields that a task which has just been accepted cannot have. */
-type LaterField = "reason" | "delivery" | "finishedAt" | "possibleDuplicate" | "error";
+type LaterField =
+  | "reason"
+  | "delivery"
+  | "finishedAt"
+  | "possibleDuplicate"
+  | "error"
+  | "cancelledBy";
 
 /** A task that has just been accepted, made without reading it back; equal to its `taskView`. */
 export function acceptedView({ task, payload }: DraftedTask): View {
@@ -56,6 +62,9 @@ export function acceptedView({ task, payload }: DraftedTask): View {
       batchId: task.batchId,
       parentId: task.parentId,
       owner: task.owner,
+      source: task.source ?? "api",
+      label: task.label,
+      host: hostOf(task.lane),
       attempts: NO_ATTEMPTS,
       waitingFor: dueAt > createdAt ? itsTime(dueAt) : undefined,
       payload: payloadView(payload),
@@ -69,6 +78,12 @@ const NO_ATTEMPTS: readonly View[] = [];
 /** What a task that is not due yet waits for. */
 export function itsTime(dueAt: number): string {
   return `its time, ${timeView(dueAt)}`;
+}
+
+/** The host of a lane without scheme and port; of a digest, none. */
+export function hostOf(lane: string): string | undefined {
+  const [, host] = /^(?:https?:\/\/|mail:)(\[[^\]]*\]|[^:/]+)/.exec(lane) ?? [];
+  return host;
 }
 
 /** A task with everything that is kept of it. */
@@ -118,9 +133,13 @@ function headView(task: TaskSummary): View {
       batchId: task.batchId,
       parentId: task.parentId,
       owner: task.owner,
+      source: task.source ?? "api",
+      label: task.label === "" ? undefined : task.label,
+      host: hostOf(task.lane),
+      cancelledBy: task.cancelledBy,
       possibleDuplicate: task.possibleDuplicate,
       error: task.error,
-    } satisfies Record<Exclude<ShownField, keyof GivenFields>, unknown>,
+    } satisfies Record<Exclude<ShownField, keyof GivenFields> | "host", unknown>,
     task,
   );
 }
@@ -145,16 +164,13 @@ function chatView({ target: _, digestMax: __, shown, attachments, ...note }: Cha
 }
 
 function emailView(mail: EmailPayload): View {
-  const { to, cc, bcc, replyTo, bounce, headers, attachments } = mail;
+  const { to, cc, bcc, replyTo, headers, attachments } = mail;
   return {
     from: mailboxText(mail.from),
     to: to.map(mailboxText),
     cc: cc.length > 0 ? cc.map(mailboxText) : undefined,
     bcc: bcc.length > 0 ? bcc.map(mailboxText) : undefined,
     replyTo: replyTo && mailboxText(replyTo),
-    bounce: bounce && mailboxText(bounce),
-    dsn: mail.dsn,
-    unsubscribe: mail.unsubscribe && maskUrl(mail.unsubscribe),
     subject: mail.subject,
     text: mail.text,
     html: mail.html,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LaneStatus } from "../../queue/engine.ts";
+import { type LaneStatus, type Pause, pauseCovers } from "../../queue/engine.ts";
 import type { WorkerStatus } from "../../task/ports.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { timeView } from "./time_view.ts";
@@ -14,6 +14,8 @@ import { itsTime } from "./task_view.ts";
 export interface WaitCauses {
   /** Its lane. */
   readonly lane: LaneStatus;
+  /** The pauses that are in force. */
+  readonly pauses: readonly Pause[];
   /** Who attempts it. */
   readonly worker: Pick<WorkerStatus, "running" | "concurrency">;
 }
@@ -21,11 +23,13 @@ export interface WaitCauses {
 /** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
 export function waitingFor(
   task: TaskSummary,
-  { lane, worker }: WaitCauses,
+  { lane, pauses, worker }: WaitCauses,
   now: number,
 ): string | undefined {
   const { state, dueAt = 0, attempt, behind, key } = task;
   if (state !== "queued") return undefined;
+  const pause = pauses.find((pause) => pauseCovers(pause, task));
+  if (pause) return pauseText(pause);
   const held = lane.heldUntil !== undefined && lane.heldUntil > Math.max(now, dueAt);
   if (held) {
     const why = lane.reason === undefined ? "" : `: ${lane.reason}`;
@@ -41,4 +45,10 @@ export function waitingFor(
     return `a free slot: ${worker.running} attempts run, and no more may`;
   }
   return undefined;
+}
+
+function pauseText({ id, until, reason, by }: Pause): string {
+  const end = until === undefined ? "" : ` until ${timeView(until)}`;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return `the pause ${id} of ${by}${end}${why}`;
 }

@@ -8,6 +8,7 @@ import type { Turn } from "../lanes/lane_scheduler.ts";
 import { isBatchFull, releaseNext } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
 import { expire } from "./lifecycle.ts";
+import { pauseTask } from "./pauses.ts";
 import { BEHIND, type Row } from "./row.ts";
 import { undelivered } from "./rules.ts";
 import type { ClaimStorage, Due, Storage } from "./storage.ts";
@@ -27,7 +28,7 @@ export function claim<Found extends Due, Claimed>(
   limit: number,
 ): Claimed[] {
   const claimed: Claimed[] = [];
-  if (storage.closed) return claimed;
+  if (storage.closed || storage.pauses.all) return claimed;
   const { scheduler, now } = storage;
   while (claimed.length < limit) {
     const turn = scheduler.next(now);
@@ -58,6 +59,11 @@ function takeTurn<Found extends Due, Claimed>(
 function begin(storage: Storage, row: Row): boolean {
   if (row.expiresAt !== null && row.expiresAt <= storage.now) {
     expire(storage, row);
+    return false;
+  }
+  // A pause whose bits are not set yet.
+  if (storage.pauses.cover(row)) {
+    pauseTask(storage, row);
     return false;
   }
   if (row.key !== null && !joinKey(storage, row)) {

@@ -19,7 +19,8 @@ export function makeFollowUps(storage: Storage): void {
     if (row.follows) {
       const made = followUpsOf(storage.record(row), storage.followUps(row.seq), context);
       for (const task of made) insertNewTask(storage, task);
-      if (row.erase) storage.erase(row);
+      const ended = row.erase ? storage.row(row.seq) : undefined;
+      if (ended) storage.erase(ended);
     }
     if (batch === null || row.reason === "shutdown" || storage.closed) continue;
     for (const task of followUpsOfDone(storage, batch, context)) insertNewTask(storage, task);

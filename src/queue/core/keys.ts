@@ -1,5 +1,6 @@
 /**
- * Keys: one task of a key at a time, in the order of acceptance.
+ * Keys: one task of a key at a time, in the order of acceptance. API keys do not
+ * share them: the same key of two owners is two keys.
  *
  * The task that comes first holds the key until it is final, also while it
  * waits for its next attempt. Others of the key wait behind it. A task that
@@ -11,6 +12,11 @@
 
 import { BEHIND, type Row } from "./row.ts";
 import type { Storage } from "./storage.ts";
+
+/** The name under which a key is held: a key belongs to its owner. */
+export function keyName({ owner, key }: Pick<Row, "owner" | "key">): string {
+  return `${owner ?? ""}/${key}`;
+}
 
 /** Takes the key if it is free; `false` when the task has to wait behind its holder. */
 export function joinKey(storage: Storage, row: Row): boolean {

@@ -12,9 +12,9 @@
 
 import { decideBroken } from "../../task/crash.ts";
 import type { CancelReason } from "../../task/outcome.ts";
-import { next } from "../../task/state.ts";
+import { isFinal, next } from "../../task/state.ts";
 import type { NewTask } from "../../task/task.ts";
-import type { Cancelled, Changed } from "../engine.ts";
+import type { Cancelled, Changed, Erased, Revived } from "../engine.ts";
 import { waitsInBatch } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
 import { BEHIND, type Content, contentOf, newRow, type Row } from "./row.ts";
@@ -33,12 +33,14 @@ export function insertTask(storage: Storage, row: Row, content: Content): void {
   row.change = storage.nextChange(row.seq);
   row.generation = closed ? storage.generation - 1 : storage.generation;
   if (!closed && row.key !== null && !joinKey(storage, row)) row.behind = BEHIND.key;
-  else if (row.batch !== null && row.dueAt <= storage.now) {
+  if (!closed && storage.pauses.cover(row)) row.behind |= BEHIND.pause;
+  else if (row.behind === 0 && row.batch !== null && row.dueAt <= storage.now) {
     if (waitsInBatch(storage.batch(row.batch))) row.behind = BEHIND.batch;
   }
   storage.insertRow(row, content);
   storage.count(undefined, closed ? "cancelled" : "queued");
   if (closed) return;
+  storage.countQueued(row);
   if (row.behind === 0) storage.offer(row);
   if (row.expiresAt !== null) storage.expires(row, row.expiresAt);
   notify(storage, row);
@@ -114,18 +116,25 @@ export function recover(storage: Storage, row: Row): void {
  * Cancels a waiting task; records that a running one is to be aborted. Reads
  * what `settle` reads.
  */
-export function cancel(storage: Storage, row: Row | undefined, reason: CancelReason): Cancelled {
+export function cancel(
+  storage: Storage,
+  row: Row | undefined,
+  reason: CancelReason,
+  by: string | null = null,
+): Cancelled {
   switch (row?.state) {
     case undefined:
       return "not_found";
     case "queued":
       row.reason = reason;
+      row.cancelledBy = by;
       row.delivery = undelivered(row.duplicate);
       transition(storage, row, "cancel");
       return "cancelled";
     case "running":
       if (row.aborting === null) {
         row.aborting = reason;
+        row.cancelledBy = by;
         change(storage, row);
       }
       return "aborting";
@@ -143,26 +152,45 @@ export function expire(storage: Storage, row: Row): void {
 
 /**
  * Makes a final task queued again. One whose payload was erased stays as it is.
- * Reads the holder of its key.
+ * With `expiring`, one that has expired meanwhile becomes `expired`; else it loses
+ * its expiry. Reads what `settle` reads.
  */
-export function revive(storage: Storage, row: Row | undefined): Changed {
+export function revive(storage: Storage, row: Row | undefined, expiring = false): Revived {
   if (!row) return "not_found";
   if (!next(row.state, "revive") || row.erase) return "not_possible";
+  const isOver = row.expiresAt !== null && row.expiresAt <= storage.now;
+  if (isOver && expiring && row.state === "expired") return "not_possible";
   if (row.delivery === "unknown") row.duplicate = true;
   row.dueAt = revivedDueAt({ attempt: row.attempt, dueAt: row.dueAt, now: storage.now });
   row.attempt = row.interrupted = 0;
-  row.startedAt = null;
-  if (row.expiresAt !== null && row.expiresAt <= storage.now) row.expiresAt = null;
+  row.startedAt = row.cancelledBy = null;
+  if (isOver && !expiring) row.expiresAt = null;
   transition(storage, row, "revive");
-  return "changed";
+  if (!isOver || !expiring) return "changed";
+  expire(storage, row);
+  return "expired";
 }
 
 /** Makes a waiting task due now. What else it waits for (a key, a held lane) it still waits for. */
 export function runNow(storage: Storage, row: Row | undefined): Changed {
   if (!row) return "not_found";
   if (row.state !== "queued") return "not_possible";
+  storage.uncountQueued(row);
   row.dueAt = Math.min(row.dueAt, storage.now);
+  storage.countQueued(row);
   change(storage, row);
   if (row.behind === 0) storage.offer(row);
   return "changed";
+}
+
+/**
+ * Erases what a final task holds of people: payload, result, label, and the words
+ * of errors and attempts. Id, type, state and times stay.
+ */
+export function erase(storage: Storage, row: Row | undefined): Erased {
+  if (!row) return "not_found";
+  if (!isFinal(row.state)) return "not_final";
+  storage.erase(row);
+  change(storage, row);
+  return "erased";
 }

@@ -11,14 +11,15 @@ import { parseCursor } from "../cursor.ts";
 import type {
   BatchPage,
   Cancelled,
-  Changed,
   DeliveryPage,
   Page,
+  Pause,
   QueueEngine,
+  Revived,
   TaskChange,
   TaskFilter,
 } from "../engine.ts";
-import { cancel, revive, runNow } from "./lifecycle.ts";
+import { cancel, erase, revive, runNow } from "./lifecycle.ts";
 import { batchRecordOf, type BatchRow, type Row } from "./row.ts";
 import type { Storage } from "./storage.ts";
 import type { Watchers } from "./watchers.ts";
@@ -27,6 +28,7 @@ import type { Watchers } from "./watchers.ts";
 const PLAIN = {
   cancel: true,
   cancelWaiting: true,
+  erase: true,
   runNow: true,
   find: true,
   findBatch: true,
@@ -35,6 +37,9 @@ const PLAIN = {
   schedules: true,
   findDelivery: true,
   counts: true,
+  queued: true,
+  pauses: true,
+  releaseHolds: true,
   lanes: true,
   lane: true,
   purge: true,
@@ -57,9 +62,18 @@ type PlainCommands = {
 
 /** The commands of a local engine. Arguments and results are plain data, which can cross to a thread. */
 export interface Commands extends PlainCommands {
-  cancelSome(filter: TaskFilter, reason: CancelReason, before: number): Results<Cancelled>;
-  revive(id: string): Changed;
-  reviveSome(filter: TaskFilter, before: number): Results<Changed>;
+  cancelSome(
+    filter: TaskFilter,
+    reason: CancelReason,
+    by: string | undefined,
+    before: number,
+  ): Results<Cancelled>;
+  revive(id: string): Revived;
+  reviveSome(filter: TaskFilter, before: number): Results<Revived>;
+  pause(pause: Pause): void;
+  resume(id: string): boolean;
+  /** Sets and clears the bits of the next tasks; whether any are left. */
+  applyPauses(): boolean;
   list(filter: TaskFilter, limit: number, before: number): Page;
   listBatches(limit: number, before: number): BatchPage;
   changesAfter(
@@ -87,9 +101,10 @@ interface Finding extends Storage {
 
 /** The commands that are the same for every storage. */
 export const COMMON_COMMANDS = {
-  cancel: (storage, id, reason) => cancel(storage, storage.find(id), reason),
+  cancel: (storage, id, reason, by) => cancel(storage, storage.find(id), reason, by),
   revive: (storage, id) => revive(storage, storage.find(id)),
   runNow: (storage, id) => runNow(storage, storage.find(id)),
+  erase: (storage, id) => erase(storage, storage.find(id)),
   find: (storage, id) => {
     const row = storage.find(id);
     return row && storage.record(row);
@@ -152,8 +167,8 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     insert: (submission) => backend.insert(submission),
     claim: (limit, signal) => backend.claim(limit, signal),
     settle: (settlement) => backend.settle(settlement),
-    async cancelAll(filter, reason) {
-      const all = await inParts((before) => backend.run("cancelSome", filter, reason, before));
+    async cancelAll(filter, reason, by) {
+      const all = await inParts((before) => backend.run("cancelSome", filter, reason, by, before));
       return { cancelled: all.cancelled ?? 0, aborting: all.aborting ?? 0 };
     },
     async revive(id) {
@@ -163,7 +178,16 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     async reviveAll(filter) {
       await backend.swept();
       const all = await inParts((before) => backend.run("reviveSome", filter, before));
-      return all.changed ?? 0;
+      return { retried: all.changed ?? 0, expired: all.expired ?? 0 };
+    },
+    async pause(pause) {
+      await backend.run("pause", pause);
+      await applyPauses(backend);
+    },
+    async resume(id) {
+      const found = await backend.run("resume", id);
+      await applyPauses(backend);
+      return found;
     },
     async list(filter, limit, cursor) {
       return await backend.run("list", filter, limit, parseCursor(cursor));
@@ -191,6 +215,11 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     watch: (what, listener) => watchers.add(what, listener),
     [Symbol.asyncDispose]: () => backend.close(),
   };
+}
+
+/** Applies the pauses to the tasks that are queued already. */
+export async function applyPauses(backend: Pick<Backend, "run">): Promise<void> {
+  while (await backend.run("applyPauses"));
 }
 
 /** Sums the results of all parts, from the newest task on. */

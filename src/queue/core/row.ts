@@ -23,7 +23,7 @@ import type {
 import type { TaskChange } from "../change.ts";
 
 /** What a queued task waits behind, beside its time; bits of `Row.behind`. */
-export const BEHIND = { key: 1, batch: 2 } as const;
+export const BEHIND = { key: 1, batch: 2, pause: 4 } as const;
 
 /** A task as events change it. Times are milliseconds since the epoch; `null` is no value. */
 export interface Row {
@@ -34,6 +34,8 @@ export interface Row {
   state: TaskState;
   /** The generation of the queue in which it became queued; see `Storage.generation`. */
   generation: number;
+  /** `null` in rows of an earlier version. */
+  readonly channel: string | null;
   readonly lane: string;
   readonly priority: number;
   /** Bits of `BEHIND`; 0 when it waits for its time and its lane alone. */
@@ -48,7 +50,7 @@ export interface Row {
   /** Whether it may have had its effect before. */
   duplicate: boolean;
   /** Whether payload and result are erased at the end. */
-  readonly erase: boolean;
+  erase: boolean;
   /** Whether something is made at its end. */
   readonly follows: boolean;
   readonly createdAt: number;
@@ -61,11 +63,15 @@ export interface Row {
   /** The sequence number of the task or batch that had it made. */
   readonly parent: number | null;
   readonly owner: string | null;
-  readonly label: string;
+  /** `schedule:NAME` or `hook:NAME`; `null` for a request. */
+  readonly source: string | null;
+  label: string;
   reason: Reason | null;
   delivery: Delivery | null;
   /** Set while a running task is to be aborted. */
   aborting: CancelReason | null;
+  /** The API key that cancelled it, or requested that; `null` for a shutdown. */
+  cancelledBy: string | null;
   /** JSON text of the last attempt's error. */
   error: string | null;
   /** The number of its latest change. */
@@ -91,6 +97,7 @@ export function newRow(task: NewTask): Row {
     type: task.type,
     state: "queued",
     generation: 0,
+    channel: task.channel,
     lane: task.lane,
     priority: task.priority,
     behind: 0,
@@ -109,10 +116,12 @@ export function newRow(task: NewTask): Row {
     batch: task.batchId === undefined ? null : sequenceOf(task.batchId),
     parent: task.parentId === undefined ? null : sequenceOf(task.parentId),
     owner: task.owner ?? null,
+    source: task.source ?? null,
     label: task.label,
     reason: null,
     delivery: null,
     aborting: null,
+    cancelledBy: null,
     error: null,
     change: 0,
   };
@@ -128,7 +137,16 @@ export function contentOf(task: NewTask): Content {
   };
 }
 
-type InRow = "id" | "type" | "priority" | "dueAt" | "createdAt" | "expiresAt" | "label";
+type InRow =
+  | "id"
+  | "type"
+  | "priority"
+  | "dueAt"
+  | "createdAt"
+  | "expiresAt"
+  | "label"
+  | "source"
+  | "cancelledBy";
 
 /** What was decided when a task was accepted, less what its row holds or is bulky. */
 export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
@@ -214,10 +232,24 @@ export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: R
     ...(row.duplicate ? { possibleDuplicate: true as const } : {}),
     ...(row.error === null ? {} : { error: JSON.parse(row.error) }),
     ...(row.aborting === null ? {} : { aborting: true as const }),
+    ...(row.source === null ? {} : { source: row.source }),
+    ...cancellerOf(row),
     ...(behind && state === "queued"
-      ? { behind: behind & BEHIND.key ? "key" as const : "batch" as const }
+      ? {
+        behind: behind & BEHIND.pause
+          ? "pause" as const
+          : behind & BEHIND.key
+          ? "key" as const
+          : "batch" as const,
+      }
       : {}),
   };
+}
+
+function cancellerOf({ state, reason, cancelledBy }: Row): { cancelledBy?: string } {
+  if (state !== "cancelled") return {};
+  if (cancelledBy !== null) return { cancelledBy };
+  return reason === "shutdown" ? { cancelledBy: "SIGINT" } : {};
 }
 
 /** The fields of a row that a claim hands over. */
@@ -270,13 +302,14 @@ export function changeOf(row: Row, batchId: string | undefined): TaskChange {
 }
 
 /** A task as the end of its batch lists it. */
-export function endedOf({ id, state, label, reason, error }: Row): EndedTask {
+export function endedOf({ id, state, label, reason, error, source }: Row): EndedTask {
   return {
     id,
     state,
     label,
     ...(reason === null ? {} : { reason }),
     ...(error === null ? {} : { error: JSON.parse(error) }),
+    ...(source === null ? {} : { source }),
   };
 }
 

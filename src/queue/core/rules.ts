@@ -8,6 +8,7 @@ import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import { next, TASK_STATES, type TaskEvent } from "../../task/state.ts";
 import type { Delivery } from "../../task/task.ts";
 import type { TaskFilter } from "../engine.ts";
+import { BEHIND, type Row } from "./row.ts";
 
 /** How many tasks may be queued when no setting says otherwise. */
 export const DEFAULT_MAX_QUEUED = 1_000_000;
@@ -46,4 +47,19 @@ export function revivedDueAt(
   { attempt, dueAt, now }: { attempt: number; dueAt: number; now: number },
 ): number {
   return attempt === 0 ? Math.max(dueAt, now) : now;
+}
+
+/** Whether tasks that have expired meanwhile become `expired` when all that match are revived. */
+export function keepsExpiry({ states, reason }: TaskFilter): boolean {
+  return reason !== "expired" && states?.includes("expired") !== true;
+}
+
+/** What a queued task waits for; `later` is the moment after which its time has not come. */
+export function queuedKindOf(
+  { behind, dueAt, createdAt, attempt }: Pick<Row, "behind" | "dueAt" | "createdAt" | "attempt">,
+  later: number,
+): "due" | "scheduled" | "retrying" | "paused" {
+  if (behind & BEHIND.pause) return "paused";
+  if (dueAt <= later || dueAt <= createdAt) return "due";
+  return attempt > 0 ? "retrying" : "scheduled";
 }

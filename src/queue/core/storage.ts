@@ -49,6 +49,8 @@ export interface Storage {
   readonly watched: { readonly size: number; has(word: string): boolean };
   /** Tasks by state. */
   readonly counts: Counts;
+  /** The pauses that are in force. */
+  readonly pauses: { readonly all: boolean; cover(row: Row): boolean };
 
   /** The row of that number as it now reads. */
   row(seq: number): Row | undefined;
@@ -62,6 +64,12 @@ export interface Storage {
   nextChange(seq: number): number;
   /** One task fewer in a state, one more in another. */
   count(from: TaskState | undefined, to: TaskState): void;
+  /** A task has become queued, or was changed while it is; see `queuedKindOf`. */
+  countQueued(row: Row): void;
+  /** A queued task is about to be changed. */
+  uncountQueued(row: Row): void;
+  /** How many queued tasks an API key has. */
+  queuedOf(owner: string): number;
   /** A queued task may now be claimed once its time has come and its lane lets it. */
   offer(row: Row): void;
   /** A queued task expires then, in milliseconds since the epoch. */
@@ -97,7 +105,7 @@ export interface Storage {
   holdLane(lane: string, until: number, reason: string): void;
   /** What was decided at acceptance about attempts of unknown effect; `undefined` when it is damaged. */
   policy(row: Row): { retry: RetrySchedule; onUnknown: OnUnknown } | undefined;
-  /** Erases payload and result. */
+  /** Erases payload, result, and what label, errors and attempts say in words; changes the row accordingly. */
   erase(row: Row): void;
   /** The task with all that is stored of it, in the state that `row` says. */
   record(row: Row): TaskRecord;

@@ -18,7 +18,7 @@ export interface StoredSubmission extends Omit<Submission, "tasks"> {
 /** Stores a submission; at most `maxQueued` tasks may then be queued. */
 export function insertSubmission(
   storage: SubmissionStorage,
-  { tasks, batch, idempotency, schedule, delivery }: StoredSubmission,
+  { tasks, batch, idempotency, schedule, delivery, quota }: StoredSubmission,
   maxQueued: number,
 ): Inserted {
   if (storage.closed) {
@@ -28,6 +28,9 @@ export function insertSubmission(
   if (known) return known;
   if (tasks.length > 0 && storage.counts.queued + tasks.length > maxQueued) {
     return { kind: "refused", code: "queue_full" };
+  }
+  if (quota && tasks.length > 0 && storage.queuedOf(quota.owner) + tasks.length > quota.maxQueued) {
+    return { kind: "refused", code: "queue_full", quota: quota.maxQueued };
   }
   const version = schedule && storage.changeSchedule(schedule);
   if (schedule && version === undefined) return { kind: "stale" };

@@ -20,14 +20,18 @@ export function transition(storage: Storage, row: Row, event: TaskEvent): void {
   const from = row.state;
   const to = next(from, event);
   if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
+  if (from === "queued") storage.uncountQueued(row);
   row.state = to;
   row.change = storage.nextChange(row.seq);
   row.generation = storage.generation;
   row.behind = 0;
   if (to !== "running") row.aborting = null;
+  if (to !== "running" && to !== "cancelled") row.cancelledBy = null;
   if (to === "queued") {
     row.finishedAt = row.reason = row.delivery = null;
     if (row.key !== null && !joinKey(storage, row)) row.behind = BEHIND.key;
+    if (storage.pauses.cover(row)) row.behind |= BEHIND.pause;
+    storage.countQueued(row);
     if (row.expiresAt !== null) storage.expires(row, row.expiresAt);
   } else if (to !== "running") {
     row.finishedAt ??= storage.now;

@@ -160,6 +160,26 @@ export class LaneScheduler {
     return holdOf(this.#lane(name), now)?.heldUntil;
   }
 
+  /** Ends the holds of a host's lanes; their names. */
+  releaseHolds(host: string): string[] {
+    const held = [...this.#lanes.values()]
+      .filter(({ name, heldUntil }) => heldUntil > 0 && laneIsOfHost(name, host));
+    for (const lane of held) {
+      lane.heldUntil = 0;
+      lane.reason = undefined;
+      this.#enqueueAll(lane);
+    }
+    return held.map(({ name }) => name);
+  }
+
+  /** Lanes and priorities with queued tasks, by the lower bound of their earliest due time. */
+  heads(): Turn[] {
+    return [...this.#lanes.values()]
+      .flatMap(({ slots }) => slots.filter((slot) => slot && slot.head < Infinity))
+      .sort((a, b) => a.head - b.head)
+      .map(({ lane, priority, head }) => ({ lane: lane.name, priority, room: 0, until: head }));
+  }
+
   /** Replaces the limits of hosts. */
   limitHosts(hosts: Hosts): void {
     this.#hosts = hosts;

@@ -9,8 +9,21 @@ import type { ClaimedTask } from "../../task/task.ts";
 import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { expire } from "../core/lifecycle.ts";
+import { pauseTask, resumeTask } from "../core/pauses.ts";
 import { MAX_WAIT_MS } from "../core/rules.ts";
 import type { MemoryStorage } from "./storage.ts";
+
+/** Sets and clears the bits of pauses, and ends pauses whose time is over. */
+export function applyPausesTo(storage: MemoryStorage): void {
+  const { pauses, now } = storage;
+  if (pauses.nextEnd <= now) {
+    pauses.set(pauses.list().filter(({ until = Infinity }) => until > now));
+  }
+  for (const row of storage.rows.values()) {
+    if (pauses.cover(row)) pauseTask(storage, row);
+    else resumeTask(storage, row);
+  }
+}
 
 interface Waiting {
   readonly limit: number;
@@ -65,6 +78,7 @@ export class Claims {
 
   /** Ends the tasks whose time is over, and makes what follows any end. */
   expire(): void {
+    if (this.#storage.pauses.nextEnd <= this.#storage.now) applyPausesTo(this.#storage);
     for (let row = this.#storage.firstExpired(); row; row = this.#storage.firstExpired()) {
       expire(this.#storage, row);
     }
@@ -82,7 +96,11 @@ export class Claims {
   #wake(): void {
     const now = this.#clock.now();
     const dueAt = this.#storage.scheduler.nextAt();
-    const at = Math.min(this.#storage.nextExpiry(), dueAt > now ? dueAt : Infinity);
+    const at = Math.min(
+      this.#storage.nextExpiry(),
+      this.#storage.pauses.nextEnd,
+      dueAt > now ? dueAt : Infinity,
+    );
     if (at === this.#wakeAt) return;
     this.#undoWake();
     this.#wakeAt = at;

@@ -19,13 +19,21 @@ import {
   openLocalEngine,
 } from "../core/local_engine.ts";
 import { contentOf, newRow } from "../core/row.ts";
-import { allowing, DEFAULT_MAX_QUEUED } from "../core/rules.ts";
+import { allowing, DEFAULT_MAX_QUEUED, keepsExpiry } from "../core/rules.ts";
 import { settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
 import { EngineError, type Inserted, type QueueEngine, type Submission } from "../engine.ts";
-import { Claims } from "./claims.ts";
-import { batchTasks, changesAfter, deliveries, list, listBatches, matching } from "./lists.ts";
+import { applyPausesTo, Claims } from "./claims.ts";
+import {
+  batchTasks,
+  changesAfter,
+  deliveries,
+  list,
+  listBatches,
+  matching,
+  queued,
+} from "./lists.ts";
 import { purge } from "./purge.ts";
 import { MemoryStorage } from "./storage.ts";
 
@@ -45,10 +53,10 @@ export function openMemoryEngine(options: MemoryOptions): QueueEngine {
 
 const commands: CommandTable<MemoryStorage, Commands> = {
   ...COMMON_COMMANDS,
-  cancelSome: (storage, filter, reason) => ({
+  cancelSome: (storage, filter, reason, by) => ({
     results: countResults(
       matching(storage, allowing(filter, "cancel")),
-      (row) => cancel(storage, row, reason),
+      (row) => cancel(storage, row, reason, by),
     ),
   }),
   cancelWaiting: (storage) => {
@@ -57,12 +65,25 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     for (const row of waiting) cancel(storage, row, "shutdown");
     return waiting.length;
   },
-  reviveSome: (storage, filter) => ({
-    results: countResults(
-      matching(storage, allowing(filter, "revive")),
-      (row) => revive(storage, row),
-    ),
-  }),
+  reviveSome: (storage, filter) => {
+    const expiring = keepsExpiry(filter);
+    const rows = matching(storage, allowing(filter, "revive"));
+    return { results: countResults(rows, (row) => revive(storage, row, expiring)) };
+  },
+  queued,
+  pauses: ({ pauses }) => [...pauses.list()],
+  pause: ({ pauses }, pause) => pauses.set([...pauses.list(), pause]),
+  resume: ({ pauses }, id) => {
+    const left = pauses.list().filter((pause) => pause.id !== id);
+    const found = left.length < pauses.list().length;
+    pauses.set(left);
+    return found;
+  },
+  applyPauses: (storage) => {
+    applyPausesTo(storage);
+    return false;
+  },
+  releaseHolds: ({ scheduler }, host) => scheduler.releaseHolds(host),
   list,
   listBatches,
   batchTasks,

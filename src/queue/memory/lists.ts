@@ -4,12 +4,13 @@
  * @module
  */
 
-import { isId, sequenceOf } from "../../lib/ids.ts";
+import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
 import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
+import { queuedKindOf } from "../core/rules.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
-import type { DeliveryPage, Page, TaskFilter } from "../engine.ts";
+import type { DeliveryPage, Page, QueuedKinds, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import type { Body, MemoryStorage } from "./storage.ts";
 
@@ -31,6 +32,9 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   parentId: (id, row) => (isId("tsk", id) || isId("bat", id)) && row.parent === sequenceOf(id),
   q: (q, row) => row.label.toLowerCase().includes(q.toLowerCase()),
   owner: (owner, row) => row.owner === owner,
+  since: (since, row) => row.seq >= firstSequenceAt(since),
+  until: (until, row) => row.seq < firstSequenceAt(until + 1),
+  source: (source, row) => (row.source ?? "api") === source,
 };
 
 /** The rows that match, newest first. */
@@ -57,6 +61,19 @@ export function list(
   });
   const last = found.length > limit ? found[limit - 1] : undefined;
   return last ? { tasks, nextCursor: formatCursor(last.seq) } : { tasks };
+}
+
+/** Queued tasks by what they wait for. */
+export function queued({ rows, pauses, now }: MemoryStorage): QueuedKinds {
+  const kinds = { due: 0, scheduled: 0, retrying: 0, paused: 0 };
+  let oldest = Infinity;
+  for (const row of rows.values()) {
+    if (row.state !== "queued") continue;
+    const kind = pauses.all ? "paused" : queuedKindOf(row, now);
+    kinds[kind]++;
+    if (kind === "due") oldest = Math.min(oldest, row.dueAt);
+  }
+  return oldest === Infinity ? kinds : { ...kinds, oldestDueAt: oldest };
 }
 
 /** Tasks changed after that change, each once, in the order of their latest changes. */

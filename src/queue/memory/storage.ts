@@ -21,6 +21,9 @@ import {
   summaryOf,
   unpackRetry,
 } from "../core/row.ts";
+import { erasedAttempt, eraseWords } from "../core/erase.ts";
+import { keyName } from "../core/keys.ts";
+import { Pauses } from "../core/pauses.ts";
 import { undelivered } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
@@ -60,6 +63,7 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
   readonly ended: Ended[] = [];
   readonly watched: { readonly size: number; has(word: string): boolean };
   readonly counts: Counts = noCounts();
+  readonly pauses = new Pauses();
   /** In the order of acceptance. */
   readonly rows = new Map<number, Row>();
   /** By sequence number. */
@@ -129,13 +133,14 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
 
   /** Rows are changed in place; what is stored beside them is which tasks of a key are not final. */
   writeRow(row: Row): void {
-    const { key, state } = row;
-    if (key === null) return;
-    const others = this.#ofKey.get(key);
+    if (row.key === null) return;
+    const { state } = row;
+    const name = keyName(row);
+    const others = this.#ofKey.get(name);
     if (state === "queued" || state === "running") {
       if (others) others.add(row);
-      else this.#ofKey.set(key, new Set([row]));
-    } else if (others?.delete(row) && others.size === 0) this.#ofKey.delete(key);
+      else this.#ofKey.set(name, new Set([row]));
+    } else if (others?.delete(row) && others.size === 0) this.#ofKey.delete(name);
   }
 
   writeBehind(): void {}
@@ -147,6 +152,18 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
   count(from: TaskState | undefined, to: TaskState): void {
     if (from !== undefined) this.counts[from]--;
     this.counts[to]++;
+  }
+
+  countQueued(): void {}
+
+  uncountQueued(): void {}
+
+  queuedOf(owner: string): number {
+    let count = 0;
+    for (const row of this.rows.values()) {
+      if (row.state === "queued" && row.owner === owner) count++;
+    }
+    return count;
   }
 
   offer(row: Row): void {
@@ -173,22 +190,22 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     return Infinity;
   }
 
-  keyHolder({ key }: Row): Row | undefined {
-    return this.#holders.get(key as string);
+  keyHolder(row: Row): Row | undefined {
+    return this.#holders.get(keyName(row));
   }
 
   holdKey(row: Row): void {
-    this.#holders.set(row.key as string, row);
+    this.#holders.set(keyName(row), row);
   }
 
   dropKey(row: Row): boolean {
-    const key = row.key as string;
-    return this.#holders.get(key) === row && this.#holders.delete(key);
+    const name = keyName(row);
+    return this.#holders.get(name) === row && this.#holders.delete(name);
   }
 
-  nextOfKey({ key }: Row): Row | undefined {
+  nextOfKey(left: Row): Row | undefined {
     let first: Row | undefined;
-    for (const row of this.#ofKey.get(key as string) ?? []) {
+    for (const row of this.#ofKey.get(keyName(left)) ?? []) {
       if (row.state !== "queued") continue;
       if (!(row.behind & BEHIND.key) && row.dueAt > this.now) continue;
       if (first === undefined || row.seq < first.seq) first = row;
@@ -240,9 +257,13 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     return { retry: unpackRetry(spec), onUnknown: spec.onUnknown };
   }
 
-  erase({ seq }: Row): void {
-    const body = this.bodies.get(seq);
-    if (body) body.payload = body.result = body.carry = undefined;
+  erase(row: Row): void {
+    const body = this.bodies.get(row.seq);
+    if (body) {
+      body.payload = body.result = body.carry = undefined;
+      body.attempts.splice(0, Infinity, ...body.attempts.map(erasedAttempt));
+    }
+    eraseWords(row);
   }
 
   record(row: Row): TaskRecord {

@@ -57,7 +57,7 @@ const COLUMNS: readonly Column[] = [
   changing("listed", "int", "listed"),
   changing("interrupted", "smallint", "interrupted"),
   changing("duplicate", "boolean", "duplicate"),
-  fixed("erase", "boolean", "erase"),
+  changing("erase", "boolean", "erase"),
   fixed("follows", "boolean", "follows"),
   fixed("created_at", "bigint", "createdAt"),
   changing("started_at", "bigint", "startedAt"),
@@ -67,12 +67,15 @@ const COLUMNS: readonly Column[] = [
   fixed("batch", "bigint", "batch"),
   fixed("parent", "bigint", "parent"),
   fixed("owner", "text", "owner"),
-  fixed("label", "text", "label"),
+  changing("label", "text", "label"),
   changing("reason", "text", "reason"),
   changing("delivery", "text", "delivery"),
   changing("aborting", "text", "aborting"),
   changing("error", "text", "error"),
   changing("change", "bigint", "change"),
+  fixed("channel", "text", "channel"),
+  fixed("source", "text", "source"),
+  changing("cancelled_by", "text", "cancelledBy"),
 ];
 
 /** Fails to compile when a field of a `Row` has no column; `generation` is for engines of one process. */
@@ -201,6 +204,7 @@ export const UPDATE_TASKS = `
        SET ${
   CHANGING.map(({ name }) => `${name} = ${name === "change" ? "n.number" : `n.${name}`}`).join(", ")
 },
+           folded = CASE WHEN n.erase THEN NULL ELSE t.folded END,
            node = CASE WHEN n.state = 1 THEN coalesce(t.node, $3::int) END
       FROM given n WHERE t.seq = n.seq),
   reports AS (

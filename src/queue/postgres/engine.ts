@@ -17,9 +17,11 @@ import type { ClaimedTask, TaskRecord } from "../../task/task.ts";
 import type { StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { claim as claimDue } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
-import { cancel, expire, recover, revive, runNow, settle } from "../core/lifecycle.ts";
+import { keyName } from "../core/keys.ts";
+import { cancel, erase, expire, recover, revive, runNow, settle } from "../core/lifecycle.ts";
+import { Pauses, pauseTask, resumeTask } from "../core/pauses.ts";
 import { batchRecordOf, changeOf, contentOf, newRow, type Row, summaryOf } from "../core/row.ts";
-import { allowing, DEFAULT_MAX_QUEUED } from "../core/rules.ts";
+import { allowing, DEFAULT_MAX_QUEUED, keepsExpiry } from "../core/rules.ts";
 import { type Settled, settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
@@ -33,17 +35,22 @@ import {
   type Durability,
   EngineAwayError,
   EngineError,
+  type Erased,
   type Inserted,
   type LaneStatus,
   type Page,
+  type Pause,
   type Purged,
+  type QueuedKinds,
   type QueueEngine,
+  type Revived,
   type Submission,
   type TaskChange,
   type TaskFilter,
   type Watched,
 } from "../engine.ts";
 import type { Announcement, Cluster, NodeReport, NodeStatus } from "../cluster.ts";
+import { laneIsOfHost } from "../host.ts";
 import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
 import { Claimer } from "./claimer.ts";
 import { ROW_WIDTH, rowFrom } from "./columns.ts";
@@ -177,6 +184,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
   #listening: Connection | undefined;
   #ids!: IdSource;
   #hosts: Hosts = new Map();
+  readonly #pauses = new Pauses();
   #last = 0;
   #recovered = 0;
   #announced: (what: Announcement) => void = () => {};
@@ -305,7 +313,8 @@ export class PostgresEngine implements QueueEngine, Cluster {
       throw new EngineError("Cannot insert tasks: a shutdown has cancelled what waits");
     }
     const { tasks, batch, idempotency, schedule, delivery } = submission;
-    const isPlain = batch === undefined && idempotency === undefined && schedule === undefined &&
+    const isPlain = submission.quota === undefined && batch === undefined &&
+      idempotency === undefined && schedule === undefined &&
       delivery === undefined && tasks.every(({ key }) => key === undefined);
     try {
       const inserted = isPlain
@@ -347,15 +356,15 @@ export class PostgresEngine implements QueueEngine, Cluster {
     }
   }
 
-  async cancel(id: string, reason: CancelReason): Promise<Cancelled> {
-    return await this.#changeOne(id, (unit, row) => cancel(unit, row, reason)) ?? "not_found";
+  async cancel(id: string, reason: CancelReason, by?: string): Promise<Cancelled> {
+    return await this.#changeOne(id, (unit, row) => cancel(unit, row, reason, by)) ?? "not_found";
   }
 
-  async cancelAll(filter: TaskFilter, reason: CancelReason) {
+  async cancelAll(filter: TaskFilter, reason: CancelReason, by?: string) {
     let cancelled = 0;
     let aborting = 0;
     await this.#changeAll(allowing(filter, "cancel"), (unit, row) => {
-      const became = cancel(unit, row, reason);
+      const became = cancel(unit, row, reason, by);
       if (became === "cancelled") cancelled++;
       if (became === "aborting") aborting++;
     });
@@ -385,16 +394,91 @@ export class PostgresEngine implements QueueEngine, Cluster {
     return waited ?? 0;
   }
 
-  async revive(id: string): Promise<Changed> {
-    return await this.#changeOne(id, revive) ?? "not_found";
+  async revive(id: string): Promise<Revived> {
+    return await this.#changeOne(id, (unit, row) => revive(unit, row)) ?? "not_found";
   }
 
-  async reviveAll(filter: TaskFilter): Promise<number> {
-    let revived = 0;
+  async reviveAll(filter: TaskFilter): Promise<{ retried: number; expired: number }> {
+    const expiring = keepsExpiry(filter);
+    const sums = { retried: 0, expired: 0 };
     await this.#changeAll(allowing(filter, "revive"), (unit, row) => {
-      if (revive(unit, row) === "changed") revived++;
+      const became = revive(unit, row, expiring);
+      if (became === "changed") sums.retried++;
+      if (became === "expired") sums.expired++;
     });
-    return revived;
+    return sums;
+  }
+
+  async erase(id: string): Promise<Erased> {
+    return await this.#changeOne(id, (unit, row) => erase(unit, row)) ?? "not_found";
+  }
+
+  async queued(): Promise<QueuedKinds> {
+    const [row] = await this.#read(this.#sql.queued, this.#now());
+    const [queued = 0, paused = 0, scheduled = 0, retrying = 0, oldestDueAt = null] = row ?? [];
+    await this.#readPauses();
+    if (this.#pauses.all) return { due: 0, scheduled: 0, retrying: 0, paused: queued };
+    const due = queued - paused - scheduled - retrying;
+    return { due, scheduled, retrying, paused, ...(oldestDueAt === null ? {} : { oldestDueAt }) };
+  }
+
+  async pause(pause: Pause): Promise<void> {
+    this.#mustBeOpen();
+    await this.#writers.use((session) =>
+      session.run(this.#sql.insertPause, sequenceOf(pause.id), JSON.stringify(pause))
+    );
+    await this.#readPauses();
+    if (!pause.all) await this.#applyPauses(false);
+  }
+
+  async pauses(): Promise<Pause[]> {
+    await this.#readPauses();
+    return [...this.#pauses.list()];
+  }
+
+  async resume(id: string): Promise<boolean> {
+    await this.#readPauses();
+    const found = this.#pauses.list().find((pause) => pause.id === id);
+    if (found) await this.#endPauses([found]);
+    return found !== undefined;
+  }
+
+  async releaseHolds(host: string): Promise<string[]> {
+    const rows = await this.#read(this.#sql.allLanes);
+    const ids = rows.filter(([, name]) => laneIsOfHost(name, host)).map(([id]) => id);
+    const names = new Map<number, string>(rows.map(([id, name]) => [id, name]));
+    const released = await this.#writers.use((session) =>
+      session.run(this.#sql.releaseLanes, ids, this.#now())
+    );
+    this.#reopenAll();
+    return released.map(([id]) => names.get(id) as string);
+  }
+
+  async #readPauses(): Promise<void> {
+    const rows = await this.#read(this.#sql.pauses);
+    this.#pauses.set(rows.map(([record]) => JSON.parse(record)));
+  }
+
+  /** Sets the bits of tasks that are queued already, or clears those of pauses that have ended. */
+  async #applyPauses(isEnd: boolean): Promise<void> {
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const rows = await this.#read(this.#sql.queuedAfter, after, isEnd);
+      const seqs: number[] = rows.map(([seq]) => seq);
+      await this.#changeSome(seqs, (unit, row) => {
+        if (isEnd) resumeTask(unit, row);
+        else if (unit.pauses.cover(row)) pauseTask(unit, row);
+      });
+      after = seqs.at(-1);
+    }
+  }
+
+  async #endPauses(ended: readonly Pause[]): Promise<void> {
+    for (const { id } of ended) {
+      await this.#writers.use((session) => session.run(this.#sql.dropPause, sequenceOf(id)));
+    }
+    await this.#readPauses();
+    if (ended.some(({ all }) => !all)) await this.#applyPauses(true);
+    this.#reopenAll();
   }
 
   async runNow(id: string): Promise<Changed> {
@@ -640,13 +724,14 @@ export class PostgresEngine implements QueueEngine, Cluster {
   async #insertAlone(submission: Submission): Promise<Inserted> {
     const { maxQueued = DEFAULT_MAX_QUEUED } = this.#options;
     const tasks = submission.tasks.map((task) => ({ row: newRow(task), content: contentOf(task) }));
-    const keys = tasks.flatMap(({ row: { key } }) => key === null ? [] : [key]);
+    const keys = tasks.flatMap(({ row }) => row.key === null ? [] : [keyName(row)]);
     let answer: Inserted = { kind: "stored" };
     const outcome = await this.#write(
       async (unit) => {
         await unit.loadKeys([...new Set(keys)]);
         await unit.loadSubmission(submission);
         await unit.loadCounts();
+        if (submission.quota) await unit.loadQueuedOf(submission.quota.owner);
         answer = insertSubmission(unit, { ...submission, tasks }, maxQueued);
         return answer.kind === "stored";
       },
@@ -671,6 +756,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
     try {
       outcome = await this.#claims.transaction(async (session) => {
         const unit = this.#unit(session);
+        await unit.loadPauses();
         const names = [...new Set(places.map(({ lane }) => lane))];
         await this.#lanes.read(session, names);
         locked = await unit.lockLanes(names.map((id) => this.#lanes.name(id)));
@@ -686,6 +772,10 @@ export class PostgresEngine implements QueueEngine, Cluster {
           else closedUntil.set(lane, unit.scheduler.opensAt(lane, now) ?? now + FULL_MS);
         }
         const open = turns.filter(({ room }) => room > 0);
+        if (unit.pauses.all) {
+          for (const { lane } of open) closedUntil.set(lane, now + FULL_MS);
+          return undefined;
+        }
         if (open.length === 0) return undefined;
         await unit.loadDue(open, limit);
         claimed = claimDue(unit, limit);
@@ -869,6 +959,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
       closed: this.#isShutDown,
       slot: session.slot,
       hosts: this.#hosts,
+      pauses: this.#pauses,
     });
   }
 
@@ -1103,6 +1194,9 @@ export class PostgresEngine implements QueueEngine, Cluster {
 
   /** Finds every place in which something waits. */
   async #lookRound(): Promise<void> {
+    await this.#readPauses();
+    const over = this.#pauses.list().filter(({ until = Infinity }) => until <= this.#now());
+    if (over.length > 0) await this.#endPauses(over);
     const rows = await this.#read(this.#sql.places);
     for (const [lane, priority, head] of rows) this.#offer(lane, priority, head, false);
     this.#tail.kick();

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isId, sequenceOf } from "../../lib/ids.ts";
+import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import { STATE } from "./columns.ts";
@@ -43,7 +43,9 @@ export async function matching(
     ? undefined
     : (await lanes()).filter((lane) => laneIsOfHost(lane, host)).map(laneId);
   const seqs: number[] = [];
-  let next = before;
+  let next = filter.until === undefined
+    ? before
+    : Math.min(before, firstSequenceAt(filter.until + 1));
   for (const window of WINDOWS) {
     const query = search(schema, filter, hostLanes, next, window, limit + 1 - seqs.length);
     const rows = await session.run(query.statement, ...query.values);
@@ -87,6 +89,12 @@ function search(
     q: () =>
       tests.push(`position(${value(filter.q?.toLowerCase())} IN coalesce(t.folded, t.label)) > 0`),
     owner: () => tests.push(`t.owner = ${value(filter.owner)}`),
+    since: () => tests.push(`t.seq >= ${value(firstSequenceAt(filter.since as number))}`),
+    until: () => tests.push(`t.seq < ${value(firstSequenceAt(filter.until as number + 1))}`),
+    source: () =>
+      tests.push(
+        filter.source === "api" ? "t.source IS NULL" : `t.source = ${value(filter.source)}`,
+      ),
   };
   for (const name of Object.keys(every) as (keyof TaskFilter)[]) {
     if (filter[name] !== undefined) every[name]();
@@ -109,8 +117,10 @@ function driverOf(
   before: number,
   window: number,
 ): string {
+  const lowest = filter.since === undefined ? 0 : firstSequenceAt(filter.since);
   const by = (from: string, where = "true") =>
-    `SELECT seq FROM ${schema}.${from} WHERE ${where} AND seq < ${value(before)}
+    `SELECT seq FROM ${schema}.${from}
+      WHERE ${where} AND seq < ${value(before)} AND seq >= ${value(lowest)}
       ORDER BY seq DESC LIMIT ${window}`;
   if (filter.parentId !== undefined) {
     return by("task", `parent = ${value(sequenceOf(filter.parentId))}`);
@@ -120,6 +130,9 @@ function driverOf(
   }
   if (filter.key !== undefined) return by("task", `key = ${value(filter.key)}`);
   if (filter.tag !== undefined) return by("tag", `tag = ${value(filter.tag)}`);
+  if (filter.source !== undefined && filter.source !== "api") {
+    return by("task", `source = ${value(filter.source)}`);
+  }
   if (filter.states === undefined) return by("task");
   // One branch for each state, each served by its own index in order.
   const branches = filter.states.map((state) =>

@@ -36,6 +36,7 @@ CREATE TABLE @.task (
   expires_at  bigint,
   finished_at bigint,
   key         text,
+  key_name    text GENERATED ALWAYS AS (coalesce(owner, '') || '/' || key) STORED, -- of its owner
   turn        bigint,            -- order within the key
   batch       bigint,
   parent      bigint,
@@ -45,6 +46,9 @@ CREATE TABLE @.task (
   reason      text,
   delivery    text,
   aborting    text,
+  channel     text,
+  source      text,              -- NULL: a request
+  cancelled_by text,
   error       text,
   node        int,               -- the node that runs it
   change      bigint   NOT NULL
@@ -55,12 +59,15 @@ CREATE INDEX task_due     ON @.task (lane, priority, due_at, seq) WHERE state = 
 CREATE INDEX task_queued  ON @.task (seq) WHERE state = 0;
 CREATE INDEX task_running ON @.task (lane, node) WHERE state = 1;
 CREATE INDEX task_final   ON @.task (state, seq) WHERE state > 1;
-CREATE INDEX task_turn    ON @.task (key, turn) WHERE state = 0 AND key IS NOT NULL;
+CREATE INDEX task_turn    ON @.task (key_name, turn) WHERE state = 0 AND key IS NOT NULL;
 CREATE INDEX task_key     ON @.task (key, seq) WHERE key IS NOT NULL;
 CREATE INDEX task_batch   ON @.task (batch, seq) WHERE batch IS NOT NULL;
 CREATE INDEX task_waiting ON @.task (batch, seq) WHERE state = 0 AND behind = 2;
 CREATE INDEX task_parent  ON @.task (parent, seq) WHERE parent IS NOT NULL;
 CREATE INDEX task_expires ON @.task (expires_at) WHERE state = 0 AND expires_at IS NOT NULL;
+
+CREATE INDEX task_source  ON @.task (source, seq) WHERE source IS NOT NULL;
+CREATE TABLE @.pause (seq bigint PRIMARY KEY, record text NOT NULL);
 
 CREATE TABLE @.body (
   seq      bigint PRIMARY KEY,
@@ -187,7 +194,7 @@ BEGIN
     PERFORM 1 FROM @.lane WHERE id IN (SELECT lane FROM @.task WHERE seq = ANY(p_seqs))
       ORDER BY id FOR UPDATE;
   END IF;
-  PERFORM @.lock_keys(array(SELECT key FROM @.task WHERE seq = ANY(p_seqs) AND key IS NOT NULL));
+  PERFORM @.lock_keys(array(SELECT key_name FROM @.task WHERE seq = ANY(p_seqs) AND key IS NOT NULL));
   RETURN QUERY SELECT * FROM @.task WHERE seq = ANY(p_seqs) ORDER BY seq FOR UPDATE;
 END $$;
 

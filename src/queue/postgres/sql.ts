@@ -105,7 +105,7 @@ const TEXTS = {
        WHERE t.seq IN (SELECT seq FROM picked) AND t.state + 0 = 0 AND t.behind = 0
          FOR UPDATE SKIP LOCKED)
     SELECT ${ROW_COLUMNS}, b.spec, b.payload, b.checksum, r.carry,
-           t.key IS NULL OR pg_try_advisory_xact_lock(@.key_lock(t.key))
+           t.key IS NULL OR pg_try_advisory_xact_lock(@.key_lock(t.key_name))
       FROM taken t LEFT JOIN @.body b USING (seq) LEFT JOIN @.result r USING (seq)
      ORDER BY t.priority, t.due_at, t.seq`,
   /** When the first that waits in each place is due, from what is known of it on. */
@@ -133,9 +133,9 @@ const TEXTS = {
   heirs: `
     SELECT ${ROW_COLUMNS} FROM unnest($1::text[]) AS k (key) CROSS JOIN LATERAL (
       SELECT * FROM @.task t
-       WHERE t.key = k.key AND t.state = 0 AND (t.behind & 1 = 1 OR t.due_at <= $2)
+       WHERE t.key_name = k.key AND t.state = 0 AND (t.behind & 1 = 1 OR t.due_at <= $2)
        ORDER BY t.turn LIMIT $3) t
-     ORDER BY t.key, t.turn`,
+     ORDER BY t.key_name, t.turn`,
   setHolders: `
     INSERT INTO @.holder (key, seq) SELECT * FROM unnest($1::text[], $2::bigint[])
     ON CONFLICT (key) DO UPDATE SET seq = excluded.seq`,
@@ -241,7 +241,7 @@ const TEXTS = {
              delivery = CASE WHEN t.duplicate THEN 'unknown' ELSE 'not_delivered' END,
              change = nextval('@.change_seq')
         FROM waiting w WHERE t.seq = w.seq
-      RETURNING t.seq, t.batch, t.change, t.key),
+      RETURNING t.seq, t.batch, t.change, t.key_name AS key),
     holders AS (
       DELETE FROM @.holder h USING tasks WHERE h.key = tasks.key AND h.seq = tasks.seq),
     changes AS (
@@ -250,6 +250,26 @@ const TEXTS = {
       SELECT @.add_tally($1, ARRAY[-count(*), 0, 0, 0, count(*), 0]) FROM tasks HAVING count(*) > 0)
     SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tallied),
            array(SELECT batch || ':' || count(*) FROM tasks WHERE batch IS NOT NULL GROUP BY batch)`,
+
+  pauses: `SELECT record FROM @.pause ORDER BY seq`,
+  insertPause: `INSERT INTO @.pause (seq, record) VALUES ($1, $2)`,
+  dropPause: `DELETE FROM @.pause WHERE seq = $1`,
+  /** Queued tasks in the order of acceptance; with $2 only paused ones. */
+  queuedAfter: `
+    SELECT seq FROM @.task WHERE state = 0 AND seq > $1 AND (NOT $2 OR behind >= 4)
+     ORDER BY seq LIMIT 500`,
+  /** Queued tasks by what they wait for at $1, and since when the oldest due one is due. */
+  queued: `
+    SELECT count(*), count(*) FILTER (WHERE behind >= 4),
+           count(*) FILTER (WHERE behind < 4 AND due_at > $1 AND due_at > created_at AND attempt = 0),
+           count(*) FILTER (WHERE behind < 4 AND due_at > $1 AND due_at > created_at AND attempt > 0),
+           min(due_at) FILTER (WHERE behind < 4 AND NOT (due_at > $1 AND due_at > created_at))
+      FROM @.task WHERE state = 0`,
+  queuedOf: `SELECT count(*) FROM @.task WHERE state = 0 AND owner = $1`,
+  releaseLanes: `
+    UPDATE @.lane SET held_until = 0, reason = NULL
+     WHERE id = ANY($1::int[]) AND held_until > $2 RETURNING id`,
+  writeAttempts: `UPDATE @.result SET attempts = $2 WHERE seq = $1`,
 
   erasable: `
     SELECT seq FROM @.task WHERE state = 4 AND reason = 'shutdown' AND erase AND finished_at = $1`,

@@ -14,7 +14,7 @@ import type { NewBatch } from "../../task/batch.ts";
 import type { Hosts } from "../../task/host_limits.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import { type Counts, noCounts, TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { FollowUp, TaskRecord } from "../../task/task.ts";
+import type { AttemptRecord, FollowUp, TaskRecord } from "../../task/task.ts";
 import type { ScheduleChange, StoredDelivery } from "../../task/trigger.ts";
 import { sequenceOf } from "../../lib/ids.ts";
 import {
@@ -26,6 +26,9 @@ import {
   summaryOf,
   unpackRetry,
 } from "../core/row.ts";
+import { erasedAttempt, eraseWords } from "../core/erase.ts";
+import { keyName } from "../core/keys.ts";
+import type { Pauses } from "../core/pauses.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import { claimedOf } from "../core/row.ts";
@@ -82,6 +85,8 @@ export interface UnitContext {
   readonly slot: number;
   /** What the operator allows towards hosts. */
   readonly hosts: Hosts;
+  /** The pauses, as last read. */
+  readonly pauses: Pauses;
 }
 
 /** What has to be known outside once the unit is committed. */
@@ -139,6 +144,8 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   readonly #freed = new Set<string>();
   readonly #extra: ((session: Session) => Promise<void>)[] = [];
   #idempotency: Inserted | undefined;
+  readonly pauses: Pauses;
+  readonly #queuedOf = new Map<string, number>();
   readonly #claimedFrom = new Set<string>();
   readonly #versions = new Map<string, number>();
   #nextExpiry = Infinity;
@@ -148,6 +155,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     this.#context = context;
     this.now = context.now;
     this.closed = context.closed;
+    this.pauses = context.pauses;
     this.ids = context.ids;
     this.scheduler.limitHosts(context.hosts);
   }
@@ -240,6 +248,18 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     }
   }
 
+  /** Reads the pauses: a claim must not begin what another node has paused. */
+  async loadPauses(): Promise<void> {
+    const rows = await this.#session.run(this.#context.sql.pauses);
+    this.pauses.set(rows.map(([record]) => JSON.parse(record)));
+  }
+
+  /** Reads how many queued tasks an API key has. */
+  async loadQueuedOf(owner: string): Promise<void> {
+    const [row] = await this.#session.run(this.#context.sql.queuedOf, owner);
+    this.#queuedOf.set(owner, row?.[0] ?? 0);
+  }
+
   /** Reads how many tasks are in each state. */
   async loadCounts(): Promise<void> {
     const [row] = await this.#session.run(this.#context.sql.counts);
@@ -267,7 +287,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   async #loadNeighbours(rows: readonly Row[]): Promise<void> {
     const { sql } = this.#context;
     const batches = unique(rows.map(({ batch }) => batch));
-    const keys = unique(rows.map(({ key }) => key));
+    const keys = unique(rows.map((row) => row.key === null ? null : keyName(row)));
     if (keys.length > 0) {
       await this.#loadHolders(keys);
       // One more than can leave: each may be followed by another of the set.
@@ -275,7 +295,8 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       await this.#takeRows(heirs);
       for (const [seq] of heirs) {
         const row = this.#rows.get(seq) as Row;
-        this.#heirs.set(row.key as string, [...this.#heirs.get(row.key as string) ?? [], row]);
+        const name = keyName(row);
+        this.#heirs.set(name, [...this.#heirs.get(name) ?? [], row]);
       }
     }
     if (batches.length > 0) await this.#loadBatches(batches, rows);
@@ -387,6 +408,14 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     this.counts[to]++;
   }
 
+  countQueued(): void {}
+
+  uncountQueued(): void {}
+
+  queuedOf(owner: string): number {
+    return this.#queuedOf.get(owner) ?? 0;
+  }
+
   offer(row: Row): void {
     this.#offers.add(row);
   }
@@ -397,25 +426,26 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
 
   notify(): void {}
 
-  keyHolder({ key }: Row): { seq: number; generation: number } | undefined {
-    const seq = this.#holders.get(key as string);
+  keyHolder(row: Row): { seq: number; generation: number } | undefined {
+    const seq = this.#holders.get(keyName(row));
     return seq === undefined ? undefined : { seq, generation: 0 };
   }
 
-  holdKey({ key, seq }: Row): void {
-    this.#holders.set(key as string, seq);
-    this.#changedHolders.set(key as string, seq);
+  holdKey(row: Row): void {
+    this.#holders.set(keyName(row), row.seq);
+    this.#changedHolders.set(keyName(row), row.seq);
   }
 
-  dropKey({ key, seq }: Row): boolean {
-    if (this.#holders.get(key as string) !== seq) return false;
-    this.#holders.set(key as string, undefined);
-    this.#changedHolders.set(key as string, undefined);
+  dropKey(row: Row): boolean {
+    const name = keyName(row);
+    if (this.#holders.get(name) !== row.seq) return false;
+    this.#holders.set(name, undefined);
+    this.#changedHolders.set(name, undefined);
     return true;
   }
 
-  nextOfKey({ key }: Row): Row | undefined {
-    return this.#heirs.get(key as string)?.find(({ state }) => state === "queued");
+  nextOfKey(row: Row): Row | undefined {
+    return this.#heirs.get(keyName(row))?.find(({ state }) => state === "queued");
   }
 
   batch(seq: number): BatchRow | undefined {
@@ -466,8 +496,10 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     return { retry: unpackRetry(spec), onUnknown: spec.onUnknown };
   }
 
-  erase({ seq }: Row): void {
-    this.#erased.push(seq);
+  erase(row: Row): void {
+    this.#erased.push(row.seq);
+    eraseWords(row);
+    this.#changed.add(row);
   }
 
   record(row: Row): TaskRecord {
@@ -672,6 +704,12 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     const erased = this.#erased;
     const rows = await this.#session.run(sql.contents, erased);
     const checksums = new Map(rows.map(([seq, spec]) => [seq, checksumOf(spec, null)]));
+    for (const [seq, , , , attempts] of rows) {
+      if (!attempts) continue;
+      const left = (JSON.parse(`[${attempts}]`) as AttemptRecord[]).map(erasedAttempt);
+      const text = left.map((attempt) => JSON.stringify(attempt)).join(",");
+      await this.#session.run(sql.writeAttempts, seq, text);
+    }
     await this.#session.run(sql.erase, erased, erased.map((seq) => checksums.get(seq) ?? 0));
   }
 

@@ -9,7 +9,7 @@ import type { CancelReason } from "../../task/outcome.ts";
 import { cancel, revive } from "../core/lifecycle.ts";
 import { countResults } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
-import { allowing } from "../core/rules.ts";
+import { allowing, keepsExpiry } from "../core/rules.ts";
 import type { TaskFilter } from "../engine.ts";
 import { matching } from "./lists.ts";
 import type { SqliteStorage } from "./storage.ts";
@@ -22,15 +22,18 @@ export function cancelSome(
   storage: SqliteStorage,
   filter: TaskFilter,
   reason: CancelReason,
+  by: string | undefined,
   before: number,
 ) {
   const wanted = allowing(filter, "cancel");
-  return forSome(storage, wanted, before, (row) => cancel(storage, row, reason));
+  return forSome(storage, wanted, before, (row) => cancel(storage, row, reason, by));
 }
 
 /** Revives the next of those that match, accepted before `before`. */
 export function reviveSome(storage: SqliteStorage, filter: TaskFilter, before: number) {
-  return forSome(storage, allowing(filter, "revive"), before, (row) => revive(storage, row));
+  const expiring = keepsExpiry(filter);
+  const wanted = allowing(filter, "revive");
+  return forSome(storage, wanted, before, (row) => revive(storage, row, expiring));
 }
 
 function forSome<Result extends string>(

@@ -28,6 +28,7 @@ export function cancelWaiting(storage: SqliteStorage): number {
   counts.queued = 0;
   storage.change++;
   storage.scheduler.clear();
+  storage.queuedCounts.clear();
   storage.nextExpiry = Infinity;
   storage.generationChanged();
   for (const word of storage.watched) notifyCancelled(storage, word);
@@ -63,7 +64,8 @@ export function sweep(storage: SqliteStorage): boolean {
   const rows = sql.marked.all(generation, SWEPT_AT_ONCE) as unknown as MarkedRow[];
   for (const { seq, batch: batchSeq, erase } of rows) {
     sql.sweep.run(shutdownAt, storage.nextChange(seq), seq);
-    if (erase) storage.erase({ seq });
+    const erased = erase ? storage.row(seq) : undefined;
+    if (erased) storage.erase(erased);
     const batch = batchSeq === null ? undefined : storage.batch(batchSeq);
     if (!batch) continue;
     batch.counts.queued--;

@@ -69,6 +69,11 @@ export class LaneTable {
     this.#sql.limitLane.run(most, this.id(name));
   }
 
+  /** Stores that a lane is not held any more. */
+  release(name: string): void {
+    this.#sql.releaseLane.run(this.id(name));
+  }
+
   /** Stores a hold. */
   hold(name: string, until: number, reason: string): void {
     this.#sql.holdLane.run(until, reason, this.id(name));

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isId, sequenceOf } from "../../lib/ids.ts";
+import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { Page, TaskFilter } from "../engine.ts";
 import { formatCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
@@ -51,7 +51,9 @@ export function matching(
   before: number,
 ): { seqs: number[]; next?: number } {
   const seqs: number[] = [];
-  let next = before;
+  let next = filter.until === undefined
+    ? before
+    : Math.min(before, firstSequenceAt(filter.until + 1));
   for (const window of WINDOWS) {
     const found = search(storage, filter, limit + 1 - seqs.length, next, window);
     seqs.push(...found.seqs);
@@ -82,23 +84,30 @@ function search(
   const values = tests.flatMap((test) => test.values);
   return driver
     ? searchIndex(storage, driver, { sql: where, values }, most, window)
-    : searchAll(storage, before, { sql: where, values }, most, window);
+    : searchAll(storage, filter, before, { sql: where, values }, most, window);
+}
+
+/** No task that matches has a lower number. */
+function lowestOf({ since }: TaskFilter): number {
+  return since === undefined ? 0 : firstSequenceAt(since);
 }
 
 /** Reads the latest rows themselves: an index that narrows nothing only adds work. */
 function searchAll(
   { db }: SqliteStorage,
+  filter: TaskFilter,
   before: number,
   { sql, values }: Clause,
   most: number,
   window: number,
 ): Found {
-  const last = db.prepare("SELECT seq FROM task WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?")
-    .get(before, window - 1) as { seq: number } | undefined;
+  const last = db.prepare(
+    "SELECT seq FROM task WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+  ).get(lowestOf(filter), before, window - 1) as { seq: number } | undefined;
   const found = db.prepare(`
     SELECT seq FROM task NOT INDEXED WHERE seq >= ? AND seq < ? AND ${sql}
      ORDER BY seq DESC LIMIT ?`)
-    .all(last?.seq ?? 0, before, ...values, most) as unknown as { seq: number }[];
+    .all(last?.seq ?? lowestOf(filter), before, ...values, most) as unknown as { seq: number }[];
   return { seqs: found.map(({ seq }) => seq), lowest: last?.seq };
 }
 
@@ -133,8 +142,8 @@ function driverOf(
   window: number,
 ): Clause | undefined {
   const by = (from: string, ...values: Value[]): Clause => ({
-    sql: `SELECT seq FROM ${from} AND seq < ? ORDER BY seq DESC LIMIT ${window}`,
-    values: [...values, before],
+    sql: `SELECT seq FROM ${from} AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ${window}`,
+    values: [...values, before, lowestOf(filter)],
   });
   if (filter.parentId !== undefined && isParent(filter.parentId)) {
     return by("task INDEXED BY task_parent WHERE parent = ?", sequenceOf(filter.parentId));
@@ -144,6 +153,9 @@ function driverOf(
   }
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
   if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
+  if (filter.source !== undefined && filter.source !== "api") {
+    return by("task INDEXED BY task_source WHERE source = ?", filter.source);
+  }
   if (filter.states === undefined) return undefined;
   const states = new Set(filter.states.map((state) => STATE[state]));
   // What a shutdown has cancelled is still stored as queued.
@@ -190,6 +202,9 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   parentId: (id) => isParent(id) ? test("parent = ?", sequenceOf(id)) : test("0"),
   q: (q) => test("instr(fold(label), ?) > 0", q.toLowerCase()),
   owner: (owner) => test("owner = ?", owner),
+  since: (since) => test("seq >= ?", firstSequenceAt(since)),
+  until: (until) => test("seq < ?", firstSequenceAt(until + 1)),
+  source: (source) => source === "api" ? test("source IS NULL") : test("source = ?", source),
 };
 
 function testsOf(storage: SqliteStorage, filter: TaskFilter): Clause[] {

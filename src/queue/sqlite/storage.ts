@@ -8,16 +8,19 @@
  * @module
  */
 
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import type { Hosts } from "../../task/host_limits.ts";
 import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
-import type { FollowUp, TaskRecord } from "../../task/task.ts";
+import type { AttemptRecord, FollowUp, TaskRecord } from "../../task/task.ts";
 import type { ScheduleChange, StoredDelivery } from "../../task/trigger.ts";
 import { type BatchRow, type Content, endedOf, type Row, unpackRetry } from "../core/row.ts";
+import { erasedAttempt, eraseWords } from "../core/erase.ts";
+import { keyName } from "../core/keys.ts";
+import { Pauses } from "../core/pauses.ts";
 import { undelivered } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
@@ -43,6 +46,7 @@ import {
 import { prepare, type Statements } from "./file/statements.ts";
 import { InsertBuffer } from "./insert_buffer.ts";
 import { LaneTable } from "./lane_table.ts";
+import { QueuedCounts } from "./queued.ts";
 
 /** A clock that is set back by less is one that was corrected a little. */
 const SET_BACK_MS = 500;
@@ -67,6 +71,14 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
   hosts: Hosts = new Map();
   now = 0;
   counts: Counts = noCounts();
+  readonly pauses = new Pauses();
+  /** Where `applyPauses` goes on to set bits, and to clear them; `undefined` when there is nothing to do. */
+  pausing: number | undefined;
+  resuming: number | undefined;
+  /** Queued tasks by what they wait for. */
+  readonly queuedCounts: QueuedCounts;
+  /** Queued tasks of each API key; read when a quota first asks for it. */
+  #queuedOf: Map<string, number> | undefined;
   change = 0;
   last = 0;
   generation = 0;
@@ -97,12 +109,16 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     this.db = db;
     this.#failpoint = failpoint;
     this.sql = prepare(db);
+    this.queuedCounts = new QueuedCounts(this.sql);
     this.batches = new Batches(this.sql);
     this.#inserts = new InsertBuffer(this.sql);
     this.lanes = new LaneTable(this.sql);
     this.load();
     this.ids = openIds(() => this.now, crypto.getRandomValues.bind(crypto), this.last, "odd");
     this.#openedIn = this.generation;
+    // An earlier process may have stopped before it was through.
+    if (this.pauses.list().some(({ all }) => !all)) this.pausing = 0;
+    if (this.queuedCounts.at(this.now, this.generation, 0).paused > 0) this.resuming = 0;
   }
 
   get closed(): boolean {
@@ -157,6 +173,15 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     for (const { lane } of this.running()) this.scheduler.started(lane);
     this.#loadSlots();
     this.findExpiry();
+    this.loadPauses();
+    this.queuedCounts.load(this.now, this.generation);
+    this.#queuedOf = undefined;
+  }
+
+  /** Reads the pauses. */
+  loadPauses(): void {
+    const rows = this.sql.pauses.all() as { record: string }[];
+    this.pauses.set(rows.map(({ record }) => JSON.parse(record)));
   }
 
   /** Skips from lane to lane, however much waits in each. */
@@ -184,7 +209,12 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
 
   /** Rows of tasks that the file says are running. */
   running(): Row[] {
-    return (this.sql.running.all() as unknown as Values[]).map((values) => this.#read(values));
+    return this.rowsOf(this.sql.running);
+  }
+
+  /** The rows that a statement reads. */
+  rowsOf(statement: StatementSync, ...values: SQLInputValue[]): Row[] {
+    return (statement.all(...values) as unknown as Values[]).map((values) => this.#read(values));
   }
 
   /** The row of a task as it now reads; `undefined` when there is none of that id. */
@@ -255,6 +285,50 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     this.#dirty = true;
   }
 
+  countQueued(row: Row): void {
+    this.queuedCounts.add(row, 1);
+    this.#countOwner(row, 1);
+  }
+
+  uncountQueued(row: Row): void {
+    this.queuedCounts.add(row, -1);
+    this.#countOwner(row, -1);
+  }
+
+  #countOwner({ owner }: Row, by: number): void {
+    if (owner === null || !this.#queuedOf) return;
+    this.#queuedOf.set(owner, (this.#queuedOf.get(owner) ?? 0) + by);
+  }
+
+  queuedOf(owner: string): number {
+    if (!this.#queuedOf) {
+      this.flush();
+      const rows = this.sql.queuedOfOwners.all(this.generation);
+      this.#queuedOf = new Map(
+        (rows as { owner: string; tasks: number }[]).map(({ owner, tasks }) => [owner, tasks]),
+      );
+    }
+    return this.#queuedOf.get(owner) ?? 0;
+  }
+
+  /** Since when the oldest due task is due; `undefined` when none is. */
+  oldestDueAt(): number | undefined {
+    this.flush();
+    const behind = this.sql.oldestBehind.get(this.generation, this.now);
+    let oldest = (behind as { due_at: number } | undefined)?.due_at ?? Infinity;
+    for (const head of this.scheduler.heads()) {
+      // A head is a lower bound of what is due in its lane.
+      if (head.until >= oldest || head.until > this.now) break;
+      oldest = Math.min(oldest, this.nextDueAt(head));
+    }
+    return oldest > this.now ? undefined : oldest;
+  }
+
+  /** Something of the queue as a whole has changed beside its tasks. */
+  touch(): void {
+    this.#dirty = true;
+  }
+
   /** The number of an id that is stored. */
   noteId(seq: number): void {
     this.last = Math.max(this.last, seq);
@@ -278,22 +352,22 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     this.changes.push(change);
   }
 
-  keyHolder({ key }: Row): { seq: number; generation: number } | undefined {
-    return this.sql.holder.get(key) as { seq: number; generation: number } | undefined;
+  keyHolder(row: Row): { seq: number; generation: number } | undefined {
+    return this.sql.holder.get(keyName(row)) as { seq: number; generation: number } | undefined;
   }
 
-  holdKey({ key, seq }: Row): void {
-    this.sql.setHolder.run(key, seq, this.generation);
+  holdKey(row: Row): void {
+    this.sql.setHolder.run(keyName(row), row.seq, this.generation);
   }
 
-  dropKey({ key, seq }: Row): boolean {
-    return this.sql.dropHolder.run(key, seq).changes > 0;
+  dropKey(row: Row): boolean {
+    return this.sql.dropHolder.run(keyName(row), row.seq).changes > 0;
   }
 
-  nextOfKey({ key }: Row): Row | undefined {
+  nextOfKey({ key, owner }: Row): Row | undefined {
     this.flush();
     const found = this.sql.nextOfKey
-      .get(key, this.generation, this.now) as { seq: number } | undefined;
+      .get(key, owner, this.generation, this.now) as { seq: number } | undefined;
     return found && this.row(found.seq);
   }
 
@@ -335,8 +409,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
 
   endedOfBatch({ seq }: BatchRow): EndedTask[] {
     this.flush();
-    const rows = this.sql.batchRows.all(seq) as unknown as Values[];
-    return rows.map((values) => endedOf(this.#asMarked(this.#read(values))));
+    return this.rowsOf(this.sql.batchRows, seq).map((row) => endedOf(this.#asMarked(row)));
   }
 
   report({ seq }: Row, { record, result, carry }: Settled): void {
@@ -354,7 +427,19 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     return { retry: unpackRetry(spec), onUnknown: spec.onUnknown };
   }
 
-  erase({ seq }: Pick<Row, "seq">): void {
+  erase(row: Row): void {
+    this.eraseContent(row);
+    eraseWords(row);
+    this.sql.eraseRow.run(row.error, row.seq);
+    const stored = this.sql.attemptTexts.get(row.seq) as { attempts: string | null } | undefined;
+    if (!stored?.attempts) return;
+    const attempts: AttemptRecord[] = JSON.parse(`[${stored.attempts}]`);
+    const texts = attempts.map((attempt) => JSON.stringify(erasedAttempt(attempt)));
+    this.sql.writeAttempts.run(texts.join(","), row.seq);
+  }
+
+  /** Erases payload and result. */
+  eraseContent({ seq }: Pick<Row, "seq">): void {
     const body = this.sql.body.get(seq) as { spec: string } | undefined;
     if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
     this.sql.eraseResult.run(seq);

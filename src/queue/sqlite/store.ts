@@ -7,6 +7,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { compact } from "../../lib/compact.ts";
 import type { Failpoint } from "../../lib/failpoints.ts";
 import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
@@ -27,6 +28,7 @@ import { Ballast } from "./file/ballast.ts";
 import { isDamage, isFull, openFile } from "./file/file.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
 import { list } from "./lists.ts";
+import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
 import { purge } from "./purge.ts";
 import { batchTasks, deliveries, findDelivery, listBatches, schedules } from "./records.ts";
 import { SqliteStorage } from "./storage.ts";
@@ -67,6 +69,22 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
     storage.scheduler.set(lane, { limit });
   },
   purge,
+  queued: (storage) => {
+    storage.flush();
+    const { now, generation, counts, pauses } = storage;
+    const kinds = storage.queuedCounts.at(now, generation, counts.queued);
+    if (pauses.all) return { due: 0, scheduled: 0, retrying: 0, paused: counts.queued };
+    return { ...kinds, ...compact({ oldestDueAt: storage.oldestDueAt() }) };
+  },
+  pauses: ({ pauses }) => [...pauses.list()],
+  pause,
+  resume,
+  applyPauses,
+  releaseHolds: (storage, host) => {
+    const released = storage.scheduler.releaseHolds(host);
+    for (const lane of released) storage.lanes.release(lane);
+    return released;
+  },
   sweep,
   watch: (storage, word) => void storage.watched.add(word),
   unwatch: (storage, word) => void storage.watched.delete(word),
@@ -208,6 +226,8 @@ export class Store {
       for (const command of commands) answers.push({ n: command.n, value: this.#do(command) });
       this.#storage.flush();
       expireDue(this.#storage);
+      endPauses(this.#storage);
+      if (!this.#storage.closed) applyPauses(this.#storage);
       makeFollowUps(this.#storage);
       const served = this.#serve();
       makeFollowUps(this.#storage);
@@ -270,10 +290,10 @@ export class Store {
   }
 
   #reply(answers: readonly Answered[], changes: readonly TaskChange[], now: number): Reply {
-    const { scheduler, nextExpiry, last } = this.#storage;
+    const { scheduler, nextExpiry, last, pauses } = this.#storage;
     const dueAt = scheduler.nextAt();
     // A due task that was not taken waits for a claim, not for its time.
-    const wakeAt = Math.min(nextExpiry, dueAt > now ? dueAt : Infinity);
+    const wakeAt = Math.min(nextExpiry, pauses.nextEnd, dueAt > now ? dueAt : Infinity);
     return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
   }
 }

@@ -47,12 +47,6 @@ export interface NotifyRequest extends SubmitRequest {
   readonly from?: string;
   /** Where replies go. */
   readonly replyTo?: string;
-  /** Where bounces go; `from` when absent. */
-  readonly bounce?: string;
-  /** Asks for delivery reports, where the relay offers them. */
-  readonly dsn?: boolean;
-  /** Where a recipient unsubscribes: a URL or a `mailto:` URL. */
-  readonly unsubscribe?: string;
   /** One line. */
   readonly subject?: string;
   /** Another name for `subject`. */
@@ -157,4 +151,12 @@ export interface FilterRequest {
   readonly parent?: string;
   /** A text that its subject, recipients or URL contain. */
   readonly q?: string;
+  /** Accepted then or later: a time, or a duration back from now (`24h`). */
+  readonly since?: string;
+  /** Accepted then or earlier: a time, or a duration back from now. */
+  readonly until?: string;
+  /** `schedule:NAME`, `hook:NAME` or `api`. */
+  readonly source?: string;
+  /** The name of the API key that submitted it. */
+  readonly owner?: string;
 }

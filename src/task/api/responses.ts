@@ -45,6 +45,14 @@ export interface TaskSummaryResponse extends GivenFields {
   readonly parentId?: string;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
+  /** What submitted it: `schedule:NAME`, `hook:NAME`, or `api` for requests. */
+  readonly source: string;
+  /** Subject, recipients or URL, without secrets; absent once erased. */
+  readonly label?: string;
+  /** The host of its destination; absent where it has none. */
+  readonly host?: string;
+  /** Who cancelled it: the name of an API key, `anonymous`, or a signal. */
+  readonly cancelledBy?: string;
   /** It may have had its effect already. */
   readonly possibleDuplicate?: boolean;
   /** The last attempt's error, also while it waits for the next. */

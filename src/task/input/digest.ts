@@ -79,9 +79,14 @@ export function windowEnd(at: number, { windowMs }: DigestOptions): number {
   return (Math.floor(at / windowMs) + 1) * windowMs;
 }
 
-/** Where what is gathered waits: a lane of its key and its place. */
-export function digestLane(channel: string, payload: Payload, { key }: DigestOptions): string {
-  return `${PREFIX}${key}:${channel}:${checksum(destinationOf(payload))}`;
+/** The lane of a digest: one for each API key, digest key and destination. */
+export function digestLane(
+  channel: string,
+  payload: Payload,
+  { key }: DigestOptions,
+  owner: string | undefined,
+): string {
+  return `${PREFIX}${owner ?? ""}/${key}:${channel}:${checksum(destinationOf(payload))}`;
 }
 
 /** Whether a lane is one of these. */

@@ -62,7 +62,7 @@ export function draftNotify(
     const { options, quiet, fallback, digest } = request;
     const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
     return outgoingOf(request, sentBy).map((sending) => {
-      const { place, payload } = digest ? gatheredLater(sending, digest) : sending;
+      const { place, payload } = digest ? gatheredLater(sending, digest, context.owner) : sending;
       const task = newTask(place, payload, options, context, batchId);
       if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
       if (digest) task.dueAt = windowEnd(task.dueAt, digest);
@@ -72,9 +72,13 @@ export function draftNotify(
   });
 }
 
-function gatheredLater({ place, payload }: Outgoing, digest: DigestOptions): Outgoing {
+function gatheredLater(
+  { place, payload }: Outgoing,
+  digest: DigestOptions,
+  owner: string | undefined,
+): Outgoing {
   return {
-    place: { ...place, lane: digestLane(place.channel, payload, digest) },
+    place: { ...place, lane: digestLane(place.channel, payload, digest, owner) },
     payload: { ...payload, digestMax: digest.max } as Payload,
   };
 }
@@ -109,7 +113,7 @@ function newTask(
   place: Destination,
   payload: Payload,
   options: SubmitOptions,
-  { ids, now, owner, requestId, traceparent }: SubmitContext,
+  { ids, now, owner, source, requestId, traceparent }: SubmitContext,
   batchId: string | undefined,
 ): Mutable<NewTask> {
   const { delayMs, runAt, expiresMs } = options;
@@ -135,6 +139,7 @@ function newTask(
   if (options.followUps !== undefined) task.followUps = options.followUps;
   if (batchId !== undefined) task.batchId = batchId;
   if (owner !== undefined) task.owner = owner;
+  if (source !== undefined) task.source = source;
   if (requestId !== undefined) task.requestId = requestId;
   if (traceparent !== undefined) task.traceparent = traceparent;
   return task;

@@ -142,8 +142,14 @@ Deno.test("a bulk change affects only the caller's own tasks", async () => {
     aborting: 0,
   });
   assert.deepEqual((await api.delete("/tasks?state=queued", bearer("o1"))).body.cancelled, 1);
-  assert.deepEqual((await api.post("/tasks/retry", undefined, only)).body, { retried: 0 });
-  assert.deepEqual((await api.post("/tasks/retry", undefined, bearer("o1"))).body, { retried: 1 });
+  assert.deepEqual((await api.post("/tasks/retry?all=true", undefined, only)).body, {
+    retried: 0,
+    expired: 0,
+  });
+  assert.deepEqual((await api.post("/tasks/retry?all=true", undefined, bearer("o1"))).body, {
+    retried: 1,
+    expired: 0,
+  });
 });
 
 Deno.test.each([

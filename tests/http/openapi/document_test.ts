@@ -287,7 +287,7 @@ Deno.test("real answers are what the document says", async () => {
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
   await check("DELETE", "/tasks/{id}", `/tasks/${failed.id}`);
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
-  await check("POST", "/tasks/retry");
+  await check("POST", "/tasks/retry", "/tasks/retry?all=true");
   await check("DELETE", "/tasks", "/tasks?state=queued");
   const fetched = await check("POST", "/fetch", "/fetch", { url: "https://example.org/" });
   await api.finish(1, { kind: "delivered", result: { body: "héllo", truncated: false } });

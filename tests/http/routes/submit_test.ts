@@ -22,6 +22,9 @@ Deno.test("POST /notify responds with 202, the task and its Location", async () 
     createdAt: "2026-01-01T00:00:00.000Z",
     dueAt: "2026-01-01T00:00:00.000Z",
     priority: 5,
+    source: "api",
+    label: "Hello Ada <ada@example.org>",
+    host: "localhost",
     payload: {
       from: "Postrider <postrider@localhost>",
       to: ["Ada <ada@example.org>"],

@@ -178,7 +178,10 @@ Deno.test.each([
   { query: "limit=1e1", pointer: "/limit" },
   { query: "cursor=x", pointer: "/cursor" },
   { query: "tag=", pointer: "/tag" },
-  { query: "owner=a", pointer: "/owner" },
+  { query: "owner=", pointer: "/owner" },
+  { query: "since=yesterday", pointer: "/since" },
+  { query: "until=2026-02-30T00:00:00Z", pointer: "/until" },
+  { query: "source=nightly", pointer: "/source" },
   { query: "tag=a&tag=b", pointer: "/tag" },
 ])("GET /tasks?$query is refused at $pointer", async ({ query, pointer }) => {
   await using api = await Api.open();
@@ -238,8 +241,11 @@ Deno.test("a bulk retry returns the number of tasks, also 0", async () => {
   await api.finish(2, REJECTED);
   const answered = await api.post("/tasks/retry?tag=a&state=failed");
   assert.equal(answered.status, 202);
-  assert.deepEqual(answered.body, { retried: 1 });
-  assert.deepEqual((await api.post("/tasks/retry?tag=a&state=failed")).body, { retried: 0 });
+  assert.deepEqual(answered.body, { retried: 1, expired: 0 });
+  assert.deepEqual((await api.post("/tasks/retry?tag=a&state=failed")).body, {
+    retried: 0,
+    expired: 0,
+  });
 });
 
 Deno.test("retry is refused while the service is shutting down", async () => {

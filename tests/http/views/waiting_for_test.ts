@@ -38,7 +38,7 @@ Deno.test.each(waits)("$task with $lane beside $running waits for $says", (row) 
   const { task, lane = {}, running = 0, says } = row;
   const whole = { state: "queued", dueAt: NOW, attempt: 0, ...task } as TaskSummary;
   const worker = { running, concurrency: 8 };
-  const said = waitingFor(whole, { lane: { ...FREE, ...lane }, worker }, NOW);
+  const said = waitingFor(whole, { lane: { ...FREE, ...lane }, pauses: [], worker }, NOW);
   if (says === undefined) assert.equal(said, undefined);
   else assert.match(said ?? "", says);
 });

@@ -129,7 +129,10 @@ Deno.test("sqlite: a shutdown's cancellation outlives the restart, the sweep rew
     assert.equal(await world.engine.cancel(waiting[0]!, "request"), "too_late");
     // This one does.
     assert.equal(await world.engine.revive(waiting[0]!), "changed");
-    assert.equal(await world.engine.reviveAll({ reason: "shutdown" }), 2_498);
+    assert.deepEqual(await world.engine.reviveAll({ reason: "shutdown" }), {
+      retried: 2_498,
+      expired: 0,
+    });
     assert.deepEqual(await world.counts(), { queued: 2_499, running: 2, cancelled: 1 });
     assert.equal((await world.engine.findBatch(batch.id))?.counts.queued, 2_499);
     assert.equal((await world.claim(10)).length, 10);
@@ -243,30 +246,42 @@ Deno.test("sqlite: the log stays smaller than the ballast, and the space of purg
   assert.ok(first > 2 ** 20 && second < first * 1.5, `${first} and ${second} bytes`);
 });
 
-Deno.test("sqlite: a file of an earlier version keeps its attempts and changes, and goes on", async () => {
+Deno.test("sqlite: a file of the version before is migrated and goes on", async () => {
   await using file = await aFile();
-  const [tried, other] = await file.live(async (world) => {
-    const ids = await world.insert({ retry: [0, 0] }, {});
-    await world.settle((await world.claim(1))[0]!, { event: "retry" });
-    return ids;
-  });
-  file.sql(`
-    INSERT INTO attempt SELECT seq, 0, attempts FROM result;
-    ALTER TABLE result DROP COLUMN attempts;
-    UPDATE meta SET (counts, change, last) = (SELECT counts, change, last FROM changed ORDER BY change DESC LIMIT 1);
-    DROP TABLE changed;
-    ALTER TABLE batch DROP COLUMN bytes;
-    CREATE INDEX task_change ON task (change);
-    CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
-    PRAGMA user_version = 4`);
+  // Written by version 8 of the file, whose process ended while a task ran.
+  file.sql(await Deno.readTextFile(new URL("./files/version_8.sql", import.meta.url)));
+  const id = (letters: string) => `tsk_01kdvdna00e0${letters}777777777777`;
   await file.live(async (world) => {
-    assert.deepEqual(await world.counts(), { queued: 2 });
-    assert.deepEqual(await changedIds(world, 0), [other, tried]);
-    const before = await world.engine.lastChange();
-    for (const task of await world.claim(2)) await world.settle(task);
-    const { attempts } = await world.find(tried!);
-    assert.deepEqual(attempts.map(({ number }) => number), [1, 2]);
-    assert.deepEqual((await changedIds(world, before)).length, 2);
+    const { engine, clock } = world;
+    await clock.advance(Date.UTC(2026, 0, 1) - clock.now());
+    assert.equal(engine.recovered, 1);
+    assert.deepEqual(await world.counts(), { succeeded: 1, queued: 7, cancelled: 1 });
+    const done = await world.find(id("09"));
+    assert.deepEqual([done.attempts.length, done.result], [1, { status: 200 }]);
+    assert.deepEqual((await engine.list({ tag: "a" }, 9)).tasks.map(({ id }) => id), [done.id]);
+    assert.equal((await world.find(id("0s"))).error?.code, "http_503");
+    assert.deepEqual((await engine.schedules()).map(({ name }) => name), ["nightly"]);
+    // Bob's task waited behind Alice's, because they used the same key.
+    const claimed = await world.claim();
+    assert.deepEqual(
+      claimed.map(({ id, possibleDuplicate }) => ({ id, possibleDuplicate }))
+        .sort((a, b) => a.id < b.id ? -1 : 1),
+      [
+        { id: id("19"), possibleDuplicate: true },
+        { id: id("29"), possibleDuplicate: false },
+        { id: id("49"), possibleDuplicate: false },
+      ],
+    );
+    for (const task of claimed) await world.settle(task);
+    const next = await world.claim();
+    assert.deepEqual(next.map((task) => task.id).sort(), [id("1s"), id("4s")]);
+    for (const task of next) await world.settle(task);
+    // The chain of the batch.
+    assert.equal((await world.claimOne()).lane, "http://after.example.org:80");
+    const changes = await engine.changesAfter(0, 100);
+    assert.equal(changes.length, 10);
+    const { due: _, ...kinds } = await engine.queued();
+    assert.deepEqual(kinds, { scheduled: 1, retrying: 1, paused: 0 });
   });
 });
 

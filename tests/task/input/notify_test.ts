@@ -190,13 +190,11 @@ Deno.test("the JSON Schema knows every field and no other", () => {
   assert.deepEqual(Object.keys(schema.properties).sort(), [
     "attachments",
     "bcc",
-    "bounce",
     "callback",
     "cc",
     "data",
     "delay",
     "digest",
-    "dsn",
     "expires",
     "fallback",
     "from",
@@ -221,6 +219,5 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "timeout",
     "title",
     "to",
-    "unsubscribe",
   ]);
 });

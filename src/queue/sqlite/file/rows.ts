@@ -29,6 +29,7 @@ const COLUMNS: { readonly [Field in keyof Row]: Column } = {
   type: { name: "type" },
   state: { name: "state", initial: "0", as: "state", changes: true },
   generation: { name: "era", changes: true },
+  channel: { name: "channel" },
   lane: { name: "lane" }, // the number that `LaneTable` gives it
   priority: { name: "priority" },
   behind: { name: "parked", changes: true },
@@ -37,7 +38,7 @@ const COLUMNS: { readonly [Field in keyof Row]: Column } = {
   listed: { name: "listed", initial: "0", changes: true },
   interrupted: { name: "broken", initial: "0", changes: true },
   duplicate: { name: "duplicate", initial: "0", as: "flag", changes: true },
-  erase: { name: "erase", as: "flag" },
+  erase: { name: "erase", as: "flag" }, // and "label": `eraseRow` changes them
   follows: { name: "follows", as: "flag" },
   createdAt: { name: "created_at" },
   startedAt: { name: "started_at", initial: "NULL", changes: true },
@@ -47,10 +48,12 @@ const COLUMNS: { readonly [Field in keyof Row]: Column } = {
   batch: { name: "batch" },
   parent: { name: "parent" },
   owner: { name: "owner" },
+  source: { name: "source" },
   label: { name: "label" },
   reason: { name: "reason", initial: "NULL", changes: true },
   delivery: { name: "delivery", initial: "NULL", changes: true },
   aborting: { name: "aborting", initial: "NULL", changes: true },
+  cancelledBy: { name: "cancelled_by", initial: "NULL", changes: true },
   error: { name: "error", initial: "NULL", changes: true },
   change: { name: "change", changes: true },
 };

@@ -160,6 +160,32 @@ const MIGRATIONS: readonly string[] = [
   `,
   `DROP INDEX task_finished`,
   `ALTER TABLE batch ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; -- what those that succeeded brought back`,
+  // Keys belong to their owners: a task that waited behind another owner's task may go.
+  `
+  ALTER TABLE task ADD COLUMN channel      TEXT;
+  ALTER TABLE task ADD COLUMN source       TEXT; -- NULL: a request
+  ALTER TABLE task ADD COLUMN cancelled_by TEXT;
+  CREATE INDEX task_source ON task (source, seq) WHERE source IS NOT NULL;
+  CREATE INDEX task_later  ON task (due_at) WHERE state = 0 AND due_at > created_at;
+  CREATE INDEX task_behind ON task (due_at) WHERE state = 0 AND parked IN (1, 2, 3);
+  CREATE INDEX task_paused ON task (seq)    WHERE state = 0 AND parked >= 4;
+  DROP INDEX task_turn;
+  CREATE INDEX task_turn ON task (key, owner, seq) WHERE state = 0 AND key IS NOT NULL;
+  CREATE TABLE holder_2 (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, era INTEGER NOT NULL)
+    STRICT, WITHOUT ROWID;
+  INSERT INTO holder_2
+  SELECT coalesce(task.owner, '') || '/' || task.key, seq, holder.era FROM holder JOIN task USING (seq);
+  INSERT OR IGNORE INTO holder_2
+  SELECT coalesce(owner, '') || '/' || key, min(seq), era FROM task
+   WHERE state = 0 AND parked = 1 GROUP BY owner, key;
+  DROP TABLE holder;
+  ALTER TABLE holder_2 RENAME TO holder;
+  UPDATE task SET parked = 0 WHERE state = 0 AND parked = 1 AND seq IN (SELECT seq FROM holder);
+  CREATE TABLE pause (
+    seq    INTEGER PRIMARY KEY, -- of its id
+    record TEXT    NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Larger files are not checked as a whole at the start; every payload is checked when it is read. */

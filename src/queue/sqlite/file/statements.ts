@@ -54,6 +54,31 @@ const TEXTS = {
   nextExpiry: `
     SELECT expires_at FROM task INDEXED BY task_expires
      WHERE era = ? AND expires_at IS NOT NULL AND state = 0 ORDER BY expires_at LIMIT 1`,
+  /** Queued tasks whose time is later, by whether they were tried before. */
+  later: `
+    SELECT attempt > 0 AS retrying, count(*) AS tasks FROM task INDEXED BY task_later
+     WHERE due_at > ? AND due_at <= ? AND due_at > created_at AND state = 0 AND era = ? AND parked < 4
+     GROUP BY 1`,
+  pausedCount: `
+    SELECT count(*) AS tasks FROM task INDEXED BY task_paused
+     WHERE state = 0 AND parked >= 4 AND era = ?`,
+  oldestBehind: `
+    SELECT due_at FROM task INDEXED BY task_behind
+     WHERE state = 0 AND parked IN (1, 2, 3) AND era = ? AND due_at <= ? ORDER BY due_at LIMIT 1`,
+  queuedOfOwners: `
+    SELECT owner, count(*) AS tasks FROM task WHERE state = 0 AND era = ? GROUP BY owner`,
+  /** Queued tasks in the order of acceptance, for a pause that has begun. */
+  queuedAfter: `
+    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_state
+     WHERE state = 0 AND seq > ? ORDER BY seq LIMIT ?`,
+  /** Paused tasks, for a pause that has ended. */
+  pausedAfter: `
+    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_paused
+     WHERE state = 0 AND parked >= 4 AND seq > ? ORDER BY seq LIMIT ?`,
+  pauses: `SELECT record FROM pause ORDER BY seq`,
+  insertPause: `INSERT INTO pause (seq, record) VALUES (?, ?)`,
+  dropPause: `DELETE FROM pause WHERE seq = ?`,
+  releaseLane: `UPDATE lane SET held_until = NULL, reason = NULL WHERE id = ?`,
   running: `SELECT ${ROW_COLUMNS} FROM task WHERE state = 1 ORDER BY seq`,
 
   /** A task after an event. The lifecycle has checked state and attempt; no other process writes the file. */
@@ -69,16 +94,21 @@ const TEXTS = {
     INSERT INTO result (seq, attempts, result, carry) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT DO UPDATE
        SET attempts = coalesce(attempts || ',' || ?2, ?2, attempts), result = ?3, carry = coalesce(?4, carry)`,
+  /** What is erased of a task's row; see also `erasePayload` and `eraseResult`. */
+  eraseRow: `UPDATE task SET erase = 1, label = '', error = ? WHERE seq = ?`,
+  attemptTexts: `SELECT attempts FROM result WHERE seq = ?`,
+  writeAttempts: `UPDATE result SET attempts = ? WHERE seq = ?`,
   erasePayload: `UPDATE body SET payload = NULL, checksum = ? WHERE seq = ?`,
   eraseResult: `UPDATE result SET result = NULL, carry = NULL WHERE seq = ?`,
 
-  holder: `SELECT seq, era AS generation FROM holder WHERE key = ?`,
-  setHolder: `INSERT OR REPLACE INTO holder (key, seq, era) VALUES (?, ?, ?)`,
-  dropHolder: `DELETE FROM holder WHERE key = ? AND seq = ?`,
+  holder: `SELECT seq, era AS generation FROM holder WHERE name = ?`,
+  setHolder: `INSERT OR REPLACE INTO holder (name, seq, era) VALUES (?, ?, ?)`,
+  dropHolder: `DELETE FROM holder WHERE name = ? AND seq = ?`,
   /** The first accepted of a key, among those whose own time has come. */
   nextOfKey: `
     SELECT seq FROM task INDEXED BY task_turn
-     WHERE key = ? AND state = 0 AND era = ? AND (parked & 1 OR due_at <= ?) ORDER BY seq LIMIT 1`,
+     WHERE key = ? AND owner IS ? AND state = 0 AND era = ? AND (parked & 1 OR due_at <= ?)
+     ORDER BY seq LIMIT 1`,
 
   insertFollowUps: `INSERT INTO follower (seq, followers) VALUES (?, ?)`,
   followUps: `SELECT followers FROM follower WHERE seq = ?`,
