@@ -36,6 +36,19 @@ export interface Guard {
    * `AddressError`: `address_refused`, or `dns_failed` when the name has none.
    */
   addressesOf(hostname: string, port: number): Promise<readonly string[]>;
+  /**
+   * Why a connection that was opened may not be used: it leads to the service's own listener
+   * on all addresses of this machine, of which only the connection itself can tell.
+   */
+  refuseConnection(hostname: string, port: number, ends: ConnectionEnds): TaskError | undefined;
+}
+
+/** The addresses of a connection. */
+export interface ConnectionEnds {
+  /** Ours. */
+  readonly localAddress?: string | undefined;
+  /** Where it was opened to. */
+  readonly remoteAddress?: string | undefined;
 }
 
 /** Why no connection was opened. */
@@ -109,6 +122,16 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
       }
       return v4First(permitted);
     },
+
+    refuseConnection(hostname, port, { localAddress = "", remoteAddress = "" }) {
+      if (!self || port !== self.port || !WILDCARDS.has(bareHost(self.hostname))) return undefined;
+      // A machine that connects to one of its addresses does so from that address.
+      if (localAddress !== remoteAddress || allowsAddress(allow, remoteAddress, port)) {
+        return undefined;
+      }
+      const host = bareHost(hostname);
+      return allowsName(allow, host, port) ? undefined : ownListener(host, port);
+    },
   };
 
   /** Cached, because a batch may have a thousand URLs of one host. */
@@ -135,7 +158,7 @@ export function openGuard({ allow, self, resolve = resolveName }: GuardOptions):
     if (SPECIAL_NAME.test(host) && !mayLeadToAllowed(allow, host, port)) {
       return refused(`Cannot call ${host}: it is not a public name`);
     }
-    if (isSelf(host, port)) return refused(`Cannot call ${host}:${port}: it is this service`);
+    if (isSelf(host, port)) return ownListener(host, port);
     return refusePort(host, port);
   }
 
@@ -173,6 +196,13 @@ export function guardPorts(
       }
     },
   };
+}
+
+/** A listener on these addresses is one on all addresses. */
+const WILDCARDS = new Set(["0.0.0.0", "::"]);
+
+function ownListener(host: string, port: number): TaskError {
+  return refused(`Cannot call ${host}:${port}: it is this service`);
 }
 
 function refused(detail: string): TaskError {

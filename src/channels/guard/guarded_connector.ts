@@ -5,7 +5,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { Guard } from "./guard.ts";
+import { AddressError, type Guard } from "./guard.ts";
 import { firstOf, openSocket, type SocketOptions } from "./sockets.ts";
 
 /** Where a connection goes, as the parts of a URL. */
@@ -31,6 +31,11 @@ export function guardedOpener(guard: Guard, options: SocketOptions): GuardedOpen
     const name = hostname.replace(/^\[(.*)\]$/, "$1");
     const how = alpn === undefined ? options : { ...options, alpn };
     const addresses = await guard.addressesOf(hostname, port);
-    return firstOf(addresses, (address) => openSocket({ address, port, name, secure }, how));
+    const open = (address: string) => openSocket({ address, port, name, secure }, how);
+    const socket = await firstOf(addresses, open);
+    const refused = guard.refuseConnection(hostname, port, socket);
+    if (!refused) return socket;
+    socket.destroy();
+    throw new AddressError(refused);
   };
 }

@@ -40,9 +40,10 @@ export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
   socket.once("end", () => carrier.push(null));
   socket.on("error", (error) => tls.destroy(error));
   tls.once("close", () => socket.destroy());
-  const { remoteAddress, remotePort } = socket;
+  const { localAddress, remoteAddress, remotePort } = socket;
   return Object.defineProperties(tls, {
     remoteAddress: { value: remoteAddress },
     remotePort: { value: remotePort },
+    localAddress: { value: localAddress },
   });
 }

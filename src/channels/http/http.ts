@@ -111,7 +111,9 @@ class HttpChannel implements Channel {
     ours: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     const { clock, guard, version } = this.#options;
-    let request = requestOf(payload, attempt, version, ours);
+    const first = requestOf(payload, attempt, version, ours);
+    if ("code" in first) return httpAttempt.rejected(first);
+    let request = first;
     for (;;) {
       const refused = guard.refuseUrl(request.url);
       if (refused) return httpAttempt.rejected(refused);

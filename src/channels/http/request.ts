@@ -6,7 +6,9 @@
 
 import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
+import { pointerTo } from "../../lib/json.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
+import type { TaskError } from "../../task/task.ts";
 import type { Attempt } from "../channel.ts";
 import { ACCEPTED_ENCODINGS } from "./body.ts";
 import { isSafe } from "./classify.ts";
@@ -29,18 +31,29 @@ const CONNECTION_HEADERS = new Set([
   "upgrade",
 ]);
 
-/** Builds the request; headers in `ours` replace the caller's. */
+/** RFC 9110 §5.5: visible characters, spaces and tabs, and bytes above ASCII. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * Builds the request; headers in `ours` replace the caller's. Returns an error when the URL or
+ * a header is not valid, as after a placeholder was filled in: it does not tell the value.
+ */
 export function requestOf(
   payload: FetchPayload,
   attempt: Attempt,
   version: string,
   ours: Readonly<Record<string, string>> = {},
-): HttpRequest {
-  const { url, method, headers, body, bodyBase64 } = payload;
+): HttpRequest | TaskError {
+  const { method, headers, body, bodyBase64 } = payload;
+  const url = URL.parse(payload.url);
+  if (!url) return invalid("/url");
+  for (const [name, value] of Object.entries(headers)) {
+    if (!HEADER_VALUE.test(value)) return invalid(pointerTo(["headers", name]));
+  }
   const callers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
   const sent = body ?? (bodyBase64 === undefined ? undefined : Buffer.from(bodyBase64, "base64"));
   return {
-    url: new URL(url),
+    url,
     method,
     headers: {
       "accept": "*/*",
@@ -55,4 +68,9 @@ export function requestOf(
     },
     ...compact({ body: sent }),
   };
+}
+
+function invalid(pointer: string): TaskError {
+  const detail = `Cannot send the request: ${pointer} is not valid in HTTP`;
+  return { code: "bad_request", detail };
 }

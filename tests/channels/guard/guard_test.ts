@@ -271,6 +271,28 @@ Deno.test("addressesOf() reports a resolver's error as dns_failed", async () => 
   });
 });
 
+const OWN = { localAddress: "8.8.4.4", remoteAddress: "8.8.4.4" };
+
+Deno.test.each([
+  { self: "0.0.0.0", ends: OWN, refused: true },
+  { self: "::", ends: OWN, refused: true },
+  { self: "0.0.0.0", port: 8_001, ends: OWN, refused: false },
+  { self: "0.0.0.0", ends: { ...OWN, localAddress: "8.8.8.8" }, refused: false },
+  { self: "0.0.0.0", allow: "8.8.4.4:8000", ends: OWN, refused: false },
+  { self: "0.0.0.0", allow: "a.org", ends: OWN, refused: false },
+  { self: "127.0.0.1", ends: OWN, refused: false },
+])(
+  "a listener on $self refuses a connection to itself: $refused",
+  ({ self, port = 8_000, allow = "", ends, refused }) => {
+    const guard = openGuard({
+      allow: parseFetchAllow(allow),
+      self: { hostname: self, port: 8_000 },
+    });
+    const error = guard.refuseConnection("a.org", port, ends);
+    assert.equal(error?.code, refused ? "address_refused" : undefined);
+  },
+);
+
 Deno.test("No spelling of a private IPv4 address is allowed", () => {
   const inner = fc.tuple(
     fc.constantFrom(0, 10, 127, 224, 255),

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { Outcome } from "../../../src/task/outcome.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
+import { openGuard } from "../../../src/channels/guard/guard.ts";
+import { openHttpChannel } from "../../../src/channels/http/http.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
 import { openTestHttp } from "../support/http_channel.ts";
 import { hang, type RawReply, serveHttp, serveRaw } from "../support/http_servers.ts";
 
@@ -260,6 +263,37 @@ Deno.test("A request with an invalid header is rejected", async () => {
   const payload = aFetch(server.url, { headers: { "x-a": "1\r\nX-Evil: 2" } });
   const outcome = await channel.deliver(anAttempt(payload), aContext());
   assert.equal(brief(outcome), "rejected bad_request");
+});
+
+Deno.test.each([
+  { more: { url: "http://V SECRET/" }, pointer: "/url" },
+  { more: { url: "" }, pointer: "/url" },
+  { more: { headers: { "x-a": "SECRET\n" } }, pointer: "/headers/x-a" },
+  { more: { headers: { "x-a": "SECRET ☃" } }, pointer: "/headers/x-a" },
+])("A placeholder that makes $pointer invalid is named without its value", async (row) => {
+  await using server = serveRaw("");
+  await using channel = openTestHttp();
+  const outcome = await channel.deliver(anAttempt(aFetch(server.url, row.more)), aContext());
+  assert.ok(outcome.kind === "rejected");
+  assert.equal(outcome.error.code, "bad_request");
+  assert.match(outcome.error.detail, new RegExp(`: ${row.pointer} is not valid`));
+  assert.ok(!JSON.stringify(outcome).includes("SECRET"));
+});
+
+Deno.test("A service on all addresses does not call itself by one of them", async () => {
+  await using server = serveHttp(() => new Response("me"));
+  const guard = openGuard({
+    allow: [],
+    self: { hostname: "0.0.0.0", port: server.port },
+    resolve: () => Promise.resolve(["127.0.0.1"]),
+  });
+  // The guard would refuse 127.0.0.1 itself: this stands for a public address of the machine.
+  const open = { ...guard, addressesOf: () => Promise.resolve(["127.0.0.1"]) };
+  const channel = openHttpChannel({ guard: open, version: "1", clock: systemClock });
+  const payload = aFetch(`http://a.org:${server.port}/`);
+  const outcome = await channel.deliver(anAttempt(payload), aContext());
+  await channel.close?.();
+  assert.equal(brief(outcome), "rejected address_refused");
 });
 
 const cuts: { method: string; cause: string; kind: string }[] = [
