@@ -132,6 +132,11 @@ export function parseEntries<Request>(
     }
     if (issues.size >= MAX_ISSUES) break;
   }
+  for (const member of overridden(defaults, list, alternatives)) {
+    for (const issue of parse({ [member]: defaults[member] }).issues ?? []) {
+      if (memberOf(issue) === member) add(issues, issue);
+    }
+  }
   return issues.size > 0 ? { issues: [...issues.values()] } : {
     value: {
       isBatch: true,
@@ -143,6 +148,20 @@ export function parseEntries<Request>(
 
 function isConcurrency(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_ENTRIES;
+}
+
+/** Defaults that no entry uses, because each has its own; they must be right all the same. */
+function overridden(
+  defaults: PlainObject,
+  list: readonly unknown[],
+  alternatives: Alternatives,
+): string[] {
+  return Object.keys(defaults).filter((name) => {
+    const group = alternatives.find((group) => group.includes(name)) ?? [name];
+    return list.every((entry) =>
+      isPlainObject(entry) && group.some((member) => Object.hasOwn(entry, member))
+    );
+  });
 }
 
 function overlay(

@@ -57,6 +57,11 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
     const parsed = parse(rest);
     const issues: Issue[] = [];
     const followUps = readBatchFollowUps(own, parts, issues);
+    // What is given for all entries is checked also when each of them has its own.
+    if (isBatchRequest(body)) {
+      const { onSuccess, onFailure } = body;
+      readFollowUps({ onSuccess, onFailure }, parts, issues);
+    }
     if (parsed.issues) return { issues: told([...parsed.issues, ...issues]) };
     const { isBatch, requests } = parsed.value;
     const whole = requests.map((request, index) => {
@@ -130,7 +135,6 @@ function relocate(issue: Issue, body: unknown, index: number): Issue {
   const entries = isPlainObject(body) ? body[list] : undefined;
   const entry: unknown = Array.isArray(entries) ? entries[index] : undefined;
   const member = issue.pointer.split("/")[1] ?? "";
-  if (typeof entry === "string") return { ...issue, pointer: pointerTo([list, index]) };
   if (!isPlainObject(entry) || !Object.hasOwn(entry, member)) return issue;
   return { ...issue, pointer: pointerTo([list, index]) + issue.pointer };
 }

@@ -290,3 +290,29 @@ Deno.test("an address that the guard refuses is not stored, nor the rest of its 
   }
   assert.deepEqual((await api.get("/tasks")).body.data, []);
 });
+
+const OK = "https://example.org/";
+
+Deno.test.each([
+  { body: { urls: [OK], onSuccess: { fetch: { url: "x" } } }, at: "/onSuccess/fetch/url" },
+  { body: { urls: ["x"] }, at: "/urls/0" },
+  {
+    body: { requests: [{ url: OK, onFailure: { fetch: { url: "x" } } }] },
+    at: "/requests/0/onFailure/fetch/url",
+  },
+  { body: { requests: [{ url: OK, timeout: "5s" }], timeout: 42 }, at: "/timeout" },
+  { body: { requests: [{ url: OK, delay: "5s" }], runAt: "soon" }, at: "/runAt" },
+  { body: { requests: [{ url: OK, json: 1 }], body: 5 }, at: "/body" },
+  {
+    body: {
+      requests: [{ url: OK, onSuccess: { fetch: { url: OK } } }],
+      onSuccess: { fetch: { url: "x" } },
+    },
+    at: "/onSuccess/fetch/url",
+  },
+])("an issue of the batch $body is at $at", async ({ body, at }) => {
+  await using api = await Api.open();
+  const { status, body: problem } = await api.post("/fetch", body);
+  assert.equal(status, 422);
+  assert.deepEqual(problem.errors.map(({ pointer }: { pointer: string }) => pointer), [at]);
+});
