@@ -99,7 +99,9 @@ function whenOf(
   if (typeof timezone !== "string" || !isTimeZone(timezone)) return wrong("timezone");
   if (typeof cron !== "string" || cron.length > 200) return wrong("cron");
   // A year as the seventh field would make a schedule that ends.
-  if (cron.trim().split(/\s+/).length > 6) return wrong("cron");
+  if (cron.trim().split(/\s+/).length > 6) {
+    return wrong("cron", `${EXPECTED.cron}; a task that runs once takes runAt`);
+  }
   try {
     return parseCron(cron, timezone).next(now) === undefined ? wrong("cron") : { cron };
   } catch (error) {

@@ -12,6 +12,7 @@ export const PACKAGES = {
   curl: "curl",
   chromium: "chromium",
   debootstrap: "debootstrap",
+  "docker-compose": "docker-compose",
   dkimverify: "python3-dkim",
   node: "nodejs",
   npx: "npm",
@@ -21,6 +22,7 @@ export const PACKAGES = {
   promtool: "prometheus",
   saslpasswd2: "sasl2-bin libsasl2-modules",
   script: "bsdutils",
+  "systemd-analyze": "systemd",
   unshare: "util-linux",
   "prometheus-alertmanager": "prometheus-alertmanager",
 } as const;

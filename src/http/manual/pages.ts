@@ -13,6 +13,7 @@ import channels from "../../manual/channels.md" with { type: "text" };
 import cli from "../../manual/cli.md" with { type: "text" };
 import clients from "../../manual/clients.md" with { type: "text" };
 import dashboard from "../../manual/dashboard.md" with { type: "text" };
+import deploying from "../../manual/deploying.md" with { type: "text" };
 import errors from "../../manual/errors.md" with { type: "text" };
 import fetch from "../../manual/fetch.md" with { type: "text" };
 import followUps from "../../manual/follow-ups.md" with { type: "text" };
@@ -76,6 +77,7 @@ export const MANUAL: readonly ManualGroup[] = [
     title: "Run",
     pages: [
       { name: "settings", markdown: settings },
+      { name: "deploying", markdown: deploying },
       { name: "operating", markdown: operating },
       { name: "scaling", markdown: scaling },
       { name: "security", markdown: security },
