@@ -17,6 +17,7 @@ export const PACKAGES = {
   node: "nodejs",
   npx: "npm",
   openssl: "openssl",
+  pgbouncer: "pgbouncer",
   postfix: "postfix",
   prometheus: "prometheus",
   promtool: "prometheus",

@@ -32,13 +32,17 @@ export class Nodes implements AsyncDisposable {
     this.#cluster = cluster;
   }
 
-  /** Starts a node. */
+  /** Starts a node; through another port than the server's, and with a direct way for notifications, if so. */
   async start(
     name: string,
     options: Readonly<Record<string, string>> = {},
+    { port, listens = false }: { port?: number; listens?: boolean } = {},
   ): Promise<TestNode> {
+    const direct = this.#cluster.url({ schema: this.schema, ...options });
+    const url = port === undefined ? direct : direct.replace(/:\d+\//, `:${port}/`);
     const engine = await openPostgresEngine({
-      url: parsePostgresUrl(this.#cluster.url({ schema: this.schema, ...options })),
+      url: parsePostgresUrl(url),
+      ...(listens ? { listenUrl: parsePostgresUrl(direct) } : {}),
       clock: systemClock,
       random: Math.random,
       name,
@@ -121,9 +125,9 @@ export function settle(
   });
 }
 
-/** Resolves once `is` says so; rejects after ten seconds. */
+/** Resolves once `is` says so; rejects after a minute. */
 export async function until(what: string, is: () => Promise<boolean>): Promise<void> {
-  const end = systemClock.monotonic() + 15_000;
+  const end = systemClock.monotonic() + 60_000;
   while (!await is()) {
     if (systemClock.monotonic() > end) throw new Error(`Waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
