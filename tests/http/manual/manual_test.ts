@@ -127,3 +127,12 @@ Deno.test("the tasks page shows the default waits between attempts", async () =>
   assert.deepEqual(waits("`/notify`"), DEFAULT_RETRIES.mail);
   assert.deepEqual(waits("a callback"), DEFAULT_RETRIES.callback);
 });
+
+Deno.test("the operating page names every metric", async () => {
+  await using api = await Api.open();
+  const page = await Deno.readTextFile(`${ROOT}src/manual/operating.md`);
+  const metrics = await (await api.raw("/metrics")).text();
+  const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name = ""]) => name);
+  assert.ok(names.length > 10, `found only ${names.length} metrics`);
+  assert.deepEqual(names.filter((name) => !page.includes(`\`${name}\``)), []);
+});
