@@ -166,13 +166,18 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
   };
   const reload = openReload({ file, templates, then: takeSchedules, log });
+  const reloadAll = async () => {
+    const issues = await reload();
+    if (issues.length === 0) cluster?.announce("reload");
+    return issues;
+  };
   const app = createApp({
     engine,
     ports,
     acceptance,
     hooks: triggers.hooks,
     schedules: triggers.schedules,
-    reload,
+    reload: reloadAll,
     clock,
     log,
     metrics,
@@ -239,7 +244,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   return {
     url: server.url,
     log,
-    reload: () => void reload().catch(fatal),
+    reload: () => void reloadAll().catch(fatal),
     async stop(how) {
       state.ready = false;
       await triggers.schedules.stop();

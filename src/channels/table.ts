@@ -33,10 +33,12 @@ export interface ChannelSettings {
   readonly version: string;
   /** Our own listener, which is never called. */
   readonly self?: { readonly hostname: string; readonly port: number };
-  /** What we call ourselves to relays: a full host name. */
+  /** The name in EHLO: a full host name. */
   readonly hostname?: string;
   /** Further CA certificates, PEM. */
   readonly ca?: string;
+  /** The folder that keeps refresh tokens. */
+  readonly tokens?: string;
   /** The folder of all downloads. */
   readonly downloads?: string;
   /** Each of them signs callbacks. */
@@ -46,7 +48,7 @@ export interface ChannelSettings {
 /** Opens every channel. */
 const openChannels: OpenChannels = (settings: Json, { onLost }) => {
   const given = settings as unknown as ChannelSettings;
-  const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads } = given;
+  const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads, tokens } = given;
   const { webhookSecrets: secrets = [] } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
@@ -54,7 +56,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }) => {
   const http = openHttpChannel({ guard, version, clock, ca, downloads, compute });
   const channels = new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],
-    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute })],
+    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],
     ["http", http],
     ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),
   ]);

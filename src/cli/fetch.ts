@@ -18,18 +18,22 @@ const USAGE = `Usage: deno task fetch URL… [OPTIONS]
   --save             save each body as a file
   --preview N        print its first N lines
   --words            count its words
-  --concurrency N    so many at once
+  --concurrency N    fetch at most N at once
   --timeout 1h       the longest that one attempt may take
-  --retry 5          further tries, or a schedule: "5s, 1m"
+  --retry 5          number of further tries, or a schedule: "5s, 1m"
 
-POSTRIDER_URL   where the service is; else the one on this machine, else one of its own
+POSTRIDER_URL   URL of the service; by default the one on this machine, or a new one for this command
 POSTRIDER_KEY   the secret of an API key`;
 
 const ENCODER = new TextEncoder();
 
 /** Runs it; resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  if (args.length === 0 || args.includes("--help")) {
+  if (args.includes("--help")) {
+    say(Deno.stdout, `${USAGE}\n`);
+    return 0;
+  }
+  if (args.length === 0) {
     say(Deno.stderr, `${USAGE}\n`);
     return 2;
   }

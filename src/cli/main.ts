@@ -13,17 +13,17 @@ import { plain } from "./words.ts";
 
 const USAGE = `Usage: deno task COMMAND
 
-  tasks  [FILTER] [--limit 20] [--once]     a table of tasks, live on a terminal
+  tasks  [FILTER] [--limit 20] [--once]     show a table of tasks, live on a terminal
   send   URL [--method M] [--header "N: v"] [--body TEXT] [OPTIONS]
   send   --to ADDRESS --subject S --text T [--html H] [OPTIONS]
-  status [ID…]                              the service, or these tasks and batches
+  status [ID…]                              show the service, or these tasks and batches
   cancel ID… | FILTER
   retry  ID… | FILTER
 
 FILTER:  --state --type --tag --key --batch --host --reason --parent --q
 OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait to wait for the end
 
-POSTRIDER_URL   URL of the service; http://127.0.0.1:POSTRIDER_PORT when absent
+POSTRIDER_URL   URL of the service; http://127.0.0.1:POSTRIDER_PORT by default
 POSTRIDER_KEY   the secret of an API key`;
 
 const ENCODER = new TextEncoder();
@@ -32,6 +32,10 @@ const [HOME, END_OF_LINE, BELOW] = ["\x1b[H", "\x1b[K\n", "\x1b[J"];
 
 /** Runs a command; resolves with the exit code. */
 export async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  if (name === "--help" || args.includes("--help")) {
+    say(Deno.stdout, `${USAGE}\n`);
+    return 0;
+  }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
     say(Deno.stderr, `${USAGE}\n`);

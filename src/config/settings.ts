@@ -5,7 +5,7 @@
  */
 
 import { type AllowEntry, parseFetchAllow } from "../channels/guard/guard.ts";
-import { type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.ts";
+import { isHostName, type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.ts";
 import { parseWebhookSecrets } from "../channels/webhook_secret.ts";
 import { parseBasePath } from "../http/base_path.ts";
 import { type CorsOrigins, parseCorsOrigins } from "../http/cors.ts";
@@ -47,6 +47,8 @@ export interface Config {
   readonly mail: MailSettings;
   /** The default `From` of mails. */
   readonly mailFrom: string;
+  /** Host name in EHLO; `undefined`: the machine's, if it is a full name. */
+  readonly mailHostname: string | undefined;
   /** API keys; empty: every caller on this machine. */
   readonly apiKeys: readonly ApiKey[];
   /** Non-public addresses that may be called. */
@@ -198,6 +200,12 @@ export const SETTINGS: Table = {
     fallback: "postrider@localhost",
     expects: '"user@example.org" or "Name <user@example.org>"',
     parse: (text) => parseMailbox(text) && text,
+  },
+  mailHostname: {
+    name: "POSTRIDER_MAIL_HOSTNAME",
+    means: "host name that relays are greeted with; unset: the machine's, if it has a dot",
+    expects: 'a full host name such as "mx.example.org"',
+    parse: (text) => isHostName(text) ? text : undefined,
   },
   apiKeys: {
     name: "POSTRIDER_API_KEYS",

@@ -57,8 +57,18 @@ export async function openQueue(url: string, options: QueueOptions): Promise<Que
   const parsed = parseQueueUrl(url);
   if (parsed.kind === "memory") return openMemoryEngine(options);
   if (parsed.kind === "postgres") return await openPostgres(parsed, options);
-  await Deno.mkdir(dirname(parsed.path), { recursive: true });
+  await Deno.mkdir(dirname(parsed.path), { recursive: true, mode: 0o700 });
+  await createPrivate(parsed.path);
   return await openSqliteEngine({ ...options, path: parsed.path });
+}
+
+/** Creates the file for its owner only; SQLite gives the files beside it the same mode. */
+async function createPrivate(path: string): Promise<void> {
+  try {
+    (await Deno.open(path, { write: true, createNew: true, mode: 0o600 })).close();
+  } catch {
+    // It exists, or the engine reports why it cannot be created.
+  }
 }
 
 /** The URL without user and password, as logs may show it. */

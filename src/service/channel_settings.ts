@@ -5,6 +5,8 @@
  */
 
 import { compact } from "../lib/compact.ts";
+import { dirname } from "node:path";
+import { isHostName } from "../channels/mail/mail_settings.ts";
 import type { ChannelSettings } from "../channels/table.ts";
 import type { ConfigFile } from "../config/config_file.ts";
 import type { Config } from "../config/settings.ts";
@@ -16,6 +18,7 @@ export async function channelSettings(
   version: string,
 ): Promise<ChannelSettings> {
   const { mail, fetchAllow, downloads, host, port, webhookSecrets } = config;
+  const hostname = mailHostname(config);
   const ca = await readCa(config);
   return {
     mail,
@@ -26,8 +29,22 @@ export async function channelSettings(
     self: { hostname: host, port },
     version,
     webhookSecrets,
-    ...compact({ ca }),
+    tokens: stateFolder(config),
+    ...compact({ ca, hostname }),
   };
+}
+
+/** The name for EHLO: large providers refuse a client that gives only its address. */
+export function mailHostname({ mailHostname }: Config): string | undefined {
+  if (mailHostname !== undefined) return mailHostname;
+  const name = Deno.hostname();
+  return isHostName(name) ? name : undefined;
+}
+
+/** The folder beside the queue, or beside the downloads when the queue is not a file. */
+function stateFolder({ queue, downloads }: Config): string {
+  const path = /^sqlite:(.+)$/.exec(queue)?.[1] ?? downloads;
+  return dirname(path);
 }
 
 /** Reads the additional CA certificates (PEM). Rejects with a `RangeError` for a file without any. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readCa } from "./channel_settings.ts";
+import { mailHostname, readCa } from "./channel_settings.ts";
 import { verifyRelay } from "../channels/mail/email.ts";
 import type { RelayRule } from "../channels/mail/relays.ts";
 import { type ConfigFile, readConfigFile } from "../config/config_file.ts";
@@ -41,7 +41,8 @@ export async function checkService(config: Config): Promise<string[]> {
   if (issues.length === 0) {
     const ca = await readCa(config);
     const verify = async (relay: Parameters<typeof verifyRelay>[0]) => {
-      const fault = await verifyRelay(relay, { clock: systemClock, ca });
+      const options = { clock: systemClock, ca, hostname: mailHostname(config) };
+      const fault = await verifyRelay(relay, options);
       if (fault) throw new Error(`${fault.code}: ${fault.detail}`);
     };
     if (relays.length === 0) await attempt("POSTRIDER_MAIL", () => verify(config.mail));

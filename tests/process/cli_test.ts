@@ -41,5 +41,8 @@ Deno.test("the terminal's commands work with a running service and a key", async
   assert.equal(refused.code, 1);
   assert.match(refused.err, /No such task/);
   assert.equal((await run("cancel", url)).code, 2);
+  const help = await run("tasks", url, "--help");
+  assert.equal(help.code, 0);
+  assert.match(help.out, /^Usage: deno task COMMAND/);
   assert.equal((await run("status", "http://127.0.0.1:1")).code, 1);
 });

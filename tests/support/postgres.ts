@@ -9,6 +9,8 @@
 export interface ClusterOptions {
   /** Whether commits wait for the disk; without it a test is faster and survives no crash of the server. */
   readonly fsync?: boolean;
+  /** Whether it speaks TLS, with a certificate for `localhost` of an authority of its own. */
+  readonly tls?: boolean;
 }
 
 /** A running cluster. */
@@ -17,6 +19,8 @@ export interface Cluster extends AsyncDisposable {
   readonly port: number;
   /** The URL of a role that owns its own schemas and is no superuser. */
   url(options?: Readonly<Record<string, string>>): string;
+  /** The certificate of the authority, in PEM; empty without TLS. */
+  readonly ca: string;
   /** Runs SQL as the superuser and returns what `psql -At` prints. */
   sql(text: string, database?: string): Promise<string>;
   /** Stops the server: `immediate` as a crash does, `fast` as an operator does. */
@@ -50,7 +54,9 @@ function binaries(): string | undefined {
 }
 
 /** Makes and starts a cluster. */
-export async function openCluster({ fsync = false }: ClusterOptions = {}): Promise<Cluster> {
+export async function openCluster(
+  { fsync = false, tls = false }: ClusterOptions = {},
+): Promise<Cluster> {
   const folder = await Deno.makeTempDir({ prefix: "postgres-" });
   const data = `${folder}/data`;
   const port = freePort();
@@ -69,11 +75,13 @@ export async function openCluster({ fsync = false }: ClusterOptions = {}): Promi
       `fsync = ${fsync ? "on" : "off"}`,
       `max_connections = 200`,
       `shared_buffers = 64MB`,
+      ...(tls ? [`ssl = on`, `ssl_cert_file = 'server.crt'`, `ssl_key_file = 'server.key'`] : []),
       `log_min_messages = error`,
       `lc_messages = 'C'`,
     ].join("\n"),
     { append: true },
   );
+  const ca = tls ? await certify(data) : "";
   const control = (args: string[]) => asOwner("pg_ctl", ["-D", data, "-s", "-w", ...args]);
   const start = () => control(["-l", `${folder}/log`, "start"]);
   const stop = (mode: string) => control(["-m", mode, "stop"]);
@@ -93,6 +101,7 @@ export async function openCluster({ fsync = false }: ClusterOptions = {}): Promi
   await sql(`CREATE DATABASE ${DATABASE} OWNER ${ROLE}`, "postgres");
   return {
     port,
+    ca,
     url(options = {}) {
       const query = new URLSearchParams({ sslmode: "disable", ...options });
       return `postgres://${ROLE}:${
@@ -143,6 +152,33 @@ async function run(
     throw new Error(`${program} ${args.join(" ")} failed${why}`);
   }
   return quiet ? "" : text(output.stdout);
+}
+
+/** Makes an authority and the server's certificate; the authority's, in PEM. */
+async function certify(data: string): Promise<string> {
+  const file = (name: string) => `${data}/${name}`;
+  const days = ["-days", "2"];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  await run(
+    "openssl",
+    ["req", "-x509", ...key, ...days, "-subj", "/CN=Test authority"]
+      .concat("-keyout", file("ca.key"), "-out", file("ca.crt")),
+  );
+  await run(
+    "openssl",
+    ["req", ...key, "-subj", "/CN=localhost"]
+      .concat("-keyout", file("server.key"), "-out", file("server.csr")),
+  );
+  await Deno.writeTextFile(file("san"), "subjectAltName=DNS:localhost");
+  await run(
+    "openssl",
+    ["x509", "-req", ...days, "-in", file("server.csr"), "-CAcreateserial"]
+      .concat("-CA", file("ca.crt"), "-CAkey", file("ca.key"), "-extfile", file("san"))
+      .concat("-out", file("server.crt")),
+  );
+  await Deno.chmod(file("server.key"), 0o600);
+  if (Deno.uid() === 0) await run("chown", ["postgres", file("server.key")]);
+  return await Deno.readTextFile(file("ca.crt"));
 }
 
 function freePort(): number {

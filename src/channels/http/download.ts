@@ -56,10 +56,15 @@ export async function openDownload(
 ): Promise<Download> {
   const folder = `${root}/${task}`;
   try {
-    await Deno.mkdir(folder, { recursive: true });
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     const note = resume ? await readNote(`${folder}/${NOTE}`) : undefined;
     const path = `${folder}/${PART}`;
-    const file = await Deno.open(path, { read: true, write: true, create: true });
+    const file = await Deno.open(path, {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
     const { size } = await file.stat();
     const kept = note && size >= note.bytes ? note : undefined;
     return new Download(root, task, { file, resume, kept });
@@ -269,7 +274,7 @@ export class Download {
     const path = `${this.#folder}/${NOTE}`;
     if (this.#validator === undefined) return await Deno.remove(path).catch(() => {});
     const note: Note = compact({ bytes, validator: this.#validator, total: this.#total });
-    await Deno.writeTextFile(`${path}.new`, JSON.stringify(note));
+    await Deno.writeTextFile(`${path}.new`, JSON.stringify(note), { mode: 0o600 });
     await Deno.rename(`${path}.new`, path);
   }
 

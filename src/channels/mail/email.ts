@@ -75,7 +75,7 @@ export async function verifyRelay(
 ): Promise<TaskError | undefined> {
   if (settings.kind === "outbox") {
     try {
-      await Deno.mkdir(settings.directory, { recursive: true });
+      await Deno.mkdir(settings.directory, { recursive: true, mode: 0o700 });
       return undefined;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

@@ -81,9 +81,8 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
       disableUrlAccess: true,
     }).compile();
     message.setHeader(headersOf(mail));
-    const plain = withLineEnds(
-      mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message),
-    );
+    const built = mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message);
+    const plain = withLineEnds(to.length + cc.length === 0 ? unquoted(built) : built);
     const signer = signers.get(domain.toLowerCase());
     const bytes = signer ? await signed(signer, plain) : plain;
     const envelope = [bounce ?? from, ...to, ...cc, ...bcc];
@@ -103,14 +102,13 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
 
 /** Headers that the composer does not make itself. */
 function headersOf(mail: EmailPayload) {
-  const { to, cc, severity, unsubscribe, headers, subject } = mail;
+  const { severity, unsubscribe, headers, subject } = mail;
   const has = (name: string) =>
     Object.keys(headers).some((key) => key.toLowerCase() === name.toLowerCase());
   return {
     ...(severity === "failure" && !has("Importance") ? URGENT : {}),
     // RFC 3834 §5: keeps vacation notices from answering.
     ...(has("Auto-Submitted") ? {} : { "Auto-Submitted": "auto-generated" }),
-    ...(to.length + cc.length === 0 ? { To: prepared("undisclosed-recipients:;") } : {}),
     ...(unsubscribe === undefined || has("List-Unsubscribe")
       ? {}
       : { "List-Unsubscribe": prepared(`<${unsubscribe}>`) }),
@@ -222,6 +220,18 @@ function signingWith({ domain, selector, privateKey }: DkimKey) {
   };
 }
 
+/** RFC 5322 §3.4: an empty group, where all recipients are hidden. */
+const NOBODY = "undisclosed-recipients:;";
+const QUOTED_NOBODY = '"undisclosed-recipients":;';
+
+/** The composer quotes the group, and some programs then show it as a person. */
+function unquoted(bytes: Buffer): Buffer {
+  const at = bytes.indexOf(QUOTED_NOBODY);
+  if (at < 0) return bytes;
+  const rest = bytes.subarray(at + QUOTED_NOBODY.length);
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(NOBODY), rest]);
+}
+
 /** The content without Bcc, which belongs to the envelope alone. */
 function contentOf(
   { from, to, cc, replyTo, subject, headers, attachments, ...said }: EmailPayload,
@@ -229,7 +239,7 @@ function contentOf(
   const { text, html } = bodiesOf(said);
   return {
     from: addressed(from),
-    to: onceEach(to).map(addressed),
+    to: to.length + cc.length === 0 ? NOBODY : onceEach(to).map(addressed),
     cc: onceEach(cc, to).map(addressed),
     ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
     subject,

@@ -164,13 +164,16 @@ function chatView({ target: _, digestMax: __, shown, attachments, ...note }: Cha
 }
 
 function emailView(mail: EmailPayload): View {
-  const { to, cc, bcc, replyTo, headers, attachments } = mail;
+  const { to, cc, bcc, replyTo, bounce, headers, attachments } = mail;
   return {
     from: mailboxText(mail.from),
     to: to.map(mailboxText),
     cc: cc.length > 0 ? cc.map(mailboxText) : undefined,
     bcc: bcc.length > 0 ? bcc.map(mailboxText) : undefined,
     replyTo: replyTo && mailboxText(replyTo),
+    bounce: bounce && mailboxText(bounce),
+    dsn: mail.dsn,
+    unsubscribe: mail.unsubscribe && maskUrl(mail.unsubscribe),
     subject: mail.subject,
     text: mail.text,
     html: mail.html,

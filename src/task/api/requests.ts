@@ -47,6 +47,12 @@ export interface NotifyRequest extends SubmitRequest {
   readonly from?: string;
   /** Where replies go. */
   readonly replyTo?: string;
+  /** Where bounces go; `from` when absent. */
+  readonly bounce?: string;
+  /** Asks for delivery reports, where the relay offers them. */
+  readonly dsn?: boolean;
+  /** Where a recipient unsubscribes: a URL or a `mailto:` URL. */
+  readonly unsubscribe?: string;
   /** One line. */
   readonly subject?: string;
   /** Another name for `subject`. */

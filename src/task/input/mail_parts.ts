@@ -14,6 +14,7 @@ export const MAX_HEADERS = 100;
 /** RFC 5322 §2.1.1: a line is at most 998 characters. */
 export const LINE_BYTES = 998;
 const FILENAME_BYTES = 255;
+const MAX_URL_BYTES = 900;
 
 /** What is expected of each. */
 export const EXPECTED_PARTS = {
@@ -23,6 +24,8 @@ export const EXPECTED_PARTS = {
   filename: `Expected a bare file name of 1 to ${FILENAME_BYTES} bytes, without a path`,
   content: "Expected the file's content in base64, padded and without line breaks",
   contentType: `Expected a media type such as "application/pdf"`,
+  dsn: "Expected true or false",
+  unsubscribe: `Expected a URL such as "https://example.org/unsubscribe" or "mailto:u@example.org"`,
   cid: `Expected 1 to 200 letters, digits or any of "._@+-"`,
 };
 
@@ -48,8 +51,23 @@ export function checkHeaders(headers: Readonly<Record<string, string>>, wrong: P
     else if (RESERVED.test(name)) {
       wrong("The message itself has this header: use the fields of the request", "headers", name);
     }
-    if (!isLine(headers[name] ?? "")) wrong(EXPECTED_PARTS.header, "headers", name);
+    const value = headers[name] ?? "";
+    // The name and a colon are part of the line.
+    if (!isLine(value) || isLongerThan(`${name}: ${value}`, LINE_BYTES)) {
+      wrong(EXPECTED_PARTS.header, "headers", name);
+    }
   }
+}
+
+/** Reads `unsubscribe`; one that is wrong is `undefined`. */
+export function readUnsubscribe(text: string, wrong: PartProblem): string | undefined {
+  const url = URL.parse(text);
+  const isFit = url !== null && /^(?:https?|mailto):$/.test(url.protocol) &&
+    url.username === "" && url.password === "" && isOneLine(text) && !/[<>\s]/.test(text) &&
+    !isLongerThan(url.href, MAX_URL_BYTES) &&
+    (url.protocol !== "mailto:" || /^[^@]+@[^@]+$/.test(url.pathname));
+  if (isFit) return url.href;
+  return void wrong(EXPECTED_PARTS.unsubscribe, "unsubscribe");
 }
 
 /** Whether a text is one line that a header can hold. */
@@ -57,8 +75,11 @@ export function isLine(text: string): boolean {
   return isOneLine(text) && !isLongerThan(text, LINE_BYTES);
 }
 
+/** RFC 2045 §5.1; a multipart type would promise parts that a file has not. */
 const MEDIA_TYPE =
-  /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:; ?[\w-]{1,40}=[\w.+-]{1,80}){0,4}$/;
+  /^(?!multipart\/)[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?: ?; ?[\w-]{1,40}=(?:[\w.+-]{1,80}|"[\w .+:/-]{1,80}")){0,4}$/i;
+/** They turn the order of reading: "invoice\u202efdp.exe" looks like a PDF. */
+const TURNED = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const CID = /^[\w.@+-]{1,200}$/;
 
 /** Looks at the file at `index`. */
@@ -73,7 +94,8 @@ export function checkAttachment(
   wrong: PartProblem,
 ): void {
   const at = ["attachments", index] as const;
-  const isBare = /^[^/\\]+$/.test(filename) && !/^\.{1,2}$/.test(filename) && isOneLine(filename);
+  const isBare = !TURNED.test(filename) && /^[^/\\]+$/.test(filename) &&
+    !/^\.{1,2}$/.test(filename) && isOneLine(filename);
   if (!isBare || isLongerThan(filename, FILENAME_BYTES)) {
     wrong(EXPECTED_PARTS.filename, ...at, "filename");
   }

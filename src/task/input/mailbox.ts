@@ -17,7 +17,8 @@ const MAX_NAME = 256;
 const MAX_TEXT = 1_000;
 
 /** A dot-atom; quoted local parts are legal, unused, and an attacker's favourite. */
-const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i;
+const LOCAL =
+  /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u;
 /** Before it is made ASCII: nothing that the URL parser reads as more than a host. */
 const DOMAIN_TEXT = /^[\p{L}\p{M}\p{N}.-]+$/u;
 const DOMAIN =
@@ -50,11 +51,20 @@ export function parseMailbox(text: string): Mailbox | undefined {
 function parseAddress(text: string): string | undefined {
   const at = text.lastIndexOf("@");
   const local = text.slice(0, at);
-  if (at < 1 || local.length > MAX_LOCAL || !LOCAL.test(local)) return undefined;
+  if (at < 1 || byteLength(local) > MAX_LOCAL || !LOCAL.test(local)) return undefined;
   const domain = asciiDomain(text.slice(at + 1));
-  if (domain === undefined || at + 1 + domain.length > MAX_ADDRESS) return undefined;
+  if (domain === undefined || byteLength(local) + 1 + domain.length > MAX_ADDRESS) {
+    return undefined;
+  }
   return `${local}@${domain}`;
 }
+
+/** RFC 6531 counts the octets of UTF-8. */
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+const encoder = new TextEncoder();
 
 /** The URL standard's host parser knows UTS 46; it also turns `1.2` into an address. */
 function asciiDomain(text: string): string | undefined {

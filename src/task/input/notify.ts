@@ -17,7 +17,7 @@ import {
 import { digestFields, type DigestOptions, readDigest } from "./digest.ts";
 import { type Issue, issuesOf, type Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
-import { checkAttachment, checkHeaders, EXPECTED_PARTS } from "./mail_parts.ts";
+import { checkAttachment, checkHeaders, EXPECTED_PARTS, readUnsubscribe } from "./mail_parts.ts";
 import { MAX_ATTACHMENTS } from "./mail_parts.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { contentFields, contentOf } from "./notify_content.ts";
@@ -87,6 +87,18 @@ export const notifyFields = {
   bcc: mailboxes.optional().meta({ description: "Copies that nobody sees." }),
   from: mailbox.optional().meta({ description: "The sender; POSTRIDER_MAIL_FROM when absent." }),
   replyTo: mailbox.optional().meta({ description: "Where answers go." }),
+  bounce: mailbox.optional().meta({
+    description: "Where bounces of a mail go: the sender of the envelope. From, when absent.",
+  }),
+  dsn: z.boolean({ error: EXPECTED_PARTS.dsn }).optional().meta({
+    description: "Asks for delivery reports of a mail, where the relay offers them; the result " +
+      "says whether it does. They go to the bounce address.",
+  }),
+  unsubscribe: z.string({ error: EXPECTED_PARTS.unsubscribe }).optional().meta({
+    description: "Where a recipient unsubscribes: a URL (https: for one click) or a mailto: URL. " +
+      "Becomes List-Unsubscribe.",
+    examples: ["https://example.org/unsubscribe?u=42"],
+  }),
   ...contentFields,
   headers: z.record(z.string(), z.string({ error: EXPECTED_PARTS.header }), {
     error: EXPECTED_PARTS.headers,
@@ -177,6 +189,10 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   const bcc = mailboxesOf("bcc");
   const from = mailboxOf(raw.from, "from");
   const replyTo = mailboxOf(raw.replyTo, "replyTo");
+  const bounce = mailboxOf(raw.bounce, "bounce");
+  const unsubscribe = raw.unsubscribe === undefined
+    ? undefined
+    : readUnsubscribe(raw.unsubscribe, wrong);
   if (asked === 0) wrong("Expected at least one recipient in to, cc or bcc", "to");
   const recipients = to.mailboxes.length + cc.length + bcc.length;
   if (recipients > MAX_RECIPIENTS) wrong(tooMany(recipients), "to");
@@ -201,7 +217,7 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
       ...compact({ from }),
       to: mailboxes,
       ...copies,
-      ...compact({ replyTo }),
+      ...compact({ replyTo, bounce, unsubscribe, dsn: raw.dsn ? true as const : undefined }),
       subject,
       ...common,
       headers: raw.headers ?? {},

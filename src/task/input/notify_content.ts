@@ -8,7 +8,7 @@ import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import type { Issue } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
-import { isLongerThan } from "../../lib/text.ts";
+import { isLongerThan, isOneLine } from "../../lib/text.ts";
 import { isLine, LINE_BYTES } from "./mail_parts.ts";
 import type { NotifyPorts, RenderedTemplate } from "../ports.ts";
 import type { Json } from "../task.ts";
@@ -19,6 +19,8 @@ const MARKDOWN_BYTES = 65_536;
 
 const EXPECTED = {
   subject: `Expected one line of at most ${LINE_BYTES} bytes`,
+  oneLine: "Expected one line: it holds a line break or a control character",
+  blank: "Expected more than white space",
   text: "Expected a text",
   markdown: `Expected a text of at most ${MARKDOWN_BYTES} bytes`,
   template: "Expected the name of a template: GET /templates lists them",
@@ -85,10 +87,11 @@ export function contentOf(
   if (raw.subject !== undefined && raw.title !== undefined) {
     wrong("Expected either subject or title, not both", "title");
   }
-  const subject = raw.subject ?? raw.title;
-  if (subject !== undefined && !isLine(subject)) {
-    wrong(EXPECTED.subject, raw.subject === undefined ? "title" : "subject");
-  }
+  const subject = (raw.subject ?? raw.title)?.replaceAll("\t", " ");
+  const named = raw.subject === undefined ? "title" : "subject";
+  if (subject !== undefined && !isOneLine(subject)) wrong(EXPECTED.oneLine, named);
+  else if (subject !== undefined && !isLine(subject)) wrong(EXPECTED.subject, named);
+  else if (subject && subject.trim() === "") wrong(EXPECTED.blank, named);
   if (raw.template !== undefined) {
     for (const name of FORMS) {
       if (raw[name] !== undefined) wrong("Not beside template: remove one of the two", name);
@@ -103,7 +106,7 @@ export function contentOf(
   if (markdown !== undefined && isLongerThan(markdown, MARKDOWN_BYTES)) {
     wrong(EXPECTED.markdown, "markdown");
   }
-  if (!subject && FORMS.every((name) => raw[name] === undefined)) {
+  if (!subject && FORMS.every((name) => (raw[name] ?? "").trim() === "")) {
     wrong("Expected a subject, a text, an html or a markdown: there is nothing to send", "text");
   }
   return {

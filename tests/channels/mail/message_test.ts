@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import PostalMime from "postal-mime";
+import { createHash, createVerify, generateKeyPairSync } from "node:crypto";
 import type { Buffer } from "node:buffer";
 import fc from "fast-check";
 import MailComposer from "nodemailer/lib/mail-composer";
@@ -98,4 +100,166 @@ Deno.test("Every line ends by CRLF, and but for that a mail is as nodemailer's s
     }),
     { numRuns: 300 },
   );
+});
+
+const DKIM_KEY = generateKeyPairSync("rsa", {
+  modulusLength: 2_048,
+  publicKeyEncoding: { type: "spki", format: "pem" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+});
+
+async function composed(more: Partial<EmailPayload>, signed = false) {
+  const key = { domain: "example.org", selector: "s1", privateKey: DKIM_KEY.privateKey };
+  const { bytes, ...message } = await openComposer(signed ? [key] : [])(anEmail(more), {
+    taskId: "tsk_1",
+    date: 0,
+  });
+  const text = new TextDecoder().decode(bytes);
+  const [head = ""] = text.split("\r\n\r\n", 1);
+  const headers = new Map(
+    head.split(/\r\n(?![ \t])/).map((line) => {
+      const [, name = "", value = ""] = /^([^:]+): ?(.*)$/s.exec(line) ?? [];
+      return [name.toLowerCase(), value];
+    }),
+  );
+  return {
+    ...message,
+    text,
+    headers,
+    longest: Math.max(...text.split("\r\n").map((l) => l.length)),
+  };
+}
+
+Deno.test("A signature covers the unsubscribe headers, and holds for any line ends", async () => {
+  for (const body of ["10%\r20%\rdone", "a\nb\r\nc\r", "\r\r\n", "line\n.\n..\r"]) {
+    const unsubscribe = "https://example.org/u?t=1";
+    const { text, headers } = await composed(
+      { text: body, html: `<p>${body}</p>`, unsubscribe },
+      true,
+    );
+    assert.doesNotMatch(text, /\r(?!\n)|(?<!\r)\n/);
+    assert.equal(headers.get("list-unsubscribe"), `<${unsubscribe}>`);
+    assert.equal(headers.get("list-unsubscribe-post"), "List-Unsubscribe=One-Click");
+    const signature = headers.get("dkim-signature")?.replace(/\s+/g, "") ?? "";
+    const fields = /;h=([^;]+)/.exec(signature)?.[1]?.toLowerCase().split(":") ?? [];
+    for (const name of ["list-unsubscribe", "list-unsubscribe-post", "from", "subject", "date"]) {
+      assert.ok(fields.includes(name), `${name} is not signed`);
+    }
+    assert.ok(verifies(text), `the signature of ${JSON.stringify(body)} does not verify`);
+  }
+});
+
+/** RFC 6376, relaxed/relaxed: the body's hash, then the signature of the headers. */
+function verifies(text: string): boolean {
+  const end = text.indexOf("\r\n\r\n");
+  const lines = text.slice(0, end).split(/\r\n(?![ \t])/);
+  const body = text.slice(end + 4).split("\r\n")
+    .map((line) => line.replace(/[ \t]+/g, " ").replace(/ $/, "")).join("\r\n")
+    .replace(/(?:\r\n)+$/, "\r\n");
+  const relaxed = (line: string) => {
+    const [, name = "", value = ""] = /^([^:]+):(.*)$/s.exec(line) ?? [];
+    return `${name.toLowerCase()}:${value.replace(/\r\n/g, "").replace(/[ \t]+/g, " ").trim()}`;
+  };
+  const own = lines.find((line) => /^dkim-signature:/i.test(line)) ?? "";
+  const tag = (name: string) =>
+    new RegExp(`[;\\s]${name}=([^;]*)`).exec(own)?.[1]?.replace(/\s+/g, "") ?? "";
+  const hash = createHash("sha256").update(body, "latin1").digest("base64");
+  if (hash !== tag("bh")) return false;
+  const signed = tag("h").split(":").map((name) =>
+    relaxed(lines.find((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`)) ?? "")
+  );
+  const data = [...signed, relaxed(own).replace(/b=[A-Za-z0-9+/= ]+$/, "b=")].join("\r\n");
+  return createVerify("RSA-SHA256").update(data, "latin1")
+    .verify(DKIM_KEY.publicKey, tag("b"), "base64");
+}
+
+Deno.test("Headers in ASCII stay as they are, and long ones are folded at white space only", async () => {
+  const long = `{"category":"a", ${'"x":"y", '.repeat(20)}}`;
+  const { headers, longest } = await composed({
+    headers: { "X-SMTPAPI": '{"category":"a"}', "X-Long": long, "X-Plain": "=?x?=" },
+  });
+  assert.equal(headers.get("x-smtpapi"), '{"category":"a"}');
+  assert.equal(headers.get("x-long")?.replaceAll("\r\n", ""), long);
+  assert.equal(headers.get("x-plain"), "=?x?=");
+  assert.ok(longest <= 998);
+});
+
+Deno.test("A subject that looks encoded is encoded, so that it reads as it was written", async () => {
+  for (const subject of ["=?UTF-8?B?w6k=?=", "=?UTF-8?B?w6k=?= is how é is written", "a =?x"]) {
+    const { text } = await composed({ subject });
+    assert.equal((await PostalMime.parse(text)).subject, subject);
+  }
+});
+
+Deno.test("A mail says that a program wrote it, unless a header says otherwise", async () => {
+  assert.equal((await composed({})).headers.get("auto-submitted"), "auto-generated");
+  const own = await composed({ headers: { "auto-submitted": "no" } });
+  assert.equal(own.headers.get("auto-submitted"), "no");
+});
+
+Deno.test("A mail with hidden recipients only has an empty group in To", async () => {
+  const { headers, recipients } = await composed({ to: [], bcc: [{ address: "eve@example.org" }] });
+  assert.equal(headers.get("to"), "undisclosed-recipients:;");
+  assert.deepEqual(recipients, ["eve@example.org"]);
+});
+
+Deno.test("A recipient who is named twice is listed and addressed once", async () => {
+  const { headers, recipients } = await composed({
+    to: [{ address: "bob@example.org" }, { name: "Bob", address: "Bob@example.org" }],
+    cc: [{ address: "bob@example.org" }, { address: "eve@example.org" }],
+  });
+  assert.deepEqual([headers.get("to"), headers.get("cc")], ["bob@example.org", "eve@example.org"]);
+  assert.deepEqual(recipients, ["bob@example.org", "eve@example.org"]);
+});
+
+Deno.test("A message that is not 7-bit text in short lines travels as a file", async () => {
+  const wild = `Subject: x\r\n\r\n${"ä".repeat(1_200)}\r\n`;
+  const { text, longest } = await composed({
+    attachments: [{
+      filename: "a.eml",
+      content: new TextEncoder().encode(wild).toBase64(),
+      contentType: "message/rfc822",
+    }],
+  });
+  assert.ok(longest <= 998);
+  assert.doesNotMatch(text, /[^\r\n\t\x20-\x7e]/);
+  assert.match(text, /Content-Type: application\/octet-stream; name=a\.eml/);
+  const tame = await composed({
+    attachments: [{
+      filename: "b.eml",
+      content: btoa("Subject: x\r\n\r\nshort\r\n"),
+      contentType: "message/rfc822",
+    }],
+  });
+  assert.match(tame.text, /Content-Type: message\/rfc822/);
+});
+
+Deno.test("HTML never travels alone", async () => {
+  for (const html of ['<img src="https://example.org/a.png">', "<p></p>", "<style>x</style>"]) {
+    const { text } = await composed({ text: undefined as never, html });
+    assert.match(text, /multipart\/alternative/);
+    assert.match(text, /Content-Type: text\/plain/);
+  }
+  const images = await composed({
+    text: undefined as never,
+    html: '<a href="https://example.org/x"><img src="a.png" alt="Our offer"></a>',
+  });
+  assert.match(images.text, /Our offer/);
+  assert.match(images.text, /https:\/\/example\.org\/x/);
+});
+
+Deno.test("Bounces go to their own address, and the extensions that a mail needs are named", async () => {
+  const plain = await composed({});
+  assert.deepEqual([plain.from, plain.needs], ["ada@example.org", {}]);
+  const { from, author, needs, headers } = await composed({
+    bounce: { address: "bounces@example.org" },
+    dsn: true,
+    to: [{ address: "jörg@example.org" }],
+    unsubscribe: "mailto:leave@example.org",
+  });
+  assert.deepEqual([from, author], ["bounces@example.org", "ada@example.org"]);
+  assert.deepEqual(needs, { smtpUtf8: true, dsn: { envelopeId: "tsk_1" } });
+  assert.equal(headers.get("to"), "jörg@example.org");
+  assert.equal(headers.get("list-unsubscribe"), "<mailto:leave@example.org>");
+  assert.equal(headers.has("list-unsubscribe-post"), false);
 });

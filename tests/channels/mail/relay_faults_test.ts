@@ -333,3 +333,57 @@ Deno.test("With several relays the error holds the words of each", async () => {
   const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
   assert.match(outcome.error.detail, /535 5\.7\.8 wrong.*421 busy/);
 });
+
+Deno.test("An address beyond ASCII is sent where the relay offers SMTPUTF8, and refused with that reason elsewhere", async () => {
+  const payload = anEmail({ to: [{ address: "jörg@example.org" }] });
+  const heard: string[] = [];
+  await using able = openRawRelay({
+    ehlo: "250-relay\n250-8BITMIME\n250 SMTPUTF8",
+    heard: (line) => heard.push(line),
+  });
+  await using channel = openChannel([relayAt(able.port)]);
+  assert.equal((await channel.deliver(anAttempt(payload), aContext())).kind, "delivered");
+  assert.deepEqual(able.taken[0]?.to, ["jörg@example.org"]);
+  assert.ok(heard.includes("MAIL FROM:<ada@example.org> SMTPUTF8 BODY=8BITMIME"));
+  await using unable = openRawRelay();
+  await using other = openChannel([relayAt(unable.port)]);
+  const outcome: Any = await other.deliver(anAttempt(payload), aContext());
+  assert.deepEqual([outcome.kind, outcome.error.code], ["rejected", "smtputf8_not_offered"]);
+  assert.match(outcome.error.detail, /SMTPUTF8/);
+});
+
+Deno.test("Delivery reports are asked for where the relay offers them, and the result says so", async () => {
+  const heard: string[] = [];
+  await using able = openRawRelay({
+    ehlo: "250-relay\n250 DSN",
+    heard: (line) => heard.push(line),
+  });
+  await using channel = openChannel([relayAt(able.port)]);
+  const payload = anEmail({ dsn: true, bounce: { address: "b+x=y@example.org" } });
+  const attempt = anAttempt(payload);
+  const outcome: Any = await channel.deliver(attempt, aContext());
+  assert.equal(outcome.result.dsn, "requested");
+  assert.ok(heard.includes(`MAIL FROM:<b+x=y@example.org> RET=HDRS ENVID=${attempt.taskId}`));
+  assert.ok(
+    heard.includes(
+      "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;bob@example.org",
+    ),
+  );
+  await using unable = openRawRelay();
+  await using other = openChannel([relayAt(unable.port)]);
+  const plain: Any = await other.deliver(anAttempt(payload), aContext());
+  assert.deepEqual([plain.kind, plain.result.dsn], ["delivered", "not_offered"]);
+});
+
+Deno.test("A mail keeps the date of its first attempt", async () => {
+  await using relay = openRawRelay({ dot: "451 later" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const before = Date.now();
+  const payload = anEmail();
+  const first: Any = await channel.deliver(anAttempt(payload), aContext());
+  const carry = { ...first.carry, date: first.carry.date - 86_400_000 };
+  await channel.deliver(anAttempt(payload, { number: 2, carry }), aContext());
+  const dates = relay.taken.map(({ text }) => Date.parse(/^Date: (.*)$/m.exec(text)?.[1] ?? ""));
+  assert.ok((dates[0] ?? 0) >= before - 1_000);
+  assert.equal(dates[1], Math.floor(carry.date / 1_000) * 1_000);
+});

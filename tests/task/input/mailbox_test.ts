@@ -57,7 +57,7 @@ const bad: { why: string; text: string }[] = [
   { why: "a leading dot", text: ".ada@example.org" },
   { why: "two dots", text: "a..da@example.org" },
   { why: "a trailing dot", text: "ada.@example.org" },
-  { why: "a non-ASCII local part", text: "zoë@example.org" },
+  { why: "a picture in the local part", text: "zo😀@example.org" },
   { why: "a route", text: "@a.example:ada@example.org" },
   { why: "a domain literal", text: "ada@[127.0.0.1]" },
   { why: "an address as the domain", text: "ada@127.0.0.1" },
@@ -101,7 +101,7 @@ Deno.test("parseMailbox() never lets through what an envelope could misread", ()
     fc.property(texts, (text) => {
       const mailbox = parseMailbox(text);
       if (!mailbox) return;
-      assert.match(mailbox.address, /^[\x21-\x7e]{3,254}$/);
+      assert.match(mailbox.address, /^[\x21-\x7e\p{L}\p{M}\p{N}]{3,254}$/u);
       assert.doesNotMatch(mailbox.address, /[<>,;:"\\()[\]]|@.*@/);
       assert.doesNotMatch(mailbox.name ?? "", /\p{Cc}/u);
       assert.deepEqual(parseMailbox(mailbox.address), { address: mailbox.address });

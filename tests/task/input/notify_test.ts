@@ -190,11 +190,13 @@ Deno.test("the JSON Schema knows every field and no other", () => {
   assert.deepEqual(Object.keys(schema.properties).sort(), [
     "attachments",
     "bcc",
+    "bounce",
     "callback",
     "cc",
     "data",
     "delay",
     "digest",
+    "dsn",
     "expires",
     "fallback",
     "from",
@@ -219,5 +221,6 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "timeout",
     "title",
     "to",
+    "unsubscribe",
   ]);
 });

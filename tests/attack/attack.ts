@@ -1,0 +1,57 @@
+/**
+ * The attacks by name, and how they are run.
+ *
+ * @module
+ */
+
+import { bombs } from "./bombs.ts";
+import { type Finding, pageOf } from "./report.ts";
+import { openWorld } from "./world.ts";
+
+/** How an attack is run. */
+export interface AttackOptions {
+  readonly seed: number;
+  /** Takes minutes instead of seconds, and insists on the measured goals. */
+  readonly isLong: boolean;
+  readonly say: (text: string) => void;
+}
+
+/** What a suite gets. */
+export interface SuiteOptions extends AttackOptions {
+  /** In [0, 1), from the seed. */
+  readonly random: () => number;
+}
+
+/** All suites. */
+export const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Finding[]>>> = {
+  async bombs({ isLong, random, say }) {
+    await using world = await openWorld();
+    return await bombs(world, { forMs: isLong ? 60_000 : 20_000, random, say });
+  },
+};
+
+/** Runs suites one after the other; prints a page for each. */
+export async function attack(
+  { only, ...options }: AttackOptions & { only: readonly string[] },
+): Promise<Finding[]> {
+  const all: Finding[] = [];
+  for (const name of only) {
+    const suite = SUITES[name];
+    if (!suite) throw new TypeError(`Cannot run "${name}": expected one of ${Object.keys(SUITES)}`);
+    const findings = await suite({ ...options, random: randomFrom(options.seed) });
+    options.say(pageOf(name, findings));
+    all.push(...findings);
+  }
+  return all;
+}
+
+/** A small generator that gives the same numbers for the same seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
