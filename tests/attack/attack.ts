@@ -5,6 +5,12 @@
  */
 
 import { bombs } from "./bombs.ts";
+import { canaries } from "./canaries.ts";
+import { guard } from "./guard.ts";
+import { inbound } from "./inbound.ts";
+import { injection } from "./injection.ts";
+import { keys } from "./keys.ts";
+import { guardInNamespace, isInNamespace } from "./namespace.ts";
 import { type Finding, pageOf } from "./report.ts";
 import { openWorld } from "./world.ts";
 
@@ -24,6 +30,24 @@ export interface SuiteOptions extends AttackOptions {
 
 /** All suites. */
 export const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Finding[]>>> = {
+  async guard(options) {
+    const inside = await guardInNamespace(options);
+    if (inside) return inside;
+    const { random, isLong } = options;
+    const spellings = isLong ? 1_000_000 : 50_000;
+    return await guard({ random, spellings, inNamespace: isInNamespace() });
+  },
+  async inbound({ isLong, random }) {
+    await using world = await openWorld();
+    const [count, slow] = isLong ? [1_000_000, 10_000] : [2_000, 200];
+    return await inbound(world, { count, slow, random });
+  },
+  keys: () => keys(),
+  canaries: () => canaries(),
+  async injection({ isLong, random }) {
+    await using world = await openWorld();
+    return await injection(world, { count: isLong ? 20_000 : 500, random });
+  },
   async bombs({ isLong, random, say }) {
     await using world = await openWorld();
     return await bombs(world, { forMs: isLong ? 60_000 : 20_000, random, say });

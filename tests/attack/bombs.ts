@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Finding } from "./report.ts";
+import { type Finding, must } from "./report.ts";
 import type { World } from "./world.ts";
 
 /** One bomb: where it is posted and what. */
@@ -206,14 +206,6 @@ function row(name: string, value: number, unit: string, most: number): Finding {
     value: `${Math.round(value)} ${unit} (goal: below ${most})`,
     holds: value < most,
     isMeasure: true,
-  };
-}
-
-function must(name: string, wrong: readonly string[]): Finding {
-  return {
-    name,
-    value: `${wrong.length}${wrong.length ? `: ${wrong.slice(0, 5).join("; ")}` : ""}`,
-    holds: wrong.length === 0,
   };
 }
 

@@ -13,6 +13,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     long: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
     only: { type: "string", multiple: true },
   },
 });
@@ -22,6 +23,7 @@ const only = values.only ?? Object.keys(SUITES);
 
 say(`seed ${seed}`);
 const findings = await attack({ seed, isLong: values.long, only, say });
+if (values.json) say(JSON.stringify(findings));
 const broken = findings.filter(({ holds, isMeasure }) => !holds && (values.long || !isMeasure));
 say(broken.length === 0 ? "All promises held." : `${broken.length} promises did not hold.`);
 Deno.exit(broken.length === 0 ? 0 : 1);

@@ -21,3 +21,9 @@ export function pageOf(title: string, findings: readonly Finding[]): string {
   );
   return `${title}\n${lines.join("\n")}\n`;
 }
+
+/** A line that holds when there is nothing wrong. */
+export function must(name: string, wrong: readonly string[]): Finding {
+  const examples = wrong.length > 0 ? `: ${wrong.slice(0, 20).join("; ").slice(0, 1_000)}` : "";
+  return { name, value: `${wrong.length}${examples}`, holds: wrong.length === 0 };
+}

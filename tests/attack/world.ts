@@ -28,6 +28,10 @@ export interface World extends AsyncDisposable {
   readonly friendly: { readonly url: string; readonly counts: ReadonlyMap<string, number> };
   /** How many mails the relay has taken, by the envelope's first recipient. */
   readonly mails: ReadonlyMap<string, number>;
+  /** All addresses of the envelopes. */
+  readonly envelope: ReadonlySet<string>;
+  /** The names of all headers of the mails, in lower case. */
+  readonly headers: ReadonlySet<string>;
   /** Resident memory of the service, in MiB. */
   rss(): number;
 }
@@ -54,7 +58,13 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
   });
   stack.defer(() => friendly.shutdown());
   const mails = new Map<string, number>();
-  const relay = await openRelay((to) => mails.set(to, (mails.get(to) ?? 0) + 1));
+  const envelope = new Set<string>();
+  const headers = new Set<string>();
+  const relay = await openRelay({
+    onMail: (to) => mails.set(to, (mails.get(to) ?? 0) + 1),
+    onAddress: (address) => envelope.add(address),
+    onHeader: (name) => headers.add(name),
+  });
   stack.defer(() => new Promise<void>((resolve) => relay.close(() => resolve())));
   const port = (relay.address() as AddressInfo).port;
   const service = stack.use(startPostrider({
@@ -79,6 +89,8 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
     hostile: `http://127.0.0.1:${new TextDecoder().decode(value).trim()}`,
     friendly: { url: `http://127.0.0.1:${friendly.addr.port}`, counts },
     mails,
+    envelope,
+    headers,
     rss() {
       const status = Deno.readTextFileSync(`/proc/${service.pid}/status`);
       return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024);
@@ -87,11 +99,18 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
   };
 }
 
-/** Takes every mail, and keeps nothing but its first recipient. */
-function openRelay(onMail: (to: string) => void): Promise<Server> {
+interface RelayEvents {
+  readonly onMail: (to: string) => void;
+  readonly onAddress: (address: string) => void;
+  readonly onHeader: (name: string) => void;
+}
+
+/** Takes every mail, and keeps nothing of it but addresses and the names of headers. */
+function openRelay({ onMail, onAddress, onHeader }: RelayEvents): Promise<Server> {
   const server = createServer((socket) => {
     let to = "";
     let inData = false;
+    let isHead = false;
     let rest = "";
     socket.on("error", () => {});
     socket.write("220 relay.example ESMTP\r\n");
@@ -100,8 +119,16 @@ function openRelay(onMail: (to: string) => void): Promise<Server> {
       for (;;) {
         if (inData) {
           const end = rest.indexOf("\r\n.\r\n");
+          if (isHead && rest.includes("\r\n\r\n")) {
+            isHead = false;
+            const [head = ""] = rest.split("\r\n\r\n", 1);
+            for (const line of head.trim().split("\r\n")) {
+              if (/^[ \t]/.test(line)) continue;
+              onHeader(line.slice(0, Math.max(0, line.indexOf(":"))).toLowerCase());
+            }
+          }
           if (end < 0) {
-            rest = rest.slice(-4);
+            if (!isHead) rest = rest.slice(-4);
             return;
           }
           rest = rest.slice(end + 5);
@@ -116,9 +143,10 @@ function openRelay(onMail: (to: string) => void): Promise<Server> {
         const line = rest.slice(0, end);
         rest = rest.slice(end + 2);
         const [verb = ""] = line.toUpperCase().split(/[ :]/);
+        if (verb === "RCPT" || verb === "MAIL") onAddress(/<([^>]*)>/.exec(line)?.[1] ?? line);
         if (verb === "RCPT") to ||= /<([^>]*)>/.exec(line)?.[1] ?? "";
         if (verb === "DATA") {
-          inData = true;
+          inData = isHead = true;
           socket.write("354 Go on\r\n");
           // The dot of an empty mail has no line before it.
           rest = `\r\n${rest}`;
