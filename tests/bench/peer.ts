@@ -9,6 +9,7 @@
 
 import { linesOf } from "../support/lines.ts";
 import { aFolder, startPostrider } from "../support/process.ts";
+import { hasPostgres, openCluster } from "../support/postgres.ts";
 import { load, median, ratioOf } from "./programs.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
@@ -55,6 +56,56 @@ for (const sync of ["everysec", "always"] as const) {
     unit: "/s",
     ratio: ratioOf(rates[1]!, rates[0]!),
     wanted: { ratio: 1 },
+  });
+}
+
+if (hasPostgres()) await nodesOnPostgres();
+
+/** One node on PostgreSQL beside the peer whose Redis syncs every write, and three nodes beside one. */
+async function nodesOnPostgres(): Promise<void> {
+  await using redis = await startRedis("always");
+  await using peer = await start(/"port":(\d+)/, "node", "peer.mjs", String(redis.port));
+  await using cluster = await openCluster({ fsync: true });
+  await using data = await aFolder();
+  const node = (name: string) =>
+    startPostrider({
+      data: data.path,
+      env: { POSTRIDER_QUEUE: cluster.url(), POSTRIDER_NODE: name, POSTRIDER_ROLE: "api" },
+    });
+  await using a = node("a");
+  await using b = node("b");
+  await using c = node("c");
+  const ports = (await Promise.all([a, b, c].map(({ listening }) => listening)))
+    .map(({ url }) => Number(new URL(url).port));
+  const rateOf = async (ports: number[]) => {
+    const shot = { path: "/notify", body: MAIL, connections: Math.ceil(64 / ports.length) };
+    const requests = Math.ceil(REQUESTS / ports.length);
+    const results = await Promise.all(
+      ports.map((port) => load({ ...shot, port, requests, warmup: requests / 4 })),
+    );
+    return REQUESTS / Math.max(...results.map(({ seconds }) => seconds));
+  };
+  const rates: Record<"peer" | "one" | "three", number[]> = { peer: [], one: [], three: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    rates.peer.push(await rateOf([peer.port]));
+    rates.one.push(await rateOf(ports.slice(0, 1)));
+    rates.three.push(await rateOf(ports));
+  }
+  printLine({
+    what: "accept on PostgreSQL, one node, against Hono + BullMQ, Redis appendfsync always",
+    bare: median(rates.peer),
+    ours: median(rates.one),
+    unit: "/s",
+    ratio: ratioOf(rates.one, rates.peer),
+    wanted: { ratio: 1 },
+  });
+  printLine({
+    what: "accept on PostgreSQL, three nodes together against one, on the cores of this machine",
+    bare: median(rates.one),
+    ours: median(rates.three),
+    unit: "/s",
+    ratio: ratioOf(rates.three, rates.one),
+    wanted: { ratio: 0.85 },
   });
 }
 

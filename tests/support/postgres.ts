@@ -19,6 +19,8 @@ export interface Cluster extends AsyncDisposable {
   readonly port: number;
   /** The URL of a role that owns its own schemas and is no superuser. */
   url(options?: Readonly<Record<string, string>>): string;
+  /** The server's first process. */
+  readonly pid: number;
   /** The certificate of the authority, in PEM; empty without TLS. */
   readonly ca: string;
   /** Runs SQL as the superuser and returns what `psql -At` prints. */
@@ -101,6 +103,9 @@ export async function openCluster(
   await sql(`CREATE DATABASE ${DATABASE} OWNER ${ROLE}`, "postgres");
   return {
     port,
+    get pid() {
+      return Number(Deno.readTextFileSync(`${data}/postmaster.pid`).split("\n")[0]);
+    },
     ca,
     url(options = {}) {
       const query = new URLSearchParams({ sslmode: "disable", ...options });

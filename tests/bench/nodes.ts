@@ -1,0 +1,113 @@
+/**
+ * Claims and settlements on PostgreSQL: one to three workers, and a large queue
+ * of which a fifth waits in a held lane, beside a small one.
+ *
+ *     deno task bench:nodes     needs Debian's postgresql
+ *
+ * @module
+ */
+
+import { systemClock } from "../../src/lib/clock.ts";
+import { openIds } from "../../src/lib/ids.ts";
+import { openPostgresEngine } from "../../src/queue/postgres/engine.ts";
+import { parsePostgresUrl } from "../../src/queue/postgres/url.ts";
+import type { NewTask } from "../../src/task/task.ts";
+import { openCluster } from "../support/postgres.ts";
+import { cpuMs, runProgram } from "./programs.ts";
+import { figure, machine, say } from "./table.ts";
+
+const LANES = 80;
+const HELD = "http://held.example:80";
+const SECONDS = 5;
+
+/** What a worker prints. */
+interface Worked {
+  readonly tasks: number;
+  readonly seconds: number;
+  readonly cpuMs: number;
+}
+
+const waiting = Number(Deno.args[0] ?? 1_000_000);
+await using cluster = await openCluster({ fsync: true });
+await machine();
+say("| queue | workers | runs/s | CPU of a worker, µs a run | CPU of the server, µs a run |");
+say("|---|---:|---:|---:|---:|");
+await measure("small", 60_000, 0, [1, 2, 3, 1]);
+await measure("large", waiting, waiting / 5, [1, 1]);
+
+async function measure(
+  name: string,
+  total: number,
+  held: number,
+  rounds: readonly number[],
+): Promise<void> {
+  const url = cluster.url({ schema: name });
+  await fill(url, total, held);
+  await cluster.sql("VACUUM ANALYZE");
+  for (const workers of rounds) {
+    const before = await serverCpuMs();
+    const worked = await Promise.all(
+      Array.from(
+        { length: workers },
+        (_, at) => runProgram<Worked>("nodes_worker.ts", { url, name: `w${at}`, seconds: SECONDS }),
+      ),
+    );
+    const server = await serverCpuMs() - before;
+    const tasks = worked.reduce((sum, one) => sum + one.tasks, 0);
+    const rate = worked.reduce((sum, one) => sum + one.tasks / one.seconds, 0);
+    const cpu = worked.reduce((sum, one) => sum + one.cpuMs, 0);
+    const each = (ms: number) => figure(ms * 1_000 / tasks);
+    const what = `${figure(total)} queued${held > 0 ? `, ${figure(held)} of them held` : ""}`;
+    say(`| ${what} | ${workers} | ${figure(rate)} | ${each(cpu)} | ${each(server)} |`);
+  }
+}
+
+/** Stores the tasks, with one lane held. */
+async function fill(url: string, total: number, held: number): Promise<void> {
+  await using engine = await openPostgresEngine({
+    url: parsePostgresUrl(url),
+    clock: systemClock,
+    random: Math.random,
+    name: "fill",
+    maxQueued: total * 2,
+    report: () => ({ role: "api", version: "bench", running: 0, concurrency: 0 }),
+  });
+  const random = crypto.getRandomValues.bind(crypto);
+  const ids = openIds(() => systemClock.now(), random, engine.lastSequence, engine.idTurn);
+  if (held > 0) await engine.limitLane(HELD, 0);
+  const aTask = (at: number): NewTask => ({
+    id: ids("tsk"),
+    type: "fetch",
+    channel: "http",
+    lane: at < held ? HELD : `http://h${at % LANES}.example:80`,
+    payload: JSON.stringify({ url: "http://example.org/", body: "x".repeat(600) }),
+    label: "GET http://example.org/",
+    createdAt: systemClock.now(),
+    dueAt: systemClock.now(),
+    priority: 5,
+    retry: [1_000],
+    timeoutMs: 30_000,
+    onUnknown: "retry",
+  });
+  for (let at = 0; at < total; at += 5_000) {
+    await engine.insert({
+      tasks: Array.from({ length: Math.min(5_000, total - at) }, (_, n) => aTask(at + n)),
+    });
+  }
+}
+
+/** CPU of all processes of the cluster. */
+async function serverCpuMs(): Promise<number> {
+  const main = cluster.pid;
+  let sum = await cpuMs(main);
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    if (parent === main) sum += await cpuMs(Number(name)).catch(() => 0);
+  }
+  // What has ended counts for the parent, in the two fields behind its own.
+  const stat = await Deno.readTextFile(`/proc/${main}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return sum + (Number(fields[13]) + Number(fields[14])) * 10;
+}
