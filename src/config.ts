@@ -15,7 +15,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A config, or a sentence for each invalid setting. */
 export type ReadConfig =
-  | { readonly config: Config; readonly unknown: readonly string[] }
+  | {
+    readonly config: Config;
+    /** Names that are no setting. */
+    readonly unknown: readonly string[];
+    /** The values as text, by name; some are secrets. */
+    readonly texts: Readonly<Record<string, string | undefined>>;
+  }
   | { readonly wrong: readonly string[] };
 
 /**
@@ -25,9 +31,11 @@ export type ReadConfig =
 export function readConfig(env: Environment, readFile: (path: string) => string): ReadConfig {
   const wrong: string[] = [];
   const values: Record<string, unknown> = {};
+  const texts: Record<string, string | undefined> = {};
   for (const [field, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
     try {
       const text = textOf(setting, env, readFile);
+      texts[setting.name] = text;
       values[field] = text === undefined ? undefined : valueOf(setting, text);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -42,7 +50,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
   } as unknown as Config;
   if (wrong.length === 0) wrong.push(...contradictions(config));
-  return wrong.length > 0 ? { wrong } : { config, unknown: unknownNames(env) };
+  return wrong.length > 0 ? { wrong } : { config, unknown: unknownNames(env), texts };
 }
 
 /** The settings as `--help` lists them. */

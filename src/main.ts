@@ -7,7 +7,7 @@
  */
 
 import { checkService } from "./service/check.ts";
-import { describeSettings, readConfig } from "./config.ts";
+import { describeSettings, type ReadConfig, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
 import { areFree } from "./lib/descriptors.ts";
 import { type Config, exitCodeOf, openService, type Service, VERSION } from "./service.ts";
@@ -35,6 +35,7 @@ const SAME_KEYSTROKE_MS = 500;
 /** File descriptors beside those of attempts: the queue, the threads, some callers. */
 const DESCRIPTORS = 96;
 
+type ReadSettings = Extract<ReadConfig, { readonly config: Config }>;
 type StopSignal = "SIGINT" | "SIGTERM";
 
 /** Installs both handlers first: as PID 1 without them, Deno crashes with SIGSEGV. */
@@ -57,8 +58,10 @@ function listen(): { first: Promise<StopSignal>; second: (end: (code: number) =>
   return { first: first.promise, second: (end) => onSecond = end };
 }
 
-function settings(): { config: Config; unknown: readonly string[] } {
-  const read = readConfig(Deno.env.toObject(), Deno.readTextFileSync);
+const readSettings = () => readConfig(Deno.env.toObject(), Deno.readTextFileSync);
+
+function settings(): ReadSettings {
+  const read = readSettings();
   if ("config" in read) return read;
   printError(`Cannot start: ${read.wrong.length} invalid setting(s)`, ...read.wrong);
   Deno.exit(EXIT.wrongSettings);
@@ -75,14 +78,13 @@ async function main(args: readonly string[]): Promise<number> {
 
   const signals = listen();
   signals.second((code) => Deno.exit(code));
-  const { config, unknown } = settings();
-  if (arg === "--check") return await check(config);
-  return await serve(config, unknown, signals.first);
+  const read = settings();
+  if (arg === "--check") return await check(read.config);
+  return await serve(read, signals.first);
 }
 
 async function serve(
-  config: Config,
-  unknown: readonly string[],
+  { config, unknown, texts }: ReadSettings,
   stopped: Promise<StopSignal>,
 ): Promise<number> {
   const needed = config.concurrency + DESCRIPTORS;
@@ -98,6 +100,8 @@ async function serve(
   try {
     service = await openService(config, {
       terminal: Deno.stderr.isTerminal(),
+      readConfig: readSettings,
+      texts,
       onFatal: () => fatal.resolve(EXIT.engineAway),
     });
   } catch (error) {

@@ -11,6 +11,7 @@ import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
 import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings, readCa } from "./service/channel_settings.ts";
+import { PROBLEM_CODES } from "./http/problems.ts";
 import { createApp } from "./http/app.ts";
 import { trustsNone } from "./http/request/client.ts";
 import { openServer } from "./http/server.ts";
@@ -31,11 +32,13 @@ import { isLoopback } from "./lib/loopback.ts";
 import { compact } from "./lib/compact.ts";
 import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
+import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { targetIssues } from "./service/targets.ts";
-import type { Config } from "./config/settings.ts";
+import type { ReadConfig } from "./config.ts";
+import { type Config, SETTINGS } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
-import type { Ports } from "./task/ports.ts";
+import type { Ports, QueueFile } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 import { purgeOn } from "./worker/pruner.ts";
@@ -57,6 +60,10 @@ export interface ServiceOptions {
   readonly terminal: boolean;
   /** Called once when the service cannot continue; the reason has been logged. */
   readonly onFatal: () => void;
+  /** Reads the settings again, for a reload; without it only files are reloaded. */
+  readonly readConfig?: () => ReadConfig;
+  /** The settings as text, by name, to find those that a reload changes. */
+  readonly texts?: Readonly<Record<string, string | undefined>>;
   /** The modules of the threads; only the crash suite sets them, to arm failpoints. */
   readonly threads?: { readonly queue: URL; readonly channels: URL };
 }
@@ -94,8 +101,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     Deno.readTextFileSync,
     (file) => targetIssues(config, file),
   );
-  // The threads received them at the start, so a reload does not change them.
-  const { relays } = file.current;
+  let { apiKeys } = config;
+  const channelSettingsNow = async () =>
+    await channelSettings(config, file.current, VERSION) as unknown as Json;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
   const { queue: url, maxQueued } = config;
@@ -131,18 +139,26 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   stack.defer(() => ending.abort());
   const state = { accepting: true, ready: true };
 
-  const metrics = openMetrics({ version: VERSION, engine: engine.name });
+  const metrics = openMetrics({ version: VERSION, engine: engine.name }, PROBLEM_CODES);
   const traces = openTraces(VERSION);
+  const outbox = config.mail.kind === "outbox"
+    ? openOutboxReader(config.mail.directory)
+    : undefined;
+  let queueFile: QueueFile | undefined;
   const ports: Ports = {
+    get queueFile() {
+      return queueFile;
+    },
     ...guardPorts(() => guard),
     readTargets,
     aliasOf: (name) => file.current.aliases.get(name),
     render: (template, data) => templates.render(template, data),
     templates: () => templates.list(),
-    outbox: config.mail.kind === "outbox" && relays.length === 0
-      ? openOutboxReader(config.mail.directory)
-      : undefined,
-    mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
+    get outbox() {
+      return file.current.relays.length === 0 ? outbox : undefined;
+    },
+    mailLaneOf: (sender) =>
+      relaysFor(file.current.relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
     downloads: config.downloads,
     progressOf: (id) => worker?.progressOf(id),
@@ -165,11 +181,27 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const takeSchedules = async () => {
     if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
   };
-  const reload = openReload({ file, templates, then: takeSchedules, log });
+  const reload = openReload({
+    file,
+    templates,
+    readConfig: options.readConfig,
+    texts: options.texts ?? {},
+    applySetting(name, { config }) {
+      if (name !== SETTINGS.apiKeys.name) return false;
+      ({ apiKeys } = config);
+      return true;
+    },
+    async applySections(changed) {
+      if (changed.includes("schedules")) await takeSchedules();
+      const isChannels = changed.includes("relays") || changed.includes("dkim");
+      if (isChannels) await pool?.reopen(await channelSettingsNow());
+    },
+    log,
+  });
   const reloadAll = async () => {
-    const issues = await reload();
-    if (issues.length === 0) cluster?.announce("reload");
-    return issues;
+    const reloaded = await reload();
+    if (!("issues" in reloaded)) cluster?.announce("reload");
+    return reloaded;
   };
   const app = createApp({
     engine,
@@ -183,7 +215,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     metrics,
     traces,
     ids,
-    keys: () => config.apiKeys,
+    keys: () => apiKeys,
     basePath: config.basePath,
     ...compact({ corsOrigins: config.corsOrigins }),
     trustsProxy: config.trustsProxy ?? trustsNone,
@@ -202,7 +234,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       await openThreadPool({
         entry: options.threads?.channels ?? new URL("./channels/thread/thread.ts", import.meta.url),
         table: new URL("./channels/table.ts", import.meta.url),
-        settings: await channelSettings(config, file.current, VERSION) as unknown as Json,
+        settings: await channelSettingsNow(),
         threads: config.threads,
         clock,
         log,
@@ -236,8 +268,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     else triggers.schedules.refresh().catch(fatal);
   });
   worker?.start();
+  queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   purgeOn(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
+  const { relays } = file.current;
   logStartup(config, { engine, network, relays, url: server.url, version: VERSION, log });
 
   const opened = stack.move();

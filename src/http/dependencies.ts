@@ -14,7 +14,7 @@ import type { HookReceiver } from "../hooks/hooks.ts";
 import type { Scheduler } from "../schedules/scheduler.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
-import type { Ports } from "../task/ports.ts";
+import type { Ports, Reloaded } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth/auth.ts";
 import type { CorsOrigins } from "./cors.ts";
 import type { IsTrusted } from "./request/client.ts";
@@ -33,7 +33,7 @@ export interface Dependencies {
   /** Stores and runs schedules. */
   readonly schedules: Scheduler;
   /** Reloads the settings that can change at run time. With issues, nothing has changed. */
-  readonly reload: () => Promise<readonly Issue[]>;
+  readonly reload: () => Promise<Reloaded | { readonly issues: readonly Issue[] }>;
   /** Makes the ids of accepted tasks and batches. */
   readonly ids: IdSource;
   /** The time and timers. */

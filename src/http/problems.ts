@@ -22,6 +22,7 @@ export type ProblemCode =
   | "idempotency_in_progress"
   | "not_cancellable"
   | "not_retryable"
+  | "not_supported"
   | "too_large"
   | "unsupported_media_type"
   | "range_not_satisfiable"
@@ -49,6 +50,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   ],
   not_cancellable: [409, "Task cannot be cancelled"],
   not_retryable: [409, "Task cannot be retried"],
+  not_supported: [409, "Not supported"],
   too_large: [413, "Request body too large"],
   unsupported_media_type: [415, "Unsupported media type"],
   range_not_satisfiable: [416, "Range not satisfiable"],
@@ -62,6 +64,9 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   engine_down: [503, "Queue unavailable"],
   storage_full: [507, "Storage full"],
 };
+
+/** All error codes. */
+export const PROBLEM_CODES: readonly ProblemCode[] = Object.keys(PROBLEMS) as ProblemCode[];
 
 /** What a refusal carries beside its code. */
 export interface RefusalDetails {

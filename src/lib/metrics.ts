@@ -1,32 +1,32 @@
 /**
- * Figures for Prometheus: counted where it happens, told when it is asked for.
+ * Prometheus metrics.
  *
- * Names follow Prometheus' own advice: a prefix, base units, `_total` for what
- * only grows. No label has more values than there are kinds of it: a task's
- * host, key or id is never one.
+ * Names follow the conventions of Prometheus: a prefix, base units, `_total` for
+ * counters. Every label has a small set of values: the host, key or id of a task
+ * is never one.
  *
  * @module
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** What an attempt is counted by. */
+/** Labels of an attempt. */
 export interface AttemptLabels {
   /** `notify` or `fetch`. */
   readonly type: string;
   /** The channel's name. */
   readonly channel: string;
-  /** What the other side said. */
+  /** The outcome. */
   readonly outcome: string;
   /** `public`, `private` or `relay`. */
   readonly host_class: string;
 }
 
-/** What is true at the moment it is asked for. */
+/** The values of the gauges. */
 export interface Moment {
-  /** Tasks kept, by state. */
+  /** Stored tasks by state. */
   readonly tasks: Readonly<Record<string, number>>;
-  /** Other figures, by the name of their gauge. */
+  /** Other values by the name of their gauge. */
   readonly gauges: Readonly<Partial<Record<GaugeName, number>>>;
 }
 
@@ -38,18 +38,22 @@ export type GaugeName =
   | "postrider_threads"
   | "postrider_threads_lost"
   | "postrider_accepting"
+  | "postrider_queue_bytes"
+  | "postrider_disk_free_bytes"
   | "process_start_time_seconds"
   | "process_resident_memory_bytes";
 
 const GAUGES: Readonly<Record<GaugeName, string>> = {
-  postrider_attempts_running: "Attempts under way.",
-  postrider_concurrency: "The most attempts at once.",
-  postrider_lanes_held: "Hosts and relays that are held back at this moment.",
-  postrider_threads: "Threads that deliver.",
-  postrider_threads_lost: "Threads given up since the start, of the latest few.",
-  postrider_accepting: "1 while submits are taken.",
-  process_start_time_seconds: "When the service was started, in seconds since the epoch.",
-  process_resident_memory_bytes: "Memory in use.",
+  postrider_attempts_running: "Running attempts.",
+  postrider_concurrency: "Maximum of running attempts.",
+  postrider_lanes_held: "Hosts and relays that are held.",
+  postrider_threads: "Delivery threads.",
+  postrider_threads_lost: "Delivery threads lost since the start, at most ten.",
+  postrider_accepting: "1 while submits are accepted.",
+  postrider_queue_bytes: "Size of the queue file and its log; 0 for other engines.",
+  postrider_disk_free_bytes: "Free disk beside the queue file; 0 where it is unknown.",
+  process_start_time_seconds: "Start time of the service, in seconds since the epoch.",
+  process_resident_memory_bytes: "Resident memory.",
 };
 
 /**
@@ -72,15 +76,15 @@ export const HOOK_VERDICTS = [
 export type RunResult = (typeof RUN_RESULTS)[number];
 const RUN_RESULTS = ["created", "skipped", "failed"] as const;
 
-/** Counts and measures, from zero on. */
+/** Counters, histograms and gauges. */
 export interface Metrics {
-  /** A call that submitted so many tasks was through after so many seconds. */
+  /** A submit of this many tasks was stored after this many seconds. */
   accepted(type: string, tasks: number, seconds: number): void;
-  /** A call was refused. */
+  /** A request was refused. */
   refused(code: string): void;
-  /** A task was claimed so many seconds after it was due. */
+  /** A task was claimed this many seconds after it was due. */
   claimed(type: string, channel: string, seconds: number): void;
-  /** An attempt ended after so many seconds. */
+  /** An attempt ended after this many seconds. */
   attempted(labels: AttemptLabels, seconds: number): void;
   /** A task became final. */
   finished(type: string, state: string): void;
@@ -92,12 +96,14 @@ export interface Metrics {
   knownSchedule(schedule: string): void;
   /** Runs of a schedule had this result. */
   scheduled(schedule: string, result: RunResult, count?: number): void;
-  /** All of it, as Prometheus reads it. */
+  /** All metrics in the text format of Prometheus. */
   text(moment: Moment): Promise<string>;
   /** The `Content-Type` of that text. */
   readonly contentType: string;
 }
 
+const TYPES = ["notify", "fetch"];
+const FINAL_STATES = ["succeeded", "failed", "cancelled", "expired"];
 const ACCEPT_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const WAIT_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 const ATTEMPT_S = [
@@ -119,8 +125,11 @@ const ATTEMPT_S = [
   3_600,
 ];
 
-/** Opens metrics that stand at zero. */
-export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
+/** Opens metrics at zero. Counters of the given refusal codes are present from the start. */
+export function openMetrics(
+  info: Readonly<Record<string, string>>,
+  refusalCodes: readonly string[] = [],
+): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
@@ -132,23 +141,23 @@ export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
     labelNames: Label[],
   ) => new Histogram({ name, help, buckets, labelNames, registers });
 
-  const acceptedTasks = counter("postrider_tasks_accepted_total", "Tasks accepted.", ["type"]);
+  const acceptedTasks = counter("postrider_tasks_accepted_total", "Accepted tasks.", ["type"]);
   const accept = histogram(
     "postrider_accept_duration_seconds",
-    "From the arrival of a submit to its being safe.",
+    "From the arrival of a submit until it is stored.",
     ACCEPT_S,
     ["type"],
   );
-  const refusals = counter("postrider_refusals_total", "Calls refused, by code.", ["code"]);
+  const refusals = counter("postrider_refusals_total", "Refused requests by code.", ["code"]);
   const wait = histogram(
     "postrider_queue_wait_seconds",
-    "From the moment a task was due to the beginning of its attempt.",
+    "From the due time of a task to the start of its attempt.",
     WAIT_S,
     ["type", "channel"],
   );
   const attempt = histogram(
     "postrider_attempt_duration_seconds",
-    "From the beginning of an attempt to its outcome.",
+    "From the start of an attempt to its outcome.",
     ATTEMPT_S,
     ["type", "channel", "outcome", "host_class"],
   );
@@ -168,7 +177,7 @@ export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
   );
   const tasks = new Gauge({
     name: "postrider_tasks",
-    help: "Tasks kept, by state.",
+    help: "Stored tasks by state.",
     labelNames: ["state"],
     registers,
   });
@@ -177,10 +186,17 @@ export function openMetrics(info: Readonly<Record<string, string>>): Metrics {
   ) as Record<GaugeName, Gauge>;
   new Gauge({
     name: "postrider_info",
-    help: "What this is.",
+    help: "Version and engine.",
     labelNames: Object.keys(info),
     registers,
   }).set(info, 1);
+
+  // Present as 0 from the start, so that an alert on an increase sees the first one.
+  for (const type of TYPES) {
+    acceptedTasks.inc({ type }, 0);
+    for (const state of FINAL_STATES) finished.inc({ type, state }, 0);
+  }
+  for (const code of refusalCodes) refusals.inc({ code }, 0);
 
   return {
     contentType: registry.contentType,

@@ -190,6 +190,14 @@ export interface LaneStatus {
   readonly reason?: string;
 }
 
+/** What is known of an engine's file. */
+export interface OpenedFile {
+  /** The version of its tables. */
+  readonly schema: number;
+  /** What of its log could not be read at the opening; absent when nothing was missing. */
+  readonly logIssue?: string;
+}
+
 /** What an acknowledged submission survives. */
 export type Durability = "memory" | "disk" | "replicated";
 
@@ -302,6 +310,16 @@ export interface QueueEngine extends AsyncDisposable {
    * the first of them.
    */
   purge(finishedBefore: number, limit: number): Promise<Purged>;
+
+  /** Writes a consistent copy to a new file at `path`. Only engines on a file. */
+  backup?(path: string): Promise<void>;
+  /**
+   * Refuses submissions with an `EngineAwayError` of this text, until it is called
+   * without one. Only engines on a file, which may be removed while they run.
+   */
+  refuseSubmissions?(because: string | undefined): void;
+  /** The version of the stored data's layout, and what was found to be wrong with its log. */
+  readonly file?: OpenedFile;
 
   /** Calls `listener` for each change that matches; returns a function that ends it. */
   watch(what: Watched, listener: (change: TaskChange) => void): () => void;

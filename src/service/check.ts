@@ -5,11 +5,12 @@
  */
 
 import { mailHostname, readCa } from "./channel_settings.ts";
+import { dirname } from "node:path";
 import { verifyRelay } from "../channels/mail/email.ts";
 import type { RelayRule } from "../channels/mail/relays.ts";
 import { type ConfigFile, readConfigFile } from "../config/config_file.ts";
 import { systemClock } from "../lib/clock.ts";
-import { openQueue } from "../queue/open.ts";
+import { openQueue, parseQueueUrl } from "../queue/open.ts";
 import type { Config } from "../config/settings.ts";
 import { targetIssues } from "./targets.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
@@ -25,6 +26,8 @@ export async function checkService(config: Config): Promise<string[]> {
     }
   };
   await attempt("POSTRIDER_QUEUE", async () => {
+    const queue = parseQueueUrl(config.queue);
+    if (queue.kind === "sqlite") return await checkQueueFile(queue.path);
     await using _engine = await openQueue(config.queue, { clock: systemClock });
   });
   await attempt("POSTRIDER_TEMPLATES", async () => {
@@ -51,4 +54,22 @@ export async function checkService(config: Config): Promise<string[]> {
     }
   }
   return issues;
+}
+
+const SQLITE = new TextEncoder().encode("SQLite format 3\0");
+
+/**
+ * Checks that the queue file can be written, without opening it as a queue: the
+ * service may be running, or start meanwhile.
+ */
+async function checkQueueFile(path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const before = await Deno.lstat(path).catch(() => undefined);
+  using file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  if (!before) return await Deno.remove(path);
+  const header = new Uint8Array(SQLITE.length);
+  const bytes = await file.read(header) ?? 0;
+  if (bytes > 0 && SQLITE.some((byte, at) => byte !== header[at])) {
+    throw new RangeError(`Cannot open queue "${path}": expected a SQLite file`);
+  }
 }

@@ -36,6 +36,11 @@ export function logStartup(config: Config, facts: StartupFacts): void {
   if (engine.recovered > 0) {
     log.warn("Recovered interrupted attempts", { tasks: engine.recovered });
   }
+  if (engine.file?.logIssue !== undefined) {
+    log.warn(`The log of the queue file cannot be read: ${engine.file.logIssue}`, {
+      next: "check the latest tasks, or restore a backup",
+    });
+  }
   if (config.allowAnonymous && config.apiKeys.length > 0) {
     log.warn("Ignored: API keys are set, so callers without one are refused", {
       setting: "POSTRIDER_ALLOW_ANONYMOUS",

@@ -133,7 +133,31 @@ export interface OutboxPort {
 export type SubmitParserPorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
 
 /** What `http/` and `hooks/` may ask. */
+/** The file of the queue, for engines that have one. */
+export interface QueueFile {
+  /** Whether it was removed, moved or unmounted since the start. */
+  readonly isGone: boolean;
+  /** Its size, that of its log, and the free disk, in bytes; the last one only where it is known. */
+  usage(): Promise<{
+    readonly fileBytes: number;
+    readonly logBytes: number;
+    readonly freeBytes: number | undefined;
+  }>;
+  /** Where to write a backup, beside the file. */
+  backupPath(id: string): string;
+}
+
+/** What a reload of the settings has changed. */
+export interface Reloaded {
+  /** Settings and sections of `postrider.yaml` that are in force now. */
+  readonly applied: readonly string[];
+  /** Settings that have changed and take effect at the next start. */
+  readonly needsRestart: readonly string[];
+}
+
 export interface Ports extends NotifyPorts {
+  /** The file of the queue; absent for other engines. */
+  readonly queueFile?: QueueFile | undefined;
   /** All templates, by name. */
   templates(): readonly TemplateSummary[];
   /** The outbox; absent when mails go to a relay. */

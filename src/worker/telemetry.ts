@@ -8,6 +8,7 @@ import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { sampleWarnings } from "../lib/sampled_log.ts";
 import { traceIdOf, type Traces } from "../lib/traces.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import type { ClaimedTask } from "../task/task.ts";
@@ -43,6 +44,25 @@ export interface TelemetryParts {
 
 /** Opens the telemetry of attempts. */
 export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): AttemptTelemetry {
+  const warn = sampleWarnings(log, clock);
+
+  /** One line for each task that failed for good, at most one a second of each error. */
+  function warnFailed(task: ClaimedTask, outcome: Outcome, { reason }: Settlement): void {
+    const { code = "unknown", detail } = "error" in outcome ? outcome.error : {};
+    const fields = {
+      task: task.id,
+      type: task.type,
+      target: task.lane,
+      attempts: task.attempt,
+      reason,
+      code,
+      detail,
+      next: `POST /tasks/${task.id}/retry`,
+      requestId: task.requestId,
+    };
+    warn(`failed ${code}`, "Task failed", fields, task.id);
+  }
+
   return {
     begin(task) {
       const { id, type, channel, attempt, startedAt, dueAt, traceparent: parent } = task;
@@ -69,6 +89,7 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
             seconds,
           );
           span.end({ "postrider.outcome": kind }, error);
+          if (settlement.event === "fail") warnFailed(task, outcome, settlement);
           log.debug("Attempt ended", {
             task: id,
             attempt,

@@ -43,12 +43,19 @@ export interface LostThread {
 
 /** Channels on a pool of threads. */
 export interface ThreadPool extends AttemptRunner, AsyncDisposable {
+  /**
+   * Replaces the threads by new ones with other settings. Running attempts finish
+   * on the old ones. Rejects, and keeps the old ones, when the channels cannot be opened.
+   */
+  reopen(settings: Json): Promise<void>;
   /** The running threads. */
   status(): ThreadStatus[];
   /** The threads given up, newest first, at most ten. */
   readonly lost: readonly LostThread[];
 }
 
+/** Interval of the checks whether a replaced thread is idle, in milliseconds. */
+const RETIRE_CHECK_MS = 250;
 /** Pause before the next try when a new thread cannot open its channels, in milliseconds. */
 const RESPAWN_MS = 1_000;
 /** From this loss on, an attempt counts although it had not begun to send. */
@@ -68,7 +75,10 @@ export async function openThreadPool(options: ThreadPoolOptions): Promise<Thread
 class Pool implements ThreadPool {
   readonly lost: LostThread[] = [];
   readonly #options: ThreadPoolOptions;
+  #settings: Json;
   #threads: ChannelThread[] = [];
+  /** Replaced threads whose attempts have not ended. */
+  readonly #retiring = new Set<ChannelThread>();
   #graces: Readonly<Record<string, number>> = {};
   #opened = 0;
   #closed = false;
@@ -77,6 +87,7 @@ class Pool implements ThreadPool {
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
+    this.#settings = options.settings;
   }
 
   async open(): Promise<void> {
@@ -88,6 +99,29 @@ class Pool implements ThreadPool {
       await this[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async reopen(settings: Json): Promise<void> {
+    this.#settings = settings;
+    const fresh = Array.from({ length: this.#options.threads }, () => this.#spawn());
+    const opened = await Promise.allSettled(fresh.map((thread) => thread.opened));
+    const failed = opened.find((result) => result.status === "rejected");
+    const replaced = failed || this.#closed ? fresh : this.#threads;
+    if (replaced !== fresh) this.#threads = fresh;
+    for (const thread of replaced) this.#retire(thread);
+    if (failed) throw failed.reason;
+  }
+
+  /** Closes a thread once its attempts have ended. */
+  #retire(thread: ChannelThread): void {
+    this.#retiring.add(thread);
+    const check = () => {
+      if (this.#closed) return;
+      if (thread.attempts > 0) return void this.#options.clock.after(RETIRE_CHECK_MS, check);
+      this.#retiring.delete(thread);
+      thread.close();
+    };
+    check();
   }
 
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
@@ -117,19 +151,19 @@ class Pool implements ThreadPool {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    const threads = this.#threads;
+    const threads = [...this.#threads, ...this.#retiring];
     this.#threads = [];
     await Promise.all(threads.map((thread) => thread.close()));
   }
 
   #spawn(): ChannelThread {
-    const { entry, table, settings, clock, log, silenceMs = 5_000 } = this.#options;
+    const { entry, table, clock, log, silenceMs = 5_000 } = this.#options;
     const number = ++this.#opened;
     return openThread({
       number,
       entry,
       table,
-      settings,
+      settings: this.#settings,
       clock,
       log,
       silenceMs,
@@ -148,6 +182,8 @@ class Pool implements ThreadPool {
 
   #replace(number: number, reason: string): void {
     if (this.#closed) return;
+    // A thread that is being replaced by a reload needs no replacement.
+    if (!this.#threads.some((thread) => thread.number === number)) return;
     const { clock, log } = this.#options;
     log.error("Channel thread lost and replaced", { thread: number, reason });
     this.lost.unshift({ at: clock.now(), reason });

@@ -70,6 +70,10 @@ const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
     await api.finish();
     return await api.delete(`/tasks/${id}`);
   },
+  async not_supported() {
+    await using api = await Api.open();
+    return await api.post("/admin/backup");
+  },
   async not_retryable() {
     await using api = await Api.open();
     return await api.post(`/tasks/${await api.accept()}/retry`);

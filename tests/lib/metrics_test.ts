@@ -44,5 +44,16 @@ Deno.test("two services in one process do not share their figures", async () => 
   const [one, other] = [openMetrics({ version: "1" }), openMetrics({ version: "1" })];
   one.finished("fetch", "failed");
   assert.match(await one.text(AT_REST), /finished_total\{.*\} 1/);
-  assert.doesNotMatch(await other.text(AT_REST), /finished_total\{/);
+  assert.doesNotMatch(await other.text(AT_REST), /finished_total\{.*\} [^0]/);
+});
+
+Deno.test("counters are present as 0 from the start", async () => {
+  const text = await openMetrics({ version: "1" }, ["queue_full"]).text(AT_REST);
+  for (const type of ["notify", "fetch"]) {
+    assert.ok(text.includes(`postrider_tasks_accepted_total{type="${type}"} 0`));
+    for (const state of ["succeeded", "failed", "cancelled", "expired"]) {
+      assert.ok(text.includes(`postrider_tasks_finished_total{type="${type}",state="${state}"} 0`));
+    }
+  }
+  assert.ok(text.includes('postrider_refusals_total{code="queue_full"} 0'));
 });

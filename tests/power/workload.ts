@@ -30,11 +30,12 @@ const random = () => (state = Math.imul(state, 48_271) % 0x7fffffff, Math.abs(st
 
 let now = Date.UTC(2026, 0, 1);
 const ids = openIds(() => now, (bytes) => bytes.fill(7));
-const db = openFile(`${folder}/postrider.db`);
+const file = openFile(`${folder}/postrider.db`);
+const { db } = file;
 if (synchronous === "normal") db.prepare("PRAGMA synchronous = NORMAL").get();
 // Short, so that copying the log into the file is recorded, too.
 db.prepare("PRAGMA wal_autocheckpoint = 60").get();
-const store = new Store(db, now);
+const store = new Store(file, now);
 using promises = Deno.openSync(`${folder}/promises`, { create: true, append: true });
 
 let n = 0;

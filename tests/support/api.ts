@@ -115,7 +115,7 @@ export class Api implements AsyncDisposable {
       acceptance,
       hooks: triggers.hooks,
       schedules: triggers.schedules,
-      reload: () => Promise.resolve([]),
+      reload: () => Promise.resolve({ applied: [], needsRestart: [] }),
       clock,
       log,
       metrics,

@@ -6,6 +6,7 @@ import { decide } from "../../src/task/outcome.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
 import { hostClassOf, openTelemetry } from "../../src/worker/telemetry.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { silentLog } from "../support/silent_log.ts";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -61,6 +62,39 @@ Deno.test("An attempt is measured, traced and logged, with the ids of its task, 
     text,
     /attempt_duration_seconds_sum\{type="fetch",channel="http",outcome="deferred",host_class="public"\} 1\.5\n/,
   );
+});
+
+Deno.test("Tasks that fail for good are a warning each, at most one a second of each error", async () => {
+  const clock = new FakeClock();
+  const lines: LogFields[] = [];
+  const log = {
+    ...silentLog,
+    warn: (_: string, fields: LogFields = {}) => void lines.push(fields),
+  };
+  const telemetry = openTelemetry({ clock, metrics: openMetrics({}), log, traces: noTraces });
+  const fail = (id: string) => {
+    const task = aTask({ id, dueAt: clock.now(), startedAt: clock.now() });
+    const outcome = { kind: "rejected", error: { code: "http_404", detail: "Gone" } } as const;
+    const settlement = decide(task, outcome, { now: clock.now(), random: 0 });
+    telemetry.begin(task).end(outcome, settlement);
+  };
+  for (const id of ["tsk_1", "tsk_2", "tsk_3"]) fail(id);
+  assert.equal(lines.length, 1);
+  const { task, code, detail, reason, next } = lines[0] ?? {};
+  assert.deepEqual(
+    { task, code, detail, reason, next },
+    {
+      task: "tsk_1",
+      code: "http_404",
+      detail: "Gone",
+      reason: "rejected",
+      next: "POST /tasks/tsk_1/retry",
+    },
+  );
+  await clock.advance(1_000);
+  assert.equal(lines.length, 2);
+  assert.deepEqual([lines[1]?.count, lines[1]?.ids], [2, ["tsk_2", "tsk_3"]]);
+  await clock.advance(2_000);
 });
 
 Deno.test("Without a trace there is no traceparent", () => {

@@ -42,6 +42,7 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
   Node: node,
   Status: shape({
     version: text("The version of the service."),
+    "schema?": count("The version of the tables of the queue file."),
     uptime: count("In seconds."),
     engine: text("sqlite, postgres or memory."),
     durable: flag("Whether tasks outlive the process."),
@@ -62,6 +63,11 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
     relays: list(ref("Lane")),
     threads: list(ref("Thread")),
     nodes: list(ref("Node")),
+    "disk?": shape({
+      fileBytes: count("Size of the queue file."),
+      logBytes: count("Size of its log."),
+      "freeBytes?": count("Free disk beside it."),
+    }),
   }),
   Live: shape({
     status: { const: "live" },

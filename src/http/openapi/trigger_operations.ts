@@ -192,11 +192,27 @@ export const triggerOperations: readonly Operation[] = [
     path: "/admin/reload",
     id: "reload",
     tag: "Service",
-    summary: "Reload postrider.yaml and the templates",
+    summary: "Reload API keys, postrider.yaml and the templates",
     description:
       "Everything is read and checked before any of it applies. On an error the old settings " +
       "stay.",
     answers: [answered(200, "Reloaded", "The new settings apply.")],
     refusals: ["invalid"],
+  },
+  {
+    method: "POST",
+    path: "/admin/backup",
+    id: "backup",
+    tag: "Service",
+    summary: "Download a consistent copy of the queue",
+    description: "The copy contains every task that was acknowledged before the call. Engines " +
+      "other than sqlite answer 409 and name the tool to use.",
+    answers: [{
+      status: "200",
+      description: "A SQLite file.",
+      headers: ["ContentDisposition", "ContentLength"],
+      content: { "application/vnd.sqlite3": { schema: { type: "string", format: "binary" } } },
+    }],
+    refusals: ["invalid", "not_supported", "engine_down"],
   },
 ];

@@ -105,5 +105,9 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
     "error?": text("Why the latest run created no task."),
   }),
   ScheduleList: shape({ data: list(ref("Schedule")) }),
-  Reloaded: shape({ reloaded: { const: true } }),
+  Reloaded: shape({
+    reloaded: { const: true },
+    applied: list(text("A setting or a section of the file that is in force now.")),
+    needsRestart: list(text("A setting that takes effect at the next start.")),
+  }),
 };

@@ -1,26 +1,77 @@
 /**
- * `POST /admin/reload`.
+ * `/admin`: reloading the settings, and backing up the queue.
  *
  * @module
  */
 
 import { requireScope } from "../auth/auth.ts";
-import { query, respond } from "../context.ts";
+import { query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { refuseIssues } from "../problems.ts";
+import { API_HEADERS, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
+/** What backs up the engines that have tools of their own. */
+const OTHER_TOOLS: Readonly<Record<string, string>> = {
+  postgres: "use pg_dump",
+  memory: "it ends with the process",
+};
+
 /** Routes for administrators. */
-export function adminRoutes({ reload }: Dependencies): Route[] {
-  return [{
-    method: "POST",
-    path: "/admin/reload",
-    answer: async (context) => {
-      requireScope(context.caller, "admin");
-      query(context, []);
-      const issues = await reload();
-      if (issues.length > 0) throw refuseIssues(issues);
-      return respond(context, 200, { reloaded: true });
-    },
-  }];
+export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies): Route[] {
+  async function reloadNow(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "admin");
+    query(context, []);
+    const reloaded = await reload();
+    if ("issues" in reloaded) throw refuseIssues(reloaded.issues);
+    return respond(context, 200, { reloaded: true, ...reloaded });
+  }
+
+  async function backup(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "admin");
+    query(context, []);
+    const { queueFile } = ports;
+    if (!engine.backup || !queueFile) {
+      const tool = OTHER_TOOLS[engine.name] ?? "use its own tools";
+      throw new Refusal("not_supported", `Cannot back up a ${engine.name} queue: ${tool}`);
+    }
+    const path = queueFile.backupPath(crypto.randomUUID());
+    const remove = () => Deno.remove(path).catch(() => {});
+    try {
+      await engine.backup(path);
+      const file = await Deno.open(path);
+      const { size } = await file.stat();
+      log.info("Queue backed up", { bytes: size, by: context.caller.name });
+      const time = new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, "");
+      return new Response(removedAfter(file, remove), {
+        headers: {
+          ...API_HEADERS,
+          "content-type": "application/vnd.sqlite3",
+          "content-length": `${size}`,
+          "content-disposition": `attachment; filename="postrider-${time}.db"`,
+          "x-request-id": context.requestId,
+        },
+      });
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+  }
+
+  return [
+    { method: "POST", path: "/admin/reload", answer: reloadNow },
+    { method: "POST", path: "/admin/backup", answer: backup },
+  ];
+}
+
+/** The content of a file, which is removed when it has been read or the reader disconnects. */
+function removedAfter(
+  file: Deno.FsFile,
+  remove: () => Promise<void>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { readable, writable } = new TransformStream<
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>
+  >();
+  file.readable.pipeTo(writable).catch(() => {}).finally(remove);
+  return readable;
 }

@@ -23,7 +23,11 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   async function values(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    const [tasks, lanes] = await Promise.all([engine.counts(), engine.lanes(MAX_LANES)]);
+    const [tasks, lanes, disk] = await Promise.all([
+      engine.counts(),
+      engine.lanes(MAX_LANES),
+      ports.queueFile?.usage(),
+    ]);
     for (const { name } of hooks.list()) metrics.knownHook(name);
     for (const { name } of schedules.list()) metrics.knownSchedule(name);
     const { running, concurrency, threads, lost } = ports.worker();
@@ -37,6 +41,8 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
         postrider_threads: threads.length,
         postrider_threads_lost: lost.length,
         postrider_accepting: dependencies.accepting() ? 1 : 0,
+        postrider_queue_bytes: (disk?.fileBytes ?? 0) + (disk?.logBytes ?? 0),
+        postrider_disk_free_bytes: disk?.freeBytes ?? 0,
         process_start_time_seconds: dependencies.startedAt / 1_000,
         process_resident_memory_bytes: Deno.memoryUsage().rss,
       },

@@ -26,10 +26,11 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   async function status(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    const [counts, lanes, nodes] = await Promise.all([
+    const [counts, lanes, nodes, usage] = await Promise.all([
       engine.counts(),
       engine.lanes(MAX_LANES),
       nodesOf(),
+      ports.queueFile?.usage(),
     ]);
     const shown = lanes.map(({ heldUntil, ...lane }) => ({
       ...lane,
@@ -38,6 +39,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     const { running, concurrency, threads } = ports.worker();
     return respond(context, 200, {
       version: dependencies.version,
+      schema: engine.file?.schema,
       uptime: Math.floor((clock.monotonic() - openedAt) / 1_000),
       engine: engine.name,
       durable: engine.durable,
@@ -52,6 +54,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       relays: shown.filter(({ lane }) => !isHost(lane)),
       threads,
       nodes,
+      disk: usage,
     });
   }
 
@@ -100,6 +103,8 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   async function ready(context: RequestContext): Promise<Response> {
     const why = !dependencies.ready() || !dependencies.accepting()
       ? "stopping"
+      : ports.queueFile?.isGone
+      ? "engine_down"
       : await engineFault();
     if (why === undefined) return respond(context, 200, { status: "ready" });
     return respond(context, 503, { status: "not ready", reason: why }, { "retry-after": "5" });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { HostLimits } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { parseCursor } from "../cursor.ts";
@@ -136,7 +137,17 @@ export function countResults<Subject, Result extends string>(
 export interface Backend extends
   Pick<
     QueueEngine,
-    "name" | "durable" | "durability" | "recovered" | "lastSequence" | "insert" | "claim" | "settle"
+    | "name"
+    | "durable"
+    | "durability"
+    | "recovered"
+    | "lastSequence"
+    | "insert"
+    | "claim"
+    | "settle"
+    | "backup"
+    | "refuseSubmissions"
+    | "file"
   > {
   run<Name extends keyof Commands>(
     name: Name,
@@ -164,6 +175,11 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     get lastSequence() {
       return backend.lastSequence;
     },
+    ...compact({
+      file: backend.file,
+      backup: backend.backup?.bind(backend),
+      refuseSubmissions: backend.refuseSubmissions?.bind(backend),
+    }),
     insert: (submission) => backend.insert(submission),
     claim: (limit, signal) => backend.claim(limit, signal),
     settle: (settlement) => backend.settle(settlement),

@@ -13,7 +13,7 @@ import type { Settlement } from "../../task/outcome.ts";
 import { type Backend, type Commands, openLocalEngine } from "../core/local_engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
-import type { QueueEngine, Submission } from "../engine.ts";
+import { EngineAwayError, type OpenedFile, type QueueEngine, type Submission } from "../engine.ts";
 import { packSettlement, packSubmission } from "./codec.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
 
@@ -63,11 +63,14 @@ class SqliteBackend implements Backend {
   readonly #thread: ThreadClient;
   readonly #maxQueued: number;
   readonly #swept: Promise<void>;
+  #refusal: string | undefined;
+  readonly file: OpenedFile;
 
   constructor(thread: ThreadClient, maxQueued: number) {
     this.#thread = thread;
     this.#maxQueued = maxQueued;
     this.recovered = thread.opened.recovered;
+    this.file = thread.opened.file;
     this.#swept = thread.opened.sweeping ? this.#sweep() : Promise.resolve();
     // A failure is reported to those who wait for it.
     this.#swept.catch(() => {});
@@ -82,6 +85,7 @@ class SqliteBackend implements Backend {
   }
 
   insert(submission: Submission) {
+    if (this.#refusal !== undefined) return Promise.reject(new EngineAwayError(this.#refusal));
     return this.#thread.run("insert", packSubmission(submission), this.#maxQueued);
   }
 
@@ -95,6 +99,14 @@ class SqliteBackend implements Backend {
 
   swept(): Promise<void> {
     return this.#swept;
+  }
+
+  backup(path: string): Promise<void> {
+    return this.#thread.backup(path);
+  }
+
+  refuseSubmissions(because: string | undefined): void {
+    this.#refusal = because;
   }
 
   close(): Promise<void> {

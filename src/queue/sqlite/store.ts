@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { DatabaseSync } from "node:sqlite";
+import { backup, DatabaseSync } from "node:sqlite";
 import { compact } from "../../lib/compact.ts";
 import type { Failpoint } from "../../lib/failpoints.ts";
 import { claim } from "../core/claims.ts";
@@ -15,7 +15,7 @@ import { expire, recover, settle } from "../core/lifecycle.ts";
 import { type Commands, type CommandTable, COMMON_COMMANDS } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
 import { insertSubmission } from "../core/submissions.ts";
-import type { Inserted, TaskChange } from "../engine.ts";
+import type { Inserted, OpenedFile, TaskChange } from "../engine.ts";
 import { cancelSome, reviveSome } from "./cancel_retry.ts";
 import { changesAfter } from "./changes.ts";
 import {
@@ -25,7 +25,7 @@ import {
   unpackSubmission,
 } from "./codec.ts";
 import { Ballast } from "./file/ballast.ts";
-import { isDamage, isFull, openFile } from "./file/file.ts";
+import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
 import { list } from "./lists.ts";
 import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
@@ -144,6 +144,8 @@ export interface Opened extends Reply {
   readonly recovered: number;
   /** Whether `sweep` has something to do. */
   readonly sweeping: boolean;
+  /** The file itself. */
+  readonly file: OpenedFile;
 }
 
 /** The wait before claims are tried again after a full disk. */
@@ -158,7 +160,12 @@ export class Store {
   /** What was found in the file. */
   readonly opened: Opened;
 
-  constructor(db: DatabaseSync, now: number, ballast?: Ballast, failpoint?: Failpoint) {
+  constructor(
+    { db, ...file }: OpenDatabase,
+    now: number,
+    ballast?: Ballast,
+    failpoint?: Failpoint,
+  ) {
     this.#storage = new SqliteStorage(db, failpoint);
     this.#ballast = ballast;
     ballast?.hold(now);
@@ -168,7 +175,12 @@ export class Store {
       makeFollowUps(this.#storage);
       return interrupted.length;
     });
-    this.opened = { ...this.#reply([], [], now), recovered, sweeping: this.#storage.sweeping };
+    this.opened = {
+      ...this.#reply([], [], now),
+      recovered,
+      sweeping: this.#storage.sweeping,
+      file,
+    };
   }
 
   /** Runs a group. A command that fails does not affect the others. */
@@ -195,10 +207,20 @@ export class Store {
     }
   }
 
+  /** Copies the file as of the last commit to a new one at `path`. No group runs meanwhile. */
+  async backup(path: string): Promise<void> {
+    // Created first, so that only the owner may read it.
+    Deno.openSync(path, { createNew: true, write: true, mode: 0o600 }).close();
+    await backup(this.#storage.db, path, { rate: BACKUP_PAGES });
+    const copy = new DatabaseSync(path);
+    setInUse(copy, false);
+    copy.close();
+  }
+
   /** Closes the file, without a log beside it. */
   close(): void {
     try {
-      this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      setInUse(this.#storage.db, false);
     } finally {
       this.#storage.db.close();
     }
@@ -297,6 +319,9 @@ export class Store {
     return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
   }
 }
+
+/** Pages copied by one step of a backup. */
+const BACKUP_PAGES = 2_000;
 
 /** Tasks that expire in one transaction; the rest follows in the next. */
 const EXPIRED_AT_ONCE = 500;

@@ -160,13 +160,27 @@ Deno.test("the document is served as it is", async () => {
 
 Deno.test("real answers are what the document says", async () => {
   let accepting = true;
+  let canBackUp = true;
+  const folder = await Deno.makeTempDir();
+  await using _folder = {
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
   await using api = await Api.open({
     accepting: () => accepting,
+    engine: (memory) =>
+      Object.defineProperty(memory, "backup", {
+        get: () => canBackUp ? (path: string) => Deno.writeTextFile(path, "copy") : undefined,
+      }),
     keys: parseApiKeys("ci:s"),
     anonymous: "allowed",
     rate: { count: 100, windowMs: 1_000 },
     hookSettings: anAlertHook(),
     ports: {
+      queueFile: {
+        isGone: false,
+        usage: () => Promise.resolve({ fileBytes: 1, logBytes: 2, freeBytes: 3 }),
+        backupPath: (id) => `${folder}/${id}`,
+      },
       aliasOf: () => ["ada@example.org"],
       templates: () => [{ name: "alert", formats: ["text"], sample: {}, ready: true }],
       outbox: {
@@ -321,6 +335,9 @@ Deno.test("real answers are what the document says", async () => {
   await check("POST", "/schedules/{name}/resume", "/schedules/nightly/resume");
   await check("DELETE", "/schedules/{name}", "/schedules/nightly");
   await check("POST", "/admin/reload");
+  await check("POST", "/admin/backup");
+  canBackUp = false;
+  await check("POST", "/admin/backup");
   await check("DELETE", "/tasks");
   await check("POST", "/notify", "/notify", { to: "x" });
   await check("POST", "/fetch", "/fetch", undefined);

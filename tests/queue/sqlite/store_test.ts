@@ -160,9 +160,10 @@ function insertion(): Omit<Command, "n"> {
 async function aStore({ ballastBytes = 0 } = {}) {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/q.db`;
-  const db = openFile(path);
+  const file = openFile(path);
+  const { db } = file;
   const ballast = new Ballast(`${path}.ballast`, ballastBytes);
-  const store = new Store(db, 1_000, ballast);
+  const store = new Store(file, 1_000, ballast);
   let n = 0;
   return {
     path,

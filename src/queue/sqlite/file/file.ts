@@ -5,8 +5,15 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
-import { EngineDamagedError, EngineError, EngineInUseError } from "../../engine.ts";
-import { migrate } from "./schema.ts";
+import {
+  EngineDamagedError,
+  EngineError,
+  EngineInUseError,
+  type OpenedFile,
+} from "../../engine.ts";
+import { compact } from "../../../lib/compact.ts";
+import { findLogIssue } from "./log_check.ts";
+import { migrate, SCHEMA_VERSION } from "./schema.ts";
 
 /** Primary result codes, https://sqlite.org/rescode.html */
 const BUSY = 5;
@@ -30,10 +37,17 @@ const CHECKPOINT_PAGES = 2_000;
  */
 const CACHE_KIB = 4_096;
 
+/** An open database and what is known of its file. */
+export interface OpenDatabase extends OpenedFile {
+  readonly db: DatabaseSync;
+}
+
 /** Opens the database at `path` for this process alone, and brings it up to date. */
-export function openFile(path: string): DatabaseSync {
+export function openFile(path: string): OpenDatabase {
   let db: DatabaseSync | undefined;
   try {
+    const hasLog = exists(`${path}-wal`);
+    const damage = findLogIssue(path);
     create(path);
     db = new DatabaseSync(path);
     // The lock dies with the process, and without shared memory WAL is faster, too.
@@ -46,11 +60,34 @@ export function openFile(path: string): DatabaseSync {
     set(db, `wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
     migrate(db, path);
-    return db;
+    const logIssue = damage ?? (hasLog || !isInUse(db) ? undefined : MISSING_LOG);
+    setInUse(db, true);
+    return { db, schema: SCHEMA_VERSION, ...compact({ logIssue }) };
   } catch (error) {
     db?.close();
     throw openingError(error, path);
   }
+}
+
+const MISSING_LOG = "it is missing, although the file was in use: a copy without its log, or a " +
+  "removed log. What was only in the log is lost";
+
+function exists(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function isInUse(db: DatabaseSync): boolean {
+  return db.prepare("SELECT in_use FROM usage").get()?.in_use === 1;
+}
+
+/** Records in the file itself, not only in its log, whether it is in use. */
+export function setInUse(db: DatabaseSync, isInUse: boolean): void {
+  db.prepare("UPDATE usage SET in_use = ?").run(isInUse ? 1 : 0);
+  db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
 }
 
 /**

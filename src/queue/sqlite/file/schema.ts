@@ -186,7 +186,15 @@ const MIGRATIONS: readonly string[] = [
     record TEXT    NOT NULL
   ) STRICT;
   `,
+  // Written to the file itself at the opening and at the end: a file in use without a log lacks tasks.
+  `
+  CREATE TABLE usage (one INTEGER PRIMARY KEY CHECK (one = 1), in_use INTEGER NOT NULL) STRICT;
+  INSERT INTO usage VALUES (1, 0);
+  `,
 ];
+
+/** The version of the file that this program writes. */
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /** Larger files are not checked as a whole at the start; every payload is checked when it is read. */
 const QUICK_CHECK_BYTES = 64 * 2 ** 20;

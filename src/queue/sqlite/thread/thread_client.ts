@@ -89,6 +89,8 @@ export class ThreadClient {
   readonly #worker: Worker;
   readonly #options: ThreadClientOptions;
   readonly #pending = new Slab<Pending>();
+  /** Running backups, by their paths. */
+  readonly #backups = new Map<string, Pending>();
   #outbox: Command[] = [];
   /** Of the outbox, in commands for one task. */
   #weight = 0;
@@ -133,6 +135,15 @@ export class ThreadClient {
     } finally {
       signal.removeEventListener("abort", withdraw);
     }
+  }
+
+  /** Copies the file to a new one at `path`; rejects with an `EngineError`. */
+  backup(path: string): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#backups.set(path, { resolve: () => resolve(), reject });
+    post(this.#worker, { backup: path });
+    return promise;
   }
 
   /** Waits for all commands, then ends the thread. Waiting claims resolve with none. */
@@ -189,6 +200,13 @@ export class ThreadClient {
   #onMessage(message: FromThread): void {
     if ("reply" in message) this.#receive(message.reply);
     else if ("closed" in message) this.#onClosed?.();
+    else if ("backedUp" in message) {
+      const { path, error } = message.backedUp;
+      const pending = this.#backups.get(path);
+      this.#backups.delete(path);
+      if (error === undefined) pending?.resolve(undefined);
+      else pending?.reject(new EngineError(`Cannot back up to "${path}": ${error}`));
+    }
   }
 
   #receive({ answers, changes, wakeAt = Infinity, last }: Reply): void {
@@ -224,6 +242,7 @@ export class ThreadClient {
     this.#undoWake();
     this.#worker.terminate();
     for (const n of this.#pending.numbers()) this.#pending.remove(n)?.reject(error);
+    for (const pending of this.#backups.values()) pending.reject(error);
     this.#onClosed?.();
     if (!closing) this.#options.onFatal?.(error);
   }

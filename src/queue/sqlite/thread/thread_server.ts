@@ -14,6 +14,8 @@ import { type Group, type Opened, openStore, type Reply, type Store } from "../s
 export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number } }
   | { readonly group: Group }
+  /** Where to write a copy of the file. */
+  | { readonly backup: string }
   | { readonly close: true };
 
 /** Messages of the thread. */
@@ -21,6 +23,8 @@ export type FromThread =
   | { readonly opened: Opened }
   | { readonly refused: { name: string; message: string } }
   | { readonly reply: Reply }
+  /** A backup has ended, with an error or without. */
+  | { readonly backedUp: { readonly path: string; readonly error?: string } }
   | { readonly closed: true };
 
 /** Serves the queue from this Worker. */
@@ -37,6 +41,12 @@ export function serveQueue(failpoint: Failpoint): void {
         const { name, message } = error as EngineError;
         post({ refused: { name, message } });
       }
+    } else if ("backup" in message) {
+      const path = message.backup;
+      store?.backup(path).then(
+        () => post({ backedUp: { path } }),
+        (error) => post({ backedUp: { path, error: String(error.message ?? error) } }),
+      );
     } else if ("group" in message) {
       if (store) post({ reply: store.run(message.group) });
     } else {

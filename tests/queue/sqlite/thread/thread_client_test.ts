@@ -96,7 +96,15 @@ function setup(opened: Partial<Opened> = {}) {
   const clock = new FakeClock(0);
   const thread = new FakeThread();
   const fatal: Error[] = [];
-  const first = { answers: [], changes: [], last: 0, recovered: 0, sweeping: false, ...opened };
+  const first = {
+    answers: [],
+    changes: [],
+    last: 0,
+    recovered: 0,
+    sweeping: false,
+    file: { schema: 1 },
+    ...opened,
+  };
   const line = new ThreadClient(thread as unknown as Worker, first, {
     path: "q.db",
     clock,

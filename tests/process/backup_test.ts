@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { aFolder, ROOT, START, startPostrider } from "../support/process.ts";
+
+const LATER = { url: "https://example.org/", delay: "10d" };
+
+Deno.test("a backup taken under load holds every task acknowledged before, and starts cleanly", async () => {
+  await using data = await aFolder();
+  const acknowledged: string[] = [];
+  let counted = 0;
+  const copy = `${data.path}/backup.db`;
+  {
+    await using service = startPostrider({ data: data.path });
+    const api = await service.listening;
+    let isOver = false;
+    const load = async () => {
+      while (!isOver) {
+        const { status, body } = await api.call<{ id: string }>("/fetch", LATER);
+        if (status === 202) acknowledged.push(body.id);
+      }
+    };
+    const loads = [load(), load(), load(), load()];
+    while (acknowledged.length < 200) await api.call("/livez");
+    counted = acknowledged.length;
+    const backup = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "src/cli/backup.ts", copy],
+      cwd: ROOT,
+      env: { POSTRIDER_URL: api.url },
+    }).output();
+    assert.equal(backup.code, 0, new TextDecoder().decode(backup.stderr));
+    isOver = true;
+    await Promise.all(loads);
+    assert.ok(acknowledged.length > counted);
+    const again = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "src/cli/backup.ts", copy],
+      cwd: ROOT,
+      env: { POSTRIDER_URL: api.url },
+    }).output();
+    assert.equal(again.code, 1);
+    assert.match(new TextDecoder().decode(again.stderr), /it exists/);
+    const { body: status } = await api.call<{ schema: number; disk: { freeBytes: number } }>(
+      "/status",
+    );
+    assert.ok(status.schema > 0 && status.disk.freeBytes > 0);
+  }
+  assert.equal((await Deno.stat(copy)).mode! & 0o777, 0o600);
+  const left: string[] = [];
+  for await (const { name } of Deno.readDir(data.path)) left.push(name);
+  assert.deepEqual(left.filter((name) => name.includes("backup")), ["backup.db"]);
+  await using restored = startPostrider({
+    data: data.path,
+    env: { POSTRIDER_QUEUE: `sqlite:${copy}` },
+  });
+  const api = await restored.listening;
+  for (const id of acknowledged.slice(0, counted)) {
+    assert.equal((await api.call(`/tasks/${id}`)).status, 200, id);
+  }
+  assert.ok(!restored.lines.said.some((line) => line.includes("log of the queue file")));
+});
+
+Deno.test("a queue file that is moved away is noticed, and used again when it is back", async () => {
+  await using data = await aFolder();
+  const path = `${data.path}/postrider.db`;
+  await using service = startPostrider({ data: data.path });
+  const api = await service.listening;
+  assert.equal((await api.call("/fetch", LATER)).status, 202);
+  await Deno.rename(path, `${path}.moved`);
+  await service.lines.find(/"level":"error".*queue file was removed/);
+  const { status, body } = await api.call<{ code: string }>("/fetch", LATER);
+  assert.deepEqual([status, body.code], [503, "engine_down"]);
+  assert.equal((await api.call("/readyz")).status, 503);
+  assert.equal((await api.call("/livez")).status, 200);
+  await Deno.rename(`${path}.moved`, path);
+  await service.lines.find(/queue file is back/);
+  assert.equal((await api.call("/fetch", LATER)).status, 202);
+  assert.equal((await api.call("/readyz")).status, 200);
+});
+
+/** Ends a service without notice, with tasks in its log. */
+async function killed(data: string): Promise<void> {
+  await using service = startPostrider({ data });
+  const api = await service.listening;
+  for (let i = 0; i < 20; i++) assert.equal((await api.call("/fetch", LATER)).status, 202);
+  service.kill("SIGKILL");
+  await service.exit;
+}
+
+Deno.test.each([
+  { name: "missing", damage: (log: string) => Deno.remove(log), warns: /it is missing/ },
+  {
+    name: "overwritten at its start",
+    damage: async (log: string) => {
+      using file = await Deno.open(log, { write: true });
+      await file.write(new Uint8Array(32));
+    },
+    warns: /its header is damaged, so none of its \d+ bytes/,
+  },
+  {
+    name: "cut within a frame",
+    damage: (log: string) => Deno.truncate(log, 10_000),
+    warns: /it was cut off: its last \d+ bytes/,
+  },
+])("a start whose log is $name warns, and goes on", async ({ damage, warns }) => {
+  await using data = await aFolder();
+  await killed(data.path);
+  await damage(`${data.path}/postrider.db-wal`);
+  await using service = startPostrider({ data: data.path });
+  await service.listening;
+  await service.lines.find(warns);
+});
+
+Deno.test("a start after a kill, with its log, warns of nothing", async () => {
+  await using data = await aFolder();
+  await killed(data.path);
+  await using service = startPostrider({ data: data.path });
+  const api = await service.listening;
+  assert.equal((await api.counts()).queued, 20);
+  assert.ok(!service.lines.said.some((line) => line.includes("log of the queue file")));
+});
+
+Deno.test("--check beside the running service needs no lock of the queue", async () => {
+  await using data = await aFolder();
+  await using service = startPostrider({ data: data.path });
+  await service.listening;
+  await using check = startPostrider({ data: data.path, command: [...START, "--check"] });
+  assert.equal(await check.exit, 0, check.lines.said.join("\n"));
+});
