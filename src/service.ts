@@ -38,7 +38,7 @@ import { targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
-import type { Ports, QueueFile } from "./task/ports.ts";
+import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 import { purgeOn } from "./worker/pruner.ts";
@@ -137,6 +137,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
+  const queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   const state = { accepting: true, ready: true };
 
   const metrics = openMetrics({ version: VERSION, engine: engine.name }, PROBLEM_CODES);
@@ -144,11 +145,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const outbox = config.mail.kind === "outbox"
     ? openOutboxReader(config.mail.directory)
     : undefined;
-  let queueFile: QueueFile | undefined;
   const ports: Ports = {
-    get queueFile() {
-      return queueFile;
-    },
+    queueFile,
     ...guardPorts(() => guard),
     readTargets,
     aliasOf: (name) => file.current.aliases.get(name),
@@ -268,7 +266,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     else triggers.schedules.refresh().catch(fatal);
   });
   worker?.start();
-  queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   purgeOn(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
   const { relays } = file.current;
