@@ -1,64 +1,70 @@
 /**
- * Several mails or notes for the same people, said at once.
+ * Several mails or notes for the same recipients as one.
  *
  * @module
  */
 
 import { compact } from "../lib/compact.ts";
-import type { ChatPayload, EmailPayload, Severity } from "../task/payloads.ts";
+import { escapeHtml } from "../lib/html.ts";
+import type { EmailPayload, Severity } from "../task/payloads.ts";
 import { htmlToPlain } from "./html_text.ts";
+import { parseMarkdown, parsePlain } from "./markdown.ts";
+import { writeHtml } from "./chat/dialects.ts";
+import type { Block } from "./rich_text.ts";
 
-type Said = Pick<EmailPayload, "text" | "html" | "markdown" | "severity" | "attachments">;
+/** The content of one of them. */
+type Content = Pick<EmailPayload, "text" | "html" | "markdown"> & { readonly head: string };
 
-/** A mail that stands for several. */
+/** A mail that contains those of its digest. */
 export function digestMail(mail: EmailPayload): EmailPayload {
   const { gathered, ...first } = mail;
   if (!gathered) return mail;
   const all = [first, ...gathered];
-  const { html: _, ...rest } = first;
+  const contents = all.map(({ subject, ...content }) => ({ head: subject, ...content }));
+  const { html: _, markdown: __, ...rest } = first;
   return {
     ...rest,
-    ...together(all.map((one) => ({ ...one, head: one.subject }))),
-    subject: headOf(first.subject, all.length),
+    subject: digestTitle(first.subject, all.length),
+    text: contents.map((one) => `${one.head}\n${"-".repeat(one.head.length)}\n${plainOf(one)}`)
+      .join("\n\n"),
+    html: contents.map((one) =>
+      `<p><strong>${escapeHtml(one.head)}</strong></p>\n${writeHtml(contentBlocks(one))}`
+    ).join("\n<hr>\n"),
+    attachments: all.flatMap(({ attachments }) => attachments),
+    ...compact({ severity: worstSeverity(all) }),
   };
 }
 
-/** A note that stands for several. */
-export function digestNote(note: ChatPayload): ChatPayload {
-  const { gathered, ...first } = note;
-  if (!gathered) return note;
-  const all = [first, ...gathered];
-  const { html: _, ...rest } = first;
-  return {
-    ...rest,
-    ...together(all.map((one) => ({ ...one, head: one.title }))),
-    title: headOf(first.title, all.length),
-  };
+/** The blocks of a digest, each part under its own head. */
+export function digestBlocks(contents: readonly Content[]): Block[] {
+  return contents.flatMap((one, i) => [
+    ...(i > 0 ? [{ kind: "rule" } as const] : []),
+    { kind: "heading", inlines: [{ kind: "text", text: one.head }] } as const,
+    ...contentBlocks(one),
+  ]);
 }
 
-function headOf(first: string, count: number): string {
+/** The title of a digest. */
+export function digestTitle(first: string, count: number): string {
   return `${first || "Notifications"} (and ${count - 1} more)`;
 }
 
-function together(all: readonly (Said & { readonly head: string })[]) {
-  const said = all.map(({ head, text, html, markdown }) => {
-    const plain = text ?? (html === undefined ? markdown ?? "" : htmlToPlain(html));
-    return { head, plain, marked: markdown ?? escapeMarkdown(plain) };
-  });
-  const severity = SEVERITIES.find((one) => all.some((said) => said.severity === one));
-  return {
-    text: said.map(({ head, plain }) => `${head}\n${"-".repeat(head.length)}\n${plain}`)
-      .join("\n\n"),
-    markdown: said.map(({ head, marked }) => `**${escapeMarkdown(head)}**\n\n${marked}`)
-      .join("\n\n---\n\n"),
-    attachments: all.flatMap(({ attachments }) => attachments),
-    ...compact({ severity }),
-  };
+/** The most serious one, if any has a severity. */
+export function worstSeverity(
+  all: readonly { readonly severity?: Severity }[],
+): Severity | undefined {
+  return SEVERITIES.find((one) => all.some(({ severity }) => severity === one));
 }
 
-/** The worst first. */
+/** The most serious first. */
 const SEVERITIES: readonly Severity[] = ["failure", "warning", "info", "success"];
 
-function escapeMarkdown(text: string): string {
-  return text.replace(/[\\`*_{}[\]<>#|~+!-]/g, "\\$&").replaceAll("\n", "  \n");
+function contentBlocks(content: Content): Block[] {
+  return content.markdown === undefined
+    ? parsePlain(plainOf(content))
+    : parseMarkdown(content.markdown);
+}
+
+function plainOf({ text, html, markdown }: Content): string {
+  return text ?? (html === undefined ? markdown ?? "" : htmlToPlain(html));
 }

@@ -1,46 +1,46 @@
 /**
- * Markdown, as callers write it, in what a reader's program shows.
+ * Reads Markdown and plain text, and writes Markdown as HTML.
  *
  * @module
  */
 
 import MarkdownIt from "markdown-it";
+import type { Block, Inline, ListItem } from "./rich_text.ts";
 
-/** Raw HTML is shown, not obeyed; links lead to the web or to a mail, and nowhere else. */
+/** Raw HTML is shown as text; links lead to the web or to a mail address only. */
 const parser: InstanceType<typeof MarkdownIt> = new MarkdownIt({ html: false, linkify: true });
 
-/** How one place writes what markdown can say: what stands before, and what behind. */
-export interface Dialect {
-  /** Bold. */
-  readonly strong: readonly [string, string];
-  /** Italics. */
-  readonly em: readonly [string, string];
-  /** Struck through. */
-  readonly s: readonly [string, string];
-  /** A word of code. */
-  readonly code: readonly [string, string];
-  /** Lines of code. */
-  readonly pre: readonly [string, string];
-  /** Before each line of what is quoted. */
-  readonly quote: string;
-  /** A link. */
-  readonly link: (href: string) => readonly [string, string];
-  /** Text that must not be taken for any of these. */
-  readonly escape: (text: string) => string;
-}
+type Token = ReturnType<typeof parser.parse>[number];
 
-/** Writes markdown as the body of an HTML page. */
+/** Writes Markdown as the body of an HTML page. */
 export function markdownToHtml(markdown: string): string {
   return parser.render(markdown);
 }
 
-/** Writes markdown in another dialect, tables and headings as well as it can. */
-export function markdownTo(dialect: Dialect, markdown: string): string {
-  const nodes = tree(parser.parse(markdown, {}));
-  return blocks(nodes, dialect).replace(/\n{3,}/g, "\n\n").trim();
+/** Reads Markdown. */
+export function parseMarkdown(markdown: string): Block[] {
+  return blocksOf(tree(parser.parse(markdown, {})));
 }
 
-type Token = ReturnType<typeof parser.parse>[number];
+/** Reads plain text: paragraphs and lines stay, URLs become links, nothing else is markup. */
+export function parsePlain(text: string): Block[] {
+  return text.trim().split(/\n(?:[ \t]*\n)+/).filter((part) => part !== "")
+    .map((part) => ({ kind: "paragraph", inlines: inlinesOfText(part) }));
+}
+
+/** The text with its URLs as links. */
+function inlinesOfText(text: string): Inline[] {
+  const inlines: Inline[] = [];
+  let from = 0;
+  for (const { index, lastIndex, url } of parser.linkify.match(text) ?? []) {
+    if (index > from) inlines.push({ kind: "text", text: text.slice(from, index) });
+    const words: Inline = { kind: "text", text: text.slice(index, lastIndex) };
+    inlines.push({ kind: "link", href: url, inlines: [words] });
+    from = lastIndex;
+  }
+  if (from < text.length) inlines.push({ kind: "text", text: text.slice(from) });
+  return inlines;
+}
 
 interface Node {
   readonly token: Token;
@@ -61,75 +61,76 @@ function tree(tokens: readonly Token[]): Node[] {
   return root;
 }
 
-function blocks(nodes: readonly Node[], dialect: Dialect): string {
-  return nodes.map((node) => block(node, dialect)).join("");
-}
-
-function block({ token, children }: Node, dialect: Dialect): string {
-  const inside = () => blocks(children, dialect);
-  switch (token.type) {
-    case "inline":
-      return inline(token.children ?? [], dialect);
-    case "paragraph_open":
-      return `${inside()}${token.hidden ? "\n" : "\n\n"}`;
-    case "heading_open":
-      return `${dialect.strong[0]}${inside()}${dialect.strong[1]}\n\n`;
-    case "fence":
-    case "code_block":
-      return `${dialect.pre[0]}${dialect.escape(token.content)}${dialect.pre[1]}\n\n`;
-    case "blockquote_open":
-      return `${inside().trim().replace(/^/gm, dialect.quote)}\n\n`;
-    case "bullet_list_open":
-      return `${children.map((item) => listItem(item, "• ", dialect)).join("")}\n`;
-    case "ordered_list_open": {
-      const first = Number(token.attrGet("start") ?? 1);
-      return `${children.map((item, i) => listItem(item, `${first + i}. `, dialect)).join("")}\n`;
+function blocksOf(nodes: readonly Node[]): Block[] {
+  return nodes.flatMap(({ token, children }): Block[] => {
+    switch (token.type) {
+      case "inline":
+        return [{ kind: "paragraph", inlines: inlinesOf(tree(token.children ?? [])) }];
+      case "heading_open":
+        return [{ kind: "heading", inlines: blocksOf(children).flatMap(inlinesIn) }];
+      case "fence":
+      case "code_block":
+        return [{ kind: "pre", text: token.content.replace(/\n$/, "") }];
+      case "blockquote_open":
+        return [{ kind: "quote", blocks: blocksOf(children) }];
+      case "bullet_list_open":
+        return [{ kind: "list", items: children.map(itemOf) }];
+      case "ordered_list_open": {
+        const start = Number(token.attrGet("start") ?? 1);
+        return [{ kind: "list", start, items: children.map(itemOf) }];
+      }
+      case "table_open":
+        return [{ kind: "table", rows: rowsOf(children) }];
+      case "hr":
+        return [{ kind: "rule" }];
+      default:
+        return blocksOf(children);
     }
-    case "tr_open":
-      return `${children.map((cell) => blocks(cell.children, dialect)).join(" | ")}\n`;
-    case "table_open":
-      return `${inside()}\n`;
-    case "hr":
-      return "———\n\n";
-    default:
-      return inside();
-  }
+  });
 }
 
-function listItem({ children }: Node, mark: string, dialect: Dialect): string {
-  return `${mark}${blocks(children, dialect).trim().replaceAll("\n", "\n   ")}\n`;
+function itemOf({ children }: Node): ListItem {
+  return { blocks: blocksOf(children) };
 }
 
-function inline(tokens: readonly Token[], dialect: Dialect): string {
-  const links: string[] = [];
-  return tokens.map((token) => {
+function rowsOf(nodes: readonly Node[]): Inline[][][] {
+  return nodes.flatMap(({ token, children }) =>
+    token.type === "tr_open"
+      ? [children.map((cell) => blocksOf(cell.children).flatMap(inlinesIn))]
+      : rowsOf(children)
+  );
+}
+
+function inlinesIn(block: Block): readonly Inline[] {
+  return "inlines" in block ? block.inlines : [];
+}
+
+function inlinesOf(nodes: readonly Node[]): Inline[] {
+  return nodes.flatMap(({ token, children }): Inline[] => {
     switch (token.type) {
       case "strong_open":
       case "em_open":
       case "s_open":
-        return dialect[token.tag as "strong" | "em" | "s"][0];
-      case "strong_close":
-      case "em_close":
-      case "s_close":
-        return dialect[token.tag as "strong" | "em" | "s"][1];
+        return [{ kind: token.tag as "strong" | "em" | "s", inlines: inlinesOf(children) }];
       case "code_inline":
-        return `${dialect.code[0]}${dialect.escape(token.content)}${dialect.code[1]}`;
+        return [{ kind: "code", text: token.content }];
       case "link_open": {
-        const [before, behind] = dialect.link(String(token.attrGet("href") ?? ""));
-        links.push(behind);
-        return before;
+        const href = String(token.attrGet("href") ?? "");
+        return [{ kind: "link", href, inlines: inlinesOf(children) }];
       }
-      case "link_close":
-        return links.pop() ?? "";
       case "image": {
-        const [before, behind] = dialect.link(String(token.attrGet("src") ?? ""));
-        return `${before}${dialect.escape(token.content || "image")}${behind}`;
+        const href = String(token.attrGet("src") ?? "");
+        return [{
+          kind: "link",
+          href,
+          inlines: [{ kind: "text", text: token.content || "image" }],
+        }];
       }
       case "softbreak":
       case "hardbreak":
-        return "\n";
+        return [{ kind: "text", text: "\n" }];
       default:
-        return dialect.escape(token.content);
+        return token.content === "" ? [] : [{ kind: "text", text: token.content }];
     }
-  }).join("");
+  });
 }

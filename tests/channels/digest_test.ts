@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { digestMail, digestNote } from "../../src/channels/digest.ts";
+import { digestMail } from "../../src/channels/digest.ts";
+import {
+  markdownDialect,
+  slackDialect,
+  telegramDialect,
+} from "../../src/channels/chat/dialects.ts";
+import { blocksOf, noteOf } from "../../src/channels/chat/note.ts";
+import { write } from "../../src/channels/rich_text.ts";
+import type { ChatPayload, EmailPayload } from "../../src/task/payloads.ts";
 import { openComposer } from "../../src/channels/mail/message.ts";
 import { anEmail } from "./support/attempts.ts";
 
@@ -30,15 +38,39 @@ Deno.test("several mails are one, each under its own subject", async () => {
 });
 
 Deno.test("several notes are one", () => {
-  const merged = digestNote({
+  const merged = noteOf({
     ...NOTE,
     text: "a",
     gathered: [{ ...NOTE, title: "Two", text: "b" }],
   });
   assert.equal(merged.title, "One (and 1 more)");
-  assert.equal(merged.markdown, "**One**\n\na\n\n---\n\n**Two**\n\nb");
-  assert.equal("gathered" in merged, false);
+  assert.equal(merged.text, "**One**\n\na\n\n———\n\n**Two**\n\nb");
+  assert.equal(merged.isMarkdown, true);
 });
+
+const URL = "https://example.org/build-42_a~b!c#d+e";
+const members: { readonly form: string; readonly content: Partial<EmailPayload> }[] = [
+  { form: "text", content: { text: `See ${URL}` } },
+  { form: "html", content: { html: `<p>See <a href="${URL}">it</a></p>` } },
+  { form: "markdown", content: { markdown: `See <${URL}>` } },
+];
+
+Deno.test.each(members)(
+  "a digest leaves the links of its $form as they are",
+  async ({ content }) => {
+    const { text: _, ...bare } = anEmail();
+    const mail = { ...bare, ...content };
+    const { html = "" } = digestMail({ ...mail, gathered: [mail] } as EmailPayload);
+    assert.equal(html.split(`href="${URL}"`).length, 3, html);
+    const note = noteOf(
+      { ...NOTE, ...content, gathered: [{ ...NOTE, ...content }] } as unknown as ChatPayload,
+    );
+    const blocks = blocksOf(note);
+    assert.ok(write(telegramDialect, blocks).includes(`href="${URL}"`));
+    assert.ok(write(slackDialect, blocks).includes(`<${URL}|`));
+    assert.ok(write(markdownDialect, blocks).includes(URL));
+  },
+);
 
 Deno.test("one alone stays as it is", () => {
   const mail = anEmail();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { slackDialect, telegramDialect } from "../../src/channels/chat/dialects.ts";
-import { markdownTo, markdownToHtml } from "../../src/channels/markdown.ts";
+import { markdownToHtml, parseMarkdown } from "../../src/channels/markdown.ts";
+import { write } from "../../src/channels/rich_text.ts";
 
 const RICH = `# Title
 
@@ -29,12 +30,15 @@ Deno.test("raw HTML is shown, not obeyed; a script is no link", () => {
 
 Deno.test("markdown is said in another dialect as well as it can be", () => {
   assert.equal(
-    markdownTo(slackDialect, RICH),
+    write(slackDialect, parseMarkdown(RICH)),
     "*Title*\n\nSome *bold*, _em_, ~gone~ and `code` &amp; &lt;b&gt;raw&lt;/b&gt;.\n\n" +
       "1. one\n   • two\n\n>quoted\n\n```\na &lt; b\n```\n\na | b\n1 | 2",
   );
   assert.equal(
-    markdownTo(telegramDialect, "[a&b](https://example.org/?a=1&b=%22) **x**"),
+    write(
+      telegramDialect,
+      parseMarkdown("[a&b](https://example.org/?a=1&b=%22) **x**"),
+    ),
     '<a href="https://example.org/?a=1&amp;b=%22">a&amp;b</a> <b>x</b>',
   );
 });

@@ -10,7 +10,6 @@ import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";
 import type { Json } from "../../task/task.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
-import { digestNote } from "../digest.ts";
 import { noteOf } from "./note.ts";
 import type { ChatPlace, ChatRequest, ChatService } from "./service.ts";
 import { placesOf } from "./table.ts";
@@ -27,7 +26,7 @@ export function openChatChannel(service: ChatService, http: Channel): Channel {
       const payload = JSON.parse(attempt.payload) as ChatPayload;
       const [place] = placesOf(service, payload.target);
       if (!place) return unreadable(service);
-      const requests = service.preview(place, noteOf(digestNote(payload)), attempt);
+      const requests = service.preview(place, noteOf(payload), attempt);
       let sent = sentBefore(attempt);
       let last: Outcome = { kind: "delivered" };
       for (; sent < requests.length; sent++) {

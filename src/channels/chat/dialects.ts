@@ -5,22 +5,27 @@
  */
 
 import { escapeHtml } from "../../lib/html.ts";
-import type { Dialect } from "../markdown.ts";
+import type { Block, Dialect, Inline } from "../rich_text.ts";
 
 /** https://docs.slack.dev/messaging/formatting-message-text: only these three characters are escaped. */
 export function escapeSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+/** Keeps a mark of Slack's apart from a word. */
+const ZERO_WIDTH_SPACE = "\u200b";
+
 /** Slack's mrkdwn. */
 export const slackDialect: Dialect = {
   strong: ["*", "*"],
   em: ["_", "_"],
   s: ["~", "~"],
-  code: ["`", "`"],
-  pre: ["```\n", "```"],
+  code: (text) => `\`${escapeSlack(text)}\``,
+  pre: (text) => `\`\`\`\n${escapeSlack(text)}\n\`\`\``,
   quote: ">",
-  link: (href) => [`<${escapeSlack(href).replaceAll("|", "%7C")}|`, ">"],
+  link: (href, words) => `<${escapeSlack(href).replaceAll("|", "%7C")}|${words}>`,
+  wordBreak: ZERO_WIDTH_SPACE,
+  bullet: "• ",
   escape: escapeSlack,
 };
 
@@ -29,10 +34,11 @@ export const telegramDialect: Dialect = {
   strong: ["<b>", "</b>"],
   em: ["<i>", "</i>"],
   s: ["<s>", "</s>"],
-  code: ["<code>", "</code>"],
-  pre: ["<pre>", "</pre>"],
+  code: (text) => `<code>${escapeHtml(text)}</code>`,
+  pre: (text) => `<pre>${escapeHtml(text)}</pre>`,
   quote: "&gt; ",
-  link: (href) => [`<a href="${escapeHtml(href)}">`, "</a>"],
+  link: (href, words) => `<a href="${escapeHtml(href)}">${words}</a>`,
+  bullet: "• ",
   escape: escapeHtml,
 };
 
@@ -40,6 +46,133 @@ export const telegramDialect: Dialect = {
 export const pushoverDialect: Dialect = {
   ...telegramDialect,
   s: ["", ""],
-  code: ["", ""],
-  pre: ["", ""],
+  code: escapeHtml,
+  pre: escapeHtml,
+};
+
+/** Characters that Markdown reads as markup, wherever they are. */
+const MARKUP = /[\\`*_~|[<]/g;
+/** What Markdown reads as markup at the beginning of a line: headings, quotations, lists. */
+const LINE_MARKUP = /^(\s*)(?:([-+#>])|(\d+)(?=[.)]))/;
+
+/** Markdown again, for services that show it; Discord's, which most others read as well. */
+export const markdownDialect: Dialect = {
+  strong: ["**", "**"],
+  em: ["*", "*"],
+  s: ["~~", "~~"],
+  code: (text) => {
+    const ticks = "`".repeat(longestTicks(text) + 1);
+    return ticks === "`" ? `\`${text}\`` : `${ticks} ${text} ${ticks}`;
+  },
+  pre: (text) => {
+    const fence = "`".repeat(Math.max(3, longestTicks(text) + 1));
+    return `${fence}\n${text}\n${fence}`;
+  },
+  quote: "> ",
+  link: (href, words) => `[${words}](${href.replaceAll(")", "%29")})`,
+  // Escaped it would be another address.
+  bareLink: (href) => href,
+  bullet: "- ",
+  escape: (text) => escapeLine(text.replace(MARKUP, "\\$&")),
+};
+
+/**
+ * What a TextBlock of an Adaptive Card shows: bold, italics, links and lists.
+ * https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
+ */
+export const cardDialect: Dialect = {
+  ...markdownDialect,
+  em: ["_", "_"],
+  s: ["", ""],
+  code: (text) => escapeCard(text),
+  pre: (text) => text.split("\n").map(escapeCard).join("\n\n"),
+  quote: "| ",
+  lineBreak: "\n\n",
+  escape: escapeCard,
+};
+
+function escapeCard(text: string): string {
+  return escapeLine(text.replace(/[\\*_[\]~`]/g, "\\$&"));
+}
+
+function escapeLine(text: string): string {
+  return text.replace(
+    LINE_MARKUP,
+    (_, space, sign, number) => sign ? `${space}\\${sign}` : `${space}${number}\\`,
+  );
+}
+
+function longestTicks(text: string): number {
+  return (text.match(/`+/g) ?? []).reduce((most, { length }) => Math.max(most, length), 0);
+}
+
+/** Writes blocks as HTML, for services that show most of it. */
+export function writeHtml(blocks: readonly Block[]): string {
+  return blocks.map((block) => {
+    switch (block.kind) {
+      case "paragraph":
+        return `<p>${inlineHtml(block.inlines)}</p>`;
+      case "heading":
+        return `<h3>${inlineHtml(block.inlines)}</h3>`;
+      case "pre":
+        return `<pre><code>${escapeHtml(block.text)}</code></pre>`;
+      case "quote":
+        return `<blockquote>${writeHtml(block.blocks)}</blockquote>`;
+      case "list": {
+        const items = block.items.map(({ blocks, isContinued }) =>
+          isContinued ? writeHtml(blocks) : `<li>${itemHtml(blocks)}</li>`
+        );
+        const start = block.start === undefined || block.start === 1
+          ? ""
+          : ` start="${block.start}"`;
+        return block.start === undefined
+          ? `<ul>${items.join("")}</ul>`
+          : `<ol${start}>${items.join("")}</ol>`;
+      }
+      case "table": {
+        const rows = block.rows.map((row) =>
+          `<tr>${row.map((cell) => `<td>${inlineHtml(cell)}</td>`).join("")}</tr>`
+        );
+        return `<table>${rows.join("")}</table>`;
+      }
+      case "rule":
+        return "<hr>";
+    }
+  }).join("\n");
+}
+
+function itemHtml([first, ...rest]: readonly Block[]): string {
+  if (first?.kind !== "paragraph") return writeHtml(first ? [first, ...rest] : rest);
+  return inlineHtml(first.inlines) + writeHtml(rest);
+}
+
+function inlineHtml(inlines: readonly Inline[]): string {
+  return inlines.map((inline) => {
+    switch (inline.kind) {
+      case "text":
+        return escapeHtml(inline.text).replaceAll("\n", "<br>");
+      case "code":
+        return `<code>${escapeHtml(inline.text)}</code>`;
+      case "link":
+        return `<a href="${escapeHtml(inline.href)}">${inlineHtml(inline.inlines)}</a>`;
+      default: {
+        const tag = { strong: "strong", em: "em", s: "del" }[inline.kind];
+        return `<${tag}>${inlineHtml(inline.inlines)}</${tag}>`;
+      }
+    }
+  }).join("");
+}
+
+/** Writes blocks as plain text. */
+export const plainDialect: Dialect = {
+  strong: ["", ""],
+  em: ["", ""],
+  s: ["", ""],
+  code: (text) => text,
+  pre: (text) => text,
+  quote: "> ",
+  link: (href, words) => words === "" ? href : `${words} [${href}]`,
+  bareLink: (href) => href,
+  bullet: "• ",
+  escape: (text) => text,
 };

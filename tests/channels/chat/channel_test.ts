@@ -86,7 +86,7 @@ Deno.test("plain text stays plain: no service takes it for markup", async () => 
     type: "section",
     text: { type: "plain_text", text },
   }]);
-  assert.equal(discord.embeds[0].description, "2 \\* 3 \\* 4 <b\\>bold</b\\> & @everyone");
+  assert.equal(discord.embeds[0].description, "2 \\* 3 \\* 4 \\<b>bold\\</b> & @everyone");
   assert.deepEqual(discord.allowed_mentions, { parse: [] });
   assert.equal(telegram.text, "⚠️ 2 * 3 * 4 &lt;b&gt;bold&lt;/b&gt; &amp; @everyone");
   assert.deepEqual({

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { COLOURS, withoutFiles } from "../note.ts";
-import { cut, letters, truncate } from "../pieces.ts";
+import { cutBlocks, write } from "../../rich_text.ts";
+import { markdownDialect } from "../dialects.ts";
+import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
+import { letters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://discord.com";
 /** https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
 const TITLE_LETTERS = 256;
 const DESCRIPTION_LETTERS = 4_096;
-/** What makes markdown of a text that is none. */
-const MARKUP = /[\\`*_~|>#\[\]-]/g;
 
 /** `discord://[name@]id/token` */
 export const discord: ChatService = {
@@ -34,9 +34,11 @@ export const discord: ChatService = {
 
   preview({ access: { path, user } }, note) {
     const { title, severity } = note;
-    const { text, isMarkdown } = withoutFiles(note);
-    const write = (piece: string) => isMarkdown ? piece : piece.replace(MARKUP, "\\$&");
-    const pieces = cut(text, (piece) => write(piece).length <= DESCRIPTION_LETTERS);
+    const blocks = blocksOf(withoutFiles(note));
+    const pieces = cutBlocks(
+      blocks,
+      (piece) => write(markdownDialect, piece).length <= DESCRIPTION_LETTERS,
+    ).map((piece) => write(markdownDialect, piece));
     return pieces.map((piece, i) => ({
       // Waiting for the message tells whether there is one.
       url: `${ORIGIN}${path}?wait=true`,
@@ -46,10 +48,15 @@ export const discord: ChatService = {
         allowed_mentions: { parse: [] },
         embeds: [{
           ...(i === 0 && title ? { title: truncate(title, letters(TITLE_LETTERS)) } : {}),
-          ...(piece === "" ? {} : { description: write(piece) }),
+          ...(piece === "" ? {} : { description: piece }),
           color: parseInt(COLOURS[severity].slice(1), 16),
         }],
       },
     }));
+  },
+
+  wish(body) {
+    const [, seconds] = /"retry_after" *: *(\d{1,7}(?:\.\d+)?)/.exec(body) ?? [];
+    return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1_000);
   },
 };

@@ -5,14 +5,15 @@
  */
 
 import { escapeHtml } from "../../../lib/html.ts";
-import { markdownToHtml } from "../../markdown.ts";
-import { type Note, SIGNS, withoutFiles } from "../note.ts";
-import { bytes, cut } from "../pieces.ts";
+import { type Block, cutBlocks, write } from "../../rich_text.ts";
+import { plainDialect, writeHtml } from "../dialects.ts";
+import { blocksOf, type Note, SIGNS, withoutFiles } from "../note.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
-/** An event may have 64 KiB; text and HTML are both in it, and JSON doubles some letters. */
-const TEXT_BYTES = 12_000;
+/** An event as it is sent may have 64 KiB, what the server adds included. */
+const EVENT_BYTES = 56_000;
+const encoder = new TextEncoder();
 
 /** `matrix://token@host[:port]/!room:server[/…]`, `matrixs://…` */
 export const matrix: ChatService = {
@@ -36,29 +37,44 @@ export const matrix: ChatService = {
   },
 
   preview({ origin, access: { token, room = "" } }, note, { taskId }) {
-    const plain = withoutFiles(note);
-    return cut(plain.text, bytes(TEXT_BYTES)).map((text, i) => ({
+    return eventsOf(withoutFiles(note)).map((content, i) => ({
       method: "PUT",
       // The same transaction again is the same message.
       idempotent: true,
       url: `${origin}/_matrix/client/v3/rooms/${encodeURIComponent(room)}` +
         `/send/m.room.message/${taskId}-${i}`,
       headers: { authorization: `Bearer ${token}` },
-      json: { msgtype: "m.text", ...body({ ...plain, text }, i === 0) },
+      json: { msgtype: "m.text", ...content },
     }));
   },
 };
 
-function body({ title, text, isMarkdown, html, severity }: Note, isFirst: boolean) {
-  const sign = isFirst ? SIGNS[severity] : "";
-  const head = isFirst ? title : "";
-  const written = isMarkdown ? markdownToHtml(text) : isFirst ? html : undefined;
-  const plain = `${sign}${head}${head && text ? "\n\n" : ""}${text}`;
-  if (written === undefined && head === "") return { body: plain };
-  const formatted = written ?? escapeHtml(text).replaceAll("\n", "<br>");
-  return {
-    body: plain,
-    format: "org.matrix.custom.html",
-    formatted_body: (head ? `<strong>${sign}${escapeHtml(head)}</strong><br>` : sign) + formatted,
+/** Each event has the text in two forms, plain and HTML. */
+function eventsOf(note: Note): Record<string, string>[] {
+  const { title, severity, isMarkdown, html } = note;
+  const sign = SIGNS[severity];
+  const content = (plain: string, formatted: string | undefined, isFirst: boolean) => {
+    const head = isFirst ? title : "";
+    const mark = isFirst ? sign : "";
+    const body = `${mark}${head}${head && plain ? "\n\n" : ""}${plain}`;
+    if (formatted === undefined && head === "") return { body };
+    const inner = formatted ?? escapeHtml(plain).replaceAll("\n", "<br>");
+    return {
+      body,
+      format: "org.matrix.custom.html",
+      formatted_body: (head ? `<strong>${mark}${escapeHtml(head)}</strong><br>` : mark) + inner,
+    };
   };
+  const fits = (event: Record<string, string>) =>
+    encoder.encode(JSON.stringify(event)).length <= EVENT_BYTES;
+  const whole = content(note.text, html, true);
+  if (!isMarkdown && html !== undefined && fits(whole)) return [whole];
+  const written = (blocks: readonly Block[], isFirst: boolean) =>
+    content(
+      write(plainDialect, blocks),
+      isMarkdown ? writeHtml(blocks) : undefined,
+      isFirst,
+    );
+  return cutBlocks(blocksOf(note), (piece) => fits(written(piece, true)))
+    .map((piece, i) => written(piece, i === 0));
 }

@@ -5,9 +5,9 @@
  */
 
 import type { Severity } from "../../../task/payloads.ts";
-import { markdownTo } from "../../markdown.ts";
+import { cutBlocks, write } from "../../rich_text.ts";
 import { pushoverDialect } from "../dialects.ts";
-import { withoutFiles } from "../note.ts";
+import { blocksOf, withoutFiles } from "../note.ts";
 import { cut, letters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
@@ -38,9 +38,12 @@ export const pushover: ChatService = {
   },
 
   preview({ access: { user = "", token = "", device = "" } }, note) {
-    const { title, text, isMarkdown, severity } = withoutFiles(note);
-    const write = (piece: string) => isMarkdown ? markdownTo(pushoverDialect, piece) : piece;
-    const pieces = cut(text || title, (piece) => write(piece).length <= MESSAGE_LETTERS);
+    const named = withoutFiles(note);
+    const { title, text, isMarkdown, severity } = named;
+    const html = (blocks: Parameters<typeof write>[1]) => write(pushoverDialect, blocks);
+    const pieces = isMarkdown && text !== ""
+      ? cutBlocks(blocksOf(named), (piece) => html(piece).length <= MESSAGE_LETTERS).map(html)
+      : cut(text || title, letters(MESSAGE_LETTERS));
     return pieces.map((piece) => ({
       url: `${ORIGIN}/1/messages.json`,
       json: {
@@ -48,7 +51,7 @@ export const pushover: ChatService = {
         user,
         ...(device ? { device } : {}),
         ...(title === "" ? {} : { title: truncate(title, letters(TITLE_LETTERS)) }),
-        message: write(piece),
+        message: piece,
         ...(isMarkdown ? { html: 1 } : {}),
         priority: PRIORITIES[severity],
       },

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { markdownTo } from "../../markdown.ts";
+import { cutBlocks, write } from "../../rich_text.ts";
 import { escapeSlack, slackDialect } from "../dialects.ts";
-import { COLOURS, type Note, withoutFiles } from "../note.ts";
+import { blocksOf, COLOURS, type Note, withoutFiles } from "../note.ts";
 import { cut, letters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
@@ -58,12 +58,17 @@ export const slack: ChatService = {
   },
 };
 
-function sections({ text, isMarkdown }: Note) {
-  if (text === "") return [];
-  const write = (piece: string) => isMarkdown ? markdownTo(slackDialect, piece) : piece;
-  const type = isMarkdown ? "mrkdwn" : "plain_text";
-  return cut(text, (piece) => write(piece).length <= SECTION_LETTERS).map((piece) => ({
-    type: "section",
-    text: { type, text: write(piece) || " " },
-  }));
+function sections(note: Note) {
+  if (note.text === "") return [];
+  if (!note.isMarkdown) {
+    return cut(note.text, letters(SECTION_LETTERS)).map((text) => section("plain_text", text));
+  }
+  const mrkdwn = (blocks: Parameters<typeof write>[1]) => write(slackDialect, blocks);
+  return cutBlocks(blocksOf(note), (piece) => mrkdwn(piece).length <= SECTION_LETTERS)
+    .map((piece) => section("mrkdwn", mrkdwn(piece)));
+}
+
+/** Slack refuses a section without text. */
+function section(type: "mrkdwn" | "plain_text", text: string) {
+  return { type: "section", text: { type, text: text || " " } };
 }

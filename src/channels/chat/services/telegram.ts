@@ -5,9 +5,9 @@
  */
 
 import { escapeHtml } from "../../../lib/html.ts";
-import { markdownTo } from "../../markdown.ts";
+import { cutBlocks, write } from "../../rich_text.ts";
 import { telegramDialect } from "../dialects.ts";
-import { SIGNS, withoutFiles } from "../note.ts";
+import { blocksOf, type Note, SIGNS, withoutFiles } from "../note.ts";
 import { cut, letters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
@@ -43,16 +43,13 @@ export const telegram: ChatService = {
     const title = truncate(note.title, letters(TITLE_LETTERS));
     const sign = SIGNS[note.severity];
     const head = title === "" ? sign : `<b>${sign}${escapeHtml(title)}</b>\n`;
-    const { text, isMarkdown } = withoutFiles(note);
-    const write = (piece: string) =>
-      isMarkdown ? markdownTo(telegramDialect, piece) : escapeHtml(piece);
-    const pieces = cut(text, (piece) => head.length + write(piece).length <= TEXT_LETTERS);
+    const pieces = piecesOf(withoutFiles(note), TEXT_LETTERS - head.length);
     return pieces.map((piece, i) => ({
       url: `${ORIGIN}/bot${token}/sendMessage`,
       json: {
         chat_id: id,
         ...(topic ? { message_thread_id: Number(topic) } : {}),
-        text: (i === 0 ? head : "") + write(piece),
+        text: (i === 0 ? head : "") + piece,
         parse_mode: "HTML",
         link_preview_options: { is_disabled: true },
         disable_notification: note.severity === "success",
@@ -65,3 +62,12 @@ export const telegram: ChatService = {
     return seconds === undefined ? undefined : Number(seconds) * 1_000;
   },
 };
+
+/** Plain text stays as it is, but for three characters: Telegram finds the links itself. */
+function piecesOf(note: Note, limit: number): string[] {
+  if (!note.isMarkdown) {
+    return cut(note.text, (piece) => escapeHtml(piece).length <= limit).map(escapeHtml);
+  }
+  const html = (blocks: Parameters<typeof write>[1]) => write(telegramDialect, blocks);
+  return cutBlocks(blocksOf(note), (piece) => html(piece).length <= limit).map(html);
+}

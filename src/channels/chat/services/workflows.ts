@@ -5,8 +5,10 @@
  */
 
 import type { Severity } from "../../../task/payloads.ts";
-import { withoutFiles } from "../note.ts";
-import { bytes, cut, truncate } from "../pieces.ts";
+import { cutBlocks, write } from "../../rich_text.ts";
+import { cardDialect } from "../dialects.ts";
+import { blocksOf, withoutFiles } from "../note.ts";
+import { bytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
@@ -43,7 +45,13 @@ export const workflows: ChatService = {
   },
 
   preview({ origin, access: { workflow, signature = "", version = "" } }, note) {
-    const { title, text, severity } = withoutFiles(note);
+    const { title, severity } = note;
+    const fits = bytes(TEXT_BYTES);
+    const pieces = cutBlocks(
+      blocksOf(withoutFiles(note)),
+      (piece) => fits(write(cardDialect, piece)),
+      MAX_BLOCKS,
+    ).map((piece) => write(cardDialect, piece)).filter((piece) => piece !== "");
     const query = new URLSearchParams({
       "api-version": version,
       sp: "/triggers/manual/run",
@@ -52,10 +60,11 @@ export const workflows: ChatService = {
     });
     const block = (text: string, more = {}) => ({ type: "TextBlock", text, wrap: true, ...more });
     const items = [
-      ...(title === ""
-        ? []
-        : [block(truncate(title, bytes(TITLE_BYTES)), { size: "Large", weight: "Bolder" })]),
-      ...(text === "" ? [] : cut(text, bytes(TEXT_BYTES), MAX_BLOCKS).map((piece) => block(piece))),
+      ...(title === "" ? [] : [block(cardDialect.escape(truncate(title, bytes(TITLE_BYTES))), {
+        size: "Large",
+        weight: "Bolder",
+      })]),
+      ...pieces.map((piece) => block(piece)),
     ];
     const card = {
       $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
