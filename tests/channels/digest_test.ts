@@ -57,7 +57,7 @@ const members: { readonly form: string; readonly content: Partial<EmailPayload> 
 
 Deno.test.each(members)(
   "a digest leaves the links of its $form as they are",
-  async ({ content }) => {
+  ({ content }) => {
     const { text: _, ...bare } = anEmail();
     const mail = { ...bare, ...content };
     const { html = "" } = digestMail({ ...mail, gathered: [mail] } as EmailPayload);
