@@ -9,11 +9,11 @@ ARG BASE=denoland/deno:2.9.6
 FROM ${BASE} AS build
 ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
 WORKDIR /app
-COPY deno.json deno.lock ./
+COPY deno.json ./
 COPY src/ src/
 # Every file, because no file imports the entries of the threads: they are started by URL.
-# --frozen: the versions and digests of the lock.
-RUN find src -name '*.ts' -o -name '*.tsx' | xargs deno cache --frozen
+# --frozen: the versions and digests of the lock, which has no test tools.
+RUN find src -name '*.ts' -o -name '*.tsx' | xargs deno cache --frozen --lock=src/deno.lock
 RUN install -d -o 1993 -g 1993 -m 0750 /data
 
 FROM ${BASE}
@@ -41,7 +41,7 @@ EXPOSE 8000
 # SIGTERM drains. Give the stop more time than POSTRIDER_DRAIN (8 s).
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-  CMD ["deno", "run", "--cached-only", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=POSTRIDER_PORT", "--ignore-env", "/app/src/cli/health.ts"]
+  CMD ["deno", "run", "--cached-only", "--no-lock", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=POSTRIDER_PORT", "--ignore-env", "/app/src/cli/health.ts"]
 
 # Deno itself is PID 1 and receives the signals: no shell, no `deno task`, no entrypoint of the base.
 #   net    all addresses but link-local ones (cloud metadata); Postrider's guard decides on the rest
@@ -51,7 +51,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
 #   sys    the host name, for the greeting of mail relays; the kind of file system
 # The V8 flag saves memory: see "Permissions" in src/README.md.
 ENTRYPOINT []
-CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", \
+CMD ["deno", "run", "--cached-only", "--frozen", "--lock=/app/src/deno.lock", "--no-prompt", \
      "--v8-flags=--no-allocation-site-pretenuring", \
      "--allow-net", "--deny-net=169.254.0.0/16", \
      "--allow-read=/app,/data,/etc/postrider,/run/secrets,/postrider.yaml,/templates", \
