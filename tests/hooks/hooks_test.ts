@@ -45,6 +45,9 @@ Deno.test("a delivery and its tasks are stored before the response", async () =>
   assert.equal(body.event, "push");
   const task = (await world.api.get(`/tasks/${body.tasks[0]}`)).body;
   assert.equal(task.payload.subject, "ada pushed abc");
+  assert.equal(task.source, "hook:builds");
+  const page = await (await world.api.raw("/ui/hooks/builds")).text();
+  assert.match(page, /href="\/ui\/tasks\?source=hook%3Abuilds"/);
   assert.deepEqual((await world.list()).map(({ id }: { id: string }) => id), [body.id]);
 });
 

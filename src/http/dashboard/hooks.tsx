@@ -70,6 +70,11 @@ export function HookContent(
   const path = `/hooks/${encodeURIComponent(hook.name)}`;
   return (
     <section id="deliveries" data-live aria-label="Deliveries, newest first">
+      <p>
+        <a href={`/ui/tasks?source=${encodeURIComponent(`hook:${hook.name}`)}`}>
+          Tasks of this hook
+        </a>
+      </p>
       {deliveries.length === 0 ? <p>No deliveries yet.</p> : (
         <table>
           <thead>

@@ -72,7 +72,10 @@ function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: b
           </a>
         )}
       </td>
-      <td data-name="Runs">{skipped > 0 ? `${runs}, ${skipped} skipped` : runs}</td>
+      <td data-name="Runs">
+        <a href={`/ui/tasks?source=${encodeURIComponent(`schedule:${kept.name}`)}`}>{runs}</a>
+        {skipped > 0 ? `, ${skipped} skipped` : null}
+      </td>
       {operates
         ? (
           <td data-name="Actions">

@@ -198,3 +198,17 @@ Deno.test("the runs of a schedule are counted from 0 on", async () => {
     series("failed", 0),
   ]);
 });
+
+Deno.test("the tasks of a schedule carry it as their source, and are found by it", async () => {
+  await using api = await Api.open();
+  await put(api);
+  const { body: { lastId } } = await api.post("/schedules/nightly/run");
+  await api.accept();
+  assert.equal((await api.get(`/tasks/${lastId}`)).body.source, "schedule:nightly");
+  const { data } = (await api.get("/tasks?source=schedule:nightly")).body;
+  assert.deepEqual(data.map(({ id }: { id: string }) => id), [lastId]);
+  const page = await (await api.raw("/ui/schedules")).text();
+  const [, href = ""] = /href="(\/ui\/tasks\?source=schedule%3Anightly)"/.exec(page) ?? [];
+  const list = await (await api.raw(href)).text();
+  assert.equal(list.match(/value="tsk_/g)?.length, 1);
+});
