@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseDuration } from "../lib/duration.ts";
+import { formatDuration, parseDuration } from "../lib/duration.ts";
 
 /**
  * The waits before each further try, in milliseconds: one try after each step.
@@ -20,8 +20,8 @@ const HOUR = 60 * MINUTE;
 
 /** The schedules of tasks that name none. */
 export const DEFAULT_RETRIES = {
-  /** An upstream that hiccups is back within seconds. */
-  fetch: [1_000, 5_000, 30_000],
+  /** Seconds for a short fault, and more than seven minutes for a server that is being restarted. */
+  fetch: [1_000, 5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
   /** About a day, with two tries within greylisting's five minutes to four hours. */
   mail: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, ...Array(20).fill(HOUR)],
   /** Standard Webhooks' own advice, less its last two days. */
@@ -54,9 +54,9 @@ export function parseRetry(
 }
 
 /**
- * Milliseconds to wait after the `tries`-th try of a schedule (1 is the first),
- * or `undefined` when there is no further one. Between 50 % and 100 % of the
- * step, by `random` in [0, 1): tasks that failed together do not return together.
+ * Milliseconds to wait after the `tries`-th try of a schedule (1 is the first), or `undefined`
+ * when there is no further one. Never shorter than its step, and longer by up to a quarter, by
+ * `random` in [0, 1): tasks that failed together do not return together.
  */
 export function retryDelay(
   schedule: RetrySchedule,
@@ -64,5 +64,18 @@ export function retryDelay(
   random: number,
 ): number | undefined {
   const step = schedule[tries - 1];
-  return step === undefined ? undefined : Math.round(step / 2 + (step / 2) * random);
+  return step === undefined ? undefined : Math.round(step + (step / 4) * random);
+}
+
+/** Writes a schedule as a caller would: `5s, 1m, 10m*3`. */
+export function formatRetry(schedule: RetrySchedule): string {
+  const parts: string[] = [];
+  for (let at = 0; at < schedule.length;) {
+    const step = schedule[at] ?? 0;
+    let times = 1;
+    while (schedule[at + times] === step) times++;
+    parts.push(formatDuration(step) + (times > 1 ? `*${times}` : ""));
+    at += times;
+  }
+  return parts.join(", ");
 }

@@ -1,7 +1,7 @@
 /**
- * The dashboard over a million tasks: `deno task bench:dashboard [--tasks N]`, by hand.
+ * The dashboard over a million tasks: `deno task bench:dashboard [--tasks N]`.
  *
- * How soon a page is painted, and how soon it shows what has just happened, in
+ * Measures how soon a page is painted, and how soon it shows a change, in
  * Debian's Chromium beside the service on the same machine.
  *
  * @module
@@ -71,7 +71,7 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 say("", `From a submit to its row on the overview, live: ${spread(updates)}.`);
 
-/** Has so many wait for an hour, at a hundred hosts, a hundred tags. */
+/** Submits `count` tasks that wait for an hour, with a hundred hosts and a hundred tags. */
 async function fill(): Promise<void> {
   const path = `${data.path}/postrider.db`;
   await using engine = await openSqliteEngine({ path, clock: systemClock, maxQueued: 2 * most });

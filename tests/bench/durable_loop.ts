@@ -1,7 +1,7 @@
 /**
- * About the least that a durable fetch can do: the bare loop, and for each task one
- * narrow row that is inserted, claimed and settled on a thread of SQLite's,
- * many in one commit. No submit, no guard, no limits, no second thread.
+ * About the lowest cost of a durable fetch: the bare loop, and for each task one
+ * narrow row that is inserted, claimed and settled on a thread of SQLite's, with
+ * many rows in one commit. No submit, no guard, no limits, no second thread.
  *
  *     deno run -A tests/bench/durable_loop.ts '{"port":8000,"count":20000,"concurrency":64,"path":"q.db"}'
  *
@@ -12,19 +12,19 @@ import { Agent, request } from "undici";
 import type { Group, Row, Settled } from "./durable_loop_thread.ts";
 import type { LoopResult } from "./loops.ts";
 
-/** What to fetch, and where to keep it. */
+/** What to fetch, and where to store it. */
 export interface DurableLoop {
-  /** Of the sink on 127.0.0.1. */
+  /** The port of the sink on 127.0.0.1. */
   readonly port: number;
-  /** How many are measured. */
+  /** How many requests are measured. */
   readonly count: number;
-  /** How many are under way at once. */
+  /** How many run at once. */
   readonly concurrency: number;
   /** The file; it is created. */
   readonly path: string;
 }
 
-/** As Postrider takes them in a batch. */
+/** The size of a group, that of Postrider's batches. */
 const BATCH = 1_000;
 
 async function run({ port, count, concurrency, path }: DurableLoop): Promise<LoopResult> {
@@ -42,7 +42,7 @@ async function run({ port, count, concurrency, path }: DurableLoop): Promise<Loo
   return { seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-/** Each commit takes what has ended meanwhile, and what is next in its place. */
+/** Each commit settles what has ended meanwhile, and claims as many. */
 async function volley(
   ask: (group: Group) => Promise<Row[]>,
   attempt: (row: Row) => Promise<Settled>,

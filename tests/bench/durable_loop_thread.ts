@@ -1,8 +1,8 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 /**
- * The thread of the durable loop: the file's path first, then groups, each
- * carried out in one commit and answered with what was claimed.
+ * The thread of the durable loop. The first message is the file's path; each later
+ * one is a group, executed in one commit and answered with the claimed tasks.
  *
  * @module
  */
@@ -17,19 +17,19 @@ export interface Row {
   readonly payload: string;
 }
 
-/** What came of an attempt. */
+/** The result of an attempt. */
 export interface Settled {
-  /** Of its task. */
+  /** The number of its task. */
   readonly seq: number;
   /** JSON. */
   readonly result: string;
 }
 
-/** What is to be done in one transaction. */
+/** The work of one transaction. */
 export interface Group {
   /** Payloads of new tasks. */
   readonly insert: readonly string[];
-  /** What has ended. */
+  /** The attempts that have ended. */
   readonly settle: readonly Settled[];
   /** How many to claim at most. */
   readonly claim: number;

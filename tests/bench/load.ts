@@ -1,7 +1,7 @@
 /**
- * A load of POST requests over kept-alive connections, as a process of its own.
+ * A load of POST requests over kept-alive connections, in a process of its own.
  *
- * Speaks plain HTTP/1.1 over sockets, so that it costs less than what it
+ * It uses plain HTTP/1.1 over sockets, so that it costs less than what it
  * measures. Prints one line of JSON: `{requests, failed, seconds, p50Ms, p99Ms}`.
  *
  *     deno run -A tests/bench/load.ts '{"port":8000,"path":"/notify","body":"{}",
@@ -12,29 +12,29 @@
 
 /** What to send, how often, and over how many connections. */
 export interface Load {
-  /** On 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   readonly port: number;
-  /** With its query. */
+  /** The path, with its query. */
   readonly path: string;
-  /** JSON text. */
+  /** The body, as JSON text. */
   readonly body: string;
-  /** Open at once; each has one request under way. */
+  /** The number of connections; each has one request at a time. */
   readonly connections: number;
-  /** How many are measured. */
+  /** How many requests are measured. */
   readonly requests: number;
-  /** How many go before, unmeasured. */
+  /** How many requests come first and are not measured. */
   readonly warmup: number;
 }
 
-/** What came of it. */
+/** The result. */
 export interface LoadResult {
-  /** Answered with 2xx. */
+  /** Responses with 2xx. */
   readonly requests: number;
-  /** Answered otherwise. */
+  /** Other responses. */
   readonly failed: number;
   /** From the first measured request to the last. */
   readonly seconds: number;
-  /** The median time to an answer. */
+  /** The median time to a response. */
   readonly p50Ms: number;
   /** The time that 1 % exceed. */
   readonly p99Ms: number;
@@ -42,7 +42,7 @@ export interface LoadResult {
 
 const HEAD_END = [13, 10, 13, 10] as const;
 
-/** Sends the load and resolves when all of it is answered. */
+/** Sends the load and resolves when all requests have a response. */
 export async function sendLoad(load: Load): Promise<LoadResult> {
   const request = requestBytes(load);
   if (load.warmup > 0) await volley(load, request, load.warmup, []);
@@ -92,7 +92,7 @@ function requestBytes({ port, path, body }: Load): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** Reads one answer and returns its status; its length must be declared. */
+/** Reads one response and returns its status; it must have a Content-Length. */
 async function readAnswer(socket: Deno.TcpConn, buffer: Uint8Array): Promise<number> {
   let filled = 0;
   let end = Infinity;

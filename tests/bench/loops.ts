@@ -1,6 +1,6 @@
 /**
- * The bare clients that Postrider's attempts are measured against: a loop, and
- * nothing around it.
+ * The bare clients that Postrider's attempts are compared with: a loop around a
+ * client library.
  *
  *     deno run -A tests/bench/loops.ts '{"client":"http","port":8000,"count":20000,"concurrency":64}'
  *
@@ -14,15 +14,15 @@ import { Agent, request } from "undici";
 export interface Loop {
   /** `http`: undici's `request`; `smtp`: nodemailer, pooled. */
   readonly client: "http" | "smtp";
-  /** Of the sink on 127.0.0.1. */
+  /** The port of the sink on 127.0.0.1. */
   readonly port: number;
-  /** How many are measured. */
+  /** How many requests are measured. */
   readonly count: number;
-  /** How many are under way at once. */
+  /** How many run at once. */
   readonly concurrency: number;
 }
 
-/** What came of it. */
+/** The result. */
 export interface LoopResult {
   /** From the first to the last. */
   readonly seconds: number;

@@ -1,5 +1,5 @@
 /**
- * Ratios against bare peers, measured side by side in one run: `deno task bench`.
+ * Ratios to bare programs, measured side by side in one run: `deno task bench`.
  *
  *     deno task bench [--quick] [accept | batches | run | start …]
  *

@@ -1,6 +1,6 @@
 /**
- * The peer beside Postrider: Hono and BullMQ on Node, with Redis once as it
- * comes and once with every write synced, as Postrider's are.
+ * Compares Postrider with Hono and BullMQ on Node, with Redis in its default
+ * settings and with every write synced, as Postrider's are.
  *
  *     deno task bench:peer     needs redis-server, node and npm
  *
@@ -13,7 +13,7 @@ import { hasPostgres, openCluster } from "../support/postgres.ts";
 import { load, median, ratioOf } from "./programs.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
-/** Fetched for this run; the house itself does not depend on them. */
+/** Installed for this run; Postrider itself does not depend on them. */
 const PACKAGES = [
   "@hono/node-server@2.1.8",
   "bullmq@6.7.0",
@@ -118,7 +118,7 @@ async function startRedis(sync: string) {
   return { ...redis, port };
 }
 
-/** Starts a program in the folder; resolves once it says `ready`. */
+/** Starts a program in the folder; resolves when it prints `ready`. */
 async function start(ready: RegExp, program: string, ...args: string[]) {
   const child = new Deno.Command(program, { args, cwd: folder.path, stdout: "piped" }).spawn();
   const lines = linesOf(child.stdout);

@@ -1,6 +1,6 @@
 /**
- * Programs of the bench, each a process of its own: what is measured shares
- * nothing with what measures it but the machine.
+ * The programs of the bench, each in a process of its own: what is measured shares
+ * only the machine with what measures it.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { linesOf } from "../support/lines.ts";
 import { ROOT } from "../support/process.ts";
 import type { Load, LoadResult } from "./load.ts";
 
-/** A server at work. */
+/** A running server. */
 export interface Program extends AsyncDisposable {
-  /** On 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   readonly port: number;
   /** Its process. */
   readonly pid: number;
@@ -39,7 +39,7 @@ export async function startProgram(file: string, ...args: string[]): Promise<Pro
   };
 }
 
-/** Runs a program of the bench to its end; what its last line says, as JSON. */
+/** Runs a program of the bench to its end, and returns its last line, parsed as JSON. */
 export async function runProgram<T>(file: string, argument: unknown): Promise<T> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -64,28 +64,28 @@ export async function load(options: Load): Promise<LoadResult> {
   return result;
 }
 
-/** `CLK_TCK` of every Linux that Deno runs on. */
+/** `CLK_TCK` on Linux. */
 const TICK_MS = 10;
 
-/** Milliseconds of CPU that a process has used so far, all its threads together. */
+/** Milliseconds of CPU that a process has used so far, on all its threads. */
 export async function cpuMs(pid: number): Promise<number> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** Bytes of memory that a process has resident. */
+/** Resident bytes of a process. */
 export async function residentBytes(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024;
 }
 
-/** The middle one. */
+/** The median. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
-/** The median of the ratios of neighbours: what slows one slows the other. */
+/** The median of the ratios of neighbouring rounds, which a slow moment affects alike. */
 export function ratioOf(ours: readonly number[], bare: readonly number[]): number {
   return median(ours.map((one, round) => one / (bare[round] ?? NaN)));
 }

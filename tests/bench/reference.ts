@@ -1,15 +1,15 @@
 /**
- * What Postrider's accept is measured against: bare Hono and zod, storing nothing.
+ * The bare server that Postrider's accept is compared with: Hono and zod, without storage.
  *
- *     deno run -A tests/bench/reference.ts manners          the contract's manners
+ *     deno run -A tests/bench/reference.ts manners          the checks of the contract
  *     deno run -A tests/bench/reference.ts four             four fields and a random id
- *     deno run -A tests/bench/reference.ts durable FILE     the manners, and a row on disk
+ *     deno run -A tests/bench/reference.ts durable FILE     the checks, and a row on disk
  *
- * `manners` does what any server of this contract must do (size check, full
- * schema, TypeID, request id, the whole task as answer) in the shortest way
- * that we know of; it uses none of Postrider's code but the making of ids.
- * `durable` writes one narrow row for each on a thread of SQLite's, many in one
- * commit, before it answers: about the least that a durable accept can do.
+ * `manners` does what each server of this contract must do (size check, full
+ * schema, TypeID, request id, the whole task as response) in the shortest way
+ * that we know. Of Postrider's code it uses only the generator of ids.
+ * `durable` writes one narrow row for each request on a thread of SQLite's, many
+ * in one commit, before it responds: about the lowest cost of a durable accept.
  *
  * @module
  */
@@ -61,7 +61,7 @@ const four = z.object({
   delay: z.string(),
 });
 
-/** Keeps a payload; resolves once it is on disk. */
+/** Stores a payload; resolves when it is on disk. */
 type Keep = (id: string, dueAt: number, payload: string) => Promise<void>;
 
 function manners(keep?: Keep): Hono {
@@ -115,7 +115,7 @@ function fourFields(): Hono {
   return app;
 }
 
-/** Groups as Postrider's own: what comes while one is written is the next. */
+/** Groups as Postrider does: what arrives while one group is written is the next. */
 function openKeep(path: string): Keep {
   const worker = new Worker(new URL("reference_thread.ts", import.meta.url), { type: "module" });
   worker.postMessage(path);

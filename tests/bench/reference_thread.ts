@@ -1,8 +1,8 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 /**
- * The thread of the durable reference: the file's path first, then groups of
- * rows, each written in one commit and answered.
+ * The thread of the durable reference. The first message is the file's path; each
+ * later one is a group of rows, written in one commit and answered.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * `deno task bench:save [BYTES]`: saves a large body, whole and cut three times
- * on the way, and prints how much memory the service took for it.
+ * on the way, and prints how much memory the service needed.
  *
  * @module
  */
@@ -11,26 +11,26 @@ import { aFolder, startPostrider } from "../support/process.ts";
 
 const MIB = 2 ** 20;
 
-/** A download within one run: how long it is, and after how many bytes each answer is cut. */
+/** A download: its length, and after how many bytes each response is cut. */
 export interface Ask {
   readonly bytes: number;
   readonly cut: number;
 }
 
-/** What the last download came to, and what memory all of them took. */
+/** The result of the last download, and the memory of all of them. */
 export interface Saving {
   readonly state: string;
   readonly attempts: number;
   readonly bytes: number;
   readonly sha256: string;
-  /** Resident memory above that of an idle service, at most, in MiB. */
+  /** The highest resident memory above that of an idle service, in MiB. */
   readonly aboveIdleMib: number;
-  /** During the last download above what it was when that began, at most, in MiB. */
+  /** The same during the last download, above the memory at its start. */
   readonly grownMib: number;
   readonly seconds: number;
 }
 
-/** Starts a service and lets it save zero bytes, one download after another. */
+/** Starts a service and lets it save files of zero bytes, one after another. */
 export async function save(asks: readonly Ask[]): Promise<Saving> {
   await using site = openSite();
   await using folder = await aFolder();
@@ -74,7 +74,7 @@ export async function save(asks: readonly Ask[]): Promise<Saving> {
   };
 }
 
-/** The SHA-256 of so many zero bytes. */
+/** The SHA-256 of a number of zero bytes. */
 export function digestOfZeros(bytes: number): string {
   const hash = createHash("sha256");
   const piece = new Uint8Array(MIB);

@@ -1,10 +1,10 @@
 /**
- * A million queued tasks: `deno task bench:scale [--tasks N]`, by hand.
+ * A million queued tasks: `deno task bench:scale [--tasks N]`.
  *
- * First the engine alone, as it fills: what an accept and a claim cost at each
- * size, a part of the tasks held in one lane, in turns with an engine in which
- * nothing waits. Then the service on that file: how soon it is at work, what it
- * weighs, how fast it answers, how it stops.
+ * First measures the engine alone as it fills: the cost of an accept and of a claim
+ * at each size, with some of the tasks held in one lane, in turns with an empty
+ * engine. Then starts the service on that file, and measures its start, its
+ * memory, its response times and its stop.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { figure, machine, say } from "./table.ts";
 const { values } = parseArgs({ args: Deno.args, options: { tasks: { type: "string" } } });
 const most = Number(values.tasks ?? 1_000_000);
 const sizes = [100, 1_000, 10_000, 100_000, 1_000_000].filter((size) => size <= most);
-/** One in five waits in a lane that is held. */
+/** One task in five waits in a held lane. */
 const HELD = "http://held.example.org:80";
 /** Tasks of one turn, and turns at each size. */
 const PROBE = 4_000;
@@ -61,11 +61,11 @@ async function engineAlone(): Promise<void> {
   }
 }
 
-/** One probe of each after the other, so that a slow moment is both's. */
+/** Measures both in turns, so that a slow moment affects both. */
 async function inTurns(empty: QueueEngine, engine: QueueEngine, ids: IdSource) {
   const [bare, ours]: [Probe[], Probe[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
-    // Whoever comes second pays for some of what the first has left to be collected.
+    // The second one pays for some of the garbage of the first.
     if (round % 2 === 1) ours.push(await probe(engine, ids));
     bare.push(await probe(empty, ids));
     if (round % 2 === 0) ours.push(await probe(engine, ids));
@@ -73,7 +73,7 @@ async function inTurns(empty: QueueEngine, engine: QueueEngine, ids: IdSource) {
   return { bare, ours };
 }
 
-/** Has so many wait, 1,000 in each submission. */
+/** Submits `count` waiting tasks, 1,000 at a time. */
 async function fill(engine: QueueEngine, ids: IdSource, size: number): Promise<void> {
   for (let left = size - (await engine.counts()).queued; left > 0; left -= 1_000) {
     const tasks = Array.from({ length: Math.min(1_000, left) }, (_, n) => {
@@ -85,7 +85,7 @@ async function fill(engine: QueueEngine, ids: IdSource, size: number): Promise<v
   }
 }
 
-/** Tasks a second, and microseconds of CPU for each, both threads together. */
+/** Tasks a second, and microseconds of CPU for each task on both threads. */
 interface Cost {
   readonly rate: number;
   readonly cpu: number;
@@ -96,7 +96,7 @@ interface Probe {
   readonly runs: Cost;
 }
 
-/** What it costs to accept a task, and then to claim and settle it. */
+/** The cost of accepting a task, and of claiming and settling it. */
 async function probe(engine: QueueEngine, ids: IdSource): Promise<Probe> {
   let left = PROBE;
   const accepts = await measured(() =>

@@ -1,6 +1,6 @@
 /**
- * What the bench measures, each beside what it is compared with, in turns: a
- * machine that is slow for a while is slow for both.
+ * What the bench measures, in turns with what it is compared with: a machine that is
+ * slow for a while is slow for both.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { cpuMs, load, median, ratioOf, runProgram, startProgram } from "./progra
 export interface Line {
   /** What was measured. */
   readonly what: string;
-  /** The bare one's, in `unit`. */
+  /** The bare program's figure, in `unit`. */
   readonly bare: number;
-  /** Postrider's, in `unit`. */
+  /** Postrider's figure, in `unit`. */
   readonly ours: number;
   /** Of both. */
   readonly unit: string;
-  /** Ours divided by the bare one's: the median of what each round said, for a round is short and the machine is not even. */
+  /** Postrider's figure divided by the bare one's: the median of all rounds, because single rounds vary. */
   readonly ratio?: number;
-  /** What is to be reached: ours divided by the bare one's, or ours alone in `unit`. */
+  /** The goal: a ratio, or a figure of Postrider's in `unit`. */
   readonly wanted: { readonly ratio: number } | { readonly atLeast: number } | {
     readonly atMost: number;
   };
@@ -38,7 +38,7 @@ export interface Effort {
 }
 
 const MAIL = { to: "ada@example.org", subject: "Hello", text: "It rides." };
-/** Accepted and not attempted: what is measured is the accept alone. */
+/** Accepted and not attempted, so that only the accept is measured. */
 const LATER = JSON.stringify({ ...MAIL, delay: "1h" });
 
 /** `POST /notify`, one task a request, against a bare server. */
@@ -109,7 +109,7 @@ export async function batches({ rounds, size }: Effort): Promise<Line> {
   };
 }
 
-/** Tasks from their submit to their settlement, against a bare loop over the same client. */
+/** Tasks from submit to settlement, compared with a bare loop over the same client. */
 export async function run(
   client: "http" | "smtp",
   { rounds, size }: Effort,
@@ -129,7 +129,7 @@ export async function run(
   const concurrency = client === "http" ? 64 : 8;
   const count = Math.round((client === "http" ? 20_000 : 8_000) * size);
   const entry = client === "http" ? { url: `http://127.0.0.1:${sink.port}/ride` } : MAIL;
-  // What is compiled meanwhile would count as ours: a bare loop has a tenth of it.
+  // Warms up first: Postrider has ten times the code of the bare loop to compile.
   await endToEnd(api, client, entry, Math.ceil(count / 2));
   const [theirs, least, ours]: number[][] = [[], [], []];
   for (let round = 0; round < rounds; round++) {

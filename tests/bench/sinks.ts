@@ -1,6 +1,6 @@
 /**
- * Where what leaves arrives: an HTTP server that says 200, and a relay that
- * takes every mail and keeps none. Both cost as little as they can.
+ * The receivers of the bench: an HTTP server that responds 200, and a relay that
+ * accepts every mail and keeps none. Both cost as little as possible.
  *
  *     deno run -A tests/bench/sinks.ts http
  *     deno run -A tests/bench/sinks.ts smtp
@@ -16,7 +16,7 @@ const OK = encoder.encode(
   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nridden",
 );
 
-/** Answers each request without a body as soon as its head is there. */
+/** Responds to each request as soon as its head has arrived. */
 async function answerHttp(conn: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(16 * 1_024);
   let tail = "";
@@ -28,7 +28,7 @@ async function answerHttp(conn: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** Speaks as much SMTP as a client needs to hear, with pipelining. */
+/** Speaks the part of SMTP that a client needs, with pipelining. */
 async function answerSmtp(conn: Deno.TcpConn): Promise<void> {
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(64 * 1_024);
@@ -62,7 +62,7 @@ async function answerSmtp(conn: Deno.TcpConn): Promise<void> {
 const answer = Deno.args[0] === "smtp" ? answerSmtp : answerHttp;
 for await (const conn of listener) {
   conn.setNoDelay(true);
-  // A client that leaves ends its conversation, and nothing else.
+  // A client that disconnects ends its own session only.
   answer(conn).catch(() => {}).finally(() => {
     try {
       conn.close();

@@ -1,5 +1,5 @@
 /**
- * How the bench says what it found.
+ * The output of the bench.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { VERSION } from "../../src/service.ts";
 import type { Line } from "./scenarios.ts";
 
-/** Says what it is measured on, and with what. */
+/** Prints the machine and the versions. */
 export async function machine(): Promise<void> {
   const cpus = (await Deno.readTextFile("/proc/cpuinfo").catch(() => "")).split("\n")
     .filter((line) => line.startsWith("model name"));
@@ -32,7 +32,7 @@ export function printHead(): void {
   say("| what | bare | Postrider | ratio | wanted | |", "|---|---:|---:|---:|---:|---|");
 }
 
-/** One line of it. */
+/** One row of it. */
 export function printLine({ what, bare, ours, unit, ratio, wanted, note = "" }: Line): void {
   const [goal, reached] = "ratio" in wanted
     ? [wanted.ratio.toFixed(2), ratio !== undefined && ratio >= wanted.ratio]

@@ -1,6 +1,6 @@
 /**
- * Debian's Chromium, driven by Playwright, with an eye on what no page may do:
- * ask anybody else, break its own policy, or log an error.
+ * Debian's Chromium, driven by Playwright. It notes what no page may do: call
+ * another server, break its own policy, or log an error.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { type Browser, chromium, type Page } from "playwright-core";
 export interface Watched {
   /** Playwright's page. */
   readonly page: Page;
-  /** Throws when the page asked anybody else, broke a policy or failed. */
+  /** Throws when the page called another server, broke a policy or failed. */
   assertClean(): void;
 }
 
-/** Each breach of a policy becomes an error in the console, in every frame. */
+/** Turns each breach of a policy into an error in the console, in every frame. */
 const TELL_VIOLATIONS =
   `document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
     console.error("policy: " + violatedDirective + " " + blockedURI));`;
 
-/** One browser for the tests of a file. */
+/** One browser. */
 export class Chromium implements AsyncDisposable {
   readonly #browser: Browser;
 
@@ -52,7 +52,7 @@ export class Chromium implements AsyncDisposable {
       if (!isOurs) faults.push(`asked for ${url}`);
     });
     page.on("console", (message) => {
-      // A refused submit is an answer that the page shows; the browser notes it all the same.
+      // The browser logs a refused submit as an error, although the page shows it.
       const isAnswer = /the server responded with a status of 4\d\d/.test(message.text());
       if (message.type() === "error" && !isAnswer) faults.push(`logged ${message.text()}`);
     });
@@ -70,9 +70,9 @@ export class Chromium implements AsyncDisposable {
   }
 }
 
-/** What axe finds wrong with a page: nothing, for WCAG 2.2 AA and axe's own best practices. */
+/** The violations of WCAG 2.2 AA, and of axe's own best practices, that axe finds. */
 export async function accessFaults(page: Page): Promise<string[]> {
-  // By the debugger's own way in: a policy that lets no script in lets this one in neither.
+  // `evaluate` uses the debugger, so the policy of the page does not apply.
   await page.evaluate(axe.source);
   const results: AxeResults = await page.evaluate('axe.run({ resultTypes: ["violations"] })');
   return results.violations.map(({ id, help, nodes }) =>

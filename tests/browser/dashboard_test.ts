@@ -4,7 +4,7 @@ import { browserTest, everyPage } from "./world.ts";
 
 const DRAFT = { subject: "Build 42 is green", text: "All tests passed.", tags: ["build"] };
 
-browserTest("a mail is sent by the form, and its page goes live to its end", async (world) => {
+browserTest("the form sends a mail, and its page follows the task to its end", async (world) => {
   const { page, assertClean } = await world.open();
   await page.goto("/ui/send");
   await page.getByLabel("To").fill("Ada <ada@example.org>, bob@example.org");
@@ -68,7 +68,7 @@ browserTest(
   },
 );
 
-browserTest("what failed is retried from its page", async (world) => {
+browserTest("a failed task is retried from its page", async (world) => {
   const id = await world.send("/fetch", { url: `${world.upstream.url}/missing` });
   await world.api.final(id);
   const { page, assertClean } = await world.open();
@@ -112,19 +112,22 @@ browserTest(
   },
 );
 
-browserTest("after the service was away the page is right again by itself", async (world) => {
-  const { page } = await world.open();
-  await page.goto("/ui/tasks");
-  await page.locator("#connection.on").waitFor();
-  await world.restart(async () => {
-    await page.getByText("reconnecting").waitFor();
-  });
-  await world.send("/notify", { ...DRAFT, subject: "Meanwhile", to: "ada@example.org" });
-  await page.getByText("Meanwhile").waitFor();
-  await page.locator("#connection.on").waitFor();
-});
+browserTest(
+  "a page reconnects by itself and is current again after the service was down",
+  async (world) => {
+    const { page } = await world.open();
+    await page.goto("/ui/tasks");
+    await page.locator("#connection.on").waitFor();
+    await world.restart(async () => {
+      await page.getByText("reconnecting").waitFor();
+    });
+    await world.send("/notify", { ...DRAFT, subject: "Meanwhile", to: "ada@example.org" });
+    await page.getByText("Meanwhile").waitFor();
+    await page.locator("#connection.on").waitFor();
+  },
+);
 
-browserTest("all of it works by the keyboard alone", async (world) => {
+browserTest("every control works by keyboard alone", async (world) => {
   const id = await world.send("/notify", { ...DRAFT, to: "ada@example.org", delay: "1h" });
   const { page, assertClean } = await world.open();
   await page.goto(`/ui/tasks/${id}`);
@@ -142,7 +145,7 @@ browserTest("all of it works by the keyboard alone", async (world) => {
 
 const KEYS = { POSTRIDER_API_KEYS: "ada:a-long-secret,eye:only-to-look:read" };
 
-browserTest("who has a key signs in, works, and signs out", async (world) => {
+browserTest("a user with a key signs in, sends a mail, and signs out", async (world) => {
   const { page, assertClean } = await world.open();
   await page.goto("/ui/send");
   await page.waitForURL(/\/ui\/signin\?next=/);
@@ -164,7 +167,7 @@ browserTest("who has a key signs in, works, and signs out", async (world) => {
   assertClean();
 }, KEYS);
 
-browserTest("who may only look sees no button that would change anything", async (world) => {
+browserTest("a key that may only read sees no button that changes anything", async (world) => {
   const { page, assertClean } = await world.open();
   await page.goto("/");
   await page.getByLabel("API key").fill("only-to-look");
@@ -200,7 +203,7 @@ for (
   });
 }
 
-browserTest("the reader of the API works without anything from elsewhere", async (world) => {
+browserTest("/docs works without other servers", async (world) => {
   const { page, assertClean } = await world.open();
   await page.goto("/docs");
   await page.locator(".opblock").first().waitFor();
@@ -211,7 +214,7 @@ browserTest("the reader of the API works without anything from elsewhere", async
 });
 
 browserTest(
-  "the manual is found by a search, and read without anything from elsewhere",
+  "a search finds a section of the manual, which needs no other server",
   async (world) => {
     const { page, assertClean } = await world.open();
     await page.goto("/");

@@ -1,5 +1,5 @@
 /**
- * A mail asked for by one line of curl, as a reader's program shows it.
+ * A mail that one curl command sends, as a mail program shows it.
  *
  * @module
  */
@@ -45,7 +45,7 @@ Deno.test(
   },
 );
 
-/** As Python's own library reads it. */
+/** The mail as Python's library reads it. */
 async function htmlOf(file: string): Promise<string> {
   const script = new URL("../mail/read_mail.py", import.meta.url).pathname;
   const { parts } = JSON.parse(await run("/usr/bin/python3", script, file));

@@ -1,7 +1,7 @@
 /**
  * Takes the README's pictures: `deno task pictures`, by hand, after the pages have changed.
  *
- * Half a minute of traffic goes before them, so that there is something to see.
+ * A minute of traffic comes first, so that there is something to see.
  *
  * @module
  */

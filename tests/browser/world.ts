@@ -1,5 +1,5 @@
 /**
- * A service at work, an upstream it calls, and a browser that looks at it.
+ * A running service, an upstream that it calls, and a browser.
  *
  * @module
  */
@@ -21,25 +21,25 @@ const SETTINGS = {
   schedules: { nightly: { cron: "0 3 * * *", fetch: { url: "https://example.org/nightly" } } },
 };
 
-/** What a test looks at. */
+/** What a browser test uses. */
 export interface World {
   readonly api: Api;
   readonly upstream: Upstream;
-  /** Opens a page in a profile of its own. */
+  /** Opens a page in a new profile. */
   open(options?: { width?: number; dark?: boolean }): Promise<Watched>;
-  /** Ends the service and starts it again at the same place. */
+  /** Stops the service, and starts it again on the same port and data. */
   restart(meanwhile: () => Promise<void>): Promise<void>;
-  /** Submits, and tells the id. */
+  /** Submits, and returns the id. */
   send(path: string, body: unknown): Promise<string>;
 }
 
-/** A test in a browser: skipped by name where there is none, but not in CI. */
+/** A test in a browser; skipped where there is none, but not in CI. */
 export function browserTest(
   name: string,
   test: (world: World) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): void {
-  // The browser's own pipes and timers outlive a test by a moment.
+  // The pipes and timers of the browser live a little longer than the test.
   const options = { ...needs("chromium"), sanitizeOps: false, sanitizeResources: false };
   Deno.test(name, options, async () => {
     await using folder = await aFolder();
@@ -79,7 +79,7 @@ export function browserTest(
   });
 }
 
-/** Every kind of page, with something on it. */
+/** The path of one page of every kind, with content. */
 export async function everyPage(
   { api, upstream, send }: World,
 ): Promise<string[]> {

@@ -110,7 +110,7 @@ async function mailsIn(folder: string): Promise<string[]> {
   return mails;
 }
 
-/** Asked of the system a moment before it is needed: the health check wants to be told. */
+/** A free port; the health check needs to know it before the service starts. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -1,23 +1,23 @@
 /**
- * Debian's Postfix, private to one test: its own settings, queue and port,
- * with TLS and a login, delivering to maildirs.
+ * Debian's Postfix for one test: with settings, queue and port of its own, TLS
+ * and a login. It delivers to maildirs.
  *
  * @module
  */
 
 import type { TestIdentity } from "../channels/support/tls_relay.ts";
 
-/** A Postfix at work. */
+/** A running Postfix. */
 export interface Postfix extends AsyncDisposable {
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
-  /** The mails of a mailbox once there are so many, as paths of files. */
+  /** Waits until a mailbox has `count` mails, and returns the paths of their files. */
   mails(box: string, count: number): Promise<string[]>;
-  /** All that it logged. */
+  /** Its log. */
   log(): Promise<string>;
 }
 
-/** What may log in. */
+/** The login that it accepts. */
 export const LOGIN = { user: "ada", pass: "p@ss:word" } as const;
 
 const SERVICES = [
@@ -143,7 +143,7 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** Another program's doing can only be looked for. */
+/** Polls: another program gives no signal when it is done. */
 async function listens(port: number): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
     try {

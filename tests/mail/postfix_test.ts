@@ -1,7 +1,6 @@
 /**
- * A mail's whole way through software that is not ours: Debian's Postfix takes
- * it over TLS from a login it knows, and Python's library and dkimpy read what
- * lies in the maildir.
+ * Sends a mail through other people's software: Debian's Postfix accepts it over
+ * TLS after a login, and Python's library and dkimpy read it from the maildir.
  *
  * @module
  */
@@ -42,7 +41,7 @@ interface ReadMail {
 }
 
 Deno.test(
-  "Postfix takes a mail after TLS and login; others read back all that was said",
+  "Postfix accepts a mail after TLS and login, and other programs read all of it",
   needsRoot("postfix", "saslpasswd2", "openssl", "dkimverify"),
   async () => {
     await using identity = await makeIdentity();
@@ -63,7 +62,7 @@ Deno.test(
       `${data.path}/postrider.yaml`,
       [
         "relays:",
-        // Nobody listens there: the next one takes the mail.
+        // Nothing listens on this port, so the next relay accepts the mail.
         "  - url: smtp://localhost:1?tls=required",
         `  - urlFile: ${data.path}/relay.url`,
         "dkim:",

@@ -6,7 +6,7 @@
 
 import { crc32, deflateSync } from "node:zlib";
 
-/** The site at work. */
+/** The running site. */
 export interface Site extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
@@ -21,7 +21,7 @@ export function openSite(port = 0): Site {
   };
 }
 
-/** Pictures of the album. */
+/** The number of pictures in the album. */
 export const PICTURES = 50;
 
 const POEM = `The rider leaves at dawn,
@@ -55,7 +55,7 @@ function answer(request: Request): Response {
     case "bytes":
       return zeros(request, number, Number(searchParams.get("cut") ?? Infinity));
     default:
-      return new Response("There is nothing here", { status: 404 });
+      return new Response("Not found", { status: 404 });
   }
 }
 
@@ -66,7 +66,7 @@ function page(title: string, links: readonly string[]): Response {
   return new Response(html, { headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-/** A PNG of one colour: 64 by 64, as each number has its own. */
+/** A PNG of 64 by 64 pixels in one colour, a different one for each number. */
 function picture(number: number): Uint8Array<ArrayBuffer> {
   const rows = new Uint8Array(64 * (1 + 64 * 3));
   for (let at = 0; at < rows.length; at++) {
@@ -91,7 +91,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return whole;
 }
 
-/** So many zero bytes, from where Range asks; broken off after `cut` of them. */
+/** `bytes` zero bytes, from the start of the range; the connection ends after `cut` of them. */
 function zeros(request: Request, bytes: number, cut: number): Response {
   const [, start] = /^bytes=(\d+)-$/.exec(request.headers.get("range") ?? "") ?? [];
   const from = Number(start ?? 0);

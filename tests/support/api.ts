@@ -25,42 +25,42 @@ import type { ClaimedTask } from "../../src/task/task.ts";
 import { notifyPorts } from "./notify_ports.ts";
 import { FakeClock } from "./fake_clock.ts";
 
-/** What a test may want otherwise. */
+/** What a test can set. */
 export interface ApiOptions extends Partial<Omit<Dependencies, "ports" | "engine" | "keys">> {
   /** The API keys. */
   readonly keys?: readonly ApiKey[];
   /** The address that requests come from. */
   readonly remote?: string;
-  /** The most that may wait. */
+  /** The highest number of waiting tasks. */
   readonly maxQueued?: number;
-  /** The hooks that deliveries may come by. */
+  /** The hooks that exist. */
   readonly hookSettings?: Hooks;
-  /** Parts of the ports. */
+  /** Some of the ports. */
   readonly ports?: Partial<Ports>;
-  /** Instead of the queue in memory, made of it. */
+  /** Wraps the queue in memory. */
   readonly engine?: (memory: QueueEngine) => QueueEngine;
 }
 
-/** What was answered. */
+/** A response. */
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   /** Parsed, where it is JSON. */
-  // deno-lint-ignore no-explicit-any -- answers are what the tests are about
+  // deno-lint-ignore no-explicit-any -- tests read any response
   readonly body: any;
 }
 
-/** Opens the API; whoever has it closes it. */
+/** The API as an object; `await using` closes it. */
 export class Api implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly engine: QueueEngine;
   readonly schedules: Scheduler;
   readonly closing: AbortController = new AbortController();
-  /** What was logged as a warning. */
+  /** The warnings in the log. */
   readonly warnings: { message: string; fields: unknown }[] = [];
-  /** What was logged as an error. */
+  /** The errors in the log. */
   readonly errors: { message: string; fields: unknown }[] = [];
-  /** What the app was made of. */
+  /** The dependencies of the app. */
   readonly parts: Dependencies;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
 
@@ -156,7 +156,7 @@ export class Api implements AsyncDisposable {
     );
   }
 
-  /** Calls, and reads the whole answer. */
+  /** Calls, and reads the whole response. */
   async call(method: string, path: string, init?: Parameters<Api["raw"]>[1]): Promise<Answered> {
     const { status, headers, ...response } = await this.#read(
       await this.raw(path, { ...init, method }),
@@ -185,7 +185,7 @@ export class Api implements AsyncDisposable {
     return this.call("DELETE", path, { headers });
   }
 
-  /** Accepts one request and tells its id. */
+  /** Submits one request and returns its id. */
   async accept(
     more: Record<string, unknown> = {},
     headers?: Record<string, string>,
@@ -199,7 +199,7 @@ export class Api implements AsyncDisposable {
     return body.id;
   }
 
-  /** Claims what is due: at least one. */
+  /** Claims the tasks that are due: at least one. */
   claim(limit = 1): Promise<ClaimedTask[]> {
     return this.engine.claim(limit, AbortSignal.timeout(5_000));
   }
@@ -210,7 +210,7 @@ export class Api implements AsyncDisposable {
     assert.ok(await this.engine.settle(decide(task, outcome, { now, random: 0 })));
   }
 
-  /** Claims and ends so many tasks. */
+  /** Claims and ends `count` tasks. */
   async finish(count = 1, outcome?: Outcome): Promise<string[]> {
     const ids: string[] = [];
     while (ids.length < count) {

@@ -1,6 +1,6 @@
 /**
- * The image, built and started as a container engine would, on a machine that
- * has none: buildah builds, namespaces and a read-only root stand in for the rest.
+ * Builds and starts the image on a machine without a container engine: buildah
+ * builds it, and namespaces and a read-only root replace the rest.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAND_IN = `localhost/postrider-base:${Deno.version.deno}`;
 const TRUST = "etc/ssl/certs/ca-certificates.crt";
 
-/** What an image says about how it wants to be started. */
+/** How an image says that it is started. */
 export interface ImageConfig {
   /** The program and its arguments. */
   readonly Cmd: string[];
@@ -25,41 +25,41 @@ export interface ImageConfig {
   readonly WorkingDir: string;
   /** Paths that are meant to be mounted. */
   readonly Volumes: Record<string, unknown>;
-  /** The signal that asks it to stop. */
+  /** The signal that stops it. */
   readonly StopSignal: string;
   /** The health check; `Test` begins with `CMD`. */
   readonly Healthcheck: { readonly Test: string[] };
 }
 
-/** A built image with a container of it mounted. */
+/** A built image, mounted as a container. */
 export interface Image extends AsyncDisposable {
   /** As the Dockerfile set it. */
   readonly config: ImageConfig;
-  /** Starts a program of the image as PID 1, with nothing but `/data` to write to. */
+  /** Starts a program of the image as PID 1, which can write to `/data` only. */
   start(command: readonly string[], options: StartOptions): Container;
 }
 
 /** How a container is started. */
 export interface StartOptions {
-  /** The folder that is mounted as `/data`. */
+  /** The folder to mount as `/data`. */
   readonly data: string;
-  /** Variables besides those of the image. */
+  /** Variables in addition to those of the image. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Takes the network away. */
+  /** Without a network. */
   readonly offline?: boolean;
 }
 
 /** A running container. */
 export interface Container extends AsyncDisposable {
-  /** What it writes, line by line. */
+  /** Its output. */
   readonly lines: ReturnType<typeof linesOf>;
   /** Its exit code. */
   readonly exit: Promise<number>;
-  /** Sends its PID 1 a signal. */
+  /** Sends a signal to its PID 1. */
   kill(signal: Deno.Signal): Promise<void>;
 }
 
-/** Builds the image from the working tree, on a base of Debian and this very Deno. */
+/** Builds the image from the working tree, on a base of Debian and the Deno that runs this test. */
 export async function buildImage(): Promise<Image> {
   await buildStandIn();
   const name = `localhost/postrider-test:${crypto.randomUUID()}`;
@@ -89,7 +89,7 @@ export async function buildImage(): Promise<Image> {
   };
 }
 
-/** Debian's smallest, Deno, and what this machine trusts and fetches from; made once. */
+/** A minimal Debian with Deno and this machine's CA certificates and package settings; made once. */
 async function buildStandIn(): Promise<void> {
   if (await succeeds("buildah", "inspect", "--type=image", STAND_IN)) return;
   const container = await run("buildah", "from", "scratch");
@@ -106,7 +106,7 @@ async function buildStandIn(): Promise<void> {
   await run("buildah", "commit", "-q", "--rm", container, STAND_IN);
 }
 
-/** The machine's own release, from where its own packages come. */
+/** The release of this machine, and the source of its packages. */
 async function debian(): Promise<{ release: string; mirror: string[] }> {
   const about = await Deno.readTextFile("/etc/os-release");
   const release = /^VERSION_CODENAME=(\w+)$/m.exec(about)?.[1] ?? "stable";
@@ -116,7 +116,7 @@ async function debian(): Promise<{ release: string; mirror: string[] }> {
   return { release, mirror: main?.split(" ").slice(2) ?? [] };
 }
 
-/** In namespaces of its own: the image's root read-only, `/data` mounted, user and rights dropped. */
+/** Uses namespaces: a read-only root, `/data` mounted, another user, no privileges. */
 const IN_NAMESPACES = `
 set -eu
 root=$1 data=$2; shift 2
@@ -175,7 +175,7 @@ function start(
       try {
         process.kill("SIGKILL");
       } catch {
-        // It has ended.
+        // It has already ended.
       }
       await exit;
       await lines.ended;

@@ -6,17 +6,17 @@
 
 import assert from "node:assert/strict";
 
-/** One event; a comment has only `text`. */
+/** One event. A comment has only `text`. */
 export interface SentEvent {
   readonly id?: string;
   readonly event?: string;
-  // deno-lint-ignore no-explicit-any -- answers are what the tests are about
+  // deno-lint-ignore no-explicit-any -- tests read any event
   readonly data?: any;
-  /** As it came. */
+  /** The text as received. */
   readonly text: string;
 }
 
-/** A stream under a test's eyes; whoever opens it closes it. */
+/** A stream of events; `await using` closes it. */
 export class Events implements AsyncDisposable {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";

@@ -1,5 +1,5 @@
 /**
- * A channel that does what a test tells it.
+ * A channel whose outcomes a test decides.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import type {
 } from "../../src/channels/channel.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 
-/** One attempt in the test's hands. */
+/** One attempt that waits for the test. */
 export interface HeldAttempt {
   readonly attempt: Attempt;
   readonly context: DeliverContext;
-  /** Ends it. */
+  /** Ends it with an outcome. */
   readonly answer: (outcome: Outcome) => void;
-  /** Breaks it, as a bug would. */
+  /** Makes it throw, as a bug would. */
   readonly break: (error: Error) => void;
 }
 
-/** Holds each attempt until the test ends it, or answers all alike. */
+/** Holds each attempt until the test ends it, or gives all of them the same outcome. */
 export class FakeChannel implements AttemptRunner {
-  /** Attempts begun, oldest first. */
+  /** The attempts that have begun, oldest first. */
   readonly attempts: HeldAttempt[] = [];
   #always: Outcome | undefined;
   #graceMs: number;
@@ -65,10 +65,10 @@ export class FakeChannel implements AttemptRunner {
     };
   }
 
-  /** The latest attempt at a task. */
+  /** The latest attempt of a task. */
   of(taskId: string): HeldAttempt {
     const held = this.attempts.findLast(({ attempt }) => attempt.taskId === taskId);
-    if (!held) throw new Error(`Nobody has attempted ${taskId}`);
+    if (!held) throw new Error(`No attempt of ${taskId} has begun`);
     return held;
   }
 }

@@ -1,12 +1,12 @@
 /**
- * A clock that a test owns: time stands still until the test moves it.
+ * A clock that a test owns: time does not move until the test moves it.
  *
  * @module
  */
 
 import type { Clock } from "../../src/lib/clock.ts";
 
-/** A clock whose hands the test turns. */
+/** A clock that the test moves. */
 export class FakeClock implements Clock {
   #now: number;
   #grown = 0;
@@ -30,12 +30,12 @@ export class FakeClock implements Clock {
     return () => this.#waits.delete(wait);
   }
 
-  /** How many wait for this clock. */
+  /** How many waits are pending. */
   get waiting(): number {
     return this.#waits.size;
   }
 
-  /** Moves time on, waking in order whoever waits, and lets each finish what it then does. */
+  /** Moves time forward. Waits end in their order, and what each starts is completed before the next. */
   async advance(ms: number): Promise<void> {
     const end = this.#grown + ms;
     await settled();
@@ -51,7 +51,7 @@ export class FakeClock implements Clock {
     await settled();
   }
 
-  /** Sets the date as an operator would: no wait comes nearer by it. */
+  /** Sets the date as an operator would; it ends no wait. */
   jump(ms: number): void {
     this.#now += ms;
   }
@@ -62,7 +62,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything that can go on without time or I/O go on. */
+/** Completes all work that needs neither time nor I/O. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
     await new Promise((resolve) => setTimeout(resolve, 0));

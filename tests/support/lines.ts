@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A line that has not come by then is taken for one that never will, in milliseconds. */
+/** How long to wait for a line, in milliseconds. */
 const MAX_WAIT_MS = 60_000;
 
 /** The lines of a process, as they come. */

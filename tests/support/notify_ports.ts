@@ -1,6 +1,6 @@
 /**
- * What is asked while a notification is read: the real table of channels and
- * the real templates, no alias, nothing refused.
+ * The ports that parsing a notification needs: the real channels and templates,
+ * no alias, and no refused address.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { readTargets } from "../../src/channels/chat/table.ts";
 import type { NotifyPorts } from "../../src/task/ports.ts";
 import { openMailTemplates } from "../../src/templates/mail_templates.ts";
 
-/** The ports, unless told otherwise. */
+/** The ports; `more` replaces some of them. */
 export function notifyPorts(
   { aliases = {}, ...more }: Partial<NotifyPorts> & { aliases?: Record<string, string[]> } = {},
 ): NotifyPorts {

@@ -1,6 +1,6 @@
 /**
- * Postrider as a process of its own: started as an operator starts it, spoken
- * to over HTTP, ended by signals.
+ * Runs Postrider as a process: started as an operator starts it, used over HTTP,
+ * ended by signals.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { type Lines, linesOf } from "./lines.ts";
 
-/** Where the sources are. */
+/** The folder of the repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `deno task start`, without the task: what units and containers run. */
+/** The command behind `deno task start`, as units and containers run it. */
 export const START: readonly string[] = [
   Deno.execPath(),
   ...config.tasks.start.command.split(" ").slice(1),
 ];
 
-/** A task as the API shows it, as far as these tests look. */
+/** The fields of a task that these tests read. */
 export interface TaskView {
   readonly id: string;
   readonly state: string;
@@ -32,23 +32,23 @@ export interface TaskView {
 
 /** A service under test. */
 export interface Postrider extends AsyncDisposable {
-  /** What it says, line by line. */
+  /** Its output. */
   readonly lines: Lines;
-  /** Its exit code; 128 and the signal's number when one ended it. */
+  /** Its exit code; 128 plus the signal's number when a signal ended it. */
   readonly exit: Promise<number>;
-  /** Resolves once it listens; rejects when it ends before. */
+  /** Resolves when it listens; rejects when it ends before. */
   readonly listening: Promise<Api>;
-  /** The process that was started, which need not be the service itself. */
+  /** The id of the started process, which may be a parent of the service. */
   readonly pid: number;
-  /** Sends the process a signal. */
+  /** Sends a signal to the process. */
   kill(signal: Deno.Signal): void;
-  /** Writes to the process, as a terminal's keyboard does. */
+  /** Writes to its standard input, as a keyboard does. */
   type(keys: string): Promise<void>;
 }
 
-/** How it is started. */
+/** How to start it. */
 export interface StartOptions {
-  /** Where it keeps its data. */
+  /** The folder of its data. */
   readonly data: string;
   /** Further settings. */
   readonly env?: Readonly<Record<string, string>>;
@@ -97,7 +97,7 @@ export function startPostrider({ data, env = {}, command = START }: StartOptions
       try {
         process.kill("SIGKILL");
       } catch {
-        // It has ended.
+        // It has already ended.
       }
       await process.status;
       await lines.ended;
@@ -115,7 +115,7 @@ export class Api {
     this.url = url;
   }
 
-  /** Asks, and answers with the status and the JSON, if that is what came. */
+  /** Calls, and returns the status and the JSON, if there is any. */
   async call<T = unknown>(path: string, body?: unknown): Promise<{ status: number; body: T }> {
     const response = await fetch(this.url + path, {
       method: body === undefined ? "GET" : "POST",
@@ -128,7 +128,7 @@ export class Api {
     return { status: response.status, body: (isJson ? JSON.parse(text) : text) as T };
   }
 
-  /** The task, as soon as it is final. */
+  /** Waits until the task is final. */
   async final(id: string): Promise<TaskView> {
     for (;;) {
       const { status, body } = await this.call<TaskView>(`/tasks/${id}?wait=10s`);
@@ -150,7 +150,7 @@ function inherited(...names: string[]): Record<string, string> {
   }));
 }
 
-/** A folder that goes with the test. */
+/** A temporary folder; `await using` removes it. */
 export async function aFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "postrider_" });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };

@@ -8,10 +8,10 @@ import type { Channel } from "../../src/channels/channel.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import type { Json } from "../../src/task/task.ts";
 
-/** As long as `terminate()` cannot stop a busy loop, the loop has to end by itself. */
+/** `terminate()` cannot stop a busy loop on Deno 2.9.6, so the loop ends by itself. */
 const BURN_MS = 1_500;
 
-/** Opens one channel for each way to misbehave, and one that does not. */
+/** Opens one channel for each way to misbehave, and one that behaves. */
 export default function openRoughChannels(settings: Json): ReadonlyMap<string, Channel> {
   if (settings === "fail") throw new Error("told to fail");
   return new Map<string, Channel>([

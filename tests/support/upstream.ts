@@ -1,24 +1,24 @@
 /**
- * A real HTTP server that a test holds in its hand.
+ * A real HTTP server that a test controls.
  *
  * @module
  */
 
-/** An upstream that answers at once, or only when it is told to. */
+/** An upstream that answers at once, or when the test says so. */
 export interface Upstream extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Settings that let a service call it. */
+  /** Settings that allow a service to call it. */
   readonly env: { readonly POSTRIDER_FETCH_ALLOW: string };
-  /** How often each path was asked for. */
+  /** How often each path was requested. */
   readonly asked: ReadonlyMap<string, number>;
-  /** Resolves once this many requests to `/hold` have come in all. */
+  /** Resolves when `/hold` has had this many requests. */
   held(count: number): Promise<void>;
-  /** Answers all that hold, and from now on at once. */
+  /** Answers all held requests, and later ones at once. */
   release(): void;
 }
 
-/** Starts one: `/hold…` answers after `release()`, `/missing…` with 404, anything else at once. */
+/** Starts one. `/hold…` answers after `release()`, `/missing…` with 404, other paths with 200. */
 export function startUpstream(): Upstream {
   const asked = new Map<string, number>();
   const released = Promise.withResolvers<void>();

@@ -44,13 +44,13 @@ Deno.test("an attempt that is deferred waits for its step of the schedule", () =
     },
   );
   assert.equal(settled.event, "retry");
-  assert.equal(settled.dueAt, AT + 6_000);
+  assert.equal(settled.dueAt, AT + 9_000);
   assert.equal(settled.delivery, undefined);
 });
 
 Deno.test.each([
   { wish: 2_000, dueIn: 2_000, why: "the other side's wish is the later one" },
-  { wish: 100, dueIn: 500, why: "the schedule's step is the later one" },
+  { wish: 100, dueIn: 1_000, why: "the schedule's step is the later one" },
   { wish: 1e15, dueIn: MAX_DURATION_MS, why: "no date is that far away" },
 ])("a deferral that asks for $wish ms is due in $dueIn ms: $why", ({ wish, dueIn }) => {
   const settled = decide(aClaim(), { kind: "deferred", error, retryAfterMs: wish }, still);
@@ -67,7 +67,7 @@ Deno.test("an attempt that is deferred with no try left is exhausted", () => {
 });
 
 Deno.test("an attempt whose next try would come at its expiry expires at once", () => {
-  const due = AT + 500;
+  const due = AT + 1_000;
   const at = (expiresAt: number) =>
     decide(aClaim({ expiresAt }), { kind: "deferred", error }, still).event;
   assert.equal(at(due), "expire");

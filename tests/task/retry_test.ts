@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { DEFAULT_RETRIES, MAX_RETRIES, parseRetry, retryDelay } from "../../src/task/retry.ts";
+import {
+  DEFAULT_RETRIES,
+  formatRetry,
+  MAX_RETRIES,
+  parseRetry,
+  retryDelay,
+} from "../../src/task/retry.ts";
 
 const FETCH = DEFAULT_RETRIES.fetch;
 
 Deno.test.each([
   { value: 0, steps: [] },
   { value: 2, steps: [1_000, 5_000] },
-  { value: 5, steps: [1_000, 5_000, 30_000, 30_000, 30_000] },
+  { value: 7, steps: [1_000, 5_000, 30_000, 120_000, 300_000, 300_000, 300_000] },
   { value: "5s", steps: [5_000] },
   { value: "5s, 1m, 10m*3", steps: [5_000, 60_000, 600_000, 600_000, 600_000] },
   { value: "0s*2", steps: [0, 0] },
@@ -47,25 +53,38 @@ Deno.test("no schedule has more than a hundred tries, whatever is asked for", ()
   }));
 });
 
-Deno.test("retryDelay() stays between half the step and the step, in whole milliseconds", () => {
+Deno.test("retryDelay() is never shorter than the step, and at most a quarter longer", () => {
   const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 40 }), chance, (step, random) => {
     const delay = retryDelay([step], 1, random) ?? -1;
     assert.ok(Number.isInteger(delay));
-    assert.ok(delay >= Math.floor(step / 2) && delay <= step);
+    assert.ok(delay >= step && delay <= Math.round(step * 1.25));
   }));
 });
 
 Deno.test("retryDelay() gives each try its own step, and none after the last", () => {
   const almostOne = 1 - 2 ** -53;
-  assert.deepEqual([1, 2, 3, 4].map((tries) => retryDelay(FETCH, tries, almostOne)), [
-    1_000,
+  const steps = [5_000, 60_000];
+  assert.deepEqual([1, 2, 3].map((tries) => retryDelay(steps, tries, 0)), [
     5_000,
-    30_000,
+    60_000,
     undefined,
   ]);
+  assert.deepEqual([1, 2].map((tries) => retryDelay(steps, tries, almostOne)), [6_250, 75_000]);
   assert.equal(retryDelay([], 1, 0), undefined);
 });
+
+Deno.test("a request is tried for longer than a server needs to restart", () => {
+  assert.ok(FETCH.reduce((sum: number, step) => sum + step, 0) > 5 * 60_000);
+});
+
+Deno.test.each(["1s, 5s, 30s, 2m, 5m", "5s, 1m, 10m*3", "90s", ""])(
+  "formatRetry() writes %s as parseRetry() reads it",
+  (text) => {
+    const steps = text === "" ? [] : parseRetry(text, FETCH) ?? [];
+    assert.deepEqual(formatRetry(steps) === "" ? [] : parseRetry(formatRetry(steps), FETCH), steps);
+  },
+);
 
 Deno.test("mail is tried for about a day, twice within greylisting's five minutes to four hours", () => {
   const at = DEFAULT_RETRIES.mail.map(((sum) => (step: number) => sum += step)(0));

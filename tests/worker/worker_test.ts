@@ -318,7 +318,7 @@ function setup(channel: FakeChannel, { concurrency = 10, log = silentLog } = {})
     engine,
     runner: channel,
     clock,
-    random: () => 0.999_999,
+    random: () => 0,
     log,
     concurrency,
     onFatal: (error) => {

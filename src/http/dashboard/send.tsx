@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DEFAULT_RETRIES, formatRetry, type RetrySchedule } from "../../task/retry.ts";
 import type { Caller } from "../auth/auth.ts";
 
 /** The content of the page. */
@@ -28,7 +29,7 @@ function MailForm() {
       />
       <Field form="mail" name="subject" label="Subject" />
       <Field form="mail" name="text" label="Text" rows={6} />
-      <Options form="mail" />
+      <Options form="mail" retry={DEFAULT_RETRIES.mail} />
       <button type="submit">Send the mail</button>
     </form>
   );
@@ -53,13 +54,13 @@ function FetchForm() {
         hint="One per line: name: value"
       />
       <Field form="fetch" name="body" label="Body" rows={4} />
-      <Options form="fetch" />
+      <Options form="fetch" retry={DEFAULT_RETRIES.fetch} />
       <button type="submit">Send the request</button>
     </form>
   );
 }
 
-function Options({ form }: { form: string }) {
+function Options({ form, retry }: { form: string; retry: RetrySchedule }) {
   return (
     <details>
       <summary>Options</summary>
@@ -75,7 +76,12 @@ function Options({ form }: { form: string }) {
         label="Expires"
         hint="such as 2h; no attempt starts after it"
       />
-      <Field form={form} name="retry" label="Retry" hint="such as 3, or 5s, 1m, 10m*3" />
+      <Field
+        form={form}
+        name="retry"
+        label="Retry"
+        hint={`such as 3, or 5s, 1m, 10m*3; ${formatRetry(retry)} when empty`}
+      />
       <Field form={form} name="priority" label="Priority" hint="0 runs first, 9 last" />
       <Field
         form={form}

@@ -11,7 +11,13 @@ import { parseDuration } from "../../lib/duration.ts";
 import type { Issue } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { isLongerThan, isOneLine } from "../../lib/text.ts";
-import { MAX_RETRIES, parseRetry, type RetrySchedule } from "../retry.ts";
+import {
+  DEFAULT_RETRIES,
+  formatRetry,
+  MAX_RETRIES,
+  parseRetry,
+  type RetrySchedule,
+} from "../retry.ts";
 import { followUpFields, parseFollowUpFields, type RawFollowUps } from "./follow_up_fields.ts";
 import { type FollowUp, type GivenFields, type OnUnknown, withGiven } from "../task.ts";
 
@@ -112,8 +118,11 @@ export const optionFields = {
       .max(MAX_RETRIES, { error: EXPECTED.retry }),
     z.string(),
   ], { error: EXPECTED.retry }).optional().meta({
-    description: "The number of further attempts on the default schedule, or a schedule: one " +
-      "attempt after each wait.",
+    description:
+      "The number of further attempts, or a schedule with one attempt after each wait. " +
+      `The default schedule is ${formatRetry(DEFAULT_RETRIES.fetch)} for requests and ` +
+      `${formatRetry(DEFAULT_RETRIES.mail)} for notifications; its last wait repeats. A wait is ` +
+      "never shorter, and up to a quarter longer.",
     examples: [3, "5s, 1m, 10m*3"],
   }),
   timeout: text(EXPECTED.timeout).optional().meta({

@@ -45,7 +45,7 @@ Deno.test("a request becomes a task that lacks nothing", () => {
     createdAt: NOW,
     dueAt: NOW,
     priority: 5,
-    retry: [1_000, 5_000, 30_000],
+    retry: [1_000, 5_000, 30_000, 120_000, 300_000],
     timeoutMs: 30_000,
     onUnknown: "retry",
     owner: "ci",
