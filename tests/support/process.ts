@@ -84,13 +84,18 @@ export function startPostrider({ data, env = {}, command = START }: StartOptions
   }).spawn();
   const keyboard = process.stdin.getWriter();
   const lines = linesOf(process.stdout, process.stderr);
+  const ended = process.status.then(async ({ code }) => {
+    await lines.ended;
+    await keyboard.close().catch(() => {}); // The process has closed its end.
+    return code;
+  });
   const listening = lines.find(/(http:\/\/127\.0\.0\.1:\d+)/).then(([url]) => new Api(url));
-  listening.catch(() => {}); // Whoever waits for it hears of it.
+  listening.catch(() => {}); // A test that awaits it sees the error.
   return {
     lines,
     listening,
     pid: process.pid,
-    exit: process.status.then(async ({ code }) => (await lines.ended, code)),
+    exit: ended,
     kill: (signal) => process.kill(signal),
     type: (keys) => keyboard.write(new TextEncoder().encode(keys)),
     async [Symbol.asyncDispose]() {
@@ -99,9 +104,7 @@ export function startPostrider({ data, env = {}, command = START }: StartOptions
       } catch {
         // It has already ended.
       }
-      await process.status;
-      await lines.ended;
-      await keyboard.close().catch(() => {});
+      await ended;
     },
   };
 }
