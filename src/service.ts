@@ -34,6 +34,7 @@ import { openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
+import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
 import { targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
@@ -164,6 +165,11 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     worker: () => ({ ...workload(), threads: pool?.status() ?? [], lost: pool?.lost ?? [] }),
   };
   const random = crypto.getRandomValues.bind(crypto);
+  const folders = {
+    downloads: config.downloads,
+    outbox: config.mail.kind === "outbox" ? config.mail.directory : undefined,
+  };
+  stack.defer(removeErasedFiles(engine, folders, log));
   const ids = openIds(clock.now, random, engine.lastSequence, cluster?.idTurn);
   const acceptance = openSubmitParser(ports);
   const triggers = openTriggers({
@@ -214,6 +220,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     traces,
     ids,
     keys: () => apiKeys,
+    keyLimits: () => file.current.keys,
+    maxQueued,
+    removeFiles: (taskId) => removeTaskFiles(folders, taskId),
     basePath: config.basePath,
     ...compact({ corsOrigins: config.corsOrigins }),
     trustsProxy: config.trustsProxy ?? trustsNone,

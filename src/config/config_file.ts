@@ -15,6 +15,7 @@ import { readYaml, type TextPlace } from "../lib/yaml.ts";
 import { type Aliases, parseAliases } from "../task/input/aliases.ts";
 import type { Issue, Parsed } from "../task/issues.ts";
 import { type Hosts, parseHosts } from "../task/host_limits.ts";
+import { type Keys, parseKeys } from "../task/key_limits.ts";
 
 /** The content of the file. */
 export interface ConfigFile {
@@ -26,6 +27,8 @@ export interface ConfigFile {
   readonly relays: readonly RelayRule[];
   /** Limits per host. */
   readonly hosts: Hosts;
+  /** Quotas per API key. */
+  readonly keys: Keys;
   /** Inbound webhooks. */
   readonly hooks: Hooks;
   /** Schedules. */
@@ -45,6 +48,7 @@ const SECTIONS: {
   aliases: parseAliases,
   dkim: parseDkim,
   hosts: parseHosts,
+  keys: parseKeys,
   hooks: parseHooks,
   schedules: parseSchedules,
   relays: parseRelays,

@@ -29,6 +29,7 @@ import { openWindowCounters } from "./stats/window_counters.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { openapiRoutes } from "./openapi/document.ts";
 import { outboxRoutes } from "./routes/outbox.ts";
+import { pauseRoutes } from "./routes/pauses.ts";
 import { assetRoutes } from "./dashboard/assets.ts";
 import { docsRoutes } from "./dashboard/docs.tsx";
 import { signInRoutes } from "./dashboard/sign_in_routes.tsx";
@@ -92,6 +93,7 @@ export function createApp(dependencies: Dependencies): App {
     ...taskBodyRoutes(dependencies),
     ...eventRoutes(dependencies),
     ...batchRoutes(dependencies),
+    ...pauseRoutes(dependencies),
     ...hookRoutes(dependencies),
     ...scheduleRoutes(dependencies),
     ...adminRoutes(dependencies),

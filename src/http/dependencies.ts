@@ -14,6 +14,7 @@ import type { HookReceiver } from "../hooks/hooks.ts";
 import type { Scheduler } from "../schedules/scheduler.ts";
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
+import type { Keys } from "../task/key_limits.ts";
 import type { Ports, Reloaded } from "../task/ports.ts";
 import type { Anonymous, ApiKey } from "./auth/auth.ts";
 import type { CorsOrigins } from "./cors.ts";
@@ -44,6 +45,12 @@ export interface Dependencies {
   readonly metrics: Metrics;
   /** OpenTelemetry spans of submits. */
   readonly traces: Traces;
+  /** The quotas in force, by the name of the API key. */
+  readonly keyLimits: () => Keys;
+  /** How many tasks may be queued. */
+  readonly maxQueued: number;
+  /** Removes the files of a task. */
+  readonly removeFiles: (taskId: string) => Promise<void>;
   /** The API keys in force. */
   readonly keys: () => readonly ApiKey[];
   /** How requests without a key are handled. */

@@ -23,6 +23,7 @@ export type ProblemCode =
   | "not_cancellable"
   | "not_retryable"
   | "not_supported"
+  | "not_final"
   | "too_large"
   | "unsupported_media_type"
   | "range_not_satisfiable"
@@ -51,6 +52,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   not_cancellable: [409, "Task cannot be cancelled"],
   not_retryable: [409, "Task cannot be retried"],
   not_supported: [409, "Not supported"],
+  not_final: [409, "Task is not final"],
   too_large: [413, "Request body too large"],
   unsupported_media_type: [415, "Unsupported media type"],
   range_not_satisfiable: [416, "Range not satisfiable"],

@@ -26,6 +26,8 @@ export interface AttemptLabels {
 export interface Moment {
   /** Stored tasks by state. */
   readonly tasks: Readonly<Record<string, number>>;
+  /** Queued tasks by what they wait for. */
+  readonly queued: Readonly<Record<string, number>>;
   /** Other values by the name of their gauge. */
   readonly gauges: Readonly<Partial<Record<GaugeName, number>>>;
 }
@@ -35,6 +37,7 @@ export type GaugeName =
   | "postrider_attempts_running"
   | "postrider_concurrency"
   | "postrider_lanes_held"
+  | "postrider_oldest_due_seconds"
   | "postrider_threads"
   | "postrider_threads_lost"
   | "postrider_accepting"
@@ -47,6 +50,7 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   postrider_attempts_running: "Running attempts.",
   postrider_concurrency: "Maximum of running attempts.",
   postrider_lanes_held: "Hosts and relays that are held.",
+  postrider_oldest_due_seconds: "How long the oldest due task has been due; 0 when none is.",
   postrider_threads: "Delivery threads.",
   postrider_threads_lost: "Delivery threads lost since the start, at most ten.",
   postrider_accepting: "1 while submits are accepted.",
@@ -80,14 +84,14 @@ const RUN_RESULTS = ["created", "skipped", "failed"] as const;
 export interface Metrics {
   /** A submit of this many tasks was stored after this many seconds. */
   accepted(type: string, tasks: number, seconds: number): void;
-  /** A request was refused. */
-  refused(code: string): void;
+  /** Requests were refused; 0 makes the counter appear. */
+  refused(code: string, count?: number): void;
   /** A task was claimed this many seconds after it was due. */
   claimed(type: string, channel: string, seconds: number): void;
   /** An attempt ended after this many seconds. */
   attempted(labels: AttemptLabels, seconds: number): void;
-  /** A task became final. */
-  finished(type: string, state: string): void;
+  /** Tasks became final; 0 makes the counter appear. */
+  finished(type: string, state: string, count?: number): void;
   /** Makes the counters of a hook appear, at 0 if nothing was received. */
   knownHook(hook: string): void;
   /** A hook received a delivery. */
@@ -181,6 +185,12 @@ export function openMetrics(
     labelNames: ["state"],
     registers,
   });
+  const queuedTasks = new Gauge({
+    name: "postrider_queued_tasks",
+    help: "Queued tasks, by what they wait for: due, scheduled, retrying or paused.",
+    labelNames: ["kind"],
+    registers,
+  });
   const gauges = Object.fromEntries(
     Object.entries(GAUGES).map(([name, help]) => [name, new Gauge({ name, help, registers })]),
   ) as Record<GaugeName, Gauge>;
@@ -204,10 +214,10 @@ export function openMetrics(
       acceptedTasks.inc({ type }, count);
       accept.observe({ type }, seconds);
     },
-    refused: (code) => refusals.inc({ code }),
+    refused: (code, count = 1) => refusals.inc({ code }, count),
     claimed: (type, channel, seconds) => wait.observe({ type, channel }, Math.max(0, seconds)),
     attempted: (labels, seconds) => attempt.observe({ ...labels }, Math.max(0, seconds)),
-    finished: (type, state) => finished.inc({ type, state }),
+    finished: (type, state, count = 1) => finished.inc({ type, state }, count),
     knownHook(hook) {
       for (const verdict of HOOK_VERDICTS) deliveries.inc({ hook, verdict }, 0);
     },
@@ -218,6 +228,7 @@ export function openMetrics(
     scheduled: (schedule, result, count = 1) => runs.inc({ schedule, result }, count),
     text(moment) {
       for (const [state, count] of Object.entries(moment.tasks)) tasks.set({ state }, count);
+      for (const [kind, count] of Object.entries(moment.queued)) queuedTasks.set({ kind }, count);
       for (const [name, value] of Object.entries(moment.gauges)) {
         gauges[name as GaugeName].set(value);
       }

@@ -26,6 +26,8 @@ export interface TaskChange {
   readonly batchId?: string;
   /** Set when this change makes its batch done. */
   readonly batchDone?: true;
+  /** Set when the task is final and was erased (`retain: "none"`). */
+  readonly erased?: true;
   /** Set when a running task is to be aborted: the reason. */
   readonly abort?: CancelReason;
 }

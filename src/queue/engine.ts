@@ -264,8 +264,8 @@ export interface QueueEngine extends AsyncDisposable {
   list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
   /** A batch and its counts. */
   findBatch(id: string): Promise<BatchRecord | undefined>;
-  /** Batches, newest first. Throws a `RangeError` for a malformed cursor. */
-  listBatches(limit: number, cursor?: string): Promise<BatchPage>;
+  /** Batches, of one owner or of all, newest first. Throws a `RangeError` for a malformed cursor. */
+  listBatches(limit: number, cursor?: string, owner?: string): Promise<BatchPage>;
   /** The states of a batch's tasks, in the order of submission. */
   batchTasks(id: string): Promise<BatchTask[]>;
   /** The number of the latest change; 0 before the first. */

@@ -61,6 +61,7 @@ Deno.test("a task, a batch and the service are formatted as lines", () => {
       running: 1,
       concurrency: 8,
       counts: COUNTS,
+      queued: { due: 1, scheduled: 0, retrying: 0, paused: 0, oldestDueSeconds: 2 },
       rates: { accepted: 0.5, settled: 0.25 },
     }),
     [

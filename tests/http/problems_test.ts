@@ -78,6 +78,10 @@ const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
     await using api = await Api.open();
     return await api.post(`/tasks/${await api.accept()}/retry`);
   },
+  async not_final() {
+    await using api = await Api.open();
+    return await api.delete(`/tasks/${await api.accept()}?erase=true`);
+  },
   async too_large() {
     await using api = await Api.open();
     return await api.post("/fetch", { ...GET, body: "x".repeat(2 ** 20) });

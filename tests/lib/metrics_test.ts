@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openMetrics } from "../../src/lib/metrics.ts";
 
-const AT_REST = { tasks: { queued: 2 }, gauges: { postrider_accepting: 1 } };
+const AT_REST = { tasks: { queued: 2 }, queued: { due: 2 }, gauges: { postrider_accepting: 1 } };
 
 /** The value of a series, as Prometheus would read it. */
 function valueOf(text: string, series: string): string | undefined {

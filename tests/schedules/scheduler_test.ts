@@ -57,7 +57,7 @@ async function setup(
     engine,
     warnings,
     async runs() {
-      const lines = (await metrics.text({ tasks: {}, gauges: {} })).split("\n");
+      const lines = (await metrics.text({ tasks: {}, queued: {}, gauges: {} })).split("\n");
       return lines.filter((line) => /^postrider_schedule_runs_total.* [1-9]/.test(line))
         .map((line) => line.slice("postrider_schedule_runs_total".length));
     },

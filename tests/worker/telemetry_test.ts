@@ -56,7 +56,7 @@ Deno.test("An attempt is measured, traced and logged, with the ids of its task, 
       traceId: "a".repeat(32),
     },
   }]);
-  const text = await metrics.text({ tasks: {}, gauges: {} });
+  const text = await metrics.text({ tasks: {}, queued: {}, gauges: {} });
   assert.match(text, /queue_wait_seconds_sum\{type="fetch",channel="http"\} 2\n/);
   assert.match(
     text,

@@ -15,6 +15,7 @@ import { encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 import { dryRunSchemas } from "./dry_run_schemas.ts";
 import { schemas } from "./schemas.ts";
+import { queueOperations } from "./queue_operations.ts";
 import { batchOperations, serviceOperations } from "./service_operations.ts";
 import { submitOperations } from "./submit_operations.ts";
 import { taskOperations } from "./task_operations.ts";
@@ -29,6 +30,7 @@ const operations = [
   ...batchOperations,
   ...triggerOperations,
   ...mailOperations,
+  ...queueOperations,
   ...serviceOperations,
 ];
 

@@ -69,6 +69,22 @@ export const examples: Readonly<Record<string, Json>> = {
     done: false,
     progress: { finished: 0.9, bytes: 65_536, totalBytes: 1_048_576, rate: 262_144 },
   },
+  BatchSummary: {
+    id: BATCH,
+    createdAt: "2026-11-20T12:00:00.000Z",
+    total: 10,
+    counts,
+    done: false,
+  },
+  NewPause: { host: "api.example.org", until: "30m", reason: "Maintenance of the other side" },
+  Pause: {
+    id: "pau_01jd4k6hm0e009m5vj8c2q7x3b",
+    host: "api.example.org",
+    until: "2026-11-20T12:30:00.000Z",
+    reason: "Maintenance of the other side",
+    by: "ops",
+    createdAt: "2026-11-20T12:00:00.000Z",
+  },
   BatchBrief: { id: BATCH, total: 10, counts, done: false },
   SubmittedBatch: {
     id: BATCH,

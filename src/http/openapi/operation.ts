@@ -88,5 +88,16 @@ export const wait: Json = parameter(
   "A duration, at most 60s: the response comes once it is final, or after that.",
 );
 
+/** The parameters of a page. */
+export const page: readonly Json[] = [
+  parameter("query", "limit", "The size of a page.", {
+    type: "integer",
+    minimum: 1,
+    maximum: 200,
+    default: 50,
+  }),
+  parameter("query", "cursor", "The nextCursor of the previous page."),
+];
+
 /** The problems of an operation on one task or batch. */
 export const looking: readonly ProblemCode[] = ["not_found", "invalid", "engine_down"];

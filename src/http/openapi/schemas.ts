@@ -4,6 +4,7 @@
  * @module
  */
 
+import { z } from "zod";
 import { FETCH_ALTERNATIVES, fetchSchema } from "../../task/input/fetch.ts";
 import { NOTIFY_ALTERNATIVES, notifySchema } from "../../task/input/notify.ts";
 import { MAX_ENTRIES } from "../../task/input/batch_input.ts";
@@ -11,6 +12,8 @@ import type {
   AttemptResponse,
   BatchProgressResponse,
   BatchResponse,
+  BatchSummaryResponse,
+  PauseResponse,
   ProblemResponse,
   ProgressResponse,
   TaskEventResponse,
@@ -22,6 +25,7 @@ import { TASK_STATES } from "../../task/state.ts";
 import type { GivenFields, Json, TaskError } from "../../task/task.ts";
 import { REASONS, TASK_TYPES } from "../request/task_filter.ts";
 import { PROBLEMS } from "../problems.ts";
+import { pauseSchema } from "../routes/pauses.ts";
 import {
   anything,
   atLeastOne,
@@ -52,6 +56,8 @@ const FORMATS = [["template", "text"], ["template", "html"], ["markdown", "templ
   "html",
 ]];
 
+/** What a pause is made of. */
+const pauseInput = z.toJSONSchema(pauseSchema, { io: "input" }) as Schemas;
 const notification = requestSchema(notifySchema);
 const request = requestSchema(fetchSchema);
 
@@ -257,6 +263,33 @@ export const schemas: Readonly<Schemas> = {
       ...moved,
     }, "Bytes are those of its tasks that succeeded or run."),
   }, "A batch and its progress."),
+  BatchSummary: shape<BatchSummaryResponse>({
+    id: text("bat_…, sorts by the time of acceptance."),
+    createdAt: time("When it was accepted."),
+    total: count("How many tasks it was submitted with."),
+    counts: ref("Counts"),
+    done: { type: "boolean", description: "Whether each of its tasks is final." },
+    "owner?": text("The name of the API key that submitted it."),
+  }, "A batch in a list."),
+  BatchPage: shape({
+    data: list(ref("BatchSummary")),
+    "nextCursor?": text("Continues the list; absent at its end."),
+  }, "Batches, newest first."),
+  NewPause: pauseInput,
+  Pause: shape<PauseResponse>({
+    id: text("pau_…"),
+    "host?": text("The host that it covers, whatever the scheme and port."),
+    "key?": text("The key that it covers, of owner or of all owners."),
+    "owner?": text("The API key that the key belongs to."),
+    "type?": choice(TASK_TYPES, "The task type that it covers."),
+    "channel?": text("The channel that it covers."),
+    "all?": { const: true, description: "It covers everything." },
+    "until?": time("When it ends by itself."),
+    "reason?": text("For people."),
+    by: text("Who made it: the name of an API key, or anonymous."),
+    createdAt: time("When it was made."),
+  }, "A pause: no attempt of what it covers begins."),
+  PauseList: shape({ data: list(ref("Pause")) }, "The pauses that are in force, oldest first."),
   SubmittedBatch: shape({
     ...batch,
     tasks: list(shape({ id: text("tsk_…"), state: summary.state })),

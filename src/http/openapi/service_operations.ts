@@ -4,7 +4,16 @@
  * @module
  */
 
-import { answered, batchId, json, looking, type Operation, parameter, wait } from "./operation.ts";
+import {
+  answered,
+  batchId,
+  json,
+  looking,
+  type Operation,
+  page,
+  parameter,
+  wait,
+} from "./operation.ts";
 import { open, ref } from "./shapes.ts";
 
 const html = {
@@ -17,6 +26,17 @@ const PAGE_HEADERS = ["ContentSecurityPolicy", "CacheControl"];
 
 /** Operations on batches. */
 export const batchOperations: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/batches",
+    id: "listBatches",
+    tag: "Batches",
+    summary: "List batches, newest first",
+    description: "Those of the caller's API key; with the scope read, those of all.",
+    parameters: [...page],
+    answers: [answered(200, "BatchPage", "One page.", ["Link"])],
+    refusals: ["invalid", "engine_down"],
+  },
   {
     method: "GET",
     path: "/batches/{id}",

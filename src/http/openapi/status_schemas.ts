@@ -54,6 +54,13 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
     running: count("Running attempts."),
     concurrency: count("The most attempts at once."),
     counts: ref("Counts"),
+    queued: shape({
+      due: count("Their time has come; a key, a limit or a hold may still stop them."),
+      scheduled: count("Their own time has not come."),
+      retrying: count("They wait for their next attempt."),
+      paused: count("A pause covers them."),
+      oldestDueSeconds: number("How long the oldest due task has been due; 0 when none is."),
+    }, "Queued tasks by what they wait for; the four counts add up to counts.queued."),
     rates: shape({
       accepted: number("Accepted tasks a second, over the last minute."),
       settled: number("Finished tasks a second, over the last minute."),

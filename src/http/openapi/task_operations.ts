@@ -6,7 +6,17 @@
 
 import { compact } from "../../lib/compact.ts";
 import { TASK_FILTERS } from "../request/task_filter.ts";
-import { answered, json, looking, type Operation, parameter, taskId, wait } from "./operation.ts";
+import {
+  answered,
+  json,
+  looking,
+  type Operation,
+  page,
+  parameter,
+  taskId,
+  wait,
+} from "./operation.ts";
+import type { Json } from "../../task/task.ts";
 import { ref } from "./shapes.ts";
 
 const filter = Object.entries<{ description: string; values?: readonly string[] }>(TASK_FILTERS)
@@ -67,15 +77,22 @@ export const taskOperations: readonly Operation[] = [
       "page although the list continues: follow nextCursor until it is absent.",
     parameters: [
       ...filter,
-      parameter("query", "limit", "How many.", {
-        type: "integer",
-        minimum: 1,
-        maximum: 200,
-        default: 50,
+      ...page,
+      parameter("query", "format", "Exports all tasks that match, as a download.", {
+        type: "string",
+        enum: ["ndjson", "csv"],
       }),
-      parameter("query", "cursor", "The nextCursor of the previous page."),
     ],
-    answers: [answered(200, "TaskPage", "A page.", ["Link"])],
+    answers: [{
+      status: "200",
+      description: "A page; or, with format, all tasks that match, one on each line.",
+      headers: ["Link"],
+      content: {
+        ...json(ref("TaskPage")) as Record<string, Json>,
+        "application/x-ndjson": { schema: ref("TaskSummary") },
+        "text/csv": { schema: { type: "string" } },
+      },
+    }],
     refusals: ["invalid", "engine_down"],
   },
   {
@@ -174,12 +191,18 @@ export const taskOperations: readonly Operation[] = [
     description:
       "A waiting task is cancelled at once. A running one is aborted, and becomes cancelled when " +
       "its attempt has ended.",
-    parameters: [taskId],
+    parameters: [
+      taskId,
+      parameter("query", "erase", "true: erases a final task; needs the scope operate.", {
+        type: "string",
+        enum: ["true"],
+      }),
+    ],
     answers: [
       answered(200, "Task", "It is cancelled."),
       answered(202, "Task", "It was running and is being aborted."),
     ],
-    refusals: [...looking, "not_cancellable"],
+    refusals: [...looking, "forbidden", "not_cancellable", "not_final"],
   },
   {
     method: "GET",

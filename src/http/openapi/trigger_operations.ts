@@ -4,22 +4,13 @@
  * @module
  */
 
-import { answered, json, type Operation, parameter } from "./operation.ts";
+import { answered, json, type Operation, page, parameter } from "./operation.ts";
 import type { ProblemCode } from "../problems.ts";
 import { anything, open, ref, type Schemas } from "./shapes.ts";
 
 const hookName = parameter("path", "name", "The hook's name in postrider.yaml.");
 const deliveryId = parameter("path", "id", "hkd_…");
 const scheduleName = parameter("path", "name", `Letters, digits, ".", "_" and "-".`);
-const page = [
-  parameter("query", "limit", "The size of a page.", {
-    type: "integer",
-    minimum: 1,
-    maximum: 200,
-    default: 50,
-  }),
-  parameter("query", "cursor", "The nextCursor of the previous page."),
-];
 const storing: ProblemCode[] = ["queue_full", "shutting_down", "engine_down", "storage_full"];
 const finding: ProblemCode[] = ["not_found", "invalid"];
 

@@ -15,12 +15,17 @@ import { Refusal } from "../problems.ts";
  */
 export type CountSubmit = (name: string) => Readonly<Record<string, string>>;
 
-/** Opens a limit of `rate` for each key. */
-export function openRateLimit(rate: Rate, clock: Clock): CountSubmit {
+/** Opens a limit for each key; `rateOf` is the rate of one, if it has any. */
+export function openRateLimit(
+  rateOf: (name: string) => Rate | undefined,
+  clock: Clock,
+): CountSubmit {
   const take = openTokenBuckets(clock);
-  const { count, windowMs } = rate;
-  const policy = `"default";q=${count};w=${Math.ceil(windowMs / 1_000)}`;
   return (name) => {
+    const rate = rateOf(name);
+    if (!rate) return {};
+    const { count, windowMs } = rate;
+    const policy = `"default";q=${count};w=${Math.ceil(windowMs / 1_000)}`;
     const { left, waitMs, fullMs } = take(name, rate);
     const headers = {
       "ratelimit-policy": policy,

@@ -15,6 +15,7 @@ import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { Reason, TaskType } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import { refuseIssues } from "../problems.ts";
+import type { ExportFormat } from "../streams/export.ts";
 
 /** The query parameters of a page. */
 export const PAGE_NAMES = ["limit", "cursor"] as const;
@@ -146,18 +147,27 @@ export interface Selection {
   readonly limit: number;
   /** Where the page starts. */
   readonly cursor?: string;
+  /** The format of an export of all that match. */
+  readonly format?: ExportFormat;
 }
 
 /** Reads the filter and the page of a request. */
 export function selectionOf(context: RequestContext, now: number): Selection {
   const issues: Issue[] = [];
-  const names = [...FILTER_NAMES, ...PAGE_NAMES];
-  const { limit = `${LISTED}`, cursor, ...words } = query(context, names, issues);
+  const names = [...FILTER_NAMES, ...PAGE_NAMES, "format"] as const;
+  const { limit = `${LISTED}`, cursor, format, ...words } = query(context, names, issues);
+  if (format !== undefined && format !== "ndjson" && format !== "csv") {
+    issues.push({ pointer: "/format", detail: "Expected ndjson or csv" });
+  }
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
     issues.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
   }
   const filter = readFilter(words, now, issues);
-  return { filter, limit: Number(limit), ...compact({ cursor }) };
+  return {
+    filter,
+    limit: Number(limit),
+    ...compact({ cursor, format: format as ExportFormat | undefined }),
+  };
 }
 
 /** Reads the page of a request without a filter. */
@@ -174,9 +184,12 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
  * Reads the filter of a request that changes tasks: at least one field, or
  * `all=true`. `what` says what it would do without either.
  */
-export function filterOrAll(context: RequestContext, what: string, now: number): TaskFilter {
-  const { headers } = context.request;
-  if (Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding")) {
+export async function filterOrAll(
+  context: RequestContext,
+  what: string,
+  now: number,
+): Promise<TaskFilter> {
+  if (await hasBody(context.request)) {
     const detail = "Expected no body: the filter goes into the query";
     throw refuseIssues([{ pointer: "", detail }]);
   }
@@ -191,6 +204,15 @@ export function filterOrAll(context: RequestContext, what: string, now: number):
     throw refuseIssues([{ pointer: "", detail }]);
   }
   return filter;
+}
+
+/** Whether there is a body that says anything; clients that always send JSON send `{}`. */
+async function hasBody({ headers, body }: Request): Promise<boolean> {
+  if (Number(headers.get("content-length") ?? 0) > 2) return true;
+  const reader = body?.getReader();
+  const first = await reader?.read();
+  await reader?.cancel();
+  return !["", "{}"].includes(new TextDecoder().decode(first?.value).trim());
 }
 
 /** The parameters of a filter as text. */
@@ -210,4 +232,17 @@ export function readFilter(words: FilterWords, now: number, issues: Issue[] = []
   }
   if (issues.length > 0) throw refuseIssues(issues);
   return filter;
+}
+
+/** Refuses a cursor that an engine did not know; throws other errors again. */
+export function refuseCursor(error: unknown): never {
+  if (!(error instanceof RangeError)) throw error;
+  throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
+}
+
+/** RFC 8288: the next page with the same filter. */
+export function nextLink({ request }: RequestContext, cursor: string): Record<string, string> {
+  const { pathname, searchParams } = new URL(request.url);
+  searchParams.set("cursor", cursor);
+  return { link: `<${pathname}?${searchParams}>; rel="next"` };
 }

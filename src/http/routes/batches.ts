@@ -5,12 +5,14 @@
  */
 
 import type { BatchRecord } from "../../task/batch.ts";
+import { nameOf } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
+import { nextLink, pageOf, refuseCursor } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
 import { operatedBatch, seenBatch } from "../auth/access.ts";
-import { batchView } from "../views/batch_view.ts";
+import { batchSummaryView, batchView } from "../views/batch_view.ts";
 import { waitForBatch } from "../streams/wait_for.ts";
 
 /** The routes under `/batches`. */
@@ -32,7 +34,7 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
   async function cancel(context: RequestContext): Promise<Response> {
     query(context, []);
     const batch = await operatedBatch(engine, context);
-    await engine.cancelAll({ batchId: batch.id }, "batch");
+    await engine.cancelAll({ batchId: batch.id }, "batch", nameOf(context.caller));
     return respond(context, 200, view(await engine.findBatch(batch.id) ?? batch));
   }
 
@@ -42,7 +44,23 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
     return resultLines(dependencies, context, id);
   }
 
+  async function list(context: RequestContext): Promise<Response> {
+    const { limit, cursor } = pageOf(context);
+    const { caller } = context;
+    const owner = caller.scopes.has("read") ? undefined : caller.name;
+    const page = await engine.listBatches(limit, cursor, owner).catch(refuseCursor);
+    const { nextCursor } = page;
+    const body = { data: page.batches.map(batchSummaryView), nextCursor };
+    return respond(
+      context,
+      200,
+      body,
+      nextCursor === undefined ? {} : nextLink(context, nextCursor),
+    );
+  }
+
   return [
+    { method: "GET", path: "/batches", answer: list },
     { method: "GET", path: "/batches/{id}", answer: show },
     { method: "DELETE", path: "/batches/{id}", answer: cancel },
     { method: "GET", path: "/batches/{id}/results", answer: results },

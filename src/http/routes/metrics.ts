@@ -12,6 +12,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS } from "../problems.ts";
 import { encodeBody } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
+import { queuedView } from "./status.ts";
 
 /** Lanes read to count the held ones. */
 const MAX_LANES = 10_000;
@@ -23,20 +24,24 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   async function values(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    const [tasks, lanes, disk] = await Promise.all([
+    const [tasks, queued, lanes, disk] = await Promise.all([
       engine.counts(),
+      engine.queued(),
       engine.lanes(MAX_LANES),
       ports.queueFile?.usage(),
     ]);
+    const { oldestDueSeconds, ...kinds } = queuedView(queued, clock.now());
     for (const { name } of hooks.list()) metrics.knownHook(name);
     for (const { name } of schedules.list()) metrics.knownSchedule(name);
     const { running, concurrency, threads, lost } = ports.worker();
     const now = clock.now();
     const text = await metrics.text({
       tasks: { ...tasks },
+      queued: kinds,
       gauges: {
         postrider_attempts_running: running,
         postrider_concurrency: concurrency,
+        postrider_oldest_due_seconds: oldestDueSeconds,
         postrider_lanes_held: lanes.filter(({ heldUntil = 0 }) => heldUntil > now).length,
         postrider_threads: threads.length,
         postrider_threads_lost: lost.length,

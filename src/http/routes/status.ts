@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EngineError } from "../../queue/engine.ts";
+import { EngineError, type QueuedKinds } from "../../queue/engine.ts";
 import { isId } from "../../lib/ids.ts";
 import { requireScope } from "../auth/auth.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
@@ -26,8 +26,10 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   async function status(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    const [counts, lanes, nodes, usage] = await Promise.all([
+    // In one turn, so that an engine reads both in one transaction.
+    const [counts, queued, lanes, nodes, usage] = await Promise.all([
       engine.counts(),
+      engine.queued(),
       engine.lanes(MAX_LANES),
       nodesOf(),
       ports.queueFile?.usage(),
@@ -48,6 +50,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       running,
       concurrency,
       counts,
+      queued: queuedView(queued, clock.now()),
       rates: counters.rates(),
       latency: counters.latency(),
       hosts: shown.filter(({ lane }) => isHost(lane)),
@@ -126,6 +129,11 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     { method: "GET", path: "/livez", open: true, answer: live },
     { method: "GET", path: "/readyz", open: true, answer: ready },
   ];
+}
+
+/** Queued tasks by what they wait for, and the age of the oldest due one; 0 when none is due. */
+export function queuedView({ oldestDueAt, ...kinds }: QueuedKinds, now: number) {
+  return { ...kinds, oldestDueSeconds: Math.max(0, now - (oldestDueAt ?? now)) / 1_000 };
 }
 
 /** Whether a lane is that of a host and not of a relay. */

@@ -8,6 +8,7 @@ import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
+import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
 import { requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
@@ -36,7 +37,8 @@ export function submitRoutes(
   history: History,
 ): Route[] {
   const { engine, clock, ids, metrics, traces, log, acceptance } = dependencies;
-  const takeToken = dependencies.rate && openRateLimit(dependencies.rate, clock);
+  const rateOf = (name: string) => dependencies.keyLimits().get(name)?.rate ?? dependencies.rate;
+  const takeToken = openRateLimit(rateOf, clock);
   const idempotency = openIdempotency(clock);
 
   async function submit(
@@ -67,7 +69,7 @@ export function submitRoutes(
     if (!dependencies.accepting()) {
       throw shuttingDown();
     }
-    const headers = takeToken?.(caller.name ?? "");
+    const headers = takeToken(caller.name ?? "");
     const { dryRun } = query(context, ["dryRun"]);
     if (dryRun !== undefined && dryRun !== "true") {
       throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
@@ -85,7 +87,7 @@ export function submitRoutes(
     requireFollowUpScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
     const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
-    const stored = await store(draft, once);
+    const stored = await store(draft, once, owner);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);
     history.accepted(draft.drafted.length);
@@ -100,11 +102,16 @@ export function submitRoutes(
   }
 
   /** Stores the draft; resolves with the id of the first submit when this one repeats it. */
-  async function store(draft: Draft, once: Idempotent | undefined): Promise<string | undefined> {
+  async function store(
+    draft: Draft,
+    once: Idempotent | undefined,
+    owner: string | undefined,
+  ): Promise<string | undefined> {
     const submission = {
       tasks: draft.drafted.map(({ task }) => task),
       ...(draft.batch ? { batch: draft.batch } : {}),
       ...(once ? { idempotency: once.key } : {}),
+      ...quotaOf(owner),
     };
     const inserting = engine.insert(submission);
     const inserted = await (once ? inserting.finally(once.end) : inserting);
@@ -119,8 +126,22 @@ export function submitRoutes(
           "Expected the body of the first request with this key",
         );
       case "refused":
-        throw new Refusal(inserted.code, NOTHING_STORED);
+        throw new Refusal(
+          inserted.code,
+          inserted.quota === undefined
+            ? NOTHING_STORED
+            : `Expected at most ${inserted.quota} queued tasks of this API key. ${NOTHING_STORED}`,
+        );
     }
+  }
+
+  function quotaOf(owner: string | undefined) {
+    if (owner === undefined) return {};
+    const most = maxQueuedOf(dependencies.keyLimits().get(owner), {
+      maxQueued: dependencies.maxQueued,
+      keys: dependencies.keys().length,
+    });
+    return most === undefined ? {} : { quota: { owner, maxQueued: most } };
   }
 
   async function answerAccepted(

@@ -6,16 +6,20 @@
 
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
-import { maySee, nameOf } from "../auth/auth.ts";
+import { maySee, nameOf, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
-import { filterOrAll, selectionOf } from "../request/task_filter.ts";
+import { filterOrAll, nextLink, refuseCursor, selectionOf } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { summaryView, taskView, type View } from "../views/task_view.ts";
+import { exportTasks } from "../streams/export.ts";
 import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
+
+/** A hold of a rate limit ends soon enough for a task to begin now, in milliseconds. */
+const MOMENT_MS = 5_000;
 
 /** The routes under `/tasks`. */
 export function taskRoutes(dependencies: Dependencies): Route[] {
@@ -43,7 +47,10 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function list(context: RequestContext): Promise<Response> {
-    const { filter, limit, cursor } = selectionOf(context, clock.now());
+    const { filter, limit, cursor, format } = selectionOf(context, clock.now());
+    if (format !== undefined) {
+      return exportTasks(engine, narrowed(filter, context), format, context, dependencies.closing);
+    }
     const page = await engine.list(narrowed(filter, context), limit, cursor).catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.tasks.map(summaryView), nextCursor };
@@ -56,7 +63,11 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function cancel(context: RequestContext): Promise<Response> {
-    query(context, []);
+    const { erase } = query(context, ["erase"]);
+    if (erase === "true") return await eraseOne(context);
+    if (erase !== undefined) {
+      throw refuseIssues([{ pointer: "/erase", detail: "Expected true, or leave it out" }]);
+    }
     const { id } = await operatedTask(engine, context);
     const cancelled = await engine.cancel(id, "request", nameOf(context.caller));
     const task = await present(id);
@@ -67,8 +78,22 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return respond(context, cancelled === "aborting" ? 202 : 200, changedView(context, task));
   }
 
+  /** Files first: when they cannot be removed, the task still names them. */
+  async function eraseOne(context: RequestContext): Promise<Response> {
+    requireScope(context.caller, "operate");
+    const task = await operatedTask(engine, context);
+    if (isFinal(task.state)) await dependencies.removeFiles(task.id);
+    const erased = await engine.erase(task.id);
+    const now = await present(task.id);
+    if (erased === "not_final") {
+      const detail = `Expected a final task, cancel it first; it is ${now.state}`;
+      throw new Refusal("not_final", { detail, task: changedView(context, now) });
+    }
+    return respond(context, 200, changedView(context, now));
+  }
+
   async function cancelAll(context: RequestContext): Promise<Response> {
-    const filter = filterOrAll(context, "cancel everything that waits or runs", clock.now());
+    const filter = await filterOrAll(context, "cancel everything that waits or runs", clock.now());
     return respond(
       context,
       200,
@@ -91,13 +116,18 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function retryAll(context: RequestContext): Promise<Response> {
     requireAccepting();
-    const filter = filterOrAll(context, "retry everything that has ended", clock.now());
+    const filter = await filterOrAll(context, "retry everything that has ended", clock.now());
     return respond(context, 202, await engine.reviveAll(narrowed(filter, context, true)));
   }
 
   async function run(context: RequestContext): Promise<Response> {
     query(context, []);
-    const { id } = await operatedTask(engine, context);
+    const { id, ...before } = await operatedTask(engine, context);
+    const obstacle = await obstacleOf({ id, ...before });
+    if (obstacle !== undefined) {
+      const detail = `It cannot begin now: it waits for ${obstacle}`;
+      throw new Refusal("not_retryable", { detail, task: changedView(context, { id, ...before }) });
+    }
     const changed = await engine.runNow(id);
     const task = await present(id);
     if (changed === "not_possible") {
@@ -105,6 +135,22 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
       throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
     return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
+  }
+
+  /** What would keep a queued task from beginning although it is due. */
+  async function obstacleOf(task: TaskRecord): Promise<string | undefined> {
+    if (task.state !== "queued") return undefined;
+    const now = clock.now();
+    const [lane, pauses] = await Promise.all([engine.lane(task.lane), engine.pauses()]);
+    const { heldUntil = 0 } = lane;
+    const isHeld = heldUntil > now + MOMENT_MS;
+    if (!isHeld && task.behind === undefined) return undefined;
+    const free = { lane: isHeld ? lane : { ...lane, running: 0, heldUntil: 0 }, pauses };
+    return waitingFor(
+      { ...task, dueAt: now },
+      { ...free, worker: { running: 0, concurrency: 1 } },
+      now,
+    );
   }
 
   async function present(id: string): Promise<TaskRecord> {
@@ -132,16 +178,4 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
 function ended({ state }: TaskRecord): string {
   return state === "cancelled" ? "been cancelled" : state;
-}
-
-function refuseCursor(error: unknown): never {
-  if (!(error instanceof RangeError)) throw error;
-  throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
-}
-
-/** RFC 8288: the next page with the same filter. */
-function nextLink({ request }: RequestContext, cursor: string): Record<string, string> {
-  const { pathname, searchParams } = new URL(request.url);
-  searchParams.set("cursor", cursor);
-  return { link: `<${pathname}?${searchParams}>; rel="next"` };
 }

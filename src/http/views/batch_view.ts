@@ -8,6 +8,14 @@ import type { RunningTask } from "../../task/ports.ts";
 import type { Counts, TaskState } from "../../task/state.ts";
 import type { BatchRecord } from "../../task/batch.ts";
 import type { View } from "./task_view.ts";
+import { timeView } from "./time_view.ts";
+
+/** A batch in a list. */
+export function batchSummaryView(
+  { id, createdAt, total, counts, done, owner }: BatchRecord,
+): View {
+  return { id, createdAt: timeView(createdAt), total, counts, done, owner };
+}
 
 /** A batch as it now stands; `running` are tasks of any batch that say how far they have come. */
 export function batchView(

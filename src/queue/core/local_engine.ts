@@ -76,7 +76,7 @@ export interface Commands extends PlainCommands {
   /** Sets and clears the bits of the next tasks; whether any are left. */
   applyPauses(): boolean;
   list(filter: TaskFilter, limit: number, before: number): Page;
-  listBatches(limit: number, before: number): BatchPage;
+  listBatches(limit: number, before: number, owner: string | undefined): BatchPage;
   changesAfter(
     change: number,
     limit: number,
@@ -208,8 +208,8 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     async list(filter, limit, cursor) {
       return await backend.run("list", filter, limit, parseCursor(cursor));
     },
-    async listBatches(limit, cursor) {
-      return await backend.run("listBatches", limit, parseCursor(cursor));
+    async listBatches(limit, cursor, owner) {
+      return await backend.run("listBatches", limit, parseCursor(cursor), owner);
     },
     async changesAfter(change, limit) {
       // Swept tasks get their change numbers only then.

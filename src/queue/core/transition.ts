@@ -80,6 +80,7 @@ export function notify(storage: Storage, row: Row, known?: BatchRow): void {
     change,
     ...(batch ? { batchId: batch.id } : {}),
     ...(batchDone ? { batchDone } : {}),
+    ...(row.erase && isFinal(state) ? { erased: true } : {}),
     ...(abort ? { abort } : {}),
   });
 }

@@ -92,9 +92,14 @@ export function batchTasks({ batches }: MemoryStorage, batchId: string): BatchTa
 }
 
 /** Batches that were submitted before that number, newest first. */
-export function listBatches({ batches }: MemoryStorage, limit: number, before: number): BatchPage {
+export function listBatches(
+  { batches }: MemoryStorage,
+  limit: number,
+  before: number,
+  owner: string | undefined,
+): BatchPage {
   const found = [...batches.values()].map(({ row }) => row)
-    .filter(({ seq }) => seq < before)
+    .filter((row) => row.seq < before && (owner === undefined || row.owner === owner))
     .sort((a, b) => b.seq - a.seq);
   const page = { batches: found.slice(0, limit).map((row) => batchRecordOf(row, false)) };
   const last = found.length > limit ? found[limit - 1] : undefined;

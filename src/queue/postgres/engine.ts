@@ -514,8 +514,13 @@ export class PostgresEngine implements QueueEngine, Cluster {
     return batch?.id === id ? batchRecordOf(batch, false) : undefined;
   }
 
-  async listBatches(limit: number, cursor?: string): Promise<BatchPage> {
-    const rows = await this.#read(this.#sql.batches, parseCursor(cursor), limit + 1);
+  async listBatches(limit: number, cursor?: string, owner?: string): Promise<BatchPage> {
+    const rows = await this.#read(
+      this.#sql.batches,
+      parseCursor(cursor),
+      limit + 1,
+      owner ?? null,
+    );
     const batches = rows.slice(0, limit).map((values) => batchRecordOf(batchFrom(values), false));
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     return last ? { batches, nextCursor: formatCursor(last[0]) } : { batches };

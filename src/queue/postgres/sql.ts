@@ -147,7 +147,8 @@ const TEXTS = {
   lockBatches: `
     SELECT ${BATCH_COLUMNS} FROM @.batch WHERE seq = ANY($1::bigint[]) ORDER BY seq FOR UPDATE`,
   batch: `SELECT ${BATCH_COLUMNS} FROM @.batch WHERE seq = $1`,
-  batches: `SELECT ${BATCH_COLUMNS} FROM @.batch WHERE seq < $1 ORDER BY seq DESC LIMIT $2`,
+  batches: `SELECT ${BATCH_COLUMNS} FROM @.batch
+     WHERE seq < $1 AND ($3::text IS NULL OR owner = $3) ORDER BY seq DESC LIMIT $2`,
   writeBatch: `UPDATE @.batch SET counts = $2, bytes = $3, follows = $4 WHERE seq = $1`,
   waitingOfBatches: `
     SELECT ${ROW_COLUMNS} FROM unnest($1::bigint[]) AS b (seq) CROSS JOIN LATERAL (

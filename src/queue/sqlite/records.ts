@@ -14,8 +14,13 @@ import type { DeliveryPage } from "../engine.ts";
 import type { SqliteStorage } from "./storage.ts";
 
 /** Batches that were submitted before that number, newest first. */
-export function listBatches(storage: SqliteStorage, limit: number, before: number): BatchPage {
-  const rows = storage.sql.batches.all(before, limit + 1) as { seq: number }[];
+export function listBatches(
+  storage: SqliteStorage,
+  limit: number,
+  before: number,
+  owner: string | undefined,
+): BatchPage {
+  const rows = storage.sql.batches.all(before, owner ?? null, limit + 1) as { seq: number }[];
   const batches = rows.slice(0, limit).map(({ seq }) => {
     const batch = storage.batch(seq) as BatchRow;
     return batchRecordOf(batch, storage.isMarked(batch));

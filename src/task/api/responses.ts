@@ -105,6 +105,48 @@ export interface TaskPageResponse {
   readonly nextCursor?: string;
 }
 
+/** A batch in a list. */
+export interface BatchSummaryResponse {
+  /** `bat_…` */
+  readonly id: string;
+  /** When it was accepted. */
+  readonly createdAt: string;
+  /** How many tasks it was submitted with. */
+  readonly total: number;
+  /** Their states. */
+  readonly counts: Counts;
+  /** Whether each of them is final. */
+  readonly done: boolean;
+  /** The name of the API key that submitted it. */
+  readonly owner?: string;
+}
+
+/** A pause: no attempt of what it covers begins. */
+export interface PauseResponse {
+  /** `pau_…` */
+  readonly id: string;
+  /** The host that it covers, whatever the scheme and port. */
+  readonly host?: string;
+  /** The key that it covers, of `owner` or of all owners. */
+  readonly key?: string;
+  /** The API key that the key belongs to. */
+  readonly owner?: string;
+  /** The task type that it covers. */
+  readonly type?: TaskType;
+  /** The channel that it covers. */
+  readonly channel?: string;
+  /** It covers everything. */
+  readonly all?: true;
+  /** When it ends by itself. */
+  readonly until?: string;
+  /** For people. */
+  readonly reason?: string;
+  /** Who made it: the name of an API key, or `anonymous`. */
+  readonly by: string;
+  /** When it was made. */
+  readonly createdAt: string;
+}
+
 /** The progress of a batch: its tasks, and the bytes of those that succeeded or run. */
 export interface BatchProgressResponse extends ProgressResponse {
   /** The part of its tasks that is final, 0 to 1. */
@@ -163,6 +205,15 @@ export interface StatusResponse {
   readonly concurrency: number;
   /** Tasks by state. */
   readonly counts: Counts;
+  /** Queued tasks by what they wait for; the four counts add up to `counts.queued`. */
+  readonly queued: {
+    readonly due: number;
+    readonly scheduled: number;
+    readonly retrying: number;
+    readonly paused: number;
+    /** How long the oldest due task has been due; 0 when none is. */
+    readonly oldestDueSeconds: number;
+  };
   /** Tasks a second, over the last minute. */
   readonly rates: { readonly accepted: number; readonly settled: number };
 }

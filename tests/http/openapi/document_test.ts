@@ -302,6 +302,11 @@ Deno.test("real answers are what the document says", async () => {
   await check("DELETE", "/tasks/{id}", `/tasks/${failed.id}`);
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
   await check("POST", "/tasks/retry", "/tasks/retry?all=true");
+  await check("GET", "/batches");
+  const pause = await check("POST", "/pauses", "/pauses", { host: "a.test", until: "1h" });
+  await check("GET", "/pauses");
+  await check("DELETE", "/pauses/{id}", `/pauses/${pause.id}`);
+  await check("POST", "/holds/release", "/holds/release?host=a.test");
   await check("DELETE", "/tasks", "/tasks?state=queued");
   const fetched = await check("POST", "/fetch", "/fetch", { url: "https://example.org/" });
   await api.finish(1, { kind: "delivered", result: { body: "héllo", truncated: false } });

@@ -23,6 +23,7 @@ Deno.test("/status shows the state of the service", async () => {
     running: 1,
     concurrency: 8,
     counts: { queued: 0, running: 2, succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
+    queued: { due: 0, scheduled: 0, retrying: 0, paused: 0, oldestDueSeconds: 0 },
     nodes: [{
       name: "local",
       role: "all",

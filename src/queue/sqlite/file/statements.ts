@@ -125,7 +125,8 @@ const TEXTS = {
   writeBatch: `UPDATE batch SET counts = ?, bytes = ?, follows = ? WHERE seq = ?`,
   dropBatch: `DELETE FROM batch WHERE seq = ?`,
   batchRows: `SELECT ${ROW_COLUMNS} FROM task WHERE batch = ? ORDER BY seq`,
-  batches: `SELECT seq FROM batch WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+  batches: `
+    SELECT seq FROM batch WHERE seq < ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY seq DESC LIMIT ?3`,
   batchTasks: `SELECT id, state, era, change FROM task WHERE batch = ? ORDER BY seq`,
 
   lastOfBatch: `

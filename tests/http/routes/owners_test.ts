@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { Api } from "../../support/api.ts";
+
+const KEYS = parseApiKeys("alice:a1,bob:b1:fetch,ops:o1:operate+read");
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+const GET = { url: "https://example.org/" };
+
+Deno.test("POST /tasks/retry needs a filter or all=true, and takes no body", async () => {
+  await using api = await Api.open();
+  assert.equal((await api.post("/tasks/retry")).status, 422);
+  assert.equal((await api.post("/tasks/retry?all=yes")).status, 422);
+  assert.equal((await api.post("/tasks/retry", { reason: "shutdown" })).status, 422);
+  assert.equal((await api.post("/tasks/retry?all=true", { reason: "shutdown" })).status, 422);
+  const { status, body } = await api.post("/tasks/retry?all=true");
+  assert.deepEqual([status, body], [202, { retried: 0, expired: 0 }]);
+  assert.deepEqual((await api.delete("/tasks?all=true")).body, { cancelled: 0, aborting: 0 });
+  assert.equal((await api.delete("/tasks")).status, 422);
+});
+
+Deno.test("tasks are filtered by time, source and owner, and show who cancelled them", async () => {
+  await using api = await Api.open({ keys: KEYS });
+  const id = await api.accept({}, bearer("a1"));
+  await api.clock.advance(3_600_000);
+  const late = await api.accept({}, bearer("b1"));
+  const found = async (query: string, secret = "o1") => {
+    const { body } = await api.get(`/tasks?${query}`, bearer(secret));
+    return body.data.map((task: { id: string }) => task.id);
+  };
+  assert.deepEqual(await found("since=30m"), [late]);
+  assert.deepEqual(await found("until=30m"), [id]);
+  assert.deepEqual(await found("since=2026-01-01T00:00:00Z&until=2026-01-01T00:30:00Z"), [id]);
+  assert.deepEqual(await found("source=api"), [late, id]);
+  assert.deepEqual(await found("source=schedule:nightly"), []);
+  assert.deepEqual(await found("owner=bob"), [late]);
+  assert.deepEqual(await found("owner=alice", "b1"), []);
+  await api.delete(`/tasks/${id}`, bearer("o1"));
+  const { cancelledBy, label, host, source } = (await api.get(`/tasks/${id}`, bearer("a1"))).body;
+  assert.deepEqual({ cancelledBy, label, host, source }, {
+    cancelledBy: "ops",
+    label: "GET https://example.org/",
+    host: "example.org",
+    source: "api",
+  });
+});
+
+Deno.test("GET /batches lists batches page by page, to a caller without read only its own", async () => {
+  await using api = await Api.open({ keys: KEYS });
+  const submit = async (secret: string) =>
+    (await api.post("/fetch", { requests: [GET, GET] }, bearer(secret))).body.id;
+  const [first, second, third] = [await submit("a1"), await submit("b1"), await submit("a1")];
+  const page = await api.get("/batches?limit=2", bearer("o1"));
+  assert.deepEqual(page.body.data.map(({ id }: { id: string }) => id), [third, second]);
+  assert.match(page.headers.get("link") ?? "", /rel="next"/);
+  const rest = await api.get(`/batches?cursor=${page.body.nextCursor}`, bearer("o1"));
+  assert.deepEqual(rest.body, {
+    data: [{
+      id: first,
+      createdAt: "2026-01-01T00:00:00.000Z",
+      total: 2,
+      counts: { queued: 2, running: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
+      done: false,
+      owner: "alice",
+    }],
+  });
+  const own = await api.get("/batches", bearer("b1"));
+  assert.deepEqual(own.body.data.map(({ id }: { id: string }) => id), [second]);
+  assert.equal((await api.get("/batches?cursor=x", bearer("o1"))).status, 422);
+});
+
+Deno.test("a final task is erased with its files, one that is not is refused", async () => {
+  const removed: string[] = [];
+  await using api = await Api.open({
+    keys: KEYS,
+    removeFiles: (id) => Promise.resolve(void removed.push(id)),
+  });
+  const id = await api.accept({}, bearer("b1"));
+  const path = `/tasks/${id}?erase=true`;
+  assert.equal((await api.delete(path, bearer("b1"))).status, 403);
+  const early = await api.delete(path, bearer("o1"));
+  assert.deepEqual([early.status, early.body.code, early.body.task.id], [409, "not_final", id]);
+  assert.deepEqual(removed, []);
+  await api.finish(1, {
+    kind: "rejected",
+    error: { code: "http_404", detail: "Gone ada@example.org" },
+    result: { status: 404, body: "ada@example.org" },
+    evidence: { address: "203.0.113.1" },
+  });
+  const { status, body } = await api.delete(path, bearer("o1"));
+  assert.equal(status, 200);
+  assert.deepEqual(removed, [id]);
+  assert.deepEqual(body, (await api.get(`/tasks/${id}`, bearer("b1"))).body);
+  const { payload, result, label, state, error, attempts } = body;
+  assert.deepEqual({ payload, result, label, state }, {
+    payload: undefined,
+    result: undefined,
+    label: undefined,
+    state: "failed",
+  });
+  assert.equal(error.code, "http_404");
+  assert.doesNotMatch(JSON.stringify({ error, attempts }), /ada|203\.0/);
+  assert.equal((await api.delete(`/tasks/${id}?erase=yes`, bearer("o1"))).status, 422);
+});
+
+Deno.test("the tasks that match are exported as NDJSON and CSV", async () => {
+  await using api = await Api.open();
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n++) ids.push(await api.accept({ tags: ["a", "b,c"], key: '=x"' }));
+  await api.post("/notify", { to: "ada@example.org", subject: "s" });
+  const lines = await api.raw("/tasks?type=fetch&format=ndjson");
+  assert.equal(lines.headers.get("content-type"), "application/x-ndjson");
+  assert.match(lines.headers.get("content-disposition") ?? "", /^attachment/);
+  const rows = (await lines.text()).trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(rows.map(({ id }) => id), ids.toReversed());
+  assert.equal(rows[0].host, "example.org");
+  const csv = await api.raw("/tasks?type=fetch&format=csv");
+  assert.match(csv.headers.get("content-type") ?? "", /^text\/csv/);
+  const [head, first, ...more] = (await csv.text()).split("\r\n");
+  assert.match(head ?? "", /^id,type,state,/);
+  assert.ok(first?.startsWith(`${ids[2]},fetch,queued,`));
+  // A spreadsheet must not run a text as a formula.
+  assert.ok(first?.includes(`"'=x""","a b,c"`));
+  assert.equal(more.length, 3);
+  assert.equal((await api.get("/tasks?format=xml")).status, 422);
+});
+
+Deno.test("an API key has its own rate and its own number of queued tasks", async () => {
+  const limits = new Map([["alice", { rate: { count: 3, windowMs: 60_000 }, maxQueued: 2 }]]);
+  await using api = await Api.open({ keys: KEYS, maxQueued: 10, keyLimits: () => limits });
+  const submit = (secret: string) => api.post("/fetch", GET, bearer(secret));
+  assert.equal((await submit("a1")).status, 202);
+  assert.equal((await submit("a1")).status, 202);
+  const full = await submit("a1");
+  assert.deepEqual([full.status, full.body.code], [503, "queue_full"]);
+  assert.match(full.body.detail, /at most 2 queued tasks of this API key/);
+  assert.equal((await submit("a1")).status, 429);
+  // Without a quota of its own, one of several keys may fill four fifths of the queue.
+  for (let n = 0; n < 8; n++) assert.equal((await submit("b1")).status, 202);
+  assert.equal((await submit("b1")).status, 503);
+});
