@@ -66,9 +66,9 @@ export class PostriderError extends Error {
   /** The service's answer. */
   readonly problem: ProblemResponse;
 
-  /** Wraps the service's answer. */
-  constructor(problem: ProblemResponse) {
-    super(problem.detail ?? problem.title);
+  /** Wraps the service's answer; `cause` is the fault when there was none. */
+  constructor(problem: ProblemResponse, options?: ErrorOptions) {
+    super(problem.detail ?? problem.title, options);
     this.problem = problem;
   }
 
@@ -113,6 +113,8 @@ export interface Client {
   ): Promise<{ readonly retried: number; readonly expired: number }>;
   /** Makes a waiting task due now. */
   run(id: string, options?: CallOptions): Promise<TaskResponse>;
+  /** The body of a fetch's response, or the file that was saved, as it is. */
+  body(id: string, options?: CallOptions): Promise<Response>;
   /** The current state of a batch. */
   batch(id: string, options?: CallOptions): Promise<BatchResponse>;
   /** The tasks of a batch, each as it becomes final. */
@@ -130,8 +132,12 @@ export type ChangeFilter = FilterRequest & {
 };
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
-/** How long one call waits; then it is repeated. */
-const WAIT = "wait=60s";
+/** How long one call waits; then it is repeated. Proxies often end a call after 60 s. */
+const WAIT = "wait=50s";
+/** What a proxy answers when a call took too long for it. */
+const GATEWAY_TIMEOUTS = new Set([502, 504]);
+/** Such answers in a row after which waiting is given up. */
+const MAX_GATEWAY_TIMEOUTS = 5;
 
 /** Opens a client; nothing is called before the first call. */
 export function openClient(options: ClientOptions = {}): Client {
@@ -166,12 +172,26 @@ export function openClient(options: ClientOptions = {}): Client {
     await (await call(...args)).json();
 
   async function* lines(path: string, options: CallOptions): AsyncGenerator<string> {
-    const { body } = await call("GET", path, options);
+    const { signal } = options;
+    const reader = (await call("GET", path, options)).body?.getReader();
+    const decoder = new TextDecoder();
+    // Some runtimes leave a pending read alone when the signal aborts.
+    const stop = () => void reader?.cancel().catch(() => {});
+    signal?.addEventListener("abort", stop);
     let rest = "";
-    for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const whole = (rest + part).split("\n");
-      rest = whole.pop() ?? "";
-      yield* whole;
+    try {
+      signal?.throwIfAborted();
+      for (;;) {
+        const { done, value } = await reader?.read() ?? { done: true, value: undefined };
+        signal?.throwIfAborted();
+        if (done) return;
+        const whole = (rest + decoder.decode(value, { stream: true })).split("\n");
+        rest = whole.pop() ?? "";
+        yield* whole;
+      }
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      stop();
     }
   }
 
@@ -183,9 +203,16 @@ export function openClient(options: ClientOptions = {}): Client {
     task: (id, options) => json("GET", `/tasks/${encodeURIComponent(id)}`, options),
     async wait(id, options) {
       const path = `/tasks/${encodeURIComponent(id)}?${WAIT}`;
-      for (;;) {
-        const task: TaskResponse = await json("GET", path, options);
-        if (task.finishedAt !== undefined) return task;
+      for (let timeouts = 0;;) {
+        try {
+          const task: TaskResponse = await json("GET", path, options);
+          if (task.finishedAt !== undefined) return task;
+          timeouts = 0;
+        } catch (error) {
+          const isTimeout = error instanceof PostriderError &&
+            GATEWAY_TIMEOUTS.has(error.problem.status);
+          if (!isTimeout || ++timeouts === MAX_GATEWAY_TIMEOUTS) throw error;
+        }
       }
     },
     tasks: (filter = {}, options) => json("GET", `/tasks${queryOf(filter)}`, options),
@@ -194,6 +221,7 @@ export function openClient(options: ClientOptions = {}): Client {
     retry: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/retry`, options),
     retryAll: (filter, options) => json("POST", `/tasks/retry${queryOf(filter)}`, options),
     run: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/run`, options),
+    body: (id, options) => call("GET", `/tasks/${encodeURIComponent(id)}/body`, options),
     batch: (id, options) => json("GET", `/batches/${encodeURIComponent(id)}`, options),
     async *results(id, options = {}) {
       for await (const line of lines(`/batches/${encodeURIComponent(id)}/results`, options)) {
@@ -211,16 +239,25 @@ export function openClient(options: ClientOptions = {}): Client {
 }
 
 function unreachable(url: string, cause: unknown): PostriderError {
-  const detail = `Cannot reach ${url}: ${cause instanceof Error ? cause.message : cause}`;
   const title = "Service unreachable";
-  return new PostriderError({
-    type: "about:blank",
-    title,
-    status: 0,
-    detail,
-    code: "unreachable",
-    requestId: "",
-  });
+  const detail = `Cannot reach ${url}: ${reasonOf(cause)}`;
+  const problem = { type: "about:blank", title, status: 0, detail, code: "unreachable" };
+  return new PostriderError({ ...problem, requestId: "" }, { cause });
+}
+
+/** The messages and codes of an error and its causes: runtimes hide the reason in a cause. */
+function reasonOf(error: unknown): string {
+  const reasons: string[] = [];
+  let at = error;
+  while (at instanceof Error && reasons.length < 5) {
+    const { code } = at as { code?: unknown };
+    const message = at.message || at.name;
+    const isNamed = typeof code !== "string" || message.includes(code);
+    reasons.push(isNamed ? message : `${message} (${code})`);
+    // Node tries several addresses of a name, and keeps an error for each.
+    at = at instanceof AggregateError ? at.errors[0] : at.cause;
+  }
+  return reasons.length > 0 ? [...new Set(reasons)].join(": ") : String(error);
 }
 
 function queryOf(fields: object): string {

@@ -104,6 +104,77 @@ Deno.test("an unreachable service rejects with unreachable, an aborted call with
   await assert.rejects(client.status({ signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
+Deno.test("an unreachable service names the reason, and the error carries its cause", async () => {
+  const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), {
+    code: "ECONNREFUSED",
+  });
+  const causes = [
+    {
+      cause: new TypeError("fetch failed", { cause: refused }),
+      says: /fetch failed: connect ECONN/,
+    },
+    {
+      // As Node reports a name with several addresses.
+      cause: new TypeError("fetch failed", {
+        cause: Object.assign(new AggregateError([refused], ""), { code: "ECONNREFUSED" }),
+      }),
+      says: /fetch failed: AggregateError \(ECONNREFUSED\): connect ECONNREFUSED 127/,
+    },
+    { cause: "odd", says: /Cannot reach http:\/\/127.0.0.1:8000: odd/ },
+  ];
+  for (const { cause, says } of causes) {
+    const client = openClient({ fetch: () => Promise.reject(cause) });
+    await assert.rejects(client.status(), (error) => {
+      assert.ok(error instanceof PostriderError);
+      assert.equal(error.cause, cause);
+      assert.match(error.message, says);
+      return true;
+    });
+  }
+});
+
+Deno.test("a real refusal, an unknown name and an untrusted certificate are named", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const reasons = [
+    { url: `http://127.0.0.1:${port}`, says: /refused/i },
+    { url: "http://no.such.name.example.com", says: /dns|resolve|lookup|ENOTFOUND/i },
+  ];
+  for (const { url, says } of reasons) {
+    await assert.rejects(openClient({ url }).status(), { code: "unreachable", message: says });
+  }
+});
+
+Deno.test("wait() goes on after a proxy's timeout, and gives up when there is nothing else", async () => {
+  const answers = [504, 200, 502, 504, 502, 504, 200];
+  const asked: string[] = [];
+  const send = (input: string | URL | Request) => {
+    asked.push(String(input));
+    const status = answers.shift() ?? 504;
+    const done = answers.length === 0 ? { finishedAt: "now" } : {};
+    return Promise.resolve(Response.json({ id: "t", ...done }, { status }));
+  };
+  const client = openClient({ fetch: send as typeof fetch });
+  assert.equal((await client.wait("t")).finishedAt, "now");
+  assert.equal(asked.length, 7);
+  assert.ok(asked.every((url) => url.endsWith("/tasks/t?wait=50s")));
+  answers.push(...Array(9).fill(504));
+  await assert.rejects(client.wait("t"), { code: "http_504" });
+});
+
+Deno.test("events() ends when its signal aborts, also while it waits", async () => {
+  const body = () => new ReadableStream({ pull: () => new Promise(() => {}) });
+  const client = openClient({
+    fetch: (() => Promise.resolve(new Response(body()))) as typeof fetch,
+  });
+  const aborter = new AbortController();
+  const next = client.events(undefined, { signal: aborter.signal })[Symbol.asyncIterator]().next();
+  await new Promise((resolve) => setTimeout(resolve));
+  aborter.abort();
+  await assert.rejects(next, { name: "AbortError" });
+});
+
 /** The compiler holds these to the types, the test to the schemas: none can have a field alone. */
 const SUBMIT = {
   delay: 1,

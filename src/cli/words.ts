@@ -12,6 +12,8 @@ import type {
   TaskSummaryResponse,
 } from "../client.ts";
 
+import { cutEnd, padEnd, widthOf } from "./width.ts";
+
 /** Foreign text without characters that control the terminal. */
 export function plain(text: string): string {
   return replaceUnseen(text, " ");
@@ -26,9 +28,9 @@ export function taskTable(
   columns: number,
 ): string[] {
   const rows = [HEAD, ...tasks.map((task) => rowOf(task, now))];
-  const widths = HEAD.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  const widths = HEAD.map((_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ""))));
   return rows.map((row) =>
-    row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd().slice(0, columns)
+    cutEnd(row.map((cell, at) => padEnd(cell, widths[at] ?? 0)).join("  ").trimEnd(), columns)
   );
 }
 

@@ -167,7 +167,7 @@ Deno.test({
     let seen = "";
     for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
       seen += text;
-      if (/█{12}░{12} +50% +1\.0 MiB\/2\.0 MiB +[\d.]+ .?i?B\/s {2}http/.test(seen)) {
+      if (/big\.bin +█{5}░{5} +50% +1\.0 MiB\/2\.0 MiB +[\d.]+ .?i?B\/s/.test(seen)) {
         released.resolve();
       }
     }
@@ -175,6 +175,119 @@ Deno.test({
     assert.match(seen, /200 +2\.0 MiB +[\d.]+ s {2}http.*big\.bin {2}-> .*big\.bin/);
     await server.shutdown();
   },
+});
+
+/** Serves 2 MiB under each path, of which `/slow…` stop in the middle until `release()`. */
+function startFiles() {
+  const half = new Uint8Array(2 ** 20).fill(7);
+  const released = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
+  const ranges: (string | null)[] = [];
+  let waiting = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    const range = request.headers.get("range");
+    ranges.push(range);
+    const from = Number(/=(\d+)/.exec(range ?? "")?.[1] ?? 0);
+    const whole = new Uint8Array([...half, ...half]).subarray(from);
+    const headers = {
+      etag: '"v1"',
+      "content-length": String(whole.length),
+      ...(range ? { "content-range": `bytes ${from}-${2 ** 21 - 1}/${2 ** 21}` } : {}),
+    };
+    if (!pathname.startsWith("/slow")) return new Response(whole, { headers });
+    const body = new ReadableStream({
+      async pull(controller) {
+        controller.enqueue(whole.slice(0, whole.length / 2));
+        if (++waiting === 2) stopped.resolve();
+        await released.promise;
+        controller.enqueue(whole.slice(whole.length / 2));
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body, { status: range ? 206 : 200, headers });
+  });
+  return {
+    host: `127.0.0.1:${server.addr.port}`,
+    ranges,
+    stopped: stopped.promise,
+    release: released.resolve,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+const withoutService = (host: string) => ({
+  POSTRIDER_URL: "",
+  POSTRIDER_PORT: "1",
+  POSTRIDER_FETCH_ALLOW: host,
+});
+
+Deno.test({
+  name: "in a terminal of 80 columns, deno task fetch of five URLs ends and shows each name",
+  ...needs("script"),
+  async fn() {
+    await using files = startFiles();
+    await using data = await aFolder();
+    const names = ["slow-1", "slow-2", "3", "4", "5"];
+    const urls = names.map((name) => `http://${files.host}/${name}?${"long=yes&".repeat(5)}`);
+    const typed = `${Deno.execPath()} run -A src/cli/fetch.ts ${
+      urls.map((url) => `'${url}'`).join(" ")
+    } --save`;
+    const process = new Deno.Command("script", {
+      args: ["-qefc", typed, "/dev/null"],
+      cwd: ROOT,
+      env: { ...withoutService(files.host), POSTRIDER_DOWNLOADS: data.path },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    let seen = "";
+    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+      seen += text;
+      if (/slow-1.*50%/.test(seen) && /slow-2.*50%/.test(seen)) files.release();
+    }
+    assert.equal((await process.status).code, 0, seen);
+    for (const name of names) assert.ok(seen.includes(`200    2.0 MiB`) && seen.includes(name));
+    // deno-lint-ignore no-control-regex -- what moves the cursor takes no column
+    const lines = seen.replace(/\x1b\[\w+/g, "").split(/\r?\n/).filter((line) => /%/.test(line));
+    assert.ok(lines.length > 0 && lines.every((line) => line.length < 80), lines.join("\n"));
+  },
+});
+
+Deno.test("deno task fetch --into continues after Ctrl+C where it was", async () => {
+  await using files = startFiles();
+  await using folder = await aFolder();
+  const into = `${folder.path}/files`;
+  const run = () => {
+    const urls = ["slow-1", "slow-2", "quick"].map((name) => `http://${files.host}/${name}`);
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "src/cli/fetch.ts", ...urls, "--into", into],
+      cwd: ROOT,
+      env: withoutService(files.host),
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    return { process, lines: linesOf(process.stdout, process.stderr) };
+  };
+  const first = run();
+  await first.lines.find(/quick/);
+  await files.stopped;
+  first.process.kill("SIGINT");
+  assert.equal((await first.process.status).code, 130);
+  await first.lines.ended;
+  assert.deepEqual(files.ranges, [null, null, null]);
+  files.release();
+  const second = run();
+  assert.equal((await second.process.status).code, 0);
+  await second.lines.ended;
+  assert.equal(files.ranges.length, 5, "the finished file is not fetched again");
+  assert.ok(files.ranges.slice(3).every((range) => /^bytes=\d+-$/.test(range ?? "")));
+  const names = [...Deno.readDirSync(into)].map(({ name }) => name);
+  assert.deepEqual(names.sort(), ["quick", "slow-1", "slow-2"]);
+  for (const name of names) {
+    const saved = await Deno.readFile(`${into}/${name}`);
+    assert.ok(saved.length === 2 ** 21 && saved.every((byte) => byte === 7), name);
+  }
 });
 
 Deno.test("a breaker holds a host after ten lost connections, then probes it with one request", async () => {
