@@ -90,6 +90,10 @@ export class Scheduler {
   readonly #again = new Map<string, number>();
   /** For each read in progress, the schedules that have changed since it began. */
   readonly #reads = new Set<Set<string>>();
+  #refreshing: Promise<void> | undefined;
+  #isOutdated = false;
+  #readAt = 0;
+  #undoRefresh = () => {};
   #undoWake = () => {};
   #wakeAt = Infinity;
   /** Date minus monotonic clock at the last look. */
@@ -107,17 +111,33 @@ export class Scheduler {
     this.#wakeIn(0);
   }
 
-  /** Loads what another process has changed. */
-  async refresh(): Promise<void> {
-    if (this.#stopped) return;
-    await this.#read();
-    this.#wakeIn(0);
+  /** Loads what another node has changed. Calls during a read share the next one. */
+  refresh(): Promise<void> {
+    this.#isOutdated = true;
+    this.#refreshing ??= this.#readAgain().finally(() => this.#refreshing = undefined);
+    return this.#refreshing;
+  }
+
+  async #readAgain(): Promise<void> {
+    const { clock, log } = this.#parts;
+    try {
+      while (this.#isOutdated && !this.#stopped) {
+        this.#isOutdated = false;
+        await this.#read();
+      }
+      this.#wakeIn(0);
+    } catch (error) {
+      log.warn("Schedules could not be read; trying again", { error });
+      if (!this.#stopped) this.#undoRefresh = clock.after(AGAIN_MS, () => void this.refresh());
+    }
   }
 
   /** Starts no further runs; resolves once the current ones are stored. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#undoWake();
+    this.#undoRefresh();
+    await this.#refreshing;
     await Promise.all(this.#turns.values());
   }
 
@@ -183,6 +203,7 @@ export class Scheduler {
   async #read(): Promise<void> {
     const changed = new Set<string>();
     this.#reads.add(changed);
+    this.#readAt = this.#parts.clock.monotonic();
     try {
       const stored = await this.#parts.engine.schedules();
       const names = new Set(stored.map(({ name }) => name));
@@ -215,7 +236,10 @@ export class Scheduler {
 
   /** Starts what is due, and wakes again for the next. */
   #look(): void {
-    const { clock, longestWaitMs = MAX_WAIT_MS } = this.#parts;
+    const { clock, engine, longestWaitMs = MAX_WAIT_MS } = this.#parts;
+    // An announcement of another node may have been lost.
+    const isOld = clock.monotonic() - this.#readAt >= MAX_WAIT_MS;
+    if (engine.cluster && isOld) void this.refresh();
     const offset = clock.now() - clock.monotonic();
     const isClockSet = !(Math.abs(offset - this.#clockOffset) <= CLOCK_STEP_MS);
     this.#clockOffset = offset;

@@ -323,3 +323,26 @@ Deno.test("a next run that an older version computed too far away is corrected a
     Date.parse("2027-03-28T01:00Z"),
   ]);
 });
+
+Deno.test("a scheduler takes over what another one has changed, and retries a failed read", async () => {
+  await using world = await setup();
+  const [one, two] = [await world.start(), await world.start()];
+  await world.put(one, "hourly", { every: "1h" });
+  assert.equal(two.find("hourly"), undefined);
+  const { engine } = world;
+  const schedules = engine.schedules.bind(engine);
+  let reads = 0;
+  engine.schedules = () => {
+    reads++;
+    return Promise.reject(new EngineError("away"));
+  };
+  await Promise.all([two.refresh(), two.refresh(), two.refresh()]);
+  assert.equal(reads, 1);
+  assert.equal(world.warnings.length, 1);
+  engine.schedules = schedules;
+  await world.clock.advance(5_000);
+  assert.ok(two.find("hourly"));
+  await one.change("hourly", () => undefined);
+  await two.refresh();
+  assert.equal(two.find("hourly"), undefined);
+});
