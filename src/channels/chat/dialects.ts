@@ -29,6 +29,17 @@ export const slackDialect: Dialect = {
   escape: escapeSlack,
 };
 
+/** The mrkdwn of Google Chat and Rocket.Chat, in which nothing can be escaped. */
+export const chatDialect: Dialect = {
+  ...slackDialect,
+  code: (text) => `\`${text}\``,
+  pre: (text) => `\`\`\`\n${text}\n\`\`\``,
+  quote: "> ",
+  link: (href, words) => `<${href.replaceAll("|", "%7C")}|${words.replaceAll("|", "¦")}>`,
+  bareLink: (href) => href,
+  escape: (text) => text,
+};
+
 /** The HTML of https://core.telegram.org/bots/api#html-style. */
 export const telegramDialect: Dialect = {
   strong: ["<b>", "</b>"],

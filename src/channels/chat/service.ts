@@ -1,6 +1,6 @@
 /**
- * What a chat service's file tells: how its URLs are spelled, and how a note
- * becomes requests to it. All the rest is the same for every service.
+ * The definition of a chat service: how its URLs are spelled, and how a note
+ * becomes requests. Everything else is the same for every service.
  *
  * @module
  */
@@ -13,16 +13,20 @@ import type { ChatUrl } from "./url.ts";
 export interface ChatService {
   /** The channel's name. */
   readonly name: string;
-  /** Of its URLs. */
+  /** The schemes of its URLs. */
   readonly schemes: readonly string[];
-  /** How they are spelled, for those who got it wrong. */
+  /** How its URLs are spelled, for error messages. */
   readonly spelling: string;
-  /** The places a URL names, each a task of its own; none when it is wrong. */
+  /** The places that a URL names, each for a task of its own; none for a wrong URL. */
   parse(url: ChatUrl): readonly ChatPlace[];
+  /** The place of a webhook's URL, as the service hands it out; `undefined` for another URL. */
+  parseWebhook?(url: URL): ChatPlace | undefined;
   /** The requests that bring a note there, in order. */
   preview(place: ChatPlace, note: Note, context: PreviewContext): readonly ChatRequest[];
-  /** How long the service asks to be left alone in an answer's body, in milliseconds. */
+  /** How long the service asks to wait, in the body of a response, in milliseconds. */
   wish?(body: string): number | undefined;
+  /** Whether the service took the note, by the body of a response with a 2xx status. */
+  accepts?(body: string): boolean;
 }
 
 /** Where one task's note goes. */
@@ -33,7 +37,7 @@ export interface ChatPlace {
   readonly shown: string;
   /** Where its requests go: the origin of a web server. */
   readonly origin: string;
-  /** Headers that let us in, and what else only this service knows. */
+  /** Credentials, and what else only this service knows. */
   readonly access: Readonly<Record<string, string>>;
 }
 
@@ -45,14 +49,18 @@ export interface PreviewContext {
 
 /** One request of a note. */
 export interface ChatRequest {
-  /** POST unless said otherwise. */
-  readonly method?: "PUT";
+  /** POST when absent. */
+  readonly method?: "GET" | "PUT" | "PATCH";
   /** With its secrets. */
   readonly url: string;
   /** Beside the content type. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body. */
-  readonly json: Json;
+  /** The body as JSON. */
+  readonly json?: Json;
+  /** The body as a form, instead. */
+  readonly form?: Readonly<Record<string, string>>;
+  /** The body as it is, instead; its content type is among the headers. */
+  readonly text?: string;
   /** Set where sending it again does nothing. */
   readonly idempotent?: true;
 }

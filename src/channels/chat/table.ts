@@ -4,19 +4,24 @@
  * @module
  */
 
-import type { ReadTarget } from "../../task/ports.ts";
 import { laneOf } from "../../task/input/fetch.ts";
+import type { ReadTarget } from "../../task/ports.ts";
+import type { ChatPlace, ChatService } from "./service.ts";
 import { discord } from "./services/discord.ts";
+import { googleChat } from "./services/google_chat.ts";
 import { gotify } from "./services/gotify.ts";
 import { json } from "./services/json.ts";
 import { matrix } from "./services/matrix.ts";
+import { mattermost } from "./services/mattermost.ts";
 import { ntfy } from "./services/ntfy.ts";
+import { pagerduty } from "./services/pagerduty.ts";
 import { pushover } from "./services/pushover.ts";
-import type { ChatPlace, ChatService } from "./service.ts";
+import { rocketChat } from "./services/rocket_chat.ts";
 import { slack } from "./services/slack.ts";
 import { telegram } from "./services/telegram.ts";
-import { parseChatUrl } from "./url.ts";
+import { twilio } from "./services/twilio.ts";
 import { workflows } from "./services/workflows.ts";
+import { parseChatUrl } from "./url.ts";
 
 /** Every service. */
 export const SERVICES: readonly ChatService[] = [
@@ -28,15 +33,22 @@ export const SERVICES: readonly ChatService[] = [
   workflows,
   pushover,
   matrix,
+  mattermost,
+  rocketChat,
+  googleChat,
+  twilio,
+  pagerduty,
   json,
 ];
 
 const byScheme = new Map(
   SERVICES.flatMap((service) => service.schemes.map((scheme) => [scheme, service] as const)),
 );
+const MAX_BYTES = 2_048;
 
 /** The places that a text of `to` names; each has a task of its own. */
 export function readTargets(text: string): ReadTarget[] | string {
+  if (/^https?:/i.test(text)) return readWebhook(text);
   const service = byScheme.get(/^([a-z]+):/i.exec(text)?.[1]?.toLowerCase() ?? "");
   if (!service) {
     const schemes = SERVICES.map(({ schemes }) => `${schemes[0]}://`).join(", ");
@@ -44,14 +56,33 @@ export function readTargets(text: string): ReadTarget[] | string {
   }
   const places = placesOf(service, text);
   if (places.length === 0) return `Expected ${service.spelling}`;
-  return places.map(({ target, shown, origin }) => {
-    const url = new URL(origin);
-    return { channel: service.name, target, shown, url, lane: laneOf(url) };
-  });
+  return places.map((place) => targetOf(service, place));
+}
+
+function readWebhook(text: string): ReadTarget[] | string {
+  for (const service of SERVICES) {
+    const [place] = placesOf(service, text);
+    if (place) return [targetOf(service, place)];
+  }
+  const names = SERVICES.filter(({ parseWebhook }) => parseWebhook).map(({ name }) => name);
+  return `Expected the URL of a webhook of ${names.join(", ")}; any other server takes ` +
+    "jsons://host/path";
+}
+
+function targetOf({ name }: ChatService, { target, shown, origin }: ChatPlace): ReadTarget {
+  const url = new URL(origin);
+  return { channel: name, target, shown, url, lane: laneOf(url) };
 }
 
 /** The places of a URL of this service. */
 export function placesOf(service: ChatService, text: string): readonly ChatPlace[] {
+  if (/^https?:/i.test(text)) {
+    const url = text.length > MAX_BYTES ? null : URL.parse(text);
+    // User info would be credentials for somebody else.
+    const isPlain = url !== null && url.username === "" && url.password === "" && url.hash === "";
+    const place = isPlain ? service.parseWebhook?.(url) : undefined;
+    return place ? [place] : [];
+  }
   const url = parseChatUrl(text);
   return url && service.schemes.includes(url.scheme) ? service.parse(url) : [];
 }

@@ -18,6 +18,11 @@ const TARGETS = {
   workflows: "workflows://prod.example.org/flow1/sig-1",
   pushover: `pover://${KEY}@${KEY}/phone`,
   matrix: "matrixs://s3cr3ttoken@matrix.example.org/!room:example.org",
+  mattermost: "mmosts://bot@chat.example.org/s3cr3ts3cr3ts3cr3ts3cr3tab?channel=town",
+  rocketchat: "rockets://s3cr3ts3cr3ts3cr3t%2Fs3cr3ts3cr3ts3cr3ts3cr3t@chat.example.org/%23general",
+  googlechat: "gchat://AAAAspace/s3cr3ts3cr3tkey/s3cr3ts3cr3ttoken",
+  twilio: `twilio://AC${"0123456789abcdef".repeat(2)}:${"s3cr3tab".repeat(4)}@+15550100/+15550123`,
+  pagerduty: "pagerduty://s3cr3ts3cr3ts3cr3ts3cr3tabcd/ci.example.org",
   json: "jsons://user:pass@example.org/hooks/a?+X-Token=s3cr3t",
 };
 
@@ -53,7 +58,7 @@ for (const [name, target] of Object.entries(TARGETS)) {
     await using recorder = openRecorder();
     const outcome = await send(aNote(target), recorder);
     assert.equal(outcome.kind, "delivered");
-    assert.doesNotMatch(JSON.stringify(outcome), /s3cr3t|AAabc|abcdefghij|sig-1/);
+    assert.doesNotMatch(JSON.stringify(outcome), /s3cr3t|AAabc|abcdefghij|sig-1|0123456789abcdef/);
     const requests = recorder.requests.map(({ url, method, headers, json }) => ({
       url,
       method,
@@ -80,8 +85,9 @@ Deno.test("plain text stays plain: no service takes it for markup", async () => 
     const { markdown: _, ...note } = aNote(target, { title: "", text });
     await send(note, recorder);
   }
-  const told = recorder.requests.map(({ json }) => json);
-  const [slack, discord, telegram, ntfy, gotify, , pushover, matrix, json] = told;
+  const names = Object.keys(TARGETS);
+  const bodies = Object.fromEntries(recorder.requests.map(({ json }, i) => [names[i], json]));
+  const { slack, discord, telegram, ntfy, gotify, pushover, matrix, json } = bodies;
   assert.deepEqual(slack.attachments[0].blocks, [{
     type: "section",
     text: { type: "plain_text", text },
@@ -189,4 +195,116 @@ Deno.test("files go where they are taken; elsewhere their names are told", async
     { filename: "report.txt", base64: "YQ==", mimetype: "text/plain" },
   ]);
   assert.match(recorder.requests[1]?.json.message, /\(Not attached here: report.txt\)$/);
+});
+
+const refusals: readonly {
+  readonly target: string;
+  readonly body: string;
+  readonly says: RegExp;
+}[] = [
+  {
+    target: TARGETS.telegram,
+    body: '{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}',
+    says: /: Bad Request: chat not found$/,
+  },
+  {
+    target: TARGETS.discord,
+    body: '{"message":"Invalid Form Body","code":50035,"errors":{"embeds":["0"]}}',
+    says: /: Invalid Form Body$/,
+  },
+  { target: TARGETS.slack, body: "invalid_payload", says: /: invalid_payload$/ },
+  {
+    target: TARGETS.ntfy,
+    body: '{"code":40301,"http":403,"error":"forbidden","link":"https://ntfy.sh"}',
+    says: /: forbidden$/,
+  },
+  {
+    target: TARGETS.gotify,
+    body: '{"error":"Unauthorized","errorCode":401,"errorDescription":"you need a valid token"}',
+    says: /you need a valid token/,
+  },
+  {
+    target: TARGETS.pushover,
+    body: '{"user":"invalid","errors":["user identifier is not a valid user"],"status":0}',
+    says: /: user identifier is not a valid user$/,
+  },
+  {
+    target: TARGETS.matrix,
+    body: '{"errcode":"M_FORBIDDEN","error":"User not in room"}',
+    says: /: User not in room$/,
+  },
+  {
+    target: TARGETS.workflows,
+    body: '{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"It is not enabled."}}',
+    says: /: It is not enabled\.$/,
+  },
+  {
+    target: TARGETS.twilio,
+    body: '{"code":21211,"message":"The \'To\' number is not a valid phone number.","status":400}',
+    says: /The 'To' number is not a valid phone number/,
+  },
+  {
+    target: TARGETS.googlechat,
+    body: '{"error":{"code":400,"message":"Message cannot be empty.","status":"INVALID_ARGUMENT"}}',
+    says: /: Message cannot be empty\.$/,
+  },
+  { target: TARGETS.json, body: "<html><h1>Bad Request</h1></html>", says: /answered 400|400$/ },
+];
+
+Deno.test.each(refusals)("a refusal carries the sentence of the service: $says", async (row) => {
+  await using recorder = openRecorder(() => new Response(row.body, { status: 400 }));
+  const outcome = await send(aNote(row.target), recorder);
+  assert.ok(outcome.kind === "rejected");
+  assert.match(outcome.error.detail, row.says);
+});
+
+Deno.test("no event for Matrix exceeds its limit, and each part of the text is in it once, in both forms", async () => {
+  await using recorder = openRecorder();
+  const html = `<p>${"<b>word</b> ".repeat(5_000)}</p>`;
+  const table = `|a|b|\n|-|-|\n${
+    Array.from({ length: 900 }, (_, i) => `|cell${i}|**b**|`).join("\n")
+  }`;
+  const contents: readonly {
+    readonly note: Partial<ChatPayload>;
+    readonly word: RegExp;
+    readonly count: number;
+  }[] = [
+    { note: { html, markdown: undefined as never }, word: /word/g, count: 5_000 },
+    { note: { markdown: table }, word: /cell\d+/g, count: 900 },
+    { note: { markdown: '&"<'.repeat(15_000) + " end" }, word: /end/g, count: 1 },
+  ];
+  for (const { note, word, count } of contents) {
+    recorder.requests.length = 0;
+    const { markdown, ...rest } = aNote(TARGETS.matrix, note);
+    await send(markdown === undefined ? rest : { ...rest, markdown }, recorder);
+    const events = recorder.requests.map(({ json }) => json);
+    for (const event of events) assert.ok(JSON.stringify(event).length < 65_536 - 2_000);
+    const plain = events.map(({ body }) => body).join(" ");
+    const formatted = events.map(({ formatted_body, body }) => formatted_body ?? body).join(" ");
+    assert.deepEqual(
+      [plain.match(word)?.length, formatted.match(word)?.length],
+      [count, count],
+    );
+  }
+});
+
+Deno.test("Discord's decimal seconds are heeded", async () => {
+  const answer = () =>
+    new Response('{"message":"rate limited","retry_after":1.337}', { status: 429 });
+  await using recorder = openRecorder(answer);
+  const outcome = await send(aNote(TARGETS.discord), recorder);
+  assert.ok(outcome.kind === "deferred");
+  assert.equal(outcome.retryAfterMs, 1_337);
+});
+
+Deno.test("a success resolves the incident that a failure has opened", async () => {
+  await using recorder = openRecorder(() => new Response("{}", { status: 202 }));
+  const target = `${TARGETS.pagerduty}?dedup=build-42`;
+  for (const severity of ["failure", "success"] as const) {
+    assert.equal((await send(aNote(target, { severity }), recorder)).kind, "delivered");
+  }
+  assert.deepEqual(
+    recorder.requests.map(({ json }) => [json.event_action, json.dedup_key, json.payload.severity]),
+    [["trigger", "build-42", "critical"], ["resolve", "build-42", "info"]],
+  );
 });

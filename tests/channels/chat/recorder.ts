@@ -30,6 +30,13 @@ export interface Recorder extends AsyncDisposable {
   readonly host: string;
 }
 
+async function bodyOf(request: Request): Promise<unknown> {
+  const text = await request.text();
+  const type = request.headers.get("content-type") ?? "";
+  if (type.includes("urlencoded")) return Object.fromEntries(new URLSearchParams(text));
+  return type.includes("json") ? JSON.parse(text) : text;
+}
+
 /** Opens one; `answers` are given in turn, the last again and again. */
 export function openRecorder(...answers: (() => Response)[]): Recorder {
   const requests: Recorded[] = [];
@@ -38,7 +45,7 @@ export function openRecorder(...answers: (() => Response)[]): Recorder {
       url: request.headers.get("x-wanted") ?? request.url,
       method: request.method,
       headers: request.headers,
-      json: await request.json(),
+      json: await bodyOf(request),
     });
     const next = answers.length > 1 ? answers.shift() : answers[0];
     return next?.() ?? new Response("ok");

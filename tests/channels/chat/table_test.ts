@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readTargets, SERVICES } from "../../../src/channels/chat/table.ts";
+import { noteOf } from "../../../src/channels/chat/note.ts";
+import { placesOf, readTargets, SERVICES } from "../../../src/channels/chat/table.ts";
 
 const KEY = "abcdefghijklmnopqrstuvwxyz0123";
 const BOT = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456";
@@ -64,6 +65,80 @@ const READ: readonly { url: string; shown: string[]; lane: string }[] = [
   },
 ];
 
+/** URLs of webhooks as the services hand them out, and where their requests go. */
+const WEBHOOKS: readonly { webhook: string; channel: string; goes: string }[] = [
+  {
+    webhook: "https://hooks.slack.com/services/T1A2/B3C4/s3cr3ts3cr3t",
+    channel: "slack",
+    goes: "https://hooks.slack.com/services/T1A2/B3C4/s3cr3ts3cr3t",
+  },
+  {
+    webhook: "https://discord.com/api/webhooks/4711/s3cr3t-s3cr3t",
+    channel: "discord",
+    goes: "https://discord.com/api/webhooks/4711/s3cr3t-s3cr3t?wait=true",
+  },
+  {
+    webhook: "https://discordapp.com/api/webhooks/4711/s3cr3t?thread_id=99",
+    channel: "discord",
+    goes: "https://discord.com/api/webhooks/4711/s3cr3t?wait=true&thread_id=99",
+  },
+  {
+    webhook: `https://api.telegram.org/bot${BOT}/sendMessage?chat_id=-100123`,
+    channel: "telegram",
+    goes: `https://api.telegram.org/bot${BOT}/sendMessage`,
+  },
+  { webhook: "https://ntfy.sh/s3cr3t-topic", channel: "ntfy", goes: "https://ntfy.sh/" },
+  {
+    webhook: "https://push.example.org/message?token=As3cr3t",
+    channel: "gotify",
+    goes: "https://push.example.org/message",
+  },
+  {
+    webhook:
+      "https://d1.8b.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/s3cr3tflow/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=s3cr3t-sig",
+    channel: "workflows",
+    goes:
+      "https://d1.8b.environment.api.powerplatform.com/powerautomate/automations/direct/workflows/s3cr3tflow/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=s3cr3t-sig",
+  },
+  {
+    webhook: "workflows://host.example.org/s3cr3tflow/s3cr3t-sig?pa=1",
+    channel: "workflows",
+    goes:
+      "https://host.example.org/powerautomate/automations/direct/workflows/s3cr3tflow/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=s3cr3t-sig",
+  },
+  {
+    webhook: "https://chat.example.org/hooks/s3cr3ts3cr3ts3cr3ts3cr3tab",
+    channel: "mattermost",
+    goes: "https://chat.example.org/hooks/s3cr3ts3cr3ts3cr3ts3cr3tab",
+  },
+  {
+    webhook: "https://chat.example.org/hooks/s3cr3ts3cr3ts3cr3t/s3cr3ts3cr3ts3cr3ts3cr3t",
+    channel: "rocketchat",
+    goes: "https://chat.example.org/hooks/s3cr3ts3cr3ts3cr3t/s3cr3ts3cr3ts3cr3ts3cr3t",
+  },
+  {
+    webhook:
+      "https://chat.googleapis.com/v1/spaces/AAAAspace/messages?key=s3cr3ts3cr3t&token=s3cr3t_s3cr3t",
+    channel: "googlechat",
+    goes:
+      "https://chat.googleapis.com/v1/spaces/AAAAspace/messages?key=s3cr3ts3cr3t&token=s3cr3t_s3cr3t",
+  },
+];
+
+Deno.test.each(WEBHOOKS)("$webhook is taken as it is handed out", ({ webhook, channel, goes }) => {
+  const [place, ...more] = readTargets(webhook);
+  assert.ok(typeof place === "object" && more.length === 0, String(place));
+  assert.equal(place.channel, channel);
+  assert.doesNotMatch(place.shown + place.url, /s3cr3t|AAabc/);
+  const service = SERVICES.find(({ name }) => name === channel) ?? assert.fail();
+  // What is kept with the task names the same place again.
+  const [again] = placesOf(service, place.target);
+  assert.deepEqual([again?.target, again?.shown], [place.target, place.shown]);
+  const note = noteOf({ target: "", shown: "", title: "T", text: "x", attachments: [] });
+  const [request] = service.preview(again ?? assert.fail(), note, { taskId: "tsk_1" });
+  assert.equal(request?.url, goes);
+});
+
 Deno.test.each(READ)("$url is read, and shown without its secrets", ({ url, shown, lane }) => {
   const places = readTargets(url);
   assert.ok(typeof places !== "string", String(places));
@@ -102,7 +177,12 @@ Deno.test.each([
   "json://example.org/?+X-A=a%0d%0ab",
   "json://example.org\\@evil.example/",
   "mailto://user:pass@example.org",
-  "https://hooks.slack.com/services/a/b/c",
+  "https://hooks.slack.com/services/a/b",
+  "https://user@hooks.slack.com/services/a/b/c",
+  "https://example.org/services/a/b/c",
+  "https://discord.com/api/webhooks/x/token",
+  "twilio://AC1:token@+1555/+1555",
+  "pagerduty://short",
   "nothing://at.all/",
 ])("%s is refused with what is expected", (url) => {
   const refused = readTargets(url);

@@ -15,24 +15,33 @@ const ORIGIN = "https://discord.com";
 const TITLE_LETTERS = 256;
 const DESCRIPTION_LETTERS = 4_096;
 
-/** `discord://[name@]id/token` */
+const ID = /^\d{1,32}$/;
+const TOKEN = /^[\w.-]{1,128}$/;
+
+/** `discord://[name@]id/token[?thread=id]` */
 export const discord: ChatService = {
   name: "discord",
   schemes: ["discord"],
   spelling: "discord://id/token",
 
-  parse({ user, place, segments }) {
+  parse({ user, place, segments, parameters }) {
     const [token = "", ...more] = segments;
-    if (!/^\d{1,32}$/.test(place) || !/^[\w.-]{1,128}$/.test(token) || more.length > 0) return [];
-    return [{
-      target: `discord://${user && `${encodeURIComponent(user)}@`}${place}/${token}`,
-      shown: `discord://${place}/***`,
-      origin: ORIGIN,
-      access: { path: `/api/webhooks/${place}/${token}`, user },
-    }];
+    const thread = parameters.get("thread") ?? "";
+    const isFit = ID.test(place) && TOKEN.test(token) && more.length === 0 &&
+      (thread === "" || ID.test(thread));
+    return isFit ? [placeOf(place, token, { user, thread })] : [];
   },
 
-  preview({ access: { path, user } }, note) {
+  parseWebhook({ hostname, pathname, searchParams }) {
+    const [, id = "", token = ""] =
+      /^\/api\/(?:v\d+\/)?webhooks\/(\d+)\/([\w.-]+)\/?$/.exec(pathname) ?? [];
+    if (!/^(?:(?:canary|ptb)\.)?discord(?:app)?\.com$/.test(hostname)) return undefined;
+    const thread = searchParams.get("thread_id") ?? "";
+    if (!ID.test(id) || !TOKEN.test(token) || (thread !== "" && !ID.test(thread))) return undefined;
+    return placeOf(id, token, { thread });
+  },
+
+  preview({ access: { path, user, thread } }, note) {
     const { title, severity } = note;
     const blocks = blocksOf(withoutFiles(note));
     const pieces = cutBlocks(
@@ -41,7 +50,7 @@ export const discord: ChatService = {
     ).map((piece) => write(markdownDialect, piece));
     return pieces.map((piece, i) => ({
       // Waiting for the message tells whether there is one.
-      url: `${ORIGIN}${path}?wait=true`,
+      url: `${ORIGIN}${path}?wait=true${thread ? `&thread_id=${thread}` : ""}`,
       json: {
         ...(user ? { username: user } : {}),
         // Nobody is called by what a stranger wrote: no @everyone.
@@ -60,3 +69,13 @@ export const discord: ChatService = {
     return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1_000);
   },
 };
+
+function placeOf(id: string, token: string, { user = "", thread = "" }) {
+  return {
+    target: `discord://${user && `${encodeURIComponent(user)}@`}${id}/${token}` +
+      (thread && `?thread=${thread}`),
+    shown: `discord://${id}/***`,
+    origin: ORIGIN,
+    access: { path: `/api/webhooks/${id}/${token}`, user, thread },
+  };
+}

@@ -15,6 +15,8 @@ const PRIORITIES: Record<Severity, number> = { info: 3, success: 4, warning: 6, 
 /** It keeps what it gets in a database, and a phone has to show it. */
 const MESSAGE_BYTES = 32_768;
 
+const TOKEN = /^[\w.-]{4,64}$/;
+
 /** `gotify://host[:port][/path]/token`, `gotifys://…` */
 export const gotify: ChatService = {
   name: "gotify",
@@ -25,13 +27,15 @@ export const gotify: ChatService = {
     const origin = originOf(place, scheme === "gotifys");
     const path = segments.slice(0, -1).map((segment) => `/${encodeURIComponent(segment)}`).join("");
     const token = segments.at(-1) ?? "";
-    if (origin === undefined || user !== "" || !/^[\w.-]{4,64}$/.test(token)) return [];
-    return [{
-      target: `${scheme}://${place}${path}/${token}`,
-      shown: `${scheme}://${place}${path}/***`,
-      origin,
-      access: { path, token },
-    }];
+    if (origin === undefined || user !== "" || !TOKEN.test(token)) return [];
+    return [placeOf(scheme, place, path, token) ?? []].flat();
+  },
+
+  parseWebhook({ protocol, host, pathname, searchParams }) {
+    const [, path] = /^((?:\/[\w.-]+)*)\/message$/.exec(pathname) ?? [];
+    const token = searchParams.get("token") ?? "";
+    if (path === undefined || searchParams.size !== 1 || !TOKEN.test(token)) return undefined;
+    return placeOf(protocol === "https:" ? "gotifys" : "gotify", host, path, token);
   },
 
   preview({ origin, access: { path, token = "" } }, note) {
@@ -48,3 +52,14 @@ export const gotify: ChatService = {
     }];
   },
 };
+
+function placeOf(scheme: string, place: string, path: string, token: string) {
+  const origin = originOf(place, scheme === "gotifys");
+  if (origin === undefined) return undefined;
+  return {
+    target: `${scheme}://${place}${path}/${token}`,
+    shown: `${scheme}://${place}${path}/***`,
+    origin,
+    access: { path, token },
+  };
+}

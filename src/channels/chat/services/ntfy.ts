@@ -10,6 +10,12 @@ import { bytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { basicAuth, type ChatUrl, originOf } from "../url.ts";
 
+const NO_URL = {
+  user: "",
+  password: "",
+  segments: [],
+  parameters: new URLSearchParams(),
+};
 const TOPIC = /^[\w-]{1,64}$/;
 /** What a server takes unless it was told otherwise; more becomes a file. */
 const MESSAGE_BYTES = 4_096;
@@ -44,6 +50,12 @@ export const ntfy: ChatService = {
       origin,
       access: { topic, ...authorization(url) },
     }));
+  },
+
+  parseWebhook({ hostname, pathname, search }) {
+    const topic = pathname.slice(1);
+    if (hostname !== "ntfy.sh" || search !== "" || !TOPIC.test(topic)) return undefined;
+    return ntfy.parse({ ...NO_URL, scheme: "ntfys", place: hostname, segments: [topic] })[0];
   },
 
   preview({ origin, access: { topic = "", ...headers } }, note) {

@@ -26,13 +26,13 @@ export const slack: ChatService = {
     const [b = "", c = "", ...channels] = segments;
     if (![place, b, c].every((token) => TOKEN.test(token))) return [];
     const named = channels.length === 0 ? [""] : channels;
-    return named.map((channel) => ({
-      target: `slack://${user && `${encodeURIComponent(user)}@`}${place}/${b}/${c}` +
-        (channel && `/${encodeURIComponent(channel)}`),
-      shown: `slack://***${channel && `/${channel}`}`,
-      origin: ORIGIN,
-      access: { path: `/services/${place}/${b}/${c}`, channel, user },
-    }));
+    return named.map((channel) => placeOf(place, b, c, { channel, user }));
+  },
+
+  parseWebhook({ hostname, pathname, search }) {
+    const [, a = "", b = "", c = ""] = /^\/services\/(\w+)\/(\w+)\/(\w+)\/?$/.exec(pathname) ?? [];
+    if (hostname !== "hooks.slack.com" || c === "" || search !== "") return undefined;
+    return placeOf(a, b, c);
   },
 
   preview({ access: { path, channel, user } }, note) {
@@ -57,6 +57,16 @@ export const slack: ChatService = {
     }];
   },
 };
+
+function placeOf(a: string, b: string, c: string, { channel = "", user = "" } = {}) {
+  return {
+    target: `slack://${user && `${encodeURIComponent(user)}@`}${a}/${b}/${c}` +
+      (channel && `/${encodeURIComponent(channel)}`),
+    shown: `slack://***${channel && `/${channel}`}`,
+    origin: ORIGIN,
+    access: { path: `/services/${a}/${b}/${c}`, channel, user },
+  };
+}
 
 function sections(note: Note) {
   if (note.text === "") return [];

@@ -28,15 +28,16 @@ export const telegram: ChatService = {
   parse({ place, segments }) {
     const [, token] = BOT.exec(place) ?? [];
     if (token === undefined || !segments.every((chat) => CHAT.test(chat))) return [];
-    return segments.map((chat) => {
-      const [, id = "", topic = ""] = CHAT.exec(chat) ?? [];
-      return {
-        target: `tgram://${token}/${chat}`,
-        shown: `tgram://***/${chat}`,
-        origin: ORIGIN,
-        access: { token, id, topic },
-      };
-    });
+    return segments.map((chat) => placeOf(token, chat));
+  },
+
+  parseWebhook({ hostname, pathname, searchParams }) {
+    const [, token] = /^\/bot(\d{1,20}:[\w-]{20,64})(?:\/\w*)?$/.exec(pathname) ?? [];
+    const chat = searchParams.get("chat_id") ?? "";
+    if (hostname !== "api.telegram.org" || token === undefined || !CHAT.test(chat)) {
+      return undefined;
+    }
+    return placeOf(token, chat);
   },
 
   preview({ access: { token, id = "", topic } }, note) {
@@ -70,4 +71,14 @@ function piecesOf(note: Note, limit: number): string[] {
   }
   const html = (blocks: Parameters<typeof write>[1]) => write(telegramDialect, blocks);
   return cutBlocks(blocksOf(note), (piece) => html(piece).length <= limit).map(html);
+}
+
+function placeOf(token: string, chat: string) {
+  const [, id = "", topic = ""] = CHAT.exec(chat) ?? [];
+  return {
+    target: `tgram://${token}/${chat}`,
+    shown: `tgram://***/${chat}`,
+    origin: ORIGIN,
+    access: { token, id, topic },
+  };
 }

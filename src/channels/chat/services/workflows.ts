@@ -23,28 +23,54 @@ const TEXT_BYTES = 6_000;
 const MAX_BLOCKS = 3;
 const TITLE_BYTES = 1_000;
 
-/** `workflows://host[:port]/workflow/signature` */
+/** Where Microsoft runs workflows, today's first. */
+const HOSTS = /(?:\.api\.powerplatform\.com|\.logic\.azure\.com|\.webhook\.office\.com)$/;
+const WEBHOOK_PATH =
+  /\/workflows\/[\w-]{1,64}\/triggers\/[\w-]{1,64}\/paths\/invoke$|^\/webhookb2\//;
+
+/** `workflows://host[:port]/workflow/signature[?pa=1]`, or the URL that Teams shows */
 export const workflows: ChatService = {
   name: "workflows",
   schemes: ["workflows", "workflow"],
-  spelling: "workflows://host/workflow/signature",
+  spelling: "workflows://host/workflow/signature, or the https:// URL of the workflow",
 
   parse({ place, segments, parameters }) {
     const origin = originOf(place, true);
     const [workflow = "", signature = "", ...more] = segments;
     const isFit = /^[\w-]{1,64}$/.test(workflow) && /^[\w-]{1,128}$/.test(signature);
     if (origin === undefined || !isFit || more.length > 0) return [];
-    const version = parameters.get("ver") ?? "2016-06-01";
-    if (!/^[\d-]{1,20}$/.test(version)) return [];
+    const isPowerAutomate = /^(?:1|y(?:es)?|t(?:rue)?|on)$/i.test(parameters.get("pa") ?? "");
+    const version = parameters.get("ver") ?? (isPowerAutomate ? "1" : "2016-06-01");
+    if (!/^[\w.-]{1,30}$/.test(version)) return [];
+    const base = isPowerAutomate ? "/powerautomate/automations/direct/workflows" : "/workflows";
+    const query = new URLSearchParams({
+      "api-version": version,
+      sp: "/triggers/manual/run",
+      sv: "1.0",
+      sig: signature,
+    });
     return [{
-      target: `workflows://${place}/${workflow}/${signature}?ver=${version}`,
+      target: `workflows://${place}/${workflow}/${signature}?ver=${version}` +
+        (isPowerAutomate ? "&pa=1" : ""),
       shown: `workflows://${place}/***`,
       origin,
-      access: { workflow, signature, version },
+      access: { path: `${base}/${workflow}/triggers/manual/paths/invoke?${query}`, signature },
     }];
   },
 
-  preview({ origin, access: { workflow, signature = "", version = "" } }, note) {
+  parseWebhook({ protocol, hostname, host, origin, pathname, search, searchParams, href }) {
+    if (protocol !== "https:" || !WEBHOOK_PATH.test(pathname)) return undefined;
+    const signature = searchParams.get("sig") ?? "";
+    if (signature === "" && !HOSTS.test(hostname)) return undefined;
+    return {
+      target: href,
+      shown: `workflows://${host}/***`,
+      origin,
+      access: { path: `${pathname}${search}`, signature },
+    };
+  },
+
+  preview({ origin, access: { path } }, note) {
     const { title, severity } = note;
     const fits = bytes(TEXT_BYTES);
     const pieces = cutBlocks(
@@ -52,12 +78,6 @@ export const workflows: ChatService = {
       (piece) => fits(write(cardDialect, piece)),
       MAX_BLOCKS,
     ).map((piece) => write(cardDialect, piece)).filter((piece) => piece !== "");
-    const query = new URLSearchParams({
-      "api-version": version,
-      sp: "/triggers/manual/run",
-      sv: "1.0",
-      sig: signature,
-    });
     const block = (text: string, more = {}) => ({ type: "TextBlock", text, wrap: true, ...more });
     const items = [
       ...(title === "" ? [] : [block(cardDialect.escape(truncate(title, bytes(TITLE_BYTES))), {
@@ -74,7 +94,7 @@ export const workflows: ChatService = {
       body: [{ type: "Container", style: STYLES[severity], bleed: true, items }],
     };
     return [{
-      url: `${origin}/workflows/${workflow}/triggers/manual/paths/invoke?${query}`,
+      url: `${origin}${path}`,
       json: {
         type: "message",
         attachments: [{
