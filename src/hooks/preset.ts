@@ -88,7 +88,11 @@ export function headerOf(headers: DeliveryHeaders, name: string): string | undef
 }
 
 /** The event that a delivery reports: `push`, `invoice.paid` … */
-export function eventOf(sender: Sender, headers: DeliveryHeaders, payload: Json) {
+export function eventOf(
+  sender: Sender,
+  headers: DeliveryHeaders,
+  payload: Json,
+): string | undefined {
   if (sender.eventHeader !== undefined) return headerOf(headers, sender.eventHeader);
   return sender.eventOf ? sender.eventOf(payload) : textAt(payload, "/type");
 }

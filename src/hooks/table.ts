@@ -23,7 +23,8 @@ import { slack } from "./presets/slack.ts";
 import { standard } from "./presets/standard.ts";
 import { stripe } from "./presets/stripe.ts";
 
-const PRESETS = {
+/** Every preset by its name. */
+export const PRESETS = {
   github,
   gitlab,
   bitbucket,

@@ -77,8 +77,8 @@ export const HOOK_VERDICTS = [
 ] as const;
 
 /** The results of a scheduled run: it created tasks, was left out, or could not create any. */
-export type RunResult = (typeof RUN_RESULTS)[number];
-const RUN_RESULTS = ["created", "skipped", "failed"] as const;
+export type RunResult = "created" | "skipped" | "failed";
+const RUN_RESULTS: readonly RunResult[] = ["created", "skipped", "failed"];
 
 /** Counters, histograms and gauges. */
 export interface Metrics {
