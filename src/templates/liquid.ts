@@ -1,9 +1,9 @@
 /**
- * Operators' Liquid, bounded: mails and hook mappings.
+ * Liquid with limits, for mail templates and hook mappings.
  *
- * Only operators write these texts; what callers and senders say is data and
- * is never parsed. The bounds below are against slips, not against attackers:
- * they have been got round before.
+ * Only operators write these texts; input of callers and senders is data and never
+ * parsed. The limits protect against mistakes, not against attackers: liquidjs'
+ * limits have been bypassed before.
  *
  * @module
  */
@@ -13,34 +13,34 @@ import { escapeHtml } from "../lib/html.ts";
 import { Liquid, LiquidError } from "liquidjs";
 import type { Json } from "../task/task.ts";
 
-/** What a text can speak of. */
+/** The variables of a text. */
 export type Scope = Readonly<Record<string, Json | undefined>>;
 
-/** A text that has been read. */
+/** A parsed text. */
 export interface Template {
   /**
-   * Fills it in. Throws a `TemplateError` for a variable that is not there
-   * (the filter `default` and a plain `if` may ask for one) and for what takes too long.
+   * Renders it. Throws a `TemplateError` for a variable that does not exist (the filter
+   * `default` and a plain `if` allow one), and when it takes too long.
    */
   render(scope: Scope): string;
 }
 
-/** A condition that has been read. */
+/** A parsed condition. */
 export interface Condition {
-  /** Whether it holds; what is not there is false. Throws a `TemplateError`. */
+  /** Whether it is true; a variable that does not exist is false. Throws a `TemplateError`. */
   holds(scope: Scope): boolean;
 }
 
-/** A text that cannot be read, or not be filled in. */
+/** A text cannot be parsed or rendered. */
 export class TemplateError extends Error {
   /** `TemplateError`. */
   override name = "TemplateError";
-  /** From 1, within the text. */
+  /** The line in the text, from 1. */
   readonly line: number;
-  /** From 1. */
+  /** The column, from 1. */
   readonly column: number;
 
-  /** `message` tells what is wrong, without the place. */
+  /** `message` says what is wrong, without the place. */
   constructor(message: string, line: number, column: number) {
     super(message);
     this.line = line;
@@ -48,7 +48,7 @@ export class TemplateError extends Error {
   }
 }
 
-/** How a template is read. */
+/** How a template is parsed. */
 export interface TemplateOptions {
   /** The place of the text: each value is encoded for it, unless the filter `raw` is applied. */
   readonly escape?: Escape;
@@ -85,25 +85,25 @@ class Encoded {
   }
 }
 
-const MAX_LETTERS = 256 * 1024;
+const MAX_CHARACTERS = 256 * 1024;
 const RENDER_MS = 500;
-/** Counted by the library, in letters and items that a render makes. */
-const MAX_MADE = 8_000_000;
+/** As the library counts: characters and items that a rendering creates. */
+const MAX_OUTPUT = 8_000_000;
 
 const bounds = {
   strictFilters: true,
   ownPropertyOnly: true,
-  /** A text stands alone: no file is ever looked for. */
+  /** A text cannot include others: no file is ever read. */
   templates: {},
   relativeReference: false,
-  parseLimit: MAX_LETTERS,
+  parseLimit: MAX_CHARACTERS,
   renderLimit: RENDER_MS,
-  memoryLimit: MAX_MADE,
-  /** Of payloads that say no zone; the machine's own would differ from place to place. */
+  memoryLimit: MAX_OUTPUT,
+  /** For dates without a zone: UTC on every machine. */
   timezoneOffset: 0,
 };
 
-/** Reads a text. Throws a `TemplateError`. */
+/** Parses a text. Throws a `TemplateError`. */
 export function parseTemplate(text: string, { escape, finish }: TemplateOptions = {}): Template {
   const engine = new Liquid({
     ...bounds,
@@ -126,7 +126,7 @@ export function parseTemplate(text: string, { escape, finish }: TemplateOptions 
 }
 
 function escapeOf(escape: Escape | undefined, finish: TemplateOptions["finish"]) {
-  // The library's own escaping spells mail templates as it always has.
+  // Mail templates keep the library's own spelling of escaped characters.
   if (!finish && escape === "html") return "escape" as const;
   if (!finish && !escape) return undefined;
   const encode = escape ? ENCODERS[escape] : String;
@@ -143,8 +143,8 @@ export interface Expression {
 }
 
 /**
- * Reads a text that is one output and nothing else, such as `{{ payload.count }}`; `undefined`
- * for any other text. Throws a `TemplateError`.
+ * Parses a text that is one output and nothing else, such as `{{ payload.count }}`;
+ * `undefined` for any other text. Throws a `TemplateError`.
  */
 export function parseExpression(text: string): Expression | undefined {
   const [, inner] = /^\s*\{\{-?((?:(?!\{\{|\}\}|\{%).)*?)-?\}\}\s*$/s.exec(text) ?? [];
@@ -154,7 +154,7 @@ export function parseExpression(text: string): Expression | undefined {
   return { value: (scope) => within(() => engine.evalValueSync(inner, scope) as Json) ?? null };
 }
 
-/** Reads a condition such as `event == "push" and payload.ref contains "main"`. Throws a `TemplateError`. */
+/** Parses a condition such as `event == "push" and payload.ref contains "main"`. Throws a `TemplateError`. */
 export function parseCondition(text: string): Condition {
   if (text.trim() === "" || /[{}]/.test(text)) {
     throw new TemplateError("expected a condition without braces", 1, 1);

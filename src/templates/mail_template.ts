@@ -1,5 +1,5 @@
 /**
- * One template of a mail: its files read, and filled in for a caller.
+ * One mail template: parses its files and renders them with a caller's data.
  *
  * ```text
  * welcome.html.liquid      ---
@@ -19,40 +19,40 @@ import type { RenderedTemplate } from "../task/ports.ts";
 import type { Json } from "../task/task.ts";
 import { parseTemplate, type Scope, type Template, TemplateError } from "./liquid.ts";
 
-/** A template that has been read. */
+/** A parsed mail template. */
 export interface MailTemplate {
-  /** What it is for. */
+  /** The purpose of the mail. */
   readonly description?: string;
-  /** Data to look at it with. */
+  /** Data for a preview. */
   readonly sample: Scope;
-  /** What it makes. */
+  /** The parts of the mail that it renders. */
   readonly formats: readonly ("html" | "text")[];
-  /** Fills it in. Throws a `TemplateError`. */
+  /** Renders it. Throws a `TemplateError`. */
   fill(data: Scope): RenderedTemplate;
 }
 
-/** The files of a template: their whole texts. */
+/** The texts of a template's files. */
 export interface TemplateFiles {
   /** `NAME.html.liquid` */
   readonly html?: string | undefined;
   /** `NAME.txt.liquid` */
   readonly text?: string | undefined;
-  /** The layout of HTML: a template of its own with `content`. */
+  /** The layout around the HTML: a template with the variable `content`. */
   readonly layout?: string | undefined;
 }
 
-/** A wrong file. */
+/** A file cannot be used; the message names the place. */
 export class TemplateFileError extends Error {
   /** `TemplateFileError`. */
   override name = "TemplateFileError";
 }
 
-/** A mail's subject is one line of at most so many letters; RFC 5322 §2.1.1 gives 998 bytes. */
-const SUBJECT_LETTERS = 300;
+/** RFC 5322 §2.1.1: a line has at most 998 bytes, and a character takes up to three. */
+const MAX_SUBJECT = 300;
 const FRONT_MATTER = /^---\r?\n([\s\S]*?)\r?\n---\r?\n?/;
 const KEYS = ["subject", "description", "sample", "layout"];
 
-/** Reads a template. Throws a `TemplateFileError` that names the file and the place. */
+/** Parses a template. Throws a `TemplateFileError` with file, line and column. */
 export function readMailTemplate(name: string, files: TemplateFiles): MailTemplate {
   const page = files.html === undefined ? undefined : open(`${name}.html.liquid`, files.html, true);
   const plain = files.text === undefined ? undefined : open(`${name}.txt.liquid`, files.text);
@@ -107,7 +107,7 @@ function frontOf(file: string, yaml: string): Record<string, Json> {
   for (const key of Object.keys(front)) {
     if (!KEYS.includes(key)) {
       throw new TemplateFileError(
-        `${file}:1:1: unknown in the front matter: ${key}; known are ${KEYS.join(", ")}`,
+        `${file}:1:1: unknown field in the front matter: ${key}; known are ${KEYS.join(", ")}`,
       );
     }
   }
@@ -124,8 +124,8 @@ function parse(file: string, text: string, linesBefore: number, escape?: "html")
   }
 }
 
-/** What is filled in may hold line breaks; a header may not. */
+/** Values may hold line breaks; a header must not. */
 function subjectLine(text: string): string {
   const line = oneLine(text).replace(/\s+/g, " ").trim();
-  return line.length > SUBJECT_LETTERS ? `${line.slice(0, SUBJECT_LETTERS).toWellFormed()}…` : line;
+  return line.length > MAX_SUBJECT ? `${line.slice(0, MAX_SUBJECT).toWellFormed()}…` : line;
 }

@@ -1,7 +1,7 @@
 /**
- * The templates of mails: the operator's, in `POSTRIDER_TEMPLATES`, and the ready ones.
+ * The mail templates: the operator's, in `POSTRIDER_TEMPLATES`, and the built-in ones.
  *
- * All are read at the start, so that a slip is told then and not at night.
+ * All are parsed at the start, so that a mistake shows then and not when a mail is sent.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { type MailTemplate, readMailTemplate } from "./mail_template.ts";
 import { TemplateFileError } from "./mail_template.ts";
 import { READY_FILES } from "./ready.ts";
 
-/** All templates. */
+/** The mail templates by name. */
 export interface MailTemplates {
-  /** By name. */
+  /** All templates, sorted by name. */
   list(): readonly TemplateSummary[];
-  /** Fills one in; a issue points to `/template` or to `/data`. */
+  /** Renders a template; an issue points to `/template` or `/data`. */
   render(name: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
-  /** Reads the files again. Throws a `TemplateFileError`, and keeps what was there. */
+  /** Reads the files again. Throws a `TemplateFileError` and changes nothing when one is wrong. */
   reload(): void;
 }
 
-/** Reads the files of a folder by their names; throws a `Deno.errors.NotFound` when it is not there. */
+/** Reads the files of a folder, by name; throws a `Deno.errors.NotFound` when there is none. */
 export type ReadFolder = (path: string) => ReadonlyMap<string, string>;
 
 const FILE = /^([a-z0-9][a-z0-9_-]{0,63})\.(html|txt)\.liquid$/i;
@@ -39,7 +39,7 @@ export function openMailTemplates(directory: string, readFolder: ReadFolder): Ma
       const template = templates.get(name);
       if (!template) {
         const known = [...templates.keys()].join(", ");
-        const detail = `There is no template "${name.slice(0, 64)}"; known are ${known}`;
+        const detail = `Expected one of the templates ${known}, not "${name.slice(0, 64)}"`;
         return { issues: [{ pointer: "/template", detail }] };
       }
       try {
@@ -61,7 +61,7 @@ function readAll(directory: string, readFolder: ReadFolder): ReadonlyMap<string,
   const own = filesOf(directory, readFolder);
   const files = new Map([...READY_FILES, ...own]);
   for (const file of own.keys()) {
-    // A template is one thing: what the operator has of it displaces all that was ready.
+    // The operator's template replaces the built-in one as a whole, not file by file.
     const [, name, kind] = FILE.exec(file) ?? [];
     const other = `${name}.${kind === "html" ? "txt" : "html"}.liquid`;
     if (name !== LAYOUT && !own.has(other)) files.delete(other);
@@ -99,12 +99,12 @@ function filesOf(directory: string, readFolder: ReadFolder): ReadonlyMap<string,
   return new Map(liquid);
 }
 
-/** The place within the template is the operator's business. */
+/** Without the place in the template, which only the operator can change. */
 function faultOf(name: string, { message }: TemplateError): Issue {
-  return { pointer: "/data", detail: `The template "${name}" cannot be filled in: ${message}` };
+  return { pointer: "/data", detail: `Cannot render the template "${name}": ${message}` };
 }
 
-/** Reads the files of a folder on this machine. */
+/** Reads the files of a folder on disk. */
 export function readFolder(path: string): ReadonlyMap<string, string> {
   const files = [...Deno.readDirSync(path)].filter(({ name, isDirectory }) =>
     !isDirectory && name.endsWith(".liquid")

@@ -1,6 +1,5 @@
 /**
- * The templates that come with Postrider; one of the operator's by the same
- * name takes the place of it.
+ * The built-in mail templates. The operator's template of the same name replaces one.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import layoutHtml from "./ready/layout.html.liquid" with { type: "text" };
 import resetHtml from "./ready/password-reset.html.liquid" with { type: "text" };
 import resetText from "./ready/password-reset.txt.liquid" with { type: "text" };
 
-/** By the names that an operator's files would have. */
+/** The texts of the files, by file name. */
 export const READY_FILES: ReadonlyMap<string, string> = new Map([
   ["layout.html.liquid", layoutHtml],
   ["alert.html.liquid", alertHtml],

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { parseCondition, parseTemplate, TemplateError } from "../../src/templates/liquid.ts";
 
-Deno.test("parseTemplate() fills a text in from what it is given", () => {
+Deno.test("a template is rendered with its variables", () => {
   const template = parseTemplate("{{ payload.name }}: {{ payload.list | join: '+' }}");
   assert.equal(template.render({ payload: { name: "Ada", list: [1, 2] } }), "Ada: 1+2");
 });
 
-Deno.test("a template escapes HTML only where it is told to, and raw takes it back", () => {
+Deno.test("a template escapes HTML only with the option, and the filter raw turns it off", () => {
   const scope = { name: "<b>" };
   assert.equal(parseTemplate("{{ name }}").render(scope), "<b>");
   const html = parseTemplate("{{ name }} {{ name | raw }}", { escape: "html" });
   assert.equal(html.render(scope), "&lt;b&gt; <b>");
 });
 
-Deno.test("what is data is never run as a template", () => {
+Deno.test("data is never parsed as a template", () => {
   assert.equal(
     parseTemplate("{{ name }}").render({ name: "{{ 1 | plus: 1 }}" }),
     "{{ 1 | plus: 1 }}",
@@ -41,7 +41,7 @@ Deno.test.each([
     line: 1,
     column: 26,
   },
-])("a template that cannot be filled in is refused with its place: $says, $text", (row) => {
+])("a template that cannot be rendered is refused with its place: $says, $text", (row) => {
   assert.throws(
     () => parseTemplate(row.text).render({ b: {} }),
     (error) => {
@@ -56,7 +56,7 @@ Deno.test.each([
   );
 });
 
-Deno.test("default and if may ask for what is not there", () => {
+Deno.test("default and if allow variables that do not exist", () => {
   const template = parseTemplate(
     "{{ payload.x.y | default: 'none' }}{% if payload.z %}!{% endif %}",
   );
@@ -68,12 +68,12 @@ Deno.test.each([
   { text: `event == "push" and payload.ref == "refs/heads/dev"`, holds: false },
   { text: `payload.deep.missing == "x"`, holds: false },
   { text: "payload.ref contains 'main'", holds: true },
-])("a condition holds or does not, and what is not there is false: $text", ({ text, holds }) => {
+])("a condition is true or false, and a missing variable is false: $text", ({ text, holds }) => {
   const scope = { event: "push", payload: { ref: "refs/heads/main" } };
   assert.equal(parseCondition(text).holds(scope), holds);
 });
 
-Deno.test("parseCondition() refuses what would end it", () => {
+Deno.test("a condition with braces is refused", () => {
   assert.throws(() => parseCondition("true %}{% endif %}{% if true"), TemplateError);
   assert.throws(() => parseCondition(" "), TemplateError);
 });

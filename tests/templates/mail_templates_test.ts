@@ -14,7 +14,7 @@ function rendered(files: Record<string, string>, name: string, data = {}) {
   return result.value;
 }
 
-Deno.test("a template's HTML stands in the layout, its subject is one line", () => {
+Deno.test("the HTML of a template is in the layout, its subject is one line", () => {
   const files = {
     "welcome.html.liquid": WELCOME,
     "layout.html.liquid": "<title>{{ subject }}</title>{{ content | raw }}<p>{{ name }}",
@@ -25,7 +25,7 @@ Deno.test("a template's HTML stands in the layout, its subject is one line", () 
   assert.equal(text, undefined);
 });
 
-Deno.test("a text is as it is: nothing in it is escaped", () => {
+Deno.test("nothing is escaped in a text part", () => {
   const files = { "a.txt.liquid": "---\nsubject: A\n---\n{{ name }}\n" };
   assert.deepEqual(rendered(files, "a", { name: "<A> & B" }), {
     subject: "A",
@@ -33,7 +33,7 @@ Deno.test("a text is as it is: nothing in it is escaped", () => {
   });
 });
 
-Deno.test("a template of the operator's displaces a ready one, and all of it", () => {
+Deno.test("the operator's template replaces a built-in one as a whole", () => {
   const files = { "alert.txt.liquid": "---\nsubject: Mine\n---\nHello" };
   assert.deepEqual(rendered(files, "alert"), { subject: "Mine", text: "Hello\n" });
   const templates = openMailTemplates("", folder(files)).list();
@@ -44,7 +44,7 @@ Deno.test("a template of the operator's displaces a ready one, and all of it", (
   ]);
 });
 
-Deno.test("the ready ones can be filled with their samples, and stay whole without a folder", () => {
+Deno.test("the built-in templates render with their samples, also without a folder", () => {
   const templates = openMailTemplates("", () => {
     throw new Deno.errors.NotFound();
   });
@@ -59,7 +59,7 @@ Deno.test("the ready ones can be filled with their samples, and stay whole witho
   }
 });
 
-Deno.test("each ready one asks for what it cannot do without, and for nothing else", () => {
+Deno.test("each built-in template requires the variables it needs, and no others", () => {
   const templates = openMailTemplates("", folder({}));
   const least = {
     "alert": { title: "Down" },
@@ -83,7 +83,7 @@ Deno.test.each([
   {
     file: "a.html.liquid",
     text: "---\nsubject: x\ncolour: red\n---\n",
-    says: /^a.html.liquid:1:1: unknown in the front matter: colour/,
+    says: /^a.html.liquid:1:1: unknown field in the front matter: colour/,
   },
   {
     file: "a.html.liquid",
@@ -91,14 +91,14 @@ Deno.test.each([
     says: /^a.html.liquid:5:1: /,
   },
   { file: "a.txt.liquid", text: "---\nsubject: x\n---\n{{ a | nofilter }}", says: /nofilter/ },
-])("a wrong file is told with its place: $says", ({ file, text, says }) => {
+])("a wrong file is refused with its place: $says", ({ file, text, says }) => {
   assert.throws(
     () => openMailTemplates("", folder({ [file]: text })),
     (error: unknown) => error instanceof TemplateFileError && says.test(error.message),
   );
 });
 
-Deno.test("a reload takes what is new, and keeps what was there when it is wrong", () => {
+Deno.test("a reload takes new files, and changes nothing when one is wrong", () => {
   const files: Record<string, string> = { "a.txt.liquid": "---\nsubject: One\n---\nx" };
   const templates = openMailTemplates("", () => new Map(Object.entries(files)));
   const subject = () => (templates.render("a", {}) as { value: { subject: string } }).value.subject;

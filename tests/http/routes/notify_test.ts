@@ -98,7 +98,7 @@ Deno.test("a template renders the mail, and missing data is refused before anyth
   assert.equal(refused.status, 422);
   assert.deepEqual(refused.body.errors, [{
     pointer: "/data",
-    detail: 'The template "password-reset" cannot be filled in: undefined variable: link',
+    detail: 'Cannot render the template "password-reset": undefined variable: link',
   }]);
   assert.equal((await api.get("/tasks")).body.data.length, 1);
 });
