@@ -36,12 +36,26 @@ export function openDigests(parts: AttemptParts): Digests {
   function send(name: string): void {
     const members = [...groups.get(name)?.members ?? []];
     dissolve(name);
+    start(members);
+  }
+
+  /** Sends the members as one message; in halves when the relay takes no message of that size. */
+  function start(members: readonly Member[]): void {
     const [leader, ...others] = members;
     if (!leader) return;
     const gathered = others.map(({ payload }) => payload);
     const payload = gathered.length === 0 ? leader.payload : { ...leader.payload, gathered };
     const live = startAttempt({ ...leader.task, payload: JSON.stringify(payload) }, parts);
     for (const { attempt } of members) attempt.follow(live);
+    live.outcome.then((outcome) => {
+      if (others.length === 0 || !isTooLarge(outcome) || live.cause) {
+        for (const { attempt } of members) attempt.end(outcome);
+        return;
+      }
+      const half = Math.ceil(members.length / 2);
+      start(members.slice(0, half));
+      start(members.slice(half));
+    });
   }
 
   function dissolve(name: string): void {
@@ -68,6 +82,12 @@ export function openDigests(parts: AttemptParts): Digests {
       return attempt;
     },
   };
+}
+
+/** A message of several was refused for its size, by the relay's announcement or its reply. */
+function isTooLarge(outcome: Outcome): boolean {
+  return outcome.kind === "rejected" && outcome.delivery === undefined &&
+    (outcome.error.code === "too_large" || outcome.error.code === "smtp_552");
 }
 
 /** The shared attempt, as one of its tasks sees it. */
@@ -97,7 +117,12 @@ class SharedAttempt implements LiveAttempt {
   /** Called when the shared attempt has begun. */
   follow(live: LiveAttempt): void {
     this.#live = live;
-    live.outcome.then(this.#outcome.resolve);
+    if (this.#cause && this.#cause !== "cancelled") live.abort(this.#cause);
+  }
+
+  /** Called with the outcome of the message that contains this task. */
+  end(outcome: Outcome): void {
+    this.#outcome.resolve(outcome);
   }
 
   /** Once the attempt has begun, cancelling one task does not abort it for the others; a shutdown does. */

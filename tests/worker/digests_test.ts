@@ -96,6 +96,28 @@ Deno.test("a stop before the digest leaves hands all of it back untried", async 
   await world.engine[Symbol.asyncDispose]();
 });
 
+Deno.test("a digest that is too large for the relay is sent in as many messages as fit", async () => {
+  const channel = new FakeChannel();
+  await using world = setup(channel);
+  const ids = [];
+  for (const subject of ["1", "2", "3", "4", "huge"]) ids.push(await world.accept(subject));
+  world.worker.start();
+  await world.windowEnd();
+  await world.clock.advance(100);
+  const tooLarge: Outcome = { kind: "rejected", error: { code: "too_large", detail: "Too large" } };
+  for (let answered = 0; answered < channel.attempts.length; answered++) {
+    const subjects = subjectsOf(channel, answered);
+    const fits = subjects.length <= 2 && !subjects.includes("huge");
+    channel.attempts[answered]?.answer(fits ? DELIVERED : tooLarge);
+    await settled();
+  }
+  const states = [];
+  for (const id of ids) states.push((await world.engine.find(id))?.state);
+  assert.deepEqual(states, ["succeeded", "succeeded", "succeeded", "succeeded", "failed"]);
+  const last = await world.engine.find(ids[4] ?? "");
+  assert.deepEqual([last?.error?.code, last?.attempts.length], ["too_large", 1]);
+});
+
 function subjectsOf(channel: FakeChannel, index: number): string[] {
   const { attempt } = channel.attempts[index] ?? assert.fail();
   const { subject, gathered = [] } = JSON.parse(attempt.payload) as EmailPayload;

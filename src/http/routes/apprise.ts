@@ -55,63 +55,136 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
     return await membersOf(await readForm(request, MAX_BYTES, clock));
   }
 
-  return [
-    { method: "POST", path: "/apprise/notify", answer: (context) => submit(context, undefined) },
+  return ["", "/"].flatMap((slash): Route[] => [
     {
       method: "POST",
-      path: "/apprise/notify/{alias}",
+      path: `/apprise/notify${slash}`,
+      answer: (context) => submit(context, undefined),
+    },
+    {
+      method: "POST",
+      path: `/apprise/notify/{alias}${slash}`,
       answer: (context) => submit(context, param(context, "alias")),
     },
-  ];
+  ]);
 }
 
-/** Translates into a body of `POST /notify`; unknown fields are ignored, as apprise-api does. */
+/** In the words of `POST /notify`; fields that only apprise-api knows are ignored, as there. */
 function notificationOf(given: PlainObject, alias: string | undefined): PlainObject {
-  const { urls, title, body, type = "info", format = "text", tag, tags, attachment } = given;
-  if (
-    [tag, tags].some((one) => one !== undefined && one !== "" && one !== "all" && !isEmpty(one))
-  ) {
-    const detail = "Expected no tag: define an alias for each group";
-    throw refuseIssues([{ pointer: "/tag", detail }]);
+  const { urls, title, body, type, format, tag, tags } = given;
+  const form = lowerCase(format) || "text";
+  if (!FORMATS.includes(form)) {
+    throw refuseIssues([{ pointer: "/format", detail: `Expected ${FORMATS.join(", ")}` }]);
   }
-  const form = FORMATS.find((one) => one === (format === null || format === "" ? "text" : format));
-  if (!form) throw refuseIssues([{ pointer: "/format", detail: `Expected ${FORMATS.join(", ")}` }]);
   if (typeof body !== "string" || body === "") {
     throw refuseIssues([{ pointer: "/body", detail: "Expected a text" }]);
   }
+  const tagged = tagsOf(tag ?? tags);
+  const attachments = ["attachment", "attachments", "attach"]
+    .flatMap((name) => filesOf(given[name], `/${name}`));
   return {
-    to: alias === undefined ? urlsOf(urls) : `@${alias}`,
+    to: tagged.length > 0
+      ? tagged.map((name) => `@${name}`)
+      : alias === undefined
+      ? urlsOf(urls)
+      : `@${alias}`,
     ...(typeof title === "string" && title !== "" ? { title: title.replace(/\s+/g, " ") } : {}),
     [form]: body,
-    severity: type,
-    ...(Array.isArray(attachment) && attachment.length > 0 ? { attachments: attachment } : {}),
+    severity: lowerCase(type) || "info",
+    ...(attachments.length > 0 ? { attachments } : {}),
   };
 }
 
-function isEmpty(value: unknown): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0);
+function lowerCase(value: unknown): string {
+  return typeof value === "string" ? value.trim().toLowerCase() : "";
 }
 
-/** One URL, an array, or several in one text. */
+/** Tags name aliases here. Several are alternatives: a target needs one of them. */
+function tagsOf(given: unknown): string[] {
+  if (given === undefined || given === null) return [];
+  const list = typeof given === "string" ? given.split(/[\s,;|]+/) : given;
+  const isFit = Array.isArray(list) &&
+    list.every((one) => typeof one === "string" && /^[\w.-]*$/.test(one));
+  if (!isFit) {
+    const detail = "Expected a tag, or a list of tags, each the name of an alias";
+    throw refuseIssues([{ pointer: "/tag", detail }]);
+  }
+  const names = list.filter((one: string) => one !== "");
+  return names.includes("all") ? [] : names;
+}
+
+const EXPECTED_FILE = 'Expected files as {"filename", "base64", "mimetype"}, or as data: URLs; ' +
+  "other URLs are not fetched";
+
+/** One file, several, or a data URL, in the spellings of Apprise and of its API. */
+function filesOf(given: unknown, pointer: string): PlainObject[] {
+  if (given === undefined || given === null || given === "") return [];
+  const list = Array.isArray(given) ? given : [given];
+  return list.map((one, index) => {
+    const file = typeof one === "string"
+      ? fileOfDataUrl(one, index)
+      : isPlainObject(one)
+      ? fileOf(one, index)
+      : undefined;
+    if (file) return file;
+    const at = Array.isArray(given) ? `${pointer}/${index}` : pointer;
+    throw refuseIssues([{ pointer: at, detail: EXPECTED_FILE }]);
+  });
+}
+
+function fileOf(members: PlainObject, index: number): PlainObject | undefined {
+  const { filename, name, base64, content, data, mimetype, mimeType, contentType } = members;
+  const bytes = base64 ?? content ?? data;
+  if (typeof bytes !== "string") return undefined;
+  const named = filename ?? name;
+  const type = mimetype ?? mimeType ?? contentType;
+  return {
+    filename: typeof named === "string" && named !== "" ? named : `attachment-${index + 1}`,
+    // Some clients wrap the lines.
+    content: bytes.replace(/\s+/g, ""),
+    ...(typeof type === "string" && type !== "" ? { contentType: type } : {}),
+  };
+}
+
+function fileOfDataUrl(text: string, index: number): PlainObject | undefined {
+  const [, type = "", base64 = ""] = /^data:([^;,]*)(?:;[^,]*)?;base64,(.*)$/is.exec(text.trim()) ??
+    [];
+  if (base64 === "") return undefined;
+  return fileOf({ base64, ...(type === "" ? {} : { mimetype: type }) }, index);
+}
+
+/** One URL, several, or several in one text. */
 function urlsOf(given: unknown): unknown {
   if (typeof given !== "string") return given ?? [];
   return given.split(/[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
 }
 
-/** Converts a form to JSON; its files become attachments. */
+/** A form as the JSON it stands for; its files become attachments. */
 async function membersOf(form: FormData): Promise<PlainObject> {
   const members: Record<string, unknown> = {};
-  const attachment: unknown[] = [];
+  const files: unknown[] = [];
   for (const [name, value] of form) {
-    if (typeof value === "string") members[name] = value;
-    else if (value.name !== "" || value.size > 0) {
+    if (typeof value !== "string") {
+      if (value.name === "" && value.size === 0) continue;
       const bytes = new Uint8Array(await value.arrayBuffer());
-      attachment.push({
+      files.push({
         filename: value.name.replace(/^.*[/\\]/, "") || "attachment",
         content: bytes.toBase64(),
         ...(value.type === "" ? {} : { contentType: value.type }),
       });
-    }
+    } else if (/^attach(?:ments?)?$/.test(name)) files.push(...parsedFiles(value));
+    else members[name] = value;
   }
-  return attachment.length > 0 ? { ...members, attachment } : members;
+  return files.length > 0 ? { ...members, attachment: files } : members;
+}
+
+/** A file in a field of a form is JSON, or a URL. */
+function parsedFiles(text: string): unknown[] {
+  if (text === "") return [];
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [value];
+  } catch {
+    return [text];
+  }
 }

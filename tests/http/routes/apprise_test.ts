@@ -88,7 +88,11 @@ Deno.test("an error is not a 200", async () => {
   const cases: [string, unknown, number, string][] = [
     ["/apprise/notify/nobody", { body: "x" }, 422, "/to"],
     ["/apprise/notify/oncall", { body: "" }, 422, "/body"],
-    ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/tag"],
+    ["/apprise/notify/oncall", { body: "x", tag: [["a", "b"]] }, 422, "/tag"],
+    ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/to/0"],
+    ["/apprise/notify/oncall", { body: "x", attach: "https://e.org/a.txt" }, 422, "/attach"],
+    ["/apprise/notify/oncall", { body: "x", attachments: [{ name: "a" }] }, 422, "/attachments/0"],
+    ["/apprise/notify/oncall", { body: "x", attachment: 7 }, 422, "/attachment"],
     ["/apprise/notify/oncall", { body: "x", format: "rtf" }, 422, "/format"],
     ["/apprise/notify", { body: "x" }, 422, "/to"],
     ["/apprise/notify", { body: "x", urls: "mailto://u:p@example.org" }, 422, "/to/0"],
@@ -101,4 +105,50 @@ Deno.test("an error is not a 200", async () => {
     }, path);
   }
   assert.deepEqual((await api.get("/tasks")).body.data, []);
+});
+
+const files: readonly { readonly field: string; readonly value: unknown; readonly name: string }[] =
+  [
+    {
+      field: "attachments",
+      value: [{ filename: "a.txt", base64: "eHh4", mimetype: "text/plain" }],
+      name: "a.txt",
+    },
+    { field: "attachment", value: { filename: "b.txt", base64: "eHh4" }, name: "b.txt" },
+    { field: "attach", value: [{ name: "c.txt", content: "eH\nh4" }], name: "c.txt" },
+    { field: "attachment", value: "data:text/plain;base64,eHh4", name: "attachment-1" },
+    { field: "attach", value: ["data:text/plain;charset=utf-8;base64,eHh4"], name: "attachment-1" },
+  ];
+
+Deno.test.each(files)("a file in $field arrives as $name", async ({ field, value, name }) => {
+  await using api = await open();
+  const { status, body } = await api.post("/apprise/notify", {
+    urls: "a@example.org",
+    body: "b",
+    [field]: value,
+  });
+  assert.equal(status, 200, JSON.stringify(body));
+  const { attachments } = (await api.get(`/tasks/${body.id}`)).body.payload;
+  assert.deepEqual([attachments.length, attachments[0].filename, attachments[0].bytes], [
+    1,
+    name,
+    3,
+  ]);
+});
+
+Deno.test("a slash at the end, format and type in any case, and tags as aliases", async () => {
+  await using api = await open();
+  for (const path of ["/apprise/notify/oncall/", "/apprise/notify/"]) {
+    const { status, body } = await api.post(path, {
+      urls: "a@example.org",
+      body: "**b**",
+      format: "Markdown",
+      type: "WARNING",
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+  }
+  for (const tag of ["oncall", ["oncall"], "oncall,oncall"]) {
+    const { status, body } = await api.post("/apprise/notify/any", { body: "b", tag });
+    assert.deepEqual({ status, total: body.total }, { status: 200, total: 2 });
+  }
 });
