@@ -1,0 +1,201 @@
+/**
+ * Generated responses and an oracle: whatever a server does to a body on its way, a task never
+ * succeeds with other bytes than those of one version that the server has.
+ *
+ * By hand: deno run -A tests/channels/support/corpus.ts 10000 [SEED]
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import {
+  brotliCompressSync,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
+import type { Channel } from "../../../src/channels/channel.ts";
+import { aContext, aFetch, anAttempt } from "./attempts.ts";
+import { openTestHttp } from "./http_channel.ts";
+import { serveRaw } from "./http_servers.ts";
+
+/** What came of a run. */
+export interface CorpusReport {
+  /** Tasks by what became of them. */
+  readonly counts: Record<string, number>;
+  /** Tasks that succeeded with wrong bytes: a description of each. */
+  readonly wrong: string[];
+}
+
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+type Encode = (body: Uint8Array) => Uint8Array;
+
+const split = (encode: Encode): Encode => (body) => {
+  const half = body.length >> 1;
+  return Buffer.concat([encode(body.subarray(0, half)), encode(body.subarray(half))]);
+};
+
+const CODINGS: readonly (readonly [string, Encode])[] = [
+  ["identity", (body) => body],
+  ["gzip", gzipSync],
+  ["gzip", split(gzipSync)],
+  ["deflate", deflateSync],
+  ["deflate", deflateRawSync],
+  ["br", brotliCompressSync],
+  ["zstd", zstdCompressSync],
+  ["zstd", split(zstdCompressSync)],
+  ["gzip, br", (body) => brotliCompressSync(gzipSync(body))],
+  ["zstd, gzip", (body) => gzipSync(zstdCompressSync(body))],
+];
+const FRAMINGS = ["length", "chunked", "close"] as const;
+
+/** One answer, chosen by chance; `from` is where the requested range begins, if one was. */
+interface Answer {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Runs `count` tasks, each against its own generated server behaviour. */
+export async function runCorpus(
+  count: number,
+  seed: number,
+  downloads: string,
+): Promise<CorpusReport> {
+  const counts: Record<string, number> = {};
+  const wrong: string[] = [];
+  await using channel = openTestHttp({ downloads });
+  for (let n = 0; n < count; n++) {
+    const [kind, fault] = await runTask(channel, seeded(seed * 1_000_003 + n), downloads);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    if (fault !== undefined) wrong.push(`seed ${seed}, task ${n}: ${fault}`);
+  }
+  return { counts, wrong };
+}
+
+async function runTask(
+  channel: Channel,
+  random: () => number,
+  downloads: string,
+): Promise<[kind: string, fault?: string]> {
+  const pick = <Item>(items: readonly Item[]): Item =>
+    items[Math.floor(random() * items.length)] as Item;
+  const size = Math.floor(random() ** 3 * 100_000);
+  const versions = [1, 2].map((version) =>
+    Buffer.from(
+      Array.from(
+        { length: Math.max(0, size + (version === 2 ? pick([0, 0, -7, 90]) : 0)) },
+        (_, at) => random() < 0.9 ? 97 + (at >> 4) % 20 : Math.floor(random() * 256),
+      ),
+    )
+  );
+  const isSaved = random() < 0.6;
+  const hasTag = random() < 0.8;
+  const method = random() < 0.85 ? "GET" : "POST";
+  let version = 0;
+  let isAmbiguous = false;
+  const log: string[] = [];
+  const answer = (head: string): Answer => {
+    const [, requested] = /^range: bytes=(\d+)-/im.exec(head) ?? [];
+    if (random() < 0.15) version = 1 - version;
+    const body = versions[version] ?? Buffer.alloc(0);
+    const [coding, encode] = random() < 0.5 ? CODINGS[0]! : pick(CODINGS);
+    const framing = pick(FRAMINGS);
+    const isPart = requested !== undefined && Number(requested) < body.length && random() < 0.85;
+    const lines: string[] = hasTag ? [`etag: "v${version}"`] : [];
+    let sent: Uint8Array = body;
+    if (isPart) {
+      const from = random() < 0.9 ? Number(requested) : Math.floor(random() * body.length);
+      const to = random() < 0.7 ? body.length : from + Math.ceil(random() * (body.length - from));
+      const total = random() < 0.9 ? body.length : pick(["*", body.length + 1]);
+      sent = body.subarray(from, to);
+      lines.push(`content-range: bytes ${from}-${to - 1}/${total}`);
+      if (random() < 0.1) sent = sent.subarray(0, Math.floor(random() * sent.length));
+    } else if (coding !== "identity") {
+      sent = sent.length === 0 && random() < 0.5 ? sent : encode(body);
+      lines.push(`content-encoding: ${coding}`);
+    }
+    const isCut = random() < 0.4;
+    const cut = isCut ? Math.floor(random() * (sent.length + 1)) : sent.length;
+    // Where nothing but the end of the connection marks the end, nobody can tell a cut.
+    if (framing === "close" && !isPart && coding === "identity" && cut < sent.length) {
+      isAmbiguous = true;
+    }
+    if (framing === "close" && coding !== "identity" && cut === 0 && sent.length > 0) {
+      isAmbiguous = true;
+    }
+    if (framing === "length") lines.push(`content-length: ${sent.length}`);
+    if (framing === "chunked") lines.push("transfer-encoding: chunked");
+    if (framing === "close") lines.push("connection: close");
+    const status = isPart ? "206 Partial Content" : "200 OK";
+    log.push(`${status} ${framing} ${lines.join(", ")} cut ${cut}/${sent.length}`);
+    const bytes = sent.subarray(0, cut);
+    return {
+      text: `HTTP/1.1 ${status}\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`,
+      bytes: framing === "chunked" ? chunked(bytes, random, cut < sent.length) : bytes,
+    };
+  };
+  await using server = serveRaw(async (conn, head) => {
+    const { text, bytes } = answer(head);
+    const response = Buffer.concat([Buffer.from(text), bytes]);
+    for (let at = 0; at < response.length;) at += await conn.write(response.subarray(at));
+  });
+  const attempt = anAttempt(
+    aFetch(`${server.url}/`, { method, ...(isSaved ? { save: true } : {}) }),
+  );
+  for (let number = 1; number <= 6; number++) {
+    isAmbiguous = false;
+    const outcome = await channel.deliver({ ...attempt, number }, aContext());
+    if (outcome.kind === "deferred") continue;
+    if (outcome.kind !== "delivered") return [outcome.kind];
+    // deno-lint-ignore no-explicit-any -- results are JSON of many shapes
+    const result = outcome.result as any;
+    if (result.bodyError) return ["delivered without its body"];
+    if (isAmbiguous) return ["delivered, where no cut can be seen"];
+    const isRight = versions.some((version) => sha256(version) === result.sha256);
+    if (!isRight) return ["wrong", `${method} ${log.join(" | ")}`];
+    if (result.saved) {
+      const saved = await Deno.readFile(`${downloads}/${result.saved.path}`);
+      await Deno.remove(`${downloads}/${attempt.taskId}`, { recursive: true });
+      if (sha256(saved) !== result.sha256) return ["wrong", `another file: ${log.join(" | ")}`];
+    }
+    return [result.saved?.resumed ? "delivered, resumed" : "delivered"];
+  }
+  return ["given up"];
+}
+
+/** The body in chunks; without the last one when it is incomplete. */
+function chunked(body: Uint8Array, random: () => number, isIncomplete: boolean): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < body.length;) {
+    const chunk = body.subarray(at, at + 1 + Math.floor(random() * 20_000));
+    parts.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n"));
+    at += chunk.length;
+  }
+  return Buffer.concat(isIncomplete ? parts : [...parts, Buffer.from("0\r\n\r\n")]);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+if (import.meta.main) {
+  const [count = "10000", seed = String(Date.now() % 1_000_000)] = Deno.args;
+  const downloads = await Deno.makeTempDir();
+  const report = await runCorpus(Number(count), Number(seed), downloads);
+  await Deno.remove(downloads, { recursive: true });
+  const text = `seed ${seed}\n${JSON.stringify(report, undefined, 2)}\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+  Deno.exit(report.wrong.length === 0 ? 0 : 1);
+}
