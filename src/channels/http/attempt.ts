@@ -252,10 +252,6 @@ export class HttpAttempt {
 
   #consume(method: string, head: ResponseHead): BodyConsumer {
     const { maxBytes, expect, extract } = this.#payload;
-    if (this.#resumed && this.#consumer && this.#download) {
-      this.#download.begin(head, () => {});
-      return this.#consumer;
-    }
     const whole = Boolean(extract?.json ?? extract?.css ?? expect?.json);
     const extractor = extract || whole
       ? new TextExtractor({ ...extract, contentType: head.headers["content-type"], whole })
@@ -264,12 +260,13 @@ export class HttpAttempt {
       classifyResponse(head, expect, method, 0).kind === "delivered";
     const download = this.#saving ? this.#download : undefined;
     const consumer = new BodyConsumer(new BodyDigest(maxBytes, KEPT_BYTES), extractor, download);
+    const resumed = download?.begin(head, (chunk) => consumer.replay(chunk)) ?? false;
+    // A further part of the same file, in the same attempt.
+    if (download && resumed && this.#resumed && this.#consumer) return this.#consumer;
     this.#consumer = consumer;
-    if (!download) return consumer;
-    this.#resumed = download.begin(head, (chunk) => consumer.replay(chunk));
-    if (!this.#resumed) return consumer;
-    this.#keptBytes = download.kept;
-    consumer.awaitReplay(download.settled());
+    this.#resumed = resumed;
+    this.#keptBytes = resumed && download ? download.kept : 0;
+    if (resumed && download) consumer.awaitReplay(download.settled());
     return consumer;
   }
 

@@ -150,6 +150,7 @@ export class Download {
         throw this.#refused(`The server answered ${status} with a part of the file`);
       }
       this.#kept = this.#written = this.#synced = 0;
+      this.#isContinued = false;
       this.#total = lengthOf(headers);
       this.#validator = this.#mayResume ? validatorOf(headers) : undefined;
     }

@@ -161,6 +161,22 @@ const RESUMED: Row[] = ([
     expected: "deferred connection_reset, delivered; delivered 200 1000 bytes, file",
   },
   {
+    name: "less than the rest, then the whole instead of the remainder",
+    answers: [cut, part(FILE, { end: 600 }), whole(FILE, { etag: '"v1"' })],
+    expected: "deferred connection_reset, delivered; delivered 200 1000 bytes, file",
+  },
+  {
+    name: "less than the rest, then 503, then the remainder",
+    answers: [
+      cut,
+      part(FILE, { end: 600 }),
+      () => ({ status: "503 Service Unavailable", body: "busy" }),
+      part(FILE),
+    ],
+    expected: "deferred connection_reset, delivered; deferred http_503; " +
+      "delivered 200 1000 bytes, file",
+  },
+  {
     name: "a part of a file of another length, then the whole",
     answers: [cut, part(FILE, { total: "1200" }), whole(FILE)],
     expected: "deferred connection_reset, delivered; deferred bad_response, delivered; " +
