@@ -59,7 +59,10 @@ const cases: Record<keyof typeof PROBLEMS, () => Promise<Answered>> = {
     await using api = await Api.open({ engine: broken({ insert: () => gate.promise }) });
     const first = api.post("/fetch", GET, { "idempotency-key": "k" });
     await settled();
-    const second = await api.post("/fetch", GET, { "idempotency-key": "k" });
+    const asked = api.post("/fetch", GET, { "idempotency-key": "k" });
+    await settled();
+    await api.clock.advance(5_000);
+    const second = await asked;
     gate.resolve({ kind: "stored" });
     assert.equal((await first).status, 202);
     return second;

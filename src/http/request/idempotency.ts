@@ -23,44 +23,68 @@ export interface Idempotent {
 /** Reads the keys of submits. */
 export interface IdempotencyKeys {
   /**
-   * What a request's `Idempotency-Key` means within `scope`; `undefined`
-   * without one. Throws a `Refusal` while the first request with it is being stored.
+   * What a request's `Idempotency-Key` means within `scope`; `undefined` without
+   * one. Waits while the first request with it is being stored, at most five
+   * seconds; then it throws a `Refusal`.
    */
   begin(
     request: Request,
     scope: string,
     body: string,
-  ): Idempotent | undefined;
+  ): Promise<Idempotent | undefined> | Idempotent | undefined;
 }
 
 const KEPT_MS = 24 * 3_600_000;
+/** How long a second request waits for the first one to be stored, in milliseconds. */
+const MAX_WAIT_MS = 5_000;
 /** Quoted as the draft requires, or bare as most clients send it. */
 const KEY = /^(?:"([ !#-~]{1,255})"|([!#-~]{1,255}))$/;
 
 /** Opens the set of keys in use. */
 export function openIdempotency(clock: Clock): IdempotencyKeys {
-  const inProgress = new Set<string>();
+  /** Resolves when the request with this key has been stored or has failed. */
+  const inProgress = new Map<string, Promise<void>>();
+
+  function claim(name: string, key: Idempotency): Idempotent {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    inProgress.set(name, promise);
+    const end = () => {
+      inProgress.delete(name);
+      resolve();
+    };
+    return { key, end };
+  }
+
+  async function waitAndClaim(name: string, key: Idempotency): Promise<Idempotent> {
+    const late = Promise.withResolvers<"late">();
+    const undo = clock.after(MAX_WAIT_MS, () => late.resolve("late"));
+    try {
+      // One of several that wait goes first, and the others wait for that one.
+      for (let first = inProgress.get(name); first; first = inProgress.get(name)) {
+        if (await Promise.race([first, late.promise]) !== "late") continue;
+        const headers = { "retry-after": "1" };
+        throw new Refusal("idempotency_in_progress", { detail: "Try again in a moment", headers });
+      }
+      return claim(name, key);
+    } finally {
+      undo();
+    }
+  }
+
   return {
     begin(request, scope, body) {
       const given = request.headers.get("idempotency-key");
       if (given === null) return undefined;
       const [, quoted, bare] = KEY.exec(given) ?? [];
-      const key = quoted ?? bare;
-      if (key === undefined) {
+      const text = quoted ?? bare;
+      if (text === undefined) {
         const detail = "Expected an Idempotency-Key of 1 to 255 printable ASCII characters";
         throw new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
       }
-      const name = `${scope} ${key}`;
-      if (inProgress.has(name)) {
-        const headers = { "retry-after": "1" };
-        throw new Refusal("idempotency_in_progress", { detail: "Try again in a moment", headers });
-      }
-      inProgress.add(name);
+      const name = `${scope} ${text}`;
       const fingerprint = createHash("sha256").update(body).digest("hex");
-      return {
-        key: { scope, key, fingerprint, expiresAt: clock.now() + KEPT_MS },
-        end: () => inProgress.delete(name),
-      };
+      const key = { scope, key: text, fingerprint, expiresAt: clock.now() + KEPT_MS };
+      return inProgress.has(name) ? waitAndClaim(name, key) : claim(name, key);
     },
   };
 }

@@ -86,7 +86,7 @@ export function submitRoutes(
     });
     requireFollowUpScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
-    const once = idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
+    const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once, owner);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);

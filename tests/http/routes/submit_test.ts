@@ -235,6 +235,19 @@ Deno.test.each(["abc", '"abc"'])("Idempotency-Key %s returns the same task again
   assert.equal((await api.get("/tasks")).body.data.length, 1);
 });
 
+Deno.test("twins with one Idempotency-Key at the same time get the task of the first", async () => {
+  await using api = await Api.open();
+  const json = { url: "https://example.org/" };
+  const twins = Array.from(
+    { length: 8 },
+    () => api.post("/fetch", json, { "idempotency-key": "k" }),
+  );
+  const answers = await Promise.all(twins);
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);
+  assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1);
+  assert.equal((await api.engine.counts()).queued, 1);
+});
+
 Deno.test("an Idempotency-Key returns the same batch in its current state", async () => {
   await using api = await Api.open();
   const json = { urls: [GET.url, GET.url] };
