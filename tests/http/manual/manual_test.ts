@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
-import { SETTINGS } from "../../../src/config/settings.ts";
-import { PROBLEMS } from "../../../src/http/problems.ts";
 import { renderPage } from "../../../src/http/manual/markdown.ts";
 import { MANUAL } from "../../../src/http/manual/pages.ts";
 import { searchManual } from "../../../src/http/manual/search.ts";
-import { DEFAULT_RETRIES, parseRetry } from "../../../src/task/retry.ts";
 import { Api } from "../../support/api.ts";
 import { ROOT } from "../../support/process.ts";
 
@@ -86,53 +83,4 @@ Deno.test("what is searched for is shown as text", async () => {
   const text = await html(api, `/manual?q=${encodeURIComponent('"><script>alert(1)</script>')}`);
   assert.doesNotMatch(text, /<script>alert/);
   assert.match(text, /Nothing found/);
-});
-
-Deno.test("the settings page has a row for every setting, with its default", async () => {
-  const page = await Deno.readTextFile(`${ROOT}src/manual/settings.md`);
-  const rows = page.matchAll(/^\| `(POSTRIDER_\w+)` +\| (.+?) +\|/gm);
-  const documented = Object.fromEntries([...rows].map(([, name, value]) => [name, value]));
-  const expected = Object.values(SETTINGS).map(({ name, fallback }) => [
-    name,
-    fallback === undefined ? "none" : `\`${fallback}\``,
-  ]);
-  assert.deepEqual(documented, Object.fromEntries(expected));
-});
-
-Deno.test("the README names every setting", async () => {
-  const [, section = ""] = (await Deno.readTextFile(`${ROOT}README.md`)).split("\n## Settings\n");
-  const rows = section.split("\n## ")[0]?.matchAll(/`(POSTRIDER_\w+)`/g) ?? [];
-  const documented = new Set([...rows].map(([, name]) => name));
-  assert.deepEqual(documented, new Set(Object.values(SETTINGS).map(({ name }) => name)));
-});
-
-Deno.test("the errors page has a row for every code, with its status", async () => {
-  const page = await Deno.readTextFile(`${ROOT}src/manual/errors.md`);
-  const rows = page.matchAll(/^\| `(\w+)` +\| +(\d+) \|/gm);
-  const documented = Object.fromEntries(
-    [...rows].map(([, code, status]) => [code, Number(status)]),
-  );
-  const expected = Object.entries(PROBLEMS).map(([code, [status]]) => [code, status]);
-  assert.deepEqual(documented, Object.fromEntries(expected));
-});
-
-Deno.test("the tasks page shows the default waits between attempts", async () => {
-  const page = await Deno.readTextFile(`${ROOT}src/manual/tasks.md`);
-  const waits = (name: string) => {
-    const [, steps = ""] = new RegExp(`^\\| ${name} +\\| \`([^\`]+)\` +\\|$`, "m").exec(page) ??
-      assert.fail(`no row for ${name}`);
-    return parseRetry(steps, []);
-  };
-  assert.deepEqual(waits("`/fetch`"), DEFAULT_RETRIES.fetch);
-  assert.deepEqual(waits("`/notify`"), DEFAULT_RETRIES.mail);
-  assert.deepEqual(waits("a callback"), DEFAULT_RETRIES.callback);
-});
-
-Deno.test("the operating page names every metric", async () => {
-  await using api = await Api.open();
-  const page = await Deno.readTextFile(`${ROOT}src/manual/operating.md`);
-  const metrics = await (await api.raw("/metrics")).text();
-  const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name = ""]) => name);
-  assert.ok(names.length > 10, `found only ${names.length} metrics`);
-  assert.deepEqual(names.filter((name) => !page.includes(`\`${name}\``)), []);
 });
