@@ -15,10 +15,11 @@ import { type Config, exitCodeOf, openService, type Service, VERSION } from "./s
 const HELP = `Postrider ${VERSION}: accepts notifications and HTTP requests, responds at once,
 and delivers them reliably.
 
-Usage: deno task start [--help | --version | --check]
+Usage: deno task start [--help | --version | --check | --force]
 
   --check    validate the settings and log in to the relays; exits with 0 or 78
   --version  print the version
+  --force    open a queue although its tasks were moved elsewhere: they are attempted twice
   --help     print this
 
 Settings are environment variables; NAME_FILE names a file with the value of NAME:
@@ -69,8 +70,13 @@ function settings(): ReadSettings {
 
 async function main(args: readonly string[]): Promise<number> {
   const [arg, ...more] = args;
-  if (more.length > 0 || (arg && !["--help", "-h", "--version", "-V", "--check"].includes(arg))) {
-    printError(`Cannot read "${args.join(" ")}": expected --help, --version, --check or nothing`);
+  if (
+    more.length > 0 ||
+    (arg && !["--help", "-h", "--version", "-V", "--check", "--force"].includes(arg))
+  ) {
+    printError(
+      `Cannot read "${args.join(" ")}": expected --help, --version, --check, --force or nothing`,
+    );
     return EXIT.usage;
   }
   if (arg === "--help" || arg === "-h") return print(HELP);
@@ -80,12 +86,13 @@ async function main(args: readonly string[]): Promise<number> {
   signals.second((code) => Deno.exit(code));
   const read = settings();
   if (arg === "--check") return await check(read.config);
-  return await serve(read, signals.first);
+  return await serve(read, signals.first, arg === "--force");
 }
 
 async function serve(
   { config, unknown, texts }: ReadSettings,
   stopped: Promise<StopSignal>,
+  force: boolean,
 ): Promise<number> {
   const needed = config.concurrency + DESCRIPTORS;
   if (!areFree(needed)) {
@@ -103,6 +110,7 @@ async function serve(
       readConfig: readSettings,
       texts,
       onFatal: () => fatal.resolve(EXIT.engineAway),
+      force,
     });
   } catch (error) {
     printError("Cannot start", reasonOf(error));

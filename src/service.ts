@@ -65,6 +65,8 @@ export interface ServiceOptions {
   readonly readConfig?: () => ReadConfig;
   /** The settings as text, by name, to find those that a reload changes. */
   readonly texts?: Readonly<Record<string, string | undefined>>;
+  /** Whether a queue is opened although it was moved elsewhere. */
+  readonly force?: boolean;
   /** The modules of the threads; only the crash suite sets them, to arm failpoints. */
   readonly threads?: { readonly queue: URL; readonly channels: URL };
 }
@@ -122,6 +124,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       maxQueued,
       thread,
       onFatal: fatal,
+      ...compact({ force: options.force }),
       node: {
         name: config.node ?? Deno.hostname(),
         report: () => ({ role: config.role, version: VERSION, ...workload() }),

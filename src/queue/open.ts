@@ -31,6 +31,8 @@ export interface QueueOptions {
   readonly thread?: URL | undefined;
   /** Called when the engine has died and nothing can be stored any more. */
   readonly onFatal?: (error: Error) => void;
+  /** Whether a queue is opened although it was moved elsewhere. */
+  readonly force?: boolean;
   /** How this process joins the others, where the engine is shared. */
   readonly node?: NodeOptions;
 }
@@ -59,7 +61,11 @@ export async function openQueue(url: string, options: QueueOptions): Promise<Que
   if (parsed.kind === "postgres") return await openPostgres(parsed, options);
   await Deno.mkdir(dirname(parsed.path), { recursive: true, mode: 0o700 });
   await createPrivate(parsed.path);
-  return await openSqliteEngine({ ...options, path: parsed.path });
+  return await openSqliteEngine({
+    ...options,
+    ...compact({ whenMoved: options.force ? "use" as const : undefined }),
+    path: parsed.path,
+  });
 }
 
 /** Creates the file for its owner only; SQLite gives the files beside it the same mode. */
@@ -83,7 +89,7 @@ export function shownQueueUrl(text: string): string {
 
 /** The driver is loaded only when it is used. */
 async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<QueueEngine> {
-  const { clock, maxQueued, node } = options;
+  const { clock, maxQueued, node, force } = options;
   const { openPostgresEngine } = await import("./postgres/engine.ts");
   const alone: NodeOptions = {
     name: "check",
@@ -96,7 +102,7 @@ async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<Qu
     ...rest,
     url,
     clock,
-    ...compact({ maxQueued }),
+    ...compact({ maxQueued, force }),
     ...compact({ listenUrl: listenUrl === undefined ? undefined : parsePostgresUrl(listenUrl) }),
   });
 }

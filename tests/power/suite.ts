@@ -96,7 +96,7 @@ async function write(folder: string, image: Image, n: number): Promise<string> {
 
 /** How many promises the file does not keep. Throws when it is damaged. */
 function missing(path: string, promises: readonly string[]): number {
-  const store = openStore(path, Date.UTC(2026, 1, 1), 0);
+  const store = openStore(path, Date.UTC(2026, 1, 1), { ballastBytes: 0 });
   try {
     const commands = promises.map((promise, n) => {
       return { n, do: "find" as const, with: [promise.split(" ")[1]] };

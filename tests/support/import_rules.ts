@@ -56,6 +56,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly Rule[]>> = {
     "client.ts",
     "config.ts",
     "config/config_file.ts",
+    "queue/errors.ts",
+    "queue/transfer/transfer.ts",
     "service/preview.ts",
     "service.ts",
   ],

@@ -30,56 +30,56 @@ interface Column {
   readonly changes: boolean;
 }
 
-const fixed = (name: string, type: string, field: keyof Row): Column => ({
-  name,
-  type,
-  field,
-  changes: false,
-});
-const changing = (name: string, type: string, field: keyof Row): Column => ({
-  name,
-  type,
-  field,
-  changes: true,
+type Definition = readonly [name: string, type: string, changes?: "changes"];
+
+/** Every field but `generation`, which is for engines of one process. */
+const DEFINITIONS: Readonly<Record<Exclude<keyof Row, "generation">, Definition>> = {
+  seq: ["seq", "bigint"],
+  id: ["id", "text"],
+  type: ["type", "text"],
+  state: ["state", "smallint", "changes"],
+  lane: ["lane", "int"],
+  priority: ["priority", "smallint"],
+  behind: ["behind", "smallint", "changes"],
+  dueAt: ["due_at", "bigint", "changes"],
+  attempt: ["attempt", "int", "changes"],
+  listed: ["listed", "int", "changes"],
+  interrupted: ["interrupted", "smallint", "changes"],
+  duplicate: ["duplicate", "boolean", "changes"],
+  erase: ["erase", "boolean", "changes"],
+  follows: ["follows", "boolean"],
+  createdAt: ["created_at", "bigint"],
+  startedAt: ["started_at", "bigint", "changes"],
+  expiresAt: ["expires_at", "bigint", "changes"],
+  finishedAt: ["finished_at", "bigint", "changes"],
+  key: ["key", "text"],
+  batch: ["batch", "bigint"],
+  parent: ["parent", "bigint"],
+  owner: ["owner", "text"],
+  label: ["label", "text", "changes"],
+  reason: ["reason", "text", "changes"],
+  delivery: ["delivery", "text", "changes"],
+  aborting: ["aborting", "text", "changes"],
+  error: ["error", "text", "changes"],
+  change: ["change", "bigint", "changes"],
+  channel: ["channel", "text"],
+  source: ["source", "text"],
+  cancelledBy: ["cancelled_by", "text", "changes"],
+};
+
+/** In the order in which they are selected. */
+const COLUMNS: readonly Column[] = Object.entries(DEFINITIONS).map(([field, definition]) => {
+  const [name, type, changes] = definition;
+  return { name, type, field: field as keyof Row, changes: changes !== undefined };
 });
 
-/** Every column that a `Row` has, in the order in which they are selected. */
-const COLUMNS: readonly Column[] = [
-  fixed("seq", "bigint", "seq"),
-  fixed("id", "text", "id"),
-  fixed("type", "text", "type"),
-  changing("state", "smallint", "state"),
-  fixed("lane", "int", "lane"),
-  fixed("priority", "smallint", "priority"),
-  changing("behind", "smallint", "behind"),
-  changing("due_at", "bigint", "dueAt"),
-  changing("attempt", "int", "attempt"),
-  changing("listed", "int", "listed"),
-  changing("interrupted", "smallint", "interrupted"),
-  changing("duplicate", "boolean", "duplicate"),
-  changing("erase", "boolean", "erase"),
-  fixed("follows", "boolean", "follows"),
-  fixed("created_at", "bigint", "createdAt"),
-  changing("started_at", "bigint", "startedAt"),
-  changing("expires_at", "bigint", "expiresAt"),
-  changing("finished_at", "bigint", "finishedAt"),
-  fixed("key", "text", "key"),
-  fixed("batch", "bigint", "batch"),
-  fixed("parent", "bigint", "parent"),
-  fixed("owner", "text", "owner"),
-  changing("label", "text", "label"),
-  changing("reason", "text", "reason"),
-  changing("delivery", "text", "delivery"),
-  changing("aborting", "text", "aborting"),
-  changing("error", "text", "error"),
-  changing("change", "bigint", "change"),
-  fixed("channel", "text", "channel"),
-  fixed("source", "text", "source"),
-  changing("cancelled_by", "text", "cancelledBy"),
-];
+/** The place of the lane's number among the selected columns. */
+export const LANE_PLACE = COLUMNS.findIndex(({ field }) => field === "lane");
 
-/** Fails to compile when a field of a `Row` has no column; `generation` is for engines of one process. */
-type _EveryField = Record<Exclude<keyof Row, "generation">, true>;
+/** Every column of a row: its name, its type, and the field that it holds. */
+export function taskColumns(): readonly { name: string; type: string; field: keyof Row }[] {
+  return COLUMNS;
+}
 
 const CHANGING = COLUMNS.filter(({ changes }) => changes);
 
@@ -176,7 +176,7 @@ export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): un
 }
 
 /** What a search for text looks at, where it is not the label itself. */
-function foldedOf(label: string): string | null {
+export function foldedOf(label: string): string | null {
   const folded = label.toLowerCase();
   return folded === label ? null : withoutNul(folded);
 }

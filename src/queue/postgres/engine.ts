@@ -53,7 +53,7 @@ import type { Announcement, Cluster, NodeReport, NodeStatus } from "../cluster.t
 import { laneIsOfHost } from "../host.ts";
 import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
 import { Claimer } from "./claimer.ts";
-import { ROW_WIDTH, rowFrom } from "./columns.ts";
+import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import { Connection, type ConnectionOptions, type Session, sqlStateOf } from "./connection.ts";
 import { Grouped } from "./group.ts";
 import { Hints, type Place } from "./hints.ts";
@@ -61,7 +61,7 @@ import { LaneTable } from "./lane_names.ts";
 import { type Matching, matching } from "./lists.ts";
 import { HEARTBEAT_MS, Node } from "./node.ts";
 import { type Line, Pool } from "./pool.ts";
-import { migrate } from "./schema.ts";
+import { migrate, refuseMoved } from "./schema.ts";
 import { type Sql, statementsOf } from "./sql.ts";
 import { readChanges, Tail } from "./tail.ts";
 import { batchFrom, type Outcome, recordOf, type StoredContent, Unit } from "./unit.ts";
@@ -87,6 +87,8 @@ export interface PostgresOptions {
   readonly listenUrl?: PostgresUrl | undefined;
   /** PEM certificates to trust beside the system's. */
   readonly ca?: string | undefined;
+  /** Whether a queue is opened although it was moved. */
+  readonly force?: boolean;
   /** Takes the time from `clock`: only a test whose clock stands still needs it. */
   readonly ownTime?: boolean;
 }
@@ -122,6 +124,7 @@ export async function openPostgresEngine(options: PostgresOptions): Promise<Post
   let durability: Durability;
   try {
     await migrate(first, url.schema, options.migrate ?? "auto");
+    await refuseMoved(first, url.schema, options.force ?? false);
     durability = await readDurability(first);
   } finally {
     await first.close();
@@ -1250,7 +1253,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
     await this.#tail.ready();
     return await this.#readers.use(async (session) => {
       const rows = await session.run(statement, ...values);
-      await this.#lanes.read(session, rows.map((row) => row[4]));
+      await this.#lanes.read(session, rows.map((row) => row[LANE_PLACE]));
       return rows;
     });
   }

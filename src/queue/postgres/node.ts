@@ -14,6 +14,7 @@ import { EngineError } from "../errors.ts";
 import type { NodeReport, NodeStatus } from "../cluster.ts";
 import type { Session } from "./connection.ts";
 import type { Pool } from "./pool.ts";
+import { NODES_LOCK } from "./schema.ts";
 
 /** How often a node renews its row, in milliseconds. */
 const HEARTBEAT_MS = 2_000;
@@ -84,7 +85,7 @@ export class Node {
   async register(pool: Pool): Promise<void> {
     const { schema, name, report, isNameOurs } = this.#parts;
     const row = await pool.transaction(async (session) => {
-      await session.run({ name: "", text: `SELECT pg_advisory_xact_lock((9::bigint << 56) | 1)` });
+      await session.run({ name: "", text: `SELECT pg_advisory_xact_lock(${NODES_LOCK})` });
       if (isNameOurs) {
         await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE name = $1` }, name);
       }

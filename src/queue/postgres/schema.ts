@@ -7,6 +7,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { EngineError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 
@@ -139,6 +140,13 @@ CREATE TABLE @.node (
   seen   bigint NOT NULL,
   report text   NOT NULL -- JSON
 ) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- A move of the queue: "target" is where it has gone, "copied_to" how far it was copied to here.
+CREATE TABLE @.move (
+  one       int    PRIMARY KEY CHECK (one = 1),
+  source    text   NOT NULL, -- identifies the queue that is copied from
+  target    text,
+  copied_to bigint
+);
 -- One row: who leads until when, what has been purged, the limits towards hosts.
 CREATE TABLE @.state (
   one          int     PRIMARY KEY CHECK (one = 1),
@@ -226,6 +234,8 @@ $$;
 /** What the functions are like; a node of another version may run beside this one. */
 const FUNCTIONS_VERSION = 1;
 
+/** Nodes register one after the other, and none while the queue is moved. */
+export const NODES_LOCK = "((9::bigint << 56) | 1)";
 /** All nodes that start at once take turns under this lock. */
 const MIGRATION_LOCK = "(9::bigint << 56)";
 
@@ -272,6 +282,51 @@ export async function migrate(
   if (functions <= FUNCTIONS_VERSION) await runAll(connection, FUNCTIONS, schema);
   await run(`UPDATE @.meta SET version = '${wanted}'`);
   await run("COMMIT");
+}
+
+/** The state of a move. */
+export interface Move {
+  /** Where the queue has gone; absent when it was not moved. */
+  readonly to?: string;
+  /** Whether it is an unfinished copy. */
+  readonly isCopy: boolean;
+}
+
+/** Whether the queue was moved; `undefined` when there is no queue. */
+export async function readMove(connection: Connection, schema: string): Promise<Move | undefined> {
+  const [found] = await connection.run({
+    name: "",
+    text: `SELECT to_regclass('${schema}.move') IS NOT NULL`,
+  });
+  if (!found?.[0]) return undefined;
+  const [row] = await connection.run({
+    name: "",
+    text: `SELECT target, copied_to FROM ${schema}.move`,
+  });
+  const [to, copiedTo] = row ?? [];
+  return { ...compact({ to: to ?? undefined }), isCopy: typeof copiedTo === "number" };
+}
+
+/** Throws an `EngineError` for a queue that was moved, or is an unfinished copy; `force` forgets the former. */
+export async function refuseMoved(
+  connection: Connection,
+  schema: string,
+  force: boolean,
+): Promise<void> {
+  const move = await readMove(connection, schema);
+  if (move?.isCopy) {
+    throw new EngineError(
+      `Cannot open queue schema "${schema}": it is an unfinished copy; run "deno task migrate" again`,
+    );
+  }
+  if (move?.to === undefined) return;
+  if (!force) {
+    throw new EngineError(
+      `Cannot open queue schema "${schema}": its tasks were moved to ${move.to} and would be ` +
+        "attempted twice; start with --force if they must be",
+    );
+  }
+  await connection.run({ name: "", text: `DELETE FROM ${schema}.move` });
 }
 
 /** What the schema says of itself; `undefined` when there is none yet. */

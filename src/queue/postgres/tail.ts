@@ -12,7 +12,7 @@ import { changeOf, isDone } from "../core/row.ts";
 import type { TaskChange } from "../change.ts";
 import type { Pool } from "./pool.ts";
 import type { LaneTable } from "./lane_names.ts";
-import { ROW_WIDTH, rowFrom } from "./columns.ts";
+import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import type { Sql } from "./sql.ts";
 import type { Session } from "./connection.ts";
 import { batchCountsFrom } from "./unit.ts";
@@ -40,7 +40,7 @@ export async function readChanges(
   const rows = await session.run(sql.changesAfter, after, READ_AT_ONCE, safe?.[0]);
   const [, , last, count] = rows[0]?.slice(ROW_WIDTH) ?? [];
   const found = rows.filter(([seq]) => seq !== null);
-  await lanes.read(session, found.map((values) => values[4]));
+  await lanes.read(session, found.map((values) => values[LANE_PLACE]));
   const changes: TaskChange[] = [];
   const ended = new Map<string, number>();
   for (const values of found) {

@@ -38,6 +38,7 @@ import type { ClaimedTask } from "../../task/task.ts";
 import {
   checksumOf,
   insertValues,
+  LANE_PLACE,
   type LaneNames,
   type Report,
   ROW_WIDTH,
@@ -277,7 +278,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
 
   async #takeRows(rows: Rows): Promise<void> {
     const { lanes } = this.#context;
-    await lanes.read(this.#session, rows.map((values) => values[4]));
+    await lanes.read(this.#session, rows.map((values) => values[LANE_PLACE]));
     for (const values of rows) {
       if (!this.#rows.has(values[0])) this.#rows.set(values[0], rowFrom(values, lanes));
     }

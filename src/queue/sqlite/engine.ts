@@ -15,6 +15,7 @@ import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
 import { EngineAwayError, type OpenedFile, type QueueEngine, type Submission } from "../engine.ts";
 import { packSettlement, packSubmission } from "./codec.ts";
+import type { WhenMoved } from "./file/move.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
 
 /** Options of an engine on SQLite. */
@@ -27,6 +28,8 @@ export interface SqliteOptions {
   readonly maxQueued?: number;
   /** Bytes reserved so that attempts can be settled on a full disk. */
   readonly ballastBytes?: number;
+  /** What to do with a file whose tasks were moved; it is refused when absent. */
+  readonly whenMoved?: WhenMoved;
   /** The module of the thread; the crash suite has its own. */
   readonly thread?: URL | undefined;
   /** Called when the thread has died and nothing can be stored any more. */
@@ -49,6 +52,7 @@ export async function openSqliteEngine(options: SqliteOptions): Promise<QueueEng
   const thread = await openThreadClient({
     ...options,
     ballastBytes: options.ballastBytes ?? DEFAULT_BALLAST_BYTES,
+    whenMoved: options.whenMoved ?? "refuse",
     onChange: (change) => watchers.notify(change),
   });
   const backend = new SqliteBackend(thread, options.maxQueued ?? DEFAULT_MAX_QUEUED);

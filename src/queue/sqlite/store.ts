@@ -26,6 +26,7 @@ import {
 } from "./codec.ts";
 import { Ballast } from "./file/ballast.ts";
 import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
+import type { WhenMoved } from "./file/move.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
 import { list } from "./lists.ts";
 import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
@@ -353,8 +354,12 @@ function faultOf(error: unknown): Fault {
 export function openStore(
   path: string,
   now: number,
-  ballastBytes: number,
-  failpoint?: Failpoint,
+  { ballastBytes, whenMoved = "refuse", failpoint }: {
+    readonly ballastBytes: number;
+    readonly whenMoved?: WhenMoved;
+    readonly failpoint?: Failpoint;
+  },
 ): Store {
-  return new Store(openFile(path), now, new Ballast(`${path}.ballast`, ballastBytes), failpoint);
+  const ballast = new Ballast(`${path}.ballast`, ballastBytes);
+  return new Store(openFile(path, whenMoved), now, ballast, failpoint);
 }

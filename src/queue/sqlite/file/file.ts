@@ -13,6 +13,7 @@ import {
 } from "../../engine.ts";
 import { compact } from "../../../lib/compact.ts";
 import { findLogIssue } from "./log_check.ts";
+import { checkMoved, type WhenMoved } from "./move.ts";
 import { migrate, SCHEMA_VERSION } from "./schema.ts";
 
 /** Primary result codes, https://sqlite.org/rescode.html */
@@ -43,7 +44,7 @@ export interface OpenDatabase extends OpenedFile {
 }
 
 /** Opens the database at `path` for this process alone, and brings it up to date. */
-export function openFile(path: string): OpenDatabase {
+export function openFile(path: string, whenMoved: WhenMoved = "refuse"): OpenDatabase {
   let db: DatabaseSync | undefined;
   try {
     const hasLog = exists(`${path}-wal`);
@@ -60,6 +61,7 @@ export function openFile(path: string): OpenDatabase {
     set(db, `wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
     migrate(db, path);
+    checkMoved(db, path, whenMoved);
     const logIssue = damage ?? (hasLog || !isInUse(db) ? undefined : MISSING_LOG);
     setInUse(db, true);
     return { db, schema: SCHEMA_VERSION, ...compact({ logIssue }) };

@@ -58,6 +58,11 @@ const COLUMNS: { readonly [Field in keyof Row]: Column } = {
   change: { name: "change", changes: true },
 };
 
+/** The name of the column that holds a field. */
+export function columnOf(field: keyof Row): string {
+  return COLUMNS[field].name;
+}
+
 const FIELDS = Object.keys(COLUMNS) as (keyof Row)[];
 const GIVEN = FIELDS.filter((field) => COLUMNS[field].initial === undefined);
 const CHANGING = FIELDS.filter((field) => COLUMNS[field].changes);

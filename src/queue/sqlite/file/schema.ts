@@ -191,6 +191,15 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE usage (one INTEGER PRIMARY KEY CHECK (one = 1), in_use INTEGER NOT NULL) STRICT;
   INSERT INTO usage VALUES (1, 0);
   `,
+  // A move of the queue: "target" is where it has gone, "copied_to" how far it was copied to here.
+  `
+  CREATE TABLE move (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    source    TEXT    NOT NULL, -- identifies the queue that is copied from
+    target    TEXT,
+    copied_to INTEGER
+  ) STRICT;
+  `,
 ];
 
 /** The version of the file that this program writes. */

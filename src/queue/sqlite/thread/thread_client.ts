@@ -17,6 +17,7 @@ import {
   type TaskChange,
 } from "../../engine.ts";
 import { type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
+import type { WhenMoved } from "../file/move.ts";
 import type { Command, Opened, Reply, ThreadCommands } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
@@ -45,6 +46,8 @@ export interface ThreadClientOptions {
   readonly clock: Clock;
   /** Bytes reserved beside the file. */
   readonly ballastBytes: number;
+  /** What to do with a file whose tasks were moved. */
+  readonly whenMoved: WhenMoved;
   /** The module of the thread. Default: `thread.ts`. */
   readonly thread?: URL | undefined;
   /** Called for each watched change when it is on disk. */
@@ -67,9 +70,9 @@ export async function openThreadClient(options: ThreadClientOptions): Promise<Th
     name: "queue",
   });
   try {
-    const { path, clock, ballastBytes } = options;
+    const { path, clock, ballastBytes, whenMoved } = options;
     const first = next(worker);
-    post(worker, { open: { path, now: clock.now(), ballastBytes } });
+    post(worker, { open: { path, now: clock.now(), ballastBytes, whenMoved } });
     const answer = await first;
     if ("opened" in answer) return new ThreadClient(worker, answer.opened, options);
     if ("refused" in answer) throw errorOf(answer.refused);

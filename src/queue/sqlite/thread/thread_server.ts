@@ -8,11 +8,12 @@
 
 import type { Failpoint } from "../../../lib/failpoints.ts";
 import type { EngineError } from "../../engine.ts";
+import type { WhenMoved } from "../file/move.ts";
 import { type Group, type Opened, openStore, type Reply, type Store } from "../store.ts";
 
 /** Messages of the main thread. */
 export type ToThread =
-  | { readonly open: { path: string; now: number; ballastBytes: number } }
+  | { readonly open: { path: string; now: number; ballastBytes: number; whenMoved: WhenMoved } }
   | { readonly group: Group }
   /** Where to write a copy of the file. */
   | { readonly backup: string }
@@ -33,9 +34,9 @@ export function serveQueue(failpoint: Failpoint): void {
 
   self.onmessage = ({ data: message }: MessageEvent<ToThread>) => {
     if ("open" in message) {
-      const { path, now, ballastBytes } = message.open;
+      const { path, now, ballastBytes, whenMoved } = message.open;
       try {
-        store = openStore(path, now, ballastBytes, failpoint);
+        store = openStore(path, now, { ballastBytes, whenMoved, failpoint });
         post({ opened: store.opened });
       } catch (error) {
         const { name, message } = error as EngineError;

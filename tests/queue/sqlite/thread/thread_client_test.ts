@@ -109,6 +109,7 @@ function setup(opened: Partial<Opened> = {}) {
     path: "q.db",
     clock,
     ballastBytes: 0,
+    whenMoved: "refuse",
     onChange: () => {},
     onFatal: (error) => fatal.push(error),
   });
