@@ -23,6 +23,7 @@ import {
   type Verdict,
 } from "./receive.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
+import { sampleWarnings } from "../lib/sampled_log.ts";
 import { openTokenBuckets } from "../lib/token_bucket.ts";
 import { keyOf } from "./preset.ts";
 
@@ -38,7 +39,7 @@ export interface HookParts {
   readonly hooks: () => Hooks;
   /** Parses mapped bodies into tasks. */
   readonly acceptance: SubmitParser;
-  /** Receives a line for each delivery that could not be mapped. */
+  /** Receives a line for deliveries that did not verify or could not be mapped. */
   readonly log: Log;
   /** Counts deliveries by verdict. */
   readonly metrics: Metrics;
@@ -91,6 +92,7 @@ export interface HookReceiver {
 export function openHooks(parts: HookParts): HookReceiver {
   const { engine, ids, clock, hooks, acceptance, log, metrics } = parts;
   const take = openTokenBuckets(clock);
+  const warn = sampleWarnings(log, clock);
   const decoder = new TextDecoder();
   const counted = new Map<string, Partial<Record<HookVerdict, number>>>();
 
@@ -114,11 +116,9 @@ export function openHooks(parts: HookParts): HookReceiver {
 
   function logFailure(hook: Hook, id: string, { kind, error }: Evaluation["verdict"]): void {
     if (kind !== "failed") return;
-    log.warn("Hook delivery could not be mapped: correct the hook, then replay the delivery", {
-      hook: hook.name,
-      delivery: id,
-      ...error,
-    });
+    const message = "Hook delivery could not be mapped: correct the hook, then replay the delivery";
+    const fields = { hook: hook.name, delivery: id, ...error };
+    warn(`failed ${hook.name}`, message, fields, id);
   }
 
   /** Stores a delivery again with what the current configuration makes of it. */
@@ -176,7 +176,11 @@ export function openHooks(parts: HookParts): HookReceiver {
   async function receive(hook: Hook, { headers, body, requestId }: Incoming): Promise<Received> {
     const now = clock.now();
     const { sender } = hook.preset;
-    if (!sender.verify({ headers, body }, hook.secrets, now)) return { kind: "forged" };
+    if (!sender.verify({ headers, body }, hook.secrets, now)) {
+      const message = "Hook delivery rejected: signature verification failed";
+      warn(`rejected ${hook.name}`, message, { hook: hook.name, requestId });
+      return { kind: "forged" };
+    }
     const retryAfterMs = take(hook.name, hook.rate).waitMs;
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const id = ids("hkd");

@@ -111,6 +111,7 @@ Deno.test.each([
   },
   { preset: "postmark", headers: {}, payload: { RecordType: "Bounce" }, event: "Bounce" },
   { preset: "ses", headers: {}, payload: { Message: { eventType: "Bounce" } }, event: "Bounce" },
+  { preset: "ses", headers: {}, payload: { eventType: "Bounce" }, event: "Bounce" },
   {
     preset: "ses",
     headers: {},

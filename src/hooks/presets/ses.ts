@@ -9,7 +9,7 @@
  */
 
 import { isPlainObject } from "../../task/input/batch_input.ts";
-import { type Sender, textAt } from "../preset.ts";
+import { headerOf, type Sender, textAt } from "../preset.ts";
 import { isAuthorized } from "../signature.ts";
 import { parseWithNumbers } from "../../lib/exact_json.ts";
 
@@ -19,10 +19,12 @@ const CONFIRMATION_HOST = /^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/
 export const ses: Sender = {
   verify: ({ headers }, secrets) => isAuthorized(secrets, headers.get("authorization") ?? ""),
   asksForLogin: true,
+  // Without an envelope when the subscription delivers raw messages.
   eventOf: (payload) =>
-    textAt(payload, "/Message/eventType") ?? textAt(payload, "/Message/notificationType") ??
-      textAt(payload, "/Type"),
-  idOf: (_, payload) => textAt(payload, "/MessageId"),
+    ["/Message/eventType", "/Message/notificationType", "/eventType", "/notificationType", "/Type"]
+      .map((pointer) => textAt(payload, pointer)).find((event) => event !== undefined),
+  idOf: (headers, payload) =>
+    textAt(payload, "/MessageId") ?? headerOf(headers, "x-amz-sns-message-id"),
   confirmationOf(payload) {
     if (textAt(payload, "/Type") !== "SubscriptionConfirmation") return undefined;
     const url = isPlainObject(payload) ? payload.SubscribeURL : undefined;

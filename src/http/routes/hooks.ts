@@ -20,7 +20,7 @@ import type { View } from "../views/task_view.ts";
 
 /** The routes under `/hooks`. */
 export function hookRoutes(dependencies: Dependencies): Route[] {
-  const { engine, clock, log, hooks } = dependencies;
+  const { engine, clock, hooks } = dependencies;
 
   function found(context: RequestContext): Hook {
     const hook = hooks.find(param(context, "name"));
@@ -36,12 +36,6 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     const body = await readRaw(context.request, hook.maxBytes, clock);
     const { headers } = context.request;
     const got = await hooks.receive(hook, { headers, body, requestId: context.requestId });
-    if (got.kind === "forged") {
-      log.warn("Hook delivery rejected: signature verification failed", {
-        hook: hook.name,
-        requestId: context.requestId,
-      });
-    }
     return answerReceived(context, got, hook);
   }
 
