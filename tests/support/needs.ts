@@ -14,6 +14,8 @@ export const PACKAGES = {
   debootstrap: "debootstrap",
   "docker-compose": "docker-compose",
   dkimverify: "python3-dkim",
+  haproxy: "haproxy",
+  nginx: "nginx",
   node: "nodejs",
   npx: "npm",
   openssl: "openssl",
