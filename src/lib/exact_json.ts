@@ -173,10 +173,12 @@ function isPlainObject(value: unknown): value is PlainObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function skipSpace(text: string, from: number): number {
-  let at = from;
-  while (/[ \t\n\r]/.test(text[at] ?? "")) at++;
-  return at;
+/** The index of the first character from `from` on that is not white space. */
+export function skipSpace(text: string, from: number): number {
+  for (let at = from;; at++) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+  }
 }
 
 /** Where the valid JSON value that begins at `from` ends. */

@@ -12,8 +12,10 @@ export interface Issue {
   readonly pointer: string;
   /** What is expected there, in a sentence. */
   readonly detail: string;
-  /** Set when it is not a slip but an address that may not be called. */
+  /** Set for an address that may not be called. */
   readonly code?: "address_refused";
+  /** Set when a limit of the whole submit is reached: nothing after it is checked. */
+  readonly isLast?: true;
 }
 
 /** What a parser makes of a body: a value it vouches for, or all that is wrong with it. */

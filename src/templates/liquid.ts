@@ -10,7 +10,7 @@
 
 import { compact } from "../lib/compact.ts";
 import { escapeHtml } from "../lib/html.ts";
-import { Liquid, LiquidError } from "liquidjs";
+import { Context, Liquid, LiquidError } from "liquidjs";
 import type { Json } from "../task/task.ts";
 
 /** The variables of a text. */
@@ -86,9 +86,16 @@ class Encoded {
 }
 
 const MAX_CHARACTERS = 256 * 1024;
-const RENDER_MS = 500;
-/** As the library counts: characters and items that a rendering creates. */
-const MAX_OUTPUT = 8_000_000;
+/**
+ * The parts of a template that one render may output or run, those of loops
+ * counted each time. Counted, not timed: the same text and data always pass, or
+ * never do. So many take about 50 ms.
+ */
+const MAX_STEPS = 50_000;
+/** For what the steps do not count, such as the sorting of a long list. */
+const RENDER_MS = 1_000;
+/** In characters and items that a render makes, as the library counts them. */
+const MAX_OUTPUT = 2_000_000;
 
 const bounds = {
   strictFilters: true,
@@ -122,7 +129,24 @@ export function parseTemplate(text: string, { escape, finish }: TemplateOptions 
     for (const name of ["raw", ...escape ? ENCODING_FILTERS[escape] : []]) asEncoded(name);
   }
   const parsed = within(() => engine.parse(text));
-  return { render: (scope) => within(() => String(engine.renderSync(parsed, scope))) };
+  return {
+    render: (scope) => within(() => String(engine.renderSync(parsed, bounded(engine, scope)))),
+  };
+}
+
+/** The library checks its limit of time at each step, so that the steps can be counted there. */
+function bounded(engine: Liquid, scope: Scope): Context {
+  const context = new Context(scope, engine.options, { sync: true }, { liquid: engine });
+  const { renderLimit } = context;
+  const checkTime = renderLimit.check.bind(renderLimit);
+  let steps = 0;
+  renderLimit.check = (now) => {
+    if (++steps > MAX_STEPS) {
+      throw new RangeError(`render limit exceeded: more than ${MAX_STEPS} steps`);
+    }
+    checkTime(now);
+  };
+  return context;
 }
 
 function escapeOf(escape: Escape | undefined, finish: TemplateOptions["finish"]) {
@@ -161,7 +185,9 @@ export function parseCondition(text: string): Condition {
   }
   const engine = new Liquid({ ...bounds, strictVariables: false });
   const parsed = within(() => engine.parse(`{% if ${text} %}1{% endif %}`));
-  return { holds: (scope) => within(() => engine.renderSync(parsed, scope)) === "1" };
+  return {
+    holds: (scope) => within(() => engine.renderSync(parsed, bounded(engine, scope))) === "1",
+  };
 }
 
 function textOf(value: unknown): string {

@@ -77,3 +77,10 @@ Deno.test("a condition with braces is refused", () => {
   assert.throws(() => parseCondition("true %}{% endif %}{% if true"), TemplateError);
   assert.throws(() => parseCondition(" "), TemplateError);
 });
+
+Deno.test("the limit of a render is counted in steps, so that it does not depend on the machine", () => {
+  const loop = parseTemplate("{% for i in list %}{{ i }}{% endfor %}");
+  const list = (length: number) => Array(length).fill("x");
+  assert.equal(loop.render({ list: list(20_000) }).length, 20_000);
+  assert.throws(() => loop.render({ list: list(60_000) }), /more than 50000 steps/);
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runAtOnce } from "../../src/lib/steps.ts";
 
 import { openIds } from "../../src/lib/ids.ts";
 import { silentLog } from "../support/silent_log.ts";
@@ -150,7 +151,7 @@ function setup(channel: FakeChannel) {
       const body = { to: "ada@example.org", subject, digest, ...more };
       const parsed = parseNotify(body, notifyPorts());
       if (!("value" in parsed)) throw new TypeError(JSON.stringify(parsed));
-      const { drafted } = draftNotify(parsed.value, { ids, now: clock.now() }, MAIL);
+      const { drafted } = runAtOnce(draftNotify(parsed.value, { ids, now: clock.now() }, MAIL));
       const tasks = drafted.map(({ task }) => task);
       await engine.insert({ tasks });
       return tasks[0]?.id ?? "";

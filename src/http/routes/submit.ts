@@ -6,6 +6,7 @@
 
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
+import { runInTurns, turn } from "../../lib/steps.ts";
 import { traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
@@ -28,6 +29,8 @@ import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
 
 const SINGLE_BYTES = 2 ** 20;
+/** A single request of at most so many bytes is parsed at once. */
+const QUICK_BYTES = 65_536;
 const MAX_BYTES = 32 * 2 ** 20;
 
 /** The routes that accept tasks. */
@@ -77,13 +80,7 @@ export function submitRoutes(
     const { text, size, value } = await readJson(request, MAX_BYTES, clock);
     const owner = caller.name;
     const now = clock.now();
-    const draft = draftOf(value, size, {
-      ids,
-      now,
-      owner,
-      requestId,
-      traceparent,
-    });
+    const draft = await draftOf(value, size, { ids, now, owner, requestId, traceparent });
     requireFollowUpScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
     const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
@@ -224,13 +221,25 @@ export function submitRoutes(
     );
   }
 
-  const draftsNotify: DraftOf = (body, _size, context) =>
-    parsedOrRefused(acceptance.notify(body, context));
+  const draftsNotify: DraftOf = (body, size, context) => drafted("notify", body, size, context);
 
   const draftsFetch: DraftOf = (body, size, context) => {
     if (size > SINGLE_BYTES && !isBatchRequest(body)) throw tooLarge(SINGLE_BYTES);
-    return parsedOrRefused(acceptance.fetch(body, context));
+    return drafted("fetch", body, size, context);
   };
+
+  /** What may take long takes turns with other requests. */
+  function drafted(
+    type: "notify" | "fetch",
+    body: unknown,
+    size: number,
+    context: SubmitContext,
+  ): Draft | Promise<Draft> {
+    if (size <= QUICK_BYTES && !isBatchRequest(body)) {
+      return parsedOrRefused(acceptance[type](body, context));
+    }
+    return runInTurns(acceptance.steps(type, body, context), turn).then(parsedOrRefused);
+  }
 
   return [
     {
@@ -253,7 +262,7 @@ export function submitRoutes(
 }
 
 type Headers = Readonly<Record<string, string>>;
-type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft;
+type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft | Promise<Draft>;
 
 function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
   if (parsed.issues) throw refuseIssues(parsed.issues);

@@ -1,19 +1,21 @@
 /**
- * A batch as its author wrote it: a list, and beside it what holds for each entry.
+ * A batch as its author wrote it: a list, and beside it defaults for each entry.
  *
  * @module
  */
 
+import { z } from "zod";
+import type { Steps } from "../../lib/steps.ts";
 import { type Issue, MAX_ISSUES, type Parsed, UNKNOWN_FIELD } from "../issues.ts";
 import { pointerPath, pointerTo } from "../../lib/json.ts";
 
 /** The most tasks one batch can hold. */
 export const MAX_ENTRIES = 10_000;
 
-/** The most characters that the tasks of one submit hold, all together. */
+/** The most characters that the tasks of one submit hold together. */
 export const MAX_SPREAD = 64 * 2 ** 20;
 
-/** How many characters the texts of a value hold, as often as they stand in it. */
+/** The number of characters in the texts of a value. */
 export function weightOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 0;
@@ -22,9 +24,9 @@ export function weightOf(value: unknown): number {
   return weight;
 }
 
-/** What one submit asks for. */
+/** The requests of one submit. */
 export interface Requests<Request> {
-  /** Whether it is answered as a batch, which a list with one entry is too. */
+  /** Whether the response is a batch, as it is for a list of one too. */
   readonly isBatch: boolean;
   /** At least one. */
   readonly requests: readonly Request[];
@@ -32,10 +34,10 @@ export interface Requests<Request> {
   readonly concurrency?: number;
 }
 
-/** A JSON object not yet looked into. */
+/** A JSON object that is not parsed yet. */
 export type PlainObject = Readonly<Record<string, unknown>>;
 
-/** Names of which an entry takes one: its own choice displaces another that holds for all. */
+/** Groups of fields of which an entry takes one: its own choice replaces a default. */
 export type Alternatives = readonly (readonly string[])[];
 
 /** Whether a value is a JSON object. */
@@ -43,38 +45,46 @@ export function isPlainObject(value: unknown): value is PlainObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** How `collectAllErrors` parses again. */
+export interface SecondPass {
+  /** Values for required members that were wrong. */
+  readonly standIns?: PlainObject;
+  /** Members that mean nothing without a member that was wrong. */
+  readonly dependents?: Readonly<Record<string, readonly string[]>>;
+}
+
 /**
- * A parser that tells all that is wrong at once. One that stops at a first sort
- * of issues is asked again about what is left without them; `standIns` then
- * take the place of faulty members that it cannot do without.
+ * A parser that reports all issues at once. When `parse` stops at the first
+ * kind of issue, it parses again without the members that were wrong.
  */
 export function collectAllErrors<Request>(
   parse: (members: PlainObject) => Parsed<Request>,
-  standIns: PlainObject = {},
+  { standIns = {}, dependents = {} }: SecondPass = {},
 ): (members: PlainObject) => Parsed<Request> {
   return (members) => {
     const parsed = parse(members);
     if (!parsed.issues) return parsed;
-    const faulty = new Set(parsed.issues.map(memberOf));
-    const rest = Object.entries(members).filter(([name]) => !faulty.has(name));
-    const stood = Object.entries(standIns).filter(([name]) => faulty.has(name));
+    const wrong = new Set(parsed.issues.map(memberOf));
+    for (const name of [...wrong]) for (const other of dependents[name] ?? []) wrong.add(other);
+    const rest = Object.entries(members).filter(([name]) => !wrong.has(name));
+    const stood = Object.entries(standIns).filter(([name]) => wrong.has(name));
     const further = parse(Object.fromEntries([...rest, ...stood])).issues ?? [];
-    // That a member is missing may come of its having been left out, unless only strange ones were.
-    const isSound = parsed.issues.every(({ detail }) => detail === UNKNOWN_FIELD);
-    const told = further.filter((issue) => {
+    // A member may be missing only because it was left out, unless only unknown ones were.
+    const isComplete = parsed.issues.every(({ detail }) => detail === UNKNOWN_FIELD);
+    const added = further.filter((issue) => {
       const name = memberOf(issue);
-      return !faulty.has(name) && (isSound || Object.hasOwn(members, name));
+      return !wrong.has(name) && (isComplete || Object.hasOwn(members, name));
     });
-    return { issues: [...parsed.issues, ...told].slice(0, MAX_ISSUES) };
+    return { issues: [...parsed.issues, ...added].slice(0, MAX_ISSUES) };
   };
 }
 
-/** The member of the body that a issue is about. */
+/** The member of the body that an issue is about. */
 function memberOf({ pointer }: Issue): string {
   return pointerPath(pointer)[0] ?? "";
 }
 
-/** Parses what stands alone. */
+/** Parses a single request. */
 export function parseSingle<Request>(
   body: PlainObject,
   parse: (members: PlainObject) => Parsed<Request>,
@@ -83,21 +93,32 @@ export function parseSingle<Request>(
   return parsed.issues ? parsed : { value: { isBatch: false, requests: [parsed.value] } };
 }
 
+/** How a list of requests is parsed. */
+export interface EntriesParser<Request> {
+  /** The member with the list. */
+  readonly name: string;
+  /** The member that an entry stands for when it is a text. */
+  readonly bare?: string;
+  /** Groups of fields of which an entry takes one. */
+  readonly alternatives: Alternatives;
+  /** Parses one entry with its defaults. */
+  readonly parse: (members: PlainObject) => Parsed<Request>;
+  /** What parsing it cost, in about microseconds. */
+  readonly costOf: (request: Request) => number;
+}
+
+/** What an entry costs that is refused: a render may have used all of its time. */
+const REFUSED_COST = 10_000;
+
 /**
- * Parses the list `name` of a body, with all that stands beside it as defaults:
- * but `concurrency` belongs to the batch.
- * An entry that is a text is taken as the member `bare`, where that is given.
- * A issue points into the entry, or at the default that is to blame.
+ * Parses a list of requests, one step for each. Members beside it are defaults
+ * for each entry, but `concurrency` belongs to the batch. An issue points into
+ * the entry, or to the default that caused it.
  */
-export function parseEntries<Request>(
+export function* parseEntries<Request>(
   body: PlainObject,
-  { name, bare, alternatives, parse }: {
-    readonly name: string;
-    readonly bare?: string;
-    readonly alternatives: Alternatives;
-    readonly parse: (members: PlainObject) => Parsed<Request>;
-  },
-): Parsed<Requests<Request>> {
+  { name, bare, alternatives, parse, costOf }: EntriesParser<Request>,
+): Steps<Parsed<Requests<Request>>> {
   const { [name]: list, concurrency, ...defaults } = body;
   const expected = bare ? "texts" : "objects";
   if (!Array.isArray(list) || list.length < 1 || list.length > MAX_ENTRIES) {
@@ -106,8 +127,8 @@ export function parseEntries<Request>(
     return { issues: [{ pointer: pointerTo([name]), detail }] };
   }
   if (weightOf(defaults) * list.length > MAX_SPREAD) {
-    const detail = `Expected at most ${MAX_SPREAD} characters in all, with what holds for each ` +
-      "entry counted for each: put less beside the list, or fewer into it";
+    const detail = `Expected at most ${MAX_SPREAD} characters in all, with the defaults counted ` +
+      "for each entry: use shorter defaults or fewer entries";
     return { issues: [{ pointer: pointerTo([name]), detail }] };
   }
   const requests: Request[] = [];
@@ -123,12 +144,16 @@ export function parseEntries<Request>(
       add(issues, { pointer: pointerTo([name, index]), detail });
     } else {
       const parsed = parse(overlay(defaults, entry, alternatives));
-      if (!parsed.issues) requests.push(parsed.value);
-      else {
+      if (!parsed.issues) {
+        requests.push(parsed.value);
+        yield costOf(parsed.value);
+      } else {
         for (const issue of parsed.issues) {
           add(issues, relocate(issue, { name, bare, index, entry, defaults }));
         }
+        yield REFUSED_COST;
       }
+      if (parsed.issues?.some(({ isLast }) => isLast)) break;
     }
     if (issues.size >= MAX_ISSUES) break;
   }
@@ -150,7 +175,7 @@ function isConcurrency(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_ENTRIES;
 }
 
-/** Defaults that no entry uses, because each has its own; they must be right all the same. */
+/** Defaults that no entry uses, because each has its own; they must be valid all the same. */
 function overridden(
   defaults: PlainObject,
   list: readonly unknown[],
@@ -162,6 +187,12 @@ function overridden(
       isPlainObject(entry) && group.some((member) => Object.hasOwn(entry, member))
     );
   });
+}
+
+/** A field that is any JSON object; it stays the same object, so that what entries share is seen. */
+export function anObject<Value extends PlainObject = PlainObject>(error: string) {
+  return z.custom<Value>(isPlainObject, { error })
+    .meta({ type: "object", additionalProperties: true });
 }
 
 function overlay(

@@ -4,7 +4,9 @@
  * @module
  */
 
-import { keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
+import { JsonText, keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
+import { parseInParts, type PartLimits } from "../../lib/json_parts.ts";
+import type { Steps } from "../../lib/steps.ts";
 
 /** Members of a body in which HTTP requests are described, whose `json` is sent as it is written. */
 const REQUEST_CONTAINERS: ReadonlySet<string> = new Set([
@@ -22,4 +24,17 @@ export function parseBodyText(text: string): unknown {
   const value = parseExact(text);
   keepMembersAsText(text, value, "json", REQUEST_CONTAINERS);
   return value;
+}
+
+/**
+ * The same in steps, for a large object: of a list each item is parsed on its
+ * own. Throws a `PartTooLarge` too.
+ */
+export function bodyTextSteps(text: string, limits: PartLimits): Steps<unknown> {
+  return parseInParts(text, limits, (part, member) => {
+    const value = parseExact(part);
+    if (member === "json") return new JsonText(part.trimEnd());
+    if (REQUEST_CONTAINERS.has(member)) keepMembersAsText(part, value, "json", REQUEST_CONTAINERS);
+    return value;
+  });
 }

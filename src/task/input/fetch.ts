@@ -20,6 +20,7 @@ import { expectField, readExpectation } from "../expect.ts";
 import { extractField, readExtraction } from "../extract.ts";
 import { type Issue, issuesOf, type Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
+import { runAtOnce, type Steps } from "../../lib/steps.ts";
 import { isCleanUrl, isLongerThan } from "../../lib/text.ts";
 import { isFileName } from "../../lib/file_name.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
@@ -97,31 +98,47 @@ export const fetchFields = {
 const schema = z.strictObject(fetchFields);
 
 /** One request as JSON Schema, for the OpenAPI document. */
-export const fetchSchema = z.toJSONSchema(schema, { io: "input" }) as Record<string, Json>;
+export const fetchSchema = z.toJSONSchema(schema, {
+  io: "input",
+  unrepresentable: "any",
+}) as Record<string, Json>;
 
 /**
- * Reads the body of `POST /fetch`: one request, `{"requests":[…]}` or
+ * Parses the body of `POST /fetch`: one request, `{"requests":[…]}` or
  * `{"urls":[…]}`. `refuseUrl` says which URLs may not be called, by their text.
  */
+export function* fetchSteps(
+  body: unknown,
+  refuseUrl: Ports["refuseUrl"],
+): Steps<Parsed<Requests<ParsedFetch>>> {
+  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
+  const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
+    standIns: { url: "https://example.org/" },
+  });
+  const shared = { alternatives: FETCH_ALTERNATIVES, parse, costOf };
+  if (Object.hasOwn(body, "urls")) {
+    const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
+    const detail = "Not together with urls: remove one of the two";
+    return beside.length > 0
+      ? { issues: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
+      : yield* parseEntries(body, { ...shared, name: "urls", bare: "url" });
+  }
+  return Object.hasOwn(body, "requests")
+    ? yield* parseEntries(body, { ...shared, name: "requests" })
+    : parseSingle(body, parse);
+}
+
+/** The same at once. */
 export function parseFetch(
   body: unknown,
   refuseUrl: Ports["refuseUrl"],
 ): Parsed<Requests<ParsedFetch>> {
-  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
-    url: "https://example.org/",
-  });
-  const shared = { alternatives: FETCH_ALTERNATIVES, parse };
-  if (Object.hasOwn(body, "urls")) {
-    const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
-    const detail = "Not beside urls: remove one of the two";
-    return beside.length > 0
-      ? { issues: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
-      : parseEntries(body, { ...shared, name: "urls", bare: "url" });
-  }
-  return Object.hasOwn(body, "requests")
-    ? parseEntries(body, { ...shared, name: "requests" })
-    : parseSingle(body, parse);
+  return runAtOnce(fetchSteps(body, refuseUrl));
+}
+
+/** About 50 µs, and the checks of a long URL or body. */
+function costOf({ payload: { url, body = "" } }: ParsedFetch): number {
+  return 50 + url.length / 50 + body.length / 500;
 }
 
 function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<ParsedFetch> {

@@ -5,13 +5,14 @@
  */
 
 import { z } from "zod";
+import { anObject } from "./batch_input.ts";
 
 const EXPECTED = {
   callback: "Expected an absolute http: or https: URL",
   chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
 };
 
-const chain = z.record(z.string(), z.unknown(), { error: EXPECTED.chain });
+const chain = anObject(EXPECTED.chain);
 
 /** For the schemas of whole requests in this room. */
 export const followUpFields = {

@@ -10,6 +10,7 @@ import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
 import type { Issue, Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
+import { runAtOnce } from "../../lib/steps.ts";
 import { hasPlaceholders } from "../placeholders.ts";
 import { type ParsedNotify, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -159,7 +160,7 @@ function draftedNotify(
   if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedNotify) =>
-      draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail).drafted
+      runAtOnce(draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail)).drafted
         .map(({ task }) => timeless(task, one.options))
     ),
   };
@@ -170,7 +171,7 @@ function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<Fo
   if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedFetch) =>
-      draftFetch({ isBatch: false, requests: [one] }, NOWHERE).drafted
+      runAtOnce(draftFetch({ isBatch: false, requests: [one] }, NOWHERE)).drafted
         .map(({ task }) => timeless(task, one.options))
     ),
   };

@@ -1,10 +1,11 @@
 /**
- * From what was asked for to what an engine keeps.
+ * Makes the tasks of parsed requests, as an engine keeps them.
  *
  * @module
  */
 
 import { compact } from "../../lib/compact.ts";
+import type { Steps } from "../../lib/steps.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import { laneOf, type ParsedFetch } from "./fetch.ts";
 import type { Requests } from "./batch_input.ts";
@@ -19,11 +20,11 @@ import { maskUrl } from "../secrets.ts";
 import type { NewBatch } from "../batch.ts";
 import { type NewTask, withGiven } from "../task.ts";
 
-/** What a submit happens in. */
+/** The circumstances of a submit. */
 export interface SubmitContext {
-  /** Makes the ids. */
+  /** Makes ids. */
   readonly ids: IdSource;
-  /** The moment of acceptance, in milliseconds since the epoch. */
+  /** When it is accepted, in milliseconds since the epoch. */
   readonly now: number;
   /** The name of the API key. */
   readonly owner?: string | undefined;
@@ -35,34 +36,34 @@ export interface SubmitContext {
   readonly traceparent?: string | undefined;
 }
 
-/** A payload beside the task that carries it as JSON text. */
+/** A new task, and its payload before it became JSON text. */
 export interface DraftedTask {
   /** As the engine keeps it. */
   readonly task: NewTask;
-  /** What `task.payload` says. */
+  /** The value of `task.payload`. */
   readonly payload: Payload;
 }
 
-/** What is to be kept together or not at all. */
+/** Tasks to be stored together or not at all. */
 export interface Draft {
   /** In the order of the request. */
   readonly drafted: readonly DraftedTask[];
-  /** The batch they name as theirs. */
+  /** Their batch. */
   readonly batch?: NewBatch;
 }
 
-/** Makes tasks of notifications: one for the mail of each, one for each of its notes. */
+/** Makes tasks of notifications, one step each: a task for its mail, and one for each of its notes. */
 export function draftNotify(
   asked: Requests<ParsedNotify>,
   context: SubmitContext,
   sentBy: MailContext,
-): Draft {
+): Steps<Draft> {
   const isMany = asked.requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
   return draft(isMany ? { ...asked, isBatch: true } : asked, context, (request, batchId) => {
     const { options, quiet, fallback, digest } = request;
     const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
-    return outgoingOf(request, sentBy).map((sending) => {
-      const { place, payload } = digest ? gatheredLater(sending, digest, context.owner) : sending;
+    return outgoingOf(request, sentBy).map((outgoing) => {
+      const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
       const task = newTask(place, payload, options, context, batchId);
       if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
       if (digest) task.dueAt = windowEnd(task.dueAt, digest);
@@ -83,8 +84,8 @@ function gatheredLater(
   };
 }
 
-/** Makes tasks of HTTP requests. */
-export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext): Draft {
+/** Makes tasks of HTTP requests, one step each. */
+export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext): Steps<Draft> {
   return draft(asked, context, ({ options, payload, target }, batchId) => {
     const label = `${payload.method} ${maskUrl(payload.url)}`;
     const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
@@ -92,21 +93,27 @@ export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext)
   });
 }
 
-function draft<Request>(
+/** What making a task costs, in about microseconds, beside its payload of 500 characters a microsecond. */
+const TASK_COST = 10;
+
+function* draft<Request>(
   { isBatch, requests, concurrency }: Requests<Request>,
   { ids, now, owner }: SubmitContext,
   make: (request: Request, batchId: string | undefined) => DraftedTask[],
-): Draft {
-  if (!isBatch) return { drafted: requests.flatMap((request) => make(request, undefined)) };
-  const id = ids("bat");
-  return {
-    drafted: requests.flatMap((request) => make(request, id)),
-    batch: {
-      id,
-      createdAt: now,
-      ...compact({ owner, concurrency }),
-    },
-  };
+): Steps<Draft> {
+  const id = isBatch ? ids("bat") : undefined;
+  const drafted: DraftedTask[] = [];
+  for (const request of requests) {
+    let cost = 0;
+    for (const one of make(request, id)) {
+      drafted.push(one);
+      cost += TASK_COST + one.task.payload.length / 500;
+    }
+    if (isBatch) yield cost;
+  }
+  return id === undefined
+    ? { drafted }
+    : { drafted, batch: { id, createdAt: now, ...compact({ owner, concurrency }) } };
 }
 
 function newTask(

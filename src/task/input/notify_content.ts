@@ -6,6 +6,7 @@
 
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
+import { anObject } from "./batch_input.ts";
 import type { Issue } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { isLongerThan, isOneLine } from "../../lib/text.ts";
@@ -45,8 +46,8 @@ export const contentFields = {
     description: "Makes subject, text and HTML of data. Not beside text, html or markdown.",
     examples: ["password-reset"],
   }),
-  data: z.record(z.string(), z.custom<Json>(), { error: EXPECTED.data }).optional()
-    .meta({ description: "What the template asks for; escaped as its format needs." }),
+  data: anObject<Readonly<Record<string, Json>>>(EXPECTED.data).optional()
+    .meta({ description: "The values that the template needs; they are escaped for its format." }),
   severity: z.enum(["info", "success", "warning", "failure"], { error: EXPECTED.severity })
     .optional().meta({ description: "How serious it is; shown as each service can." }),
 };

@@ -1,10 +1,15 @@
 /**
- * From the body of a submit to what an engine keeps: the one way in, for
- * callers, hooks and schedules alike.
+ * From the body of a submit to tasks: the only way in, for requests, hooks and
+ * schedules.
  *
  * @module
  */
 
+import { pointerTo } from "../../lib/json.ts";
+import { runAtOnce, type Steps } from "../../lib/steps.ts";
+import { type Issue, MAX_ISSUES, type Parsed } from "../issues.ts";
+import type { NotifyPorts, RenderedTemplate, SubmitParserPorts } from "../ports.ts";
+import type { FollowUp } from "../task.ts";
 import {
   isPlainObject,
   MAX_ENTRIES,
@@ -13,23 +18,22 @@ import {
   type Requests,
   weightOf,
 } from "./batch_input.ts";
-import { parseFetch } from "./fetch.ts";
-import { type Issue, MAX_ISSUES, type Parsed } from "../issues.ts";
-import { pointerTo } from "../../lib/json.ts";
-import { parseMailbox } from "./mailbox.ts";
-import { type ParsedNotify, parseNotify } from "./notify.ts";
-import type { SubmitOptions } from "./options.ts";
-import type { SubmitParserPorts } from "../ports.ts";
+import { fetchSteps } from "./fetch.ts";
+import type { RawFollowUps } from "./follow_up_fields.ts";
 import { type FollowUpParts, readBatchFollowUps, readFollowUps } from "./follow_ups.ts";
+import { parseMailbox } from "./mailbox.ts";
 import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
-import type { FollowUp } from "../task.ts";
+import { notifySteps, type ParsedNotify } from "./notify.ts";
+import type { SubmitOptions } from "./options.ts";
 
-/** Makes drafts of bodies. */
+/** Parses bodies of submits and makes their tasks. */
 export interface SubmitParser {
-  /** Of the body of `POST /notify`. */
+  /** Parses the body of `POST /notify`. */
   notify(body: unknown, context: SubmitContext): Parsed<Draft>;
-  /** Of the body of `POST /fetch`. */
+  /** Parses the body of `POST /fetch`. */
   fetch(body: unknown, context: SubmitContext): Parsed<Draft>;
+  /** The same as `notify` or `fetch`, in steps of which each is one request. */
+  steps(type: "notify" | "fetch", body: unknown, context: SubmitContext): Steps<Parsed<Draft>>;
 }
 
 /** Whether a body asks for a batch: it holds a list of requests. */
@@ -38,8 +42,12 @@ export function isBatchRequest(body: unknown): body is PlainObject {
 }
 
 const LISTS = ["notifications", "requests", "urls"];
+/** The most characters that templates make for one submit. */
+const MAX_RENDERED = 32 * 2 ** 20;
+/** What the follow-ups of a request cost, in about microseconds. */
+const FOLLOW_UPS_COST = 150;
 
-/** Opens the way in. Throws a `RangeError` when the settings name no sender for mails. */
+/** Opens the parser. Throws a `RangeError` when the settings name no sender for mails. */
 export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   const from = parseMailbox(ports.mailFrom);
   if (!from) {
@@ -49,54 +57,111 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   }
   const parts: FollowUpParts = { ports, mail: { laneOf: ports.mailLaneOf, from } };
 
-  function read<Request extends { readonly options: SubmitOptions }>(
-    body: unknown,
-    parse: (body: unknown) => Parsed<Requests<Request>>,
-  ): Parsed<{ asked: Requests<Request>; followUps: readonly FollowUp[] }> {
-    const { own, rest } = splitBatch(body);
-    const parsed = parse(rest);
-    const issues: Issue[] = [];
-    const followUps = readBatchFollowUps(own, parts, issues);
-    // What is given for all entries is checked also when each of them has its own.
-    if (isBatchRequest(body)) {
-      const { onSuccess, onFailure } = body;
-      readFollowUps({ onSuccess, onFailure }, parts, issues);
-    }
-    if (parsed.issues) return { issues: told([...parsed.issues, ...issues]) };
-    const { isBatch, requests } = parsed.value;
-    const whole = requests.map((request, index) => {
-      const { rawFollowUps } = request.options;
-      if (!rawFollowUps) return request;
-      const found: Issue[] = [];
-      const following = readFollowUps(rawFollowUps, parts, found);
-      for (const issue of found) issues.push(isBatch ? relocate(issue, body, index) : issue);
-      return { ...request, options: { ...request.options, followUps: following } };
-    });
-    if (issues.length > 0) return { issues: told(issues) };
-    return { value: { asked: { ...parsed.value, requests: whole }, followUps } };
+  function* notify(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
+    const own = isBatchRequest(body) ? withSharedRendering(ports) : ports;
+    const submit = yield* parseWhole(body, parts, (rest) => notifySteps(rest, own));
+    if (submit.issues) return submit;
+    const { requests, followUps } = submit.value;
+    const issue = spreadIssue(requests);
+    if (issue) return { issues: [issue] };
+    const draft = yield* draftNotify(requests, context, parts.mail);
+    return { value: withFollowUps(requests.isBatch ? draft : reportedOnce(draft), followUps) };
+  }
+
+  function* fetch(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
+    const submit = yield* parseWhole(body, parts, (rest) => fetchSteps(rest, ports.refuseUrl));
+    if (submit.issues) return submit;
+    const { requests, followUps } = submit.value;
+    return { value: withFollowUps(yield* draftFetch(requests, context), followUps) };
   }
 
   return {
-    notify(body, context) {
-      const submit = read(body, (rest) => parseNotify(rest, ports));
-      if (submit.issues) return submit;
-      const { asked, followUps } = submit.value;
-      const issue = spreadFault(asked);
-      if (issue) return { issues: [issue] };
-      const draft = draftNotify(asked, context, parts.mail);
-      return { value: withFollowers(asked.isBatch ? draft : toldOnce(draft), followUps) };
-    },
-    fetch(body, context) {
-      const submit = read(body, (rest) => parseFetch(rest, ports.refuseUrl));
-      if (submit.issues) return submit;
-      const { asked, followUps } = submit.value;
-      return { value: withFollowers(draftFetch(asked, context), followUps) };
+    notify: (body, context) => runAtOnce(notify(body, context)),
+    fetch: (body, context) => runAtOnce(fetch(body, context)),
+    steps: (type, body, context) =>
+      type === "notify" ? notify(body, context) : fetch(body, context),
+  };
+}
+
+/** Renders what entries share once, and limits what one submit renders. */
+function withSharedRendering(ports: NotifyPorts): NotifyPorts {
+  let letters = 0;
+  let last: { template: string; data: unknown; rendered: Parsed<RenderedTemplate> } | undefined;
+  return {
+    refuseUrl: (url) => ports.refuseUrl(url),
+    readTargets: (text) => ports.readTargets(text),
+    aliasOf: (name) => ports.aliasOf(name),
+    render(template, data) {
+      if (letters > MAX_RENDERED) return { issues: [TOO_MUCH_RENDERED] };
+      if (last?.template !== template || last.data !== data) {
+        last = { template, data, rendered: ports.render(template, data) };
+      }
+      const { rendered } = last;
+      if (rendered.issues) return rendered;
+      const { text = "", html = "" } = rendered.value;
+      letters += text.length + html.length;
+      return letters > MAX_RENDERED ? { issues: [TOO_MUCH_RENDERED] } : rendered;
     },
   };
 }
 
-/** A notification becomes a task for each target, and each holds all that is to be said. */
-function spreadFault({ isBatch, requests }: Requests<ParsedNotify>): Issue | undefined {
+const TOO_MUCH_RENDERED: Issue = {
+  pointer: "/template",
+  detail: `Expected templates to make at most ${MAX_RENDERED} characters for the whole batch`,
+  isLast: true,
+};
+
+/** Requests with their follow-ups, and the follow-ups of their batch. */
+interface WholeSubmit<Request> {
+  readonly requests: Requests<Request>;
+  readonly followUps: readonly FollowUp[];
+}
+
+function* parseWhole<Request extends { readonly options: SubmitOptions }>(
+  body: unknown,
+  parts: FollowUpParts,
+  parse: (body: unknown) => Steps<Parsed<Requests<Request>>>,
+): Steps<Parsed<WholeSubmit<Request>>> {
+  const { own, rest } = splitBatch(body);
+  const parsed = yield* parse(rest);
+  const issues: Issue[] = [];
+  const followUps = readBatchFollowUps(own, parts, issues);
+  if (isBatchRequest(body)) {
+    // Defaults are checked also when each entry has its own.
+    const { onSuccess, onFailure } = body;
+    readFollowUps({ onSuccess, onFailure }, parts, issues);
+  }
+  if (parsed.issues) return { issues: distinct([...parsed.issues, ...issues]) };
+  const { isBatch, requests } = parsed.value;
+  const whole: Request[] = [];
+  // Follow-ups that are defaults of a batch are the same objects for each entry.
+  let last: { raw: RawFollowUps; followUps: FollowUp[] } | undefined;
+  for (const [index, request] of requests.entries()) {
+    const { rawFollowUps: raw } = request.options;
+    if (!raw) {
+      whole.push(request);
+      continue;
+    }
+    if (!last || !areSame(last.raw, raw)) {
+      const found: Issue[] = [];
+      last = { raw, followUps: readFollowUps(raw, parts, found) };
+      for (const issue of found) issues.push(isBatch ? relocate(issue, body, index) : issue);
+      if (isBatch) yield FOLLOW_UPS_COST;
+    }
+    whole.push({ ...request, options: { ...request.options, followUps: last.followUps } });
+    if (issues.length >= MAX_ISSUES) break;
+  }
+  if (issues.length > 0) return { issues: distinct(issues) };
+  return { value: { requests: { ...parsed.value, requests: whole }, followUps } };
+}
+
+function areSame(one: RawFollowUps, other: RawFollowUps): boolean {
+  return one.callback === other.callback && one.onSuccess === other.onSuccess &&
+    one.onFailure === other.onFailure;
+}
+
+/** A notification becomes a task for each target, and each holds the whole content. */
+function spreadIssue({ isBatch, requests }: Requests<ParsedNotify>): Issue | undefined {
   let tasks = 0;
   let weight = 0;
   for (const { mail, notes, options } of requests) {
@@ -114,12 +179,12 @@ function spreadFault({ isBatch, requests }: Requests<ParsedNotify>): Issue | und
   }
   return weight <= MAX_SPREAD ? undefined : {
     pointer,
-    detail: `Expected at most ${MAX_SPREAD} characters in all, with what is said counted for ` +
-      "each target",
+    detail: `Expected at most ${MAX_SPREAD} characters in all, with the content counted for each ` +
+      "target",
   };
 }
 
-/** Beside a list, `callback` and `onComplete` are the batch's own. */
+/** Beside a list, `callback` and `onComplete` belong to the batch. */
 function splitBatch(body: unknown): { own: PlainObject; rest: unknown } {
   if (!isBatchRequest(body)) return { own: {}, rest: body };
   if (!Object.hasOwn(body, "callback") && !Object.hasOwn(body, "onComplete")) {
@@ -129,7 +194,7 @@ function splitBatch(body: unknown): { own: PlainObject; rest: unknown } {
   return { own: { callback, onComplete }, rest };
 }
 
-/** A issue points into the entry, or at the default that is to blame. */
+/** An issue points into the entry, or to the default that caused it. */
 function relocate(issue: Issue, body: unknown, index: number): Issue {
   const list = LISTS.find((name) => isPlainObject(body) && Object.hasOwn(body, name)) ?? "";
   const entries = isPlainObject(body) ? body[list] : undefined;
@@ -139,14 +204,13 @@ function relocate(issue: Issue, body: unknown, index: number): Issue {
   return { ...issue, pointer: pointerTo([list, index]) + issue.pointer };
 }
 
-/** Each once, and not too many. */
-function told(issues: readonly Issue[]): Issue[] {
+function distinct(issues: readonly Issue[]): Issue[] {
   const each = new Map(issues.map((issue) => [`${issue.pointer} ${issue.detail}`, issue]));
   return [...each.values()].slice(0, MAX_ISSUES);
 }
 
-/** A request that became several tasks is told of once, when all are done. */
-function toldOnce({ drafted, batch }: Draft): Draft {
+/** The callback of a request that became several tasks reports the end of all of them, once. */
+function reportedOnce({ drafted, batch }: Draft): Draft {
   if (!batch) return { drafted };
   const isCallback = ({ kind }: FollowUp) => kind === "callback";
   const callbacks = drafted[0]?.task.followUps?.filter(isCallback) ?? [];
@@ -160,7 +224,7 @@ function toldOnce({ drafted, batch }: Draft): Draft {
   };
 }
 
-function withFollowers(draft: Draft, followUps: readonly FollowUp[]): Draft {
+function withFollowUps(draft: Draft, followUps: readonly FollowUp[]): Draft {
   return draft.batch && followUps.length > 0
     ? { ...draft, batch: { ...draft.batch, followUps } }
     : draft;

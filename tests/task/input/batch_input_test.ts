@@ -51,6 +51,11 @@ Deno.test.each([
     wrong: ["/bogus", "/priority", "/subject", "/to"],
   },
   { body: { cc: 5, tags: [""], text: "x" }, wrong: ["/cc", "/tags/0"] },
+  { body: { to: "ada@example.org", template: "none", data: { a: 1 } }, wrong: ["/template"] },
+  {
+    body: { to: "ada@example.org", template: "alert", data: {}, bogus: 1 },
+    wrong: ["/bogus", "/data"],
+  },
 ])("a notification is told all that is wrong with $body at once", ({ body, wrong }) => {
   assert.deepEqual(pointers(parseNotify(body, notifyPorts())), wrong);
 });

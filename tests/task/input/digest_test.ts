@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runAtOnce } from "../../../src/lib/steps.ts";
 import { parseNotify } from "../../../src/task/input/notify.ts";
 import { draftNotify } from "../../../src/task/input/new_task.ts";
 import { openIds } from "../../../src/lib/ids.ts";
@@ -12,7 +13,7 @@ function drafted(more: Record<string, unknown>, now = NOW) {
   const parsed = parseNotify({ to: "ada@example.org", subject: "x", ...more }, notifyPorts());
   assert.ok("value" in parsed, JSON.stringify(parsed));
   const ids = openIds(() => now, (bytes) => bytes.fill(7));
-  return draftNotify(parsed.value, { ids, now }, MAIL).drafted.map(({ task }) => task);
+  return runAtOnce(draftNotify(parsed.value, { ids, now }, MAIL)).drafted.map(({ task }) => task);
 }
 
 Deno.test("what is gathered falls due together, at the end of its window", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runAtOnce } from "../../../src/lib/steps.ts";
 import { notifyPorts } from "../../support/notify_ports.ts";
 import { isId, openIds } from "../../../src/lib/ids.ts";
 import { parseFetch } from "../../../src/task/input/fetch.ts";
@@ -18,13 +19,13 @@ function context(more: Partial<SubmitContext> = {}): SubmitContext {
 function fetches(body: unknown, more?: Partial<SubmitContext>) {
   const parsed = parseFetch(body, allowAll);
   if (!("value" in parsed)) throw new TypeError("Expected a valid body");
-  return draftFetch(parsed.value, context(more));
+  return runAtOnce(draftFetch(parsed.value, context(more)));
 }
 
 function notifies(body: unknown) {
   const parsed = parseNotify(body, notifyPorts());
   if (!("value" in parsed)) throw new TypeError("Expected a valid body");
-  return draftNotify(parsed.value, context(), MAIL);
+  return runAtOnce(draftNotify(parsed.value, context(), MAIL));
 }
 
 Deno.test("a request becomes a task that lacks nothing", () => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { openIds } from "../../../src/lib/ids.ts";
 import { openSubmitParser } from "../../../src/task/input/parse_submit.ts";
+import type { Issue } from "../../../src/task/issues.ts";
 import type { Ports } from "../../../src/task/ports.ts";
 import { DEFAULT_RETRIES } from "../../../src/task/retry.ts";
+import { notifyPorts } from "../../support/notify_ports.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const URL_ = "https://example.org/";
@@ -29,18 +31,18 @@ const fetchOf = (body: unknown) => {
 };
 const pointersOf = (body: unknown) => fetch(body, context()).issues?.map(({ pointer }) => pointer);
 
-Deno.test("a callback becomes a follower on every end, with the retries of callbacks", () => {
+Deno.test("a callback becomes a follow-up on every end, with the retries of callbacks", () => {
   const { drafted: [one] } = fetchOf({ url: URL_, callback: "https://example.org/told?token=x" });
-  const [follower, ...more] = one?.task.followUps ?? [];
+  const [followUp, ...more] = one?.task.followUps ?? [];
   assert.deepEqual(more, []);
-  assert.equal(follower?.kind, "callback");
-  assert.equal(follower?.on.length, 6);
-  assert.deepEqual(follower?.task.retry, DEFAULT_RETRIES.callback);
-  assert.equal(follower?.task.label, "POST https://example.org/told?token=***");
-  assert.equal(follower?.task.channel, "callback");
+  assert.equal(followUp?.kind, "callback");
+  assert.equal(followUp?.on.length, 6);
+  assert.deepEqual(followUp?.task.retry, DEFAULT_RETRIES.callback);
+  assert.equal(followUp?.task.label, "POST https://example.org/told?token=***");
+  assert.equal(followUp?.task.channel, "callback");
 });
 
-Deno.test("onSuccess and onFailure become followUps with their own options", () => {
+Deno.test("onSuccess and onFailure become follow-ups with their own options", () => {
   const { drafted: [one] } = fetchOf({
     url: URL_,
     onSuccess: { notify: { ...MAIL, delay: "10m" } },
@@ -164,4 +166,96 @@ Deno.test.each([
   const urls = Array.from({ length: 9_000 }, () => URL_);
   assert.deepEqual(pointersOf({ urls, ...beside }), ["/urls"]);
   assert.equal(pointersOf({ urls: urls.slice(0, 10), ...beside }), undefined);
+});
+
+/** A parser that counts what is rendered, and renders `letters` of text. */
+function countingParser(letters: number) {
+  const counted = { renders: 0 };
+  const parser = openSubmitParser({
+    ...notifyPorts({
+      render: () => {
+        counted.renders++;
+        return { value: { subject: "Hello", text: "x".repeat(letters) } };
+      },
+    }),
+    mailLaneOf: () => "mail:localhost:25",
+    mailFrom: "postrider@localhost",
+  });
+  return { parser, counted };
+}
+
+Deno.test("a batch is parsed and drafted in steps of one request each", () => {
+  const { parser, counted } = countingParser(10);
+  const notifications = Array.from({ length: 500 }, (_, index) => ({
+    to: "ada@example.org",
+    template: "t",
+    data: { index },
+  }));
+  const steps = parser.steps("notify", { notifications }, context());
+  let count = 0;
+  for (let before = 0;; before = counted.renders) {
+    const { done, value } = steps.next();
+    if (done) {
+      assert.equal(value.issues, undefined);
+      break;
+    }
+    count++;
+    assert.ok(counted.renders - before <= 1, "more than one rendering between two steps");
+  }
+  assert.equal(count, 1_000);
+});
+
+Deno.test("what all entries of a batch share is rendered once", () => {
+  const { parser, counted } = countingParser(10);
+  const batch = {
+    template: "t",
+    data: { name: "Ada" },
+    notifications: Array(100).fill({ to: "ada@example.org" }),
+  };
+  const parsed = parser.notify(batch, context());
+  assert.equal(parsed.issues, undefined);
+  assert.equal(counted.renders, 1);
+});
+
+Deno.test("follow-ups that all entries share are parsed once", () => {
+  const requests = Array.from({ length: 50 }, () => ({ url: URL_ }));
+  const { drafted } = fetchOf({ requests, onSuccess: { notify: MAIL } });
+  const [first, ...others] = drafted.map(({ task }) => task.followUps);
+  assert.equal(first?.length, 1);
+  for (const followUps of others) assert.equal(followUps, first);
+});
+
+Deno.test("what templates make for one batch is limited, also when it is rendered once", () => {
+  const { parser, counted } = countingParser(1_000_000);
+  const notifications = Array(1_000).fill({ to: "ada@example.org" });
+  const shared = parser.notify({ template: "t", data: {}, notifications }, context());
+  const limited = [{ pointer: "/template", detail: /33554432 characters/ }];
+  const told = (issues: readonly Issue[] = []) => {
+    assert.equal(issues.length, limited.length);
+    for (const [index, { pointer, detail }] of issues.entries()) {
+      assert.equal(pointer, limited[index]?.pointer);
+      assert.match(detail, limited[index]?.detail ?? assert.fail());
+    }
+  };
+  told(shared.issues);
+  const own = notifications.map((entry) => ({ ...entry, data: {} }));
+  counted.renders = 0;
+  told(parser.notify({ template: "t", notifications: own }, context()).issues);
+  assert.ok(counted.renders <= 34, `${counted.renders} rendered`);
+});
+
+Deno.test("an issue of follow-ups that are defaults points to the default", () => {
+  const onSuccess = { fetch: { url: "x" } };
+  assert.deepEqual(pointersOf({ urls: [URL_], onSuccess }), ["/onSuccess/fetch/url"]);
+  assert.deepEqual(pointersOf({ requests: [{ url: URL_ }], onSuccess }), ["/onSuccess/fetch/url"]);
+  assert.deepEqual(pointersOf({ requests: [{ url: URL_, onSuccess }] }), [
+    "/requests/0/onSuccess/fetch/url",
+  ]);
+});
+
+Deno.test("defaults that every entry replaces are checked too", () => {
+  const requests = [{ url: URL_, timeout: "1s", headers: {}, delay: "1s" }];
+  assert.deepEqual(pointersOf({ requests, timeout: 42 }), ["/timeout"]);
+  assert.deepEqual(pointersOf({ requests, headers: { a: 1 } }), ["/headers/a"]);
+  assert.deepEqual(pointersOf({ requests, delay: "soon" }), ["/delay"]);
 });
