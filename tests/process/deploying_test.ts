@@ -112,6 +112,11 @@ Deno.test(
     await Deno.copyFile(`${ROOT}compose.yaml`, `${folder.path}/compose.yaml`);
     const { code, output } = await run("docker-compose", ["config"], folder.path);
     assert.equal(code, 0, output);
+    const nodes = await run("docker-compose", ["--profile", "nodes", "config"], folder.path);
+    assert.equal(nodes.code, 0, nodes.output);
+    for (const line of ["POSTRIDER_ROLE: api", "POSTRIDER_ROLE: worker", "image: postgres:17"]) {
+      assert.ok(nodes.output.includes(line), nodes.output);
+    }
     for (const line of ["read_only: true", "- ALL", "- no-new-privileges:true", "max-size: 10m"]) {
       assert.ok(output.includes(line), output);
     }
