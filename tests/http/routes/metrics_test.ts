@@ -98,7 +98,7 @@ Deno.test("promtool accepts the alert rules", needs("promtool"), async () => {
     const { code, stdout, stderr } = await promtool.output();
     const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
     assert.equal(code, 0, said);
-    assert.match(said, /SUCCESS: 8 rules found/);
+    assert.match(said, /SUCCESS: 12 rules found/);
   } finally {
     await Deno.remove(file);
   }
