@@ -5,7 +5,7 @@
  */
 
 import meta from "../deno.json" with { type: "json" };
-import { readTargets } from "./channels/chat/table.ts";
+import { openTargetReader, type TargetReader } from "./channels/chat/table.ts";
 import { guardPorts, openGuard } from "./channels/guard/guard.ts";
 import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
 import { logStartup } from "./service/startup_log.ts";
@@ -35,7 +35,7 @@ import { openTriggers } from "./service/triggers.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
-import { targetIssues } from "./service/targets.ts";
+import { aliasOf, targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
@@ -138,6 +138,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   requireDurability(engine.durability, config.durability);
   const { cluster } = engine;
   const role = cluster ? config.role : "all";
+  let readTargets: TargetReader = openTargetReader();
+  file.follow(({ channels }) => void (readTargets = openTargetReader(channels)));
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
   const ending = new AbortController();
   stack.defer(() => ending.abort());
@@ -152,8 +154,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const ports: Ports = {
     queueFile,
     ...guardPorts(() => guard),
-    readTargets,
-    aliasOf: (name) => file.current.aliases.get(name),
+    readTargets: (text) => readTargets(text),
+    aliasOf: (name) => aliasOf(file.current, name),
     render: (template, data) => templates.render(template, data),
     templates: () => templates.list(),
     get outbox() {
@@ -200,7 +202,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     },
     async applySections(changed) {
       if (changed.includes("schedules")) await takeSchedules();
-      const isChannels = changed.includes("relays") || changed.includes("dkim");
+      const isChannels = (["relays", "dkim", "channels"] as const)
+        .some((name) => changed.includes(name));
       if (isChannels) await pool?.reopen(await channelSettingsNow());
     },
     log,

@@ -11,7 +11,8 @@ import { openCallbackChannel } from "./callback.ts";
 import type { Channel, OpenChannels } from "./channel.ts";
 import { openCompute } from "./compute/threaded_compute.ts";
 import { openChatChannel } from "./chat/channel.ts";
-import { SERVICES } from "./chat/table.ts";
+import type { ChannelDefinitions } from "./chat/custom.ts";
+import { customServices, SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./mail/email.ts";
 import type { AllowEntry } from "./guard/fetch_allow.ts";
 import { openGuard } from "./guard/guard.ts";
@@ -41,6 +42,8 @@ export interface ChannelSettings {
   readonly tokens?: string;
   /** The folder of all downloads. */
   readonly downloads?: string;
+  /** Channels that the settings define. */
+  readonly channels?: ChannelDefinitions;
   /** Each of them signs callbacks. */
   readonly webhookSecrets?: readonly string[];
 }
@@ -49,7 +52,7 @@ export interface ChannelSettings {
 const openChannels: OpenChannels = (settings: Json, { onLost }) => {
   const given = settings as unknown as ChannelSettings;
   const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads, tokens } = given;
-  const { webhookSecrets: secrets = [] } = given;
+  const { webhookSecrets: secrets = [], channels: custom = {} } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim }, clock, onLost });
@@ -58,7 +61,9 @@ const openChannels: OpenChannels = (settings: Json, { onLost }) => {
     ["callback", openCallbackChannel({ http, clock, secrets })],
     ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],
     ["http", http],
-    ...SERVICES.map((service) => [service.name, openChatChannel(service, http)] as const),
+    ...[...SERVICES, ...customServices(custom)].map((service) =>
+      [service.name, openChatChannel(service, http)] as const
+    ),
   ]);
   return Object.assign(channels, { close: () => compute.close() });
 };

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type ChannelDefinitions, parseChannels } from "../channels/chat/custom.ts";
 import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "../channels/mail/relays.ts";
 import { type Hooks, parseHooks } from "../hooks/hook_settings.ts";
 import { parseSchedules, type Schedules } from "../schedules/schedule_settings.ts";
@@ -21,6 +22,8 @@ import { type Keys, parseKeys } from "../task/key_limits.ts";
 export interface ConfigFile {
   /** Lists of targets by name. */
   readonly aliases: Aliases;
+  /** Channels without code, by name. */
+  readonly channels: ChannelDefinitions;
   /** DKIM keys that sign mails. */
   readonly dkim: readonly DkimKey[];
   /** Relays in order of preference; none: `POSTRIDER_MAIL`. */
@@ -46,6 +49,7 @@ const SECTIONS: {
   ) => Parsed<ConfigFile[Name]>;
 } = {
   aliases: parseAliases,
+  channels: parseChannels,
   dkim: parseDkim,
   hosts: parseHosts,
   keys: parseKeys,

@@ -14,7 +14,7 @@ import type { Config } from "../config/settings.ts";
 /** Collects them. Rejects with a `RangeError` when the file of certificates cannot be read. */
 export async function channelSettings(
   config: Config,
-  { relays, dkim }: Pick<ConfigFile, "relays" | "dkim">,
+  { relays, dkim, channels }: Pick<ConfigFile, "relays" | "dkim" | "channels">,
   version: string,
 ): Promise<ChannelSettings> {
   const { mail, fetchAllow, downloads, host, port, webhookSecrets } = config;
@@ -24,6 +24,7 @@ export async function channelSettings(
     mail,
     relays,
     dkim,
+    channels,
     fetchAllow,
     downloads,
     self: { hostname: host, port },

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readTargets } from "../channels/chat/table.ts";
+import { openTargetReader } from "../channels/chat/table.ts";
 import { openGuard } from "../channels/guard/guard.ts";
 import { relaysFor } from "../channels/mail/relays.ts";
 import type { ConfigFile } from "../config/config_file.ts";
@@ -19,17 +19,26 @@ import type { Issue } from "../task/issues.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** Opens a parser of submits with the settings of a file, without a service. */
-export function submitParserFor(config: Config, { aliases, relays }: ConfigFile): SubmitParser {
+export function submitParserFor(config: Config, file: ConfigFile): SubmitParser {
+  const { relays, channels } = file;
   const templates = openMailTemplates(config.templates, readFolder);
   const guard = openGuard({ allow: config.fetchAllow });
   return openSubmitParser({
     refuseUrl: (url) => guard.refuseUrl(url),
-    readTargets,
-    aliasOf: (name) => aliases.get(name),
+    readTargets: openTargetReader(channels),
+    aliasOf: (name) => aliasOf(file, name),
     render: (template, data) => templates.render(template, data),
     mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
   });
+}
+
+/** The targets of `@name`: an alias, or a channel that the file defines. */
+export function aliasOf(
+  { aliases, channels }: Pick<ConfigFile, "aliases" | "channels">,
+  name: string,
+): readonly string[] | undefined {
+  return aliases.get(name) ?? (Object.hasOwn(channels, name) ? [`${name}://`] : undefined);
 }
 
 /** What in a file can never work, with pointers into the file. */
@@ -42,7 +51,9 @@ export function targetIssues(config: Config, file: ConfigFile): Issue[] {
   });
   return [
     ...[...file.aliases].flatMap(([name, targets]) =>
-      targets.flatMap(aliasIssues).map(under(["aliases", name]))
+      targets.flatMap((target, index) => aliasIssues(target, index, file)).map(
+        under(["aliases", name]),
+      )
     ),
     ...[...file.hooks.values()].flatMap((hook) =>
       checkHook(hook, parser, context).map(under(["hooks", hook.name]))
@@ -55,7 +66,8 @@ export function targetIssues(config: Config, file: ConfigFile): Issue[] {
 }
 
 /** A target can be a secret, so it is not shown. */
-function aliasIssues(target: string, index: number): Issue[] {
+function aliasIssues(target: string, index: number, { channels }: ConfigFile): Issue[] {
+  const readTargets = openTargetReader(channels);
   const parsed = target.includes("://") ? readTargets(target) : parseMailbox(target);
   if (typeof parsed === "object") return [];
   return [{ pointer: `/${index}`, detail: parsed ?? "Expected a mail address" }];

@@ -58,6 +58,7 @@ export function openChatChannel(service: ChatService, http: Channel): Channel {
       ...bodyOf(request),
       redirects: 0,
       maxBytes: ANSWER_BYTES,
+      ...compact({ expect: request.expect }),
     };
     // What the http channel carried over is of another request.
     const { carry: _, ...plain } = attempt;

@@ -61,6 +61,8 @@ export interface ChatRequest {
   readonly form?: Readonly<Record<string, string>>;
   /** The body as it is, instead; its content type is among the headers. */
   readonly text?: string;
+  /** What the response must be; any 2xx when absent. */
+  readonly expect?: { readonly status: readonly number[] };
   /** Set where sending it again does nothing. */
   readonly idempotent?: true;
 }

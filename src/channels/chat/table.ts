@@ -6,6 +6,7 @@
 
 import { laneOf } from "../../task/input/fetch.ts";
 import type { ReadTarget } from "../../task/ports.ts";
+import { type ChannelDefinitions, customService } from "./custom.ts";
 import type { ChatPlace, ChatService } from "./service.ts";
 import { discord } from "./services/discord.ts";
 import { googleChat } from "./services/google_chat.ts";
@@ -41,22 +42,36 @@ export const SERVICES: readonly ChatService[] = [
   json,
 ];
 
-const byScheme = new Map(
-  SERVICES.flatMap((service) => service.schemes.map((scheme) => [scheme, service] as const)),
-);
 const MAX_BYTES = 2_048;
 
-/** The places that a text of `to` names; each has a task of its own. */
-export function readTargets(text: string): ReadTarget[] | string {
-  if (/^https?:/i.test(text)) return readWebhook(text);
-  const service = byScheme.get(/^([a-z]+):/i.exec(text)?.[1]?.toLowerCase() ?? "");
-  if (!service) {
-    const schemes = SERVICES.map(({ schemes }) => `${schemes[0]}://`).join(", ");
-    return `Expected the URL of a channel: ${schemes}`;
-  }
-  const places = placesOf(service, text);
-  if (places.length === 0) return `Expected ${service.spelling}`;
-  return places.map((place) => targetOf(service, place));
+/** Reads the places that a text of `to` names, each for a task of its own; or says what it expected. */
+export type TargetReader = (text: string) => ReadTarget[] | string;
+
+/** Opens a reader. */
+export function openTargetReader(definitions: ChannelDefinitions = {}): TargetReader {
+  const services = [...SERVICES, ...customServices(definitions)];
+  const byScheme = new Map(
+    services.flatMap((service) => service.schemes.map((scheme) => [scheme, service] as const)),
+  );
+  return (text) => {
+    if (/^https?:/i.test(text)) return readWebhook(text);
+    const service = byScheme.get(/^([a-z][a-z0-9-]*):/i.exec(text)?.[1]?.toLowerCase() ?? "");
+    if (!service) {
+      const schemes = services.map(({ schemes }) => `${schemes[0]}://`).join(", ");
+      return `Expected the URL of a channel: ${schemes}`;
+    }
+    const places = placesOf(service, text);
+    if (places.length === 0) return `Expected ${service.spelling}`;
+    return places.map((place) => targetOf(service, place));
+  };
+}
+
+/** Targets of the services alone. */
+export const readTargets: TargetReader = openTargetReader();
+
+/** The services that the settings define. */
+export function customServices(definitions: ChannelDefinitions): ChatService[] {
+  return Object.entries(definitions).map(([name, definition]) => customService(name, definition));
 }
 
 function readWebhook(text: string): ReadTarget[] | string {

@@ -26,7 +26,7 @@ export interface ChatUrl {
 }
 
 const LONGEST = 2_048;
-const FORM = /^([a-z]{2,20}):\/\/(?:([^/?@]*)@)?([^/?@]+)((?:\/[^?]*)?)(?:\?(.*))?$/i;
+const FORM = /^([a-z][a-z0-9-]{1,19}):\/\/(?:([^/?@]*)@)?([^/?@]*)((?:\/[^?]*)?)(?:\?(.*))?$/i;
 
 /** Takes a URL apart; `undefined` when it is none. */
 export function parseChatUrl(text: string): ChatUrl | undefined {
