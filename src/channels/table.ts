@@ -8,7 +8,7 @@ import { compact } from "../lib/compact.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
 import { openCallbackChannel } from "./callback.ts";
-import type { Channel, OpenChannels } from "./channel.ts";
+import type { Channel, ChannelTable, OpenChannels } from "./channel.ts";
 import { openCompute } from "./compute/threaded_compute.ts";
 import { openChatChannel } from "./chat/channel.ts";
 import type { ChannelDefinitions } from "./chat/custom.ts";
@@ -49,7 +49,7 @@ export interface ChannelSettings {
 }
 
 /** Opens every channel. */
-const openChannels: OpenChannels = (settings: Json, { onLost }) => {
+const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable => {
   const given = settings as unknown as ChannelSettings;
   const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads, tokens } = given;
   const { webhookSecrets: secrets = [], channels: custom = {} } = given;

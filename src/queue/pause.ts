@@ -40,10 +40,15 @@ export interface Pause extends PauseTarget {
 
 /** The fields of a task that decide whether a pause covers it. */
 export interface Pausable {
+  /** Its lane, which names the host or the relay. */
   readonly lane: string;
+  /** Its type. */
   readonly type: TaskType;
+  /** Its channel. */
   readonly channel?: string | null;
+  /** Its key. */
   readonly key?: string | null;
+  /** The API key that submitted it. */
   readonly owner?: string | null;
 }
 

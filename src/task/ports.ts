@@ -132,7 +132,6 @@ export interface OutboxPort {
 /** What is asked while anything is accepted. */
 export type SubmitParserPorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
 
-/** What `http/` and `hooks/` may ask. */
 /** The file of the queue, for engines that have one. */
 export interface QueueFile {
   /** Whether it was removed, moved or unmounted since the start. */
@@ -155,6 +154,7 @@ export interface Reloaded {
   readonly needsRestart: readonly string[];
 }
 
+/** What `http/` and `hooks/` need from other parts of the service. */
 export interface Ports extends NotifyPorts {
   /** The file of the queue; absent for other engines. */
   readonly queueFile?: QueueFile | undefined;

@@ -65,8 +65,7 @@ export type FromThread =
 const FIRST_BYTES = 1_024;
 const MAX_BYTES = 2 ** 24;
 
-type Stage = NonNullable<Progress["stage"]>;
-const STAGE_BITS: Record<Stage, number> = { sending: 1, begun: 2 };
+const STAGE_BITS: Record<NonNullable<Progress["stage"]>, number> = { sending: 1, begun: 2 };
 
 /**
  * How far each attempt has come: one byte per ref, in memory that both
@@ -94,12 +93,12 @@ export class Stages {
   }
 
   /** Records that the channel has reported this stage. */
-  set(ref: number, stage: Stage): void {
+  set(ref: number, stage: NonNullable<Progress["stage"]>): void {
     Atomics.or(this.#stages, ref, STAGE_BITS[stage]);
   }
 
   /** Whether the channel has reported this stage since `begin`. */
-  has(ref: number, stage: Stage): boolean {
+  has(ref: number, stage: NonNullable<Progress["stage"]>): boolean {
     return (Atomics.load(this.#stages, ref) & STAGE_BITS[stage]) !== 0;
   }
 }

@@ -13,7 +13,7 @@ import ipaddr from "ipaddr.js";
 export type IsTrusted = (address: string) => boolean;
 
 /** No proxy is trusted. */
-export const trustsNone: IsTrusted = () => false;
+export const trustsNone: IsTrusted = (): boolean => false;
 
 /**
  * Parses `POSTRIDER_TRUSTED_PROXIES`: addresses and CIDRs, comma-separated.

@@ -141,7 +141,9 @@ export const optionFields = {
 };
 
 /** The options as their schema leaves them: of the right types, not yet parsed. */
-export type RawOptions = z.output<z.ZodObject<typeof optionFields>>;
+export type RawOptions = {
+  readonly [Name in keyof typeof optionFields]?: (typeof optionFields)[Name]["_output"];
+};
 
 /** Parses the options, and adds what is wrong with them to `issues`. */
 export function readOptions(
