@@ -108,10 +108,12 @@ export function openHooks(parts: HookParts): HookReceiver {
     content: DeliveryContent,
     id: string,
     requestId: string,
+    payloadOf?: () => Json,
   ): Evaluation {
     const source = `hook:${hook.name}`;
     const context = { ids, now: clock.now(), requestId, source };
-    return evaluate(hook, content, { acceptance, context, deliveryId: id });
+    const parts = { acceptance, context, deliveryId: id };
+    return evaluate(hook, content, { ...parts, ...compact({ payloadOf }) });
   }
 
   function logFailure(hook: Hook, id: string, { kind, error }: Evaluation["verdict"]): void {
@@ -185,11 +187,15 @@ export function openHooks(parts: HookParts): HookReceiver {
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const id = ids("hkd");
     const content = { headers: plainHeaders(headers), body: decoder.decode(body) };
-    const payload = payloadOf(hook, content);
+    const read = tryToRead(hook, content);
+    const payload = "payload" in read ? read.payload : null;
     const word = sender.challengeOf?.(payload);
     if (word !== undefined) return { kind: "challenge", word };
     const { senderId, key, keptMs } = keyOf(sender, headers, payload, body);
-    const { verdict, drafts } = evaluated(hook, content, id, requestId);
+    const { verdict, drafts } = evaluated(hook, content, id, requestId, () => {
+      if ("payload" in read) return read.payload;
+      throw read.error;
+    });
     const tasks = drafts.flatMap(({ drafted }) => drafted.map(({ task }) => task));
     const whole: Verdict = {
       ...verdict,
@@ -246,12 +252,16 @@ function verdictOf(result: Received): HookVerdict | undefined {
   }
 }
 
-/** The payload, or null when it cannot be parsed; the verdict then says why. */
-function payloadOf({ preset }: Hook, content: DeliveryContent): Json {
+/** A payload that cannot be parsed has no id of its sender; the verdict says why. */
+function tryToRead(
+  { preset }: Hook,
+  content: DeliveryContent,
+): { readonly payload: Json } | { readonly error: RangeError } {
   try {
-    return readPayload(preset, content);
-  } catch {
-    return null;
+    return { payload: readPayload(preset, content) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { error };
   }
 }
 

@@ -8,7 +8,7 @@ import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { looksSecret } from "../task/secrets.ts";
 import type { Draft, SubmitContext } from "../task/input/new_task.ts";
 import { parseWithNumbers } from "../lib/exact_json.ts";
-import { pointerTo } from "../lib/json.ts";
+import { isNestedDeeper, pointerTo } from "../lib/json.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Json } from "../task/task.ts";
 import type { Scope } from "../templates/liquid.ts";
@@ -17,6 +17,9 @@ import type { Hook } from "./hook_settings.ts";
 import { MappingError } from "./mapping.ts";
 import { eventOf } from "./preset.ts";
 import type { HookPreset } from "./table.ts";
+
+/** Deepest nesting of arrays and objects; deeper JSON would block the event loop for long. */
+const MAX_DEPTH = 64;
 
 /** What is stored of a delivery. */
 export interface DeliveryContent {
@@ -70,6 +73,9 @@ export function readPayload({ sender }: HookPreset, { headers, body }: DeliveryC
   const form = isForm ? new URLSearchParams(body) : undefined;
   const text = form ? form.get("payload") : body;
   if (text === null) return Object.fromEntries(form ?? []);
+  if (isNestedDeeper(text, MAX_DEPTH)) {
+    throw new RangeError(`Expected arrays and objects nested at most ${MAX_DEPTH} deep`);
+  }
   try {
     const json = parseWithNumbers(text);
     return sender.payloadOf ? sender.payloadOf(json) : json;
@@ -82,17 +88,19 @@ export function readPayload({ sender }: HookPreset, { headers, body }: DeliveryC
 export function evaluate(
   hook: Hook,
   content: DeliveryContent,
-  { acceptance, context, deliveryId }: {
+  { acceptance, context, deliveryId, payloadOf = () => readPayload(hook.preset, content) }: {
     readonly acceptance: SubmitParser;
     readonly context: SubmitContext;
     readonly deliveryId: string;
+    /** Parses the payload, if the caller has done so; throws a `RangeError`. */
+    readonly payloadOf?: () => Json;
   },
 ): Evaluation {
   let event: string | undefined;
   const named = () => (event === undefined ? {} : { event });
   try {
     const { sender } = hook.preset;
-    const payload = readPayload(hook.preset, content);
+    const payload = payloadOf();
     const headers = { get: (name: string) => content.headers[name] ?? null };
     event = eventOf(sender, headers, payload);
     const confirmation = sender.confirmationOf?.(payload);

@@ -19,8 +19,11 @@ interface SourceJson {
 
 const SOURCE_JSON = JSON as unknown as SourceJson;
 
-/** Only a number with an exponent or with many digits can lose something in a double. */
-const MAY_LOSE = /\d[eE]|[\d.]{16}/;
+/**
+ * Only a number with an exponent or with many digits can lose something in a double. A string
+ * seldom looks like one: after its quote comes no number.
+ */
+const MAY_LOSE = /(?:^|[\s:,[])-?(?:\d[\d.]*[eE]|[\d.]{16})/;
 
 /**
  * Parses JSON. A number that a double cannot hold exactly, such as 12345678901234567891 or

@@ -305,3 +305,14 @@ Deno.test("a subscription of SNS is confirmed by a task, and the event inside a 
   });
   assert.equal((await api.get(`/tasks/${body.tasks[0]}`)).body.payload.subject, "Bounce: a@b.org");
 });
+
+Deno.test("a payload that is nested deeply is stored as failed, whatever the preset", async () => {
+  const text = "[".repeat(500_000);
+  await using world = await setup();
+  const headers = { ...SENDERS.github!.headers(text), "content-type": "application/json" };
+  const { status, body } = await world.api.call("POST", "/hooks/builds", { body: text, headers });
+  assert.deepEqual([status, body.verdict], [202, "failed"]);
+  assert.match(body.error.detail, /nested at most 64 deep/);
+  await using mailgun = await Api.open({ hookSettings: hooksOf({}, "mailgun") });
+  assert.equal((await mailgun.call("POST", "/hooks/builds", { body: text })).status, 401);
+});

@@ -6,6 +6,7 @@ import {
   keepMembersAsText,
   parseExact,
   parseKeepingNumbers,
+  parseWithNumbers,
 } from "../../src/lib/exact_json.ts";
 
 const numbers: { text: string; value: number | string }[] = [
@@ -108,4 +109,12 @@ Deno.test.each([
 Deno.test("a JsonText within other JSON keeps its numbers", () => {
   const value = { json: new JsonText('{"a":1.0, "b":12345678901234567891}') };
   assert.equal(JSON.stringify(value), '{"json":{"a":1.0,"b":12345678901234567891}}');
+});
+
+Deno.test("numbers that only stand in strings do not make parsing slow, others stay exact", () => {
+  for (const text of ["1e400", " 1e400", "[1e400]", '{"a":1e400}', "[1,-12345678901234567891]"]) {
+    assert.match(JSON.stringify(parseWithNumbers(text)), /1e400|-12345678901234567891/, text);
+  }
+  const value = { sha: "3e5f9a", long: "12345678901234567891" };
+  assert.deepEqual(parseWithNumbers(JSON.stringify(value)), value);
 });

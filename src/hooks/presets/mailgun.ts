@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Json, pointerTo } from "../../lib/json.ts";
+import { isNestedDeeper, type Json, pointerTo } from "../../lib/json.ts";
 import { type Sender, textAt } from "../preset.ts";
 import { anySigned, isFresh } from "../signature.ts";
 
@@ -32,11 +32,15 @@ function signatureField(payload: Json, name: string): string {
     "";
 }
 
+const MAX_DEPTH = 64;
+
 function readBody(type: string, body: Uint8Array): Json {
   const text = new TextDecoder().decode(body);
   if (type.startsWith("application/x-www-form-urlencoded")) {
     return Object.fromEntries(new URLSearchParams(text));
   }
+  // The body is not verified yet: parsing it must cost little.
+  if (isNestedDeeper(text, MAX_DEPTH)) return null;
   try {
     return JSON.parse(text);
   } catch {
