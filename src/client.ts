@@ -14,6 +14,7 @@
 
 import type {
   BatchResponse,
+  PauseResponse,
   ProblemResponse,
   StatusResponse,
   TaskEventResponse,
@@ -26,6 +27,7 @@ import type {
   FilterRequest,
   NotifyBatchRequest,
   NotifyRequest,
+  PauseRequest,
 } from "./task/api/requests.ts";
 
 export type * from "./task/api/responses.ts";
@@ -111,6 +113,16 @@ export interface Client {
     filter: ChangeFilter,
     options?: CallOptions,
   ): Promise<{ readonly retried: number; readonly expired: number }>;
+  /** Erases payload, result, label and details of a final task. */
+  erase(id: string, options?: CallOptions): Promise<TaskResponse>;
+  /** Stops what it covers: no attempt of it begins. */
+  pause(pause: PauseRequest, options?: CallOptions): Promise<PauseResponse>;
+  /** The pauses that are in force. */
+  pauses(options?: CallOptions): Promise<readonly PauseResponse[]>;
+  /** Ends a pause. */
+  resume(id: string, options?: CallOptions): Promise<PauseResponse>;
+  /** Ends the holds of a host; resolves with their number. */
+  releaseHolds(host: string, options?: CallOptions): Promise<number>;
   /** Makes a waiting task due now. */
   run(id: string, options?: CallOptions): Promise<TaskResponse>;
   /** The body of a fetch's response, or the file that was saved, as it is. */
@@ -220,6 +232,22 @@ export function openClient(options: ClientOptions = {}): Client {
     cancelAll: (filter, options) => json("DELETE", `/tasks${queryOf(filter)}`, options),
     retry: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/retry`, options),
     retryAll: (filter, options) => json("POST", `/tasks/retry${queryOf(filter)}`, options),
+    erase: (id, options) => json("DELETE", `/tasks/${encodeURIComponent(id)}?erase=true`, options),
+    pause: (pause, options) => json("POST", "/pauses", options, pause),
+    async pauses(options) {
+      const { data }: { data: PauseResponse[] } = await json("GET", "/pauses", options);
+      return data;
+    },
+    resume: (id, options) => json("DELETE", `/pauses/${encodeURIComponent(id)}`, options),
+    async releaseHolds(host, options) {
+      const query = new URLSearchParams({ host });
+      const { released }: { released: number } = await json(
+        "POST",
+        `/holds/release?${query}`,
+        options,
+      );
+      return released;
+    },
     run: (id, options) => json("POST", `/tasks/${encodeURIComponent(id)}/run`, options),
     body: (id, options) => call("GET", `/tasks/${encodeURIComponent(id)}/body`, options),
     batch: (id, options) => json("GET", `/batches/${encodeURIComponent(id)}`, options),

@@ -190,6 +190,15 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const takeSchedules = async () => {
     if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
   };
+  /** Queued mails of a relay that is not set any more go to one that is. */
+  const followRelays = async () => {
+    const { relays } = file.current;
+    const lanes = relays.length > 0 ? relays.map(({ relay }) => relay.lane) : [config.mail.lane];
+    const to = ports.mailLaneOf(config.mailFrom);
+    const moved = await engine.moveLanes(["mail:", "outbox"], lanes, to);
+    if (moved > 0) log.info("Queued mails follow the relay that is set now", { moved, relay: to });
+  };
+  await followRelays();
   const reload = openReload({
     file,
     templates,
@@ -202,6 +211,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     },
     async applySections(changed) {
       if (changed.includes("schedules")) await takeSchedules();
+      if (changed.includes("relays")) await followRelays();
       const isChannels = (["relays", "dkim", "channels"] as const)
         .some((name) => changed.includes(name));
       if (isChannels) await pool?.reopen(await channelSettingsNow());

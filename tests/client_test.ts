@@ -32,6 +32,13 @@ Deno.test("a client submits, reads, waits, cancels, retries and runs", async () 
   ]);
   assert.equal((await client.cancel(task.id)).state, "cancelled");
   assert.deepEqual(await client.retryAll({ tag: "x" }), { retried: 1, expired: 0 });
+  const pause = await client.pause({ host: "example.org", reason: "maintenance" });
+  assert.deepEqual(await client.pauses(), [pause]);
+  assert.deepEqual(await client.resume(pause.id), pause);
+  assert.equal(await client.releaseHolds("example.org"), 0);
+  await assert.rejects(client.erase((await client.fetch({ url: "https://example.org/" })).id), {
+    code: "not_final",
+  });
   assert.deepEqual(await client.cancelAll({ tag: "x" }), { cancelled: 1, aborting: 0 });
   assert.equal((await client.retry(task.id)).state, "queued");
   await client.run(task.id);

@@ -84,14 +84,14 @@ const RUN_RESULTS: readonly RunResult[] = ["created", "skipped", "failed"];
 export interface Metrics {
   /** A submit of this many tasks was stored after this many seconds. */
   accepted(type: string, tasks: number, seconds: number): void;
-  /** Requests were refused; 0 makes the counter appear. */
-  refused(code: string, count?: number): void;
+  /** A request was refused. */
+  refused(code: string): void;
   /** A task was claimed this many seconds after it was due. */
   claimed(type: string, channel: string, seconds: number): void;
   /** An attempt ended after this many seconds. */
   attempted(labels: AttemptLabels, seconds: number): void;
-  /** Tasks became final; 0 makes the counter appear. */
-  finished(type: string, state: string, count?: number): void;
+  /** A task became final. */
+  finished(type: string, state: string): void;
   /** Makes the counters of a hook appear, at 0 if nothing was received. */
   knownHook(hook: string): void;
   /** A hook received a delivery. */
@@ -214,10 +214,10 @@ export function openMetrics(
       acceptedTasks.inc({ type }, count);
       accept.observe({ type }, seconds);
     },
-    refused: (code, count = 1) => refusals.inc({ code }, count),
+    refused: (code) => refusals.inc({ code }),
     claimed: (type, channel, seconds) => wait.observe({ type, channel }, Math.max(0, seconds)),
     attempted: (labels, seconds) => attempt.observe({ ...labels }, Math.max(0, seconds)),
-    finished: (type, state, count = 1) => finished.inc({ type, state }, count),
+    finished: (type, state) => finished.inc({ type, state }),
     knownHook(hook) {
       for (const verdict of HOOK_VERDICTS) deliveries.inc({ hook, verdict }, 0);
     },

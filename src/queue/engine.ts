@@ -114,7 +114,7 @@ export interface TaskFilter {
   readonly reason?: Reason;
   /** Is a follow-up of this task or batch. */
   readonly parentId?: string;
-  /** Its label contains this text; upper and lower case are the same. */
+  /** Its label contains this text, in any case; or the id of a task, a batch or a request (`req_…`). */
   readonly q?: string;
   /** Belongs to this API key. */
   readonly owner?: string;
@@ -290,6 +290,12 @@ export interface QueueEngine extends AsyncDisposable {
   pauses(): Promise<Pause[]>;
   /** Ends a pause; `false` when there is none of that id. */
   resume(id: string): Promise<boolean>;
+  /**
+   * Moves the queued tasks of lanes that are not used any more to `to`, and ends the
+   * holds of those lanes: the lanes whose names begin with one of `prefixes`, except
+   * `used`. Resolves with the number of tasks.
+   */
+  moveLanes(prefixes: readonly string[], used: readonly string[], to: string): Promise<number>;
   /** Ends the holds of a host's lanes; resolves with their names. */
   releaseHolds(host: string): Promise<string[]>;
   /** All schedules, by name. */

@@ -17,7 +17,7 @@ import {
   taskEvent,
   taskEventData,
 } from "./event_data.ts";
-import { fillPayload } from "./placeholders.ts";
+import { type EventData, fillLabel, fillPayload } from "./placeholders.ts";
 import { isFinal } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";
 import type { FollowUp, FollowUpTask, NewTask, TaskRecord } from "./task.ts";
@@ -45,11 +45,12 @@ export function followUpsOf(
       id: ids("tsk"),
       now,
       parentId: parent.id,
-      payload: kind === "callback"
-        ? withBody(task.payload, taskEvent(parent, now))
-        : kind === "chain"
-        ? fillPayload(task.payload, { task: taskEventData(parent) })
-        : task.payload,
+      ...(kind === "chain" ? filled(task, { task: taskEventData(parent) }) : {
+        label: task.label,
+        payload: kind === "callback"
+          ? withBody(task.payload, taskEvent(parent, now))
+          : task.payload,
+      }),
       ...given(parent),
     })
   );
@@ -68,12 +69,17 @@ export function followUpsOfBatch(
       id: ids("tsk"),
       now,
       parentId: batch.id,
-      payload: kind === "callback"
-        ? withBody(task.payload, batchEvent(batch, tasks, now))
-        : fillPayload(task.payload, { batch: batchEventData(batch, tasks) }),
+      ...(kind === "callback"
+        ? { label: task.label, payload: withBody(task.payload, batchEvent(batch, tasks, now)) }
+        : filled(task, { batch: batchEventData(batch, tasks) })),
       ...compact({ owner: batch.owner, source: tasks[0]?.source }),
     })
   );
+}
+
+/** Payload and label with their placeholders filled in. */
+function filled({ payload, label }: FollowUpTask, data: EventData) {
+  return { payload: fillPayload(payload, data), label: fillLabel(label, data) };
 }
 
 /** Version 0.1 kept the follow-ups of a follow-up, as a fallback has them, under another name. */
@@ -84,7 +90,7 @@ function born(
   { now, ...made }:
     & Pick<
       NewTask,
-      "id" | "payload" | "parentId" | "owner" | "source" | "requestId" | "traceparent"
+      "id" | "label" | "payload" | "parentId" | "owner" | "source" | "requestId" | "traceparent"
     >
     & { readonly now: number },
 ): NewTask {

@@ -40,6 +40,11 @@ export function fillPayload(payload: string, facts: EventData): string {
   return JSON.stringify(fillMember("", JSON.parse(payload) as Json, facts));
 }
 
+/** Fills the placeholders of a label: one line. */
+export function fillLabel(label: string, facts: EventData): string {
+  return label.includes("{{") ? fillText("title", label, facts) : label;
+}
+
 function fillMember(name: string, value: Json, facts: EventData): Json {
   if (typeof value === "string") return fillText(name, value, facts);
   if (value === null || typeof value !== "object") return value;

@@ -54,6 +54,35 @@ export function ownerContract(name: string, open: OpenEngine): void {
     });
   });
 
+  Deno.test(`${name}: a search finds a task, a batch and a request by id`, async () => {
+    await using world = await World.open(open);
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const of = world.aTask({ batchId: batch.id, requestId: "req_abc_1" });
+    await world.engine.insert({ tasks: [of], batch });
+    const [other] = await world.insert({ label: "Hello req_abc_1 World" });
+    const found = async (q: string) =>
+      (await world.engine.list({ q }, 9)).tasks.map(({ id }) => id);
+    assert.deepEqual(await found(other!), [other]);
+    assert.deepEqual(await found(batch.id), [of.id]);
+    assert.deepEqual(await found("req_abc_1"), [other, of.id]);
+    assert.deepEqual(await found(world.ids("tsk")), []);
+    assert.deepEqual(await found("hello"), [other]);
+  });
+
+  Deno.test(`${name}: the label of a follow-up is filled in`, async () => {
+    await using world = await World.open(open);
+    const parent = await world.insertOne({
+      followUps: [{
+        kind: "chain",
+        on: ["succeeded"],
+        task: { ...world.aTask(), label: "Report: {{task.result.status}}" },
+      }],
+    });
+    await world.settle(await world.claimOne(), { result: { status: 201 } });
+    const { tasks } = await world.engine.list({ parentId: parent }, 9);
+    assert.deepEqual(tasks.map(({ label }) => label), ["Report: 201"]);
+  });
+
   Deno.test(`${name}: a follow-up has the source of its parent`, async () => {
     await using world = await World.open(open);
     const parent = await world.insertOne({

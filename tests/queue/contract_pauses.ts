@@ -197,4 +197,35 @@ export function pauseContract(name: string, open: OpenEngine): void {
     await world.claimOne();
     assert.equal((await world.engine.lane(LANE)).heldUntil, undefined);
   });
+
+  Deno.test(`${name}: tasks of a lane that is not used any more move, and its hold ends`, async () => {
+    await using world = await World.open(open);
+    const [first] = await world.insert({ lane: "mail:a.test:25", retry: [0, 0] });
+    const until = world.clock.now() + 900_000;
+    await world.retry(await world.claimOne(), 0, { hold: { until, reason: "554" } });
+    const [second, other] = await world.insert({ lane: "mail:a.test:25" }, { lane: "http://x:80" });
+    const { engine } = world;
+    assert.equal(await engine.moveLanes(["mail:"], ["mail:a.test:25"], "mail:a.test:25"), 0);
+    assert.deepEqual(await world.claimIds(), [other]);
+    assert.equal(await engine.moveLanes(["mail:"], ["mail:b.test:25"], "mail:b.test:25"), 2);
+    assert.equal((await engine.lane("mail:a.test:25")).heldUntil, undefined);
+    const claimed = await world.claim();
+    assert.deepEqual(claimed.map(({ id, lane }) => ({ id, lane })), [
+      { id: first, lane: "mail:b.test:25" },
+      { id: second, lane: "mail:b.test:25" },
+    ]);
+    for (const task of claimed) await world.settle(task);
+    assert.deepEqual((await engine.lanes(9)).map(({ lane }) => lane), ["http://x:80"]);
+  });
+
+  Deno.test(`${name}: the limits of a host with a port apply to a relay, and can be replaced`, async () => {
+    await using world = await World.open(open);
+    await world.engine.limitHosts(new Map([["localhost:587", { concurrency: 1 }]]));
+    await world.insert(...[1, 2, 3].map(() => ({ lane: "mail:localhost:587" })));
+    assert.equal((await world.claim()).length, 1);
+    await world.engine.limitHosts(new Map([["localhost:587", { concurrency: 2 }]]));
+    assert.equal((await world.claim()).length, 1);
+    await world.engine.limitHosts(new Map());
+    assert.equal((await world.claim()).length, 1);
+  });
 }

@@ -7,7 +7,8 @@
 import type { Child } from "hono/jsx";
 import type { LaneStatus } from "../../queue/engine.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import { type Authenticate, mayOperate, requireScope } from "../auth/auth.ts";
+import { isId } from "../../lib/ids.ts";
+import { type Authenticate, mayOperate, maySee, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
 import type { History } from "../stats/history.ts";
@@ -87,10 +88,24 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     const words: FilterWords = Object.fromEntries(
       Object.entries(given).filter(([, value]) => value.trim() !== ""),
     );
+    await goToId(context, words.q?.trim() ?? "");
     const found = await search(words, cursor || undefined);
     const operates = mayOperate(context.caller, undefined);
     const content = <TasksContent now={clock.now()} words={words} operates={operates} {...found} />;
     return { title: "Tasks", place: "tasks", live: true, content } as const;
+  }
+
+  /** A search for an id leads to its page. */
+  async function goToId({ caller }: RequestContext, id: string): Promise<void> {
+    const isTask = isId("tsk", id);
+    const found = isTask
+      ? await engine.find(id)
+      : isId("bat", id)
+      ? await engine.findBatch(id)
+      : undefined;
+    if (found && maySee(caller, found.owner)) {
+      throw new SeeOther(`/ui/${isTask ? "tasks" : "batches"}/${id}`);
+    }
   }
 
   /** An invalid search is explained on the page, beside the form. */
@@ -194,6 +209,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
           const whole = { ...frame, caller, version, change: live ? change : undefined };
           return respondPage(context, 200, whole as Frame, content);
         } catch (error) {
+          if (error instanceof SeeOther) return seeOther(context, error.location);
           return refusePage(context, error, version);
         }
       },
@@ -233,6 +249,18 @@ export function respondPage(
   });
 }
 
+/** Thrown by a page that another one answers. */
+class SeeOther {
+  constructor(readonly location: string) {}
+}
+
+function seeOther({ requestId }: RequestContext, location: string): Response {
+  return new Response(null, {
+    status: 303,
+    headers: { location, "x-request-id": requestId, "cache-control": "no-store" },
+  });
+}
+
 /** Shows an error as a page; redirects to the sign-in page when a key is missing. */
 function refusePage(context: RequestContext, error: unknown, version: string): Response {
   if (!(error instanceof Refusal)) throw error;
@@ -240,11 +268,7 @@ function refusePage(context: RequestContext, error: unknown, version: string): R
   if (error.code === "unauthorized") {
     const { search } = new URL(context.request.url);
     const next = context.hono.req.path + search;
-    const location = `/ui/signin?${new URLSearchParams({ next })}`;
-    return new Response(null, {
-      status: 303,
-      headers: { location, "x-request-id": context.requestId, "cache-control": "no-store" },
-    });
+    return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
   }
   const content = <FaultContent detail={error.details.detail} requestId={context.requestId} />;
   return respondPage(context, status, { title, place: "none", version }, content);

@@ -93,8 +93,10 @@ export const TASK_FILTERS = {
         : "Expected an id, tsk_… or bat_…",
   },
   q: {
-    description: "A text that its subject, recipients or URL contain, in any case.",
-    parse: (q) => ({ q }),
+    description:
+      "A text that its subject, recipients or URL contain, in any case; or the id of a " +
+      "task, a batch or a request.",
+    parse: (q) => q.trim() === "" ? "Expected a text" : { q: q.trim() },
   },
   since: {
     description: "Accepted then or later: an RFC 3339 time, or a duration back from now (24h).",

@@ -136,7 +136,7 @@ export function submitRoutes(
     if (owner === undefined) return {};
     const most = maxQueuedOf(dependencies.keyLimits().get(owner), {
       maxQueued: dependencies.maxQueued,
-      keys: dependencies.keys().length,
+      keys: new Set(dependencies.keys().map(({ name }) => name)).size,
     });
     return most === undefined ? {} : { quota: { owner, maxQueued: most } };
   }

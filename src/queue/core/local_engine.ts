@@ -41,6 +41,7 @@ const PLAIN = {
   queued: true,
   pauses: true,
   releaseHolds: true,
+  moveLanes: true,
   lanes: true,
   lane: true,
   purge: true,

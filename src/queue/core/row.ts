@@ -36,7 +36,7 @@ export interface Row {
   generation: number;
   /** `null` in rows of an earlier version. */
   readonly channel: string | null;
-  readonly lane: string;
+  lane: string;
   readonly priority: number;
   /** Bits of `BEHIND`; 0 when it waits for its time and its lane alone. */
   behind: number;
@@ -217,6 +217,7 @@ export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: R
     ...spec,
     id: row.id,
     type: row.type,
+    lane: row.lane,
     priority: row.priority,
     retry: unpackRetry(spec),
     state,
@@ -255,7 +256,15 @@ function cancellerOf({ state, reason, cancelledBy }: Row): { cancelledBy?: strin
 /** The fields of a row that a claim hands over. */
 export type ClaimedRow = Pick<
   Row,
-  "id" | "type" | "attempt" | "startedAt" | "dueAt" | "createdAt" | "expiresAt" | "duplicate"
+  | "id"
+  | "type"
+  | "lane"
+  | "attempt"
+  | "startedAt"
+  | "dueAt"
+  | "createdAt"
+  | "expiresAt"
+  | "duplicate"
 >;
 
 /** What a worker gets; `carry` is JSON text. */
@@ -270,7 +279,7 @@ export function claimedOf(
     id: row.id,
     type: row.type,
     channel: spec.channel,
-    lane: spec.lane,
+    lane: row.lane,
     payload,
     attempt: row.attempt,
     startedAt: row.startedAt ?? 0,

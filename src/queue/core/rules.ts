@@ -54,6 +54,11 @@ export function keepsExpiry({ states, reason }: TaskFilter): boolean {
   return reason !== "expired" && states?.includes("expired") !== true;
 }
 
+/** Whether a lane is one that is not used any more; see `QueueEngine.moveLanes`. */
+export function isUnused(lane: string, prefixes: readonly string[], used: readonly string[]) {
+  return prefixes.some((prefix) => lane.startsWith(prefix)) && !used.includes(lane);
+}
+
 /** What a queued task waits for; `later` is the moment after which its time has not come. */
 export function queuedKindOf(
   { behind, dueAt, createdAt, attempt }: Pick<Row, "behind" | "dueAt" | "createdAt" | "attempt">,

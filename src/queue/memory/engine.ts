@@ -19,7 +19,7 @@ import {
   openLocalEngine,
 } from "../core/local_engine.ts";
 import { contentOf, newRow } from "../core/row.ts";
-import { allowing, DEFAULT_MAX_QUEUED, keepsExpiry } from "../core/rules.ts";
+import { allowing, DEFAULT_MAX_QUEUED, isUnused, keepsExpiry } from "../core/rules.ts";
 import { settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
@@ -84,6 +84,17 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     return false;
   },
   releaseHolds: ({ scheduler }, host) => scheduler.releaseHolds(host),
+  moveLanes: (storage, prefixes, used, to) => {
+    let moved = 0;
+    for (const row of storage.rows.values()) {
+      if (row.state !== "queued" || !isUnused(row.lane, prefixes, used)) continue;
+      storage.scheduler.releaseHolds(row.lane);
+      row.lane = to;
+      if (row.behind === 0) storage.offer(row);
+      moved++;
+    }
+    return moved;
+  },
   list,
   listBatches,
   batchTasks,

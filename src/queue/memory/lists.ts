@@ -12,6 +12,7 @@ import { queuedKindOf } from "../core/rules.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
 import type { DeliveryPage, Page, QueuedKinds, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
+import { searchOf } from "../search.ts";
 import type { Body, MemoryStorage } from "./storage.ts";
 
 type Test<Field extends keyof TaskFilter> = (
@@ -30,7 +31,14 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   host: (host, row) => laneIsOfHost(row.lane, host),
   reason: (reason, row) => row.reason === reason,
   parentId: (id, row) => (isId("tsk", id) || isId("bat", id)) && row.parent === sequenceOf(id),
-  q: (q, row) => row.label.toLowerCase().includes(q.toLowerCase()),
+  q: (q, row, body) => {
+    const search = searchOf(q);
+    if ("task" in search) return row.seq === search.task;
+    if ("batch" in search) return row.batch === search.batch;
+    const { text, spec } = search;
+    return row.label.toLowerCase().includes(text) ||
+      (spec !== undefined && body.spec.includes(spec));
+  },
   owner: (owner, row) => row.owner === owner,
   since: (since, row) => row.seq >= firstSequenceAt(since),
   until: (until, row) => row.seq < firstSequenceAt(until + 1),

@@ -306,7 +306,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     const places = this.#placesOf(turn);
     for (let place = places.peek(); place; place = places.peek()) {
       const { row, dueAt } = place;
-      if (row.state === "queued" && row.behind === 0 && row.dueAt === dueAt) return row;
+      const isHere = row.lane === turn.lane && row.dueAt === dueAt;
+      if (isHere && row.state === "queued" && row.behind === 0) return row;
       places.pop();
     }
     this.#places.delete(nameOf(turn));

@@ -21,7 +21,7 @@ import { keyName } from "../core/keys.ts";
 import { cancel, erase, expire, recover, revive, runNow, settle } from "../core/lifecycle.ts";
 import { Pauses, pauseTask, resumeTask } from "../core/pauses.ts";
 import { batchRecordOf, changeOf, contentOf, newRow, type Row, summaryOf } from "../core/row.ts";
-import { allowing, DEFAULT_MAX_QUEUED, keepsExpiry } from "../core/rules.ts";
+import { allowing, DEFAULT_MAX_QUEUED, isUnused, keepsExpiry } from "../core/rules.ts";
 import { type Settled, settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
@@ -455,6 +455,24 @@ export class PostgresEngine implements QueueEngine, Cluster {
     );
     this.#reopenAll();
     return released.map(([id]) => names.get(id) as string);
+  }
+
+  async moveLanes(
+    prefixes: readonly string[],
+    used: readonly string[],
+    to: string,
+  ): Promise<number> {
+    const rows = await this.#read(this.#sql.allLanes);
+    const from = rows.filter(([, name]) => isUnused(name, prefixes, used)).map(([id]) => id);
+    if (from.length === 0) return 0;
+    await this.#storeLanes([to]);
+    const [row] = await this.#writers.use(async (session) => {
+      await session.run(this.#sql.releaseLanes, from, 0);
+      return await session.run(this.#sql.moveLanes, from, this.#lanes.id(to));
+    });
+    this.#reopenAll();
+    await this.#lookRound();
+    return row?.[0] ?? 0;
   }
 
   async #readPauses(): Promise<void> {

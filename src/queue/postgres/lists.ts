@@ -11,6 +11,7 @@
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
+import { searchOf } from "../search.ts";
 import { STATE } from "./columns.ts";
 import type { Session } from "./connection.ts";
 
@@ -86,8 +87,15 @@ function search(
     host: () => tests.push(`t.lane = ANY(${value(hostLanes)}::int[])`),
     reason: () => tests.push(`t.reason = ${value(filter.reason)}`),
     parentId: () => tests.push(`t.parent = ${value(sequenceOf(filter.parentId as string))}`),
-    q: () =>
-      tests.push(`position(${value(filter.q?.toLowerCase())} IN coalesce(t.folded, t.label)) > 0`),
+    q: () => {
+      const search = searchOf(filter.q as string);
+      if ("task" in search) return void tests.push(`t.seq = ${value(search.task)}`);
+      if ("batch" in search) return void tests.push(`t.batch = ${value(search.batch)}`);
+      const label = `position(${value(search.text)} IN coalesce(t.folded, t.label)) > 0`;
+      if (search.spec === undefined) return void tests.push(label);
+      tests.push(`(${label} OR EXISTS (SELECT 1 FROM ${schema}.body b
+        WHERE b.seq = t.seq AND position(${value(search.spec)} IN b.spec) > 0))`);
+    },
     owner: () => tests.push(`t.owner = ${value(filter.owner)}`),
     since: () => tests.push(`t.seq >= ${value(firstSequenceAt(filter.since as number))}`),
     until: () => tests.push(`t.seq < ${value(firstSequenceAt(filter.until as number + 1))}`),
@@ -117,7 +125,11 @@ function driverOf(
   before: number,
   window: number,
 ): string {
-  const lowest = filter.since === undefined ? 0 : firstSequenceAt(filter.since);
+  const search = searchOf(filter.q ?? "");
+  const lowest = Math.max(
+    filter.since === undefined ? 0 : firstSequenceAt(filter.since),
+    "task" in search ? search.task : 0,
+  );
   const by = (from: string, where = "true") =>
     `SELECT seq FROM ${schema}.${from}
       WHERE ${where} AND seq < ${value(before)} AND seq >= ${value(lowest)}
@@ -128,6 +140,7 @@ function driverOf(
   if (filter.batchId !== undefined) {
     return by("task", `batch = ${value(sequenceOf(filter.batchId))}`);
   }
+  if ("batch" in search) return by("task", `batch = ${value(search.batch)}`);
   if (filter.key !== undefined) return by("task", `key = ${value(filter.key)}`);
   if (filter.tag !== undefined) return by("tag", `tag = ${value(filter.tag)}`);
   if (filter.source !== undefined && filter.source !== "api") {

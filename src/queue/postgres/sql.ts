@@ -267,6 +267,9 @@ const TEXTS = {
            min(due_at) FILTER (WHERE behind < 4 AND NOT (due_at > $1 AND due_at > created_at))
       FROM @.task WHERE state = 0`,
   queuedOf: `SELECT count(*) FROM @.task WHERE state = 0 AND owner = $1`,
+  moveLanes: `
+    WITH moved AS (UPDATE @.task SET lane = $2 WHERE state = 0 AND lane = ANY($1::int[]) RETURNING 1)
+    SELECT count(*) FROM moved`,
   releaseLanes: `
     UPDATE @.lane SET held_until = 0, reason = NULL
      WHERE id = ANY($1::int[]) AND held_until > $2 RETURNING id`,

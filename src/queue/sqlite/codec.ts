@@ -92,6 +92,7 @@ export function unpackSettlement(packed: PackedSettlement): Settled {
 export type PackedClaim = readonly [
   id: Row["id"],
   type: Row["type"],
+  lane: Row["lane"],
   attempt: Row["attempt"],
   startedAt: Row["startedAt"],
   dueAt: Row["dueAt"],
@@ -105,11 +106,12 @@ export type PackedClaim = readonly [
 
 /** Packs a task that has just been claimed. */
 export function packClaim(row: Row, body: Body, carry: string | null): PackedClaim {
-  const { id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate } = row;
+  const { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate } = row;
   const { spec, payload } = body;
   return [
     id,
     type,
+    lane,
     attempt,
     startedAt,
     dueAt,
@@ -124,7 +126,8 @@ export function packClaim(row: Row, body: Body, carry: string | null): PackedCla
 
 /** Unpacks a task that has been claimed. */
 export function unpackClaim(packed: PackedClaim): ClaimedTask {
-  const [id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate, ...rest] = packed;
-  const row = { id, type, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
+  const [id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate, ...rest] =
+    packed;
+  const row = { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
   return claimedOf(row, ...rest);
 }

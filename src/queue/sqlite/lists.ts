@@ -12,6 +12,7 @@ import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { Page, TaskFilter } from "../engine.ts";
 import { formatCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
+import { searchOf } from "../search.ts";
 import { type Row, summaryOf } from "../core/row.ts";
 import { STATE } from "./file/rows.ts";
 import type { SqliteStorage } from "./storage.ts";
@@ -51,9 +52,7 @@ export function matching(
   before: number,
 ): { seqs: number[]; next?: number } {
   const seqs: number[] = [];
-  let next = filter.until === undefined
-    ? before
-    : Math.min(before, firstSequenceAt(filter.until + 1));
+  let next = Math.min(before, endOf(filter));
   for (const window of WINDOWS) {
     const found = search(storage, filter, limit + 1 - seqs.length, next, window);
     seqs.push(...found.seqs);
@@ -88,8 +87,17 @@ function search(
 }
 
 /** No task that matches has a lower number. */
-function lowestOf({ since }: TaskFilter): number {
-  return since === undefined ? 0 : firstSequenceAt(since);
+function lowestOf({ since, q = "" }: TaskFilter): number {
+  const search = searchOf(q);
+  const lowest = since === undefined ? 0 : firstSequenceAt(since);
+  return "task" in search ? Math.max(lowest, search.task) : lowest;
+}
+
+/** All tasks that match have lower numbers. */
+function endOf({ until, q = "" }: TaskFilter): number {
+  const search = searchOf(q);
+  const end = until === undefined ? Infinity : firstSequenceAt(until + 1);
+  return "task" in search ? Math.min(end, search.task + 1) : end;
 }
 
 /** Reads the latest rows themselves: an index that narrows nothing only adds work. */
@@ -151,6 +159,8 @@ function driverOf(
   if (filter.batchId !== undefined && isId("bat", filter.batchId)) {
     return by("task INDEXED BY task_batch WHERE batch = ?", sequenceOf(filter.batchId));
   }
+  const search = searchOf(filter.q ?? "");
+  if ("batch" in search) return by("task INDEXED BY task_batch WHERE batch = ?", search.batch);
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
   if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
   if (filter.source !== undefined && filter.source !== "api") {
@@ -200,7 +210,19 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   },
   reason: (reason, storage) => test(`iif(${marked(storage)}, 'shutdown', reason) = ?`, reason),
   parentId: (id) => isParent(id) ? test("parent = ?", sequenceOf(id)) : test("0"),
-  q: (q) => test("instr(fold(label), ?) > 0", q.toLowerCase()),
+  q: (q) => {
+    const search = searchOf(q);
+    if ("task" in search) return test("seq = ?", search.task);
+    if ("batch" in search) return test("batch = ?", search.batch);
+    const { text, spec } = search;
+    if (spec === undefined) return test("instr(fold(label), ?) > 0", text);
+    return test(
+      "(instr(fold(label), ?) > 0 OR EXISTS (" +
+        "SELECT 1 FROM body WHERE body.seq = task.seq AND instr(body.spec, ?) > 0))",
+      text,
+      spec,
+    );
+  },
   owner: (owner) => test("owner = ?", owner),
   since: (since) => test("seq >= ?", firstSequenceAt(since)),
   until: (until) => test("seq < ?", firstSequenceAt(until + 1)),

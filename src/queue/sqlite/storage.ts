@@ -465,7 +465,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     return rows.map((values) => ({ row: this.#read(values), body: bodyFrom(values) }));
   }
 
-  nextDueAt({ lane, priority }: Turn): number {
+  nextDueAt({ lane, priority }: Pick<Turn, "lane" | "priority">): number {
     const head = this.sql.head.get(this.generation, this.lanes.id(lane), priority);
     return (head as { due_at: number } | undefined)?.due_at ?? Infinity;
   }

@@ -14,6 +14,7 @@ import { makeFollowUps } from "../core/follow_ups.ts";
 import { expire, recover, settle } from "../core/lifecycle.ts";
 import { type Commands, type CommandTable, COMMON_COMMANDS } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
+import { isUnused } from "../core/rules.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import type { Inserted, OpenedFile, TaskChange } from "../engine.ts";
 import { cancelSome, reviveSome } from "./cancel_retry.ts";
@@ -85,6 +86,21 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
     const released = storage.scheduler.releaseHolds(host);
     for (const lane of released) storage.lanes.release(lane);
     return released;
+  },
+  moveLanes: (storage, prefixes, used, to) => {
+    storage.flush();
+    const { lanes, scheduler, sql } = storage;
+    const into = lanes.id(to);
+    let moved = 0;
+    for (const lane of lanes.matching((name) => isUnused(name, prefixes, used))) {
+      moved += Number(sql.moveLane.run(into, lane).changes);
+      scheduler.releaseHolds(lanes.name(lane));
+      sql.releaseLane.run(lane);
+    }
+    for (let priority = 0; priority <= 9 && moved > 0; priority++) {
+      scheduler.offer(to, priority, storage.nextDueAt({ lane: to, priority }));
+    }
+    return moved;
   },
   sweep,
   watch: (storage, word) => void storage.watched.add(word),

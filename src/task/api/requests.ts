@@ -166,3 +166,23 @@ export interface FilterRequest {
   /** The name of the API key that submitted it. */
   readonly owner?: string;
 }
+
+/** A pause: exactly one of host, key, type, channel and all. */
+export interface PauseRequest {
+  /** A host, whatever the scheme and port, or one with a port. */
+  readonly host?: string;
+  /** A key, of `owner` or of all owners. */
+  readonly key?: string;
+  /** The API key that the key belongs to. */
+  readonly owner?: string;
+  /** `notify` or `fetch`. */
+  readonly type?: string;
+  /** A channel: `email`, `http`, `slack` … */
+  readonly channel?: string;
+  /** Everything. */
+  readonly all?: true;
+  /** When it ends by itself: a duration or a time. */
+  readonly until?: string;
+  /** For people. */
+  readonly reason?: string;
+}

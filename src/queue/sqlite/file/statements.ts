@@ -78,6 +78,7 @@ const TEXTS = {
   pauses: `SELECT record FROM pause ORDER BY seq`,
   insertPause: `INSERT INTO pause (seq, record) VALUES (?, ?)`,
   dropPause: `DELETE FROM pause WHERE seq = ?`,
+  moveLane: `UPDATE task SET lane = ? WHERE state = 0 AND lane = ?`,
   releaseLane: `UPDATE lane SET held_until = NULL, reason = NULL WHERE id = ?`,
   running: `SELECT ${ROW_COLUMNS} FROM task WHERE state = 1 ORDER BY seq`,
 
