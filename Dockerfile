@@ -17,7 +17,7 @@ RUN find src -name '*.ts' -o -name '*.tsx' | xargs deno cache --frozen --lock=sr
 RUN install -d -o 1993 -g 1993 -m 0750 /data
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=
 LABEL org.opencontainers.image.title="Postrider" \
       org.opencontainers.image.description="Takes notifications and HTTP requests over HTTP, and delivers them reliably" \
