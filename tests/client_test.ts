@@ -235,6 +235,7 @@ const FETCH: Record<keyof FetchRequest, 1> = {
   save: 1,
   expect: 1,
   extract: 1,
+  ifChanged: 1,
 };
 
 Deno.test.each([

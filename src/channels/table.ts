@@ -44,6 +44,8 @@ export interface ChannelSettings {
   readonly downloads?: string;
   /** Channels that the settings define. */
   readonly channels?: ChannelDefinitions;
+  /** How long final tasks are kept, in milliseconds. */
+  readonly retentionMs?: number;
   /** Each of them signs callbacks. */
   readonly webhookSecrets?: readonly string[];
 }
@@ -56,7 +58,8 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim }, clock, onLost });
-  const http = openHttpChannel({ guard, version, clock, ca, downloads, compute });
+  const { retentionMs } = given;
+  const http = openHttpChannel({ guard, version, clock, ca, downloads, retentionMs, compute });
   const channels = new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],
     ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],

@@ -17,7 +17,7 @@ export async function channelSettings(
   { relays, dkim, channels }: Pick<ConfigFile, "relays" | "dkim" | "channels">,
   version: string,
 ): Promise<ChannelSettings> {
-  const { mail, fetchAllow, downloads, host, port, webhookSecrets } = config;
+  const { mail, fetchAllow, downloads, retentionMs, host, port, webhookSecrets } = config;
   const hostname = mailHostname(config);
   const ca = await readCa(config);
   return {
@@ -27,6 +27,7 @@ export async function channelSettings(
     channels,
     fetchAllow,
     downloads,
+    retentionMs,
     self: { hostname: host, port },
     version,
     webhookSecrets,

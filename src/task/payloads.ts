@@ -113,6 +113,10 @@ export interface FetchPayload {
   readonly maxBytes: number;
   /** Save the body as a file: under this name, or one that is found on the way. */
   readonly save?: true | string;
+  /** The spelling of header names where it is not lower case, by the name in lower case. */
+  readonly headerNames?: Readonly<Record<string, string>>;
+  /** Asks only for a response that has changed since the last one to this owner. */
+  readonly ifChanged?: { readonly owner?: string };
   /** What the answer must be. */
   readonly expect?: Expectation;
   /** What to pick out of the body. */

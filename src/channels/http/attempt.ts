@@ -9,6 +9,7 @@ import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import { laneOf } from "../../task/input/fetch.ts";
 import type { Json, TaskError } from "../../task/task.ts";
+import type { Validator, Validators } from "./validators.ts";
 import type { DeliverContext } from "../channel.ts";
 import { describeFault } from "../faults.ts";
 import { SharedFault } from "../http2/fault.ts";
@@ -40,6 +41,8 @@ export interface HttpAttemptOptions {
   readonly elapsed: () => number;
   /** Decodes bodies and extracts from them. */
   readonly compute: Compute;
+  /** What identified earlier responses, for `ifChanged`. */
+  readonly validators: Validators | undefined;
 }
 
 /** One attempt and its state across redirects. */
@@ -52,6 +55,7 @@ export class HttpAttempt {
   readonly #download: Download | undefined;
   readonly #elapsed: () => number;
   readonly #compute: Compute;
+  readonly #validators: Validators | undefined;
   #consumer: BodyConsumer | undefined;
   #totalBytes: number | undefined;
   #saving = false;
@@ -61,12 +65,29 @@ export class HttpAttempt {
   #effects = 0;
 
   /** Starts with no redirects followed and nothing sent. */
-  constructor(payload: FetchPayload, { context, download, elapsed, compute }: HttpAttemptOptions) {
+  constructor(
+    payload: FetchPayload,
+    { context, download, elapsed, compute, validators }: HttpAttemptOptions,
+  ) {
     this.#payload = payload;
     this.context = context;
     this.#download = download;
     this.#elapsed = elapsed;
     this.#compute = compute;
+    this.#validators = payload.ifChanged && validators;
+  }
+
+  /** What identified the last response, when only a changed one is wanted. */
+  async findValidator(): Promise<Validator | undefined> {
+    return await this.#validators?.find(this.#owner, this.#payload.url);
+  }
+
+  get #owner(): string {
+    return this.#payload.ifChanged?.owner ?? "";
+  }
+
+  #isUnchanged({ status }: ResponseHead): boolean {
+    return status === 304 && this.#payload.ifChanged !== undefined;
   }
 
   /** Called just before a request is sent. */
@@ -167,11 +188,13 @@ export class HttpAttempt {
     } catch (error) {
       return this.faulted(error, request, exchanged, now);
     }
+    const notModified = this.#isUnchanged(head);
+    if (outcome.kind === "delivered" && !notModified) await this.#keepValidator(url, head);
     const { extract } = this.#payload;
-    const extractor = this.#consumer?.extractor;
+    const extractor = notModified ? undefined : this.#consumer?.extractor;
     const extracted = extract && extractor &&
       await extractFrom(extract, extractor, this.#compute, this.context.signal);
-    const result = this.#result(url, exchanged, { saved, extracted });
+    const result = this.#result(url, exchanged, { saved, extracted, notModified });
     return { ...this.#ownHold(outcome, url), evidence, result, ...this.#laneOf(url) };
   }
 
@@ -196,7 +219,7 @@ export class HttpAttempt {
   #result(
     url: URL,
     { head, timings }: Exchanged & { readonly head: ResponseHead },
-    body: Pick<ResultParts, "saved" | "bodyError" | "extracted">,
+    body: Pick<ResultParts, "saved" | "bodyError" | "extracted" | "notModified">,
   ): Json {
     const { hops } = this;
     return resultOf({ url, head, hops, timings, consumer: this.#consumer, ...body });
@@ -225,6 +248,7 @@ export class HttpAttempt {
   /** What the response means, with the caller's expectations applied. */
   async #evaluate(head: ResponseHead, method: string, now: number): Promise<Outcome> {
     const { expect } = this.#payload;
+    if (this.#isUnchanged(head)) return { kind: "delivered" };
     if (head.status === 416 && this.#download?.kept) {
       this.#download.giveUp();
       const detail = "The server has nothing after the saved part; the next attempt starts over";
@@ -256,7 +280,7 @@ export class HttpAttempt {
     const extractor = extract || whole
       ? new TextExtractor({ ...extract, contentType: head.headers["content-type"], whole })
       : undefined;
-    this.#saving = this.#download !== undefined &&
+    this.#saving = this.#download !== undefined && !WITHOUT_CONTENT.has(head.status) &&
       classifyResponse(head, expect, method, 0).kind === "delivered";
     const download = this.#saving ? this.#download : undefined;
     const consumer = new BodyConsumer(new BodyDigest(maxBytes, KEPT_BYTES), extractor, download);
@@ -270,6 +294,12 @@ export class HttpAttempt {
     return consumer;
   }
 
+  async #keepValidator(url: URL, head: ResponseHead): Promise<void> {
+    if (head.status >= 300) return;
+    // Without it, the next request asks for the whole response: nothing else is lost.
+    await this.#validators?.keep(this.#owner, this.#payload.url, url, head).catch(() => {});
+  }
+
   async #save(url: URL, head: ResponseHead): Promise<Saved | undefined> {
     const { save } = this.#payload;
     if (!this.#saving || !this.#download || save === undefined) return undefined;
@@ -278,6 +308,9 @@ export class HttpAttempt {
     return { name, path: `${this.#download.folder}/${name}`, resumed: this.#resumed };
   }
 }
+
+/** Responses that have no content to save: there is no file then, not even an empty one. */
+const WITHOUT_CONTENT = new Set([204, 205, 304]);
 
 function abortError(code: string): TaskError {
   return { code, detail: ABORTS[code] ?? "The attempt was aborted" };

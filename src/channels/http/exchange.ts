@@ -19,6 +19,8 @@ export interface ResponseHead {
   readonly status: number;
   /** Names in lower case; repeated headers are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Each `Set-Cookie`, which cannot be joined. */
+  readonly cookies?: readonly string[];
 }
 
 /** What an exchange needs. */
@@ -74,7 +76,7 @@ const MANY_CHUNKS = 20_000;
 /** Makes one exchange. Always resolves, and immediately when the signal aborts. */
 export function exchange(
   upstreams: Upstreams,
-  { url, method, headers, body }: HttpRequest,
+  { url, method, headers, names, body }: HttpRequest,
   { signal, clock, idleMs, remotes, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
@@ -132,8 +134,16 @@ export function exchange(
     return promise;
   }
   signal.addEventListener("abort", abort, { once: true });
-  const path = url.pathname + url.search;
-  upstreams.dispatch({ origin: url.origin, path, method, headers, body: body ?? null }, {
+  // Not `search`, which drops an empty query.
+  const path = url.href.slice(url.origin.length).split("#", 1)[0] ?? "/";
+  upstreams.dispatch({
+    origin: url.origin,
+    path,
+    method,
+    headers,
+    ...compact({ names }),
+    body: body ?? null,
+  }, {
     onRequestStart(started) {
       controller = started;
       // Aborted while it waited for a connection: nothing must be sent.
@@ -154,7 +164,12 @@ export function exchange(
       }
       timings.firstByte = elapsed();
       lastChunkAt = clock.monotonic();
-      head = { status, headers: flatten(raw) };
+      const cookies = raw["set-cookie"];
+      head = {
+        status,
+        headers: flatten(raw),
+        ...compact({ cookies: cookies === undefined ? undefined : [cookies].flat() }),
+      };
       try {
         sink = onHead(head);
         // A short body has ended by then and needs no timer.

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
@@ -20,6 +21,8 @@ import { contentRangeOf, type Download, openDownload, SaveError } from "./downlo
 import { exchange, type Exchanged, type ResponseHead } from "./exchange.ts";
 import { HttpAttempt } from "./attempt.ts";
 import { followRedirect, type HttpRequest } from "./redirect.ts";
+import { CookieJar } from "./cookies.ts";
+import { conditionOf, openValidators, type Validator, type Validators } from "./validators.ts";
 import { openRemotes } from "./remote.ts";
 import { requestOf } from "./request.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
@@ -44,6 +47,8 @@ export interface HttpOptions {
   readonly ca?: string | undefined;
   /** The folder of all downloads; nothing is saved without one. */
   readonly downloads?: string | undefined;
+  /** How long what identifies a response is kept for `ifChanged`, in milliseconds; a week when absent. */
+  readonly retentionMs?: number | undefined;
   /** Decodes bodies and extracts from them; on this thread when absent. */
   readonly compute?: Compute;
   /** Bounds on waiting besides the attempt's own deadline. */
@@ -63,6 +68,7 @@ class HttpChannel implements Channel {
   readonly #compute: Compute;
   readonly #upstreams: Upstreams;
   readonly #remotes = openRemotes();
+  readonly #validators: Validators | undefined;
 
   constructor(options: HttpOptions) {
     const { guard, clock, ca, compute = inlineCompute() } = options;
@@ -70,6 +76,10 @@ class HttpChannel implements Channel {
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     const connectMs = this.#waits.connect;
+    const { downloads, retentionMs = 7 * 86_400_000 } = options;
+    this.#validators = downloads === undefined
+      ? undefined
+      : openValidators({ folder: `${downloads}/.validators`, retentionMs, clock });
     this.#upstreams = openUpstreams({
       open: guardedOpener(guard, { clock, ca, connectMs }),
       clock,
@@ -94,8 +104,10 @@ class HttpChannel implements Channel {
         download,
         elapsed,
         compute: this.#compute,
+        validators: this.#validators,
       });
-      return await this.#run(payload, attempt, httpAttempt, download?.headers);
+      const known = await httpAttempt.findValidator();
+      return await this.#run(payload, attempt, httpAttempt, known, download?.headers);
     } catch (error) {
       if (error instanceof SaveError) return classifyFault(error, false);
       throw error;
@@ -108,16 +120,18 @@ class HttpChannel implements Channel {
     payload: FetchPayload,
     attempt: Attempt,
     httpAttempt: HttpAttempt,
+    known: Validator | undefined,
     ours: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     const { clock, guard, version } = this.#options;
     const first = requestOf(payload, attempt, version, ours);
     if ("code" in first) return httpAttempt.rejected(first);
+    const cookies = new CookieJar();
     let request = first;
     for (;;) {
       const refused = guard.refuseUrl(request.url);
       if (refused) return httpAttempt.rejected(refused);
-      const exchanged = await this.#exchange(request, httpAttempt);
+      const exchanged = await this.#exchange(withState(request, cookies, known), httpAttempt);
       const { head, fault } = exchanged;
       if (fault && (!head || !httpAttempt.isFollowed(head))) {
         return httpAttempt.faulted(fault.cause, request, exchanged, clock.now());
@@ -136,6 +150,7 @@ class HttpChannel implements Channel {
         const detail = `More than ${payload.redirects} redirects`;
         return httpAttempt.rejected({ code: "too_many_redirects", detail });
       }
+      cookies.take(request.url, head.cookies ?? [], clock.now());
       httpAttempt.hops.push({ status: head.status, url: request.url.href });
       const next = followRedirect(request, head.status, location);
       if ("code" in next) return httpAttempt.rejected(next);
@@ -160,6 +175,23 @@ class HttpChannel implements Channel {
       onBytes: (bytes) => httpAttempt.reportProgress(bytes),
     });
   }
+}
+
+/** The request with the cookies of earlier redirects, and asking only for what has changed. */
+function withState(
+  request: HttpRequest,
+  cookies: CookieJar,
+  known: Validator | undefined,
+): HttpRequest {
+  const { url, headers } = request;
+  const cookie = cookies.header(url, headers.cookie);
+  const isKnown = known?.url === url.href && headers["if-none-match"] === undefined &&
+    headers["if-modified-since"] === undefined;
+  if (cookie === headers.cookie && !isKnown) return request;
+  return {
+    ...request,
+    headers: { ...headers, ...compact({ cookie }), ...(isKnown ? conditionOf(known) : {}) },
+  };
 }
 
 /** The fault of a 206 whose body does not have the length of its `Content-Range`. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { TaskError } from "../../task/task.ts";
 
 /** One HTTP request. */
@@ -14,6 +15,8 @@ export interface HttpRequest {
   readonly method: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The spelling of header names as the caller gave it, by the name in lower case. */
+  readonly names?: Readonly<Record<string, string>>;
   /** The body, if any. */
   readonly body?: string | Uint8Array;
 }
@@ -29,6 +32,8 @@ const OURS = new Set([
   "traceparent",
   "range",
   "if-range",
+  "if-none-match",
+  "if-modified-since",
 ]);
 /** Headers that describe a body. */
 const OF_BODY = /^(?:content-.*|idempotency-key)$/;
@@ -55,7 +60,8 @@ export function followRedirect(
   const sameOrigin = url.origin === request.url.origin;
   if (becomesGet(status, request.method)) {
     const method = request.method === "HEAD" ? "HEAD" : "GET";
-    return { url, method, headers: keep(request.headers, sameOrigin, true) };
+    const headers = keep(request.headers, sameOrigin, true);
+    return { url, method, headers, ...compact({ names: request.names }) };
   }
   if (request.body !== undefined && !sameOrigin) {
     return refused("Cannot follow the redirect: it would send the body to another origin");

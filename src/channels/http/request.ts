@@ -66,7 +66,7 @@ export function requestOf(
       "postrider-attempt": String(attempt.number),
       ...ours,
     },
-    ...compact({ body: sent }),
+    ...compact({ body: sent, names: payload.headerNames }),
   };
 }
 

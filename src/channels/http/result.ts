@@ -40,14 +40,25 @@ export interface ResultParts {
   readonly extracted?: Extracted | undefined;
   /** Where it was saved. */
   readonly saved?: Saved | undefined;
+  /** Whether the response has not changed since the last one. */
+  readonly notModified?: boolean | undefined;
   /** Why the body is not complete. */
   readonly bodyError?: TaskError | undefined;
 }
 
 /** Builds the result. */
 export function resultOf(
-  { url, head: { status, headers }, hops, timings, consumer, extracted, saved, bodyError }:
-    ResultParts,
+  {
+    url,
+    head: { status, headers },
+    hops,
+    timings,
+    consumer,
+    extracted,
+    saved,
+    notModified,
+    bodyError,
+  }: ResultParts,
 ): Json {
   const contentType = headers["content-type"];
   const digest = consumer?.digest;
@@ -60,6 +71,7 @@ export function resultOf(
     hops: [...hops],
     headers: { ...headers },
     contentType,
+    notModified: notModified || undefined,
     // Both are of the whole body.
     bytes: bodyError ? undefined : digest?.bytes,
     sha256: bodyError ? undefined : digest?.sha256(),

@@ -106,7 +106,10 @@ class GuardedUpstreams implements Upstreams {
   }
 
   #sendPlain(request: UpstreamRequest, handler: UpstreamHandler): void {
-    this.#agent.dispatch({ ...request, method: request.method as Dispatcher.HttpMethod }, handler);
+    const { names, ...rest } = request;
+    const headers = names ? renamed(request.headers, names) : request.headers;
+    const method = request.method as Dispatcher.HttpMethod;
+    this.#agent.dispatch({ ...rest, headers, method }, handler);
   }
 
   #send(ticket: Ticket): void {
@@ -234,4 +237,14 @@ function originOf(protocol: string, hostname: string, port: string): string {
   // undici passes an IPv6 address without its brackets.
   const host = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
   return new URL(`${protocol}//${host}${port ? `:${port}` : ""}`).origin;
+}
+
+/** Headers with the spelling that the caller gave their names. */
+function renamed(
+  headers: UpstreamRequest["headers"],
+  names: NonNullable<UpstreamRequest["names"]>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [names[name] ?? name, value]),
+  );
 }

@@ -21,6 +21,8 @@ export interface UpstreamRequest {
   readonly method: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The spelling of header names for HTTP/1.1, by the name in lower case. */
+  readonly names?: Readonly<Record<string, string>>;
   /** The complete body. */
   readonly body: string | Uint8Array | null;
 }

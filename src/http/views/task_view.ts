@@ -195,10 +195,13 @@ function attachmentView({ content, ...attachment }: Attachment): View {
 /** A longer body is shown as its size: masking its secrets would mean to parse it. */
 const SHOWN_BODY = 65_536;
 
-function fetchView({ url, headers, body, bodyBase64, ...rest }: FetchPayload): View {
+function fetchView(
+  { url, headers, headerNames: _, ifChanged, body, bodyBase64, ...rest }: FetchPayload,
+): View {
   return {
     url: maskUrl(url),
     ...rest,
+    ifChanged: ifChanged && true,
     headers: isEmpty(headers) ? undefined : maskHeaders(headers),
     ...(body === undefined ? {} : bodyView(body, headers["content-type"] ?? "")),
     ...(bodyBase64 === undefined ? {} : { bodyBytes: base64Bytes(bodyBase64) }),

@@ -50,6 +50,7 @@ const DEFAULT_BYTES = 100 * 2 ** 20;
 const MAX_BYTES = 10 * 2 ** 30;
 
 const EXPECTED = {
+  ifChanged: "Expected true, with GET only",
   url: `Expected an absolute http: or https: URL of at most ${URL_BYTES} bytes`,
   method: "Expected the name of an HTTP method; CONNECT, TRACE and TRACK are not made",
   headers: "Expected an object of headers, each value a text",
@@ -72,7 +73,7 @@ export const fetchFields = {
     .optional()
     .meta({ description: "Request headers.", examples: [{ accept: "application/json" }] }),
   body: z.string({ error: EXPECTED.body }).optional()
-    .meta({ description: "The body as text; not with GET and HEAD." }),
+    .meta({ description: "The body as text; not with HEAD." }),
   json: z.unknown().optional().meta({ description: "The body as JSON; sets the Content-Type." }),
   bodyBase64: z.string({ error: EXPECTED.base64 }).optional()
     .meta({ description: "The body in base64.", contentEncoding: "base64" }),
@@ -89,6 +90,10 @@ export const fetchFields = {
   save: z.union([z.literal(true), z.string()], { error: EXPECTED.save }).optional().meta({
     description: "Save the body as a file, under this name or the server's; any size then.",
     examples: [true, "report.pdf"],
+  }),
+  ifChanged: z.literal(true, { error: EXPECTED.ifChanged }).optional().meta({
+    description: "Send the ETag and date of the last response to this API key for this URL. When " +
+      "the response has not changed, the result says notModified. With GET only.",
   }),
   ...expectField,
   ...extractField,
@@ -155,8 +160,8 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
   if (!METHOD.test(method) || REFUSED_METHODS.has(method)) {
     issues.push({ pointer: "/method", detail: EXPECTED.method });
   }
-  for (const name of isRead ? bodies : bodies.slice(1)) {
-    const detail = isRead ? `Expected no body with ${method}` : `Expected only ${bodies[0]}`;
+  for (const name of method === "HEAD" ? bodies : bodies.slice(1)) {
+    const detail = method === "HEAD" ? "Expected no body with HEAD" : `Expected only ${bodies[0]}`;
     issues.push({ pointer: pointerTo([name]), detail });
   }
   if (raw.bodyBase64 !== undefined && !isBase64(raw.bodyBase64)) {
@@ -164,6 +169,9 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
   }
   if (typeof raw.save === "string" && !isFileName(raw.save)) {
     issues.push({ pointer: "/save", detail: EXPECTED.save });
+  }
+  if (raw.ifChanged && method !== "GET") {
+    issues.push({ pointer: "/ifChanged", detail: EXPECTED.ifChanged });
   }
   const headers = checkRequestHeaders(raw.headers ?? {}, issues);
   if (raw.save !== undefined && raw.retain !== undefined) {
@@ -187,9 +195,22 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
     ...compact({ body, bodyBase64: raw.bodyBase64 }),
     redirects: raw.redirects ?? (isRead ? DEFAULT_REDIRECTS : 0),
     maxBytes: raw.maxBytes ?? (raw.save === undefined ? DEFAULT_BYTES : MAX_BYTES),
-    ...compact({ save: raw.save, expect, extract }),
+    ...compact({
+      save: raw.save,
+      headerNames: headerNames(raw.headers),
+      ifChanged: raw.ifChanged && {},
+      expect,
+      extract,
+    }),
   };
   return { value: { options, payload, target } };
+}
+
+/** The names of headers that are not in lower case, for servers that insist on their spelling. */
+function headerNames(headers: Readonly<Record<string, string>> = {}) {
+  const spelled = Object.keys(headers).filter((name) => name !== name.toLowerCase());
+  if (spelled.length === 0) return undefined;
+  return Object.fromEntries(spelled.map((name) => [name.toLowerCase(), name]));
 }
 
 /** A caller's JSON as it was written, where its text is known. */

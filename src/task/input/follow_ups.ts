@@ -39,6 +39,7 @@ const EXPECTED = {
   chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
   single: "Expected one request: a chain makes no batch",
   level: "A chain has one level: nothing follows it",
+  ifChanged: "Expected no ifChanged: a follow-up is sent only once",
   quiet: "Expected no quiet hours: when it will be made is not known yet; use delay",
 };
 
@@ -143,6 +144,7 @@ function faultsIn(request: PlainObject): Issue[] {
     ...["onSuccess", "onFailure", "onComplete", "callback"]
       .map((name) => ({ name, detail: EXPECTED.level })),
     { name: "quiet", detail: EXPECTED.quiet },
+    { name: "ifChanged", detail: EXPECTED.ifChanged },
   ].filter(({ name }) => Object.hasOwn(request, name)).map(({ name, detail }) => ({
     pointer: `/${name}`,
     detail,

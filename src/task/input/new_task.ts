@@ -86,7 +86,9 @@ function gatheredLater(
 
 /** Makes tasks of HTTP requests, one step each. */
 export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext): Steps<Draft> {
-  return draft(asked, context, ({ options, payload, target }, batchId) => {
+  const { owner } = context;
+  return draft(asked, context, ({ options, payload: given, target }, batchId) => {
+    const payload = given.ifChanged ? { ...given, ifChanged: compact({ owner }) } : given;
     const label = `${payload.method} ${maskUrl(payload.url)}`;
     const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
     return [{ task: newTask(place, payload, options, context, batchId), payload }];

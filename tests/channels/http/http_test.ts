@@ -10,7 +10,8 @@ import {
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openTestHttp } from "../support/http_channel.ts";
-import { serveHttp } from "../support/http_servers.ts";
+import { aFolder } from "../../support/process.ts";
+import { serveHttp, serveRaw } from "../support/http_servers.ts";
 
 /** Answers with the request as JSON. */
 async function echo(request: Request): Promise<Response> {
@@ -109,6 +110,44 @@ Deno.test("The caller's Idempotency-Key and User-Agent are kept, connection head
   for (const name of ["transfer-encoding", "expect", "upgrade"]) {
     assert.equal(headers[name], undefined);
   }
+});
+
+Deno.test("Header names are sent over HTTP/1.1 in the caller's spelling", async () => {
+  let seen = "";
+  await using server = serveRaw(async (conn, head) => {
+    seen = head;
+    await conn.write(bytesOf("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  });
+  const headers = { "x-api-key": "k", "soapaction": "a" };
+  const headerNames = { "x-api-key": "X-API-Key", "soapaction": "SOAPAction" };
+  const { outcome } = await fetched(server.url, { headers, headerNames });
+  assert.equal(outcome.kind, "delivered");
+  assert.match(seen, /\r\nX-API-Key: k\r\n/);
+  assert.match(seen, /\r\nSOAPAction: a\r\n/);
+  assert.doesNotMatch(seen, /x-api-key/);
+});
+
+Deno.test("A GET may have a body, and an empty query is kept", async () => {
+  let line = "";
+  await using server = serveRaw(async (conn, head) => {
+    line = `${head.split("\r\n")[0]} ${/content-length: \d+/i.exec(head)?.[0]}`;
+    await conn.write(bytesOf("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  });
+  await fetched(`${server.url}/a?`, { method: "GET", body: "{}" });
+  assert.equal(line, "GET /a? HTTP/1.1 content-length: 2");
+  await fetched(`${server.url}/a?b=%20c#d`);
+  assert.equal(line, "GET /a?b=%20c HTTP/1.1 undefined");
+});
+
+Deno.test.each([204, 205, 304])("A %i is delivered and saves no file", async (status) => {
+  await using downloads = await aFolder();
+  await using server = serveRaw(`HTTP/1.1 ${status} x\r\n\r\n`);
+  await using channel = openTestHttp({ downloads: downloads.path });
+  const payload = aFetch(server.url, { save: true });
+  const outcome: Any = await channel.deliver(anAttempt(payload), aContext());
+  assert.deepEqual([outcome.kind, outcome.result.status], ["delivered", status]);
+  assert.equal(outcome.result.saved, undefined);
+  assert.deepEqual([...Deno.readDirSync(downloads.path)], []);
 });
 
 Deno.test("A GET has no Idempotency-Key and never reports the stage sending", async () => {
