@@ -57,10 +57,3 @@ for (
   await sleep(systemClock, 500); // The dot has turned green.
   await page.screenshot({ path: `${folder}/${name}.png` });
 }
-
-// The ready template as a reader's program shows it.
-const mailed = await chromium.open(api.url, { width: 720 });
-const { body } = await api.call<{ html: string }>("/templates/password-reset");
-await mailed.page.setContent(body.html);
-await mailed.page.setViewportSize({ width: 720, height: 480 });
-await mailed.page.screenshot({ path: `${folder}/reset.png` });
