@@ -100,12 +100,12 @@ browserTest(
     assert.equal(await page.getByText("About the plum").count(), 0);
     await page.getByLabel("Select all tasks shown").check();
     await page.getByText("2 selected").waitFor();
-    await page.getByRole("button", { name: "Cancel selected" }).click();
+    await page.getByRole("button", { name: "Cancel 2 selected" }).click();
     await page.getByRole("button", { name: "Yes" }).click();
     await page.locator("tbody .badge.cancelled").nth(1).waitFor();
     await page.getByRole("button", { name: "Undo" }).click();
     await page.locator("tbody .badge.queued").nth(1).waitFor();
-    await page.getByRole("button", { name: "Cancel all that match" }).click();
+    await page.getByRole("button", { name: "Cancel all 2" }).click();
     await page.getByRole("button", { name: "Yes" }).click();
     await page.getByText("2 cancelled, 0 aborting").waitFor();
     assertClean();
@@ -228,3 +228,62 @@ browserTest(
     assertClean();
   },
 );
+
+browserTest("eight tabs are live at once and their buttons work", async (world) => {
+  const { page } = await world.open();
+  const tabs = page.context();
+  const all = [page, ...await Promise.all(Array.from({ length: 7 }, () => tabs.newPage()))];
+  for (const page of all) {
+    await page.goto("/ui/tasks");
+    await page.locator("#connection.on").waitFor();
+  }
+  await world.send("/notify", { ...DRAFT, subject: "To all", to: "ada@example.org", delay: "1h" });
+  for (const page of all) await page.getByText("To all").waitFor();
+  const last = all.at(-1)!;
+  await last.getByText("To all").click();
+  await last.getByRole("button", { name: "Run now" }).click();
+  await last.locator("#state .badge", { hasText: "succeeded" }).waitFor();
+});
+
+browserTest("a selection is kept while tasks arrive, and new rows are offered", async (world) => {
+  await world.send("/notify", { ...DRAFT, subject: "First", to: "ada@example.org", delay: "1h" });
+  const { page } = await world.open();
+  await page.goto("/ui/tasks");
+  await page.locator("#connection.on").waitFor();
+  await page.getByLabel("Select First").check();
+  for (const subject of ["Second", "Third", "Fourth"]) {
+    await world.send("/notify", { ...DRAFT, subject, to: "ada@example.org", delay: "1h" });
+  }
+  const offer = page.getByRole("button", { name: "3 new" });
+  await offer.waitFor();
+  assert.equal(await page.getByText("Fourth").count(), 0);
+  assert.ok(await page.getByText("1 selected").isVisible());
+  await offer.click();
+  await page.getByText("Fourth").waitFor();
+  assert.ok(await page.getByLabel("Select First").isChecked());
+  await page.getByRole("button", { name: "Pause live updates" }).click();
+  await page.getByRole("button", { name: "Clear selection" }).click();
+  await page.mouse.move(0, 0);
+  await world.send("/notify", { ...DRAFT, subject: "Fifth", to: "ada@example.org", delay: "1h" });
+  await page.getByRole("button", { name: "Resume live updates" }).click();
+  await page.getByText("Fifth").waitFor();
+});
+
+browserTest("the search leads to the page of an id, and trims blanks", async (world) => {
+  const id = await world.send("/notify", {
+    ...DRAFT,
+    subject: "Wanted",
+    to: "ada@example.org",
+    delay: "1h",
+  });
+  const { page } = await world.open();
+  await page.goto("/ui/tasks");
+  await page.locator("input[name=q]").fill(` ${id} `);
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.waitForURL(`**/ui/tasks/${id}`);
+  await page.goto("/ui/tasks");
+  await page.locator("input[name=q]").fill("  wanted ");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.waitForURL(/q=/);
+  await page.getByText("Wanted").waitFor();
+});

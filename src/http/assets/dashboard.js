@@ -7,12 +7,16 @@
 const REFRESH_MS = 200;
 const TOAST_MS = 8_000;
 
+/** The path below which everything is served, when there is one. */
+const BASE = document.documentElement.dataset.base ?? "";
+
 const $ = (id) => document.getElementById(id);
 
 // ---- Live: after a pulse, the page is fetched again.
 
 /** The HTML of each section as last sent, so that unchanged sections stay. */
 const sent = new Map();
+let paused = false;
 let refreshing = false;
 let again = false;
 
@@ -46,21 +50,46 @@ function swap(fresh) {
       part.dataset.series = next.dataset.series;
       part.setAttribute("aria-label", next.getAttribute("aria-label"));
       drawChart(part);
-    } else replace(part, next);
+    } else if (part.id === "list" && isHeld(part)) update(part, next);
+    else replace(part, next);
   }
+}
+
+/** Whether a person is working in the list, so that its rows must not move. */
+function isHeld(part) {
+  return selected.size > 0 || part.matches(":hover") || part.contains(document.activeElement);
+}
+
+/** Updates the rows of a list where they are, and offers the new ones. */
+function update(part, next) {
+  const keyOf = (row) => row.dataset.id;
+  const rows = new Map([...part.querySelectorAll("tbody tr")].map((row) => [keyOf(row), row]));
+  let added = 0;
+  for (const row of next.querySelectorAll("tbody tr")) {
+    const old = rows.get(keyOf(row));
+    if (!old) added++;
+    else if (old.outerHTML !== row.outerHTML) replace(old, row.cloneNode(true));
+  }
+  const offer = $("offer");
+  if (!offer) return;
+  offer.hidden = added === 0;
+  offer.textContent = `${added} new`;
+  offer.onclick = () => {
+    offer.hidden = true;
+    replace(part, next);
+    $("list")?.querySelector("a")?.focus();
+  };
 }
 
 /** Keeps focus, ticked boxes and open details. */
 function replace(part, next) {
   const focused = document.activeElement;
   const place = part.contains(focused) ? placeOf(focused, part) : undefined;
-  const ticked = [...part.querySelectorAll("input:checked")].map(({ id }) => id);
   const open = [...part.querySelectorAll("details[open]")].map(({ id }) => id);
   part.replaceWith(document.adoptNode(next));
-  for (const id of ticked) if ($(id)) $(id).checked = true;
+  tickSelected();
   for (const id of open) if ($(id)) $(id).open = true;
   if (place !== undefined) next.querySelectorAll("a, button, input, summary, pre")[place]?.focus();
-  countTicked();
   updateTimes();
 }
 
@@ -69,31 +98,61 @@ function placeOf(element, part) {
   return place < 0 ? undefined : place;
 }
 
+/** Calls `onPulse` and `onError` for the live stream, which all tabs share where browsers can. */
+function openStream(url, onPulse, onError) {
+  if (globalThis.SharedWorker) {
+    const { port } = new SharedWorker(`${BASE}/ui/assets/live-worker.js`);
+    port.onmessage = ({ data }) =>
+      data.type === "pulse" ? onPulse(data.data) : onError(data.isClosed);
+    const join = () => port.postMessage({ follow: new URL(url, location.href).href });
+    addEventListener("pagehide", () => port.postMessage({ leave: true }));
+    addEventListener("pageshow", ({ persisted }) => persisted && join());
+    join();
+    return;
+  }
+  let source;
+  const open = () => {
+    source = new EventSource(url);
+    source.addEventListener("pulse", ({ data }) => onPulse(data));
+    source.addEventListener("error", () => onError(source.readyState === EventSource.CLOSED));
+  };
+  // A hidden tab gives its connection to the others.
+  document.addEventListener("visibilitychange", () => document.hidden ? source.close() : open());
+  addEventListener("pagehide", () => source.close());
+  open();
+}
+
 function follow(url) {
   const connection = $("connection");
-  const source = new EventSource(url);
   let known = document.body.dataset.change;
   let isFirst = true;
-  source.addEventListener("pulse", ({ data }) => {
-    connection.textContent = "live";
-    connection.classList.add("on");
+  openStream(url, (data) => {
+    connection.textContent = paused ? "paused" : "live";
+    connection.classList.toggle("on", !paused);
     // The first pulse matters only if something changed since the page was made. A later
     // pulse with the same number reports progress of running tasks.
-    if (!isFirst || data !== known) refresh();
+    if ((!isFirst || data !== known) && !paused) refresh();
     isFirst = false;
     known = data;
-  });
-  source.addEventListener("error", () => {
+  }, (isClosed) => {
     connection.textContent = "reconnecting";
     connection.classList.remove("on");
     // A refused stream, as after the end of a session, does not reconnect by itself.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
+    if (isClosed) setTimeout(() => location.reload(), 5_000);
   });
-  addEventListener("pagehide", () => source.close());
+  $("pause").addEventListener("click", ({ target }) => {
+    paused = !paused;
+    target.textContent = paused ? "Resume live updates" : "Pause live updates";
+    connection.textContent = paused ? "paused" : "live";
+    connection.classList.toggle("on", !paused);
+    if (!paused) refresh();
+  });
 }
 
 // ---- Times: relative times are updated while nothing else changes.
 
+/** Times on hover are those of the reader, with the zone. */
+const LOCAL_TIME = { dateStyle: "medium", timeStyle: "long" };
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
 function updateTimes() {
@@ -102,6 +161,7 @@ function updateTimes() {
     const size = Math.floor(Math.abs(seconds));
     const [unit, name] = UNITS.find(([unit]) => size >= unit) ?? [1, "s"];
     const text = `${Math.floor(size / unit)} ${name}`;
+    time.title = new Date(time.dateTime).toLocaleString([], LOCAL_TIME);
     time.textContent = size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`;
   }
 }
@@ -110,7 +170,7 @@ function updateTimes() {
 
 async function ask(call) {
   const [method, path] = call.split(" ");
-  const answer = await fetch(path, { method });
+  const answer = await fetch(BASE + path, { method });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(body.detail ?? answer.statusText);
   return body;
@@ -177,30 +237,72 @@ async function press({ dataset }) {
 }
 
 async function pressBulk({ bulk, undo }) {
-  const ids = tickedIds();
-  if (bulk.startsWith("DELETE") && !await confirmed(`Cancel ${ids.length} selected?`)) return;
+  const ids = [...selected];
+  const question = `Cancel ${ids.length} selected ${ids.length === 1 ? "task" : "tasks"}?`;
+  if (bulk.startsWith("DELETE") && !await confirmed(question)) return;
   const each = (call) => async () => {
-    const asked = await Promise.allSettled(ids.map((id) => ask(call.replace("{id}", id))));
-    const good = asked.filter(({ status }) => status === "fulfilled").length;
-    const bad = asked.length - good;
+    let good = 0;
+    const left = [...ids];
+    const one = async () => {
+      for (let id = left.pop(); id; id = left.pop()) {
+        await ask(call.replace("{id}", id)).then(() => good++, () => {});
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, one));
+    const bad = ids.length - good;
     return bad > 0 ? { done: good, "not possible": bad } : { done: good };
   };
   await run(each(bulk), "Done", undo && each(undo));
+  unselect();
 }
 
 // ---- Bulk actions.
 
-const ticks = () => [...document.querySelectorAll('input[name="task"]')];
-const tickedIds = () => ticks().filter(({ checked }) => checked).map(({ value }) => value);
+/** Requests of a bulk action at once. */
+const AT_ONCE = 8;
+const SELECTION = "postrider-selected";
+/** Ids of the selected tasks: also of those on other pages of the list, until they are acted on. */
+const selected = new Set(
+  location.pathname === `${BASE}/ui/tasks`
+    ? JSON.parse(sessionStorage.getItem(SELECTION) ?? "[]")
+    : [],
+);
 
-function countTicked() {
-  const said = $("ticked");
-  if (!said) return;
-  const count = tickedIds().length;
-  said.textContent = count === 0 ? "None selected" : `${count} selected`;
-  for (const button of document.querySelectorAll("[data-bulk]")) button.disabled = count === 0;
+const ticks = () => [...document.querySelectorAll('input[name="task"]')];
+
+/** Takes the ticks of the page into the selection. */
+function select(boxes) {
+  for (const { value, checked } of boxes) checked ? selected.add(value) : selected.delete(value);
+  sessionStorage.setItem(SELECTION, JSON.stringify([...selected]));
+  countSelected();
+}
+
+/** Ticks what is selected. */
+function tickSelected() {
+  for (const box of ticks()) box.checked = selected.has(box.value);
+  countSelected();
+}
+
+function unselect() {
+  selected.clear();
+  select([]);
+  tickSelected();
+}
+
+function countSelected() {
+  const text = $("ticked");
+  if (!text) return;
+  const count = selected.size;
+  const shown = ticks().filter(({ checked }) => checked).length;
+  const elsewhere = count > shown ? ` (${count - shown} on other pages)` : "";
+  text.textContent = count === 0 ? "None selected" : `${count} selected${elsewhere}`;
+  $("unselect").hidden = count === 0;
+  for (const button of document.querySelectorAll("[data-bulk]")) {
+    button.disabled = count === 0;
+    button.setAttribute("aria-label", button.dataset.label.replace("{n}", `${count}`));
+  }
   const all = $("tick-all");
-  if (all) all.checked = count > 0 && count === ticks().length;
+  if (all) all.checked = shown > 0 && shown === ticks().length;
 }
 
 // ---- Sending: a form becomes the JSON of a submit.
@@ -239,7 +341,7 @@ async function send(form) {
   });
   const body = await answer.json();
   if (answer.ok) {
-    location.assign(body.id.startsWith("bat") ? `/ui/batches/${body.id}` : `/ui/tasks/${body.id}`);
+    location.assign(`${BASE}/ui/${body.id.startsWith("bat") ? "batches" : "tasks"}/${body.id}`);
     return;
   }
   let first;
@@ -324,12 +426,15 @@ function redrawChart() {
 // ---- Start.
 
 document.addEventListener("click", ({ target }) => {
+  if (target.id === "unselect") return unselect();
   const button = target.closest("button[data-call], button[data-bulk], button[data-copy]");
   if (button) press(button);
 });
 document.addEventListener("change", ({ target }) => {
-  if (target.id === "tick-all") { for (const one of ticks()) one.checked = target.checked; }
-  countTicked();
+  if (target.id === "tick-all") {
+    for (const one of ticks()) one.checked = target.checked;
+    select(ticks());
+  } else if (target.name === "task") select([target]);
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.send) return;
@@ -340,7 +445,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawChar
 addEventListener("resize", redrawChart);
 
 redrawChart();
-countTicked();
+tickSelected();
 updateTimes();
 setInterval(updateTimes, 5_000);
 if (document.body.dataset.follow) follow(document.body.dataset.follow);

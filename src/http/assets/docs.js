@@ -1,6 +1,6 @@
 // Renders the OpenAPI document.
 globalThis.SwaggerUIBundle({
-  url: "/openapi.json",
+  url: `${document.documentElement.dataset.base ?? ""}/openapi.json`,
   dom_id: "#docs",
   deepLinking: true,
   validatorUrl: null,

@@ -9,6 +9,7 @@ import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import dashboard from "../assets/dashboard.js" with { type: "text" };
 import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
 import docs from "../assets/docs.js" with { type: "text" };
+import liveWorker from "../assets/live-worker.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
 import manualStyle from "../assets/manual.css" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
@@ -22,6 +23,7 @@ const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
   "dashboard.js": () => dashboard,
   "dashboard.css": () => dashboardStyle,
   "docs.js": () => docs,
+  "live-worker.js": () => liveWorker,
   "docs.css": () => docsStyle,
   "manual.css": () => manualStyle,
   "icon.svg": () => icon,

@@ -146,7 +146,7 @@ export function TaskTable(
 function TaskRow({ task, now, select }: { task: TaskSummary; now: number; select: boolean }) {
   const waits = task.state === "queued" && task.dueAt !== undefined && task.dueAt > now;
   return (
-    <tr>
+    <tr data-id={task.id}>
       {select
         ? (
           <td class="tick">

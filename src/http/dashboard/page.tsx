@@ -128,7 +128,14 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
             <span>Postrider</span>
           </a>
           {caller ? <Navigation frame={frame} /> : null}
-          {live ? <p id="connection" class="connection" role="status">connecting</p> : null}
+          {live
+            ? (
+              <div class="live">
+                <p id="connection" class="connection" role="status">connecting</p>
+                <button type="button" id="pause" class="quiet">Pause live updates</button>
+              </div>
+            )
+            : null}
           {caller?.name === undefined ? null : (
             <form class="who" method="post" action="/ui/signout">
               <span>{caller.name}</span>

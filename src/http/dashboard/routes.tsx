@@ -7,14 +7,15 @@
 import type { Child } from "hono/jsx";
 import type { LaneStatus } from "../../queue/engine.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import { isId } from "../../lib/ids.ts";
-import { type Authenticate, mayOperate, maySee, requireScope } from "../auth/auth.ts";
+import { type Authenticate, mayOperate, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
 import type { History } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { PROBLEMS, Refusal } from "../problems.ts";
+import { Refusal, respondError } from "../problems.ts";
+import { isId } from "../../lib/ids.ts";
+import type { TaskState } from "../../task/state.ts";
 import type { Route } from "../route.ts";
 import { seenBatch, seenTask } from "../auth/access.ts";
 import { isHost } from "../routes/status.ts";
@@ -33,6 +34,11 @@ import { TaskContent } from "./task.tsx";
 import { TasksContent } from "./tasks.tsx";
 
 const LISTED = 50;
+const MAX_LISTED = 200;
+/** Pages of the latest tasks in which a request id is looked for. */
+const REQUEST_PAGES = 10;
+/** Pages that are counted for a bulk action; beyond it the count says "or more". */
+const COUNT_PAGES = 10;
 const MAX_LANES = 200;
 
 /** What the pages need beside the dependencies of the API. */
@@ -86,26 +92,68 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     const { cursor, ...given } = query(context, [...FILTER_NAMES, "cursor"]);
     // A form sends its empty fields as well.
     const words: FilterWords = Object.fromEntries(
-      Object.entries(given).filter(([, value]) => value.trim() !== ""),
+      Object.entries(given).map(([name, value]) => [name, value.trim()])
+        .filter(([, value]) => value !== ""),
     );
-    await goToId(context, words.q?.trim() ?? "");
+    const target = words.q === undefined ? undefined : await targetOf(words.q);
+    if (target) throw new Redirect(target);
     const found = await search(words, cursor || undefined);
     const operates = mayOperate(context.caller, undefined);
-    const content = <TasksContent now={clock.now()} words={words} operates={operates} {...found} />;
+    const isSearch = operates && Object.keys(words).length > 0 && !("fault" in found);
+    const matches = isSearch ? await countMatches(words) : undefined;
+    const content = (
+      <TasksContent
+        now={clock.now()}
+        words={words}
+        operates={operates}
+        matches={matches}
+        {...found}
+      />
+    );
     return { title: "Tasks", place: "tasks", live: true, content } as const;
   }
 
-  /** A search for an id leads to its page. */
-  async function goToId({ caller }: RequestContext, id: string): Promise<void> {
-    const isTask = isId("tsk", id);
-    const found = isTask
-      ? await engine.find(id)
-      : isId("bat", id)
-      ? await engine.findBatch(id)
-      : undefined;
-    if (found && maySee(caller, found.owner)) {
-      throw new SeeOther(`/ui/${isTask ? "tasks" : "batches"}/${id}`);
+  /** The page of an id that is searched for: of a task, of a batch, or of a request's task. */
+  async function targetOf(text: string): Promise<string | undefined> {
+    if (isId("tsk", text) && await engine.find(text)) return `/ui/tasks/${text}`;
+    if (isId("bat", text) && await engine.findBatch(text)) return `/ui/batches/${text}`;
+    if (!text.startsWith("req_")) return undefined;
+    let cursor: string | undefined;
+    for (let page = 0; page < REQUEST_PAGES; page++) {
+      const { tasks, nextCursor } = await engine.list({}, MAX_LISTED, cursor);
+      const task = tasks.find(({ requestId }) => requestId === text);
+      if (task) return task.batchId ? `/ui/batches/${task.batchId}` : `/ui/tasks/${task.id}`;
+      cursor = nextCursor;
+      if (cursor === undefined) break;
     }
+    return undefined;
+  }
+
+  /** How many tasks the bulk actions of a search would change. */
+  async function countMatches(words: FilterWords) {
+    const filter = readFilter(words, clock.now());
+    const count = async (states: readonly TaskState[]) => {
+      const wanted = filter.states?.filter((state) => states.includes(state)) ?? states;
+      if (wanted.length === 0) return { count: 0, isMore: false };
+      let count = 0;
+      let cursor: string | undefined;
+      for (let page = 0; page < COUNT_PAGES; page++) {
+        const { tasks, nextCursor } = await engine.list(
+          { ...filter, states: wanted },
+          MAX_LISTED,
+          cursor,
+        );
+        count += tasks.length;
+        cursor = nextCursor;
+        if (cursor === undefined) break;
+      }
+      return { count, isMore: cursor !== undefined };
+    };
+    const [active, retryable] = await Promise.all([
+      count(["queued", "running"]),
+      count(["failed", "cancelled", "expired"]),
+    ]);
+    return { active, retryable };
   }
 
   /** An invalid search is explained on the page, beside the form. */
@@ -209,8 +257,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
           const whole = { ...frame, caller, version, change: live ? change : undefined };
           return respondPage(context, 200, whole as Frame, content);
         } catch (error) {
-          if (error instanceof SeeOther) return seeOther(context, error.location);
-          return refusePage(context, error, version);
+          return refusePage(context, error, dependencies);
         }
       },
     };
@@ -249,9 +296,32 @@ export function respondPage(
   });
 }
 
-/** Thrown by a page that another one answers. */
-class SeeOther {
-  constructor(readonly location: string) {}
+/** Shows an error as a page; redirects to the sign-in page when a key is missing. */
+async function refusePage(
+  context: RequestContext,
+  error: unknown,
+  { version, log }: Dependencies,
+): Promise<Response> {
+  if (error instanceof Redirect) return seeOther(context, error.location);
+  if (error instanceof Refusal && error.code === "unauthorized") {
+    const { search } = new URL(context.request.url);
+    const next = context.hono.req.path + search;
+    return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
+  }
+  const { status, title, detail } = await respondError(error, context.requestId, log).json();
+  const content = <FaultContent detail={detail} requestId={context.requestId} />;
+  return respondPage(context, status, { title, place: "none", version }, content);
+}
+
+/** Ends a page: its content is at another path. */
+class Redirect extends Error {
+  override name = "Redirect";
+  readonly location: string;
+
+  constructor(location: string) {
+    super(location);
+    this.location = location;
+  }
 }
 
 function seeOther({ requestId }: RequestContext, location: string): Response {
@@ -259,17 +329,4 @@ function seeOther({ requestId }: RequestContext, location: string): Response {
     status: 303,
     headers: { location, "x-request-id": requestId, "cache-control": "no-store" },
   });
-}
-
-/** Shows an error as a page; redirects to the sign-in page when a key is missing. */
-function refusePage(context: RequestContext, error: unknown, version: string): Response {
-  if (!(error instanceof Refusal)) throw error;
-  const [status, title] = PROBLEMS[error.code];
-  if (error.code === "unauthorized") {
-    const { search } = new URL(context.request.url);
-    const next = context.hono.req.path + search;
-    return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
-  }
-  const content = <FaultContent detail={error.details.detail} requestId={context.requestId} />;
-  return respondPage(context, status, { title, place: "none", version }, content);
 }

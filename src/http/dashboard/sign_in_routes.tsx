@@ -44,7 +44,9 @@ export function signInRoutes(
     }
     const key = keyOf(textOf(form.get("key")), keys());
     if (!key) return refuseKey(context, next);
-    return seeOther(next, requestId, sessions.begin(key, isSecure(context)));
+    // Without the scope read the overview would be a dead end.
+    const start = next === "/" && !key.scopes.has("read") ? "/ui/send" : next;
+    return seeOther(start, requestId, sessions.begin(key, isSecure(context)));
   }
 
   function refuseKey(context: RequestContext, next: string): Response {

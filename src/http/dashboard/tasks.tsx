@@ -8,7 +8,23 @@
 import { TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { type FilterWords, REASONS, TASK_TYPES } from "../request/task_filter.ts";
-import { Action, TaskTable } from "./components.tsx";
+import { Action, grouped, TaskTable } from "./components.tsx";
+
+/** Counts of matching tasks, up to a limit. */
+export interface Matches {
+  /** Those that can be cancelled. */
+  readonly active: Count;
+  /** Those that can be retried. */
+  readonly retryable: Count;
+}
+
+/** A number of tasks, or the limit when there are more. */
+export interface Count {
+  /** The number. */
+  readonly count: number;
+  /** Whether there are more. */
+  readonly isMore: boolean;
+}
 
 /** What is shown. */
 export interface TaskList {
@@ -20,6 +36,8 @@ export interface TaskList {
   readonly fault?: string | undefined;
   /** The matching tasks, newest first. */
   readonly tasks: readonly TaskSummary[];
+  /** How many tasks a bulk action would change; absent without a search. */
+  readonly matches?: Matches | undefined;
   /** Cursor of the next page. */
   readonly nextCursor?: string | undefined;
   /** Whether the caller may change tasks of all owners. */
@@ -27,14 +45,19 @@ export interface TaskList {
 }
 
 /** The content of the list. */
-export function TasksContent({ now, words, fault, tasks, nextCursor, operates }: TaskList) {
+export function TasksContent(
+  { now, words, fault, tasks, nextCursor, operates, matches }: TaskList,
+) {
   const query = new URLSearchParams(words);
   const next = new URLSearchParams({ ...words, ...(nextCursor ? { cursor: nextCursor } : {}) });
   return (
     <>
       <SearchForm words={words} />
       {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
-      {operates ? <Bulk query={query} /> : null}
+      {operates ? <Bulk query={query} matches={matches} /> : null}
+      <p>
+        <button type="button" id="offer" hidden>0 new</button>
+      </p>
       <section id="list" data-live aria-label="Tasks, newest first">
         {tasks.length === 0
           ? <p>No task matches{nextCursor ? " among those searched so far" : ""}.</p>
@@ -104,42 +127,65 @@ function Choice(
   );
 }
 
-function Bulk({ query }: { query: URLSearchParams }) {
-  const isFiltered = query.size > 0;
+function Bulk({ query, matches }: { query: URLSearchParams; matches: Matches | undefined }) {
   return (
-    <div class="bulk" role="group" aria-label="Bulk actions">
+    <div id="bulk" class="bulk" data-live role="group" aria-label="Bulk actions">
       <span id="ticked" aria-live="polite">None selected</span>
       <button
         type="button"
         data-bulk="DELETE /tasks/{id}"
+        data-label="Cancel {n} selected"
         data-undo="POST /tasks/{id}/retry"
         disabled
       >
         Cancel selected
       </button>
-      <button type="button" data-bulk="POST /tasks/{id}/retry" disabled>Retry selected</button>
-      <button type="button" data-bulk="POST /tasks/{id}/run" disabled>Run selected now</button>
-      {isFiltered
+      <button
+        type="button"
+        data-bulk="POST /tasks/{id}/retry"
+        data-label="Retry {n} selected"
+        disabled
+      >
+        Retry selected
+      </button>
+      <button
+        type="button"
+        data-bulk="POST /tasks/{id}/run"
+        data-label="Run {n} selected now"
+        disabled
+      >
+        Run selected now
+      </button>
+      <button type="button" id="unselect" class="quiet" hidden>Clear selection</button>
+      {matches && matches.active.count > 0
         ? (
-          <>
-            <Action
-              call={`DELETE /tasks?${query}`}
-              confirm="Cancel every task that matches this search and is not final, also those not shown?"
-              done="Cancelled"
-              danger
-            >
-              Cancel all that match
-            </Action>
-            <Action
-              call={`POST /tasks/retry?${query}`}
-              confirm="Retry every task that matches this search and failed, was cancelled or expired, also those not shown?"
-              done="Queued again"
-            >
-              Retry all that match
-            </Action>
-          </>
+          <Action
+            call={`DELETE /tasks?${query}`}
+            confirm={`Cancel all ${shown(matches.active)} tasks that match this search and are ` +
+              "not final, including those not shown?"}
+            done="Cancelled"
+            danger
+          >
+            Cancel all {shown(matches.active)}
+          </Action>
+        )
+        : null}
+      {matches && matches.retryable.count > 0
+        ? (
+          <Action
+            call={`POST /tasks/retry?${query}`}
+            confirm={`Retry all ${shown(matches.retryable)} tasks that match this search and ` +
+              "failed, were cancelled or expired, including those not shown?"}
+            done="Queued again"
+          >
+            Retry all {shown(matches.retryable)}
+          </Action>
         )
         : null}
     </div>
   );
+}
+
+function shown({ count, isMore }: Count): string {
+  return isMore ? `${grouped(count)} or more` : grouped(count);
 }
