@@ -35,6 +35,7 @@ import { openTriggers } from "./service/triggers.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
+import { releaseFormerRelays } from "./service/relay_holds.ts";
 import { aliasOf, targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
@@ -136,6 +137,11 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     }),
   );
   requireDurability(engine.durability, config.durability);
+  const releaseRelays = async () => {
+    const lanes = await releaseFormerRelays(engine, config, file.current);
+    if (lanes.length > 0) log.info("Holds of former relays released", { lanes: lanes.join(", ") });
+  };
+  await releaseRelays();
   const { cluster } = engine;
   const role = cluster ? config.role : "all";
   let readTargets: TargetReader = openTargetReader();
@@ -215,6 +221,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       const isChannels = (["relays", "dkim", "channels"] as const)
         .some((name) => changed.includes(name));
       if (isChannels) await pool?.reopen(await channelSettingsNow());
+      if (changed.includes("relays")) await releaseRelays();
     },
     log,
   });

@@ -76,3 +76,34 @@ Deno.test("a mail waits for its relay with no attempt burned, and says what it w
   const attempts = tasks.map(({ attempt }) => attempt);
   assert.ok(attempts.filter((count) => count > 1).length <= 1, attempts.join());
 });
+
+Deno.test("mails that wait for a relay follow the relay that is set now", async () => {
+  await using refusing = openRawRelay({ greeting: "554 5.7.1 go away" });
+  await using healthy = openRawRelay();
+  await using data = await aFolder();
+  const env = (port: number) => ({ POSTRIDER_MAIL: `smtp://127.0.0.1:${port}?tls=none` });
+  const ids: string[] = [];
+  {
+    await using service = startPostrider({ data: data.path, env: env(refusing.port) });
+    const api = await service.listening;
+    for (let i = 0; i < 5; i++) {
+      const mail = { to: `u${i}@example.org`, subject: "Hello" };
+      ids.push((await api.call<{ id: string }>("/notify", mail)).body.id);
+    }
+    const status = async () => JSON.stringify((await api.call("/status")).body);
+    while (!(await status()).includes("554 5.7.1")) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const run = await api.call(`/tasks/${ids[4]}/run`, {});
+    assert.equal(run.status, 409);
+    service.kill("SIGTERM");
+    assert.equal(await service.exit, 0);
+  }
+  await using service = startPostrider({ data: data.path, env: env(healthy.port) });
+  const api = await service.listening;
+  for (const id of ids) {
+    await api.call(`/tasks/${id}/run`, {});
+    assert.equal((await api.final(id)).state, "succeeded");
+  }
+  assert.equal(healthy.taken.length, 5);
+});
