@@ -76,6 +76,7 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
       const html = content === undefined || !layout
         ? content
         : layout.render({ ...data, subject: line, content });
+      if (html !== undefined) refuseScripts(html);
       return {
         subject: line,
         ...(text === undefined ? {} : { text: `${text}\n` }),
@@ -83,6 +84,16 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
       };
     },
   };
+}
+
+/** A link that runs a script, behind the white space that browsers leave out. */
+const SCRIPT_LINK =
+  /\s(?:href|action|formaction|xlink:href)\s*=\s*["']?[\s\p{Cc}]*(?:j\s*a\s*v\s*a|v\s*b)\s*s\s*c\s*r\s*i\s*p\s*t\s*:/iu;
+
+/** A value that is a link is data of a caller, and escaping does not change what it does. */
+function refuseScripts(html: string): void {
+  if (!SCRIPT_LINK.test(html)) return;
+  throw new TemplateError("a link runs a script: expected https:, http: or mailto:", 1, 1);
 }
 
 function open(file: string, whole: string, isHtml = false) {

@@ -109,3 +109,21 @@ Deno.test("a reload takes new files, and changes nothing when one is wrong", () 
   assert.throws(() => templates.reload(), TemplateFileError);
   assert.equal(subject(), "Two");
 });
+
+Deno.test("a link that runs a script is refused, however it is spelled", () => {
+  const templates = openMailTemplates("", () => new Map());
+  const render = (link: string) =>
+    templates.render("password-reset", { name: "Ada", link, expires: "1 h" });
+  for (
+    const link of ["javascript:alert(1)", " JavaScript:x", "java\tscript:x", "\u0001vbscript:x"]
+  ) {
+    const { issues = [] } = render(link);
+    assert.deepEqual(issues.map(({ pointer }) => pointer), ["/data"], link);
+    assert.match(issues[0]?.detail ?? "", /expected https:/);
+  }
+  for (
+    const link of ["https://example.org/javascript:", "mailto:a@example.org?subject=javascript:"]
+  ) {
+    assert.equal(render(link).issues, undefined);
+  }
+});
