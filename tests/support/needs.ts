@@ -25,6 +25,7 @@ export const PACKAGES = {
   promtool: "prometheus",
   saslpasswd2: "sasl2-bin libsasl2-modules",
   script: "bsdutils",
+  spamassassin: "spamassassin",
   "systemd-analyze": "systemd",
   unshare: "util-linux",
   "prometheus-alertmanager": "prometheus-alertmanager",

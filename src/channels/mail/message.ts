@@ -82,7 +82,7 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     }).compile();
     message.setHeader(headersOf(mail));
     const built = mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message);
-    const plain = withLineEnds(to.length + cc.length === 0 ? unquoted(built) : built);
+    const plain = withLineEnds(withRecipients(built, mail));
     const signer = signers.get(domain.toLowerCase());
     const bytes = signer ? await signed(signer, plain) : plain;
     const envelope = [bounce ?? from, ...to, ...cc, ...bcc];
@@ -224,12 +224,23 @@ function signingWith({ domain, selector, privateKey }: DkimKey) {
 const NOBODY = "undisclosed-recipients:;";
 const QUOTED_NOBODY = '"undisclosed-recipients":;';
 
-/** The composer quotes the group, and some programs then show it as a person. */
-function unquoted(bytes: Buffer): Buffer {
-  const at = bytes.indexOf(QUOTED_NOBODY);
+/**
+ * Corrects what the composer writes of recipients: it quotes an empty group, which some
+ * programs then show as a person, and leaves out the brackets of an address without a
+ * name, which filters take for a mark of spam in a mail with pictures.
+ */
+function withRecipients(bytes: Buffer, { to, cc, html }: EmailPayload): Buffer {
+  if (to.length + cc.length === 0) return replaced(bytes, QUOTED_NOBODY, NOBODY);
+  const [only, ...more] = [...to, ...cc];
+  if (!only || more.length > 0 || only.name || !/<img\b/i.test(html ?? "")) return bytes;
+  return replaced(bytes, `\nTo: ${only.address}\r\n`, `\nTo: <${only.address}>\r\n`);
+}
+
+function replaced(bytes: Buffer, before: string, after: string): Buffer {
+  const at = bytes.indexOf(before);
   if (at < 0) return bytes;
-  const rest = bytes.subarray(at + QUOTED_NOBODY.length);
-  return Buffer.concat([bytes.subarray(0, at), Buffer.from(NOBODY), rest]);
+  const rest = bytes.subarray(at + Buffer.byteLength(before));
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(after), rest]);
 }
 
 /** The content without Bcc, which belongs to the envelope alone. */
