@@ -89,7 +89,7 @@ export function shownQueueUrl(text: string): string {
 
 /** The driver is loaded only when it is used. */
 async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<QueueEngine> {
-  const { clock, maxQueued, node, force } = options;
+  const { clock, maxQueued, node, force, onFatal } = options;
   const { openPostgresEngine } = await import("./postgres/engine.ts");
   const alone: NodeOptions = {
     name: "check",
@@ -102,7 +102,7 @@ async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<Qu
     ...rest,
     url,
     clock,
-    ...compact({ maxQueued, force }),
+    ...compact({ maxQueued, force, onFatal }),
     ...compact({ listenUrl: listenUrl === undefined ? undefined : parsePostgresUrl(listenUrl) }),
   });
 }

@@ -53,7 +53,7 @@ import type { Announcement, Cluster, NodeReport, NodeStatus } from "../cluster.t
 import { laneIsOfHost } from "../host.ts";
 import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
 import { Claimer } from "./claimer.ts";
-import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
+import { checksumOf, LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import { Connection, type ConnectionOptions, type Session, sqlStateOf } from "./connection.ts";
 import { Grouped } from "./group.ts";
 import { Hints, type Place } from "./hints.ts";
@@ -89,6 +89,8 @@ export interface PostgresOptions {
   readonly ca?: string | undefined;
   /** Whether a queue is opened although it was moved. */
   readonly force?: boolean;
+  /** Called when the engine cannot go on, and not because the database is away. */
+  readonly onFatal?: (error: Error) => void;
   /** Takes the time from `clock`: only a test whose clock stands still needs it. */
   readonly ownTime?: boolean;
 }
@@ -194,6 +196,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
   #isShutDown = false;
   #isOpen = false;
   #purgedTo = 0;
+  #forgottenTo = 0;
   #nextExpiry = Infinity;
   #undoBeat: () => void = () => {};
   #undoLook: () => void = () => {};
@@ -350,11 +353,9 @@ export class PostgresEngine implements QueueEngine, Cluster {
         this.#live.delete(sequenceOf(settlement.id));
         return isSettled;
       } catch (error) {
-        if (!(error instanceof EngineAwayError) || this.#closed) throw asEngineError(error);
-        await sleep(systemClock, waitMs * (0.5 + this.#options.random()), this.#ending.signal)
-          .catch(
-            () => {},
-          );
+        if (!isPassing(error) || this.#closed) throw asEngineError(error);
+        const delayMs = waitMs * (0.5 + this.#options.random());
+        await sleep(systemClock, delayMs, this.#ending.signal).catch(() => {});
       }
     }
   }
@@ -393,8 +394,25 @@ export class PostgresEngine implements QueueEngine, Cluster {
       }
       return row?.[0] as number;
     });
+    await this.#eraseCancelled();
     this.#tail.kick();
     return waited ?? 0;
+  }
+
+  /** Erases what was not to be kept of the tasks that the shutdown has just cancelled. */
+  async #eraseCancelled(): Promise<void> {
+    for (;;) {
+      const rows = await this.#read(this.#sql.erasable, CHANGED_AT_ONCE);
+      if (rows.length === 0) return;
+      const seqs = rows.map(([seq]) => seq);
+      await this.#writers.use((session) =>
+        session.run(
+          this.#sql.erase,
+          seqs,
+          rows.map(([, spec]) => checksumOf(spec, null)),
+        )
+      );
+    }
   }
 
   async revive(id: string): Promise<Revived> {
@@ -648,10 +666,19 @@ export class PostgresEngine implements QueueEngine, Cluster {
     });
     if (!purged) return { deleted: 0, isOver: true };
     const { deleted, looked, lookedTo, deliveries } = purged;
+    await this.#forgetChanges();
     const hasMore = deleted === limit || deliveries === limit;
     const isAtEnd = !hasMore && looked < PURGE_WINDOW;
     if (!hasMore) this.#purgedTo = isAtEnd ? 0 : lookedTo;
     return { deleted, isOver: isAtEnd };
+  }
+
+  /** Forgets the next transactions all of whose tasks have changed since, or are gone. */
+  async #forgetChanges(): Promise<void> {
+    const [row] = await this.#writers.use((session) =>
+      session.run(this.#sql.forgetChanges, this.#forgottenTo, PURGE_WINDOW)
+    );
+    this.#forgottenTo = row?.[0] ?? 0;
   }
 
   watch(what: Watched, listener: (change: TaskChange) => void): () => void {
@@ -1128,7 +1155,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
       if (given > 0 || this.#node.isLeader) await this.#recoverOrphans();
       if (this.#node.isLeader) await this.#expireDue();
     } catch (error) {
-      if (!(error instanceof EngineAwayError) && !this.#closed) throw error;
+      if (!isPassing(error) && !this.#closed) throw error;
     } finally {
       this.#beatLater();
     }
@@ -1297,7 +1324,7 @@ export class PostgresEngine implements QueueEngine, Cluster {
 
   #chore(work: Promise<unknown>): void {
     const chore = work.catch((error) => {
-      if (!this.#closed && !(error instanceof EngineAwayError)) throw error;
+      if (!this.#closed && !isPassing(error)) this.#options.onFatal?.(asEngineError(error));
     }).finally(() => this.#chores.delete(chore));
     this.#chores.add(chore);
   }
@@ -1337,7 +1364,14 @@ function deliverySummary([_, id, hook, receivedAt, verdict]: readonly unknown[])
   };
 }
 
-function asEngineError(error: unknown): unknown {
-  if (error instanceof EngineError || sqlStateOf(error) === undefined) return error;
-  return new EngineError(`The database refused: ${(error as Error).message}`, { cause: error });
+/** Whether the same will succeed later: the database is away, or lacks disk, memory or connections. */
+function isPassing(error: unknown): boolean {
+  return error instanceof EngineAwayError || sqlStateOf(error)?.startsWith("53") === true;
+}
+
+function asEngineError(error: unknown): Error {
+  if (error instanceof EngineError) return error;
+  if (!(error instanceof Error)) return new EngineError(String(error));
+  if (sqlStateOf(error) === undefined) return error;
+  return new EngineError(`The database refused: ${error.message}`, { cause: error });
 }

@@ -210,8 +210,16 @@ const TEXTS = {
              seqs s JOIN @.task t USING (seq) LEFT JOIN @.batch b ON b.seq = t.batch)
            ON t.change <= $3
      ORDER BY t.change`,
-  forgetChanges: `DELETE FROM @.changed WHERE change < $1 AND change IN
-      (SELECT change FROM @.changed WHERE change < $1 ORDER BY change LIMIT $2)`,
+  /** The latest stays, so that numbers never go back. Resolves with how far it has looked, NULL at the end. */
+  forgetChanges: `
+    WITH looked AS MATERIALIZED (
+      SELECT change, tasks FROM @.changed
+       WHERE change > $1 AND change < (SELECT max(change) FROM @.changed) ORDER BY change LIMIT $2),
+    gone AS (
+      DELETE FROM @.changed WHERE change IN (
+        SELECT l.change FROM looked l WHERE NOT EXISTS (
+          SELECT 1 FROM unnest(l.tasks) s (seq) JOIN @.task t USING (seq) WHERE t.change <= l.change)))
+    SELECT CASE WHEN count(*) = $2 THEN max(change) END FROM looked`,
 
   purge: `
     WITH looked AS MATERIALIZED (
@@ -275,8 +283,10 @@ const TEXTS = {
      WHERE id = ANY($1::int[]) AND held_until > $2 RETURNING id`,
   writeAttempts: `UPDATE @.result SET attempts = $2 WHERE seq = $1`,
 
+  /** What a shutdown has cancelled and is not to be kept, with its payload still there. */
   erasable: `
-    SELECT seq FROM @.task WHERE state = 4 AND reason = 'shutdown' AND erase AND finished_at = $1`,
+    SELECT b.seq, b.spec FROM @.task t JOIN @.body b USING (seq)
+     WHERE t.state = 4 AND t.reason = 'shutdown' AND t.erase AND b.payload IS NOT NULL LIMIT $1`,
 
   last: `
     SELECT greatest((SELECT max(seq) FROM @.task), (SELECT max(seq) FROM @.batch),

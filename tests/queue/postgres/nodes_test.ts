@@ -319,3 +319,35 @@ test("counts are those of the rows, whatever the nodes do", async (nodes) => {
   const rows = await nodes.sql("SELECT count(*) FROM @.task WHERE state = 2");
   assert.equal((await all[2]!.engine.counts()).succeeded, Number(rows));
 });
+
+test("what has been overtaken in the list of changes is forgotten, and readers miss nothing", async (nodes) => {
+  const a = await nodes.start("a");
+  const ids = await insert(a, {}, {}, {}, {}, {});
+  for (const task of await claim(a, 4)) await settle(a, task);
+  const before = await a.engine.changesAfter(0, 100);
+  const rows = async () => Number(await nodes.sql("SELECT count(*) FROM @.changed"));
+  assert.ok(await rows() > ids.length);
+  const last = await a.engine.lastChange();
+  await a.engine.purge(0, 100);
+  assert.ok(await rows() <= ids.length);
+  assert.deepEqual(await a.engine.changesAfter(0, 100), before);
+  await a.engine.purge(Date.now() + 1_000, 100);
+  assert.equal((await a.engine.changesAfter(0, 100)).length, 1);
+  assert.equal(await a.engine.lastChange(), last);
+});
+
+test("a full disk refuses submits, and what was attempted is settled when there is room again", async (nodes) => {
+  const a = await nodes.start("a");
+  await insert(a, {});
+  const [task] = await claim(a);
+  await nodes.sql(`CREATE FUNCTION @.full() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$`);
+  await nodes.sql(
+    "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON @.task EXECUTE FUNCTION @.full()",
+  );
+  const refused = await a.engine.insert({ tasks: [aTask(a)] });
+  assert.deepEqual(refused, { kind: "refused", code: "storage_full" });
+  const settled = settle(a, task!);
+  await nodes.sql("DROP TRIGGER full_disk ON @.task");
+  assert.equal(await settled, true);
+});
