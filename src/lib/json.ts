@@ -80,3 +80,11 @@ export function endOfString(text: string, from: number): number {
     at = text.indexOf('"', at + 1);
   }
 }
+
+/** A JSON object that is not parsed yet. */
+export type PlainObject = Readonly<Record<string, unknown>>;
+
+/** Whether a value is a JSON object. */
+export function isPlainObject(value: unknown): value is PlainObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

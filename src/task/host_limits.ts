@@ -4,9 +4,8 @@
  * @module
  */
 
-import { isPlainObject } from "./input/batch_input.ts";
 import type { Issue, Parsed } from "./issues.ts";
-import { pointerTo } from "../lib/json.ts";
+import { isPlainObject, pointerTo } from "../lib/json.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
 
 /** How many attempts go to one host or relay at once unless somebody says otherwise. */

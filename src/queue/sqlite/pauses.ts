@@ -14,6 +14,9 @@ import type { SqliteStorage } from "./storage.ts";
 /** Tasks read in one transaction. */
 const READ_AT_ONCE = 2_000;
 
+/** Before the first paused task, in the order in which they are read. */
+const FIRST = { behind: 0, dueAt: 0, seq: 0 };
+
 /** Stores a pause, which is in force from now on. */
 export function pause(storage: SqliteStorage, pause: Pause): void {
   storage.sql.insertPause.run(sequenceOf(pause.id), JSON.stringify(pause));
@@ -41,7 +44,7 @@ function end(storage: SqliteStorage, ended: readonly Pause[]): void {
   for (const { id } of ended) storage.sql.dropPause.run(sequenceOf(id));
   storage.touch();
   storage.loadPauses();
-  if (ended.some(({ all }) => !all)) storage.resuming = 0;
+  if (ended.some(({ all }) => !all)) storage.resuming = FIRST;
 }
 
 /** Sets and clears the bits of the next tasks; whether any are left. */
@@ -49,23 +52,27 @@ export function applyPauses(storage: SqliteStorage): boolean {
   storage.flush();
   const { sql } = storage;
   if (storage.resuming !== undefined) {
-    const rows = storage.rowsOf(sql.pausedAfter, storage.resuming, READ_AT_ONCE);
-    storage.resuming = next(storage, rows, resumeTask);
+    const { behind, dueAt, seq } = storage.resuming;
+    const rows = storage.rowsOf(sql.pausedAfter, behind, dueAt, seq, READ_AT_ONCE);
+    const last = rows.at(-1);
+    // Before the bits are cleared: the index is in their order.
+    storage.resuming = rows.length < READ_AT_ONCE ? undefined : last && { ...last };
+    act(storage, rows, resumeTask);
   } else if (storage.pausing !== undefined) {
     const rows = storage.rowsOf(sql.queuedAfter, storage.pausing, READ_AT_ONCE);
-    storage.pausing = next(storage, rows, (_, row) => {
+    storage.pausing = rows.length < READ_AT_ONCE ? undefined : rows.at(-1)?.seq;
+    act(storage, rows, (_, row) => {
       if (storage.pauses.cover(row)) pauseTask(storage, row);
     });
   }
   return storage.resuming !== undefined || storage.pausing !== undefined;
 }
 
-/** Acts on tasks that are still queued; where the following ones begin. */
-function next(
+/** Acts on those that no shutdown has cancelled. */
+function act(
   storage: SqliteStorage,
   rows: readonly Row[],
-  act: (storage: SqliteStorage, row: Row) => void,
-): number | undefined {
-  for (const row of rows) if (row.generation === storage.generation) act(storage, row);
-  return rows.length < READ_AT_ONCE ? undefined : rows.at(-1)?.seq;
+  change: (storage: SqliteStorage, row: Row) => void,
+): void {
+  for (const row of rows) if (row.generation === storage.generation) change(storage, row);
 }

@@ -74,7 +74,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
   readonly pauses = new Pauses();
   /** Where `applyPauses` goes on to set bits, and to clear them; `undefined` when there is nothing to do. */
   pausing: number | undefined;
-  resuming: number | undefined;
+  resuming: Pick<Row, "behind" | "dueAt" | "seq"> | undefined;
   /** Queued tasks by what they wait for. */
   readonly queuedCounts: QueuedCounts;
   /** Queued tasks of each API key; read when a quota first asks for it. */
@@ -118,7 +118,9 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     this.#openedIn = this.generation;
     // An earlier process may have stopped before it was through.
     if (this.pauses.list().some(({ all }) => !all)) this.pausing = 0;
-    if (this.queuedCounts.at(this.now, this.generation, 0).paused > 0) this.resuming = 0;
+    if (this.queuedCounts.at(this.now, this.generation, 0).paused > 0) {
+      this.resuming = { behind: 0, dueAt: 0, seq: 0 };
+    }
   }
 
   get closed(): boolean {

@@ -7,7 +7,9 @@
 import { z } from "zod";
 import type { Steps } from "../../lib/steps.ts";
 import { type Issue, MAX_ISSUES, type Parsed, UNKNOWN_FIELD } from "../issues.ts";
-import { pointerPath, pointerTo } from "../../lib/json.ts";
+import { isPlainObject, type PlainObject, pointerPath, pointerTo } from "../../lib/json.ts";
+
+export { isPlainObject, type PlainObject };
 
 /** The most tasks one batch can hold. */
 export const MAX_ENTRIES = 10_000;
@@ -34,16 +36,8 @@ export interface Requests<Request> {
   readonly concurrency?: number;
 }
 
-/** A JSON object that is not parsed yet. */
-export type PlainObject = Readonly<Record<string, unknown>>;
-
 /** Groups of fields of which an entry takes one: its own choice replaces a default. */
 export type Alternatives = readonly (readonly string[])[];
-
-/** Whether a value is a JSON object. */
-export function isPlainObject(value: unknown): value is PlainObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** How `collectAllErrors` parses again. */
 export interface SecondPass {

@@ -166,9 +166,8 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE task ADD COLUMN source       TEXT; -- NULL: a request
   ALTER TABLE task ADD COLUMN cancelled_by TEXT;
   CREATE INDEX task_source ON task (source, seq) WHERE source IS NOT NULL;
-  CREATE INDEX task_later  ON task (due_at) WHERE state = 0 AND due_at > created_at;
-  CREATE INDEX task_behind ON task (due_at) WHERE state = 0 AND parked IN (1, 2, 3);
-  CREATE INDEX task_paused ON task (seq)    WHERE state = 0 AND parked >= 4;
+  CREATE INDEX task_aside  ON task (parked, due_at, attempt, era) -- what is queued and not simply due
+   WHERE state = 0 AND (parked > 0 OR due_at > created_at);
   DROP INDEX task_turn;
   CREATE INDEX task_turn ON task (key, owner, seq) WHERE state = 0 AND key IS NOT NULL;
   CREATE TABLE holder_2 (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, era INTEGER NOT NULL)

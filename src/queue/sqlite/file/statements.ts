@@ -13,6 +13,9 @@ const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
     VALUES ${Array(rows).fill("(?, ?, ?, ?)").join(", ")}`;
 
+/** What the index "task_aside" holds: tasks that are queued and not simply due. */
+const ASIDE = "state = 0 AND (parked > 0 OR due_at > created_at)";
+
 const TEXTS = {
   begin: `BEGIN`,
   commit: `COMMIT`,
@@ -54,17 +57,16 @@ const TEXTS = {
   nextExpiry: `
     SELECT expires_at FROM task INDEXED BY task_expires
      WHERE era = ? AND expires_at IS NOT NULL AND state = 0 ORDER BY expires_at LIMIT 1`,
-  /** Queued tasks whose time is later, by whether they were tried before. */
+  /** Queued tasks whose time is later, by whether they were tried before; none of them is parked. */
   later: `
-    SELECT attempt > 0 AS retrying, count(*) AS tasks FROM task INDEXED BY task_later
-     WHERE due_at > ? AND due_at <= ? AND due_at > created_at AND state = 0 AND era = ? AND parked < 4
-     GROUP BY 1`,
+    SELECT attempt > 0 AS retrying, count(*) AS tasks FROM task INDEXED BY task_aside
+     WHERE parked = 0 AND due_at > ? AND due_at <= ? AND ${ASIDE} AND era = ? GROUP BY 1`,
   pausedCount: `
-    SELECT count(*) AS tasks FROM task INDEXED BY task_paused
-     WHERE state = 0 AND parked >= 4 AND era = ?`,
+    SELECT count(*) AS tasks FROM task INDEXED BY task_aside
+     WHERE parked >= 4 AND ${ASIDE} AND era = ?`,
   oldestBehind: `
-    SELECT due_at FROM task INDEXED BY task_behind
-     WHERE state = 0 AND parked IN (1, 2, 3) AND era = ? AND due_at <= ? ORDER BY due_at LIMIT 1`,
+    SELECT min(due_at) AS due_at FROM task INDEXED BY task_aside
+     WHERE parked IN (1, 2, 3) AND ${ASIDE} AND era = ? AND due_at <= ?`,
   queuedOfOwners: `
     SELECT owner, count(*) AS tasks FROM task WHERE state = 0 AND era = ? GROUP BY owner`,
   /** Queued tasks in the order of acceptance, for a pause that has begun. */
@@ -73,8 +75,9 @@ const TEXTS = {
      WHERE state = 0 AND seq > ? ORDER BY seq LIMIT ?`,
   /** Paused tasks, for a pause that has ended. */
   pausedAfter: `
-    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_paused
-     WHERE state = 0 AND parked >= 4 AND seq > ? ORDER BY seq LIMIT ?`,
+    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_aside
+     WHERE parked >= 4 AND ${ASIDE} AND (parked, due_at, seq) > (?, ?, ?)
+     ORDER BY parked, due_at, seq LIMIT ?`,
   pauses: `SELECT record FROM pause ORDER BY seq`,
   insertPause: `INSERT INTO pause (seq, record) VALUES (?, ?)`,
   dropPause: `DELETE FROM pause WHERE seq = ?`,
