@@ -125,8 +125,12 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const { id, ...before } = await operatedTask(engine, context);
     const obstacle = await obstacleOf({ id, ...before });
     if (obstacle !== undefined) {
-      const detail = `It cannot begin now: it waits for ${obstacle}`;
-      throw new Refusal("not_retryable", { detail, task: changedView(context, { id, ...before }) });
+      const detail = `It waits for ${obstacle}`;
+      throw new Refusal("not_retryable", {
+        title: "Task cannot begin now",
+        detail,
+        task: changedView(context, { id, ...before }),
+      });
     }
     const changed = await engine.runNow(id);
     const task = await present(id);
