@@ -118,9 +118,12 @@ Deno.test(
     assert.match(task.result.queueId, /^[0-9A-F]{6,}$/);
     assert.ok((await postfix.log()).includes(task.result.queueId), "the queue id is Postfix's own");
     assert.equal(task.attempts[0].evidence.tls, true);
-    assert.deepEqual(task.attempts[0].evidence.tried, [
-      { relay: "localhost:1", code: "connection_refused" },
-    ]);
+    assert.deepEqual(task.attempts[0].evidence.tried, [{
+      relay: "localhost:1",
+      code: "connection_refused",
+      stage: "connect",
+      detail: "The relay refused the connection",
+    }]);
 
     for (const box of ["ada", "grace", "eve"]) {
       const [file = ""] = await postfix.mails(box, 1);
