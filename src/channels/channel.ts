@@ -64,13 +64,22 @@ export interface DeliverContext {
   readonly progress: (progress: Progress) => void;
 }
 
-/** Sends one kind of payload. */
-export interface Channel {
+/** How the worker has to treat a channel. */
+export interface ChannelTraits {
   /**
    * How much longer than its timeout an attempt may take once it has reported
    * `sending`, in milliseconds: RFC 5321 §4.5.3.2.6 gives the final dot ten minutes.
    */
   readonly graceMs?: number;
+  /**
+   * All attempts run on one thread: the other side limits the sessions of a client, and
+   * two threads would each keep their own.
+   */
+  readonly oneThread?: true;
+}
+
+/** Sends one kind of payload. */
+export interface Channel extends ChannelTraits {
   /**
    * Sends a payload and resolves with the outcome. Expected failures are
    * outcomes; it rejects only because of a bug. After an abort it resolves soon, with

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Attempt, Figures, Underway } from "../channels/channel.ts";
+import type { Attempt, ChannelTraits, Figures, Underway } from "../channels/channel.ts";
 import {
   type FromThread,
   type SentAttempt,
@@ -48,8 +48,8 @@ export interface ThreadOptions {
 
 /** A channel thread. */
 export interface ChannelThread extends ThreadStatus {
-  /** Resolves with the grace of each channel that defines one, once the channels are open. */
-  readonly opened: Promise<Readonly<Record<string, number>>>;
+  /** Resolves with the traits of each channel that has any, once the channels are open. */
+  readonly opened: Promise<Readonly<Record<string, ChannelTraits>>>;
   /** As `AttemptRunner.begin`. */
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway;
   /** Closes the channels and ends the thread; running attempts are aborted. */
@@ -77,7 +77,7 @@ class WorkerThread implements ChannelThread {
   readonly number: number;
   readonly #options: ThreadOptions;
   readonly #worker: Worker;
-  readonly #opened = Promise.withResolvers<Readonly<Record<string, number>>>();
+  readonly #opened = Promise.withResolvers<Readonly<Record<string, ChannelTraits>>>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #running = new Slab<Running>();
   readonly #stages = new Stages();
@@ -103,7 +103,7 @@ class WorkerThread implements ChannelThread {
     this.#pingLater();
   }
 
-  get opened(): Promise<Readonly<Record<string, number>>> {
+  get opened(): Promise<Readonly<Record<string, ChannelTraits>>> {
     return this.#opened.promise;
   }
 
@@ -185,7 +185,7 @@ class WorkerThread implements ChannelThread {
       case "opened":
         this.#open = true;
         this.#flush();
-        return this.#opened.resolve(message.graces);
+        return this.#opened.resolve(message.traits);
       case "failed_to_open":
         this.#opened.reject(new Error(`Cannot open the channels: ${message.detail}`));
         return this.#end(message.detail);

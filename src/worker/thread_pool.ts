@@ -8,7 +8,13 @@
  * @module
  */
 
-import type { Attempt, AttemptRunner, Figures, Underway } from "../channels/channel.ts";
+import type {
+  Attempt,
+  AttemptRunner,
+  ChannelTraits,
+  Figures,
+  Underway,
+} from "../channels/channel.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { ThreadStatus } from "../task/ports.ts";
@@ -79,7 +85,7 @@ class Pool implements ThreadPool {
   #threads: ChannelThread[] = [];
   /** Replaced threads whose attempts have not ended. */
   readonly #retiring = new Set<ChannelThread>();
-  #graces: Readonly<Record<string, number>> = {};
+  #traits: Readonly<Record<string, ChannelTraits>> = {};
   #opened = 0;
   #closed = false;
   /** How many threads each task has lost. */
@@ -93,8 +99,8 @@ class Pool implements ThreadPool {
   async open(): Promise<void> {
     this.#threads = Array.from({ length: this.#options.threads }, () => this.#spawn());
     try {
-      const graces = await Promise.all(this.#threads.map((thread) => thread.opened));
-      this.#graces = graces[0] ?? {};
+      const traits = await Promise.all(this.#threads.map((thread) => thread.opened));
+      this.#traits = traits[0] ?? {};
     } catch (error) {
       await this[Symbol.asyncDispose]();
       throw error;
@@ -126,7 +132,8 @@ class Pool implements ThreadPool {
 
   begin(channel: string, attempt: Attempt, onFigures: (figures: Figures) => void): Underway {
     let least = this.#threads[0];
-    for (const thread of this.#threads) {
+    const threads = this.#traits[channel]?.oneThread ? [] : this.#threads;
+    for (const thread of threads) {
       if (least && thread.attempts < least.attempts) least = thread;
     }
     if (!least) {
@@ -142,7 +149,7 @@ class Pool implements ThreadPool {
   }
 
   graceMs(channel: string): number {
-    return this.#graces[channel] ?? 0;
+    return this.#traits[channel]?.graceMs ?? 0;
   }
 
   status(): ThreadStatus[] {

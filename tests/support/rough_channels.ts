@@ -18,7 +18,7 @@ export default function openRoughChannels(settings: Json): ReadonlyMap<string, C
     ["echo", {
       deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: payload }),
     }],
-    ["patient", { graceMs: 60_000, deliver: () => never }],
+    ["patient", { graceMs: 60_000, oneThread: true, deliver: () => never }],
     ["hang", { deliver: () => never }],
     ["obedient", {
       deliver: (_attempt, { signal }) =>

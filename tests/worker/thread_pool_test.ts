@@ -20,6 +20,12 @@ Deno.test("A pool spreads attempts over its threads", async () => {
   await Promise.all(attempts.map(({ outcome }) => outcome));
 });
 
+Deno.test("A pool keeps a channel of one thread on one thread", async () => {
+  await using pool = await setup({ threads: 2 });
+  for (let i = 0; i < 4; i++) pool.begin("patient", anAttempt(), ignore);
+  assert.deepEqual(pool.status().map((thread) => thread.attempts), [4, 0]);
+});
+
 Deno.test("An abort reaches the channel with its cause", async () => {
   await using pool = await setup();
   const { outcome, abort } = pool.begin("obedient", anAttempt(), ignore);

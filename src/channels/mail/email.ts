@@ -131,6 +131,7 @@ interface Deadline {
 
 class EmailChannel implements Channel {
   readonly graceMs = DOT_MS;
+  readonly oneThread = true;
   readonly #relays: readonly OpenRelay[];
   readonly #composer: MailComposer;
   readonly #clock: Clock;

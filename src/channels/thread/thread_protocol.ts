@@ -8,7 +8,7 @@
 import type { LogFields, LogLevel } from "../../lib/log.ts";
 import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
-import type { Attempt, Figures, Progress } from "../channel.ts";
+import type { Attempt, ChannelTraits, Figures, Progress } from "../channel.ts";
 
 /** One attempt as it is sent to a thread. */
 export interface SentAttempt {
@@ -40,8 +40,8 @@ export type ToThread =
 
 /** Messages from a thread to the worker. */
 export type FromThread =
-  /** The grace of each channel that defines one, in milliseconds. */
-  | { readonly type: "opened"; readonly graces: Readonly<Record<string, number>> }
+  /** The traits of each channel that has any. */
+  | { readonly type: "opened"; readonly traits: Readonly<Record<string, ChannelTraits>> }
   | { readonly type: "failed_to_open"; readonly detail: string }
   /** All attempts that ended within one turn of the event loop. */
   | {

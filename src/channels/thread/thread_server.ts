@@ -6,12 +6,20 @@
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/clock.ts";
+import { compact } from "../../lib/compact.ts";
 import type { LogFields } from "../../lib/log.ts";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import type { AbortCause, Outcome } from "../../task/outcome.ts";
 import type { Json } from "../../task/task.ts";
 import { TooCostlyError } from "../compute/compute.ts";
-import type { Channel, ChannelTable, Figures, OpenChannels, Progress } from "../channel.ts";
+import type {
+  Channel,
+  ChannelTable,
+  ChannelTraits,
+  Figures,
+  OpenChannels,
+  Progress,
+} from "../channel.ts";
 import { type FromThread, type SentAttempt, Stages, type ToThread } from "./thread_protocol.ts";
 
 /** What the server needs. */
@@ -87,11 +95,11 @@ class ThreadServer {
     } catch (error) {
       return this.#send({ type: "failed_to_open", detail: textOf(error) });
     }
-    const graces: Record<string, number> = {};
-    for (const [name, { graceMs }] of this.#channels) {
-      if (graceMs !== undefined) graces[name] = graceMs;
+    const traits: Record<string, ChannelTraits> = {};
+    for (const [name, { graceMs, oneThread }] of this.#channels) {
+      if (graceMs ?? oneThread) traits[name] = compact({ graceMs, oneThread });
     }
-    this.#send({ type: "opened", graces });
+    this.#send({ type: "opened", traits });
   }
 
   async #deliver({ ref, channel, attempt }: SentAttempt): Promise<void> {

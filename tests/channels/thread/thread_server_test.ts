@@ -31,9 +31,9 @@ function anAttempt(): Attempt {
   return { taskId: "tsk_1", number: 1, createdAt: 0, deadlineAt: 1_000, payload: "hello" };
 }
 
-Deno.test("A thread reports the graces of its channels once they are open", async () => {
+Deno.test("A thread reports the traits of its channels once they are open", async () => {
   const { heard } = await setup();
-  assert.deepEqual(heard(), [{ type: "opened", graces: { hang: 600_000 } }]);
+  assert.deepEqual(heard(), [{ type: "opened", traits: { hang: { graceMs: 600_000 } } }]);
 });
 
 Deno.test("A thread whose channels cannot be opened reports the reason", async () => {

@@ -22,7 +22,7 @@ Deno.test("A channel thread delivers on a Worker of its own", async () => {
   const send = (message: ToThread) => worker.postMessage(message);
 
   send({ type: "open", table, settings: null, stages: new Stages().shared });
-  assert.deepEqual(await next(), { type: "opened", graces: { hang: 600_000 } });
+  assert.deepEqual(await next(), { type: "opened", traits: { hang: { graceMs: 600_000 } } });
   send({ type: "ping", n: 5 });
   assert.deepEqual(await next(), { type: "pong", n: 5 });
   const attempt = { taskId: "tsk_1", number: 1, createdAt: 0, deadlineAt: 0, payload: "hi" };
