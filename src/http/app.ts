@@ -14,6 +14,7 @@ import { sampleWarnings } from "../lib/sampled_log.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { appriseRoutes } from "./routes/apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
+import { clientRoutes } from "./routes/client.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { openSessions } from "./auth/session.ts";
 import { openWrongKeys } from "./auth/wrong_keys.ts";
@@ -107,6 +108,7 @@ export function createApp(dependencies: Dependencies): App {
     ...docsRoutes(),
     ...manualRoutes(dependencies.version, authenticate),
     ...assetRoutes(),
+    ...clientRoutes(),
   ];
   const served = dependencies.role === "worker"
     ? routes.filter(({ path }) => WORKER_PATHS.has(path))

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ROOT } from "../support/process.ts";
+import { clientFiles } from "./client.ts";
 import { importsOf, type Lock, lockFor, productLock } from "./lock.ts";
 import { productBill } from "./sbom.ts";
 
@@ -65,4 +66,13 @@ Deno.test("the bill of materials names every package of the product once, with i
   for (const { ref, dependsOn } of dependencies) {
     assert.ok([ref, ...dependsOn].every((one) => known.has(one)), String(ref));
   }
+});
+
+Deno.test("the client as JavaScript is that of src/client.ts: after a change run deno task client", async () => {
+  for (const [name, text] of Object.entries(clientFiles())) {
+    const served = await Deno.readTextFile(`${ROOT}src/http/assets/${name}`);
+    assert.ok(served === text, `expected the output of deno task client in ${name}`);
+  }
+  assert.doesNotMatch(clientFiles()["client.js"], /^import /m);
+  assert.doesNotMatch(clientFiles()["client.d.ts"], /^import /m);
 });

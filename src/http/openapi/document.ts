@@ -127,7 +127,7 @@ export function openapi(version: string, basePath = ""): Readonly<Record<string,
           schema: { type: "string" },
         },
         ResourcePolicy: { description: "same-origin.", schema: { type: "string" } },
-        ETag: { description: "Of a saved file.", schema: { type: "string" } },
+        ETag: { description: "Of this version of the content.", schema: { type: "string" } },
         CacheControl: { description: "no-store.", schema: { type: "string" } },
         Location: { description: "The path of what was created.", schema: { type: "string" } },
         PreferenceApplied: {

@@ -356,6 +356,8 @@ Deno.test("real answers are what the document says", async () => {
   await check("GET", "/metrics");
   await check("GET", "/");
   await check("GET", "/docs");
+  await check("GET", "/client.js");
+  await check("GET", "/client.d.ts");
   await check("GET", "/manual");
   await check("GET", "/manual/{name}", "/manual/notify");
   await check("GET", "/manual/{name}", "/manual/nothing");
