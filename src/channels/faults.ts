@@ -48,6 +48,7 @@ const DETAILS = {
   connection_refused: "The server refused the connection",
   connection_reset: "The connection was lost",
   network_fault: "The connection failed",
+  proxy_failed: "The egress proxy did not open the connection",
   storage_failed: "Cannot write the file on this machine",
   storage_full: "The disk of this machine is full",
   timeout: "The server did not answer in time",
@@ -67,6 +68,7 @@ const CODES: Record<string, keyof typeof DETAILS | undefined> = {
   UND_ERR_SOCKET: "connection_reset",
   ETIMEDOUT: "timeout",
 
+  EPROXY: "proxy_failed",
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",

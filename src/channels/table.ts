@@ -15,6 +15,7 @@ import type { ChannelDefinitions } from "./chat/custom.ts";
 import { customServices, SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./mail/email.ts";
 import type { AllowEntry } from "./guard/fetch_allow.ts";
+import type { EgressProxy } from "./guard/egress_proxy.ts";
 import { openGuard } from "./guard/guard.ts";
 import { openHttpChannel } from "./http/http.ts";
 import type { MailSettings } from "./mail/mail_settings.ts";
@@ -38,6 +39,8 @@ export interface ChannelSettings {
   readonly hostname?: string;
   /** Further CA certificates, PEM. */
   readonly ca?: string;
+  /** The proxy that all guarded connections go through. */
+  readonly egressProxy?: EgressProxy;
   /** The folder that keeps refresh tokens. */
   readonly tokens?: string;
   /** The folder of all downloads. */
@@ -58,8 +61,17 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim }, clock, onLost });
-  const { retentionMs } = given;
-  const http = openHttpChannel({ guard, version, clock, ca, downloads, retentionMs, compute });
+  const { retentionMs, egressProxy } = given;
+  const http = openHttpChannel({
+    guard,
+    version,
+    clock,
+    ca,
+    compute,
+    egressProxy,
+    downloads,
+    retentionMs,
+  });
   const channels = new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets })],
     ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],

@@ -6,6 +6,7 @@
 
 import { type AllowEntry, parseFetchAllow } from "../channels/guard/guard.ts";
 import { isHostName, type MailSettings, parseMailUrl } from "../channels/mail/mail_settings.ts";
+import { type EgressProxy, parseEgressProxy } from "../channels/guard/egress_proxy.ts";
 import { parseWebhookSecrets } from "../channels/webhook_secret.ts";
 import { parseBasePath } from "../http/base_path.ts";
 import { type CorsOrigins, parseCorsOrigins } from "../http/cors.ts";
@@ -61,6 +62,8 @@ export interface Config {
   readonly caFile: string | undefined;
   /** Path of `postrider.yaml`; `undefined`: `./postrider.yaml` if it exists. */
   readonly configFile: string | undefined;
+  /** The HTTP proxy that all guarded connections go through. */
+  readonly egressProxy: EgressProxy | undefined;
   /** Secrets that sign callbacks; empty: callbacks are not signed. */
   readonly webhookSecrets: readonly string[];
   /** Most attempts at once. */
@@ -245,6 +248,13 @@ export const SETTINGS: Table = {
     means: "file of aliases, hooks, schedules and limits; ./postrider.yaml if it exists",
     expects: "a path",
     parse: (text) => text || undefined,
+  },
+  egressProxy: {
+    name: "POSTRIDER_EGRESS_PROXY",
+    means: "HTTP proxy for requests, callbacks and chat; the guard still checks each address",
+    expects: 'a URL such as "http://user:pass@proxy.example.org:3128"',
+    secret: true,
+    parse: parseEgressProxy,
   },
   webhookSecrets: {
     name: "POSTRIDER_WEBHOOK_SECRET",

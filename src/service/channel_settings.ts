@@ -17,7 +17,8 @@ export async function channelSettings(
   { relays, dkim, channels }: Pick<ConfigFile, "relays" | "dkim" | "channels">,
   version: string,
 ): Promise<ChannelSettings> {
-  const { mail, fetchAllow, downloads, retentionMs, host, port, webhookSecrets } = config;
+  const { mail, fetchAllow, downloads, retentionMs, host, port, webhookSecrets, egressProxy } =
+    config;
   const hostname = mailHostname(config);
   const ca = await readCa(config);
   return {
@@ -32,7 +33,7 @@ export async function channelSettings(
     version,
     webhookSecrets,
     tokens: stateFolder(config),
-    ...compact({ ca, hostname }),
+    ...compact({ ca, hostname, egressProxy }),
   };
 }
 

@@ -6,7 +6,11 @@
 
 import type { Socket } from "node:net";
 import { AddressError, type Guard } from "./guard.ts";
-import { firstOf, openSocket, type SocketOptions } from "./sockets.ts";
+import { compact } from "../../lib/compact.ts";
+import { isAddress } from "./addresses.ts";
+import type { EgressProxy } from "./egress_proxy.ts";
+import { resolveName } from "./resolver.ts";
+import { ConnectError, firstOf, openSocket, type SocketOptions } from "./sockets.ts";
 
 /** Where a connection goes, as the parts of a URL. */
 export interface Destination {
@@ -23,19 +27,36 @@ export interface Destination {
 /** Opens a connection; rejects with an `AddressError` or a `ConnectError`. */
 export type GuardedOpener = (destination: Destination) => Promise<Socket>;
 
-/** Makes an opener that asks the guard before every connection and tries the permitted addresses in order. */
-export function guardedOpener(guard: Guard, options: SocketOptions): GuardedOpener {
+/**
+ * Makes an opener that asks the guard before every connection and tries the permitted
+ * addresses in order, through `proxy` when there is one.
+ */
+export function guardedOpener(
+  guard: Guard,
+  options: SocketOptions,
+  proxy?: EgressProxy,
+): GuardedOpener {
   return async ({ hostname, protocol, port: portText, alpn }) => {
     const secure = protocol === "https:";
     const port = Number(portText) || (secure ? 443 : 80);
     const name = hostname.replace(/^\[(.*)\]$/, "$1");
     const how = alpn === undefined ? options : { ...options, alpn };
     const addresses = await guard.addressesOf(hostname, port);
-    const open = (address: string) => openSocket({ address, port, name, secure }, how);
+    const via = proxy && { ...proxy, address: await addressOf(proxy) };
+    const open = (address: string) =>
+      openSocket({ address, port, name, secure, ...compact({ via }) }, how);
     const socket = await firstOf(addresses, open);
-    const refused = guard.refuseConnection(hostname, port, socket);
+    const refused = proxy ? undefined : guard.refuseConnection(hostname, port, socket);
     if (!refused) return socket;
     socket.destroy();
     throw new AddressError(refused);
   };
+}
+
+/** The operator has set the proxy, so it may be at any address. */
+async function addressOf({ hostname }: EgressProxy): Promise<string> {
+  if (isAddress(hostname)) return hostname;
+  const [address] = await resolveName(hostname).catch(() => []);
+  if (address === undefined) throw new ConnectError("EPROXY", false);
+  return address;
 }

@@ -8,6 +8,7 @@ import { compact } from "../../lib/compact.ts";
 import { connect as connectPlain, type Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { isAddress } from "./addresses.ts";
+import { type EgressProxy, openTunnel } from "./egress_proxy.ts";
 import { secured } from "./tls.ts";
 
 /** Where a socket goes. */
@@ -20,6 +21,8 @@ export interface SocketTarget {
   readonly name: string;
   /** TLS from the first byte. */
   readonly secure: boolean;
+  /** A proxy that tunnels to the address, and the address of the proxy. */
+  readonly via?: EgressProxy & { readonly address: string };
 }
 
 /** What a socket needs besides its target. */
@@ -75,18 +78,21 @@ export function takeOpeningTimes(socket: object): OpeningTimes | undefined {
 
 /** Opens a socket; rejects with a `ConnectError`. */
 export function openSocket(target: SocketTarget, options: SocketOptions): Promise<Socket> {
-  const { address, port, name, secure } = target;
+  const { address, port, name, secure, via } = target;
   const { clock, ca, alpn = ["http/1.1"], connectMs, signal } = options;
   return new Promise((resolve, reject) => {
     const begunAt = clock.monotonic();
     const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
-    const plain = connectPlain({ host: address, port });
+    const plain = connectPlain(
+      via ? { host: via.address, port: via.port } : { host: address, port },
+    );
     let socket = plain;
     let connected = false;
     const fail = (code: string, reason?: string) => {
       undo();
       socket.destroy();
-      reject(new ConnectError(code, connected, reason));
+      const isProxy = via && !connected && code !== "ABORTED";
+      reject(new ConnectError(isProxy ? "EPROXY" : code, connected, reason));
     };
     const failed = ({ code, reason }: Error & { code?: unknown; reason?: unknown }) => {
       fail(String(code), reason === undefined ? undefined : String(reason));
@@ -106,6 +112,10 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
     plain.setNoDelay(true).setKeepAlive(true, 60_000);
     plain.once("error", failed);
     plain.once("connect", () => {
+      if (via) openTunnel(plain, address, port, via).then(opened, failed);
+      else opened();
+    });
+    const opened = () => {
       connected = true;
       const connect = elapsed();
       if (!secure) return ready({ connect });
@@ -121,7 +131,7 @@ export function openSocket(target: SocketTarget, options: SocketOptions): Promis
       socket.once("secureConnect", () => {
         ready({ connect, tls: Math.round((elapsed() - connect) * 10) / 10 });
       });
-    });
+    };
   });
 }
 

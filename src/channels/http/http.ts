@@ -14,6 +14,7 @@ import type { Attempt, Channel, DeliverContext } from "../channel.ts";
 import type { Compute } from "../compute/compute.ts";
 import { inlineCompute } from "../compute/inline_compute.ts";
 import type { Guard } from "../guard/guard.ts";
+import type { EgressProxy } from "../guard/egress_proxy.ts";
 import { guardedOpener } from "../guard/guarded_connector.ts";
 import { classifyFault } from "./classify.ts";
 import { BodyError } from "../compute/decoder.ts";
@@ -45,6 +46,8 @@ export interface HttpOptions {
   readonly clock: Clock;
   /** Further CA certificates, PEM. */
   readonly ca?: string | undefined;
+  /** The proxy that all connections go through. */
+  readonly egressProxy?: EgressProxy | undefined;
   /** The folder of all downloads; nothing is saved without one. */
   readonly downloads?: string | undefined;
   /** How long what identifies a response is kept for `ifChanged`, in milliseconds; a week when absent. */
@@ -71,7 +74,7 @@ class HttpChannel implements Channel {
   readonly #validators: Validators | undefined;
 
   constructor(options: HttpOptions) {
-    const { guard, clock, ca, compute = inlineCompute() } = options;
+    const { guard, clock, ca, egressProxy, compute = inlineCompute() } = options;
     this.#compute = compute;
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
@@ -81,7 +84,7 @@ class HttpChannel implements Channel {
       ? undefined
       : openValidators({ folder: `${downloads}/.validators`, retentionMs, clock });
     this.#upstreams = openUpstreams({
-      open: guardedOpener(guard, { clock, ca, connectMs }),
+      open: guardedOpener(guard, { clock, ca, connectMs }, egressProxy),
       clock,
       beginMs: connectMs,
       onSending: (socket) => this.#remotes.sentOn(socket),

@@ -10,7 +10,8 @@ import { type HttpOptions, openHttpChannel } from "../../../src/channels/http/ht
 import { systemClock } from "../../../src/lib/clock.ts";
 
 /** What a test can change. */
-export interface TestHttpOptions extends Pick<HttpOptions, "ca" | "waits" | "downloads"> {
+export interface TestHttpOptions
+  extends Pick<HttpOptions, "ca" | "waits" | "downloads" | "egressProxy"> {
   /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
   readonly allow?: string;
   /** What every name resolves to; the system's resolver is used when absent. */
