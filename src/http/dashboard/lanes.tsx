@@ -4,19 +4,26 @@
  * @module
  */
 
-import type { LaneStatus } from "../../queue/engine.ts";
-import { FilterLink, Moment } from "./components.tsx";
+import type { LaneStatus, Pause } from "../../queue/engine.ts";
+import { Action, FilterLink, Moment } from "./components.tsx";
 
 /** The content of the page. */
 export function LanesContent(
-  { hosts, relays, now }: {
+  { pauses, hosts, relays, operates, now }: {
+    readonly pauses: readonly Pause[];
     readonly hosts: readonly LaneStatus[];
     readonly relays: readonly LaneStatus[];
+    /** Whether the caller may end pauses. */
+    readonly operates: boolean;
     readonly now: number;
   },
 ) {
   return (
     <>
+      <section id="pauses" data-live>
+        <h2>Pauses</h2>
+        <Pauses pauses={pauses} operates={operates} now={now} />
+      </section>
       <section id="hosts" data-live>
         <h2>Hosts</h2>
         <Lanes lanes={hosts} now={now} />
@@ -27,6 +34,51 @@ export function LanesContent(
       </section>
     </>
   );
+}
+
+function Pauses(
+  { pauses, operates, now }: { pauses: readonly Pause[]; operates: boolean; now: number },
+) {
+  if (pauses.length === 0) return <p>Nothing is paused.</p>;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">What</th>
+          <th scope="col">By</th>
+          <th scope="col">Until</th>
+          <th scope="col">Reason</th>
+          <th scope="col">
+            Action
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {pauses.map((pause) => (
+          <tr>
+            <td data-name="What" class="what">{targetOf(pause)}</td>
+            <td data-name="By">{pause.by}</td>
+            <td data-name="Until">
+              {pause.until === undefined ? "ended by hand" : <Moment at={pause.until} now={now} />}
+            </td>
+            <td data-name="Reason">{pause.reason ?? ""}</td>
+            <td>
+              {operates
+                ? <Action call={`DELETE /pauses/${pause.id}`} done="Resumed">Resume</Action>
+                : null}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function targetOf({ host, key, owner, type, channel }: Pause): string {
+  if (host !== undefined) return `host ${host}`;
+  if (key !== undefined) return owner === undefined ? `key ${key}` : `key ${key} of ${owner}`;
+  if (type !== undefined) return `type ${type}`;
+  return channel === undefined ? "everything" : `channel ${channel}`;
 }
 
 function Lanes({ lanes, now }: { lanes: readonly LaneStatus[]; now: number }) {

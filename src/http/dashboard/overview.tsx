@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LaneStatus } from "../../queue/engine.ts";
+import type { LaneStatus, QueuedKinds } from "../../queue/engine.ts";
 import type { WorkerStatus } from "../../task/ports.ts";
 import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
@@ -18,6 +18,10 @@ export interface Overview {
   readonly now: number;
   /** Tasks by state. */
   readonly counts: Counts;
+  /** Queued tasks by what they wait for. */
+  readonly queued: QueuedKinds;
+  /** How many pauses are in force. */
+  readonly pauses: number;
   /** Throughput of the last hour. */
   readonly series: Series;
   /** Rates and latencies. */
@@ -96,7 +100,9 @@ export function OverviewContent(props: Overview) {
   );
 }
 
-function Figures({ counters, worker, held, engine, startedAt, now }: Overview) {
+function Figures(
+  { counters, worker, queued, pauses, held, engine, startedAt, now }: Overview,
+) {
   const { accepted, settled } = counters.rates();
   const { accept, finish } = counters.latency();
   return (
@@ -107,6 +113,13 @@ function Figures({ counters, worker, held, engine, startedAt, now }: Overview) {
       <Fact name="End-to-end latency p50 · p95 · p99">{quantiles(finish)}</Fact>
       <Fact name="Running attempts">{`${worker.running} of ${grouped(worker.concurrency)}`}</Fact>
       <Fact name="Threads">{threads(worker)}</Fact>
+      <Fact name="Queued due · scheduled · retrying · paused">
+        {[queued.due, queued.scheduled, queued.retrying, queued.paused].map(grouped).join(" · ")}
+      </Fact>
+      <Fact name="Oldest due task">
+        {queued.oldestDueAt === undefined ? "none" : duration(now - queued.oldestDueAt)}
+      </Fact>
+      <Fact name="Pauses">{pauses === 0 ? "none" : <a href="/ui/lanes#pauses">{pauses}</a>}</Fact>
       <Fact name="Held hosts and relays">
         {held.length === 0 ? "none" : <a href="/ui/lanes">{held.length}</a>}
       </Fact>

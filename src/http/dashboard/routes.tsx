@@ -57,8 +57,10 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   async function overview(context: RequestContext) {
     query(context, []);
-    const [counts, lanes, failed, latest] = await Promise.all([
+    const [counts, queued, pauses, lanes, failed, latest] = await Promise.all([
       engine.counts(),
+      engine.queued(),
+      engine.pauses(),
       engine.lanes(MAX_LANES),
       engine.list({ states: ["failed"] }, 5),
       engine.list({}, 10),
@@ -68,6 +70,8 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
       <OverviewContent
         now={now}
         counts={counts}
+        queued={queued}
+        pauses={pauses.length}
         series={own.history.series()}
         counters={own.counters}
         worker={ports.worker()}
@@ -220,11 +224,13 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   async function lanes(context: RequestContext) {
     query(context, []);
-    const lanes = await engine.lanes(MAX_LANES);
+    const [lanes, pauses] = await Promise.all([engine.lanes(MAX_LANES), engine.pauses()]);
     const of = (isWanted: (lane: LaneStatus) => boolean) => lanes.filter(isWanted);
     const content = (
       <LanesContent
         now={clock.now()}
+        pauses={pauses}
+        operates={context.caller.scopes.has("operate")}
         hosts={of(({ lane }) => isHost(lane))}
         relays={of(({ lane }) => !isHost(lane))}
       />

@@ -223,3 +223,30 @@ Deno.test("the command line that sends a task again quotes any payload", async (
     body: "a'b",
   });
 });
+
+Deno.test("the overview tells queued tasks apart, and hosts and relays lists pauses with a way to end them", async () => {
+  await using api = await Api.open();
+  await api.accept();
+  await api.accept({ delay: "1h" });
+  const { body } = await api.post("/pauses", { host: "paused.test", reason: "Maintenance" });
+  const overview = await (await api.raw("/")).text();
+  assert.match(overview, /due · scheduled · retrying · paused<\/dt><dd>1 · 1 · 0 · 0</);
+  assert.match(overview, /href="\/ui\/lanes#pauses">1</);
+  const lanes = await (await api.raw("/ui/lanes")).text();
+  assert.match(lanes, /host paused\.test/);
+  assert.match(lanes, /Maintenance/);
+  assert.ok(lanes.includes(`data-call="DELETE /pauses/${body.id}"`));
+});
+
+Deno.test("a search for the id of a task or a batch leads to its page", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  const batch = await api.post("/fetch", {
+    urls: ["https://example.org/", "https://example.org/"],
+  });
+  const goesTo = async (q: string) =>
+    (await api.raw(`/ui/tasks?${new URLSearchParams({ q })}`)).headers.get("location");
+  assert.equal(await goesTo(` ${id} `), `/ui/tasks/${id}`);
+  assert.equal(await goesTo(batch.body.id), `/ui/batches/${batch.body.id}`);
+  assert.equal(await goesTo("tsk_x"), null);
+});
