@@ -11,6 +11,7 @@
  */
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 
 import { parseConfigFile } from "../../src/config/config_file.ts";
 import { openSite } from "../site/site.ts";
@@ -69,7 +70,7 @@ Deno.test.each(DOCUMENTS)("a command of %s either runs or says why not", (path) 
     if (info !== "" || language in RUNNERS) continue;
     assert.doesNotMatch(
       code,
-      /^(curl|deno|npx|docker|apprise|sudo) /m,
+      /^([A-Z_]+=\S+ +)*(curl|deno|npx|docker|apprise|sudo) /m,
       `${path}: expected the language "sh" before ${first}`,
     );
   }
@@ -109,9 +110,18 @@ async function runTypeScript(code: string, { url }: World): Promise<void> {
   assert.ok(output.endsWith("succeeded delivered\n"), output);
 }
 
-/** Files that the block names need not exist: each holds a secret that suits all of them. */
+/** The files that a block names need not exist. */
+const FILES: Readonly<Record<string, string>> = {
+  "/run/secrets/relay_url": "smtps://user:pass@smtp.example.org",
+  "/run/secrets/dkim.pem": generateKeyPairSync("rsa", {
+    modulusLength: 1024,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  }).privateKey,
+};
+
 function readAsSettings(code: string): Promise<void> {
-  const parsed = parseConfigFile(code, () => "a-secret-of-some-length");
+  const parsed = parseConfigFile(code, (path) => FILES[path] ?? "a-secret-of-some-length");
   assert.ok("file" in parsed, JSON.stringify("wrong" in parsed ? parsed.wrong : ""));
   return Promise.resolve();
 }
