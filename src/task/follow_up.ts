@@ -17,7 +17,7 @@ import {
   taskEvent,
   taskEventData,
 } from "./event_data.ts";
-import { type EventData, fillLabel, fillPayload } from "./placeholders.ts";
+import { type EventData, fillLine, fillPayload } from "./placeholders.ts";
 import { isFinal } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";
 import type { FollowUp, FollowUpTask, NewTask, TaskRecord } from "./task.ts";
@@ -45,12 +45,11 @@ export function followUpsOf(
       id: ids("tsk"),
       now,
       parentId: parent.id,
-      ...(kind === "chain" ? filled(task, { task: taskEventData(parent) }) : {
-        label: task.label,
-        payload: kind === "callback"
-          ? withBody(task.payload, taskEvent(parent, now))
-          : task.payload,
-      }),
+      ...(kind === "callback"
+        ? withBody(task, taskEvent(parent, now))
+        : kind === "chain"
+        ? filled(task, { task: taskEventData(parent) })
+        : { payload: task.payload, label: task.label }),
       ...given(parent),
     })
   );
@@ -70,16 +69,11 @@ export function followUpsOfBatch(
       now,
       parentId: batch.id,
       ...(kind === "callback"
-        ? { label: task.label, payload: withBody(task.payload, batchEvent(batch, tasks, now)) }
+        ? withBody(task, batchEvent(batch, tasks, now))
         : filled(task, { batch: batchEventData(batch, tasks) })),
       ...compact({ owner: batch.owner, source: tasks[0]?.source }),
     })
   );
-}
-
-/** Payload and label with their placeholders filled in. */
-function filled({ payload, label }: FollowUpTask, data: EventData) {
-  return { payload: fillPayload(payload, data), label: fillLabel(label, data) };
 }
 
 /** Version 0.1 kept the follow-ups of a follow-up, as a fallback has them, under another name. */
@@ -90,7 +84,7 @@ function born(
   { now, ...made }:
     & Pick<
       NewTask,
-      "id" | "label" | "payload" | "parentId" | "owner" | "source" | "requestId" | "traceparent"
+      "id" | "payload" | "label" | "parentId" | "owner" | "source" | "requestId" | "traceparent"
     >
     & { readonly now: number },
 ): NewTask {
@@ -111,6 +105,20 @@ function given(
   return compact({ owner, source, requestId, traceparent });
 }
 
-function withBody(payload: string, body: string): string {
-  return JSON.stringify({ ...JSON.parse(payload), body });
+/** A label is searched and shown in lists, in UTF-16 code units. */
+const MAX_LABEL = 1_000;
+
+type Content = Pick<NewTask, "payload" | "label">;
+
+function withBody({ payload, label }: Content, body: string): Content {
+  return { payload: JSON.stringify({ ...JSON.parse(payload), body }), label };
+}
+
+/** The label of a task is shown in lists, so it is filled in like what it is made of. */
+function filled({ type, payload, label }: FollowUpTask, data: EventData): Content {
+  return {
+    payload: fillPayload(payload, data),
+    label: fillLine(type === "fetch" ? "url" : "subject", label, data).slice(0, MAX_LABEL)
+      .toWellFormed(),
+  };
 }

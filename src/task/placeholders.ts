@@ -1,10 +1,10 @@
 /**
- * Values filled in by path: `{{task.result.status}}`.
+ * Placeholders, which are replaced by the value at their path: `{{task.result.status}}`.
  *
- * Nothing is run. A mark is replaced once by what stands at its path, in the
- * way its place asks for: one line in a header, escaped in HTML, encoded in a
- * URL, as its own type where it is the whole of a JSON text. What is filled in
- * is never looked at again.
+ * Nothing is evaluated. Each placeholder is replaced once, encoded for its place:
+ * one line in a header, escaped in HTML and XML, percent-encoded in a URL or a
+ * form, with its own type where it is the whole of a JSON string. A value is
+ * never searched for placeholders.
  *
  * @module
  */
@@ -13,65 +13,82 @@ import { oneLine } from "../lib/text.ts";
 import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "./task.ts";
 
-/** What marks can speak of. */
+/** The values that placeholders name. */
 export type EventData = Readonly<Record<string, Json>>;
 
-/** `{{"{"}}` stands for a brace that is no mark's: see `shield`. */
-const MARK = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
+/** `{{"{"}}` stands for a brace that does not belong to a placeholder: see `shield`. */
+const PLACEHOLDER = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
 /** The URL standard encodes braces and spaces in a path. */
-const URL_MARK =
+const URL_PLACEHOLDER =
   /(?:\{|%7B){2}(?: |%20)*(?:(?:"|%22)(\{|%7B)(?:"|%22)|((?:task|batch)(?:\.[\w-]{1,100}){1,10}))(?: |%20)*(?:\}|%7D){2}/gi;
-/** RFC 5322 §2.1.1: a line is at most 998 bytes, of which a letter takes up to three. */
-const LINE_LETTERS = 330;
+/** RFC 5322 §2.1.1: a line has at most 998 bytes; a character takes up to three. */
+const LINE_LENGTH = 330;
 
-/** Whether a text holds a mark. */
+/** Whether a text has a placeholder. */
 export function hasPlaceholders(text: string): boolean {
-  return text.search(MARK) >= 0 || text.search(URL_MARK) >= 0;
+  return text.search(PLACEHOLDER) >= 0 || text.search(URL_PLACEHOLDER) >= 0;
 }
 
-/** Makes a text hold no mark, so that what others wrote stays what they wrote. */
+/** Escapes a text from elsewhere, so that nothing in it is a placeholder. */
 export function shield(text: string): string {
   return text.replaceAll("{", '{{"{"}}');
 }
 
-/** Fills the marks of a payload, which is JSON text. */
-export function fillPayload(payload: string, facts: EventData): string {
+/** Replaces the placeholders of a payload, which is JSON text. */
+export function fillPayload(payload: string, data: EventData): string {
   if (!payload.includes("{{") && !/%7B%7B/i.test(payload)) return payload;
-  return JSON.stringify(fillMember("", JSON.parse(payload) as Json, facts));
+  return JSON.stringify(fillMember("", JSON.parse(payload) as Json, data));
 }
 
-/** Fills the placeholders of a label: one line. */
-export function fillLabel(label: string, facts: EventData): string {
-  return label.includes("{{") ? fillText("title", label, facts) : label;
-}
-
-function fillMember(name: string, value: Json, facts: EventData): Json {
-  if (typeof value === "string") return fillText(name, value, facts);
+function fillMember(name: string, value: Json, data: EventData): Json {
+  if (typeof value === "string") return fillText(name, value, data);
   if (value === null || typeof value !== "object") return value;
-  if (Array.isArray(value)) return value.map((item) => fillMember(name, item, facts));
-  const isJson = typeof value.body === "string" && isJsonBody(value.headers);
+  if (Array.isArray(value)) return value.map((item) => fillMember(name, item, data));
+  const type = typeof value.body === "string" ? contentTypeOf(value.headers) : "";
   return Object.fromEntries(
     Object.entries(value).map(([member, inner]) => {
       const place = name === "headers" ? "headers" : member;
-      if (member === "body" && isJson) return [member, fillJsonText(inner as string, facts)];
-      return [member, fillMember(place, inner, facts)];
+      if (member === "body" && type !== "") return [member, fillBody(type, inner as string, data)];
+      return [member, fillMember(place, inner, data)];
     }),
   );
 }
 
-function isJsonBody(headers: Json | undefined): boolean {
-  if (headers === null || typeof headers !== "object" || Array.isArray(headers)) return false;
-  return /[/+]json\b/i.test(String(headers["content-type"] ?? ""));
+function contentTypeOf(headers: Json | undefined): string {
+  if (headers === null || typeof headers !== "object" || Array.isArray(headers)) return "";
+  return String(headers["content-type"] ?? "");
 }
 
-function fillText(place: string, text: string, facts: EventData): string {
-  const filled = (escape: (value: string) => string) =>
-    text.replace(MARK, (_, brace, path) => brace ?? escape(textAt(path, facts)));
+function fillBody(type: string, text: string, data: EventData): string {
+  if (/[/+]json\b/i.test(type)) return fillJsonText(text, data);
+  if (/^application\/x-www-form-urlencoded\b/i.test(type)) return fillEncoded(text, data, encoded);
+  return /[/+](?:xml|html)\b/i.test(type)
+    ? fillEncoded(text, data, escapeHtml)
+    : fillText("", text, data);
+}
+
+function fillEncoded(text: string, data: EventData, encode: (value: string) => string): string {
+  return text.replace(PLACEHOLDER, (_, brace, path) => encode(brace ?? textAt(path, data)));
+}
+
+/** For a part of a URL or a form. */
+function encoded(value: string): string {
+  return encodeURIComponent(value.toWellFormed());
+}
+
+/** Replaces the placeholders of one line: of a URL, or of plain text. */
+export function fillLine(kind: "url" | "subject", text: string, data: EventData): string {
+  return hasPlaceholders(text) ? fillText(kind, text, data) : text;
+}
+
+function fillText(place: string, text: string, data: EventData): string {
+  const filled = (encode: (value: string) => string) =>
+    text.replace(PLACEHOLDER, (_, brace, path) => brace ?? encode(textAt(path, data)));
   switch (place) {
     case "url":
       return text.replace(
-        URL_MARK,
-        (_, brace, path) => encodeURIComponent(brace ? "{" : textAt(path, facts)),
+        URL_PLACEHOLDER,
+        (_, brace, path) => encoded(brace ? "{" : textAt(path, data)),
       );
     case "html":
       return filled(escapeHtml);
@@ -87,8 +104,8 @@ function fillText(place: string, text: string, facts: EventData): string {
 /** A string of JSON, and the colon after it when it is a name. */
 const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
 
-/** A body of JSON is filled as JSON: a value cannot break out of its text, and the rest stays as written. */
-function fillJsonText(text: string, facts: EventData): string {
+/** In a JSON body a value cannot break out of its string, and the rest stays as written. */
+function fillJsonText(text: string, data: EventData): string {
   if (!text.includes("{{")) return text;
   try {
     JSON.parse(text);
@@ -97,18 +114,18 @@ function fillJsonText(text: string, facts: EventData): string {
   }
   return text.replace(JSON_STRING, (literal, colon) => {
     if (colon !== undefined || !literal.includes("{{")) return literal;
-    return JSON.stringify(fillJsonValue(JSON.parse(literal), facts));
+    return JSON.stringify(fillJsonValue(JSON.parse(literal), data));
   });
 }
 
-function fillJsonValue(text: string, facts: EventData): Json {
-  const [mark, , path] = [...text.matchAll(MARK)][0] ?? [];
-  if (mark === text && path !== undefined) return valueAt(path, facts) ?? null;
-  return text.replace(MARK, (_, brace, path) => brace ?? textAt(path, facts));
+function fillJsonValue(text: string, data: EventData): Json {
+  const [whole, , path] = [...text.matchAll(PLACEHOLDER)][0] ?? [];
+  if (whole === text && path !== undefined) return valueAt(path, data) ?? null;
+  return text.replace(PLACEHOLDER, (_, brace, path) => brace ?? textAt(path, data));
 }
 
-function valueAt(path: string, facts: EventData): Json | undefined {
-  let value: Json | undefined = facts as { [name: string]: Json };
+function valueAt(path: string, data: EventData): Json | undefined {
+  let value: Json | undefined = data as { [name: string]: Json };
   for (const name of path.split(".")) {
     if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) {
       return undefined;
@@ -119,12 +136,12 @@ function valueAt(path: string, facts: EventData): Json | undefined {
 }
 
 /** What is not there is empty. */
-function textAt(path: string, facts: EventData): string {
-  const value = valueAt(path, facts);
+function textAt(path: string, data: EventData): string {
+  const value = valueAt(path, data);
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function lineOf(value: string): string {
-  return oneLine(value).slice(0, LINE_LETTERS).toWellFormed();
+  return oneLine(value).slice(0, LINE_LENGTH).toWellFormed();
 }

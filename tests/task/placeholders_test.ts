@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { fillPayload, hasPlaceholders, shield } from "../../src/task/placeholders.ts";
 import type { Json } from "../../src/task/task.ts";
 
-const FACTS = {
+const DATA = {
   task: {
     state: "failed",
     result: { status: 503, ok: null, list: ["a", { b: "<i>" }], evil: 'a"b\r\nBcc: x@example.org' },
   },
 };
-const filled = (payload: Json) => JSON.parse(fillPayload(JSON.stringify(payload), FACTS));
+const filled = (payload: Json) => JSON.parse(fillPayload(JSON.stringify(payload), DATA));
 
 Deno.test.each([
   { text: "it {{task.state}}", becomes: "it failed" },
@@ -44,9 +44,24 @@ Deno.test("a value is fitted to its place: HTML, one line, a URL, JSON", () => {
   );
 });
 
+Deno.test.each([
+  {
+    type: "application/x-www-form-urlencoded",
+    body: "a=a%22b%0D%0ABcc%3A%20x%40example.org&n=503",
+  },
+  { type: "application/xml; charset=utf-8", body: "a=a&quot;b\r\nBcc: x@example.org&n=503" },
+  { type: "image/svg+xml", body: "a=a&quot;b\r\nBcc: x@example.org&n=503" },
+  { type: "text/html", body: "a=a&quot;b\r\nBcc: x@example.org&n=503" },
+  { type: "text/plain", body: 'a=a"b\r\nBcc: x@example.org&n=503' },
+])("a value in a body of $type is encoded for it", ({ type, body }) => {
+  const given = "a={{task.result.evil}}&n={{task.result.status}}";
+  const payload = filled({ headers: { "content-type": type }, body: given });
+  assert.equal(payload.body, body);
+});
+
 Deno.test("what was filled in is not looked at again", () => {
-  const facts = { task: { label: "{{task.secret}}", secret: "hush" } };
-  assert.equal(fillPayload('{"text":"{{task.label}}"}', facts), '{"text":"{{task.secret}}"}');
+  const data = { task: { label: "{{task.secret}}", secret: "hush" } };
+  assert.equal(fillPayload('{"text":"{{task.label}}"}', data), '{"text":"{{task.secret}}"}');
 });
 
 Deno.test("a shielded text comes out as it was, whatever it holds and wherever it stands", () => {
@@ -61,7 +76,7 @@ Deno.test("a shielded text comes out as it was, whatever it holds and wherever i
   }));
 });
 
-Deno.test("marks are found, encoded ones too", () => {
+Deno.test("placeholders are found, also in an encoded URL", () => {
   assert.ok(hasPlaceholders("a {{task.id}}"));
   assert.ok(hasPlaceholders("https://example.org/%7B%7Bbatch.id%7D%7D"));
   assert.equal(hasPlaceholders("a {{ b }}"), false);
