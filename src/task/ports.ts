@@ -67,6 +67,8 @@ export interface ReadTarget {
   readonly target: string;
   /** The same as it may be shown. */
   readonly shown: string;
+  /** Set when the text chose the host to call. */
+  readonly anyHost?: true;
 }
 
 /** A template that was filled in. */

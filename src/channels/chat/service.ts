@@ -15,6 +15,8 @@ export interface ChatService {
   readonly name: string;
   /** The schemes of its URLs. */
   readonly schemes: readonly string[];
+  /** Set when its URLs name the host to call, so that a caller can choose any host. */
+  readonly anyHost?: true;
   /** How its URLs are spelled, for error messages. */
   readonly spelling: string;
   /** The places that a URL names, each for a task of its own; none for a wrong URL. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { laneOf } from "../../task/input/fetch.ts";
 import type { ReadTarget } from "../../task/ports.ts";
 import { type ChannelDefinitions, customService } from "./custom.ts";
@@ -84,9 +85,12 @@ function readWebhook(text: string): ReadTarget[] | string {
     "jsons://host/path";
 }
 
-function targetOf({ name }: ChatService, { target, shown, origin }: ChatPlace): ReadTarget {
+function targetOf(
+  { name, anyHost }: ChatService,
+  { target, shown, origin }: ChatPlace,
+): ReadTarget {
   const url = new URL(origin);
-  return { channel: name, target, shown, url, lane: laneOf(url) };
+  return { channel: name, target, shown, url, lane: laneOf(url), ...compact({ anyHost }) };
 }
 
 /** The places of a URL of this service. */

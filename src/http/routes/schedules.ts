@@ -23,7 +23,7 @@ import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
-import { requireFollowUpScopes } from "../auth/follow_up_scopes.ts";
+import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
 
@@ -75,7 +75,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     if (tried.issues) {
       throw refuseIssues(tried.issues.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
     }
-    requireFollowUpScopes(context.caller, tried.value);
+    requireDraftScopes(context.caller, tried.value);
     const owner = context.caller.name;
     const isNew = schedules.find(name) === undefined;
     const kept = await schedules.change(name, (before, ownedBy) => {

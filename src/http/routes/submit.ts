@@ -23,7 +23,7 @@ import { NOTHING_STORED, Refusal, refuseIssues, shuttingDown } from "../problems
 import { openRateLimit } from "../request/rate_limit.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
-import { requireFollowUpScopes } from "../auth/follow_up_scopes.ts";
+import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { submittedBatchView } from "../views/batch_view.ts";
 import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
@@ -81,7 +81,7 @@ export function submitRoutes(
     const owner = caller.name;
     const now = clock.now();
     const draft = await draftOf(value, size, { ids, now, owner, requestId, traceparent });
-    requireFollowUpScopes(caller, draft);
+    requireDraftScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
     const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
     const stored = await store(draft, once, owner);

@@ -30,6 +30,8 @@ export interface FollowUpParts {
   readonly ports: SubmitParserPorts;
   /** Where mails go. */
   readonly mail: MailContext;
+  /** Called for a follow-up whose host the caller chose. */
+  readonly foundAnyHost?: () => void;
 }
 
 const CALLBACK_TIMEOUT_MS = 30_000;
@@ -68,8 +70,13 @@ export function readBatchFollowUps(
   ];
 }
 
-function callbackOf(value: unknown, { ports }: FollowUpParts, issues: Issue[]): FollowUp[] {
+function callbackOf(
+  value: unknown,
+  { ports, foundAnyHost }: FollowUpParts,
+  issues: Issue[],
+): FollowUp[] {
   if (value === undefined) return [];
+  foundAnyHost?.();
   const pointer = "/callback";
   const found: Issue[] = [];
   const url = typeof value === "string" && !hasPlaceholders(value)
@@ -156,10 +163,11 @@ const NOWHERE: SubmitContext = { ids: () => "", now: 0 };
 
 function draftedNotify(
   request: PlainObject,
-  { mail, ports }: FollowUpParts,
+  { mail, ports, foundAnyHost }: FollowUpParts,
 ): Parsed<FollowUpTask[]> {
   const parsed = parseNotify(request, ports);
   if (parsed.issues) return parsed;
+  if (parsed.value.requests.some(({ anyHost }) => anyHost)) foundAnyHost?.();
   return {
     value: parsed.value.requests.flatMap((one: ParsedNotify) =>
       runAtOnce(draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail)).drafted

@@ -5,7 +5,7 @@
  */
 
 import { isBase64 } from "../../lib/base64.ts";
-import { isLongerThan, isOneLine } from "../../lib/text.ts";
+import { isLongerThan, isOneLine, isPlainLine } from "../../lib/text.ts";
 
 /** The most files of one mail. */
 export const MAX_ATTACHMENTS = 100;
@@ -21,7 +21,9 @@ export const EXPECTED_PARTS = {
   headers: `Expected an object of at most ${MAX_HEADERS} headers`,
   header: `Expected one line of at most ${LINE_BYTES} bytes, as a text`,
   attachments: `Expected a list of at most ${MAX_ATTACHMENTS} attachments, each an object`,
-  filename: `Expected a bare file name of 1 to ${FILENAME_BYTES} bytes, without a path`,
+  filename:
+    `Expected a bare file name of 1 to ${FILENAME_BYTES} bytes, without a path and without ` +
+    "characters that change the direction of text",
   content: "Expected the file's content in base64, padded and without line breaks",
   contentType: `Expected a media type such as "application/pdf"`,
   dsn: "Expected true or false",
@@ -95,7 +97,7 @@ export function checkAttachment(
 ): void {
   const at = ["attachments", index] as const;
   const isBare = !TURNED.test(filename) && /^[^/\\]+$/.test(filename) &&
-    !/^\.{1,2}$/.test(filename) && isOneLine(filename);
+    !/^\.{1,2}$/.test(filename) && isPlainLine(filename);
   if (!isBare || isLongerThan(filename, FILENAME_BYTES)) {
     wrong(EXPECTED_PARTS.filename, ...at, "filename");
   }

@@ -50,6 +50,8 @@ export interface Draft {
   readonly drafted: readonly DraftedTask[];
   /** Their batch. */
   readonly batch?: NewBatch;
+  /** The caller chose a host to call, which takes the scope `fetch`. */
+  readonly anyHost?: true;
 }
 
 /** Makes tasks of notifications, one step each: a task for its mail, and one for each of its notes. */

@@ -46,6 +46,8 @@ export interface ParsedNotify extends NotifyContent {
   readonly quiet?: QuietHours;
   /** What of it is gathered with others. */
   readonly digest?: DigestOptions;
+  /** The caller chose a host to call. */
+  readonly anyHost?: true;
   /** What is sent instead when it has failed, one after another. */
   readonly fallback?: readonly NotifyContent[];
 }
@@ -259,6 +261,7 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
       options,
       ...(quiet ? { quiet } : {}),
       ...(digest ? { digest } : {}),
+      ...(to.anyHost || ways.some(({ anyHost }) => anyHost) ? { anyHost: true as const } : {}),
       ...(ways.length > 0 ? { fallback: ways.map((way) => contentFor(way)) } : {}),
       ...contentFor(to, { cc, bcc }),
     },

@@ -187,6 +187,20 @@ export function readOptions(
   }, raw);
 }
 
+/** What is wrong with an `expires` that leaves no time for an attempt; `now` is the time of acceptance. */
+export function expiryIssue(
+  { delayMs, runAt, expiresMs, expiresAt }: SubmitOptions,
+  now: number,
+): Issue | undefined {
+  const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;
+  const startsAt = delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs;
+  if (endsAt === undefined || endsAt > startsAt) return undefined;
+  const detail = startsAt > now
+    ? "Expected a time after the first attempt, which delay or runAt sets"
+    : "Expected a time in the future";
+  return { pointer: "/expires", detail };
+}
+
 function readRetry(value: number | string, defaults: RetrySchedule): RetrySchedule | undefined {
   const steps = parseRetry(value, defaults);
   return steps?.every((ms) => ms <= MAX_WAIT_DAYS * DAY_MS) ? steps : undefined;

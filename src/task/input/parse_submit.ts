@@ -24,7 +24,7 @@ import { type FollowUpParts, readBatchFollowUps, readFollowUps } from "./follow_
 import { parseMailbox } from "./mailbox.ts";
 import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
 import { notifySteps, type ParsedNotify } from "./notify.ts";
-import type { SubmitOptions } from "./options.ts";
+import { expiryIssue, type SubmitOptions } from "./options.ts";
 
 /** Parses bodies of submits and makes their tasks. */
 export interface SubmitParser {
@@ -59,17 +59,24 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
 
   function* notify(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
     const own = isBatchRequest(body) ? withSharedRendering(ports) : ports;
-    const submit = yield* parseWhole(body, parts, (rest) => notifySteps(rest, own));
+    const submit = yield* parseWhole(body, parts, context.now, (rest) => notifySteps(rest, own));
     if (submit.issues) return submit;
     const { requests, followUps } = submit.value;
     const issue = spreadIssue(requests);
     if (issue) return { issues: [issue] };
-    const draft = yield* draftNotify(requests, context, parts.mail);
-    return { value: withFollowUps(requests.isBatch ? draft : reportedOnce(draft), followUps) };
+    const drafted = yield* draftNotify(requests, context, parts.mail);
+    const draft = withFollowUps(requests.isBatch ? drafted : reportedOnce(drafted), followUps);
+    const anyHost = submit.value.anyHost || requests.requests.some(({ anyHost }) => anyHost);
+    return { value: anyHost ? { ...draft, anyHost } : draft };
   }
 
   function* fetch(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
-    const submit = yield* parseWhole(body, parts, (rest) => fetchSteps(rest, ports.refuseUrl));
+    const submit = yield* parseWhole(
+      body,
+      parts,
+      context.now,
+      (rest) => fetchSteps(rest, ports.refuseUrl),
+    );
     if (submit.issues) return submit;
     const { requests, followUps } = submit.value;
     return { value: withFollowUps(yield* draftFetch(requests, context), followUps) };
@@ -115,13 +122,18 @@ const TOO_MUCH_RENDERED: Issue = {
 interface WholeSubmit<Request> {
   readonly requests: Requests<Request>;
   readonly followUps: readonly FollowUp[];
+  /** The caller chose a host to call. */
+  readonly anyHost: boolean;
 }
 
 function* parseWhole<Request extends { readonly options: SubmitOptions }>(
   body: unknown,
-  parts: FollowUpParts,
+  given: FollowUpParts,
+  now: number,
   parse: (body: unknown) => Steps<Parsed<Requests<Request>>>,
 ): Steps<Parsed<WholeSubmit<Request>>> {
+  let anyHost = false;
+  const parts = { ...given, foundAnyHost: () => void (anyHost = true) };
   const { own, rest } = splitBatch(body);
   const parsed = yield* parse(rest);
   const issues: Issue[] = [];
@@ -138,6 +150,8 @@ function* parseWhole<Request extends { readonly options: SubmitOptions }>(
   let last: { raw: RawFollowUps; followUps: FollowUp[] } | undefined;
   for (const [index, request] of requests.entries()) {
     const { rawFollowUps: raw } = request.options;
+    const late = expiryIssue(request.options, now);
+    if (late) issues.push(isBatch ? relocate(late, body, index) : late);
     if (!raw) {
       whole.push(request);
       continue;
@@ -152,7 +166,7 @@ function* parseWhole<Request extends { readonly options: SubmitOptions }>(
     if (issues.length >= MAX_ISSUES) break;
   }
   if (issues.length > 0) return { issues: distinct(issues) };
-  return { value: { requests: { ...parsed.value, requests: whole }, followUps } };
+  return { value: { requests: { ...parsed.value, requests: whole }, followUps, anyHost } };
 }
 
 function areSame(one: RawFollowUps, other: RawFollowUps): boolean {

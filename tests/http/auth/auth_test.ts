@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseApiKeys, SCOPES } from "../../../src/http/auth/auth.ts";
+import { readTargets } from "../../../src/channels/chat/table.ts";
 import { Api } from "../../support/api.ts";
 
 const GET = { url: "https://example.org/" };
@@ -232,6 +233,39 @@ Deno.test("a follow-up needs the same scope as a submit", async () => {
   assert.equal((await api.post("/fetch", batch, bearer("fetch-only"))).status, 403);
   const told = { ...GET, callback: "https://example.org/told" };
   assert.equal((await api.post("/fetch", told, bearer("fetch-only"))).status, 202);
+});
+
+const note = { text: "x" };
+const toAny = { to: "json://any.example/hook", ...note };
+Deno.test.each([
+  { body: { to: "ada@example.org", ...note }, status: 202 },
+  { body: { to: "@alias", ...note }, status: 202 },
+  { body: { to: "discord://1234567890/token-of-the-hook", ...note }, status: 202 },
+  { body: toAny, status: 403 },
+  { body: { to: ["ada@example.org", "ntfys://any.example/topic"], ...note }, status: 403 },
+  { body: { to: "ada@example.org", fallback: toAny.to, ...note }, status: 403 },
+  { body: { notifications: [{ to: "ada@example.org", ...note }, toAny] }, status: 403 },
+  {
+    body: { to: "ada@example.org", callback: "https://any.example/told", ...note },
+    status: 403,
+  },
+  { body: { to: "ada@example.org", onSuccess: { notify: toAny }, ...note }, status: 403 },
+  {
+    body: {
+      notifications: [{ to: "ada@example.org", ...note }],
+      callback: "https://any.example/told",
+    },
+    status: 403,
+  },
+])("with the scope notify alone, $body is answered with $status", async ({ body, status }) => {
+  await using api = await Api.open({
+    keys: parseApiKeys("n:notify-only:notify,all:all-of-them"),
+    ports: { readTargets, aliasOf: () => ["json://team.example/hook"] },
+  });
+  const answered = await api.post("/notify", body, bearer("notify-only"));
+  assert.equal(answered.status, status);
+  if (status === 403) assert.match(answered.body.detail, /scope fetch/);
+  assert.equal((await api.post("/notify", body, bearer("all-of-them"))).status, 202);
 });
 
 Deno.test("a key with only the scope operate changes a task of another owner without seeing its payload", async () => {

@@ -123,7 +123,7 @@ Deno.test.each([
   { body: { ...TO, template: "no-such" }, pointers: ["/template"] },
   { body: { ...TO, template: "password-reset" }, pointers: ["/data"] },
   {
-    body: { ...TO, template: "password-reset", data: { link: "x" }, text: "a" },
+    body: { ...TO, template: "password-reset", data: { link: "https://x.example/" }, text: "a" },
     pointers: ["/text"],
   },
   { body: { ...TO, data: {} }, pointers: ["/data"] },

@@ -259,3 +259,20 @@ Deno.test("defaults that every entry replaces are checked too", () => {
   assert.deepEqual(pointersOf({ requests, headers: { a: 1 } }), ["/headers/a"]);
   assert.deepEqual(pointersOf({ requests, delay: "soon" }), ["/delay"]);
 });
+
+const at = (ms: number) => new Date(NOW + ms).toISOString();
+Deno.test.each([
+  { options: { expires: "1s" }, fits: true },
+  { options: { expires: at(1) }, fits: true },
+  { options: { expires: at(0) }, fits: false },
+  { options: { expires: "2020-01-01T00:00:00Z" }, fits: false },
+  { options: { expires: "1h", delay: "59m" }, fits: true },
+  { options: { expires: "1h", delay: "1h" }, fits: false },
+  { options: { expires: at(5_000), runAt: at(5_000) }, fits: false },
+  { options: { expires: at(5_001), runAt: at(5_000) }, fits: true },
+  { options: { expires: "1s", runAt: at(5_000) }, fits: false },
+])("$options leave time for an attempt: $fits", ({ options, fits }) => {
+  assert.deepEqual(pointersOf({ url: URL_, ...options }), fits ? undefined : ["/expires"]);
+  const batch = { requests: [{ url: URL_ }, { url: URL_, ...options }] };
+  assert.deepEqual(pointersOf(batch), fits ? undefined : ["/requests/1/expires"]);
+});

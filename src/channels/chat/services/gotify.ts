@@ -21,6 +21,7 @@ const TOKEN = /^[\w.-]{4,64}$/;
 export const gotify: ChatService = {
   name: "gotify",
   schemes: ["gotify", "gotifys"],
+  anyHost: true,
   spelling: "gotifys://host/token",
 
   parse({ scheme, user, place, segments }) {

@@ -14,6 +14,7 @@ const HEADER = /^\+((?!content-|host$|connection$|transfer-encoding$)[a-z0-9-]{1
 export const json: ChatService = {
   name: "json",
   schemes: ["json", "jsons"],
+  anyHost: true,
   spelling: "jsons://host/path",
 
   parse(url) {

@@ -19,6 +19,7 @@ const encoder = new TextEncoder();
 export const matrix: ChatService = {
   name: "matrix",
   schemes: ["matrix", "matrixs"],
+  anyHost: true,
   spelling: "matrixs://accesstoken@host/!room:server",
 
   parse({ scheme, user, password, place, segments }) {

@@ -21,6 +21,7 @@ const TITLE_LETTERS = 300;
 export const mattermost: ChatService = {
   name: "mattermost",
   schemes: ["mmost", "mmosts"],
+  anyHost: true,
   spelling: "mmosts://host/key, or the webhook's https://host/hooks/key",
 
   parse({ scheme, user, place, segments, parameters }) {

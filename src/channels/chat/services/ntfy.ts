@@ -32,6 +32,7 @@ const RANKS: Record<Severity, { priority: number; tags: string[] }> = {
 export const ntfy: ChatService = {
   name: "ntfy",
   schemes: ["ntfy", "ntfys"],
+  anyHost: true,
   spelling: "ntfys://host/topic",
 
   parse(url) {

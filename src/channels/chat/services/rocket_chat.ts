@@ -21,6 +21,7 @@ const TITLE_LETTERS = 300;
 export const rocketChat: ChatService = {
   name: "rocketchat",
   schemes: ["rocket", "rockets"],
+  anyHost: true,
   spelling: "rockets://id%2Ftoken@host[/#room], or the webhook's https://host/hooks/id/token",
 
   parse({ scheme, user, password, place, segments }) {

@@ -32,6 +32,7 @@ const WEBHOOK_PATH =
 export const workflows: ChatService = {
   name: "workflows",
   schemes: ["workflows", "workflow"],
+  anyHost: true,
   spelling: "workflows://host/workflow/signature, or the https:// URL of the workflow",
 
   parse({ place, segments, parameters }) {
