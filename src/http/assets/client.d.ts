@@ -196,6 +196,8 @@ export interface FetchRequest extends SubmitRequest {
         readonly json?: Readonly<Record<string, unknown>>;
         readonly within?: string;
     };
+    /** Ask only for a response that has changed since the last one; with GET. */
+    readonly ifChanged?: true;
     /** What to extract from the response body. */
     readonly extract?: {
         readonly lines?: number;
