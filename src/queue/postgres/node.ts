@@ -34,10 +34,9 @@ const SERVER_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 export interface NodeParts {
   readonly schema: string;
   readonly clock: Clock;
+  /** No other live process has it. */
   readonly name: string;
   readonly report: () => NodeReport;
-  /** Whether the name could be reserved: no live process has it. */
-  readonly isNameOurs: boolean;
 }
 
 /** One registered process. */
@@ -83,12 +82,10 @@ export class Node {
 
   /** Takes a slot. An earlier process of the same name is given up at once. */
   async register(pool: Pool): Promise<void> {
-    const { schema, name, report, isNameOurs } = this.#parts;
+    const { schema, name, report } = this.#parts;
     const row = await pool.transaction(async (session) => {
       await session.run({ name: "", text: `SELECT pg_advisory_xact_lock(${NODES_LOCK})` });
-      if (isNameOurs) {
-        await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE name = $1` }, name);
-      }
+      await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE name = $1` }, name);
       const rows = await session.run(
         {
           name: "",

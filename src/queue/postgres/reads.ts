@@ -1,0 +1,217 @@
+/**
+ * What an engine on PostgreSQL reads, on connections that only read.
+ *
+ * @module
+ */
+
+import { isId, sequenceOf } from "../../lib/ids.ts";
+import { type Counts, noCounts, TASK_STATES } from "../../task/state.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import type { StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
+import { batchRecordOf, summaryOf } from "../core/row.ts";
+import { formatCursor, parseCursor } from "../cursor.ts";
+import type {
+  BatchPage,
+  BatchTask,
+  DeliveryPage,
+  LaneStatus,
+  Page,
+  TaskChange,
+  TaskFilter,
+} from "../engine.ts";
+import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
+import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
+import type { Session } from "./connection.ts";
+import type { LaneTable } from "./lane_names.ts";
+import { type Matching, matching } from "./lists.ts";
+import type { Line, Pool } from "./pool.ts";
+import type { Sql } from "./sql.ts";
+import { readChanges } from "./tail.ts";
+import { batchFrom, recordOf, type StoredContent, type Unit } from "./unit.ts";
+
+/** What reading needs. */
+export interface ReadsParts {
+  readonly sql: Sql;
+  readonly lanes: LaneTable;
+  readonly schema: string;
+  readonly readers: Pool;
+}
+
+/** The reading half of the engine. */
+export abstract class Reads {
+  protected readonly sql: Sql;
+  protected readonly laneTable: LaneTable;
+  protected readonly schema: string;
+  protected readonly readers: Pool;
+
+  constructor({ sql, lanes, schema, readers }: ReadsParts) {
+    this.sql = sql;
+    this.laneTable = lanes;
+    this.schema = schema;
+    this.readers = readers;
+  }
+
+  /** The engine's time, in milliseconds since the epoch. */
+  protected abstract now(): number;
+  /** Throws an `EngineError` once the engine is closed. */
+  protected abstract mustBeOpen(): void;
+  /** Resolves once it is known where the changes of the watchers begin. */
+  protected abstract ready(): Promise<void>;
+  /** A view of the database for one transaction. */
+  protected abstract unit(session: Line): Unit;
+
+  async find(id: string): Promise<TaskRecord | undefined> {
+    if (!isId("tsk", id)) return undefined;
+    const [values] = await this.readWithLanes(this.sql.find, sequenceOf(id));
+    if (!values || values[1] !== id) return undefined;
+    const [spec, payload, checksum, attempts, result] = values.slice(ROW_WIDTH);
+    const stored: StoredContent | undefined = spec === null
+      ? undefined
+      : { spec, payload, checksum, attempts, result };
+    return recordOf(rowFrom(values, this.laneTable), stored);
+  }
+
+  async list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
+    const before = parseCursor(cursor);
+    const { seqs, next } = await this.matching(filter, limit, before);
+    const rows = await this.readWithLanes(this.sql.summaries, seqs);
+    const tasks = rows.map((values) => {
+      const { retry: _, ...summary } = summaryOf(
+        rowFrom(values, this.laneTable),
+        values[ROW_WIDTH],
+      );
+      return summary;
+    });
+    return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+  }
+
+  async findBatch(id: string) {
+    if (!isId("bat", id)) return undefined;
+    const [values] = await this.read(this.sql.batch, sequenceOf(id));
+    const batch = values && batchFrom(values);
+    return batch?.id === id ? batchRecordOf(batch, false) : undefined;
+  }
+
+  async listBatches(limit: number, cursor?: string, owner?: string): Promise<BatchPage> {
+    const rows = await this.read(
+      this.sql.batches,
+      parseCursor(cursor),
+      limit + 1,
+      owner ?? null,
+    );
+    const batches = rows.slice(0, limit).map((values) => batchRecordOf(batchFrom(values), false));
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    return last ? { batches, nextCursor: formatCursor(last[0]) } : { batches };
+  }
+
+  async batchTasks(id: string): Promise<BatchTask[]> {
+    if (!isId("bat", id)) return [];
+    const rows = await this.read(this.sql.batchTasks, sequenceOf(id));
+    return rows.map(([id, state, change]) => ({ id, state: TASK_STATES[state]!, change }));
+  }
+
+  async lastChange(): Promise<number> {
+    const [row] = await this.read(this.sql.lastChange);
+    return row?.[0] ?? 0;
+  }
+
+  async changesAfter(change: number, limit: number): Promise<TaskChange[]> {
+    const changes: TaskChange[] = [];
+    await this.readers.use(async (session) => {
+      const parts = { sql: this.sql, lanes: this.laneTable };
+      for (let after: number | undefined = change; after !== undefined;) {
+        const part = await readChanges(session, parts, after);
+        // A transaction's tasks may have changed before `change` alone.
+        changes.push(...part.changes.filter((one) => one.change > change));
+        after = part.isFull && changes.length < limit ? part.last : undefined;
+      }
+    });
+    return changes.slice(0, limit).map(({ abort: _, batchDone: _done, ...rest }) => rest);
+  }
+
+  async counts(): Promise<Counts> {
+    const [row] = await this.read(this.sql.counts);
+    const counts = noCounts();
+    TASK_STATES.forEach((state, at) => counts[state] = row?.[at] ?? 0);
+    return counts;
+  }
+
+  async lanes(limit: number): Promise<LaneStatus[]> {
+    const now = this.now();
+    return await this.readers.use(async (session) => {
+      const ids = (await session.run(this.sql.busyLanes, now, limit * 2)).map(([id]) => id);
+      await this.laneTable.read(session, ids);
+      const scheduler = await this.scheduler(session, ids);
+      return scheduler.status(now, limit);
+    });
+  }
+
+  async lane(lane: string): Promise<LaneStatus> {
+    return await this.readers.use(async (session) => {
+      await this.laneTable.readAll(session);
+      const known = this.laneTable.has(lane) ? [this.laneTable.id(lane)] : [];
+      return (await this.scheduler(session, known)).statusOf(lane, this.now());
+    });
+  }
+
+  async schedules(): Promise<StoredSchedule[]> {
+    const rows = await this.read(this.sql.schedules);
+    return rows.map(([name, version, record]) => ({ name, version, record: JSON.parse(record) }));
+  }
+
+  async deliveries(hook: string, limit: number, cursor?: string): Promise<DeliveryPage> {
+    const rows = await this.read(this.sql.deliveries, hook, parseCursor(cursor), limit + 1);
+    const deliveries = rows.slice(0, limit).map((values) => deliverySummary(values));
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    return last ? { deliveries, nextCursor: formatCursor(last[0]) } : { deliveries };
+  }
+
+  async findDelivery(id: string): Promise<StoredDelivery | undefined> {
+    if (!isId("hkd", id)) return undefined;
+    const [values] = await this.read(this.sql.delivery, sequenceOf(id));
+    return values?.[1] === id ? { ...deliverySummary(values), content: values[5] } : undefined;
+  }
+
+  protected read(statement: Sql[keyof Sql], ...values: readonly unknown[]) {
+    this.mustBeOpen();
+    return this.readers.use((session) => session.run(statement, ...values));
+  }
+
+  protected async readWithLanes(statement: Sql[keyof Sql], ...values: readonly unknown[]) {
+    this.mustBeOpen();
+    await this.ready();
+    return await this.readers.use(async (session) => {
+      const rows = await session.run(statement, ...values);
+      await this.laneTable.read(session, rows.map((row) => row[LANE_PLACE]));
+      return rows;
+    });
+  }
+
+  protected matching(filter: TaskFilter, limit: number, before: number): Promise<Matching> {
+    this.mustBeOpen();
+    return this.readers.use((session) => {
+      const parts = {
+        schema: this.schema,
+        lanes: () => this.laneTable.readAll(session),
+        laneId: (name: string) => this.laneTable.id(name),
+      };
+      return matching(session, parts, filter, limit, before);
+    });
+  }
+
+  /** How lanes stand, as one that schedules them would see it. */
+  protected async scheduler(session: Session, ids: readonly number[]): Promise<LaneScheduler> {
+    const unit = this.unit({ ...session, slot: 0, run: session.run.bind(session) });
+    await unit.loadLanes(ids.map((id) => this.laneTable.name(id)));
+    return unit.scheduler;
+  }
+}
+
+function deliverySummary([_, id, hook, receivedAt, verdict]: readonly unknown[]) {
+  return {
+    id: id as string,
+    hook: hook as string,
+    receivedAt: receivedAt as number,
+    verdict: JSON.parse(verdict as string),
+  };
+}
