@@ -1,8 +1,8 @@
 /**
- * The channel `callback`: an event leaves as a signed request (Standard Webhooks 1.0).
+ * The channel `callback`: sends an event as a signed request (Standard Webhooks 1.0).
  *
- * It is the channel `http`, with a signature that is new on each attempt, and
- * with the manners of webhooks: only a 2xx counts, and 410 ends it.
+ * It uses the channel `http`, signs each attempt anew, and follows the rules of
+ * webhooks: only a 2xx is delivered, and 410 stops the retries.
  *
  * @module
  */
@@ -17,15 +17,15 @@ import { webhookKey } from "./webhook_secret.ts";
 
 /** What the channel needs. */
 export interface CallbackOptions {
-  /** Makes the requests. */
+  /** Sends the requests. */
   readonly http: Channel;
-  /** The moment of each signature. */
+  /** The time of each signature. */
   readonly clock: Clock;
-  /** Each of them signs, so that one can be exchanged for another; without any nothing is signed. */
+  /** Each of them signs, so that they can be rotated; without any, nothing is signed. */
   readonly secrets: readonly string[];
 }
 
-/** Opens the channel; who opened `http` closes it. */
+/** Opens the channel; `http` is closed by the caller. */
 export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): Channel {
   const keys = secrets.map(webhookKey);
   return {
@@ -52,7 +52,7 @@ export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): 
   };
 }
 
-/** A receiver that is being rebuilt answers anything: all but 410 may pass. */
+/** A receiver that is being deployed may answer anything; only 410 is final. */
 function judge(outcome: Outcome): Outcome {
   const status = statusOf(outcome.result);
   if (status === undefined || status < 300 || status === 410) return outcome;

@@ -6,13 +6,13 @@
 
 import { Buffer } from "node:buffer";
 
-/** What Standard Webhooks asks of a secret, in bytes. */
+/** The length that Standard Webhooks requires of a secret, in bytes. */
 const MIN_BYTES = 24;
 const MAX_BYTES = 64;
-/** One to come, one in force, one to go. */
+/** A next one, the present one and a former one. */
 const MAX_SECRETS = 3;
 
-/** Reads `whsec_…`, or several, comma-separated. Throws a `RangeError` that shows none. */
+/** Parses one or several secrets `whsec_…`, comma-separated. Throws a `RangeError` without the secrets. */
 export function parseWebhookSecrets(text: string): string[] {
   const secrets = text.split(",").map((part) => part.trim());
   for (const [index, secret] of secrets.entries()) {

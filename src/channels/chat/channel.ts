@@ -1,6 +1,6 @@
 /**
- * How a note leaves for a chat service: as requests of the channel `http`,
- * behind the same guard, one after another.
+ * Sends a note to a chat service as requests of the channel `http`, behind the
+ * same guard, one after another.
  *
  * @module
  */
@@ -14,14 +14,16 @@ import { noteOf } from "./note.ts";
 import type { ChatPlace, ChatRequest, ChatService } from "./service.ts";
 import { placesOf } from "./table.ts";
 
-/** An answer is read so far. */
+/** A response is read up to this length. */
 const ANSWER_BYTES = 65_536;
-/** Of an answer so much is kept with the attempt. */
-const SHOWN_LETTERS = 300;
+/** So much of a response is kept with the attempt, in characters. */
+const SHOWN_CHARACTERS = 300;
 /** A sentence of a service is cut after these characters. */
-const SENTENCE_LETTERS = 200;
+const SENTENCE_CHARACTERS = 200;
+/** A service may ask to wait for a day at most. */
+const MAX_WAIT_MS = 86_400_000;
 
-/** Opens the channel of a service; `http` sends for it and belongs to whoever opened it. */
+/** Opens the channel of a service; `http` is closed by the caller. */
 export function openChatChannel(service: ChatService, http: Channel): Channel {
   return {
     async deliver(attempt, context) {
@@ -37,9 +39,9 @@ export function openChatChannel(service: ChatService, http: Channel): Channel {
         last = await send(request, attempt, context);
         if (last.kind !== "delivered") break;
       }
-      const { channel, answer, ...told } = tell(last, service, place);
+      const { channel, answer, ...said } = describe(last, service, place);
       return {
-        ...told,
+        ...said,
         carry: { sent },
         evidence: { ...channel, parts: requests.length, sent, ...(answer ? { answer } : {}) },
         result: { service: service.name, target: payload.shown, parts: requests.length, sent },
@@ -60,12 +62,12 @@ export function openChatChannel(service: ChatService, http: Channel): Channel {
       maxBytes: ANSWER_BYTES,
       ...compact({ expect: request.expect }),
     };
-    // What the http channel carried over is of another request.
+    // The carry is that of this channel, not of `http`.
     const { carry: _, ...plain } = attempt;
     const outcome = await http.deliver({ ...plain, payload: JSON.stringify(fetch) }, context);
     if (outcome.kind === "delivered" && statusOf(outcome) >= 300) {
       const code = `http_${statusOf(outcome)}`;
-      const detail = `${service.name} answered with a redirect, which is not followed`;
+      const detail = `${service.name} responded with a redirect, which is not followed`;
       return { ...outcome, kind: "rejected", error: { code, detail } };
     }
     if (outcome.kind === "delivered" && service.accepts?.(bodyTextOf(outcome)) === false) {
@@ -95,26 +97,30 @@ function bodyTextOf({ result }: Outcome): string {
   return (result as { body?: string } | undefined)?.body ?? "";
 }
 
-/** A revived task begins anew only if all of it had arrived. */
+/** How many requests earlier attempts have delivered. */
 function sentBefore({ carry }: Attempt): number {
   return (carry as { sent?: number } | undefined)?.sent ?? 0;
 }
 
 /** An outcome of the channel `http`, in the words of the service and without secrets. */
-function tell(outcome: Outcome, service: ChatService, place: ChatPlace) {
-  const { result: _, evidence, carry: __, ...told } = outcome;
+function describe(outcome: Outcome, service: ChatService, place: ChatPlace) {
+  const { result: _, evidence, carry: __, ...said } = outcome;
   const body = bodyTextOf(outcome);
   const { status, remote, timings } = (evidence ?? {}) as Record<string, Json>;
   const channel = compact({ status, remote, timings });
-  if (told.kind === "delivered") return { ...told, channel, answer: "" };
-  const answer = scrub(body, place).slice(0, SHOWN_LETTERS);
+  if (said.kind === "delivered") return { ...said, channel, answer: "" };
+  const answer = scrub(body, place).slice(0, SHOWN_CHARACTERS);
   const sentence = scrub(sentenceOf(body), place);
-  const detail = `${told.error.detail}${sentence && `: ${sentence}`}`;
-  const error = { ...told.error, detail };
-  const wishMs = told.kind === "deferred" ? service.wish?.(body) : undefined;
-  if (wishMs === undefined || told.kind !== "deferred") return { ...told, error, channel, answer };
-  const hold = { forMs: wishMs, reason: `${service.name} asked to wait ${wishMs / 1_000} s` };
-  return { ...told, error, retryAfterMs: wishMs, hold, channel, answer };
+  const detail = `${said.error.detail}${sentence && `: ${sentence}`}`;
+  const error = { ...said.error, detail };
+  const askedMs = said.kind === "deferred" ? service.retryAfterMs?.(body) : undefined;
+  if (askedMs === undefined || said.kind !== "deferred") return { ...said, error, channel, answer };
+  const requestedMs = Math.min(askedMs, MAX_WAIT_MS);
+  const hold = {
+    forMs: requestedMs,
+    reason: `${service.name} asked to wait ${requestedMs / 1_000} s`,
+  };
+  return { ...said, error, retryAfterMs: requestedMs, hold, channel, answer };
 }
 
 /** Where services put the sentence that says what is wrong. */
@@ -134,7 +140,7 @@ function sentenceOf(body: string): string {
     // A body of plain text is the sentence.
   }
   const found = wordsIn(said).replace(/[\s\p{Cc}]+/gu, " ").trim();
-  return found.length > SENTENCE_LETTERS ? `${found.slice(0, SENTENCE_LETTERS)}…` : found;
+  return found.length > SENTENCE_CHARACTERS ? `${found.slice(0, SENTENCE_CHARACTERS)}…` : found;
 }
 
 function wordsIn(said: Json | undefined, depth = 0): string {

@@ -28,7 +28,7 @@ import { type Escape, parseTemplate, type Scope, TemplateError } from "../../tem
 import { cutBlocks, write } from "../rich_text.ts";
 import { markdownDialect, plainDialect, writeHtml } from "./dialects.ts";
 import { blocksOf, type Note } from "./note.ts";
-import { letters, truncate } from "./pieces.ts";
+import { characters, truncate } from "./pieces.ts";
 import type { ChatPlace, ChatRequest, ChatService } from "./service.ts";
 import type { ChatUrl } from "./url.ts";
 
@@ -71,7 +71,7 @@ const FIELDS = [
 const EXPECTED = {
   section: 'Expected channels by name, such as "pager", each with url and body',
   name: 'Expected a name such as "pager": 2 to 20 of a-z, 0-9 and "-", not that of a service',
-  url: 'Expected a URL such as "https://pager.example.org/send", in which {{ … }} may stand',
+  url: 'Expected a URL such as "https://pager.example.org/send", which may contain {{ … }}',
   method: `Expected ${METHODS.join(", ")}`,
   headers: "Expected an object of texts",
   body: "Expected a text or JSON",
@@ -268,7 +268,7 @@ export function customService(name: string, definition: ChannelDefinition): Chat
     },
 
     ...(contains === undefined ? {} : { accepts: (body: string) => body.includes(contains) }),
-    ...(wait === undefined ? {} : { wish: (body: string) => secondsAt(body, wait) }),
+    ...(wait === undefined ? {} : { retryAfterMs: (body: string) => secondsAt(body, wait) }),
   };
 }
 
@@ -291,7 +291,7 @@ function piecesOf(
     ? [blocks]
     : cutBlocks(blocks, (piece) => write(markdownDialect, piece).length <= text, parts);
   return pieces.map((piece, i) => ({
-    title: title === undefined ? note.title : truncate(note.title, letters(title)),
+    title: title === undefined ? note.title : truncate(note.title, characters(title)),
     text: plain(piece),
     markdown: write(markdownDialect, piece),
     html: pieces.length === 1 && i === 0 && note.html !== undefined ? note.html : writeHtml(piece),

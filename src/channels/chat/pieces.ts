@@ -1,16 +1,15 @@
 /**
- * Long texts, cut for services that take only so much at once.
+ * Cuts plain text for services with a limit; `rich_text.ts` cuts text with structure.
  *
  * @module
  */
 
-/** The most messages that one note becomes; what is beyond is cut off with a mark. */
+/** The most messages that one note becomes; the rest is cut off with a mark. */
 const MAX_PIECES = 10;
 const MARK = "…";
 
 /**
- * Cuts a text where paragraphs, lines or words end, into pieces that each fit.
- * What `fits` is asked about may be longer than the text once it is rendered.
+ * Cuts a text into pieces that each fit, where paragraphs, lines or words end.
  */
 export function cut(
   text: string,
@@ -39,8 +38,8 @@ export function truncate(text: string, fits: (piece: string) => boolean): string
   return `${text.slice(0, longestFit(text, marked))}${MARK}`;
 }
 
-/** For limits in letters, as JavaScript counts them. */
-export function letters(limit: number): (piece: string) => boolean {
+/** For limits in characters, as JavaScript counts them. */
+export function characters(limit: number): (piece: string) => boolean {
   return (piece) => piece.length <= limit;
 }
 
@@ -51,7 +50,7 @@ export function bytes(limit: number): (piece: string) => boolean {
 
 const encoder = new TextEncoder();
 
-/** At least one character, so that whoever cuts gets on. */
+/** The longest beginning that fits; at least one character, so that cutting ends. */
 function longestFit(text: string, fits: (piece: string) => boolean): number {
   let low = 1;
   let high = text.length;
@@ -64,7 +63,7 @@ function longestFit(text: string, fits: (piece: string) => boolean): number {
   return low > 1 && /[\ud800-\udbff]/.test(text.charAt(low - 1)) ? low - 1 : low;
 }
 
-/** In the last third, the best place to stop; a word cut in two is the last resort. */
+/** The best place to cut in the last third; within a word only if there is no other. */
 function goodEnd(text: string, longest: number): number {
   const least = longest * 2 / 3;
   for (const between of ["\n\n", "\n", " "]) {

@@ -26,7 +26,7 @@ export interface ChatService {
   /** The requests that bring a note there, in order. */
   preview(place: ChatPlace, note: Note, context: PreviewContext): readonly ChatRequest[];
   /** How long the service asks to wait, in the body of a response, in milliseconds. */
-  wish?(body: string): number | undefined;
+  retryAfterMs?(body: string): number | undefined;
   /** Whether the service took the note, by the body of a response with a 2xx status. */
   accepts?(body: string): boolean;
 }

@@ -97,7 +97,7 @@ function targetOf(
 export function placesOf(service: ChatService, text: string): readonly ChatPlace[] {
   if (/^https?:/i.test(text)) {
     const url = text.length > MAX_BYTES ? null : URL.parse(text);
-    // User info would be credentials for somebody else.
+    // A user name or password in the URL belongs to no webhook.
     const isPlain = url !== null && url.username === "" && url.password === "" && url.hash === "";
     const place = isPlain ? service.parseWebhook?.(url) : undefined;
     return place ? [place] : [];

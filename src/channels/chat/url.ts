@@ -1,34 +1,34 @@
 /**
- * A chat channel's URL in Apprise's spelling, taken apart.
+ * Parses the URL of a chat channel in Apprise's spelling.
  *
- * It is no URL of the web: `tgram://123:abc/-42` has a secret where a host
- * would stand, and a URL parser would refuse it or change its letters.
+ * It is not a URL of the web: `tgram://123:abc/-42` has a secret in the place of
+ * the host, and a URL parser would refuse it or change its case.
  *
  * @module
  */
 
 import { isCleanUrl } from "../../lib/text.ts";
 
-/** The parts, percent-decoded. */
+/** The parts of a URL, percent-decoded. */
 export interface ChatUrl {
   /** In lower case. */
   readonly scheme: string;
   /** Before the `@`, up to a colon. */
   readonly user: string;
-  /** Before the `@`, behind the colon. */
+  /** Before the `@`, after the colon. */
   readonly password: string;
-  /** What stands where a host would, with its port. */
+  /** The part in the place of a host, with its port. */
   readonly place: string;
-  /** What follows, between slashes; empty ones left out. */
+  /** The parts of the path, without empty ones. */
   readonly segments: readonly string[];
-  /** Behind the question mark. */
+  /** The query. */
   readonly parameters: URLSearchParams;
 }
 
 const LONGEST = 2_048;
 const FORM = /^([a-z][a-z0-9-]{1,19}):\/\/(?:([^/?@]*)@)?([^/?@]*)((?:\/[^?]*)?)(?:\?(.*))?$/i;
 
-/** Takes a URL apart; `undefined` when it is none. */
+/** Parses a URL; `undefined` for any other text. */
 export function parseChatUrl(text: string): ChatUrl | undefined {
   if (text.length > LONGEST || !isCleanUrl(text) || !text.isWellFormed()) return undefined;
   const [, scheme = "", account = "", place = "", path = "", query = ""] = FORM.exec(text) ?? [];
@@ -55,7 +55,7 @@ export function originOf(place: string, secure: boolean): string | undefined {
   return url && url.pathname === "/" && url.username === "" ? url.origin : undefined;
 }
 
-/** Basic credentials, or none. */
+/** The header of Basic authentication, if there is a user. */
 export function basicAuth({ user, password }: ChatUrl): Record<string, string> {
   if (user === "") return {};
   const bytes = new TextEncoder().encode(`${user}:${password}`);

@@ -11,7 +11,7 @@ import type { Attempt, Channel, DeliverContext } from "../channel.ts";
 import type { Compute } from "../compute/compute.ts";
 import { type MailComposer, openMailComposer } from "./compose.ts";
 import { Mail } from "./mail_attempt.ts";
-import { readCarry } from "./mail_carry.ts";
+import { dateOf, readCarry } from "./mail_carry.ts";
 import type { MailSettings, OutboxSettings } from "./mail_settings.ts";
 import { openTokens } from "./oauth.ts";
 import { openOutbox } from "./outbox.ts";
@@ -157,7 +157,7 @@ class EmailChannel implements Channel {
     const deadline = this.#deadlineOf(attempt, context);
     const { signal } = deadline;
     const before = readCarry(attempt);
-    const date = before.date ?? this.#clock.now();
+    const date = dateOf(attempt, this.#clock.now());
     const calledAt = this.#clock.monotonic();
     try {
       return await this.#composer.withMessage(attempt, { date, signal }, (message) => {

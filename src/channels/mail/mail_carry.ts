@@ -36,3 +36,17 @@ export function readCarry({ carry, number }: Attempt): MailCarry {
   if (number !== 1) return { recipients, date, uncounted };
   return { recipients: recipients.filter(({ outcome }) => outcome === "delivered"), date };
 }
+
+/** A first attempt that begins this soon is as old as its task, in milliseconds. */
+const PROMPT_MS = 1_000;
+
+/**
+ * The date of a mail: when its first attempt began. An attempt that a crash interrupted
+ * left no carry; the task's own time is then the best guess, and exact for a prompt mail.
+ */
+export function dateOf(attempt: Attempt, now: number): number {
+  const { date } = readCarry(attempt);
+  if (date !== undefined) return date;
+  const isPrompt = now - attempt.createdAt <= PROMPT_MS;
+  return isPrompt || attempt.number > 1 ? attempt.createdAt : now;
+}

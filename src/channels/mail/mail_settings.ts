@@ -1,5 +1,5 @@
 /**
- * Where mails go: `POSTRIDER_MAIL`.
+ * Parses `POSTRIDER_MAIL`: a relay, or a folder for files.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import { isAddress } from "../guard/addresses.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import { compact } from "../../lib/compact.ts";
 
-/** Mails become files in a directory. */
+/** Mails are written to files. */
 export interface OutboxSettings {
-  /** Tells the two apart. */
+  /** The kind of setting. */
   readonly kind: "outbox";
   /** The lane of every mail. */
   readonly lane: "outbox";
-  /** Where the `.eml` files go; made when it is not there. */
+  /** The folder of the `.eml` files; created when it is missing. */
   readonly directory: string;
 }
 
-/** Mails go to a relay. */
+/** Mails are sent to a relay. */
 export interface RelaySettings {
-  /** Tells the two apart. */
+  /** The kind of setting. */
   readonly kind: "smtp";
   /** The lane of every mail: `mail:host:port`. */
   readonly lane: string;
@@ -39,15 +39,15 @@ export interface RelaySettings {
   readonly login?: { readonly user: string; readonly pass: string };
 }
 
-/** Where mails go; plain JSON. */
+/** A relay or a folder; plain JSON. */
 export type MailSettings = OutboxSettings | RelaySettings;
 
 const EXPECTED = '"outbox:DIR", "smtp://user:pass@host:587?tls=required|opportunistic|none" ' +
   'or "smtps://user:pass@host:465", the user and the password percent-encoded';
 
 /**
- * Reads a mail URL. Throws a `RangeError` that says what is wrong and never
- * shows what could be the password.
+ * Parses a mail URL. Throws a `RangeError` that says what is wrong and never
+ * contains the password.
  */
 export function parseMailUrl(text: string): MailSettings {
   if (text.startsWith("outbox:")) {
@@ -57,7 +57,7 @@ export function parseMailUrl(text: string): MailSettings {
   }
   const url = URL.parse(text);
   if (!url || (url.protocol !== "smtp:" && url.protocol !== "smtps:")) {
-    throw wrong("it is none of these");
+    throw wrong("its scheme is not one of these");
   }
   if (!/^\/?$/.test(url.pathname) || url.hash !== "") throw wrong("something follows the host");
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();

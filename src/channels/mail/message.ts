@@ -115,7 +115,7 @@ function headersOf(mail: EmailPayload) {
     ...(unsubscribe?.startsWith("https:") && !has("List-Unsubscribe-Post")
       ? { "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }
       : {}),
-    // A reader would decode it, and show what nobody wrote.
+    // A mail program would decode it, and show another text.
     ...(subject.includes("=?") && !isBeyondAscii(subject)
       ? { Subject: prepared(encodedWords(subject)) }
       : {}),

@@ -30,7 +30,7 @@ const OPTIONAL = ["clientSecret", "scope"];
 /** A token is renewed this long before it expires, in milliseconds. */
 const EARLY_MS = 60_000;
 const ANSWER_MS = 10_000;
-/** Of the words of a refusal so many letters are kept. */
+/** So much of a refusal is kept, in characters. */
 const MAX_WORDS = 300;
 
 /** Reads the member `oauth` of a relay; `nameFile` names a file with the value of `name`. */

@@ -9,7 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Channel } from "../channel.ts";
 import { type MailComposerOptions, openMailComposer } from "./compose.ts";
 import type { OutboxSettings } from "./mail_settings.ts";
-import { readCarry, writeCarry } from "./mail_carry.ts";
+import { dateOf, writeCarry } from "./mail_carry.ts";
 import { resultJson } from "./mail_result.ts";
 
 /** Opens the channel that writes each mail to `DIR/tsk_….eml`, whole or not at all. */
@@ -20,7 +20,7 @@ export function openOutbox(
   const composer = openMailComposer(options);
   return {
     async deliver(attempt, { signal }) {
-      const date = readCarry(attempt).date ?? options.clock.now();
+      const date = dateOf(attempt, options.clock.now());
       const carry = writeCarry({ recipients: [], date });
       return await composer.withMessage(attempt, { date, signal }, async (message) => {
         const { messageId, recipients, bytes } = message;

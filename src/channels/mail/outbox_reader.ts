@@ -1,5 +1,5 @@
 /**
- * What lies in the outbox, for those who look at it.
+ * Reads the mails in the outbox, for the API and the dashboard.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { decodeWords } from "postal-mime";
 import { isId } from "../../lib/ids.ts";
 import type { OutboxEntry, OutboxPort } from "../../task/ports.ts";
 
-/** Headers are looked for in so many bytes. */
+/** Headers are read from the first bytes of a file. */
 const HEAD_BYTES = 16_384;
 
-/** The outbox in a directory, for those who look at it. */
+/** Opens the outbox in a folder. */
 export function openOutboxReader(directory: string): OutboxPort {
   return {
     list: (limit) => listOutbox(directory, limit),
@@ -19,7 +19,7 @@ export function openOutboxReader(directory: string): OutboxPort {
   };
 }
 
-/** The newest `limit` mails of an outbox, newest first; none when there is no directory. */
+/** The newest `limit` mails, newest first; none when the folder does not exist. */
 export async function listOutbox(directory: string, limit: number): Promise<OutboxEntry[]> {
   const ids: string[] = [];
   try {
@@ -37,7 +37,7 @@ export async function listOutbox(directory: string, limit: number): Promise<Outb
   return entries.filter((entry) => entry !== undefined);
 }
 
-/** One mail's bytes; `undefined` when it is not there or `id` is no task's. */
+/** The bytes of a mail; `undefined` when there is none for this task. */
 export async function readOutbox(
   directory: string,
   id: string,
@@ -51,7 +51,7 @@ export async function readOutbox(
   }
 }
 
-/** `undefined` when somebody deleted it since. */
+/** `undefined` when the file was deleted meanwhile. */
 async function readEntry(directory: string, id: string): Promise<OutboxEntry | undefined> {
   try {
     using file = await Deno.open(`${directory}/${id}.eml`);

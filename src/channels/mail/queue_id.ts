@@ -1,10 +1,10 @@
 /**
- * The name under which a relay keeps what it took.
+ * The id under which a relay has queued a mail.
  *
  * @module
  */
 
-/** How the usual relays say it: Postfix, Sendmail, Exim, Gmail, Exchange and SES. */
+/** The spellings of common relays: Postfix, Exim, Sendmail, SES, Gmail and Exchange. */
 const SPELLINGS = [
   /\bqueued as ([\w.+-]+)/i,
   /\bid=([\w.+-]+)/i,
@@ -14,7 +14,7 @@ const SPELLINGS = [
   /\[InternalId=(\d+)/i,
 ];
 
-/** Reads it from the reply to the final dot; `undefined` where nobody names one. */
+/** Reads it from the reply to the final dot; `undefined` when the reply names none. */
 export function queueIdOf(reply: string): string | undefined {
   for (const spelling of SPELLINGS) {
     const id = spelling.exec(reply)?.[1];

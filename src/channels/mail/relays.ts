@@ -1,6 +1,6 @@
 /**
- * Several relays, each for its senders, and the keys that mails are signed
- * with: the sections `relays` and `dkim` of the settings' file.
+ * The sections `relays` and `dkim` of the settings file: relays with their
+ * senders, and the keys that sign mails.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { pointerTo } from "../../lib/json.ts";
 import { parseMailUrl, type RelaySettings } from "./mail_settings.ts";
 import { type OauthSettings, readOauth } from "./oauth.ts";
 
-/** A relay, and whose mails it takes. */
+/** A relay, and the senders it is for. */
 export interface RelayRule {
   /** The relay. */
   readonly relay: RelaySettings & { readonly oauth?: OauthSettings };
-  /** Domains of senders; all that no other relay is for when absent. */
+  /** Domains of senders; absent: all that no other relay is for. */
   readonly senders?: readonly string[];
 }
 
-/** A key that mails of a domain are signed with. */
+/** A key that signs the mails of a domain. */
 export interface DkimKey {
-  /** Of the sender. */
+  /** The domain of the sender. */
   readonly domain: string;
   /** The name under which the domain publishes the key. */
   readonly selector: string;
@@ -116,7 +116,7 @@ function readKey(path: string, readFile: ReadFile): string | undefined {
   }
 }
 
-/** The relays for a sender, the best first: those of its domain, then those of nobody's. */
+/** The relays for a sender, the best first: those of its domain, then those for all senders. */
 export function relaysFor(rules: readonly RelayRule[], sender: string): readonly RelayRule[] {
   const domain = sender.slice(sender.lastIndexOf("@") + 1).toLowerCase();
   const own = rules.filter(({ senders }) => senders?.includes(domain));

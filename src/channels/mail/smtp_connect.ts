@@ -147,7 +147,7 @@ async function startTls(
     const fault = refusalFault(reply, "tls");
     throw new SmtpError(reply.status >= 500 ? { ...fault, code: "tls_required" } : fault);
   }
-  // What came with the reply was sent in clear text, possibly by somebody in between.
+  // Bytes that came with the reply are clear text, possibly injected on the way.
   if (wire.hasInput) throw new SmtpError({ stage: "tls", code: "bad_response" });
   const plain = wire.detach();
   const socket = await new Promise<Socket>((resolve, reject) => {

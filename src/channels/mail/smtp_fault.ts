@@ -49,7 +49,7 @@ export class SmtpError extends Error {
   override name = "SmtpError";
   /** What failed. */
   readonly fault: SmtpFault;
-  /** Whether the caller only waited for a session that somebody else failed to open. */
+  /** Whether the caller only waited for a session, which another mail failed to open. */
   readonly hasWaited: boolean;
 
   /** Wraps what failed. */

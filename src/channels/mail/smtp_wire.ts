@@ -163,7 +163,7 @@ export class SmtpWire {
     }
     if (this.#input.length > MAX_REPLY_BYTES) this.#isGarbled = true;
     this.#pump();
-    // Whoever writes has to look at what was read.
+    // A body that is being written must stop.
     if (this.#isGarbled || this.#early.length > 0) this.#onDrain?.();
   }
 

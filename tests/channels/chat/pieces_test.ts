@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytes, cut, letters, truncate } from "../../../src/channels/chat/pieces.ts";
+import { bytes, characters, cut, truncate } from "../../../src/channels/chat/pieces.ts";
 
 Deno.test.each([
   { text: "", limit: 5, pieces: [""] },
@@ -9,11 +9,11 @@ Deno.test.each([
   { text: "unbreakable", limit: 4, pieces: ["unbr", "eaka", "ble"] },
   { text: "😀😀😀", limit: 3, pieces: ["😀", "😀", "😀"] },
 ])("$text is cut at $limit where it may be", ({ text, limit, pieces }) => {
-  assert.deepEqual(cut(text, letters(limit)), pieces);
+  assert.deepEqual(cut(text, characters(limit)), pieces);
 });
 
 Deno.test("what goes beyond the most pieces ends with a mark", () => {
-  assert.deepEqual(cut("aaaa bbbb cccc dddd", letters(5), 2), ["aaaa", "bbbb…"]);
+  assert.deepEqual(cut("aaaa bbbb cccc dddd", characters(5), 2), ["aaaa", "bbbb…"]);
 });
 
 Deno.test("a text is truncated by bytes, and never within a character", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openEmailChannel, verifyRelay } from "../../../src/channels/mail/email.ts";
+import { openTokens } from "../../../src/channels/mail/oauth.ts";
 import { parseMailUrl } from "../../../src/channels/mail/mail_settings.ts";
 import type { RelayRule } from "../../../src/channels/mail/relays.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -111,4 +112,60 @@ Deno.test("XOAUTH2 logs in with a token, and with a new one when the old is refu
     asked[0],
     "grant_type=refresh_token&client_id=client&client_secret=s3cr3t&refresh_token=refresh",
   );
+});
+
+Deno.test("A refresh token that the endpoint replaces is used from then on, and kept over a restart", async () => {
+  const folder = await Deno.makeTempDir();
+  const given: (string | null)[] = [];
+  await using endpoint = serveHttp(async (request) => {
+    given.push(new URLSearchParams(await request.text()).get("refresh_token"));
+    return Response.json({
+      access_token: `access-${given.length}`,
+      refresh_token: `refresh-${given.length + 1}`,
+      expires_in: 3_600,
+    });
+  });
+  const settings = {
+    user: "ada@example.org",
+    tokenUrl: `${endpoint.url}/token`,
+    clientId: "client",
+    refreshToken: "refresh-1",
+  };
+  const first = openTokens(settings, { clock, folder });
+  assert.equal(await first.token(false), "access-1");
+  assert.equal(await first.token(true), "access-2");
+  const restarted = openTokens(settings, { clock, folder });
+  assert.equal(await restarted.token(false), "access-3");
+  const changed = openTokens({ ...settings, refreshToken: "new" }, { clock, folder });
+  await changed.token(false);
+  assert.deepEqual(given, ["refresh-1", "refresh-2", "refresh-3", "new"]);
+  for await (const { name } of Deno.readDir(folder)) {
+    assert.equal(((await Deno.stat(`${folder}/${name}`)).mode ?? 0) & 0o777, 0o600);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("A token endpoint that refuses is named, in its own words and without secrets", async () => {
+  await using endpoint = serveHttp(() =>
+    Response.json({
+      error: "invalid_grant",
+      error_description: "Token s3cr3t-refresh has been revoked",
+    }, { status: 400 })
+  );
+  await using relay = openRawRelay({ ehlo: "250-relay\n250 AUTH XOAUTH2" });
+  const oauth = {
+    user: "ada@example.org",
+    tokenUrl: `${endpoint.url}/token`,
+    clientId: "client",
+    refreshToken: "s3cr3t-refresh",
+  };
+  await using channel = openChannel([{ relay: { ...relayAt(relay.port), oauth } }]);
+  const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+  assert.deepEqual([outcome.kind, outcome.error.code], ["deferred", "oauth_failed"]);
+  assert.match(
+    outcome.error.detail,
+    /the token endpoint refused with 400: invalid_grant: Token \*\*\* has been revoked/,
+  );
+  assert.doesNotMatch(JSON.stringify(outcome), /s3cr3t/);
+  assert.equal(outcome.evidence.stage, "login");
 });

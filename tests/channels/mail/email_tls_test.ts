@@ -121,3 +121,57 @@ Deno.test("A relay with TLS and a login", async (t) => {
     });
   }
 });
+
+const reasons: readonly {
+  readonly url: string;
+  readonly trusted: boolean;
+  readonly says: RegExp;
+}[] = [
+  {
+    url: "smtps://localhost:SECURED",
+    trusted: false,
+    says: /self-signed certificate: name a file with it as POSTRIDER_CA_FILE/,
+  },
+  {
+    url: "smtp://localhost:PLAIN?tls=required",
+    trusted: false,
+    says: /self-signed certificate: name a file with it as POSTRIDER_CA_FILE/,
+  },
+  {
+    url: "smtps://127.0.0.1:SECURED",
+    trusted: true,
+    says: /the name 127\.0\.0\.1 is not in the certificate/,
+  },
+  {
+    url: "smtp://127.0.0.1:PLAIN?tls=required",
+    trusted: true,
+    says: /the name 127\.0\.0\.1 is not in the certificate/,
+  },
+  {
+    url: "smtps://localhost:PLAIN",
+    trusted: true,
+    says: /does not speak TLS on this port from the first byte: use smtp:\/\//,
+  },
+  {
+    url: "smtp://localhost:SECURED?tls=none",
+    trusted: true,
+    says: /if it expects TLS from the first byte, use smtps:\/\//,
+  },
+];
+
+Deno.test("A fault of TLS says what is wrong and what to set", async (t) => {
+  await using identity = await makeIdentity();
+  await using relay = await openTlsRelay(identity);
+  for (const { url, trusted, says } of reasons) {
+    await t.step(`${url}${trusted ? "" : ", not trusted"}`, async () => {
+      const named = url.replace("PLAIN", `${relay.plain}`).replace("SECURED", `${relay.secured}`);
+      const options = {
+        clock: systemClock,
+        waits: { ...waits, greeting: 500 },
+        ca: trusted ? identity.ca : undefined,
+      };
+      const fault = await verifyRelay(parseMailUrl(named), options);
+      assert.match(fault?.detail ?? "", says);
+    });
+  }
+});

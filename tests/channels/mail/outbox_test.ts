@@ -36,9 +36,9 @@ Deno.test("The outbox writes a mail to a file named for its task", async () => {
   assert.equal((mode ?? 0) & 0o077, 0, "others may not read it");
 });
 
-Deno.test("A second attempt leaves one file with the same bytes", async () => {
+Deno.test("A second attempt leaves one file with the same bytes, also after a crash", async () => {
   await using world = await setup();
-  const attempt = anAttempt(anEmail({ html: "<p>Hello</p>" }));
+  const attempt = anAttempt(anEmail({ html: "<p>Hello</p>" }), { createdAt: Date.now() });
   await world.outbox.deliver(attempt, aContext());
   const first = await readOutbox(world.directory, attempt.taskId);
   await world.outbox.deliver({ ...attempt, number: 2 }, aContext());
@@ -89,3 +89,17 @@ Deno.test.each([{ id: "../../etc/passwd" }, { id: "tsk_1" }, { id: "" }])(
     assert.equal(await readOutbox(world.directory, id), undefined);
   },
 );
+
+Deno.test("a mail that cannot be written leaves no part of it, and says why", async () => {
+  const directory = await Deno.makeTempDir();
+  // A folder in the place of the file: the mail is written, and cannot be renamed.
+  const attempt = anAttempt(anEmail());
+  await Deno.mkdir(`${directory}/${attempt.taskId}.eml/x`, { recursive: true });
+  const outbox = openOutbox({ kind: "outbox", lane: "outbox", directory }, { clock: systemClock });
+  const outcome = await outbox.deliver(attempt, aContext());
+  assert.ok(outcome.kind === "deferred");
+  assert.match(outcome.error.detail, /^Cannot write tsk_\w+\.eml: \S/);
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  assert.deepEqual(names, [`${attempt.taskId}.eml`]);
+  await Deno.remove(directory, { recursive: true });
+});

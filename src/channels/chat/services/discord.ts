@@ -1,5 +1,5 @@
 /**
- * Discord, by a webhook: coloured embeds, which show markdown.
+ * Discord, by a webhook: coloured embeds with Markdown.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { markdownDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
-import { letters, truncate } from "../pieces.ts";
+import { characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://discord.com";
 /** https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
-const TITLE_LETTERS = 256;
-const DESCRIPTION_LETTERS = 4_096;
+const TITLE_CHARACTERS = 256;
+const DESCRIPTION_CHARACTERS = 4_096;
 
 const ID = /^\d{1,32}$/;
 const TOKEN = /^[\w.-]{1,128}$/;
@@ -46,17 +46,17 @@ export const discord: ChatService = {
     const blocks = blocksOf(withoutFiles(note));
     const pieces = cutBlocks(
       blocks,
-      (piece) => write(markdownDialect, piece).length <= DESCRIPTION_LETTERS,
+      (piece) => write(markdownDialect, piece).length <= DESCRIPTION_CHARACTERS,
     ).map((piece) => write(markdownDialect, piece));
     return pieces.map((piece, i) => ({
-      // Waiting for the message tells whether there is one.
+      // Without `wait` Discord responds before it has accepted the message.
       url: `${ORIGIN}${path}?wait=true${thread ? `&thread_id=${thread}` : ""}`,
       json: {
         ...(user ? { username: user } : {}),
-        // Nobody is called by what a stranger wrote: no @everyone.
+        // Text of others must not notify everyone.
         allowed_mentions: { parse: [] },
         embeds: [{
-          ...(i === 0 && title ? { title: truncate(title, letters(TITLE_LETTERS)) } : {}),
+          ...(i === 0 && title ? { title: truncate(title, characters(TITLE_CHARACTERS)) } : {}),
           ...(piece === "" ? {} : { description: piece }),
           color: parseInt(COLOURS[severity].slice(1), 16),
         }],
@@ -64,7 +64,7 @@ export const discord: ChatService = {
     }));
   },
 
-  wish(body) {
+  retryAfterMs(body) {
     const [, seconds] = /"retry_after" *: *(\d{1,7}(?:\.\d+)?)/.exec(body) ?? [];
     return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1_000);
   },

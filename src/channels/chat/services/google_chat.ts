@@ -7,7 +7,7 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { chatDialect } from "../dialects.ts";
 import { blocksOf, SIGNS, withoutFiles } from "../note.ts";
-import { bytes, letters, truncate } from "../pieces.ts";
+import { bytes, characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://chat.googleapis.com";
@@ -15,7 +15,7 @@ const SPACE = /^[\w-]{4,64}$/;
 const SECRET = /^[\w=%-]{10,200}$/;
 /** https://developers.google.com/workspace/chat/create-messages: a message has 32,000 bytes. */
 const TEXT_BYTES = 30_000;
-const TITLE_LETTERS = 300;
+const TITLE_CHARACTERS = 300;
 
 /** `gchat://space/key/token[/thread]`, or the webhook's URL */
 export const googleChat: ChatService = {
@@ -40,7 +40,7 @@ export const googleChat: ChatService = {
 
   preview({ access: { space = "", key = "", token = "", thread = "" } }, note) {
     const sign = SIGNS[note.severity];
-    const title = truncate(note.title, letters(TITLE_LETTERS));
+    const title = truncate(note.title, characters(TITLE_CHARACTERS));
     const head = title === "" ? sign : `${sign}*${title}*\n`;
     const text = (blocks: Parameters<typeof write>[1]) => write(chatDialect, blocks);
     const fits = bytes(TEXT_BYTES);

@@ -1,5 +1,5 @@
 /**
- * Gotify: a push notification by a server of one's own.
+ * Gotify: push notifications by a self-hosted server.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { bytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
-/** What the app shows: from 4 on with a sound, from 8 on it stays. */
+/** The app plays a sound from 4, and keeps the notification from 8. */
 const PRIORITIES: Record<Severity, number> = { info: 3, success: 4, warning: 6, failure: 9 };
-/** It keeps what it gets in a database, and a phone has to show it. */
+/** The server has no limit; a phone has to show the message. */
 const MESSAGE_BYTES = 32_768;
 
 const TOKEN = /^[\w.-]{4,64}$/;

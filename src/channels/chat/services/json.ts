@@ -1,5 +1,5 @@
 /**
- * Whoever takes a POST of JSON: Apprise's generic webhook.
+ * Any server that takes a POST of JSON: Apprise's generic webhook.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { ChatService } from "../service.ts";
 import { basicAuth, type ChatUrl, originOf } from "../url.ts";
 
-/** A header that a URL may set: none of those that make the request. */
+/** A header that a URL may set; those that frame the request are excluded. */
 const HEADER = /^\+((?!content-|host$|connection$|transfer-encoding$)[a-z0-9-]{1,64})$/i;
 
 /** `json://[user:pass@]host[:port][/path][?+Header=value]`, `jsons://…` */

@@ -1,5 +1,5 @@
 /**
- * Matrix: a message in a room, by a user's access token.
+ * Matrix: a message in a room, with the access token of a user.
  *
  * @module
  */

@@ -7,15 +7,15 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { markdownDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
-import { letters, truncate } from "../pieces.ts";
+import { characters, truncate } from "../pieces.ts";
 import type { ChatPlace, ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
 const KEY = /^[a-z0-9]{26}$/i;
 const CHANNEL = /^[#@]?[\w.-]{1,64}$/;
 /** https://docs.mattermost.com/developer/message-attachments.html: a post has 16,383 characters. */
-const TEXT_LETTERS = 15_000;
-const TITLE_LETTERS = 300;
+const TEXT_CHARACTERS = 15_000;
+const TITLE_CHARACTERS = 300;
 
 /** `mmost://[name@]host[:port][/path]/key[?channel=name]`, `mmosts://…`, or the webhook's URL */
 export const mattermost: ChatService = {
@@ -57,7 +57,7 @@ export const mattermost: ChatService = {
     const text = (blocks: Parameters<typeof write>[1]) => write(markdownDialect, blocks);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
-      (piece) => text(piece).length <= TEXT_LETTERS,
+      (piece) => text(piece).length <= TEXT_CHARACTERS,
     ).map(text);
     return pieces.map((piece, i) => ({
       url: `${origin}${path}`,
@@ -66,8 +66,8 @@ export const mattermost: ChatService = {
         ...(channel ? { channel } : {}),
         attachments: [{
           color: COLOURS[severity],
-          fallback: title || truncate(piece, letters(TITLE_LETTERS)),
-          ...(i === 0 && title ? { title: truncate(title, letters(TITLE_LETTERS)) } : {}),
+          fallback: title || truncate(piece, characters(TITLE_CHARACTERS)),
+          ...(i === 0 && title ? { title: truncate(title, characters(TITLE_CHARACTERS)) } : {}),
           text: piece,
         }],
       },

@@ -1,5 +1,5 @@
 /**
- * ntfy, ours or theirs: a push notification by topic.
+ * ntfy: push notifications by topic, through ntfy.sh or a server of its own.
  *
  * @module
  */
@@ -17,10 +17,10 @@ const NO_URL = {
   parameters: new URLSearchParams(),
 };
 const TOPIC = /^[\w-]{1,64}$/;
-/** What a server takes unless it was told otherwise; more becomes a file. */
+/** The default limit of a server; a longer message becomes a file. */
 const MESSAGE_BYTES = 4_096;
 const TITLE_BYTES = 1_024;
-/** https://docs.ntfy.sh/publish/#message-priority, and the signs of its list of emojis. */
+/** https://docs.ntfy.sh/publish/#message-priority, with tags that are shown as emojis. */
 const RANKS: Record<Severity, { priority: number; tags: string[] }> = {
   info: { priority: 3, tags: [] },
   success: { priority: 3, tags: ["white_check_mark"] },
@@ -46,7 +46,7 @@ export const ntfy: ChatService = {
         `${encodeURIComponent(password)}@`;
     return topics.map((topic) => ({
       target: `${scheme}://${account}${host}/${topic}`,
-      // Who knows a topic can read it.
+      // A topic is a secret: everybody who knows it can read it.
       shown: `${scheme}://${host}/***`,
       origin,
       access: { topic, ...authorization(url) },

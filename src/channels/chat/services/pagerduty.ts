@@ -8,7 +8,7 @@ import type { Severity } from "../../../task/payloads.ts";
 import { write } from "../../rich_text.ts";
 import { plainDialect } from "../dialects.ts";
 import { blocksOf, withoutFiles } from "../note.ts";
-import { bytes, letters, truncate } from "../pieces.ts";
+import { bytes, characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGINS: Record<string, string | undefined> = {
@@ -24,7 +24,7 @@ const SEVERITIES: Record<Severity, string> = {
   failure: "critical",
 };
 /** https://developer.pagerduty.com/docs/events-api-v2: a summary has 1,024 characters. */
-const SUMMARY_LETTERS = 1_024;
+const SUMMARY_CHARACTERS = 1_024;
 /** An event has 512 KB; an incident is no archive. */
 const DETAILS_BYTES = 32_768;
 
@@ -65,7 +65,7 @@ export const pagerduty: ChatService = {
         event_action: resolves ? "resolve" : "trigger",
         dedup_key: dedup || taskId,
         payload: {
-          summary: truncate(note.title || details, letters(SUMMARY_LETTERS)),
+          summary: truncate(note.title || details, characters(SUMMARY_CHARACTERS)),
           severity: SEVERITIES[note.severity],
           source,
           ...(component ? { component } : {}),

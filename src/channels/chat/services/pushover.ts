@@ -1,5 +1,5 @@
 /**
- * Pushover: a push notification to a person's devices.
+ * Pushover: push notifications to the devices of a user.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import type { Severity } from "../../../task/payloads.ts";
 import { cutBlocks, write } from "../../rich_text.ts";
 import { pushoverDialect } from "../dialects.ts";
 import { blocksOf, withoutFiles } from "../note.ts";
-import { cut, letters, truncate } from "../pieces.ts";
+import { characters, cut, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://api.pushover.net";
 const KEY = /^[A-Za-z0-9]{30}$/;
 /** Its limits are in characters; https://pushover.net/api#limits */
-const MESSAGE_LETTERS = 1_024;
-const TITLE_LETTERS = 250;
-/** 1 breaks the silence of the night; 2 would want an answer. */
+const MESSAGE_CHARACTERS = 1_024;
+const TITLE_CHARACTERS = 250;
+/** 1 bypasses quiet hours; 2 would require an acknowledgement. */
 const PRIORITIES: Record<Severity, number> = { info: 0, success: 0, warning: 0, failure: 1 };
 
 /** `pover://user@token[/device…]` */
@@ -42,15 +42,15 @@ export const pushover: ChatService = {
     const { title, text, isMarkdown, severity } = named;
     const html = (blocks: Parameters<typeof write>[1]) => write(pushoverDialect, blocks);
     const pieces = isMarkdown && text !== ""
-      ? cutBlocks(blocksOf(named), (piece) => html(piece).length <= MESSAGE_LETTERS).map(html)
-      : cut(text || title, letters(MESSAGE_LETTERS));
+      ? cutBlocks(blocksOf(named), (piece) => html(piece).length <= MESSAGE_CHARACTERS).map(html)
+      : cut(text || title, characters(MESSAGE_CHARACTERS));
     return pieces.map((piece) => ({
       url: `${ORIGIN}/1/messages.json`,
       json: {
         token,
         user,
         ...(device ? { device } : {}),
-        ...(title === "" ? {} : { title: truncate(title, letters(TITLE_LETTERS)) }),
+        ...(title === "" ? {} : { title: truncate(title, characters(TITLE_CHARACTERS)) }),
         message: piece,
         ...(isMarkdown ? { html: 1 } : {}),
         priority: PRIORITIES[severity],

@@ -7,15 +7,15 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { chatDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
-import { letters, truncate } from "../pieces.ts";
+import { characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
 const WEBHOOK = /^([A-Za-z0-9]{17,24})\/([A-Za-z0-9_-]{20,64})$/;
 const ROOM = /^[#@]?[\w.-]{1,64}$/;
 /** A server takes 5,000 characters in a message unless it is set otherwise. */
-const TEXT_LETTERS = 4_500;
-const TITLE_LETTERS = 300;
+const TEXT_CHARACTERS = 4_500;
+const TITLE_CHARACTERS = 300;
 
 /** `rocket://id%2Ftoken@host[:port][/room…]`, `rockets://…`, or the webhook's URL */
 export const rocketChat: ChatService = {
@@ -55,7 +55,7 @@ export const rocketChat: ChatService = {
     const text = (blocks: Parameters<typeof write>[1]) => write(chatDialect, blocks);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
-      (piece) => text(piece).length <= TEXT_LETTERS,
+      (piece) => text(piece).length <= TEXT_CHARACTERS,
     ).map(text);
     return pieces.map((piece, i) => ({
       url: `${origin}${path}`,
@@ -63,7 +63,7 @@ export const rocketChat: ChatService = {
         ...(room ? { channel: /^[#@]/.test(room) ? room : `#${room}` } : {}),
         attachments: [{
           color: COLOURS[severity],
-          ...(i === 0 && title ? { title: truncate(title, letters(TITLE_LETTERS)) } : {}),
+          ...(i === 0 && title ? { title: truncate(title, characters(TITLE_CHARACTERS)) } : {}),
           text: piece,
         }],
       },

@@ -7,14 +7,14 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { escapeSlack, slackDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, type Note, withoutFiles } from "../note.ts";
-import { cut, letters, truncate } from "../pieces.ts";
+import { characters, cut, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://hooks.slack.com";
 const TOKEN = /^[A-Za-z0-9]{1,64}$/;
 /** https://docs.slack.dev/reference/block-kit/blocks: of a header, of a section. */
-const HEADER_LETTERS = 150;
-const SECTION_LETTERS = 3_000;
+const HEADER_CHARACTERS = 150;
+const SECTION_CHARACTERS = 3_000;
 
 /** `slack://[name@]tokenA/tokenB/tokenC[/#channel…]` */
 export const slack: ChatService = {
@@ -39,7 +39,7 @@ export const slack: ChatService = {
     const { title, severity } = note;
     const header = title === "" ? [] : [{
       type: "header",
-      text: { type: "plain_text", text: truncate(title, letters(HEADER_LETTERS)) },
+      text: { type: "plain_text", text: truncate(title, characters(HEADER_CHARACTERS)) },
     }];
     const blocks = [...header, ...sections(withoutFiles(note))];
     return [{
@@ -47,8 +47,8 @@ export const slack: ChatService = {
       json: {
         attachments: [{
           color: COLOURS[severity],
-          // What a phone shows in its notification.
-          fallback: escapeSlack(title || truncate(note.text, letters(HEADER_LETTERS))),
+          // Shown in the notification on a phone.
+          fallback: escapeSlack(title || truncate(note.text, characters(HEADER_CHARACTERS))),
           blocks,
         }],
         ...(channel ? { channel } : {}),
@@ -71,10 +71,12 @@ function placeOf(a: string, b: string, c: string, { channel = "", user = "" } = 
 function sections(note: Note) {
   if (note.text === "") return [];
   if (!note.isMarkdown) {
-    return cut(note.text, letters(SECTION_LETTERS)).map((text) => section("plain_text", text));
+    return cut(note.text, characters(SECTION_CHARACTERS)).map((text) =>
+      section("plain_text", text)
+    );
   }
   const mrkdwn = (blocks: Parameters<typeof write>[1]) => write(slackDialect, blocks);
-  return cutBlocks(blocksOf(note), (piece) => mrkdwn(piece).length <= SECTION_LETTERS)
+  return cutBlocks(blocksOf(note), (piece) => mrkdwn(piece).length <= SECTION_CHARACTERS)
     .map((piece) => section("mrkdwn", mrkdwn(piece)));
 }
 

@@ -8,16 +8,16 @@ import { escapeHtml } from "../../../lib/html.ts";
 import { cutBlocks, write } from "../../rich_text.ts";
 import { telegramDialect } from "../dialects.ts";
 import { blocksOf, type Note, SIGNS, withoutFiles } from "../note.ts";
-import { cut, letters, truncate } from "../pieces.ts";
+import { characters, cut, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://api.telegram.org";
 const BOT = /^(?:bot)?(\d{1,20}:[\w-]{20,64})$/;
-/** A person, a group, a channel; a topic of a group behind a colon. */
+/** A user, a group or a channel; the topic of a group follows a colon. */
 const CHAT = /^(-?\d{1,20}|@\w{3,64})(?::(\d{1,15}))?$/;
-/** https://core.telegram.org/bots/api#sendmessage; tags are not counted, and so there is room. */
-const TEXT_LETTERS = 4_096;
-const TITLE_LETTERS = 300;
+/** https://core.telegram.org/bots/api#sendmessage; tags do not count, so this is on the safe side. */
+const TEXT_CHARACTERS = 4_096;
+const TITLE_CHARACTERS = 300;
 
 /** `tgram://bottoken/chat[/chat…]`, a topic as `chat:topic` */
 export const telegram: ChatService = {
@@ -41,10 +41,10 @@ export const telegram: ChatService = {
   },
 
   preview({ access: { token, id = "", topic } }, note) {
-    const title = truncate(note.title, letters(TITLE_LETTERS));
+    const title = truncate(note.title, characters(TITLE_CHARACTERS));
     const sign = SIGNS[note.severity];
     const head = title === "" ? sign : `<b>${sign}${escapeHtml(title)}</b>\n`;
-    const pieces = piecesOf(withoutFiles(note), TEXT_LETTERS - head.length);
+    const pieces = piecesOf(withoutFiles(note), TEXT_CHARACTERS - head.length);
     return pieces.map((piece, i) => ({
       url: `${ORIGIN}/bot${token}/sendMessage`,
       json: {
@@ -58,7 +58,7 @@ export const telegram: ChatService = {
     }));
   },
 
-  wish(body) {
+  retryAfterMs(body) {
     const [, seconds] = /"retry_after" *: *(\d{1,7})/.exec(body) ?? [];
     return seconds === undefined ? undefined : Number(seconds) * 1_000;
   },

@@ -7,7 +7,7 @@
 import { write } from "../../rich_text.ts";
 import { plainDialect } from "../dialects.ts";
 import { blocksOf, withoutFiles } from "../note.ts";
-import { cut, letters } from "../pieces.ts";
+import { characters, cut } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://api.twilio.com";
@@ -17,7 +17,7 @@ const TOKEN = /^[0-9a-z]{32}$/i;
 const SENDER = /^(?:\+?\d{3,15}|[A-Za-z0-9 ]{1,11}|MG[0-9a-f]{32})$/i;
 const RECIPIENT = /^\+?\d{6,15}$/;
 /** https://www.twilio.com/docs/messaging/api/message-resource: a body has 1,600 characters. */
-const TEXT_LETTERS = 1_600;
+const TEXT_CHARACTERS = 1_600;
 /** Each is charged. */
 const MAX_MESSAGES = 3;
 
@@ -49,7 +49,7 @@ export const twilio: ChatService = {
     const plain = write(plainDialect, blocksOf(withoutFiles(note)));
     const text = [note.title, plain].filter((part) => part !== "").join("\n");
     const sender = /^MG/i.test(from) ? { MessagingServiceSid: from } : { From: from };
-    return cut(text, letters(TEXT_LETTERS), MAX_MESSAGES).map((piece) => ({
+    return cut(text, characters(TEXT_CHARACTERS), MAX_MESSAGES).map((piece) => ({
       url: `${ORIGIN}/2010-04-01/Accounts/${account}/Messages.json`,
       headers: { authorization },
       form: { To: international(to), ...sender, Body: piece },

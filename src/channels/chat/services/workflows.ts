@@ -18,7 +18,7 @@ const STYLES: Record<Severity, string> = {
   warning: "warning",
   failure: "attention",
 };
-/** Teams refuses a card of more than 28 KB; the rest of the card has its share. */
+/** Teams refuses a message of more than 28 KB, the card around the text included. */
 const TEXT_BYTES = 6_000;
 const MAX_BLOCKS = 3;
 const TITLE_BYTES = 1_000;
