@@ -11,6 +11,7 @@ import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
 import type { Issue, Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { runAtOnce } from "../../lib/steps.ts";
+import { placeholderIssues } from "../placeholder_paths.ts";
 import { hasPlaceholders } from "../placeholders.ts";
 import { type ParsedNotify, parseNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -133,7 +134,8 @@ function chainOf(
     issues.push({ pointer: `/${name}`, detail: EXPECTED.chain });
     return [];
   }
-  const wrong = faultsIn(request);
+  const root = name === "onComplete" ? "batch" : "task";
+  const wrong = [...faultsIn(request), ...placeholderIssues(request, root)];
   const drafted = wrong.length > 0
     ? { issues: wrong }
     : kind === "notify"

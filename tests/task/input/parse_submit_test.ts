@@ -66,7 +66,13 @@ Deno.test("beside a list, callback and onComplete are the batch's, onFailure is 
   const { drafted, batch } = fetchOf({
     urls: [URL_, "https://example.com/"],
     callback: "https://example.org/told",
-    onComplete: { notify: { ...MAIL, subject: "{{batch.counts.succeeded}} of {{batch.total}}" } },
+    onComplete: {
+      notify: {
+        ...MAIL,
+        subject: "{{batch.counts.succeeded}} of {{batch.total}}",
+        text: "{{batch.list}}",
+      },
+    },
     onFailure: { notify: MAIL },
   });
   assert.deepEqual(batch?.followUps?.map(({ kind }) => kind), ["callback", "chain"]);

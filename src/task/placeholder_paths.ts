@@ -1,0 +1,115 @@
+/**
+ * Checks the placeholders of a follow-up when it is submitted: a misspelt path would
+ * otherwise be empty text, long after its author has gone.
+ *
+ * @module
+ */
+
+import { JsonText } from "../lib/exact_json.ts";
+import { pointerTo } from "../lib/json.ts";
+import type { Issue } from "./issues.ts";
+
+/** The members below a path: by name, `*` for any name; `true` where anything may follow. */
+type Paths = true | { readonly [name: string]: Paths };
+
+const ERROR = { code: {}, detail: {} };
+const STATES = { queued: {}, running: {}, succeeded: {}, failed: {}, cancelled: {}, expired: {} };
+
+/** What an HTTP request, a mail or a chat message brings back. */
+const RESULT: Paths = {
+  status: {},
+  url: {},
+  hops: { "*": { status: {}, url: {} } },
+  headers: { "*": {} },
+  contentType: {},
+  bytes: {},
+  sha256: {},
+  timings: { connect: {}, tls: {}, firstByte: {}, total: {} },
+  body: {},
+  truncated: {},
+  masked: {},
+  notModified: {},
+  bodyError: ERROR,
+  extracted: { lines: { "*": {} }, words: {}, json: true, css: true, errors: true },
+  saved: { name: {}, path: {}, resumed: {} },
+  messageId: {},
+  relay: {},
+  queueId: {},
+  recipients: { "*": true },
+  service: {},
+  target: {},
+  parts: {},
+  sent: {},
+};
+
+const ROOTS: Readonly<Record<"task" | "batch", Paths>> = {
+  task: {
+    id: {},
+    type: {},
+    state: {},
+    reason: {},
+    delivery: {},
+    attempt: {},
+    createdAt: {},
+    finishedAt: {},
+    key: {},
+    tags: { "*": {} },
+    batchId: {},
+    parentId: {},
+    label: {},
+    error: ERROR,
+    result: RESULT,
+  },
+  batch: {
+    id: {},
+    total: {},
+    counts: STATES,
+    done: {},
+    createdAt: {},
+    list: {},
+    tasks: { "*": { id: {}, state: {}, label: {}, error: ERROR } },
+  },
+};
+
+/** What looks like a placeholder for a task or a batch, also as the URL standard encodes it. */
+const CANDIDATE = /(?:\{|%7B){2}(?:\s|%20)*((?:task|batch)\b[^{}]*?)(?:\s|%20)*(?:\}|%7D){2}/gi;
+const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
+
+/** The issues of all placeholders in a request that follows a task or a batch. */
+export function placeholderIssues(request: unknown, root: "task" | "batch"): Issue[] {
+  const issues: Issue[] = [];
+  visit(request, []);
+  return issues;
+
+  function visit(value: unknown, path: readonly PropertyKey[]): void {
+    if (value instanceof JsonText) visit(value.text, path);
+    else if (typeof value === "string") {
+      for (const [, placeholder = ""] of value.matchAll(CANDIDATE)) {
+        const detail = wrongWith(placeholder, root);
+        if (detail !== undefined) issues.push({ pointer: pointerTo(path), detail });
+      }
+    } else if (typeof value === "object" && value !== null) {
+      for (const [name, member] of Object.entries(value)) visit(member, [...path, name]);
+    }
+  }
+}
+
+function wrongWith(placeholder: string, root: "task" | "batch"): string | undefined {
+  const [, given, rest = ""] = PATH.exec(placeholder) ?? [];
+  if (given === undefined) {
+    return `Expected a placeholder with a path only, such as {{${root}.id}}, not {{${placeholder}}}`;
+  }
+  if (given !== root) return `Expected a placeholder of the ${root}, not {{${placeholder}}}`;
+  let paths: Paths = ROOTS[root];
+  for (const name of rest.slice(1).split(".")) {
+    if (paths === true) return undefined;
+    const next: Paths | undefined = Object.hasOwn(paths, name) ? paths[name] : paths["*"];
+    if (next === undefined) {
+      const names = Object.keys(paths).join(", ");
+      const expected = names === "" ? "nothing after the one before" : `one of ${names}`;
+      return `Expected a placeholder that exists, not {{${placeholder}}}: for ${name}, expected ${expected}`;
+    }
+    paths = next;
+  }
+  return undefined;
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { JsonText } from "../../src/lib/exact_json.ts";
+import { batchEventData, taskEventData } from "../../src/task/event_data.ts";
+import { placeholderIssues } from "../../src/task/placeholder_paths.ts";
+
+const good = [
+  "{{task.id}} {{ task.result.status }} {{task.error.code}}",
+  "{{task.result.headers.content-type}} {{task.result.hops.0.url}}",
+  "{{task.result.extracted.json.anything.below.it}} {{task.tags.0}}",
+  "https://example.org/%7B%7Btask.result.sha256%7D%7D?x=%7B%7B%20task.id%20%7D%7D",
+  "{{payload.x}} {{tasks}} {{ other | filter }} {{",
+];
+
+Deno.test.each(good.map((text) => ({ text })))("$text is taken", ({ text }) => {
+  assert.deepEqual(placeholderIssues({ text }, "task"), []);
+});
+
+Deno.test.each([
+  { text: "{{task.result.stauts}}", says: /for stauts, expected one of status, url/ },
+  { text: "{{task.sate}}", says: /for sate, expected one of id, type, state/ },
+  { text: "{{task.id.more}}", says: /for more, expected nothing/ },
+  { text: "{{task.result.status | upcase}}", says: /a path only/ },
+  { text: "{{ task }}", says: /a path only/ },
+  { text: "{{task.result[0]}}", says: /a path only/ },
+  { text: "{{batch.total}}", says: /a placeholder of the task/ },
+  { text: "https://a.org/%7B%7Btask.nope%7D%7D", says: /for nope/ },
+])("$text is refused", ({ text, says }) => {
+  const [issue, ...more] = placeholderIssues({ headers: { "x-a": text } }, "task");
+  assert.equal(more.length, 0);
+  assert.equal(issue?.pointer, "/headers/x-a");
+  assert.match(issue?.detail ?? "", says);
+});
+
+Deno.test("placeholders are found in JSON that is kept as text", () => {
+  const request = { json: new JsonText('{"a":"{{task.nope}}","b":"{{task.id}}"}') };
+  assert.deepEqual(placeholderIssues(request, "task").map(({ pointer }) => pointer), ["/json"]);
+});
+
+Deno.test("every path that an ended task or batch has is known", () => {
+  const task = {
+    id: "t",
+    type: "fetch",
+    state: "failed",
+    reason: "rejected",
+    delivery: "delivered",
+    attempt: 1,
+    createdAt: 0,
+    finishedAt: 0,
+    key: "k",
+    tags: ["a"],
+    batchId: "b",
+    parentId: "p",
+    label: "l",
+    error: { code: "c", detail: "d" },
+    result: { status: 200 },
+  };
+  const counts = { queued: 0, running: 0, succeeded: 0, failed: 1, cancelled: 0, expired: 0 };
+  const batch = { id: "b", total: 1, counts, done: true, createdAt: 0 };
+  const data = {
+    task: taskEventData(task as never),
+    batch: batchEventData(batch as never, [task as never]),
+  };
+  for (const root of ["task", "batch"] as const) {
+    const paths = pathsOf(data[root], root);
+    const texts = paths.map((path) => `{{${path}}}`);
+    assert.deepEqual(placeholderIssues({ texts }, root), []);
+    assert.ok(paths.length > 8, paths.join());
+  }
+});
+
+function pathsOf(value: unknown, path: string): string[] {
+  if (typeof value !== "object" || value === null) return [path];
+  return Object.entries(value).flatMap(([name, member]) => pathsOf(member, `${path}.${name}`));
+}
