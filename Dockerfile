@@ -31,9 +31,13 @@ COPY --from=build /data /data
 
 # From here the default folder ./data is /data. The image sets no variable for it, because a
 # variable and its _FILE form (a secret) may not both be set.
+# The C library gives large blocks back as soon as they are freed: a mail with a large file
+# would otherwise leave a hundred megabytes behind.
 WORKDIR /
 ENV DENO_DIR=/deno-dir \
     DENO_NO_UPDATE_CHECK=1 \
+    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_TRIM_THRESHOLD_=1048576 \
     POSTRIDER_HOST=0.0.0.0
 USER 1993:1993
 VOLUME /data

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { textOfJson } from "../lib/held_text.ts";
 import { createHmac } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import type { Outcome } from "../task/outcome.ts";
@@ -30,7 +31,7 @@ export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): 
   const keys = secrets.map(webhookKey);
   return {
     async deliver(attempt, context) {
-      const payload = JSON.parse(attempt.payload) as FetchPayload;
+      const payload = JSON.parse(textOfJson(attempt.payload)) as FetchPayload;
       const timestamp = Math.floor(clock.now() / 1_000);
       const signed = `${attempt.taskId}.${timestamp}.${payload.body ?? ""}`;
       const signatures = keys.map((key) =>

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { JsonText } from "../lib/held_text.ts";
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 
@@ -19,7 +20,7 @@ export interface Attempt {
   /** When the attempt will be aborted, in milliseconds since the epoch. */
   readonly deadlineAt: number;
   /** JSON text of what is to be sent. */
-  readonly payload: string;
+  readonly payload: JsonText;
   /** The carry of the previous attempt's outcome. */
   readonly carry?: Json;
   /** The submit's `X-Request-Id`, to be passed on. */

@@ -4,15 +4,19 @@
  * @module
  */
 
+import { heldBase64, storedBase64 } from "./held_text.ts";
+
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /** Whether a text is base64 as RFC 4648 §4 writes it: padded, on one line. */
 export function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && BASE64.test(text);
+  return (text.length % 4 === 0 && BASE64.test(text)) || heldBase64(text) !== undefined;
 }
 
 /** How many bytes such a text stands for. */
 export function base64Bytes(text: string): number {
+  const held = storedBase64(text);
+  if (held) return (held.length / 4) * 3 - held.padding;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   return (text.length / 4) * 3 - padding;
 }

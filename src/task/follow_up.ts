@@ -108,7 +108,7 @@ function given(
 /** A label is searched and shown in lists, in UTF-16 code units. */
 const MAX_LABEL = 1_000;
 
-type Content = Pick<NewTask, "payload" | "label">;
+type Content = Pick<FollowUpTask, "payload" | "label">;
 
 function withBody({ payload, label }: Content, body: string): Content {
   return { payload: JSON.stringify({ ...JSON.parse(payload), body }), label };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JsonText } from "../lib/held_text.ts";
 import type { Json } from "../lib/json.ts";
 import type { RetrySchedule } from "./retry.ts";
 import type { TaskState } from "./state.ts";
@@ -100,8 +101,8 @@ export interface NewTask extends GivenFields {
    * or relay (`mail:localhost:25`), which are held or limited together.
    */
   readonly lane: string;
-  /** JSON text of what is to be sent, for the channel only; holds secrets. */
-  readonly payload: string;
+  /** What is to be sent, for the channel only; holds secrets. */
+  readonly payload: JsonText;
   /** Subject, recipients or URL, without secrets: what lists show and `q` searches. */
   readonly label: string;
   /** Milliseconds since the epoch. */
@@ -155,6 +156,7 @@ export interface FollowUpTask extends
   Omit<
     NewTask,
     | "id"
+    | "payload"
     | "createdAt"
     | "dueAt"
     | "expiresAt"
@@ -165,6 +167,8 @@ export interface FollowUpTask extends
     | "requestId"
     | "traceparent"
   > {
+  /** JSON text of what is to be sent, with the placeholders that are filled in. */
+  readonly payload: string;
   /** Milliseconds from the parent's end to the first attempt. */
   readonly delayMs?: number;
   /** Earliest time of the first attempt, in milliseconds since the epoch. */
@@ -221,7 +225,7 @@ export type ShownField = Exclude<keyof TaskSummary, InternalField>;
 
 /** A task with everything that is kept of it. */
 export interface TaskRecord extends TaskSummary {
-  /** JSON text; absent once erased. */
+  /** JSON text, where tokens may stand for long files; absent once erased. */
   readonly payload?: string;
   /** The waits before further attempts. */
   readonly retry: RetrySchedule;
@@ -241,8 +245,8 @@ export interface ClaimedTask {
   readonly channel: string;
   /** The lane of its destination. */
   readonly lane: string;
-  /** JSON text of what is to be sent. */
-  readonly payload: string;
+  /** What is to be sent. */
+  readonly payload: JsonText;
   /** The number of this attempt. */
   readonly attempt: number;
   /** When this attempt began, in milliseconds since the epoch. */

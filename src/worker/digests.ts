@@ -8,6 +8,7 @@
  * @module
  */
 
+import { textOfJson } from "../lib/held_text.ts";
 import { destinationOf } from "../task/input/digest.ts";
 import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
 import type { ChatPayload, EmailPayload, Payload } from "../task/payloads.ts";
@@ -65,7 +66,7 @@ export function openDigests(parts: AttemptParts): Digests {
 
   return {
     join(task) {
-      const payload = JSON.parse(task.payload) as Payload;
+      const payload = JSON.parse(textOfJson(task.payload)) as Payload;
       if ("url" in payload) return startAttempt(task, parts);
       const { lane, channel, attempt: number, carry = null } = task;
       const name = JSON.stringify([lane, channel, destinationOf(payload), number, carry]);

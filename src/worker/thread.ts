@@ -163,7 +163,12 @@ class WorkerThread implements ChannelThread {
     if (this.#outgoing.length === 0 || !this.#open) return;
     const attempts = this.#outgoing;
     this.#outgoing = [];
-    this.#send({ type: "deliver", attempts });
+    const long = attempts.flatMap(({ attempt: { payload } }) =>
+      typeof payload === "string" ? [] : [payload.buffer]
+    );
+    if (!this.#gone) {
+      this.#worker.postMessage({ type: "deliver", attempts } satisfies ToThread, long);
+    }
   }
 
   /** Takes back an attempt that has not been sent to the thread. */

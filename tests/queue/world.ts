@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JsonText } from "../../src/lib/held_text.ts";
 import assert from "node:assert/strict";
 import { type IdSource, openIds } from "../../src/lib/ids.ts";
 import type { Settlement } from "../../src/task/outcome.ts";
@@ -33,13 +34,15 @@ export class World implements AsyncDisposable {
   }
 
   /** A task that waits for nothing. */
-  aTask(fields: Partial<NewTask> = {}): NewTask {
+  aTask<Payload extends JsonText = string>(
+    fields: Partial<NewTask> & { readonly payload?: Payload } = {},
+  ): NewTask & { readonly payload: Payload } {
     return {
       id: this.ids("tsk"),
       type: "fetch",
       channel: "http",
       lane: LANE,
-      payload: `{"url":"http://example.org/"}`,
+      payload: `{"url":"http://example.org/"}` as Payload,
       label: "GET http://example.org/",
       createdAt: this.clock.now(),
       dueAt: this.clock.now(),

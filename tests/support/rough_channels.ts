@@ -4,6 +4,7 @@
  * @module
  */
 
+import { textOfJson } from "../../src/lib/held_text.ts";
 import type { Channel } from "../../src/channels/channel.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import type { Json } from "../../src/task/task.ts";
@@ -16,7 +17,7 @@ export default function openRoughChannels(settings: Json): ReadonlyMap<string, C
   if (settings === "fail") throw new Error("told to fail");
   return new Map<string, Channel>([
     ["echo", {
-      deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: payload }),
+      deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: textOfJson(payload) }),
     }],
     ["patient", { graceMs: 60_000, oneThread: true, deliver: () => never }],
     ["hang", { deliver: () => never }],

@@ -1,3 +1,4 @@
+import { textOfJson } from "../../src/lib/held_text.ts";
 import assert from "node:assert/strict";
 import { runAtOnce } from "../../src/lib/steps.ts";
 
@@ -121,7 +122,7 @@ Deno.test("a digest that is too large for the relay is sent in as many messages 
 
 function subjectsOf(channel: FakeChannel, index: number): string[] {
   const { attempt } = channel.attempts[index] ?? assert.fail();
-  const { subject, gathered = [] } = JSON.parse(attempt.payload) as EmailPayload;
+  const { subject, gathered = [] } = JSON.parse(textOfJson(attempt.payload)) as EmailPayload;
   return [subject, ...gathered.map((one) => one.subject)];
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { textOfJson } from "../../lib/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";
@@ -27,7 +28,7 @@ const MAX_WAIT_MS = 86_400_000;
 export function openChatChannel(service: ChatService, http: Channel): Channel {
   return {
     async deliver(attempt, context) {
-      const payload = JSON.parse(attempt.payload) as ChatPayload;
+      const payload = JSON.parse(textOfJson(attempt.payload)) as ChatPayload;
       const [place] = placesOf(service, payload.target);
       if (!place) return unreadable(service);
       const requests = service.preview(place, noteOf(payload), attempt);

@@ -11,7 +11,8 @@ export type ToDecoder =
   & { readonly id: number }
   & (
     | { readonly type: "open"; readonly codings: readonly Coding[] }
-    | { readonly type: "write"; readonly chunk: Uint8Array<ArrayBuffer> }
+    /** Not a `Uint8Array`, which takes 200 ms a MiB on its way here on Deno 2.9.6. */
+    | { readonly type: "write"; readonly chunk: ArrayBuffer }
     | { readonly type: "end" }
     | { readonly type: "abandon" }
     /** Decoded bytes that have been used. */

@@ -54,7 +54,7 @@ class DecodeServer {
     const body = this.#bodies.get(id);
     switch (message.type) {
       case "write":
-        return body?.write(message.chunk);
+        return body?.write(new Uint8Array(message.chunk));
       case "end":
         return body?.end();
       case "used":

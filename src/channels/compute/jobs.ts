@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type JsonText, readJsonText } from "../../lib/held_text.ts";
 import { unmetJson } from "../http/expectations.ts";
 import { extractFromText } from "../http/extract.ts";
 import type { EmailPayload } from "../../task/payloads.ts";
@@ -20,7 +21,7 @@ export interface JobSettings {
 /** All jobs. */
 export interface Jobs {
   /** Composes a mail from the JSON text of its payload. */
-  readonly compose: (payload: string, options: MessageOptions) => Promise<Message>;
+  readonly compose: (payload: JsonText, options: MessageOptions) => Promise<Message>;
   /** Extracts JSON values and page elements from a text. */
   readonly extract: typeof extractFromText;
   /** Compares JSON with what is expected of it. */
@@ -31,7 +32,10 @@ export interface Jobs {
 export function openJobs({ dkim }: JobSettings): Jobs {
   const compose = openComposer(dkim);
   return {
-    compose: (payload, options) => compose(JSON.parse(payload) as EmailPayload, options),
+    compose: (payload, options) => {
+      const held = readJsonText(payload);
+      return compose(JSON.parse(held.text) as EmailPayload, options, held);
+    },
     extract: extractFromText,
     unmetJson,
   };

@@ -35,6 +35,8 @@ export interface ComputeOptions {
 
 /** Beyond this, a job's thread is replaced, in milliseconds: its own bounds end it much sooner. */
 const JOB_MS = 20_000;
+/** A thread without work ends after this time, in milliseconds: each takes about 20 MiB. */
+const IDLE_MS = 30_000;
 /** Memory of JavaScript objects for one job: a mail with 32 MiB of attachments, a page of 4 MiB. */
 const JOB_MEMORY_MB = 256;
 const DECODE_MEMORY_MB = 64;
@@ -69,10 +71,10 @@ class JobThread {
   #current: { readonly id: number; readonly job: Job; readonly undo: () => void } | undefined;
   #ids = 0;
   #isClosed = false;
+  #undoIdle = () => {};
 
   constructor(options: ComputeOptions) {
     this.#options = options;
-    this.#worker = this.#spawn();
   }
 
   run(name: keyof Jobs, input: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
@@ -100,6 +102,7 @@ class JobThread {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#undoIdle();
     const current = this.#end();
     const error = new Error("The service is shutting down");
     for (const job of [...(current ? [current] : []), ...this.#queue.splice(0)]) {
@@ -111,14 +114,25 @@ class JobThread {
   #next(): void {
     if (this.#current || this.#isClosed) return;
     const job = this.#queue.shift();
-    if (!job) return;
+    this.#undoIdle();
+    if (!job) {
+      this.#undoIdle = this.#options.clock.after(IDLE_MS, () => this.#rest());
+      return;
+    }
     this.#worker ??= this.#spawn();
     const id = ++this.#ids;
     const { clock, jobMs = JOB_MS } = this.#options;
     const undo = clock.after(jobMs, () => this.#lost("it exceeded its time"));
     this.#current = { id, job, undo };
-    const request: JobRequest = { id, name: job.name, input: job.input };
-    this.#worker.postMessage(request);
+    const input = job.input.map((part) => part instanceof Uint8Array ? ownBuffer(part) : part);
+    const request: JobRequest = { id, name: job.name, input };
+    this.#worker.postMessage(request, input.filter((part) => part instanceof ArrayBuffer));
+  }
+
+  /** Ends the thread, and with it the memory of its last jobs. */
+  #rest(): void {
+    void this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
   #spawn(): Worker {
@@ -159,6 +173,14 @@ class JobThread {
   }
 }
 
+/** The memory of bytes, for a message that hands it over. */
+function ownBuffer(bytes: Uint8Array): ArrayBuffer {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
+    ? buffer
+    : new Uint8Array(bytes).buffer;
+}
+
 interface Decoding {
   receive(message: FromDecoder): void;
 }
@@ -167,25 +189,27 @@ interface Decoding {
 class DecodeThread {
   readonly #options: ComputeOptions;
   readonly #bodies = new Map<number, Decoding>();
-  #worker: Worker;
+  #worker: Worker | undefined;
   #ids = 0;
   #isClosed = false;
+  #undoIdle = () => {};
 
   constructor(options: ComputeOptions) {
     this.#options = options;
-    this.#worker = this.#spawn();
   }
 
   open(body: Decoding, codings: readonly Coding[]): number {
     const id = ++this.#ids;
+    this.#undoIdle();
+    if (!this.#isClosed) this.#worker ??= this.#spawn();
     this.#bodies.set(id, body);
     this.send({ id, type: "open", codings });
     return id;
   }
 
   send(message: ToDecoder): void {
-    const transfer = message.type === "write" ? [message.chunk.buffer] : [];
-    if (!this.#isClosed) this.#worker.postMessage(message, transfer);
+    const transfer = message.type === "write" ? [message.chunk] : [];
+    if (!this.#isClosed) this.#worker?.postMessage(message, transfer);
   }
 
   close(id: number): void;
@@ -193,10 +217,17 @@ class DecodeThread {
   close(id?: number): void | Promise<void> {
     if (id === undefined) {
       this.#isClosed = true;
+      this.#undoIdle();
       this.#failAll("The service is shutting down");
-      return this.#worker.terminate().then(() => {});
+      return Promise.resolve(this.#worker?.terminate()).then(() => {});
     }
     if (this.#bodies.delete(id)) this.send({ id, type: "abandon" });
+    if (this.#bodies.size > 0 || this.#isClosed) return;
+    this.#undoIdle();
+    this.#undoIdle = this.#options.clock.after(IDLE_MS, () => {
+      void this.#worker?.terminate();
+      this.#worker = undefined;
+    });
   }
 
   #spawn(): Worker {
@@ -207,8 +238,8 @@ class DecodeThread {
     worker.on("error", (error: Error) => {
       if (this.#isClosed) return;
       this.#options.onLost(`decode: ${error.message}`);
+      if (worker === this.#worker) this.#worker = undefined;
       this.#failAll("The body could not be decoded: the decoder was lost");
-      this.#worker = this.#spawn();
     });
     return worker;
   }
@@ -325,7 +356,7 @@ class RemoteDecoder implements BodySink {
 
   #send(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     const taken = new Promise<void>((resolve) => this.#taken.push(resolve));
-    this.#thread.send({ id: this.#id ?? 0, type: "write", chunk });
+    this.#thread.send({ id: this.#id ?? 0, type: "write", chunk: chunk.buffer });
     return Promise.race([taken, this.#failed.promise]);
   }
 

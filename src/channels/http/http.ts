@@ -7,6 +7,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
+import { textOfJson } from "../../lib/held_text.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
@@ -93,7 +94,7 @@ class HttpChannel implements Channel {
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
     const { clock, downloads } = this.#options;
-    const payload = JSON.parse(attempt.payload) as FetchPayload;
+    const payload = JSON.parse(textOfJson(attempt.payload)) as FetchPayload;
     const begunAt = clock.monotonic();
     let download: Download | undefined;
     try {

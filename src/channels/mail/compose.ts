@@ -8,6 +8,8 @@
  * @module
  */
 
+import { freeBuffer } from "../buffer_pool.ts";
+import { textOfJson } from "../../lib/held_text.ts";
 import type { EmailPayload } from "../../task/payloads.ts";
 import type { Attempt } from "../channel.ts";
 import type { Compute } from "../compute/compute.ts";
@@ -54,7 +56,7 @@ export function openMailComposer({ dkim, compute }: MailComposerOptions): MailCo
   ): Promise<Message> {
     const options = { taskId, date };
     if (payload.length > MAX_SHORT) return elsewhere.run("compose", [payload, options], signal);
-    return composeHere(JSON.parse(payload) as EmailPayload, options);
+    return composeHere(JSON.parse(textOfJson(payload)) as EmailPayload, options);
   }
 
   async function inTurn<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
@@ -71,8 +73,17 @@ export function openMailComposer({ dkim, compute }: MailComposerOptions): MailCo
 
   return {
     async withMessage(attempt, { date, signal }, use) {
-      const run = async () => use(await compose(attempt, date, signal));
-      return attempt.payload.length >= MIN_LARGE ? await inTurn(signal, run) : await run();
+      const isLarge = attempt.payload.length >= MIN_LARGE;
+      const run = async () => {
+        const message = await compose(attempt, date, signal);
+        try {
+          return await use(message);
+        } finally {
+          // Not left to the next garbage collection.
+          if (isLarge) freeBuffer(message.bytes.buffer);
+        }
+      };
+      return isLarge ? await inTurn(signal, run) : await run();
     },
   };
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { HeldText } from "../../lib/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
 import { Writable } from "node:stream";
@@ -49,7 +50,12 @@ export interface MessageOptions {
 }
 
 /** Composes mails; rejects only for a payload that was not validated. */
-export type Composer = (payload: EmailPayload, options: MessageOptions) => Promise<Message>;
+export type Composer = (
+  payload: EmailPayload,
+  options: MessageOptions,
+  /** The files that are tokens in the payload. */
+  held?: HeldText,
+) => Promise<Message>;
 
 /** There is no standard for it; mail programs look at these. */
 const URGENT = { "X-Priority": "1 (Highest)", "Importance": "High" };
@@ -64,14 +70,15 @@ const SIGNED_FIELDS = [
 /** Opens a composer. It reads no file and no URL, whatever a payload says. */
 export function openComposer(keys: readonly DkimKey[] = []): Composer {
   const signers = new Map(keys.map((key) => [key.domain, new DKIM(signingWith(key))]));
-  return async (payload, { taskId, date }) => {
+  return async (payload, { taskId, date }, held) => {
     const { from, bounce, to, cc, bcc, dsn } = payload;
     const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
     const messageId = `<${taskId}@${domain}>`;
     const recipients = onceEach([...to, ...cc, ...bcc]).map(({ address }) => address);
     const mail = digestMail(payload);
+    const files = new HeldFiles(held);
     const message = new MailComposer({
-      ...contentOf(mail),
+      ...contentOf(mail, files),
       messageId,
       date: new Date(date),
       // Random by default, and then no two attempts are alike.
@@ -82,7 +89,7 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     }).compile();
     message.setHeader(headersOf(mail));
     const built = mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message);
-    const plain = withLineEnds(withRecipients(built, mail));
+    const plain = files.insertInto(withLineEnds(withRecipients(built, mail)));
     const signer = signers.get(domain.toLowerCase());
     const bytes = signer ? await signed(signer, plain) : plain;
     const envelope = [bounce ?? from, ...to, ...cc, ...bcc];
@@ -246,6 +253,7 @@ function replaced(bytes: Buffer, before: string, after: string): Buffer {
 /** The content without Bcc, which belongs to the envelope alone. */
 function contentOf(
   { from, to, cc, replyTo, subject, headers, attachments, ...said }: EmailPayload,
+  files: HeldFiles,
 ) {
   const { text, html } = bodiesOf(said);
   return {
@@ -259,14 +267,72 @@ function contentOf(
     headers: Object.fromEntries(
       Object.entries(headers).filter(([, value]) => !isPlain(value)),
     ),
-    attachments: attachments.map(({ filename, content, contentType, cid }) => ({
-      filename,
-      content,
-      encoding: "base64",
-      ...compact({ contentType: typeOf(content, contentType) }),
-      ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
-    })),
+    attachments: attachments.map(({ filename, content: given, contentType, cid }) => {
+      const content = files.standInOf(given, contentType);
+      return {
+        filename,
+        content,
+        encoding: "base64",
+        ...compact({ contentType: typeOf(content, contentType) }),
+        ...(cid === undefined ? {} : { cid, contentDisposition: "inline" as const }),
+      };
+    }),
   };
+}
+
+/** RFC 2045 §6.8: characters in a line of base64. */
+const LINE_LENGTH = 76;
+
+/**
+ * Long files, which are base64 already: the library composes the mail with a line
+ * of base64 in place of each, and their own lines are copied in at the end.
+ */
+class HeldFiles {
+  readonly #held: HeldText | undefined;
+  readonly #files: { readonly mark: string; readonly base64: Uint8Array<ArrayBuffer> }[] = [];
+
+  constructor(held: HeldText | undefined) {
+    this.#held = held;
+  }
+
+  /** What the library composes instead of a file: the file itself when it is short. */
+  standInOf(content: string, contentType: string | undefined): string {
+    const base64 = this.#held?.bytesOf(content);
+    if (!base64) return content;
+    // The kind of these decides how they are sent.
+    if (/^message\//i.test(contentType ?? "")) return Buffer.from(base64).toString("latin1");
+    const bytes = crypto.getRandomValues(Buffer.alloc(LINE_LENGTH / 4 * 3));
+    const mark = bytes.toString("base64");
+    this.#files.push({ mark, base64 });
+    return mark;
+  }
+
+  /** The mail with its files. */
+  insertInto(mail: Buffer): Buffer {
+    if (this.#files.length === 0) return mail;
+    const places = this.#files.map(({ mark, base64 }) => ({ at: mail.indexOf(mark), base64 }));
+    const whole = Buffer.allocUnsafeSlow(
+      places.reduce((sum, { base64 }) => sum + inLines(base64.length) - LINE_LENGTH, mail.length),
+    );
+    let length = 0;
+    let from = 0;
+    for (const { at, base64 } of places.sort((a, b) => a.at - b.at)) {
+      length += mail.copy(whole, length, from, at);
+      for (let start = 0; start < base64.length; start += LINE_LENGTH) {
+        if (start > 0) length += whole.write("\r\n", length, "latin1");
+        const line = base64.subarray(start, start + LINE_LENGTH);
+        whole.set(line, length);
+        length += line.length;
+      }
+      from = at + LINE_LENGTH;
+    }
+    mail.copy(whole, length, from);
+    return whole;
+  }
+}
+
+function inLines(length: number): number {
+  return length + 2 * (Math.ceil(length / LINE_LENGTH) - 1);
 }
 
 /**

@@ -53,6 +53,9 @@ export function openOutbox(
   };
 }
 
+/** Bytes that are written at once. */
+const WRITE_BYTES = 1_048_576;
+
 /** A second attempt of one task writes the same bytes to the same name. */
 async function keep(directory: string, name: string, bytes: Uint8Array): Promise<void> {
   const path = `${directory}/${name}`;
@@ -61,7 +64,10 @@ async function keep(directory: string, name: string, bytes: Uint8Array): Promise
     // Only the owner of the queue may read mails, too.
     const file = await Deno.open(part, { write: true, create: true, truncate: true, mode: 0o600 });
     try {
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      // A write copies what it is given.
+      for (let at = 0; at < bytes.length;) {
+        at += await file.write(bytes.subarray(at, at + WRITE_BYTES));
+      }
       await file.sync();
     } finally {
       file.close();

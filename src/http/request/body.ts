@@ -8,6 +8,8 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
+import { type HeldText, holdText } from "../../lib/held_text.ts";
 import { visit } from "jsonc-parser";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -24,6 +26,8 @@ export interface JsonBody {
   readonly size: number;
   /** The parsed value. */
   readonly value: unknown;
+  /** Its long texts, where they were asked for: `text` and `value` have tokens for them. */
+  readonly held?: HeldText;
 }
 
 /** Deepest nesting of arrays and objects. */
@@ -41,7 +45,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const encoder = new TextEncoder();
 
 /** Reads a JSON body of at most `limit` bytes. Throws a `Refusal`. */
-export async function readJson(request: Request, limit: number, clock: Clock): Promise<JsonBody> {
+export async function readJson(
+  request: Request,
+  limit: number,
+  clock: Clock,
+  { holdsTexts = false }: { readonly holdsTexts?: boolean } = {},
+): Promise<JsonBody> {
   const { headers } = request;
   const type = headers.get("content-type");
   if (type !== "application/json" && !JSON_TYPE.test(type ?? "")) {
@@ -53,15 +62,15 @@ export async function readJson(request: Request, limit: number, clock: Clock): P
   const length = headers.get("content-length");
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
   const isSmall = length !== null && Number(length) <= SMALL_BYTES;
-  const { text, size } = isSmall
+  const { text, size, held } = isSmall
     ? await inTime(readSmall(request, Number(length)), clock)
-    : await inTime(readCounted(request, limit), clock);
+    : await inTime(readCounted(request, limit, holdsTexts), clock);
   if (size > limit) throw tooLarge(limit);
   try {
     const value = text.length > SMALL
       ? await runInTurns(bodyTextSteps(text, PART_LIMITS), turn)
       : parseSmall(text);
-    return { text, size, value };
+    return { text, size, value, ...compact({ held }) };
   } catch (error) {
     if (error instanceof SyntaxError) throw new Refusal("malformed_json", syntaxErrorIn(text));
     if (error instanceof PartTooLarge) throw refuseBody(DETAILS[error.limit]);
@@ -112,7 +121,7 @@ export function tooLarge(limit: number): Refusal {
   );
 }
 
-type ReadText = Pick<JsonBody, "text" | "size">;
+type ReadText = Pick<JsonBody, "text" | "size" | "held">;
 
 /** A body that is being read. */
 interface Reading<Whole> {
@@ -172,29 +181,54 @@ export async function readRaw(
   return await inTime(readBytes(request, limit), clock);
 }
 
-function readCounted(request: Request, limit: number): Reading<ReadText> {
+function readCounted(request: Request, limit: number, holdsTexts: boolean): Reading<ReadText> {
   const { whole, leave } = readBytes(request, limit);
-  return { whole: whole.then((bytes) => ({ text: decoded(bytes), size: bytes.length })), leave };
+  return {
+    whole: whole.then(async (bytes) => {
+      const size = bytes.length;
+      if (!holdsTexts || size < MIN_HOLDING) return { text: decoded(bytes), size };
+      const held = await holdText(bytes, turn).catch(() => {
+        throw notUtf8();
+      });
+      return { text: held.text, size, held };
+    }),
+    leave,
+  };
 }
+
+/** Memory for a body before any of it has arrived: a client may announce more than it sends. */
+const FIRST_BYTES = 65_536;
+
+/** A shorter body is read as one text, in bytes. */
+const MIN_HOLDING = 1_048_576;
 
 /** Counts the bytes and stops beyond the limit. */
 function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuffer>> {
   const reader = request.body?.getReader();
+  const expected = Number(request.headers.get("content-length") ?? 0) || 0;
   const leave = () => {
     reader?.cancel().catch(() => {});
   };
   async function read() {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    // In one piece: chunks that are joined at the end take twice as much.
+    let whole = new Uint8Array(Math.min(FIRST_BYTES, expected));
     let size = 0;
     for (;;) {
       const { done, value } = await reader?.read().catch(endedEarly) ?? { done: true };
-      if (done || !value) return joined(chunks, size);
+      if (done || !value) return size === whole.length ? whole : whole.slice(0, size);
       size += value.length;
       if (size > limit) {
         leave();
         throw tooLarge(limit);
       }
-      chunks.push(value);
+      const at = size - value.length;
+      if (size > whole.length) {
+        whole = new Uint8Array(
+          whole.buffer.transfer(Math.max(2 * size, Math.min(limit, expected))),
+        );
+      }
+      whole.set(value, at);
+      if (value.buffer.byteLength === value.length) value.buffer.transfer(0);
     }
   }
   return { whole: read(), leave };
@@ -214,16 +248,6 @@ function notUtf8(): Refusal {
 
 function endedEarly(): never {
   throw new Refusal("malformed_json", "The request body ended early");
-}
-
-function joined(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 /** A longer text is not searched for its syntax error: that would delay other requests. */

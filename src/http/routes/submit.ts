@@ -4,6 +4,9 @@
  * @module
  */
 
+import { type HeldText, textOfJson } from "../../lib/held_text.ts";
+import { compact } from "../../lib/compact.ts";
+import type { NewTask } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { runInTurns, turn } from "../../lib/steps.ts";
@@ -77,14 +80,16 @@ export function submitRoutes(
     if (dryRun !== undefined && dryRun !== "true") {
       throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
     }
-    const { text, size, value } = await readJson(request, MAX_BYTES, clock);
+    const holdsTexts = path === "/notify";
+    const { text, size, value, held } = await readJson(request, MAX_BYTES, clock, { holdsTexts });
     const owner = caller.name;
     const now = clock.now();
     const draft = await draftOf(value, size, { ids, now, owner, requestId, traceparent });
     requireDraftScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
-    const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, text);
-    const stored = await store(draft, once, owner);
+    const body = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
+    const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
+    const stored = await store(draft, once, owner, held);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);
     history.accepted(draft.drafted.length);
@@ -103,13 +108,15 @@ export function submitRoutes(
     draft: Draft,
     once: Idempotent | undefined,
     owner: string | undefined,
+    held: HeldText | undefined,
   ): Promise<string | undefined> {
     const submission = {
-      tasks: draft.drafted.map(({ task }) => task),
+      tasks: draft.drafted.map(({ task }) => held ? restored(task, held) : task),
       ...(draft.batch ? { batch: draft.batch } : {}),
       ...(once ? { idempotency: once.key } : {}),
       ...quotaOf(owner),
     };
+    held?.release();
     const inserting = engine.insert(submission);
     const inserted = await (once ? inserting.finally(once.end) : inserting);
     switch (inserted.kind) {
@@ -275,4 +282,22 @@ function applied(headers: Headers, wait: number | undefined): Headers {
 
 function wantsLines({ request }: RequestContext): boolean {
   return /\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "");
+}
+
+/** The task with its long texts in the place of their tokens. */
+function restored(task: NewTask, held: HeldText): NewTask {
+  const { payload, followUps } = task;
+  return {
+    ...task,
+    payload: held.restore(textOfJson(payload)),
+    ...compact({
+      followUps: followUps?.map((following) => ({
+        ...following,
+        task: {
+          ...following.task,
+          payload: textOfJson(held.restore(following.task.payload)),
+        },
+      })),
+    }),
+  };
 }

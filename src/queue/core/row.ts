@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { JsonText } from "../../lib/held_text.ts";
 import { sequenceOf } from "../../lib/ids.ts";
 import type { BatchRecord, NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
@@ -82,8 +83,8 @@ export interface Row {
 export interface Content {
   /** JSON text of a `Spec`. */
   readonly spec: string;
-  /** JSON text of what is to be sent. */
-  readonly payload: string;
+  /** What is to be sent. */
+  readonly payload: JsonText;
   readonly tags: readonly string[] | undefined;
   /** JSON text of the `FollowUp`s. */
   readonly followUps: string | undefined;
@@ -271,7 +272,7 @@ export type ClaimedRow = Pick<
 export function claimedOf(
   row: ClaimedRow,
   specText: string,
-  payload: string,
+  payload: JsonText,
   carry: string | null,
 ): ClaimedTask {
   const spec: Spec = JSON.parse(specText);

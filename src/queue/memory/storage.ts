@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type JsonText, readJsonText } from "../../lib/held_text.ts";
 import { Heap } from "../../lib/heap.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
@@ -33,7 +34,7 @@ import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
 /** What is stored of a task beside its row. */
 export interface Body {
   readonly spec: string;
-  payload: string | undefined;
+  payload: JsonText | undefined;
   readonly tags: readonly string[];
   readonly followUps: string | undefined;
   readonly attempts: AttemptRecord[];
@@ -271,7 +272,7 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     return {
       ...summaryOf(row, spec),
       attempts: [...attempts],
-      ...(payload === undefined ? {} : { payload }),
+      ...(payload === undefined ? {} : { payload: readJsonText(payload).text }),
       ...(result === undefined ? {} : { result: JSON.parse(result) }),
     };
   }
@@ -298,7 +299,9 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
 
   handOver({ row }: Due): ClaimedTask {
     const { spec, payload = "", carry = null } = this.bodies.get(row.seq) as Body;
-    return claimedOf(row, spec, payload, carry);
+    // The bytes are handed on to another thread, and are needed again by the next attempt.
+    const own = typeof payload === "string" ? payload : payload.slice();
+    return claimedOf(row, spec, own, carry);
   }
 
   /** The first that waits in a lane at a priority. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JsonText } from "../../lib/held_text.ts";
 import { crc32 } from "node:zlib";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { Row } from "../core/row.ts";
@@ -131,6 +132,8 @@ function unnest(
   }, place)`;
 }
 
+const decoder = new TextDecoder();
+
 const NEW_COLUMNS = [
   ...COLUMNS,
   { name: "folded", type: "text" },
@@ -143,7 +146,7 @@ const NEW_COLUMNS = [
 export interface NewTaskRow {
   readonly row: Row;
   readonly spec: string;
-  readonly payload: string;
+  readonly payload: JsonText;
 }
 
 /** Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's slot, $2 its change. */
@@ -171,7 +174,7 @@ export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): un
     rows.map(({ label }) => foldedOf(label)),
     tasks.map(({ spec, payload }) => checksumOf(spec, payload)),
     tasks.map(({ spec }) => spec),
-    tasks.map(({ payload }) => payload),
+    tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
   ];
 }
 
@@ -242,6 +245,6 @@ export function updateValues(
 }
 
 /** Tells a flipped bit from what was written. */
-export function checksumOf(spec: string, payload: string | null): number {
+export function checksumOf(spec: string, payload: JsonText | null): number {
   return crc32(payload ?? "", crc32(spec));
 }

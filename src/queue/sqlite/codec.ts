@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { JsonText } from "../../lib/held_text.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../task/task.ts";
 import { claimedOf, type Content, contentOf, newRow, type Row } from "../core/row.ts";
@@ -18,7 +19,7 @@ import { type Body, givenValuesOf, newRowFrom, type Values } from "./file/rows.t
 export type PackedTask = readonly [
   row: Values,
   spec: string,
-  payload: string,
+  payload: JsonText,
   tags: Content["tags"],
   followUps: Content["followUps"],
 ];
@@ -100,7 +101,7 @@ export type PackedClaim = readonly [
   expiresAt: Row["expiresAt"],
   duplicate: Row["duplicate"],
   spec: string,
-  payload: string,
+  payload: JsonText,
   carry: string | null,
 ];
 
@@ -130,4 +131,33 @@ export function unpackClaim(packed: PackedClaim): ClaimedTask {
     packed;
   const row = { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
   return claimedOf(row, ...rest);
+}
+
+/** Where the payload of a `PackedClaim` is. */
+const CLAIM_PAYLOAD = 9;
+/** Where the payload of a `PackedTask` is. */
+const TASK_PAYLOAD = 2;
+
+/** The memory of long payloads in commands or in their results, which is handed over instead of copied. */
+export function buffersOf(
+  messages: readonly {
+    readonly do?: string;
+    readonly with?: readonly unknown[];
+    readonly value?: unknown;
+  }[],
+): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = [];
+  const add = (payload: unknown) => {
+    if (payload instanceof Uint8Array) buffers.push(payload.buffer as ArrayBuffer);
+  };
+  for (const { do: name, with: args, value } of messages) {
+    if (name === "insert") {
+      for (const task of (args?.[0] as PackedSubmission).tasks) add(task?.[TASK_PAYLOAD]);
+    } else if (Array.isArray(value)) {
+      for (const item of value) if (Array.isArray(item)) add(item[CLAIM_PAYLOAD]);
+    } else if (typeof value === "object" && value !== null) {
+      add((value as { payload?: unknown }).payload);
+    }
+  }
+  return buffers;
 }

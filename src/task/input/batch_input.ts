@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import type { Steps } from "../../lib/steps.ts";
+import { heldBase64 } from "../../lib/held_text.ts";
 import { type Issue, MAX_ISSUES, type Parsed, UNKNOWN_FIELD } from "../issues.ts";
 import { isPlainObject, type PlainObject, pointerPath, pointerTo } from "../../lib/json.ts";
 
@@ -19,7 +20,7 @@ export const MAX_SPREAD = 64 * 2 ** 20;
 
 /** The number of characters in the texts of a value. */
 export function weightOf(value: unknown): number {
-  if (typeof value === "string") return value.length;
+  if (typeof value === "string") return heldBase64(value)?.length ?? value.length;
   if (typeof value !== "object" || value === null) return 0;
   let weight = 0;
   for (const [name, member] of Object.entries(value)) weight += name.length + weightOf(member);

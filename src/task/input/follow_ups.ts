@@ -5,6 +5,7 @@
  * @module
  */
 
+import { textOfJson } from "../../lib/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
@@ -197,6 +198,7 @@ function timeless(
     task;
   return {
     ...kept,
+    payload: textOfJson(kept.payload),
     ...compact({ delayMs, runAt, expiresMs, expiresAt }),
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { textOfJson } from "../../../src/lib/held_text.ts";
 import type { Channel } from "../../../src/channels/channel.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { openTestHttp } from "../support/http_channel.ts";
@@ -56,7 +57,7 @@ export function openRecorder(...answers: (() => Response)[]): Recorder {
     host: `127.0.0.1:${server.port}`,
     http: {
       deliver(attempt, context) {
-        const payload = JSON.parse(attempt.payload) as FetchPayload;
+        const payload = JSON.parse(textOfJson(attempt.payload)) as FetchPayload;
         const wanted = new URL(payload.url);
         const sent = {
           ...payload,

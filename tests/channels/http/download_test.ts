@@ -1,3 +1,4 @@
+import { textOfJson } from "../../../src/lib/held_text.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -136,7 +137,7 @@ Deno.test.each([
   await using _second = second.server;
   const attempt = anAttempt(aFetch(`${first.server.url}/f`, { save: true }));
   assert.equal((await channel.deliver(attempt, aContext())).kind, "deferred");
-  const payload = attempt.payload.replace(first.server.url, second.server.url);
+  const payload = textOfJson(attempt.payload).replace(first.server.url, second.server.url);
   const outcome: Any = await channel.deliver({ ...attempt, payload }, aContext());
   assert.equal(outcome.result.sha256, SHA256);
   assert.equal(outcome.result.saved.resumed, false);
@@ -192,7 +193,7 @@ Deno.test("An error page is not saved and keeps the part", async () => {
   await using busy = serveHttp(() => new Response("busy", { status: 503 }));
   await using channel = openTestHttp({ downloads: downloads.path });
   const attempt = anAttempt(aFetch(`${server.url}/f`, { save: true }));
-  const elsewhere = attempt.payload.replace(server.url, busy.url);
+  const elsewhere = textOfJson(attempt.payload).replace(server.url, busy.url);
   assert.equal((await channel.deliver(attempt, aContext())).kind, "deferred");
   assert.equal(
     (await channel.deliver({ ...attempt, payload: elsewhere }, aContext())).kind,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { textOfJson } from "../../../src/lib/held_text.ts";
 import type { Channel, OpenChannels } from "../../../src/channels/channel.ts";
 
 /** Opens `echo`, which delivers what it got, and `hang`, which waits for its abort. */
@@ -11,7 +12,7 @@ const openChannels: OpenChannels = (settings) => {
   if (settings === "broken") throw new Error("no such relay");
   return new Map<string, Channel>([
     ["echo", {
-      deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: payload }),
+      deliver: ({ payload }) => Promise.resolve({ kind: "delivered", result: textOfJson(payload) }),
     }],
     ["bug", {
       deliver: () => Promise.reject(new TypeError("x is not a function")),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type JsonText, readJsonText } from "../../../lib/held_text.ts";
 import type { AttemptRecord, TaskRecord } from "../../../task/task.ts";
 import { type Row, summaryOf } from "../../core/row.ts";
 import { type Body, isIntact } from "./rows.ts";
@@ -20,10 +21,17 @@ export function recordOf(sql: Statements, row: Row): TaskRecord {
   const stored = sql.result.get(row.seq) as Result | undefined;
   return {
     ...summaryOf(row, body?.spec),
-    ...(isIntact(body) && body.payload !== null ? { payload: body.payload } : {}),
+    ...(isIntact(body) && body.payload !== null ? { payload: shortened(body.payload) } : {}),
     attempts: attemptsOf(sql, row, stored),
     ...(stored?.result ? { result: JSON.parse(stored.result) } : {}),
   };
+}
+
+/** Tokens stand for long files: only a claim hands those over. */
+function shortened(payload: JsonText): string {
+  const { text } = readJsonText(payload);
+  if (typeof payload !== "string") payload.buffer.transfer(0);
+  return text;
 }
 
 /** Attempts that an earlier version has listed are in a table of their own. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { JsonText } from "../../../lib/held_text.ts";
 import { crc32 } from "node:zlib";
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { TASK_STATES, type TaskState } from "../../../task/state.ts";
@@ -126,12 +127,18 @@ function writing(field: keyof Row): string {
 /** A row of `body`. */
 export interface Body {
   readonly spec: string;
-  readonly payload: string | null;
+  readonly payload: JsonText | null;
   readonly checksum: number;
 }
 
+/** A longer payload is read as bytes, which are handed from thread to thread without a copy. */
+const MAX_TEXT_BYTES = 1_048_576;
+
 /** The columns of a `Body`, as `bodyFrom` reads them after those of a row. */
-export const BODY_COLUMNS = "spec, payload, checksum";
+export const BODY_COLUMNS = `spec,
+  CASE WHEN octet_length(payload) > ${MAX_TEXT_BYTES} THEN CAST(payload AS BLOB) ELSE payload END
+    AS payload,
+  checksum`;
 
 /** Makes a body of the values of `ROW_COLUMNS` and `BODY_COLUMNS`; `undefined` when there is none. */
 // deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
@@ -142,7 +149,7 @@ export function bodyFrom(values: readonly any[]): Body | undefined {
 }
 
 /** Detects a flipped bit: SQLite's own check misses one in a text. */
-export function checksumOf(spec: string, payload: string | null): number {
+export function checksumOf(spec: string, payload: JsonText | null): number {
   return crc32(payload ?? "", crc32(spec));
 }
 

@@ -11,7 +11,7 @@ const insertTasks = (rows: number) => `
     INSERT INTO task (${ROW_COLUMNS}) VALUES ${Array(rows).fill(`(${ROW_MARKS})`).join(", ")}`;
 const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
-    VALUES ${Array(rows).fill("(?, ?, ?, ?)").join(", ")}`;
+    VALUES ${Array(rows).fill("(?, ?, ?, CAST(? AS TEXT))").join(", ")}`;
 
 /** What the index "task_aside" holds: tasks that are queued and not simply due. */
 const ASIDE = "state = 0 AND (parked > 0 OR due_at > created_at)";
@@ -30,7 +30,7 @@ const TEXTS = {
   insertTag: `INSERT OR IGNORE INTO tag (tag, seq) VALUES (?, ?)`,
 
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
-  body: `SELECT spec, payload, checksum FROM body WHERE seq = ?`,
+  body: `SELECT ${BODY_COLUMNS} FROM body WHERE seq = ?`,
   attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
   result: `SELECT result, attempts FROM result WHERE seq = ?`,
   carry: `SELECT carry FROM result WHERE seq = ?`,

@@ -16,8 +16,8 @@ import {
   EngineInUseError,
   type TaskChange,
 } from "../../engine.ts";
-import { type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
 import type { WhenMoved } from "../file/move.ts";
+import { buffersOf, type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
 import type { Command, Opened, Reply, ThreadCommands } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
@@ -197,7 +197,7 @@ export class ThreadClient {
     this.#weight = 0;
     this.#woken = false;
     this.#inFlight++;
-    post(this.#worker, { group });
+    this.#worker.postMessage({ group } satisfies ToThread, buffersOf(group.commands));
   }
 
   #onMessage(message: FromThread): void {

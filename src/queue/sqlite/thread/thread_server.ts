@@ -9,6 +9,7 @@
 import type { Failpoint } from "../../../lib/failpoints.ts";
 import type { EngineError } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
+import { buffersOf } from "../codec.ts";
 import { type Group, type Opened, openStore, type Reply, type Store } from "../store.ts";
 
 /** Messages of the main thread. */
@@ -49,7 +50,11 @@ export function serveQueue(failpoint: Failpoint): void {
         (error) => post({ backedUp: { path, error: String(error.message ?? error) } }),
       );
     } else if ("group" in message) {
-      if (store) post({ reply: store.run(message.group) });
+      if (!store) return;
+      const reply = store.run(message.group);
+      // The queue has its own copy: the memory is not left to the next garbage collection.
+      for (const buffer of buffersOf(message.group.commands)) buffer.transfer(0);
+      self.postMessage({ reply } satisfies FromThread, buffersOf(reply.answers));
     } else {
       store?.close();
       post({ closed: true });

@@ -1,0 +1,206 @@
+/**
+ * Long base64 texts of a JSON text, kept as bytes while the rest is handled as
+ * text.
+ *
+ * A file of 23 MiB is 31 MiB of base64. As part of a text it would be copied by
+ * each step that parses the text, writes it or passes it on. Here it is taken
+ * out of the bytes before they are decoded; a short token stands in its place,
+ * and the whole is put together again as bytes.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+
+/** JSON text, or its UTF-8 bytes when it has long base64 texts. */
+export type JsonText = string | Uint8Array<ArrayBuffer>;
+
+/** A JSON text with tokens in the place of its long base64 texts. */
+export interface HeldText {
+  /** The text with its tokens. */
+  readonly text: string;
+  /** Puts the long texts back where `text` has tokens: as bytes when it has any. */
+  restore(text: string): JsonText;
+  /** The text with digests in place of its long texts: the same for the same JSON text. */
+  fingerprint(): string;
+  /** Frees the memory of the long texts, once all that is needed has been restored. */
+  release(): void;
+  /** The long text of a token; `undefined` when this is no token of this text. */
+  bytesOf(token: string): Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Shorter texts stay where they are, in bytes. */
+const MIN_HELD = 65_536;
+/** The member whose texts are taken out. */
+const MEMBER = new TextEncoder().encode('"content"');
+/** Bytes that are looked at in one turn of the event loop. */
+const CHECKED_AT_ONCE = 2 ** 20;
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const PADDING = 0x3d;
+const BACKSLASH = 0x5c;
+
+/** Only this thread knows it, so a caller cannot write a token. */
+const NONCE = crypto.randomUUID();
+const PREFIX = `held:${NONCE}:`;
+const TOKEN = new RegExp(`${PREFIX}(\\d+):(\\d+):([012])`);
+const WHOLE_TOKEN = new RegExp(`^${TOKEN.source}$`);
+
+/** A token that this thread has made: what it stands for, in characters of base64. */
+export function heldBase64(text: string): { length: number; padding: number } | undefined {
+  return text.startsWith(PREFIX) ? storedBase64(text) : undefined;
+}
+
+const ANY_TOKEN = /^held:[\da-f-]{36}:(\d+):(\d+):([012])$/;
+
+/** As `heldBase64`, for a token that any thread has made of stored JSON. */
+export function storedBase64(text: string): { length: number; padding: number } | undefined {
+  if (!text.startsWith("held:")) return undefined;
+  const [, , length, padding] = ANY_TOKEN.exec(text) ?? [];
+  return length === undefined ? undefined : { length: Number(length), padding: Number(padding) };
+}
+
+/**
+ * Takes the long texts out of a body that is not checked yet, with pauses. Rejects
+ * with a `TypeError` when it is not UTF-8.
+ */
+export async function holdText(
+  bytes: Uint8Array<ArrayBuffer>,
+  pause: () => Promise<void>,
+): Promise<HeldText> {
+  const isHeld = new Set<number>();
+  for (const { start, end } of longTexts(bytes)) {
+    if (await isBase64Text(bytes.subarray(start, end), pause)) isHeld.add(start);
+  }
+  return hold(bytes, ({ start }) => isHeld.has(start));
+}
+
+/** The text of stored JSON, with tokens in the place of its long texts. */
+export function readJsonText(json: JsonText): HeldText {
+  return typeof json === "string" ? new Held(json, []) : hold(json, () => true);
+}
+
+/** The whole text, long texts included. */
+export function textOfJson(json: JsonText): string {
+  return typeof json === "string" ? json : new TextDecoder().decode(json);
+}
+
+interface LongText {
+  readonly start: number;
+  readonly end: number;
+}
+
+function hold(bytes: Uint8Array<ArrayBuffer>, isHeld: (text: LongText) => boolean): HeldText {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const held: Uint8Array<ArrayBuffer>[] = [];
+  let text = "";
+  let from = 0;
+  for (const long of longTexts(bytes)) {
+    if (!isHeld(long)) continue;
+    const { start, end } = long;
+    const value = bytes.subarray(start, end);
+    text += `${decoder.decode(bytes.subarray(from, start))}${PREFIX}`;
+    text += `${held.length}:${value.length}:${paddingOf(value)}`;
+    held.push(value);
+    from = end;
+  }
+  return new Held(text + decoder.decode(bytes.subarray(from)), held);
+}
+
+/** The long texts without escapes that are values of the member, in their order. */
+function* longTexts(bytes: Uint8Array<ArrayBuffer>): Generator<LongText> {
+  for (let at = bytes.indexOf(QUOTE); at >= 0; at = bytes.indexOf(QUOTE, at)) {
+    if (!isMemberAt(bytes, at)) {
+      at++;
+      continue;
+    }
+    at = startOfValue(bytes, at + MEMBER.length);
+    if (bytes[at] !== QUOTE) continue;
+    const start = at + 1;
+    const end = bytes.indexOf(QUOTE, start);
+    if (end < 0) return;
+    at = end + 1;
+    if (end - start < MIN_HELD || bytes.subarray(start, end).includes(BACKSLASH)) continue;
+    yield { start, end };
+  }
+}
+
+function isMemberAt(bytes: Uint8Array, at: number): boolean {
+  return MEMBER.every((byte, index) => bytes[at + index] === byte);
+}
+
+function startOfValue(bytes: Uint8Array, at: number): number {
+  at = afterBlanks(bytes, at);
+  return bytes[at] === COLON ? afterBlanks(bytes, at + 1) : at;
+}
+
+function afterBlanks(bytes: Uint8Array, at: number): number {
+  while ([0x20, 0x09, 0x0a, 0x0d].includes(bytes[at] ?? 0)) at++;
+  return at;
+}
+
+function paddingOf(text: Uint8Array): number {
+  return text.at(-2) === PADDING ? 2 : text.at(-1) === PADDING ? 1 : 0;
+}
+
+async function isBase64Text(text: Uint8Array, pause: () => Promise<void>): Promise<boolean> {
+  if (text.length % 4 !== 0) return false;
+  const end = text.length - paddingOf(text);
+  for (let at = 0; at < end; at += CHECKED_AT_ONCE) {
+    if (at > 0) await pause();
+    const until = Math.min(end, at + CHECKED_AT_ONCE);
+    for (let i = at; i < until; i++) if (IS_BASE64[text[i] ?? 0] !== 1) return false;
+  }
+  return true;
+}
+
+const IS_BASE64 = new Uint8Array(256);
+for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+  IS_BASE64[letter.charCodeAt(0)] = 1;
+}
+
+class Held implements HeldText {
+  readonly text: string;
+  readonly #held: readonly Uint8Array<ArrayBuffer>[];
+
+  constructor(text: string, held: readonly Uint8Array<ArrayBuffer>[]) {
+    this.text = text;
+    this.#held = held;
+  }
+
+  restore(text: string): JsonText {
+    if (!text.includes(PREFIX)) return text;
+    const encoder = new TextEncoder();
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    for (const token of text.matchAll(new RegExp(TOKEN, "g"))) {
+      parts.push(encoder.encode(text.slice(from, token.index)), this.#held[Number(token[1])]!);
+      from = token.index + token[0].length;
+    }
+    parts.push(encoder.encode(text.slice(from)));
+    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  fingerprint(): string {
+    return this.text.replace(new RegExp(TOKEN, "g"), (_, index) => {
+      const bytes = this.#held[Number(index)] ?? new Uint8Array();
+      return createHash("sha256").update(bytes).digest("hex");
+    });
+  }
+
+  release(): void {
+    const [first] = this.#held;
+    if (first && first.length > 0) first.buffer.transfer(0);
+  }
+
+  bytesOf(token: string): Uint8Array<ArrayBuffer> | undefined {
+    const [, index] = token.startsWith(PREFIX) ? WHOLE_TOKEN.exec(token) ?? [] : [];
+    return index === undefined ? undefined : this.#held[Number(index)];
+  }
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { aFolder, START, startPostrider } from "../support/process.ts";
+
+Deno.test("A file of 20 MiB arrives as it was, and takes a few times its size", async () => {
+  await using folder = await aFolder();
+  await using service = startPostrider({ data: folder.path, command: START });
+  const api = await service.listening;
+  const before = residentMiB(service.pid);
+  const file = new Uint8Array(20 * 2 ** 20);
+  for (let at = 0; at < file.length; at += 65_536) {
+    crypto.getRandomValues(file.subarray(at, at + 65_536));
+  }
+  const content = file.toBase64();
+  let peak = 0;
+  const watching = setInterval(() => peak = Math.max(peak, residentMiB(service.pid)), 20);
+  const { status, body: task } = await api.call<{
+    id: string;
+    payload: { attachments: { size?: number; bytes?: number }[] };
+  }>("/notify", {
+    to: "ada@example.org",
+    subject: "A file",
+    text: "Here it is",
+    attachments: [{ filename: "a.bin", content }, { filename: "b.txt", content: "eHh4" }],
+  });
+  assert.equal(status, 202);
+  assert.equal((await api.final(task.id)).state, "succeeded");
+  clearInterval(watching);
+  const mail = await Deno.readTextFile(`${folder.path}/outbox/${task.id}.eml`);
+  const lines = mail.split("\r\n");
+  const start = lines.findIndex((line) => line.startsWith(content.slice(0, 60)));
+  const length = Math.ceil(content.length / 76);
+  assert.ok(lines.slice(start, start + length).join("") === content);
+  assert.match(lines[start + length] ?? "", /^--/);
+  assert.ok(mail.includes("\r\neHh4\r\n"));
+  const { body: shown } = await api.call<{ payload: { attachments: Record<string, unknown>[] } }>(
+    `/tasks/${task.id}`,
+  );
+  assert.deepEqual(shown.payload.attachments, task.payload.attachments);
+  assert.ok(JSON.stringify(shown).includes(String(file.length)), JSON.stringify(shown.payload));
+  // It was five times as much: the text of the file was copied by each step.
+  assert.ok(peak - before < 350, `${peak - before} MiB more than the ${before} MiB before`);
+});
+
+function residentMiB(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024);
+}
