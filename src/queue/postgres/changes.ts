@@ -60,6 +60,10 @@ export abstract class Changes extends Reads {
   protected abstract changesCommitted(): void;
   /** What a committed transaction means for claims, timers, watchers and other nodes. */
   protected abstract follow(outcome: Outcome): void;
+  /** Ends pauses at that time, in milliseconds since the epoch; infinity for never. */
+  protected abstract pausesEndAt(at: number): void;
+  /** Tells other nodes that pauses have begun or ended. */
+  protected abstract pausesChanged(): void;
   /** Looks into every lane again. */
   protected abstract reopenAll(): void;
   /** Finds every place in which something waits. */
@@ -154,6 +158,7 @@ export abstract class Changes extends Reads {
       session.run(this.sql.insertPause, sequenceOf(pause.id), JSON.stringify(pause))
     );
     await this.readPauses();
+    this.pausesChanged();
     if (!pause.all) await this.#applyPauses(false);
   }
 
@@ -201,6 +206,7 @@ export abstract class Changes extends Reads {
   protected async readPauses(): Promise<void> {
     const rows = await this.read(this.sql.pauses);
     this.activePauses.set(rows.map(([record]) => JSON.parse(record)));
+    this.pausesEndAt(this.activePauses.nextEnd);
   }
 
   /** Sets the bits of tasks that are queued already, or clears those of pauses that have ended. */
@@ -221,6 +227,7 @@ export abstract class Changes extends Reads {
       await this.writers.use((session) => session.run(this.sql.dropPause, sequenceOf(id)));
     }
     await this.readPauses();
+    this.pausesChanged();
     if (ended.some(({ all }) => !all)) await this.#applyPauses(true);
     this.reopenAll();
   }

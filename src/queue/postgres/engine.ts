@@ -169,6 +169,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   #undoBeat: () => void = () => {};
   #undoLook: () => void = () => {};
   #undoExpiry: () => void = () => {};
+  #undoPauses: () => void = () => {};
   #closed: Promise<void> | undefined;
 
   constructor(options: PostgresOptions, { sql, connection, durability }: Parts) {
@@ -251,6 +252,17 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   protected override claimsIdle(): Promise<void> {
     return this.#claimer.idle();
+  }
+
+  protected override pausesEndAt(at: number): void {
+    this.#undoPauses();
+    if (at === Infinity || this.#closed) return;
+    const delayMs = Math.min(Math.max(0, at - this.now()), MAX_LOOK_AHEAD_MS);
+    this.#undoPauses = this.#clock.after(delayMs, () => this.#chore(this.lookRound()));
+  }
+
+  protected override pausesChanged(): void {
+    this.#notices.now({ paused: true });
   }
 
   protected override changesCommitted(): void {
@@ -372,7 +384,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   async #close(): Promise<void> {
     this.#ending.abort();
-    for (const undo of [this.#undoBeat, this.#undoLook, this.#undoExpiry]) undo();
+    for (const undo of [this.#undoBeat, this.#undoLook, this.#undoExpiry, this.#undoPauses]) undo();
     await this.#claimer.close();
     await Promise.allSettled(this.#chores);
     await this.#tail.close();
@@ -628,13 +640,14 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   // Other nodes.
 
-  #heard({ due, changed, abort, freed, announced }: Notice): void {
+  #heard({ due, changed, abort, freed, paused, announced }: Notice): void {
     for (const [lane, priority, dueAt] of due ?? []) this.#offer(lane, priority, dueAt, false);
     for (const lane of freed ?? []) this.#hints.reopen(lane);
     if (due === null) this.#chore(this.lookRound());
     if (due || freed) this.#claimer.kick();
     if (changed) this.#tail.kick();
     if (abort) this.#chore(this.#lookForAborts());
+    if (paused) this.#chore(this.lookRound());
     if (announced) this.#announced(announced);
   }
 

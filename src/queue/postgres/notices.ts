@@ -30,6 +30,8 @@ export interface Notice {
   readonly changed?: boolean;
   /** A running task that is to be aborted. */
   readonly abort?: string;
+  /** Whether pauses have begun or ended. */
+  readonly paused?: boolean;
   readonly announced?: Announcement;
 }
 

@@ -351,3 +351,16 @@ test("a full disk refuses submits, and what was attempted is settled when there 
   await nodes.sql("DROP TRIGGER full_disk ON @.task");
   assert.equal(await settled, true);
 });
+
+test("a pause on one node holds on the others at once, and so does its end", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  const pause = { id: a.ids("pau"), type: "fetch", by: "ops", createdAt: Date.now() } as const;
+  await a.engine.pause(pause);
+  await insert(a, {});
+  assert.deepEqual(await claimNow(b), []);
+  assert.deepEqual(await b.engine.pauses(), [pause]);
+  const waiting = claim(b);
+  assert.equal(await a.engine.resume(pause.id), true);
+  assert.equal((await waiting).length, 1);
+});
