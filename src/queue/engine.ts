@@ -282,8 +282,9 @@ export interface QueueEngine extends AsyncDisposable {
   lane(lane: string): Promise<LaneStatus>;
 
   /**
-   * Stores a pause. When it resolves, no task that it covers begins, and all of
-   * them count as paused. It ends at its `until`, or by `resume`.
+   * Stores a pause. When it resolves, no task that it covers begins, and they count
+   * as paused; of hundreds of thousands, the last ones do a little later. It ends at
+   * its `until`, or by `resume`.
    */
   pause(pause: Pause): Promise<void>;
   /** The pauses that are in force, oldest first. */

@@ -234,9 +234,19 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
   };
 }
 
+/** Portions that the caller of `pause` or `resume` waits for; of more, the rest follows by itself. */
+const AWAITED_PORTIONS = 50;
+
 /** Applies the pauses to the tasks that are queued already. */
-export async function applyPauses(backend: Pick<Backend, "run">): Promise<void> {
-  while (await backend.run("applyPauses"));
+async function applyPauses(backend: Pick<Backend, "run">): Promise<void> {
+  for (let portion = 0; portion < AWAITED_PORTIONS; portion++) {
+    if (!await backend.run("applyPauses")) return;
+  }
+  const rest = async () => {
+    while (await backend.run("applyPauses"));
+  };
+  // Fails only when the engine ends; the next start goes on.
+  rest().catch(() => {});
 }
 
 /** Sums the results of all parts, from the newest task on. */

@@ -11,7 +11,7 @@ import type { BatchRecord, NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import type { RetrySchedule } from "../../task/retry.ts";
-import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
+import { type Counts, isFinal, noCounts, type TaskState } from "../../task/state.ts";
 import type {
   ClaimedTask,
   Delivery,
@@ -307,6 +307,7 @@ export function changeOf(row: Row, batchId: string | undefined): TaskChange {
     attempt: row.attempt,
     at: row.finishedAt ?? Math.max(row.createdAt, row.startedAt ?? 0),
     change: row.change,
+    ...(row.erase && isFinal(row.state) ? { erased: true } : {}),
     ...(batchId === undefined ? {} : { batchId }),
   };
 }

@@ -9,10 +9,15 @@ import { sequenceOf } from "../../lib/ids.ts";
 import { pauseTask, resumeTask } from "../core/pauses.ts";
 import type { Row } from "../core/row.ts";
 import type { Pause } from "../engine.ts";
+import { laneIsOfHost } from "../host.ts";
+import { ROW_COLUMNS } from "./file/rows.ts";
+import { prepareRows } from "./file/statements.ts";
 import type { SqliteStorage } from "./storage.ts";
 
-/** Tasks read in one transaction. */
-const READ_AT_ONCE = 2_000;
+/** Queued tasks that one transaction looks through. */
+const WINDOW = 5_000;
+/** Tasks changed in one transaction. */
+const CHANGED_AT_ONCE = 1_000;
 
 /** Before the first paused task, in the order in which they are read. */
 const FIRST = { behind: 0, dueAt: 0, seq: 0 };
@@ -53,17 +58,15 @@ export function applyPauses(storage: SqliteStorage): boolean {
   const { sql } = storage;
   if (storage.resuming !== undefined) {
     const { behind, dueAt, seq } = storage.resuming;
-    const rows = storage.rowsOf(sql.pausedAfter, behind, dueAt, seq, READ_AT_ONCE);
+    const rows = storage.rowsOf(sql.pausedAfter, behind, dueAt, seq, CHANGED_AT_ONCE);
     const last = rows.at(-1);
     // Before the bits are cleared: the index is in their order.
-    storage.resuming = rows.length < READ_AT_ONCE ? undefined : last && { ...last };
+    storage.resuming = rows.length < CHANGED_AT_ONCE ? undefined : last && { ...last };
     act(storage, rows, resumeTask);
   } else if (storage.pausing !== undefined) {
-    const rows = storage.rowsOf(sql.queuedAfter, storage.pausing, READ_AT_ONCE);
-    storage.pausing = rows.length < READ_AT_ONCE ? undefined : rows.at(-1)?.seq;
-    act(storage, rows, (_, row) => {
-      if (storage.pauses.cover(row)) pauseTask(storage, row);
-    });
+    const { rows, next } = coveredAfter(storage, storage.pausing);
+    storage.pausing = next;
+    act(storage, rows, pauseTask);
   }
   return storage.resuming !== undefined || storage.pausing !== undefined;
 }
@@ -75,4 +78,39 @@ function act(
   change: (storage: SqliteStorage, row: Row) => void,
 ): void {
   for (const row of rows) if (row.generation === storage.generation) change(storage, row);
+}
+
+/** Queued tasks that a pause covers, among the next ones; `next` is where the following call goes on. */
+function coveredAfter(
+  storage: SqliteStorage,
+  after: number,
+): { readonly rows: Row[]; readonly next: number | undefined } {
+  const last = storage.sql.queuedWindow.get(after, WINDOW - 1) as { seq: number } | undefined;
+  const tests = storage.pauses.list().filter(({ all }) => !all)
+    .map((pause) => testOf(storage, pause));
+  const statement = prepareRows(
+    storage.db,
+    `
+    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_state
+     WHERE state = 0 AND seq > ? AND seq <= ? AND parked < 4
+       AND (${tests.map(({ sql }) => sql).join(" OR ") || "0"})
+     ORDER BY seq LIMIT ?`,
+  );
+  const end = last?.seq ?? Number.MAX_SAFE_INTEGER;
+  const values = tests.flatMap(({ values }) => values);
+  const rows = storage.rowsOf(statement, after, end, ...values, CHANGED_AT_ONCE);
+  return { rows, next: rows.length === CHANGED_AT_ONCE ? rows.at(-1)?.seq : last?.seq };
+}
+
+function testOf({ lanes }: SqliteStorage, pause: Pause): { sql: string; values: string[] } {
+  const { host, type, channel, key, owner } = pause;
+  if (host !== undefined) {
+    const numbers = lanes.matching((lane) => laneIsOfHost(lane, host));
+    return { sql: "lane IN (SELECT value FROM json_each(?))", values: [JSON.stringify(numbers)] };
+  }
+  if (type !== undefined) return { sql: "type = ?", values: [type] };
+  if (channel !== undefined) return { sql: "channel = ?", values: [channel] };
+  return owner === undefined
+    ? { sql: "key = ?", values: [key as string] }
+    : { sql: "(key = ? AND owner = ?)", values: [key as string, owner] };
 }

@@ -79,6 +79,10 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
   readonly queuedCounts: QueuedCounts;
   /** Queued tasks of each API key; read when a quota first asks for it. */
   #queuedOf: Map<string, number> | undefined;
+  /** Whether that was in the present transaction, which may be rolled back. */
+  #queuedOfIsNew = false;
+  /** What the present transaction has added to it. */
+  readonly #addedTo = new Map<string, number>();
   change = 0;
   last = 0;
   generation = 0;
@@ -141,6 +145,8 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
       this.#writeMeta();
       this.#failpoint("before_commit");
       this.sql.commit.run();
+      this.#addedTo.clear();
+      this.#queuedOfIsNew = false;
       this.#failpoint("after_commit");
       return value;
     } catch (error) {
@@ -177,7 +183,10 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     this.findExpiry();
     this.loadPauses();
     this.queuedCounts.load(this.now, this.generation);
-    this.#queuedOf = undefined;
+    for (const [owner, count] of this.#addedTo) this.#addToOwner(owner, -count);
+    this.#addedTo.clear();
+    if (this.#queuedOfIsNew) this.#queuedOf = undefined;
+    this.#queuedOfIsNew = false;
   }
 
   /** Reads the pauses. */
@@ -299,13 +308,19 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
 
   #countOwner({ owner }: Row, by: number): void {
     if (owner === null || !this.#queuedOf) return;
-    this.#queuedOf.set(owner, (this.#queuedOf.get(owner) ?? 0) + by);
+    this.#addToOwner(owner, by);
+    this.#addedTo.set(owner, (this.#addedTo.get(owner) ?? 0) + by);
+  }
+
+  #addToOwner(owner: string, count: number): void {
+    this.#queuedOf?.set(owner, (this.#queuedOf.get(owner) ?? 0) + count);
   }
 
   queuedOf(owner: string): number {
     if (!this.#queuedOf) {
       this.flush();
       const rows = this.sql.queuedOfOwners.all(this.generation);
+      this.#queuedOfIsNew = true;
       this.#queuedOf = new Map(
         (rows as { owner: string; tasks: number }[]).map(({ owner, tasks }) => [owner, tasks]),
       );

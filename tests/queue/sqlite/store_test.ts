@@ -84,6 +84,23 @@ Deno.test("a command that fails is rejected, and the others of its group are don
   assert.equal((answers[4]?.value as ClaimedTask[]).length, 2);
 });
 
+Deno.test("a quota counts what is stored, not what was rolled back", async () => {
+  await using file = await aStore();
+  const submit = (tasks: NewTask[], maxQueued = 3): Omit<Command, "n"> => ({
+    do: "insert",
+    with: [packSubmission({ tasks, quota: { owner: "ada", maxQueued } }), 100],
+  });
+  const anAda = () => ({ ...aTask(), owner: "ada" });
+  const first = anAda();
+  // The second of the group fails, so both are done by themselves.
+  const { answers } = file.run(submit([first]), submit([first]), submit([anAda()]));
+  assert.deepEqual(answers.map(({ value }) => value), [STORED, undefined, STORED]);
+  file.run(submit([anAda()]), submit([first]));
+  const full = { kind: "refused", code: "queue_full", quota: 3 };
+  assert.deepEqual(file.run(submit([anAda()])).answers[0]?.value, full);
+  assert.deepEqual(file.run(submit([anAda()], 4)).answers[0]?.value, STORED);
+});
+
 Deno.test("a full disk refuses new tasks, stores no half submission, and goes on when there is room", async () => {
   await using file = await aStore();
   file.run({ do: "insert", with: [aSubmission(), 1_000] });

@@ -69,10 +69,10 @@ const TEXTS = {
      WHERE parked IN (1, 2, 3) AND ${ASIDE} AND era = ? AND due_at <= ?`,
   queuedOfOwners: `
     SELECT owner, count(*) AS tasks FROM task WHERE state = 0 AND era = ? GROUP BY owner`,
-  /** Queued tasks in the order of acceptance, for a pause that has begun. */
-  queuedAfter: `
-    SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_state
-     WHERE state = 0 AND seq > ? ORDER BY seq LIMIT ?`,
+  /** Where a number of queued tasks ends, in the order of acceptance. */
+  queuedWindow: `
+    SELECT seq FROM task INDEXED BY task_state
+     WHERE state = 0 AND seq > ? ORDER BY seq LIMIT 1 OFFSET ?`,
   /** Paused tasks, for a pause that has ended. */
   pausedAfter: `
     SELECT ${ROW_COLUMNS} FROM task INDEXED BY task_aside
@@ -210,12 +210,15 @@ export type Statements = Record<keyof typeof TEXTS, StatementSync>;
 /** Prepares every statement. Those that read whole rows return arrays, for `rowFrom`. */
 export function prepare(db: DatabaseSync): Statements {
   return Object.fromEntries(
-    Object.entries(TEXTS).map(([name, text]) => {
-      const statement = db.prepare(text);
-      if (text.includes(`SELECT ${ROW_COLUMNS}`)) {
-        (statement as StatementSync & ReturningArrays).setReturnArrays(true);
-      }
-      return [name, statement];
-    }),
+    Object.entries(TEXTS).map((
+      [name, text],
+    ) => [name, text.includes(`SELECT ${ROW_COLUMNS}`) ? prepareRows(db, text) : db.prepare(text)]),
   ) as Statements;
+}
+
+/** Prepares a statement that reads whole rows, as arrays for `rowFrom`. */
+export function prepareRows(db: DatabaseSync, text: string): StatementSync {
+  const statement = db.prepare(text) as StatementSync & ReturningArrays;
+  statement.setReturnArrays(true);
+  return statement;
 }
