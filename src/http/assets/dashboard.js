@@ -299,7 +299,7 @@ function countSelected() {
   $("unselect").hidden = count === 0;
   for (const button of document.querySelectorAll("[data-bulk]")) {
     button.disabled = count === 0;
-    button.setAttribute("aria-label", button.dataset.label.replace("{n}", `${count}`));
+    button.querySelector(".number").dataset.number = count === 0 ? "" : `${count} `;
   }
   const all = $("tick-all");
   if (all) all.checked = shown > 0 && shown === ticks().length;
@@ -311,14 +311,20 @@ const LISTS = ["to", "tags"];
 
 function submitOf(form) {
   const body = {};
+  let format = "text";
   for (const [name, value] of new FormData(form)) {
     const text = String(value);
     if (text.trim() === "") continue;
-    if (name === "headers") body.headers = headersOf(text);
+    if (name === "format") format = text;
+    else if (name === "headers") body.headers = headersOf(text);
     else if (name === "priority") body.priority = Number(text);
     else if (name === "retry") body.retry = /^\d+$/.test(text.trim()) ? Number(text) : text;
     else if (LISTS.includes(name)) body[name] = text.split(",").map((one) => one.trim());
     else body[name] = text;
+  }
+  if (format !== "text" && body.text !== undefined) {
+    body[format] = body.text;
+    delete body.text;
   }
   return body;
 }
@@ -331,22 +337,30 @@ function headersOf(text) {
   }));
 }
 
-async function send(form) {
+async function send(form, isDryRun) {
   for (const place of form.querySelectorAll("[data-fault]")) place.textContent = "";
   for (const field of form.elements) field.removeAttribute("aria-invalid");
-  const answer = await fetch(form.dataset.send, {
+  const preview = $(`${form.id}-preview`);
+  preview.hidden = true;
+  const answer = await fetch(form.dataset.send + (isDryRun ? "?dryRun=true" : ""), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(submitOf(form)),
   });
   const body = await answer.json();
+  if (answer.ok && isDryRun) {
+    preview.textContent = JSON.stringify(body, null, 2);
+    preview.hidden = false;
+    return;
+  }
   if (answer.ok) {
     location.assign(`${BASE}/ui/${body.id.startsWith("bat") ? "batches" : "tasks"}/${body.id}`);
     return;
   }
   let first;
   for (const { pointer, detail } of body.errors ?? []) {
-    const name = pointer.split("/")[1];
+    const given = pointer.split("/")[1];
+    const name = ["html", "markdown"].includes(given) ? "text" : given;
     const place = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
     if (!place) continue;
     place.textContent = detail;
@@ -439,7 +453,7 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.send) return;
   event.preventDefault();
-  send(event.target).catch((error) => toast(error.message));
+  send(event.target, event.submitter?.name === "dryRun").catch((error) => toast(error.message));
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawChart);
 addEventListener("resize", redrawChart);

@@ -171,7 +171,9 @@ function TaskRow({ task, now, select }: { task: TaskSummary; now: number; select
           : null}
       </td>
       <td data-name="Task" class="what">
-        <a href={`/ui/tasks/${task.id}`}>{task.label.trim() || task.id}</a>
+        <a class="label" title={task.label} href={`/ui/tasks/${task.id}`}>
+          {task.label.trim() || task.id}
+        </a>
         {task.error ? <small class="error">{task.error.code}: {task.error.detail}</small> : null}
       </td>
       <td data-name="Attempt">{task.attempt}</td>
@@ -195,8 +197,9 @@ export function Bar(
   const label = TASK_STATES.filter((state) => counts[state]).map((state) =>
     `${counts[state]} ${state}`
   ).join(", ");
+  const isBad = (counts.failed ?? 0) + (counts.expired ?? 0) > 0;
   return (
-    <div class="bar">
+    <div class={isBad ? "bar bad" : "bar"}>
       <progress max={Math.max(1, total)} value={done} aria-label={`${percent} % done`}></progress>
       <small>{percent} % · {label}</small>
     </div>

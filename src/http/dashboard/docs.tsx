@@ -20,6 +20,7 @@ function docs(context: RequestContext): Response {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
         <title>API · Postrider</title>
         <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/ui/assets/swagger-ui.css" />
@@ -28,6 +29,9 @@ function docs(context: RequestContext): Response {
         <script src="/ui/assets/docs.js" defer></script>
       </head>
       <body>
+        <nav aria-label="Main">
+          <a href="/">Postrider</a> · <a href="/manual">Manual</a>
+        </nav>
         <main id="docs">
           <h1>
             <a href="/openapi.json">The API of Postrider, as OpenAPI 3.1</a>

@@ -10,6 +10,7 @@ import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import type { Series } from "../stats/history.ts";
 import type { Quantiles, WindowCounters } from "../stats/window_counters.ts";
+import type { Concern } from "./health.ts";
 import { Badge, duration, Fact, grouped, TaskTable } from "./components.tsx";
 
 /** What is shown. */
@@ -36,8 +37,8 @@ export interface Overview {
   readonly latest: readonly TaskSummary[];
   /** The engine. */
   readonly engine: { readonly name: string; readonly durable: boolean };
-  /** Whether submits are accepted. */
-  readonly accepting: boolean;
+  /** What is not well. */
+  readonly concerns: readonly Concern[];
   /** Start of the service, in milliseconds since the epoch. */
   readonly startedAt: number;
 }
@@ -51,10 +52,10 @@ export function OverviewContent(props: Overview) {
     `${rate(series.succeeded)} succeeded, ${rate(series.failed)} not`;
   return (
     <>
+      <section id="health" data-live aria-label="Health">
+        <Health concerns={props.concerns} />
+      </section>
       <section id="counts" data-live aria-label="Tasks by state">
-        {props.accepting
-          ? null
-          : <p class="notice">The service is shutting down and accepts no new tasks.</p>}
         {props.engine.durable
           ? null
           : <p class="notice">Tasks are kept in memory: they are lost when the process ends.</p>}
@@ -97,6 +98,28 @@ export function OverviewContent(props: Overview) {
           : <TaskTable tasks={latest} now={now} />}
       </section>
     </>
+  );
+}
+
+/** One sentence that answers "is it well?", and a link to the first thing that is not. */
+function Health({ concerns: [first, ...others] }: { concerns: readonly Concern[] }) {
+  if (!first) {
+    return (
+      <p class="health well">
+        <strong>All is well.</strong> No task failed in the last hour, and none is late.
+      </p>
+    );
+  }
+  return (
+    <p class="health">
+      <strong>Not well:</strong> <a href={first.href}>{first.text}</a>
+      {others.map(({ text, href }) => (
+        <>
+          {" · "}
+          <a href={href}>{text}</a>
+        </>
+      ))}
+    </p>
   );
 }
 

@@ -22,6 +22,7 @@ import { isHost } from "../routes/status.ts";
 import { taskView } from "../views/task_view.ts";
 import { waitingFor } from "../views/waiting_for.ts";
 import { BatchContent, BatchesContent } from "./batches.tsx";
+import { concernsOf } from "./health.ts";
 import { furtherPages } from "./further_pages.tsx";
 import { LanesContent } from "./lanes.tsx";
 import { pulses } from "./live.ts";
@@ -57,29 +58,43 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   async function overview(context: RequestContext) {
     query(context, []);
-    const [counts, queued, pauses, lanes, failed, latest] = await Promise.all([
+    const [counts, queued, pauses, usage, lanes, failed, latest] = await Promise.all([
       engine.counts(),
       engine.queued(),
       engine.pauses(),
+      ports.queueFile?.usage(),
       engine.lanes(MAX_LANES),
       engine.list({ states: ["failed"] }, 5),
       engine.list({}, 10),
     ]);
     const now = clock.now();
+    const worker = ports.worker();
+    const held = lanes.filter(({ heldUntil = 0 }) => heldUntil > now);
+    const concerns = concernsOf({
+      now,
+      accepting: dependencies.accepting(),
+      isFileGone: ports.queueFile?.isGone === true,
+      freeBytes: usage?.freeBytes,
+      worker,
+      held,
+      pauses: pauses.length,
+      queued,
+      failedLastHour: own.history.failedLastHour(),
+    });
     const content = (
       <OverviewContent
         now={now}
         counts={counts}
-        queued={queued}
         pauses={pauses.length}
         series={own.history.series()}
         counters={own.counters}
-        worker={ports.worker()}
-        held={lanes.filter(({ heldUntil = 0 }) => heldUntil > now)}
+        worker={worker}
+        held={held}
+        queued={queued}
+        concerns={concerns}
         failed={failed.tasks}
         latest={latest.tasks}
         engine={engine}
-        accepting={dependencies.accepting()}
         startedAt={dependencies.startedAt}
       />
     );
@@ -193,6 +208,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         view={taskView(task)}
         progress={ports.progressOf(task.id)}
         operates={mayOperate(context.caller, task.owner)}
+        needsKey={context.caller.name !== undefined}
         origin={`${context.client().scheme}://${context.client().host}${dependencies.basePath}`}
       />
     );

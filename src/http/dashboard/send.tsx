@@ -28,9 +28,19 @@ function MailForm() {
         hint="One address, or several separated by commas"
       />
       <Field form="mail" name="subject" label="Subject" />
+      <label for="mail-format">Format</label>
+      <select id="mail-format" name="format">
+        <option value="text">Plain text</option>
+        <option value="markdown">Markdown</option>
+        <option value="html">HTML</option>
+      </select>
       <Field form="mail" name="text" label="Text" rows={6} />
       <Options form="mail" retry={DEFAULT_RETRIES.mail} />
-      <button type="submit">Send the mail</button>
+      <div class="row">
+        <button type="submit">Send the mail</button>
+        <button type="submit" name="dryRun" value="true">Dry run</button>
+      </div>
+      <Preview form="mail" />
     </form>
   );
 }
@@ -55,9 +65,18 @@ function FetchForm() {
       />
       <Field form="fetch" name="body" label="Body" rows={4} />
       <Options form="fetch" retry={DEFAULT_RETRIES.fetch} />
-      <button type="submit">Send the request</button>
+      <div class="row">
+        <button type="submit">Send the request</button>
+        <button type="submit" name="dryRun" value="true">Dry run</button>
+      </div>
+      <Preview form="fetch" />
     </form>
   );
+}
+
+/** Where a dry run shows what would be sent. */
+function Preview({ form }: { form: string }) {
+  return <pre id={`${form}-preview`} class="preview" tabindex={0} role="status" hidden></pre>;
 }
 
 function Options({ form, retry }: { form: string; retry: RetrySchedule }) {

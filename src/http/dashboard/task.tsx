@@ -9,7 +9,7 @@
 import { isFinal } from "../../task/state.ts";
 import type { TaskProgress } from "../../task/ports.ts";
 import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
-import { curlOf } from "./curl.ts";
+import { resendOf } from "./curl.ts";
 import { Action, Badge, bytes, duration, Fact, FilterLink, Moment } from "./components.tsx";
 
 /** What is shown. */
@@ -26,12 +26,17 @@ export interface TaskPage {
   readonly progress?: TaskProgress | undefined;
   /** Whether the caller may change it. */
   readonly operates: boolean;
+  /** Whether the API needs a key. */
+  readonly needsKey: boolean;
   /** Origin of the API. */
   readonly origin: string;
 }
 
 /** The content of a task's page. */
-export function TaskContent({ now, task, view, waits, progress, operates, origin }: TaskPage) {
+export function TaskContent(
+  { now, task, view, waits, progress, operates, origin, needsKey }: TaskPage,
+) {
+  const resend = resendOf(task, view.payload, origin, needsKey);
   return (
     <>
       <section id="state" data-live aria-label="State">
@@ -93,7 +98,8 @@ export function TaskContent({ now, task, view, waits, progress, operates, origin
       </section>
       <section>
         <h2>Send again</h2>
-        <pre tabindex={0}><code id="curl">{curlOf(task.type, view.payload, origin)}</code></pre>
+        <pre tabindex={0}><code id="curl">{resend.command}</code></pre>
+        {resend.leftOut.length === 0 ? null : <p>Without {resend.leftOut.join(", ")}.</p>}
         <button type="button" data-copy="curl">Copy</button>
       </section>
     </>

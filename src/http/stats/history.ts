@@ -26,6 +26,8 @@ export interface History {
   accepted(tasks: number): void;
   /** Counts a task that became final. */
   finished(state: TaskState): void;
+  /** Tasks that failed within the last hour, since the start. */
+  failedLastHour(): number;
   /** The steps since the start, at most an hour. */
   series(): Series;
 }
@@ -35,26 +37,34 @@ export function openHistory(clock: Clock): History {
   const begin = stepOf(clock.monotonic());
   let last = begin;
   const rings = { accepted: ring(), succeeded: ring(), failed: ring() };
+  const failures = ring();
 
-  function turn(): void {
+  function advance(): void {
     const now = stepOf(clock.monotonic());
     const stale = Math.min(STEPS, now - last);
     for (let i = 1; i <= stale; i++) {
-      for (const counts of Object.values(rings)) counts[(last + i) % STEPS] = 0;
+      for (const counts of [...Object.values(rings), failures]) counts[(last + i) % STEPS] = 0;
     }
     last = now;
   }
 
   function add(counts: Float64Array, count: number): void {
-    turn();
+    advance();
     counts[last % STEPS] = (counts[last % STEPS] ?? 0) + count;
   }
 
   return {
     accepted: (tasks) => add(rings.accepted, tasks),
-    finished: (state) => add(state === "succeeded" ? rings.succeeded : rings.failed, 1),
+    finished(state) {
+      add(state === "succeeded" ? rings.succeeded : rings.failed, 1);
+      if (state === "failed") add(failures, 1);
+    },
+    failedLastHour() {
+      advance();
+      return failures.reduce((sum, count) => sum + count, 0);
+    },
     series() {
-      turn();
+      advance();
       const first = Math.max(begin, last - STEPS + 1);
       const steps = Array.from({ length: last - first + 1 }, (_, i) => first + i);
       const now = Math.floor(clock.now() / 1_000 / STEP_S) * STEP_S;

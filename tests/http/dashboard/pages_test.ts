@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { curlOf } from "../../../src/http/dashboard/curl.ts";
+import { resendOf } from "../../../src/http/dashboard/curl.ts";
 import { bytes, distance, duration } from "../../../src/http/dashboard/components.tsx";
 import { Api } from "../../support/api.ts";
 import { Events } from "../../support/events.ts";
@@ -206,22 +206,77 @@ Deno.test("durations and relative times are readable", () => {
   assert.deepEqual([5, 1_536, 5 * 2 ** 30].map(bytes), ["5 B", "1.5 KiB", "5 GiB"]);
 });
 
-Deno.test("the command line that sends a task again quotes any payload", async () => {
-  const command = curlOf(
-    "fetch",
-    { url: "https://x.example/'$(id)'`id`", body: "a'b" },
-    "http://l:1",
-  );
+Deno.test("the command that sends a task again has its options, quotes anything, and is accepted", async () => {
+  await using api = await Api.open();
+  const url = "https://x.example/'$(id)'";
+  const id = await api.accept({
+    url,
+    method: "POST",
+    body: "a'b",
+    key: "deploys",
+    tags: ["core", "night"],
+    priority: 2,
+    retry: "5s, 1m, 10m*3",
+    timeout: "12s",
+    onUnknown: "stop",
+    expires: "2h",
+  });
+  const task = await api.engine.find(id);
+  assert.ok(task);
+  const payload = JSON.parse(task.payload ?? "");
+  const { command, leftOut } = resendOf(task, payload, "http://l:1", true);
   const bash = new Deno.Command("bash", {
-    args: ["-c", `curl() { printf '%s\\n' "$@"; }; ${command}`],
+    args: ["-c", `POSTRIDER_KEY=k; curl() { printf '%s\\n' "$@"; }; ${command}`],
   });
   const said = new TextDecoder().decode((await bash.output()).stdout);
-  const [url, flag, ...body] = said.split("\n");
-  assert.deepEqual({ url, flag }, { url: "http://l:1/fetch", flag: "--json" });
-  assert.deepEqual(JSON.parse(body.join("\n")), {
-    url: "https://x.example/'$(id)'`id`",
-    body: "a'b",
+  const [target, ...rest] = said.split("\n");
+  assert.equal(target, "http://l:1/fetch");
+  assert.deepEqual(rest.slice(0, 3), ["-H", "Authorization: Bearer k", "--json"]);
+  const body = JSON.parse(rest.slice(3).join("\n"));
+  const { key, tags, priority, retry, timeout, onUnknown } = body;
+  assert.deepEqual(
+    { url: body.url, body: body.body, key, tags, priority, retry, timeout, onUnknown },
+    {
+      url,
+      body: "a'b",
+      key: "deploys",
+      tags: ["core", "night"],
+      priority: 2,
+      retry: "5s, 1m, 10m*3",
+      timeout: "12s",
+      onUnknown: "stop",
+    },
+  );
+  assert.deepEqual(leftOut, ["its expiry", "callbacks and follow-ups, if it has any"]);
+  assert.equal((await api.post("/fetch", body)).status, 202);
+});
+
+Deno.test("the overview says in a sentence whether the service is well", async () => {
+  await using api = await Api.open();
+  const overview = async () => await (await api.raw("/")).text();
+  assert.match(await overview(), /All is well\./);
+  const id = await api.accept();
+  await api.clock.advance(120_000);
+  assert.match(await overview(), /Not well:.*The oldest due task has waited for 2 min/s);
+  await api.finish(1, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  const failed = await overview();
+  assert.match(
+    failed,
+    /Not well:.*href="\/ui\/tasks\?state=failed">1 task failed in the last hour/s,
+  );
+  assert.ok(failed.includes(id));
+});
+
+Deno.test("an unexpected error of a page is a page with a way back", async () => {
+  await using api = await Api.open({
+    engine: (memory) =>
+      Object.defineProperty(memory, "queued", { value: () => Promise.reject(new Error("x")) }),
   });
+  const response = await api.raw("/");
+  assert.equal(response.status, 500);
+  assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+  assert.match(await response.text(), /Internal error.*Go to the overview/s);
+  assert.equal(api.errors.length, 1);
 });
 
 Deno.test("the overview tells queued tasks apart, and hosts and relays lists pauses with a way to end them", async () => {
