@@ -126,6 +126,8 @@ interface Deadline {
   restart(): void;
   /** What is left, in milliseconds. */
   left(): number;
+  /** Whether the worker's timeout came although the mail had begun late. */
+  isEarly(): boolean;
   end(): void;
 }
 
@@ -201,17 +203,23 @@ class EmailChannel implements Channel {
         mail.passedOver(fault);
         relay.downUntil = this.#clock.monotonic() + DOWN_MS;
       } catch (error) {
-        if (signal.aborted && !(error instanceof SmtpError)) return mail.aborted(causeOf(signal));
+        if (signal.aborted && !(error instanceof SmtpError)) {
+          return mail.aborted(causeOf(signal), deadline.isEarly());
+        }
         if (!(error instanceof SmtpError)) throw error;
         refusal = error;
         mail.passedOver(error.fault);
-        if (signal.aborted && signal.reason !== "timeout") return mail.aborted(causeOf(signal));
+        if (signal.aborted && signal.reason !== "timeout") {
+          return mail.aborted(causeOf(signal), deadline.isEarly());
+        }
         if (signal.aborted) break;
         relay.downUntil = this.#clock.monotonic() + DOWN_MS;
       }
     }
     if (refusal) return mail.refused(refusal.fault, refusal.hasWaited);
-    return signal.aborted && mail.isOpen ? mail.aborted(causeOf(signal)) : mail.outcome();
+    return signal.aborted && mail.isOpen
+      ? mail.aborted(causeOf(signal), deadline.isEarly())
+      : mail.outcome();
   }
 
   async close(): Promise<void> {
@@ -264,10 +272,13 @@ class EmailChannel implements Channel {
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     let endsAt = clock.monotonic() + timeoutMs;
+    let isLate = false;
     let undo = () => {};
     return {
       signal: aborter.signal,
+      isEarly: () => isLate && endsAt > clock.monotonic(),
       restart() {
+        isLate = true;
         undo();
         endsAt = clock.monotonic() + timeoutMs;
         undo = clock.after(timeoutMs, () => aborter.abort("timeout"));

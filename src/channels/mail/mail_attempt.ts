@@ -98,15 +98,16 @@ export class Mail {
       sent.refused.some(({ status }) => status === 452 || status === 552);
   }
 
-  /** The outcome of an attempt that we cut off. */
-  aborted(cause: string): Outcome {
+  /** The outcome of an attempt that we cut off; `isEarly` when it had not had its whole time. */
+  aborted(cause: string, isEarly = false): Outcome {
     if (this.#failed?.dotLeft) {
       const detail = "The attempt was cut off after the relay had the whole mail, before its reply";
       return this.outcome({ kind: "unknown", error: { code: cause, detail } });
     }
     const detail = "The attempt was cut off before the mail had left";
     const error = { code: cause, detail: this.#withTried(detail) };
-    const isUntried = cause === "timeout" && this.#tried.length === 0 && !this.#failed;
+    const isUntried = cause === "timeout" &&
+      (isEarly || (this.#tried.length === 0 && !this.#failed));
     return isUntried
       ? this.outcome({ kind: "deferred", error, untried: true })
       : this.outcome({ kind: "deferred", error });
