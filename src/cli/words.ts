@@ -51,9 +51,9 @@ function distance(ms: number): string {
 /** One task: a line for its state, and one for each attempt. */
 export function taskLines(task: TaskResponse): string[] {
   const { id, type, state, delivery, reason, dueAt, error } = task;
-  const stands = [state, reason && `(${reason})`, delivery].filter(Boolean).join(" ");
+  const status = [state, reason && `(${reason})`, delivery].filter(Boolean).join(" ");
   return [
-    `${id}  ${type}  ${stands}`,
+    `${id}  ${type}  ${status}`,
     ...(dueAt === undefined ? [] : [`  due ${dueAt}`]),
     ...task.attempts.map(({ number, startedAt, outcome, error }) =>
       plain(

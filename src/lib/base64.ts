@@ -13,7 +13,7 @@ export function isBase64(text: string): boolean {
   return (text.length % 4 === 0 && BASE64.test(text)) || heldBase64(text) !== undefined;
 }
 
-/** How many bytes such a text stands for. */
+/** The number of bytes that the text encodes. */
 export function base64Bytes(text: string): number {
   const held = storedBase64(text);
   if (held) return (held.length / 4) * 3 - held.padding;

@@ -1,25 +1,25 @@
 /**
- * File descriptors kept for a bad hour.
+ * A reserve of file descriptors.
  *
- * Where a process may open no more files, whoever asks next is refused: a
- * connection, an attempt, the database. Some are therefore held by nobody in
- * particular, and let go of when the others are gone.
+ * When a process may open no more files, the next open fails: of a connection,
+ * an attempt or the database. So some descriptors are held in reserve, and
+ * released when the others are used up.
  *
  * @module
  */
 
-/** Opens something that takes one descriptor; throws when there is none. */
+/** Opens something that uses one descriptor; throws when there is none. */
 export type OpenDescriptor = () => Disposable;
 
-/** Descriptors that are held, or have been let go of. */
+/** Descriptors that are held or released. */
 export interface Reserve extends Disposable {
-  /** Holds all of them (again); `false`, and none of them, where there are too few. */
+  /** Holds all of them; `false`, and none is held, when there are too few. */
   take(): boolean;
-  /** Lets go of them, for whoever needs one to go on. */
+  /** Releases them for other uses. */
   release(): void;
 }
 
-/** Makes a reserve of that many; none is held yet. */
+/** Creates a reserve of that many; none is held yet. */
 export function openReserve(count: number, open: OpenDescriptor = openThisFile): Reserve {
   const held: Disposable[] = [];
   const release = () => {

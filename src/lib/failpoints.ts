@@ -1,26 +1,26 @@
 /**
- * Named places where a test may end the process or make a step fail.
+ * Named points where a test can end the process or make a step fail.
  *
- * A port: the service passes `noFailpoints`; only the crash suite's own entry
- * arms any, so that no setting can.
+ * The service passes `noFailpoints`. Only the entry of the crash suite arms any,
+ * so no setting can.
  *
  * @module
  */
 
-/** Every place; the crash suite dies at each. */
+/** Every point; the crash suite ends the process at each. */
 export const FAILPOINTS = [
-  "before_commit", // all of a transaction is done, nothing of it is on disk
-  "after_commit", // it is on disk, and nobody has been told
-  "before_effect", // an attempt is counted, its channel has not been asked
+  "before_commit", // a transaction is complete, and nothing of it is on disk
+  "after_commit", // it is on disk, and no caller has a response yet
+  "before_effect", // an attempt is counted, and its channel has not begun
   "amid_effect", // its bytes begin to leave
-  "after_effect", // it has had its effect, which is not written down
+  "after_effect", // it has had its effect, and is not settled
 ] as const;
 
-/** The name of a place. */
+/** The name of a point. */
 export type FailpointName = (typeof FAILPOINTS)[number];
 
-/** Called at each named place as the service passes it. */
+/** Called at each point when the service reaches it. */
 export type Failpoint = (name: FailpointName) => void;
 
-/** Nothing ever fails here. */
+/** Never fails. */
 export const noFailpoints: Failpoint = () => {};

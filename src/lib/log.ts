@@ -17,7 +17,7 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Says what happens. */
 export interface Log {
-  /** For whoever looks for a fault. */
+  /** For debugging. */
   debug(message: string, fields?: LogFields): void;
   /** What an operator wants to know. */
   info(message: string, fields?: LogFields): void;
@@ -53,7 +53,7 @@ export function openLog({ level, format, now, write = writeStderr }: LogOptions)
 }
 
 function writeStderr(line: string): void {
-  // deno-lint-ignore no-console -- the one console of the house
+  // deno-lint-ignore no-console -- the only use of the console
   console.error(line);
 }
 

@@ -28,12 +28,12 @@ export class Slab<T> {
     return number;
   }
 
-  /** What stands under a number, if something does. */
+  /** The item with a number, if there is one. */
   get(number: number): T | undefined {
     return this.#items[number];
   }
 
-  /** Lets go of what stands under a number, and returns it; the number is free from then on. */
+  /** Removes and returns the item with a number; the number is free afterwards. */
   remove(number: number): T | undefined {
     const item = this.#items[number];
     if (item === undefined) return undefined;

@@ -1,5 +1,5 @@
 /**
- * Token buckets: how often somebody may do something, with short bursts allowed.
+ * Token buckets: limit how often something may happen, and allow short bursts.
  *
  * @module
  */

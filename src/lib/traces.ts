@@ -1,9 +1,8 @@
 /**
  * Traces: what one submit leads to, across the queue and out to the other side.
  *
- * Deno exports what is recorded here when it is told to (`OTEL_DENO=true`);
- * without that, nothing is recorded and a caller's `traceparent` is handed on
- * as it came.
+ * Deno exports these spans when `OTEL_DENO=true` is set. Otherwise nothing is
+ * recorded, and a caller's `traceparent` is passed on unchanged.
  *
  * @module
  */
@@ -20,22 +19,22 @@ import {
   trace,
 } from "@opentelemetry/api";
 
-/** What is told of a span, by name. */
+/** The attributes of a span, by name. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
 /** One stretch of time within a trace. */
 export interface OpenSpan {
-  /** W3C Trace Context, for what follows from it; absent without a trace. */
+  /** W3C Trace Context for its children; absent without a trace. */
   readonly traceparent?: string;
-  /** Says what came of it; `error` when that was bad. `at` in milliseconds since the epoch. */
+  /** Ends it, with its result; `error` when it failed. `at` is in milliseconds since the epoch. */
   end(attributes?: SpanAttributes, error?: string, at?: number): void;
 }
 
 /** What is known of a span when it begins. */
 export interface SpanStart {
-  /** The `traceparent` of what it follows from; what is under way when absent. */
+  /** The `traceparent` of its parent; the active span when absent. */
   readonly parent?: string | undefined;
-  /** Which side of the queue, or of a call, it stands on. */
+  /** Its side of the queue, or of a call. */
   readonly kind: "producer" | "consumer" | "client" | "internal";
   /** When it began, in milliseconds since the epoch; now when absent. */
   readonly at?: number;

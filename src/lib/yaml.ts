@@ -1,5 +1,5 @@
 /**
- * YAML that can tell where each thing stands.
+ * Parses YAML, with the line and column of each value.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { pointerPath } from "./json.ts";
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 
-/** A place in a text. */
+/** A position in a text. */
 export interface TextPlace {
   /** From 1. */
   readonly line: number;
@@ -15,17 +15,17 @@ export interface TextPlace {
   readonly column: number;
 }
 
-/** What came of reading a text: its value, or what is wrong with it. */
+/** The result of parsing: the value, or what is wrong with the text. */
 export type ReadYaml =
   | {
-    /** As `JSON.parse` would make it; `undefined` for a text that says nothing. */
+    /** As from `JSON.parse`; `undefined` for an empty text. */
     readonly value: unknown;
-    /** Where an RFC 6901 pointer points, or the nearest thing around it stands. */
+    /** The position of the value at an RFC 6901 pointer, or of the closest value around it. */
     placeOf(pointer: string): TextPlace;
   }
   | { readonly faults: readonly (TextPlace & { readonly detail: string })[] };
 
-/** More are a bomb: a few lines can stand for millions. */
+/** More aliases are refused: a few lines can expand to millions of values. */
 const MAX_ALIASES = 1_000;
 
 /** Reads one YAML 1.2 document. */

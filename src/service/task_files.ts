@@ -22,7 +22,7 @@ export async function removeTaskFiles(
   { downloads, outbox }: TaskFolders,
   taskId: string,
 ): Promise<void> {
-  // Never a path that somebody else has named.
+  // Never a path that came from a request.
   if (!isId("tsk", taskId)) return;
   await remove(`${downloads}/${taskId}`);
   if (outbox !== undefined) await remove(`${outbox}/${taskId}.eml`);

@@ -21,7 +21,7 @@ export interface NewBatch {
   readonly concurrency?: number;
 }
 
-/** A batch as it now stands. */
+/** A batch as it is now. */
 export interface BatchRecord extends Omit<NewBatch, "followUps"> {
   /** How many tasks it was submitted with. */
   readonly total: number;

@@ -28,13 +28,13 @@ export interface BrokenTask {
   readonly expiresAt?: number;
 }
 
-/** Attempts that break off in a row before a task is given up: it may be what kills us. */
+/** Interrupted attempts in a row before a task fails: it may be what ends the service. */
 const MAX_BROKEN = 3;
 
 /**
- * What to write down for an attempt that a crash broke off at a time nobody
- * knows. It counts, yet a task without a try left gets one more; the third one
- * running ends it.
+ * The settlement of an attempt that a crash interrupted at an unknown point. It
+ * counts, but a task without a try left gets one more; the third one in a row
+ * ends the task.
  */
 export function decideBroken(task: BrokenTask, now: number): Settlement {
   const error = {

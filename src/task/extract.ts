@@ -12,13 +12,13 @@ import { isPointer } from "./expect.ts";
 import type { Issue } from "./issues.ts";
 import { pointerTo } from "../lib/json.ts";
 
-/** What to pick out. */
+/** What to extract. */
 export interface Extraction {
-  /** So many of the first lines that hold more than white space. */
+  /** How many of the first lines that are not blank. */
   readonly lines?: number;
   /** Count the runs of non-space. */
   readonly words?: true;
-  /** RFC 6901 pointers by the name under which their value is told. */
+  /** RFC 6901 pointers, by the name of their value in the result. */
   readonly json?: Readonly<Record<string, string>>;
   /** Selectors by name; `a@href` asks for an attribute instead of the text. */
   readonly css?: Readonly<Record<string, string>>;

@@ -31,8 +31,8 @@ export interface EndContext {
 }
 
 /**
- * The tasks that follow the end of `parent`. None follows a shutdown: whoever
- * revives the parent gets them at its later end.
+ * The tasks that follow the end of `parent`. None follows a shutdown: they follow
+ * the later end of the revived parent.
  */
 export function followUpsOf(
   parent: TaskRecord,

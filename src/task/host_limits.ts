@@ -8,7 +8,7 @@ import type { Issue, Parsed } from "./issues.ts";
 import { isPlainObject, pointerTo } from "../lib/json.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
 
-/** How many attempts go to one host or relay at once unless somebody says otherwise. */
+/** The default number of attempts to one host or relay at once. */
 export const DEFAULT_LANE_LIMIT = 64;
 
 /** What is allowed towards one host; without a word the defaults hold. */
@@ -50,7 +50,7 @@ function limitsOf(
     issues.push({ pointer: pointerTo([host, name]), detail });
   };
   for (const name of Object.keys(unknown)) {
-    wrong(name, "Unknown field: remove it, or mend its spelling");
+    wrong(name, "Unknown field: remove it, or check its spelling");
   }
   const limits: { concurrency?: number; rate?: Rate } = {};
   if (concurrency !== undefined) {

@@ -1,12 +1,12 @@
 /**
- * What is wrong with a request, told so that its author can mend it.
+ * What is wrong with a request, and how to correct it.
  *
  * @module
  */
 
 import { pointerTo } from "../lib/json.ts";
 
-/** One thing that is wrong. */
+/** One mistake. */
 export interface Issue {
   /** RFC 6901 pointer into the body; for a query parameter, `/` and its name. */
   readonly pointer: string;
@@ -18,16 +18,16 @@ export interface Issue {
   readonly isLast?: true;
 }
 
-/** What a parser makes of a body: a value it vouches for, or all that is wrong with it. */
+/** The result of a parser: a valid value, or everything that is wrong. */
 export type Parsed<Value> =
   | { readonly value: Value; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-/** The most issues that are told at once. */
+/** The highest number of issues in a response. */
 export const MAX_ISSUES = 50;
 
-/** What is told of a field that no schema knows. */
-export const UNKNOWN_FIELD = "Unknown field: remove it, or mend its spelling";
+/** The issue of an unknown field. */
+export const UNKNOWN_FIELD = "Unknown field: remove it, or check its spelling";
 
 /** What a schema complains of, as zod tells it. */
 export interface SchemaIssue {

@@ -146,7 +146,7 @@ export function decide(
     case "unknown": {
       const unknown = outcome.kind === "unknown";
       const delivery = unknown ? "unknown" : outcome.delivery ?? notDelivered(task);
-      // Also at the end: whoever revives it must know.
+      // Also at the end: a later retry needs it.
       const marked = unknown ? { ...base, possibleDuplicate: true } : base;
       if (cancelled) return { ...marked, event: "cancel", reason: cancelled, delivery };
       if (unknown && task.onUnknown === "stop") {

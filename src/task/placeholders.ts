@@ -16,7 +16,7 @@ import type { Json } from "./task.ts";
 /** The values that placeholders name. */
 export type EventData = Readonly<Record<string, Json>>;
 
-/** `{{"{"}}` stands for a brace that does not belong to a placeholder: see `shield`. */
+/** `{{"{"}}` is a brace that does not belong to a placeholder: see `shield`. */
 const PLACEHOLDER = /\{\{ *(?:"(\{)"|((?:task|batch)(?:\.[\w-]{1,100}){1,10})) *\}\}/g;
 /** The URL standard encodes braces and spaces in a path. */
 const URL_PLACEHOLDER =

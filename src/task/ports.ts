@@ -19,17 +19,17 @@ export interface TaskProgress {
   readonly rate: number;
 }
 
-/** A task that runs and whose channel says how far it has come. */
+/** A running task whose channel reports progress. */
 export interface RunningTask {
   /** `tsk_…` */
   readonly id: string;
-  /** What is asked for. */
+  /** Its type. */
   readonly type: TaskType;
   /** The attempt's number. */
   readonly attempt: number;
   /** The batch it belongs to. */
   readonly batchId?: string;
-  /** How far it has come. */
+  /** Its progress. */
   readonly progress: TaskProgress;
 }
 
@@ -81,21 +81,21 @@ export interface RenderedTemplate {
   readonly html?: string;
 }
 
-/** What is asked while a notification is read. */
+/** What parsing a notification needs. */
 export interface NotifyPorts {
   /** Why this URL may not be called, by its text alone; nothing is resolved. */
   refuseUrl(url: URL): TaskError | undefined;
-  /** The places that a channel's URL names, at least one; a sentence when it names none. */
+  /** The targets in a channel's URL, at least one; a sentence when there is none. */
   readTargets(text: string): readonly ReadTarget[] | string;
-  /** What an alias of the settings stands for, by its name without the `@`. */
+  /** The targets of an alias, by its name without the `@`. */
   aliasOf(name: string): readonly string[] | undefined;
-  /** Fills a template in; a fault points to `/template` or into `/data`. */
+  /** Renders a template; an issue points to `/template` or into `/data`. */
   render(template: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
 }
 
 /** One template, as a list tells it. */
 export interface TemplateSummary {
-  /** By which it is asked for. */
+  /** Its name in requests. */
   readonly name: string;
   /** What it is for. */
   readonly description?: string;
@@ -131,7 +131,7 @@ export interface OutboxPort {
   read(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
-/** What is asked while anything is accepted. */
+/** What parsing any submit needs. */
 export type SubmitParserPorts = NotifyPorts & Pick<Ports, "mailLaneOf" | "mailFrom">;
 
 /** The file of the queue, for engines that have one. */

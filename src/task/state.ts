@@ -15,7 +15,7 @@
  * @module
  */
 
-/** Where a task stands. A queued task may still wait for its time or for its next attempt. */
+/** The state of a task. A queued task may still wait for its time or for its next attempt. */
 export type TaskState = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
 
 /** What can happen to a task. */
@@ -63,7 +63,7 @@ export function next(state: TaskState, event: TaskEvent): TaskState | undefined 
   return transitions[state][event];
 }
 
-/** Whether a task in this state stays there unless somebody revives it. */
+/** Whether a task stays in this state unless it is retried by hand. */
 export function isFinal(state: TaskState): boolean {
   return state !== "queued" && state !== "running";
 }

@@ -1,6 +1,6 @@
 /**
- * What makes tasks by itself, as an engine keeps it: schedules and the
- * deliveries of hooks. What stands in their records is the hooks' own.
+ * What creates tasks by itself, as an engine stores it: schedules and the
+ * deliveries of hooks. Only `schedules/` and `hooks/` know what their records hold.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { Json } from "./task.ts";
 export interface StoredSchedule {
   /** As its path names it. */
   readonly name: string;
-  /** Never the same twice: whoever changes the schedule says which one it has seen. */
+  /** Changes with each change of the schedule; a change names the version that it replaces. */
   readonly version: number;
-  /** What it is and where it stands. */
+  /** Its content and its progress. */
   readonly record: Json;
 }
 
-/** A change of a schedule; refused as `stale` when somebody else was first. */
+/** A change of a schedule; refused as `stale` when another change came first. */
 export interface ScheduleChange {
   /** Which. */
   readonly name: string;

@@ -46,7 +46,7 @@ export async function sweepDownloads(
     }
   } catch (error) {
     // A missing folder has nothing to delete; a folder that cannot be read is reported when a fetch
-    // saves to it; a database that is away is asked again at the next sweep.
+    // saves to it; an unavailable database is tried again at the next sweep.
     const isExpected = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.PermissionDenied || error instanceof EngineAwayError;
     if (!isExpected) throw error;

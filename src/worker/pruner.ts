@@ -49,7 +49,7 @@ async function purgeTasksOn(
   }
 }
 
-/** A database that is away is asked again after the pause. */
+/** After the pause, an unavailable database is tried again. */
 function later(error: unknown): { isOver: true } {
   if (error instanceof EngineAwayError) return { isOver: true };
   throw error;

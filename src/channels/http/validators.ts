@@ -42,7 +42,7 @@ export interface ValidatorOptions {
   readonly max?: number;
 }
 
-/** After so many writes the folder is cleaned up. */
+/** The folder is cleaned up after this many writes. */
 const SWEEP_EVERY = 500;
 
 /** Opens the validators in a folder. */

@@ -122,7 +122,7 @@ interface OpenRelay {
 interface Deadline {
   /** Aborts when the attempt is aborted or, once it had to wait, when its time is up. */
   readonly signal: AbortSignal;
-  /** Starts the timeout anew, for a mail that has waited for its session. */
+  /** Restarts the timeout, for a mail that has waited for its session. */
   restart(): void;
   /** What is left, in milliseconds. */
   left(): number;

@@ -30,7 +30,7 @@ export function writeCarry({ recipients, date, uncounted }: MailCarry): Json {
   };
 }
 
-/** A mail that is retried by hand asks refused recipients again, and counts its attempts anew. */
+/** A retry by hand tries refused recipients again, and counts attempts from one. */
 export function readCarry({ carry, number }: Attempt): MailCarry {
   const { recipients = [], date, uncounted } = (carry ?? {}) as Partial<MailCarry>;
   if (number !== 1) return { recipients, date, uncounted };

@@ -271,7 +271,7 @@ export interface TaskSummaryResponse extends GivenFields {
 }
 /** A notification, or an HTTP request. */
 export type TaskType = "notify" | "fetch";
-/** Where a task stands. A queued task may still wait for its time or for its next attempt. */
+/** The state of a task. A queued task may still wait for its time or for its next attempt. */
 export type TaskState = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
 /** Why a task has its state, where the state alone does not say. */
 export type Reason = "request" | "shutdown" | "batch" | "rejected" | "exhausted" | "unknown" | "crashed" | "damaged" | "expired";

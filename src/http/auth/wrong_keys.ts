@@ -1,7 +1,7 @@
 /**
  * Slows down guessing: how many unknown API keys a client may try.
  *
- * A known key is never slowed down, so that nobody locks out another client
+ * A known key is never slowed down, so that no client locks out another
  * behind the same address.
  *
  * @module

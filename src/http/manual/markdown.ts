@@ -9,7 +9,7 @@ import MarkdownIt from "markdown-it";
 const parser: InstanceType<typeof MarkdownIt> = new MarkdownIt({ html: false });
 type Token = ReturnType<typeof parser.parse>[number];
 
-/** What stands below one heading. */
+/** The content below one heading. */
 export interface Section {
   /** The heading, as plain text. */
   readonly heading: string;
@@ -33,7 +33,7 @@ export interface ManualPage {
   readonly sections: readonly Section[];
 }
 
-/** Renders a page; `root` stands before the links to other pages: `/manual`. */
+/** Renders a page; `root` begins the links to other pages: `/manual`. */
 export function renderPage(name: string, markdown: string, root: string): ManualPage {
   const tokens = parser.parse(markdown, {});
   const sections = readSections(tokens);

@@ -27,7 +27,7 @@ interface Group {
 /** The routes of the manual; they need no key. */
 export function manualRoutes(version: string, authenticate: Authenticate): Route[] {
   let rendered: readonly Group[] | undefined;
-  /** Rendered when somebody first reads it. */
+  /** Rendered at the first request. */
   const groups = () =>
     rendered ??= MANUAL.map(({ title, pages }) => ({
       title,

@@ -78,7 +78,7 @@ export async function readJson(
   }
 }
 
-/** Longer texts are parsed part by part: `JSON.parse` of so many characters takes about 10 ms. */
+/** Longer texts are parsed part by part: `JSON.parse` of this many characters takes about 10 ms. */
 const SMALL = 2 ** 20;
 /** The most values in one member of a body, or in one entry of a list in it. */
 const MAX_VALUES = 250_000;

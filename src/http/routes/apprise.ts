@@ -159,7 +159,7 @@ function urlsOf(given: unknown): unknown {
   return given.split(/[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
 }
 
-/** A form as the JSON it stands for; its files become attachments. */
+/** A form as JSON; its files become attachments. */
 async function membersOf(form: FormData): Promise<PlainObject> {
   const members: Record<string, unknown> = {};
   const files: unknown[] = [];

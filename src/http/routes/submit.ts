@@ -32,7 +32,7 @@ import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
 
 const SINGLE_BYTES = 2 ** 20;
-/** A single request of at most so many bytes is parsed at once. */
+/** A single request of at most this many bytes is parsed at once. */
 const QUICK_BYTES = 65_536;
 const MAX_BYTES = 32 * 2 ** 20;
 

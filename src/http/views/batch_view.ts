@@ -17,7 +17,7 @@ export function batchSummaryView(
   return { id, createdAt: timeView(createdAt), total, counts, done, owner };
 }
 
-/** A batch as it now stands; `running` are tasks of any batch that say how far they have come. */
+/** A batch as it is now; `running` are tasks of any batch that report progress. */
 export function batchView(
   { id, total, counts, done, bytes }: BatchRecord,
   running: readonly RunningTask[],

@@ -14,7 +14,7 @@ const TIMES_KNOWN = 61;
 const timesKnown = new Float64Array(TIMES_KNOWN).fill(NaN);
 const textsKnown: string[] = Array(TIMES_KNOWN).fill("");
 
-/** What is accepted within a millisecond tells the same times: writing each anew took a tenth of a submit. */
+/** Tasks accepted within a millisecond have the same times: formatting each took a tenth of a submit. */
 function rfc3339(at: number): string {
   const slot = at % TIMES_KNOWN;
   if (timesKnown[slot] === at) return textsKnown[slot] ?? "";

@@ -10,7 +10,7 @@ import type { TaskSummary } from "../../task/task.ts";
 import { timeView } from "./time_view.ts";
 import { itsTime } from "./task_view.ts";
 
-/** What a task may have to wait for, as it stands. */
+/** What a task may have to wait for now. */
 export interface WaitCauses {
   /** Its lane. */
   readonly lane: LaneStatus;

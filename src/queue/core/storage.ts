@@ -58,7 +58,7 @@ export interface Storage {
   insertRow(row: Row, content: Content): void;
   /** Stores what an event has changed; `row` may be the very object that the storage holds. */
   writeRow(row: Row): void;
-  /** Stores `behind` alone, which is no change that anybody watches. */
+  /** Stores `behind` alone, which is not reported as a change. */
   writeBehind(row: Row): void;
   /** The number of the next change, which is one of this task. */
   nextChange(seq: number): number;

@@ -57,8 +57,8 @@ function numbersIn(tasks: string): number[] {
 }
 
 /**
- * Forgets what has been overtaken, or is of tasks that are no more, among the
- * next `limit` or so that were written down; at the end it begins anew.
+ * Removes changes that later ones have overtaken, or whose tasks are gone, among
+ * the next `limit` or so; after the last one it starts over.
  */
 export function forgetOvertaken(storage: SqliteStorage, limit: number): void {
   const { sql } = storage;

@@ -3,7 +3,7 @@
  * beside it.
  *
  * What is in memory (counts, lanes, the generation, running tasks) is what the
- * file says as of the present transaction; `load` reads it anew after a rollback.
+ * file says as of the present transaction; `load` reads it again after a rollback.
  *
  * @module
  */

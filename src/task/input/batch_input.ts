@@ -92,7 +92,7 @@ export function parseSingle<Request>(
 export interface EntriesParser<Request> {
   /** The member with the list. */
   readonly name: string;
-  /** The member that an entry stands for when it is a text. */
+  /** The member that a plain text fills in. */
   readonly bare?: string;
   /** Groups of fields of which an entry takes one. */
   readonly alternatives: Alternatives;

@@ -25,7 +25,7 @@ export interface DigestOptions {
   readonly max: number;
 }
 
-/** A lane runs so many at once, and more are not gathered. */
+/** A lane runs this many at once, so no more are collected. */
 const MOST = 64;
 const KEY_BYTES = 100;
 const MIN_WINDOW_MS = 1_000;

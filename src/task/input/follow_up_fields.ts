@@ -14,7 +14,7 @@ const EXPECTED = {
 
 const chain = anObject(EXPECTED.chain);
 
-/** For the schemas of whole requests in this room. */
+/** For the schemas of whole requests. */
 export const followUpFields = {
   callback: z.string({ error: EXPECTED.callback }).optional().meta({
     description: "Told of the end by a signed POST (Standard Webhooks).",

@@ -87,7 +87,7 @@ export const notifyFields = {
     examples: ["Ada <ada@example.org>"],
   }),
   cc: mailboxes.optional().meta({ description: "Copies that everybody sees." }),
-  bcc: mailboxes.optional().meta({ description: "Copies that nobody sees." }),
+  bcc: mailboxes.optional().meta({ description: "Copies that other recipients do not see." }),
   from: mailbox.optional().meta({ description: "The sender; POSTRIDER_MAIL_FROM when absent." }),
   replyTo: mailbox.optional().meta({ description: "Where answers go." }),
   bounce: mailbox.optional().meta({
@@ -191,7 +191,7 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
   const asked = countOf(raw.to) + countOf(raw.cc) + countOf(raw.bcc);
-  // Not even looked at: a body holds so many that reading them would hold up everybody else.
+  // Not parsed at all: a body can hold enough of them to delay other callers.
   if (asked > MAX_RECIPIENTS) return { issues: [{ pointer: "/to", detail: tooMany(asked) }] };
   const issues: Issue[] = [];
   const wrong = (detail: string, ...path: (string | number)[]) => {

@@ -15,7 +15,7 @@ import type { NotifyPorts, RenderedTemplate } from "../ports.ts";
 import type { Json } from "../task.ts";
 
 const FORMS = ["text", "html", "markdown"] as const;
-/** Parsed on the thread that delivers: the costliest of so many bytes took it 0.9 s, and twice as many four times that. */
+/** Parsed on the thread that delivers: the costliest text of this length took 0.9 s, and one of twice the length four times that. */
 const MARKDOWN_BYTES = 65_536;
 
 const EXPECTED = {

@@ -1,6 +1,5 @@
 /**
- * Hours in which nobody wants to be called: what is due in them waits for
- * their end.
+ * Quiet hours: a notification that is due in them waits for their end.
  *
  * @module
  */

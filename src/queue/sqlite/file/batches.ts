@@ -23,7 +23,7 @@ interface StoredRow {
   readonly most: number | null;
 }
 
-/** Batches that are held in memory; more are read anew. */
+/** Batches that are held in memory; others are read again. */
 const MAX_KNOWN = 1_000;
 
 /** Batches, as of the present transaction. */
