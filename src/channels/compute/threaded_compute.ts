@@ -37,8 +37,8 @@ export interface ComputeOptions {
 const JOB_MS = 20_000;
 /** A thread without work ends after this time, in milliseconds: each takes about 20 MiB. */
 const IDLE_MS = 30_000;
-/** Memory of JavaScript objects for one job: a mail with 32 MiB of attachments, a page of 4 MiB. */
-const JOB_MEMORY_MB = 256;
+/** Memory of JavaScript objects for one job: a page of 4 MiB takes about 60 MiB. */
+const JOB_MEMORY_MB = 128;
 const DECODE_MEMORY_MB = 64;
 /** A shorter encoded body is decoded where it is read, up to `MAX_INLINE_DECODED` bytes. */
 const MAX_INLINE_ENCODED = 16_384;

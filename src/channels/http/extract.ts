@@ -116,7 +116,7 @@ export function parseJson(text: string): { value: Json } | { fault: string } {
 /** Steps for one page and all of its selectors: about 0.2 seconds. */
 const MAX_STEPS = 3_000_000;
 /** A page with more nodes is refused, in steps: a node takes about 100 bytes. */
-const STEPS_PER_NODE = 10;
+const STEPS_PER_NODE = 20;
 
 /** Counts work, and throws when there has been too much. */
 class Budget {
