@@ -64,7 +64,9 @@ export function openTraces(version: string): Traces {
   if (!isSpanContextValid(tracer.startSpan("probe").spanContext())) return noTraces;
   return {
     begin(name, { parent, kind, at, attributes = {} }) {
-      const within = parent === undefined ? context.active() : contextOf(parent);
+      const within = parent === undefined || (kind === "producer" && hasActiveSpan())
+        ? context.active()
+        : contextOf(parent);
       const start = {
         kind: KINDS[kind],
         attributes,
@@ -94,6 +96,12 @@ function traced(span: Span): OpenSpan {
       span.end(at);
     },
   };
+}
+
+/** Whether the server has a span for the request, which is itself a child of the caller's. */
+function hasActiveSpan(): boolean {
+  const active = trace.getSpanContext(context.active());
+  return active !== undefined && isSpanContextValid(active);
 }
 
 function contextOf(traceparent: string): Context {

@@ -6,12 +6,14 @@
 
 import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
+import { readJsonText } from "../lib/held_text.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { sampleWarnings } from "../lib/sampled_log.ts";
-import { traceIdOf, type Traces } from "../lib/traces.ts";
+import { noTraces, type SpanAttributes, traceIdOf, type Traces } from "../lib/traces.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
-import type { ClaimedTask } from "../task/task.ts";
+import { maskUrl } from "../task/secrets.ts";
+import type { ClaimedTask, Json } from "../task/task.ts";
 
 /** Observes attempts. */
 export interface AttemptTelemetry {
@@ -75,9 +77,19 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
         "messaging.destination.name": channel,
       };
       metrics.claimed(type, channel, (startedAt - dueAt) / 1_000);
-      traces.begin("queue wait", { parent, kind: "consumer", at: dueAt, attributes })
+      const waited = {
+        ...attributes,
+        "messaging.operation.name": "receive",
+        "messaging.operation.type": "receive",
+        "messaging.message.id": id,
+      };
+      traces.begin("queue wait", { parent, kind: "consumer", at: dueAt, attributes: waited })
         .end({}, undefined, Math.max(dueAt, startedAt));
-      const span = traces.begin(`attempt ${channel}`, { parent, kind: "client", attributes });
+      const span = traces.begin(`attempt ${channel}`, {
+        parent,
+        kind: "client",
+        attributes: traces === noTraces ? attributes : { ...attributes, ...callAttributes(task) },
+      });
       return {
         ...compact({ traceparent: span.traceparent }),
         end(outcome, settlement) {
@@ -88,7 +100,12 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
             { type, channel, outcome: kind, host_class: hostClassOf(task.lane) },
             seconds,
           );
-          span.end({ "postrider.outcome": kind }, error);
+          const status = membersOf(outcome.evidence).status;
+          span.end({
+            "postrider.outcome": kind,
+            ...(typeof status === "number" ? { "http.response.status_code": status } : {}),
+            ...(error === undefined ? {} : { "error.type": error }),
+          }, error);
           if (settlement.event === "fail") warnFailed(task, outcome, settlement);
           log.debug("Attempt ended", {
             task: id,
@@ -104,6 +121,26 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
       };
     },
   };
+}
+
+/** What a call is about, by OpenTelemetry's conventions for HTTP and server spans. */
+function callAttributes({ lane, payload, attempt }: ClaimedTask): SpanAttributes {
+  const { host, port } = /^(?:https?:\/\/|mail:)(?<host>.*):(?<port>\d+)$/.exec(lane)?.groups ?? {};
+  const { method, url } = JSON.parse(readJsonText(payload).text) as {
+    method?: unknown;
+    url?: unknown;
+  };
+  return {
+    ...(host === undefined ? {} : { "server.address": host, "server.port": Number(port) }),
+    ...(typeof method === "string" && typeof url === "string"
+      ? { "http.request.method": method, "url.full": maskUrl(url) }
+      : {}),
+    ...(attempt > 1 ? { "http.request.resend_count": attempt - 1 } : {}),
+  };
+}
+
+function membersOf(value: Json | undefined): { readonly [name: string]: Json } {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
 }
 
 /** Names without a dot, and addresses that are not public. */

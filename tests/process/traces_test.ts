@@ -7,7 +7,10 @@ interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
-  readonly attributes: { key: string; value: { stringValue?: string } }[];
+  readonly attributes: {
+    key: string;
+    value: { stringValue?: string; intValue?: string | number; doubleValue?: number };
+  }[];
 }
 
 /** Takes traces as OTLP over HTTP, in JSON, and calls as an upstream. */
@@ -35,9 +38,12 @@ function startCollector() {
     called,
     spans,
     /** The span of that name, as soon as it has come. */
-    async span(name: string): Promise<Span> {
+    span(name: string): Promise<Span> {
+      return this.find((span) => span.name === name);
+    },
+    async find(isWanted: (span: Span) => boolean): Promise<Span> {
       for (;;) {
-        const found = spans.find((span) => span.name === name);
+        const found = spans.find(isWanted);
         if (found) return found;
         await wake.promise;
       }
@@ -76,11 +82,25 @@ Deno.test("a trace covers the caller, the submit, the queue, the attempt and the
   const waited = await collector.span("queue wait");
   const attempt = await collector.span("attempt http");
   for (const span of [submit, waited, attempt]) assert.equal(span.traceId, traceId, span.name);
+  const server = await collector.find((span) => span.spanId === submit.parentSpanId);
+  assert.equal(server.parentSpanId, caller, "the server's span is a child of the caller's");
   assert.equal(waited.parentSpanId, submit.spanId);
   assert.equal(attempt.parentSpanId, submit.spanId);
   assert.deepEqual(collector.called, [`00-${traceId}-${attempt.spanId}-01`]);
-  const told = attempt.attributes.find(({ key }) => key === "postrider.task");
-  assert.equal(told?.value.stringValue, id);
+  const attributesOf = ({ attributes }: Span) =>
+    Object.fromEntries(
+      attributes.map((
+        { key, value },
+      ) => [key, value.stringValue ?? Number(value.intValue ?? value.doubleValue)]),
+    );
+  const called = attributesOf(attempt);
+  assert.equal(called["postrider.task"], id);
+  assert.equal(called["http.request.method"], "GET");
+  assert.equal(called["url.full"], `http://${collector.host}/called`);
+  assert.equal(called["server.address"], "127.0.0.1");
+  assert.equal(called["http.response.status_code"], 200);
+  assert.equal(attributesOf(submit)["messaging.operation.type"], "send");
+  assert.equal(attributesOf(waited)["messaging.message.id"], id);
 
   const [line] = await postrider.lines.find(/(\{.*"Attempt ended".*\})/);
   const { task, requestId, traceId: logged, outcome } = JSON.parse(line ?? "{}");

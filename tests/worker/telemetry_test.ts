@@ -41,7 +41,10 @@ Deno.test("An attempt is measured, traced and logged, with the ids of its task, 
 
   assert.deepEqual(spans.map(({ name, start, ended }) => [name, start.parent, start.at, ended]), [
     ["queue wait", PARENT, now - 2_000, [{}, undefined, now]],
-    ["attempt http", PARENT, undefined, [{ "postrider.outcome": "deferred" }, "http_503"]],
+    ["attempt http", PARENT, undefined, [{
+      "error.type": "http_503",
+      "postrider.outcome": "deferred",
+    }, "http_503"]],
   ]);
   assert.deepEqual(lines, [{
     message: "Attempt ended",

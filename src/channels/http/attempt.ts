@@ -104,7 +104,10 @@ export class HttpAttempt {
 
   /** Whether this response is a redirect that the task follows. */
   isFollowed({ status, headers }: ResponseHead): boolean {
-    return this.#payload.redirects > 0 && isRedirect(status, headers.location);
+    const { redirects, expect } = this.#payload;
+    // A redirect that is expected is the response.
+    return redirects > 0 && !expect?.status?.includes(status) &&
+      isRedirect(status, headers.location);
   }
 
   /** Returns the sink that takes the body of a response. */

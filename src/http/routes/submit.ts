@@ -53,7 +53,16 @@ export function submitRoutes(
     draftOf: DraftOf,
   ): Promise<Response> {
     const parent = traceparentOf(context.request);
-    const span = traces.begin(`submit ${path}`, { parent, kind: "producer" });
+    const span = traces.begin(`submit ${path}`, {
+      parent,
+      kind: "producer",
+      attributes: {
+        "messaging.system": "postrider",
+        "messaging.operation.name": "submit",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": path.slice(1),
+      },
+    });
     try {
       const answered = await submitWithin(context, path, draftOf, span.traceparent);
       span.end();

@@ -132,6 +132,13 @@ const inside = [
   "http://metadata.google.internal/",
 ];
 
+Deno.test("A redirect whose status is expected is the result", async () => {
+  await using server = serveSteps();
+  const { kind, result } = await fetched(`${server.url}/2`, { expect: { status: [302] } });
+  assert.equal(kind, "delivered");
+  assert.deepEqual([result.status, result.hops], [302, []]);
+});
+
 Deno.test.each(inside.map((to) => ({ to })))(
   "A redirect to $to is refused by the guard",
   async ({ to }) => {
