@@ -1,4 +1,4 @@
-/** What belongs to an owner or a source, who cancelled what, erasing, and expiry at a retry. */
+/** Quotas, sources, who cancelled a task, erasing, and expiry at a retry of all. */
 
 import assert from "node:assert/strict";
 import { type OpenEngine, World } from "./world.ts";
@@ -113,7 +113,7 @@ export function ownerContract(name: string, open: OpenEngine): void {
     assert.equal(await by(runs), "SIGINT");
   });
 
-  Deno.test(`${name}: a task that succeeds although it was to be cancelled was cancelled by nobody`, async () => {
+  Deno.test(`${name}: a task that succeeds although it was to be cancelled has no canceller`, async () => {
     await using world = await World.open(open);
     const id = await world.insertOne();
     const task = await world.claimOne();
@@ -176,7 +176,7 @@ export function ownerContract(name: string, open: OpenEngine): void {
       kept: expiresAt,
     });
     assert.deepEqual(await world.engine.reviveAll({}), { retried: 0, expired: 0 });
-    // Named by its state, it is meant as it is.
+    // A filter that names the state means these tasks.
     assert.deepEqual(await world.engine.reviveAll({ states: ["expired"] }), {
       retried: 1,
       expired: 0,

@@ -146,7 +146,7 @@ export function pauseContract(name: string, open: OpenEngine): void {
     assert.deepEqual((await world.claimIds()).sort(), [b!, c!].sort());
   });
 
-  Deno.test(`${name}: queued tasks are told apart as time passes`, async () => {
+  Deno.test(`${name}: queued tasks are counted by what they wait for as time passes`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();
     await world.insert({}, { dueAt: now + 1_000 }, { dueAt: now + 2_000 }, { key: "k" }, {
@@ -161,7 +161,7 @@ export function pauseContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await kinds(world), { due: 2, scheduled: 1, retrying: 1 });
     await world.clock.advance(500);
     assert.deepEqual(await kinds(world), { due: 3, scheduled: 1 });
-    // Behind the task that holds its key since the beginning.
+    // It waits behind the task that holds its key.
     assert.equal((await world.engine.queued()).oldestDueAt, now);
     const page = await world.engine.list({ states: ["queued"] }, 9);
     await world.engine.runNow(page.tasks.find(({ dueAt }) => dueAt === now + 2_000)!.id);

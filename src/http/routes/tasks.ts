@@ -108,7 +108,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const changed = await engine.revive(id);
     const task = await present(id);
     if (changed === "not_possible") {
-      const detail = `Expected a task that failed, was cancelled or expired; it is ${task.state}`;
+      const detail = task.payload === undefined && isFinal(task.state)
+        ? "Its payload was erased"
+        : `Expected a task that failed, was cancelled or expired; it is ${task.state}`;
       throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
     }
     return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });

@@ -279,7 +279,7 @@ Deno.test("an unexpected error of a page is a page with a way back", async () =>
   assert.equal(api.errors.length, 1);
 });
 
-Deno.test("the overview tells queued tasks apart, and hosts and relays lists pauses with a way to end them", async () => {
+Deno.test("the overview shows what queued tasks wait for, and the page of hosts lists pauses", async () => {
   await using api = await Api.open();
   await api.accept();
   await api.accept({ delay: "1h" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
 import { Api } from "../../support/api.ts";
 
-const KEYS = parseApiKeys("alice:a1,bob:b1:fetch,ops:o1:operate+read");
+const KEYS = parseApiKeys("alice:a1,bob:b1:fetch,ops:o1:notify+operate+read");
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
 const GET = { url: "https://example.org/" };
 
@@ -42,6 +42,22 @@ Deno.test("tasks are filtered by time, source and owner, and show who cancelled 
     host: "example.org",
     source: "api",
   });
+});
+
+Deno.test("the same digest of two API keys is two, and so is the same key", async () => {
+  await using api = await Api.open({ keys: KEYS });
+  const digest = { key: "builds", window: "10s" };
+  const mail = { to: "ada@example.org", subject: "s", text: "t", digest };
+  await api.post("/notify", mail, bearer("a1"));
+  await api.post("/notify", mail, bearer("a1"));
+  await api.post("/notify", mail, bearer("o1"));
+  await api.clock.advance(10_000);
+  const lanes = (await api.claim(9)).map(({ lane }) => lane);
+  assert.deepEqual([lanes.length, new Set(lanes).size], [3, 2]);
+  for (const secret of ["a1", "b1", "a1"]) {
+    await api.post("/fetch", { ...GET, key: "k" }, bearer(secret));
+  }
+  assert.equal((await api.claim(9)).length, 2);
 });
 
 Deno.test("GET /batches lists batches page by page, to a caller without read only its own", async () => {
