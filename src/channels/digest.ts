@@ -39,7 +39,10 @@ export function digestMail(mail: EmailPayload): EmailPayload {
 export function digestBlocks(contents: readonly Content[]): Block[] {
   return contents.flatMap((one, i) => [
     ...(i > 0 ? [{ kind: "rule" } as const] : []),
-    { kind: "heading", inlines: [{ kind: "text", text: one.head }] } as const,
+    {
+      kind: "paragraph",
+      inlines: [{ kind: "strong", inlines: [{ kind: "text", text: one.head }] }],
+    } as const,
     ...contentBlocks(one),
   ]);
 }

@@ -67,10 +67,18 @@ function blocksOf(nodes: readonly Node[]): Block[] {
       case "inline":
         return [{ kind: "paragraph", inlines: inlinesOf(tree(token.children ?? [])) }];
       case "heading_open":
-        return [{ kind: "heading", inlines: blocksOf(children).flatMap(inlinesIn) }];
+        return [{
+          kind: "heading",
+          level: Number(token.tag.slice(1)),
+          inlines: blocksOf(children).flatMap(inlinesIn),
+        }];
       case "fence":
       case "code_block":
-        return [{ kind: "pre", text: token.content.replace(/\n$/, "") }];
+        return [{
+          kind: "pre",
+          text: token.content.replace(/\n$/, ""),
+          ...languageOf(token.info),
+        }];
       case "blockquote_open":
         return [{ kind: "quote", blocks: blocksOf(children) }];
       case "bullet_list_open":
@@ -87,6 +95,12 @@ function blocksOf(nodes: readonly Node[]): Block[] {
         return blocksOf(children);
     }
   });
+}
+
+/** The first word behind a fence. */
+function languageOf(info: string): { language?: string } {
+  const [language] = /^[\w+#-]{1,30}/.exec(info.trim()) ?? [];
+  return language === undefined ? {} : { language };
 }
 
 function itemOf({ children }: Node): ListItem {

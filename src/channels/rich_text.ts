@@ -17,8 +17,9 @@ export type Inline =
 
 /** A part of a text. */
 export type Block =
-  | { readonly kind: "paragraph" | "heading"; readonly inlines: readonly Inline[] }
-  | { readonly kind: "pre"; readonly text: string }
+  | { readonly kind: "paragraph"; readonly inlines: readonly Inline[] }
+  | { readonly kind: "heading"; readonly level: number; readonly inlines: readonly Inline[] }
+  | { readonly kind: "pre"; readonly text: string; readonly language?: string }
   | { readonly kind: "quote"; readonly blocks: readonly Block[] }
   | { readonly kind: "list"; readonly start?: number; readonly items: readonly ListItem[] }
   | { readonly kind: "table"; readonly rows: readonly (readonly (readonly Inline[])[])[] }
@@ -40,12 +41,12 @@ export interface Dialect {
   readonly em: readonly [string, string];
   /** Struck through. */
   readonly s: readonly [string, string];
-  /** A heading; bold when absent. */
-  readonly heading?: readonly [string, string];
+  /** Before a heading; it is bold when absent. */
+  readonly heading?: (level: number) => string;
   /** Code within a line. */
   readonly code: (text: string) => string;
   /** Lines of code. */
-  readonly pre: (text: string) => string;
+  readonly pre: (text: string, language?: string) => string;
   /** Before each line of a quotation. */
   readonly quote: string;
   /** A link; `words` is markup already. */
@@ -77,11 +78,14 @@ function writeBlock(dialect: Dialect, block: Block): string {
     case "paragraph":
       return writeInlines(dialect, block.inlines);
     case "heading": {
-      const [before, after] = dialect.heading ?? dialect.strong;
+      if (dialect.heading) {
+        return dialect.heading(block.level) + writeInlines(dialect, block.inlines);
+      }
+      const [before, after] = dialect.strong;
       return `${before}${writeInlines(dialect, block.inlines, new Set(["strong"]))}${after}`;
     }
     case "pre":
-      return dialect.pre(block.text);
+      return dialect.pre(block.text, block.language);
     case "quote":
       return writeBlocks(dialect, block.blocks).replace(/^/gm, dialect.quote);
     case "list":

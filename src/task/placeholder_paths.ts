@@ -35,6 +35,7 @@ const RESULT: Paths = {
   messageId: {},
   relay: {},
   queueId: {},
+  dsn: {},
   recipients: { "*": true },
   service: {},
   target: {},

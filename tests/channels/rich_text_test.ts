@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   cardDialect,
   markdownDialect,
+  plainMarkdownDialect,
   slackDialect,
   telegramDialect,
 } from "../../src/channels/chat/dialects.ts";
@@ -61,7 +62,7 @@ Deno.test("marks next to a letter are kept apart in Slack, and a heading is bold
 Deno.test("plain text keeps its URLs, and its other characters are no markup", () => {
   const text = "See https://e.org/a_b-c and *this* _that_ `x` <@123>\n# no heading\n- no list";
   assert.equal(
-    write(markdownDialect, parsePlain(text)),
+    write(plainMarkdownDialect, parsePlain(text)),
     "See https://e.org/a_b-c and \\*this\\* \\_that\\_ \\`x\\` \\<@123>\n" +
       "\\# no heading\n\\- no list",
   );
@@ -79,4 +80,9 @@ Deno.test("a card shows plain text in its lines, and what it lacks plainly", () 
     ),
     "**Head**\n\n| quoted\n\ngone a\\_b\n\na | b\n\n1 | 2",
   );
+});
+
+Deno.test("Markdown for a service that shows it keeps headings, languages and the service's own marks", () => {
+  const markdown = "## Head\n\n```js\na < b\n```\n\n||spoiler|| <#42> <t:1:R> 2 \\* 3";
+  assert.equal(write(markdownDialect, parseMarkdown(markdown)), markdown);
 });

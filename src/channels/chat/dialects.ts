@@ -46,7 +46,10 @@ export const telegramDialect: Dialect = {
   em: ["<i>", "</i>"],
   s: ["<s>", "</s>"],
   code: (text) => `<code>${escapeHtml(text)}</code>`,
-  pre: (text) => `<pre>${escapeHtml(text)}</pre>`,
+  pre: (text, language) =>
+    language === undefined
+      ? `<pre>${escapeHtml(text)}</pre>`
+      : `<pre><code class="language-${escapeHtml(language)}">${escapeHtml(text)}</code></pre>`,
   quote: "&gt; ",
   link: (href, words) => `<a href="${escapeHtml(href)}">${words}</a>`,
   bullet: "• ",
@@ -62,7 +65,9 @@ export const pushoverDialect: Dialect = {
 };
 
 /** Characters that Markdown reads as markup, wherever they are. */
-const MARKUP = /[\\`*_~|[<]/g;
+const MARKUP = /[\\`*_~[]/g;
+/** What services add to Markdown: spoilers and mentions. */
+const FURTHER_MARKUP = /[|<]/g;
 /** What Markdown reads as markup at the beginning of a line: headings, quotations, lists. */
 const LINE_MARKUP = /^(\s*)(?:([-+#>])|(\d+)(?=[.)]))/;
 
@@ -75,9 +80,10 @@ export const markdownDialect: Dialect = {
     const ticks = "`".repeat(longestTicks(text) + 1);
     return ticks === "`" ? `\`${text}\`` : `${ticks} ${text} ${ticks}`;
   },
-  pre: (text) => {
+  heading: (level) => `${"#".repeat(Math.min(level, 3))} `,
+  pre: (text, language = "") => {
     const fence = "`".repeat(Math.max(3, longestTicks(text) + 1));
-    return `${fence}\n${text}\n${fence}`;
+    return `${fence}${language}\n${text}\n${fence}`;
   },
   quote: "> ",
   link: (href, words) => `[${words}](${href.replaceAll(")", "%29")})`,
@@ -87,12 +93,21 @@ export const markdownDialect: Dialect = {
   escape: (text) => escapeLine(text.replace(MARKUP, "\\$&")),
 };
 
+/** Markdown from plain text, in which nothing was meant as markup. */
+export const plainMarkdownDialect: Dialect = {
+  ...markdownDialect,
+  escape: (text) => markdownDialect.escape(text).replace(FURTHER_MARKUP, "\\$&"),
+};
+
 /**
  * What a TextBlock of an Adaptive Card shows: bold, italics, links and lists.
  * https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
  */
 export const cardDialect: Dialect = {
-  ...markdownDialect,
+  strong: markdownDialect.strong,
+  link: markdownDialect.link,
+  bareLink: (href) => href,
+  bullet: markdownDialect.bullet,
   em: ["_", "_"],
   s: ["", ""],
   code: (text) => escapeCard(text),

@@ -5,7 +5,7 @@
  */
 
 import { cutBlocks, write } from "../../rich_text.ts";
-import { markdownDialect } from "../dialects.ts";
+import { markdownDialect, plainMarkdownDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
 import { characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
@@ -43,11 +43,11 @@ export const discord: ChatService = {
 
   preview({ access: { path, user, thread } }, note) {
     const { title, severity } = note;
-    const blocks = blocksOf(withoutFiles(note));
+    const dialect = note.isMarkdown ? markdownDialect : plainMarkdownDialect;
     const pieces = cutBlocks(
-      blocks,
-      (piece) => write(markdownDialect, piece).length <= DESCRIPTION_CHARACTERS,
-    ).map((piece) => write(markdownDialect, piece));
+      blocksOf(withoutFiles(note)),
+      (piece) => write(dialect, piece).length <= DESCRIPTION_CHARACTERS,
+    ).map((piece) => write(dialect, piece));
     return pieces.map((piece, i) => ({
       // Without `wait` Discord responds before it has accepted the message.
       url: `${ORIGIN}${path}?wait=true${thread ? `&thread_id=${thread}` : ""}`,

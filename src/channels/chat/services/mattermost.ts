@@ -5,7 +5,7 @@
  */
 
 import { cutBlocks, write } from "../../rich_text.ts";
-import { markdownDialect } from "../dialects.ts";
+import { markdownDialect, plainMarkdownDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
 import { characters, truncate } from "../pieces.ts";
 import type { ChatPlace, ChatService } from "../service.ts";
@@ -54,7 +54,8 @@ export const mattermost: ChatService = {
 
   preview({ origin, access: { path, user, channel } }, note) {
     const { title, severity } = note;
-    const text = (blocks: Parameters<typeof write>[1]) => write(markdownDialect, blocks);
+    const dialect = note.isMarkdown ? markdownDialect : plainMarkdownDialect;
+    const text = (blocks: Parameters<typeof write>[1]) => write(dialect, blocks);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
       (piece) => text(piece).length <= TEXT_CHARACTERS,
