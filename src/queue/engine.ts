@@ -318,6 +318,8 @@ export interface QueueEngine extends AsyncDisposable {
    */
   purge(finishedBefore: number, limit: number): Promise<Purged>;
 
+  /** Gives the free space of the file back when it is much, and when that is quick. Only engines on a file. */
+  compact?(): void;
   /** Writes a consistent copy to a new file at `path`. Only engines on a file. */
   backup?(path: string): Promise<void>;
   /**

@@ -45,6 +45,7 @@ async function purgeTasksOn(
   while (!signal.aborted) {
     // A portion may hold few final tasks among many that wait: that is no reason to pause.
     const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION).catch(later);
+    if (isOver) engine.compact?.();
     await sleep(clock, isOver ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
   }
 }

@@ -147,6 +147,7 @@ export interface Backend extends
     | "claim"
     | "settle"
     | "backup"
+    | "compact"
     | "refuseSubmissions"
     | "file"
   > {
@@ -179,6 +180,7 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     ...compact({
       file: backend.file,
       backup: backend.backup?.bind(backend),
+      compact: backend.compact?.bind(backend),
       refuseSubmissions: backend.refuseSubmissions?.bind(backend),
     }),
     insert: (submission) => backend.insert(submission),

@@ -105,6 +105,10 @@ class SqliteBackend implements Backend {
     return this.#swept;
   }
 
+  compact(): void {
+    this.#thread.compact();
+  }
+
   backup(path: string): Promise<void> {
     return this.#thread.backup(path);
   }

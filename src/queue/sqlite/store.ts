@@ -26,6 +26,7 @@ import {
   unpackSubmission,
 } from "./codec.ts";
 import { Ballast } from "./file/ballast.ts";
+import { pragma } from "./file/schema.ts";
 import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
@@ -224,6 +225,25 @@ export class Store {
     }
   }
 
+  /**
+   * Gives the free space of the file back to the file system, when that is more
+   * than half of the file and what remains is copied quickly.
+   */
+  compact(): void {
+    const { db } = this.#storage;
+    const pages = pragma(db, "page_count");
+    const free = pragma(db, "freelist_count");
+    const pageBytes = pragma(db, "page_size");
+    if (free * 2 < pages || free * pageBytes < COMPACT_FREE_BYTES) return;
+    if ((pages - free) * pageBytes > COMPACT_USED_BYTES) return;
+    try {
+      db.exec("VACUUM");
+      db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    } catch {
+      // As on a full disk: nothing has changed, and the next call tries again.
+    }
+  }
+
   /** Copies the file as of the last commit to a new one at `path`. No group runs meanwhile. */
   async backup(path: string): Promise<void> {
     // Created first, so that only the owner may read it.
@@ -337,6 +357,10 @@ export class Store {
   }
 }
 
+/** Less free space is not worth it, in bytes. */
+const COMPACT_FREE_BYTES = 16 * 2 ** 20;
+/** Used bytes that are copied within about half a second. */
+const COMPACT_USED_BYTES = 16 * 2 ** 20;
 /** Pages copied by one step of a backup. */
 const BACKUP_PAGES = 2_000;
 

@@ -395,3 +395,24 @@ async function changedIds(world: World, after: number, limit = 10_000): Promise<
 function open(path: string, clock = new FakeClock()) {
   return openSqliteEngine({ path, clock, ballastBytes: 0 });
 }
+
+Deno.test("sqlite: the file shrinks when most of its tasks were purged", async () => {
+  await using file = await aFile();
+  await file.live(async (world) => {
+    const payload = JSON.stringify({ text: "x".repeat(60_000) });
+    const ids = await world.insert(...Array.from({ length: 350 }, () => ({ payload })));
+    await world.insert({});
+    await world.engine.cancelAll({}, "request");
+    const last = ids.at(-1);
+    assert.ok(last);
+    await world.engine.revive(last);
+    await world.clock.advance(1_000);
+    const size = () => Deno.statSync(file.path).size;
+    while (!(await world.engine.purge(world.clock.now(), 500)).isOver);
+    assert.ok(size() > 20e6, `${size()}`);
+    world.engine.compact?.();
+    assert.equal((await world.find(last)).payload, payload);
+    assert.ok(size() < 2e6, `${size()}`);
+    assert.deepEqual((await world.claim(5)).map(({ id }) => id), [last]);
+  });
+});

@@ -233,7 +233,8 @@ export function migrate(db: DatabaseSync, path: string): void {
   db.exec("COMMIT");
 }
 
-function pragma(db: DatabaseSync, name: string): number {
+/** The value of a numeric pragma. */
+export function pragma(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get() ?? {};
   return Number(Object.values(row)[0] ?? 0);
 }

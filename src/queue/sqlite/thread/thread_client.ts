@@ -140,6 +140,11 @@ export class ThreadClient {
     }
   }
 
+  /** Compacts the file between two groups. */
+  compact(): void {
+    if (!this.#ended) post(this.#worker, { compact: true });
+  }
+
   /** Copies the file to a new one at `path`; rejects with an `EngineError`. */
   backup(path: string): Promise<void> {
     if (this.#ended) return Promise.reject(this.#ended);

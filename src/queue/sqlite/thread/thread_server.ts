@@ -16,6 +16,8 @@ import { type Group, type Opened, openStore, type Reply, type Store } from "../s
 export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number; whenMoved: WhenMoved } }
   | { readonly group: Group }
+  /** To give free space of the file back. */
+  | { readonly compact: true }
   /** Where to write a copy of the file. */
   | { readonly backup: string }
   | { readonly close: true };
@@ -43,6 +45,8 @@ export function serveQueue(failpoint: Failpoint): void {
         const { name, message } = error as EngineError;
         post({ refused: { name, message } });
       }
+    } else if ("compact" in message) {
+      store?.compact();
     } else if ("backup" in message) {
       const path = message.backup;
       store?.backup(path).then(
