@@ -40,6 +40,7 @@ import type { Cluster } from "./cluster.ts";
 import type { BatchRecord, NewBatch } from "../task/batch.ts";
 import type {
   ClaimedTask,
+  GivenTexts,
   NewTask,
   Reason,
   TaskRecord,
@@ -97,15 +98,13 @@ export type Inserted =
   };
 
 /** Selects tasks; each given field must match. */
-export interface TaskFilter {
+export interface TaskFilter extends GivenTexts {
   /** Any of these. */
   readonly states?: readonly TaskState[];
   /** Notification or request. */
   readonly type?: TaskType;
   /** Carries this tag. */
   readonly tag?: string;
-  /** Has this key. */
-  readonly key?: string;
   /** Is in this batch. */
   readonly batchId?: string;
   /** Goes to this host: `example.org` (any scheme and port), `example.org:8080`, or a whole lane. */

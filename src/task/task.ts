@@ -62,8 +62,9 @@ export type OnUnknown = "retry" | "stop";
 /**
  * What a caller attaches to a task and reads back unchanged.
  *
- * A field added here is taken by every submit, kept, shown and sent with events;
- * `givenFields` in `input/options.ts` has its schema.
+ * A field added here is taken by every submit, kept, shown and sent with events,
+ * and a text is a filter. `givenFields` in `input/options.ts` has its schema, and
+ * the tables of each engine its column.
  */
 export interface GivenFields {
   /** Tasks of one key are attempted one at a time, in the order of acceptance. */
@@ -72,8 +73,21 @@ export interface GivenFields {
   readonly tags?: readonly string[];
 }
 
-const GIVEN: Readonly<Record<keyof GivenFields, true>> = { key: true, tags: true };
+/** Those that are a text: each has a column and is a filter. */
+export type GivenTexts = {
+  readonly [
+    Name in keyof GivenFields as NonNullable<GivenFields[Name]> extends string ? Name : never
+  ]?: string;
+};
+
+const GIVEN: {
+  readonly [Name in keyof GivenFields]-?: Name extends keyof GivenTexts ? "text" : "list";
+} = { key: "text", tags: "list" };
 const GIVEN_NAMES = Object.keys(GIVEN) as (keyof GivenFields)[];
+/** The names of the texts that a caller attaches. */
+export const GIVEN_TEXTS = GIVEN_NAMES.filter((name) => GIVEN[name] === "text") as (
+  keyof GivenTexts
+)[];
 
 /** Copies the fields that a caller attached from one object to another, and returns the latter. */
 export function withGiven<Target extends object>(

@@ -12,22 +12,29 @@ import type { EndedTask } from "../../task/event_data.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import type { RetrySchedule } from "../../task/retry.ts";
 import { type Counts, isFinal, noCounts, type TaskState } from "../../task/state.ts";
-import type {
-  ClaimedTask,
-  Delivery,
-  Json,
-  NewTask,
-  Reason,
-  TaskSummary,
-  TaskType,
+import {
+  type ClaimedTask,
+  type Delivery,
+  GIVEN_TEXTS,
+  type GivenFields,
+  type GivenTexts,
+  type Json,
+  type NewTask,
+  type Reason,
+  type TaskSummary,
+  type TaskType,
+  withGiven,
 } from "../../task/task.ts";
 import type { TaskChange } from "../change.ts";
 
 /** What a queued task waits behind, beside its time; bits of `Row.behind`. */
 export const BEHIND = { key: 1, batch: 2, pause: 4 } as const;
 
+/** The texts that a caller attached. */
+type GivenColumns = { readonly [Name in keyof GivenTexts]-?: string | null };
+
 /** A task as events change it. Times are milliseconds since the epoch; `null` is no value. */
-export interface Row {
+export interface Row extends GivenColumns {
   /** The sequence number of its id. */
   readonly seq: number;
   readonly id: string;
@@ -58,7 +65,6 @@ export interface Row {
   startedAt: number | null;
   expiresAt: number | null;
   finishedAt: number | null;
-  readonly key: string | null;
   /** The sequence number of its batch. */
   readonly batch: number | null;
   /** The sequence number of the task or batch that had it made. */
@@ -92,7 +98,7 @@ export interface Content {
 
 /** The row of a new task. */
 export function newRow(task: NewTask): Row {
-  return {
+  const row: Omit<Row, keyof GivenTexts> = {
     seq: sequenceOf(task.id),
     id: task.id,
     type: task.type,
@@ -113,7 +119,6 @@ export function newRow(task: NewTask): Row {
     startedAt: null,
     expiresAt: task.expiresAt ?? null,
     finishedAt: null,
-    key: task.key ?? null,
     batch: task.batchId === undefined ? null : sequenceOf(task.batchId),
     parent: task.parentId === undefined ? null : sequenceOf(task.parentId),
     owner: task.owner ?? null,
@@ -126,6 +131,13 @@ export function newRow(task: NewTask): Row {
     error: null,
     change: 0,
   };
+  return withGivenTexts(row, task);
+}
+
+function withGivenTexts(row: Omit<Row, keyof GivenTexts>, task: NewTask): Row {
+  const given = row as { -readonly [Name in keyof GivenColumns]?: string | null };
+  for (const name of GIVEN_TEXTS) given[name] = task[name] ?? null;
+  return row as Row;
 }
 
 /** What belongs to a new task beside its row. */
@@ -157,12 +169,10 @@ export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | 
 
 function specOf(task: NewTask): string {
   // By name: copying the rest of the task costs as much as storing the row.
-  const spec: Record<keyof Spec, unknown> = {
+  const spec: Record<Exclude<keyof Spec, keyof GivenFields>, unknown> = {
     channel: task.channel,
     lane: task.lane,
     timeoutMs: task.timeoutMs,
-    key: task.key,
-    tags: task.tags,
     onUnknown: task.onUnknown,
     retain: task.retain,
     batchId: task.batchId,
@@ -172,7 +182,7 @@ function specOf(task: NewTask): string {
     traceparent: task.traceparent,
     retry: packRetry(task.retry),
   };
-  return JSON.stringify(spec);
+  return JSON.stringify(withGiven(spec, task));
 }
 
 function packRetry(schedule: RetrySchedule): number[] {
@@ -198,13 +208,16 @@ function readSpec(row: Row, text: string | undefined): Spec {
   try {
     return JSON.parse(text ?? "");
   } catch {
+    const given = Object.fromEntries(
+      GIVEN_TEXTS.flatMap((name) => row[name] === null ? [] : [[name, row[name]]]),
+    );
     return {
       channel: "",
       lane: row.lane,
       retry: [],
       timeoutMs: 0,
       onUnknown: "retry",
-      ...(row.key === null ? {} : { key: row.key }),
+      ...given,
     };
   }
 }

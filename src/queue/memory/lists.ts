@@ -5,6 +5,7 @@
  */
 
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
+import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
 import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
@@ -22,11 +23,12 @@ type Test<Field extends keyof TaskFilter> = (
 ) => boolean;
 
 /** What each field of a filter asks of a task. */
-const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
+const OWN_TESTS: {
+  readonly [Field in Exclude<keyof TaskFilter, keyof GivenTexts>]-?: Test<Field>;
+} = {
   states: (states, row) => states.includes(row.state),
   type: (type, row) => row.type === type,
   tag: (tag, _, body) => body.tags.includes(tag),
-  key: (key, row) => row.key === key,
   batchId: (id, row) => isId("bat", id) && row.batch === sequenceOf(id),
   host: (host, row) => laneIsOfHost(row.lane, host),
   reason: (reason, row) => row.reason === reason,
@@ -45,12 +47,20 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   source: (source, row) => (row.source ?? "api") === source,
 };
 
+/** The same with the texts that a caller attached. */
+const TESTS = {
+  ...OWN_TESTS,
+  ...Object.fromEntries(
+    GIVEN_TEXTS.map((name) => [name, (text: string, row: Row) => row[name] === text]),
+  ),
+} as Readonly<Record<string, Test<keyof TaskFilter>>>;
+
 /** The rows that match, newest first. */
 export function matching({ rows, bodies }: MemoryStorage, filter: TaskFilter): Row[] {
   const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
   const matches = (row: Row) =>
     asked.every(([field, value]) =>
-      TESTS[field as keyof TaskFilter](value as never, row, bodies.get(row.seq) as Body)
+      TESTS[field]?.(value as never, row, bodies.get(row.seq) as Body)
     );
   return [...rows.values()].filter(matches).sort((a, b) => b.seq - a.seq);
 }

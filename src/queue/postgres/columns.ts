@@ -68,6 +68,11 @@ const DEFINITIONS: Readonly<Record<Exclude<keyof Row, "generation">, Definition>
   cancelledBy: ["cancelled_by", "text", "changes"],
 };
 
+/** The name of the column that holds a field. */
+export function columnOf(field: keyof typeof DEFINITIONS): string {
+  return DEFINITIONS[field][0];
+}
+
 /** In the order in which they are selected. */
 const COLUMNS: readonly Column[] = Object.entries(DEFINITIONS).map(([field, definition]) => {
   const [name, type, changes] = definition;

@@ -9,10 +9,11 @@
  */
 
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
+import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
-import { STATE } from "./columns.ts";
+import { columnOf, STATE } from "./columns.ts";
 import type { Session } from "./connection.ts";
 
 /** Rows that one page looks at, in turn: mostly what it asks for is among the first. */
@@ -72,7 +73,7 @@ function search(
   const value = (given: unknown) => `$${values.push(given)}`;
   const driver = driverOf(schema, filter, value, before, window);
   const tests: string[] = [];
-  const every: Record<keyof TaskFilter, () => void> = {
+  const every: Record<Exclude<keyof TaskFilter, keyof GivenTexts>, () => void> = {
     states: () =>
       tests.push(`t.state = ANY(${value(filter.states?.map((state) => STATE[state]))})`),
     type: () => tests.push(`t.type = ${value(filter.type)}`),
@@ -82,7 +83,6 @@ function search(
           value(filter.tag)
         } AND g.seq = t.seq)`,
       ),
-    key: () => tests.push(`t.key = ${value(filter.key)}`),
     batchId: () => tests.push(`t.batch = ${value(sequenceOf(filter.batchId as string))}`),
     host: () => tests.push(`t.lane = ANY(${value(hostLanes)}::int[])`),
     reason: () => tests.push(`t.reason = ${value(filter.reason)}`),
@@ -104,8 +104,11 @@ function search(
         filter.source === "api" ? "t.source IS NULL" : `t.source = ${value(filter.source)}`,
       ),
   };
-  for (const name of Object.keys(every) as (keyof TaskFilter)[]) {
+  for (const name of Object.keys(every) as (keyof typeof every)[]) {
     if (filter[name] !== undefined) every[name]();
+  }
+  for (const name of GIVEN_TEXTS) {
+    if (filter[name] !== undefined) tests.push(`t.${columnOf(name)} = ${value(filter[name])}`);
   }
   const text = `
     WITH span AS MATERIALIZED (${driver})

@@ -9,12 +9,13 @@
  */
 
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
+import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { Page, TaskFilter } from "../engine.ts";
 import { formatCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
 import { type Row, summaryOf } from "../core/row.ts";
-import { STATE } from "./file/rows.ts";
+import { columnOf, STATE } from "./file/rows.ts";
 import type { SqliteStorage } from "./storage.ts";
 
 /** Rows that one page reads, in steps: usually the first step is enough. */
@@ -193,7 +194,9 @@ const marked = ({ sweeping, generation }: SqliteStorage) =>
   sweeping ? `(state = 0 AND era < ${generation})` : "0";
 
 /** What each field of a filter asks of a row of `task`. */
-const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
+const OWN_TESTS: {
+  readonly [Field in Exclude<keyof TaskFilter, keyof GivenTexts>]-?: Test<Field>;
+} = {
   states: (states, storage) =>
     test(
       `iif(${marked(storage)}, ${STATE.cancelled}, state) IN (${states.map(() => "?").join(", ")})`,
@@ -201,7 +204,6 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
     ),
   type: (type) => test("type = ?", type),
   tag: (tag) => test("EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)", tag),
-  key: (key) => test("key = ?", key),
   batchId: (id) => isId("bat", id) ? test("batch = ?", sequenceOf(id)) : test("0"),
   host: (host, { lanes }) => {
     const numbers = lanes.matching((lane) => laneIsOfHost(lane, host));
@@ -229,11 +231,17 @@ const TESTS: { readonly [Field in keyof TaskFilter]-?: Test<Field> } = {
   source: (source) => source === "api" ? test("source IS NULL") : test("source = ?", source),
 };
 
+/** The same with the texts that a caller attached. */
+const TESTS = {
+  ...OWN_TESTS,
+  ...Object.fromEntries(
+    GIVEN_TEXTS.map((name) => [name, (text: string) => test(`${columnOf(name)} = ?`, text)]),
+  ),
+} as Readonly<Record<string, Test<keyof TaskFilter>>>;
+
 function testsOf(storage: SqliteStorage, filter: TaskFilter): Clause[] {
   const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return asked.map(([field, value]) =>
-    (TESTS[field as keyof TaskFilter] as Test<keyof TaskFilter>)(value, storage)
-  );
+  return asked.map(([field, value]) => (TESTS[field] as Test<keyof TaskFilter>)(value, storage));
 }
 
 /** Tasks and batches have follow-ups. */

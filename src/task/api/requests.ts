@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GivenFields, OnUnknown } from "../task.ts";
+import type { GivenFields, GivenTexts, OnUnknown } from "../task.ts";
 
 /** The fields that every submit takes. */
 export interface SubmitRequest extends GivenFields {
@@ -140,15 +140,13 @@ export type FetchBatchRequest =
   );
 
 /** A filter for tasks; a task matches when every given field does. */
-export interface FilterRequest {
+export interface FilterRequest extends GivenTexts {
   /** One or several states, joined by commas. */
   readonly state?: string;
   /** `notify` or `fetch`. */
   readonly type?: string;
   /** One of its tags. */
   readonly tag?: string;
-  /** Its key. */
-  readonly key?: string;
   /** Its batch. */
   readonly batch?: string;
   /** The host or relay of its destination. */
