@@ -60,7 +60,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
   const { webhookSecrets: secrets = [], channels: custom = {} } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
-  const compute = openCompute({ jobs: { dkim }, clock, onLost });
+  const compute = openCompute({ jobs: { dkim, channels: custom }, clock, onLost });
   const { retentionMs, egressProxy } = given;
   const http = openHttpChannel({
     guard,
@@ -77,7 +77,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],
     ["http", http],
     ...[...SERVICES, ...customServices(custom)].map((service) =>
-      [service.name, openChatChannel(service, http)] as const
+      [service.name, openChatChannel(service, http, compute)] as const
     ),
   ]);
   return Object.assign(channels, { close: () => compute.close() });

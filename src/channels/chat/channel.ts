@@ -11,6 +11,7 @@ import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";
 import type { Json } from "../../task/task.ts";
 import type { Attempt, Channel, DeliverContext } from "../channel.ts";
+import type { Compute } from "../compute/compute.ts";
 import { noteOf } from "./note.ts";
 import type { ChatPlace, ChatRequest, ChatService } from "./service.ts";
 import { placesOf } from "./table.ts";
@@ -24,14 +25,24 @@ const SENTENCE_CHARACTERS = 200;
 /** A service may ask to wait for a day at most. */
 const MAX_WAIT_MS = 86_400_000;
 
-/** Opens the channel of a service; `http` is closed by the caller. */
-export function openChatChannel(service: ChatService, http: Channel): Channel {
+/** Longer payloads are converted on another thread: markdown and HTML may take seconds. */
+const MAX_SHORT = 2_048;
+
+/**
+ * Opens the channel of a service; `http` is closed by the caller. Without `compute`,
+ * long notes are converted on this thread.
+ */
+export function openChatChannel(service: ChatService, http: Channel, compute?: Compute): Channel {
   return {
     async deliver(attempt, context) {
       const payload = JSON.parse(textOfJson(attempt.payload)) as ChatPayload;
       const [place] = placesOf(service, payload.target);
       if (!place) return unreadable(service);
-      const requests = service.preview(place, noteOf(payload), attempt);
+      const { taskId } = attempt;
+      const requests = compute && attempt.payload.length > MAX_SHORT
+        ? await compute.run("chat", [service.name, attempt.payload, { taskId }], context.signal)
+        : service.preview(place, noteOf(payload), attempt);
+      if (!requests) return unreadable(service);
       let sent = sentBefore(attempt);
       let last: Outcome = { kind: "delivered" };
       for (; sent < requests.length; sent++) {

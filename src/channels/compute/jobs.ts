@@ -5,10 +5,14 @@
  * @module
  */
 
-import { type JsonText, readJsonText } from "../../lib/held_text.ts";
+import { type JsonText, readJsonText, textOfJson } from "../../lib/held_text.ts";
 import { unmetJson } from "../http/expectations.ts";
 import { extractFromText } from "../http/extract.ts";
-import type { EmailPayload } from "../../task/payloads.ts";
+import type { ChatPayload, EmailPayload } from "../../task/payloads.ts";
+import type { ChannelDefinitions } from "../chat/custom.ts";
+import { noteOf } from "../chat/note.ts";
+import type { ChatRequest, PreviewContext } from "../chat/service.ts";
+import { customServices, placesOf, SERVICES } from "../chat/table.ts";
 import { type Message, type MessageOptions, openComposer } from "../mail/message.ts";
 import type { DkimKey } from "../mail/relays.ts";
 
@@ -16,12 +20,23 @@ import type { DkimKey } from "../mail/relays.ts";
 export interface JobSettings {
   /** Keys that mails are signed with. */
   readonly dkim?: readonly DkimKey[] | undefined;
+  /** The channels of the settings file. */
+  readonly channels?: ChannelDefinitions | undefined;
 }
 
 /** All jobs. */
 export interface Jobs {
   /** Composes a mail from the JSON text of its payload. */
   readonly compose: (payload: JsonText, options: MessageOptions) => Promise<Message>;
+  /**
+   * The requests that bring a note to its place by the service of this name;
+   * `undefined` when the service does not read the place any more.
+   */
+  readonly chat: (
+    service: string,
+    payload: JsonText,
+    context: PreviewContext,
+  ) => readonly ChatRequest[] | undefined;
   /** Extracts JSON values and page elements from a text. */
   readonly extract: typeof extractFromText;
   /** Compares JSON with what is expected of it. */
@@ -29,12 +44,21 @@ export interface Jobs {
 }
 
 /** Opens the jobs. */
-export function openJobs({ dkim }: JobSettings): Jobs {
+export function openJobs({ dkim, channels = {} }: JobSettings): Jobs {
   const compose = openComposer(dkim);
+  const services = new Map(
+    [...SERVICES, ...customServices(channels)].map((service) => [service.name, service]),
+  );
   return {
     compose: (payload, options) => {
       const held = readJsonText(payload);
       return compose(JSON.parse(held.text) as EmailPayload, options, held);
+    },
+    chat: (name, json, { taskId }) => {
+      const payload = JSON.parse(textOfJson(json)) as ChatPayload;
+      const service = services.get(name);
+      const [place] = service ? placesOf(service, payload.target) : [];
+      return place && service?.preview(place, noteOf(payload), { taskId });
     },
     extract: extractFromText,
     unmetJson,

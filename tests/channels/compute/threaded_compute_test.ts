@@ -78,6 +78,26 @@ Deno.test("A mail composed on the thread has the bytes of one composed here", as
   assert.deepEqual(new Uint8Array(there.bytes), new Uint8Array(here.bytes));
 });
 
+Deno.test("A long note is converted on the thread into the requests that its service makes", async () => {
+  await using world = setup();
+  const payload = JSON.stringify({
+    target: "json://127.0.0.1:9/path",
+    shown: "json://127.0.0.1:9/path",
+    title: "t",
+    markdown: "**bold** ".repeat(1_000),
+    attachments: [],
+  });
+  const [request, ...others] =
+    await world.compute.run("chat", ["json", payload, { taskId: "tsk_1" }]) ??
+      [];
+  assert.equal(others.length, 0);
+  assert.equal(request?.url, "http://127.0.0.1:9/path");
+  assert.equal(
+    await world.compute.run("chat", ["json", payload.replaceAll("json:", "x:"), { taskId: "t" }]),
+    undefined,
+  );
+});
+
 Deno.test("A job that exceeds its memory fails alone, and the thread is replaced", async () => {
   await using world = setup({ entry: costly });
   const waiting = ["one", "memory", "two", "three"].map((what) => run(world.compute, what));
