@@ -35,7 +35,6 @@ import { openTriggers } from "./service/triggers.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
-import { releaseFormerRelays } from "./service/relay_holds.ts";
 import { aliasOf, targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
@@ -137,11 +136,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     }),
   );
   requireDurability(engine.durability, config.durability);
-  const releaseRelays = async () => {
-    const lanes = await releaseFormerRelays(engine, config, file.current);
-    if (lanes.length > 0) log.info("Holds of former relays released", { lanes: lanes.join(", ") });
-  };
-  await releaseRelays();
   const { cluster } = engine;
   const role = cluster ? config.role : "all";
   let readTargets: TargetReader = openTargetReader();
@@ -196,7 +190,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const takeSchedules = async () => {
     if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
   };
-  /** Queued mails of a relay that is not set any more go to one that is. */
+  /** Queued mails of a relay that is not set any more go to one that is, and its hold ends. */
   const followRelays = async () => {
     const { relays } = file.current;
     const lanes = relays.length > 0 ? relays.map(({ relay }) => relay.lane) : [config.mail.lane];
@@ -221,7 +215,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       const isChannels = (["relays", "dkim", "channels"] as const)
         .some((name) => changed.includes(name));
       if (isChannels) await pool?.reopen(await channelSettingsNow());
-      if (changed.includes("relays")) await releaseRelays();
     },
     log,
   });
