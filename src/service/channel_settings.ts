@@ -45,7 +45,7 @@ export function mailHostname({ mailHostname }: Config): string | undefined {
 }
 
 /** The folder beside the queue, or beside the downloads when the queue is not a file. */
-function stateFolder({ queue, downloads }: Config): string {
+export function stateFolder({ queue, downloads }: Config): string {
   const path = /^sqlite:(.+)$/.exec(queue)?.[1] ?? downloads;
   return dirname(path);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mailHostname, readCa } from "./channel_settings.ts";
+import { mailHostname, readCa, stateFolder } from "./channel_settings.ts";
 import { dirname } from "node:path";
 import { verifyRelay } from "../channels/mail/email.ts";
 import type { RelayRule } from "../channels/mail/relays.ts";
@@ -44,7 +44,12 @@ export async function checkService(config: Config): Promise<string[]> {
   if (issues.length === 0) {
     const ca = await readCa(config);
     const verify = async (relay: Parameters<typeof verifyRelay>[0]) => {
-      const options = { clock: systemClock, ca, hostname: mailHostname(config) };
+      const options = {
+        clock: systemClock,
+        ca,
+        hostname: mailHostname(config),
+        tokens: stateFolder(config),
+      };
       const fault = await verifyRelay(relay, options);
       if (fault) throw new Error(`${fault.code}: ${fault.detail}`);
     };

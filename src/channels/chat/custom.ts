@@ -71,7 +71,7 @@ const FIELDS = [
 const EXPECTED = {
   section: 'Expected channels by name, such as "pager", each with url and body',
   name: 'Expected a name such as "pager": 2 to 20 of a-z, 0-9 and "-", not that of a service',
-  url: 'Expected a URL such as "https://pager.example.org/send", which may contain {{ … }}',
+  url: 'Expected a URL such as "https://pager.example.org/send", with {{ … }} only after the host',
   method: `Expected ${METHODS.join(", ")}`,
   headers: "Expected an object of texts",
   body: "Expected a text or JSON",
@@ -119,7 +119,8 @@ function readDefinition(
     if (!FIELDS.includes(name)) wrong("Unknown field: remove it or check its spelling", name);
   }
   const { url, method = "POST", headers, body, limits, delivered, wait } = given;
-  const isUrl = typeof url === "string" && /^https?:\/\/[^\s{}]/.test(url);
+  // The host is the operator's choice: a caller with the scope notify alone may use the channel.
+  const isUrl = typeof url === "string" && /^https?:\/\/[^\s{}/?#@]+(?:[/?#]|$)/.test(url);
   if (!isUrl) wrong(EXPECTED.url, "url");
   if (!METHODS.includes(String(method))) wrong(EXPECTED.method, "method");
   const isHeaders = headers === undefined || (isPlainObject(headers) &&

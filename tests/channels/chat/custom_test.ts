@@ -134,6 +134,8 @@ Deno.test("a target names the channel; a wrong definition says where", () => {
     [{ pager: {} }, "/pager/url"],
     [{ pager: { url: "file:///etc/passwd" } }, "/pager/url"],
     [{ pager: { url: "https://{{ target.place }}/" } }, "/pager/url"],
+    [{ pager: { url: "https://a.{{ target.place }}.example/" } }, "/pager/url"],
+    [{ pager: { url: "https://a.example@{{ target.place }}/" } }, "/pager/url"],
     [{ pager: { url: "https://a.example/{{ x" } }, "/pager/url"],
     [{ pager: { url: "https://a.example", body: { a: ["{{ x | nope }}"] } } }, "/pager/body"],
     [{ pager: { url: "https://a.example", method: "DELETE" } }, "/pager/method"],
