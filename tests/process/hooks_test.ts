@@ -180,6 +180,13 @@ Deno.test(
       body: JSON.stringify([alert]),
     });
     assert.equal(fired.status, 200, await fired.text());
+    const delivered = async () => {
+      const { data } = await (await fetch(`${url}/hooks/alerts/deliveries`)).json();
+      return data[0] as { verdict: string; error?: unknown } | undefined;
+    };
+    let delivery: Awaited<ReturnType<typeof delivered>>;
+    while (!(delivery = await delivered()));
+    assert.equal(delivery.verdict, "accepted", JSON.stringify(delivery.error));
     const [mail = ""] = await mailsOf(data, 1);
     assert.match(mail, /^Subject: FIRING: DiskFull/m);
     assert.ok(mail.includes("db1: The disk is 97 % full"), mail);
