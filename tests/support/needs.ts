@@ -15,6 +15,7 @@ export const PACKAGES = {
   "docker-compose": "docker-compose",
   dkimverify: "python3-dkim",
   haproxy: "haproxy",
+  ip: "iproute2",
   nginx: "nginx",
   node: "nodejs",
   npx: "npm",
