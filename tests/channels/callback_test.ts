@@ -80,3 +80,19 @@ Deno.test("an address that may not be called stays refused", async () => {
   const outcome = await open(http, []).deliver(attempt, aContext());
   assert.equal(outcome.kind, "rejected");
 });
+
+Deno.test("a callback that is answered 200 is delivered, whatever the page that comes with it", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      new Response("<p>Thank you</p>".repeat(10_000), { headers: { "content-type": "text/html" } }),
+  );
+  {
+    await using http = openTestHttp();
+    const channel = openCallbackChannel({ http, clock: systemClock, secrets: [] });
+    const payload = aFetch(`http://127.0.0.1:${server.addr.port}/`, { ...EVENT, maxBytes: 65_536 });
+    const outcome = await channel.deliver(anAttempt(payload), aContext());
+    assert.equal(outcome.kind, "delivered");
+  }
+  await server.shutdown();
+});

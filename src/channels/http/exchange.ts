@@ -10,6 +10,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { BufferPool } from "../buffer_pool.ts";
 import { BodyError, type BodySink } from "../compute/decoder.ts";
 import type { HttpRequest } from "./redirect.ts";
+import { wasCutOff } from "../guard/tls.ts";
 import type { Remotes } from "./remote.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -87,6 +88,7 @@ export function exchange(
   let head: ResponseHead | undefined;
   let sink: BodySink | undefined;
   let remote: string | undefined;
+  let isCutOff = () => false;
   let received = 0;
   let backlog = 0;
   let chunks = 0;
@@ -124,6 +126,9 @@ export function exchange(
   const abort = () => fail(signal.reason);
   const end = () => {
     if (over) return;
+    if (head && method !== "HEAD" && endsWithConnection(head) && isCutOff()) {
+      return fail(new BodyError("bad_response", CUT_OFF));
+    }
     const busy = sink?.end();
     if (busy) busy.then(() => finish(), fail);
     else finish();
@@ -150,8 +155,9 @@ export function exchange(
       if (over) return started.abort(new Error("The exchange is over"));
       timings.connect = elapsed();
       onSending();
-      remotes.next((address, opening) => {
+      remotes.next((address, opening, socket) => {
         remote = address;
+        isCutOff = () => socket.alpnProtocol !== "h2" && wasCutOff(socket);
         Object.assign(timings, opening);
       });
     },
@@ -225,6 +231,14 @@ class InterimBound {
       ? new BodyError("bad_response", "The server sent too many interim (1xx) responses")
       : undefined;
   }
+}
+
+const CUT_OFF = "The connection ended without the closing message of TLS: the body may be cut off";
+
+/** Whether nothing but the end of the connection marks the end of the body. */
+function endsWithConnection({ status, headers }: ResponseHead): boolean {
+  return headers["content-length"] === undefined && headers["transfer-encoding"] === undefined &&
+    status !== 204 && status !== 304;
 }
 
 /** The server paused for too long within a body. */

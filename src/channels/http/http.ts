@@ -110,7 +110,7 @@ class HttpChannel implements Channel {
         compute: this.#compute,
         validators: this.#validators,
       });
-      const known = await httpAttempt.findValidator();
+      const known = payload.ifChanged && await httpAttempt.findValidator();
       return await this.#run(payload, attempt, httpAttempt, known, download?.headers);
     } catch (error) {
       if (error instanceof SaveError) return classifyFault(error, false);
@@ -130,7 +130,7 @@ class HttpChannel implements Channel {
     const { clock, guard, version } = this.#options;
     const first = requestOf(payload, attempt, version, ours);
     if ("code" in first) return httpAttempt.rejected(first);
-    const cookies = new CookieJar();
+    let cookies: CookieJar | undefined;
     let request = first;
     for (;;) {
       const refused = guard.refuseUrl(request.url);
@@ -154,7 +154,10 @@ class HttpChannel implements Channel {
         const detail = `More than ${payload.redirects} redirects`;
         return httpAttempt.rejected({ code: "too_many_redirects", detail });
       }
-      cookies.take(request.url, head.cookies ?? [], clock.now());
+      if (head.cookies) {
+        cookies ??= new CookieJar();
+        cookies.take(request.url, head.cookies, clock.now());
+      }
       httpAttempt.hops.push({ status: head.status, url: request.url.href });
       const next = followRedirect(request, head.status, location);
       if ("code" in next) return httpAttempt.rejected(next);
@@ -184,14 +187,14 @@ class HttpChannel implements Channel {
 /** The request with the cookies of earlier redirects, and asking only for what has changed. */
 function withState(
   request: HttpRequest,
-  cookies: CookieJar,
+  cookies: CookieJar | undefined,
   known: Validator | undefined,
 ): HttpRequest {
+  if (!cookies && !known) return request;
   const { url, headers } = request;
-  const cookie = cookies.header(url, headers.cookie);
+  const cookie = cookies ? cookies.header(url, headers.cookie) : headers.cookie;
   const isKnown = known?.url === url.href && headers["if-none-match"] === undefined &&
     headers["if-modified-since"] === undefined;
-  if (cookie === headers.cookie && !isKnown) return request;
   return {
     ...request,
     headers: { ...headers, ...compact({ cookie }), ...(isKnown ? conditionOf(known) : {}) },
