@@ -169,27 +169,25 @@ export function cutBlocks(
 ): (readonly Block[])[] {
   const pieces: (readonly Block[])[] = [];
   let rest = blocks;
-  while (!fits(rest)) {
-    if (pieces.length === max - 1) return [...pieces, truncateBlocks(rest, fits)];
+  do {
     const [head, tail] = divideList(rest, fits, (block, fitsHead, isFirst) =>
       // A block that fits into a piece of its own is not cut.
       !isFirst && fits([block]) ? undefined : divideBlock(block, fitsHead));
-    if (head.length === 0) return [...pieces, truncateBlocks(rest, fits)];
+    const isLast = tail.length > 0 && (pieces.length === max - 1 || head.length === 0);
+    if (isLast) return [...pieces, truncateBlocks(rest, fits)];
     pieces.push(head);
     rest = tail;
-  }
-  return rest.length > 0 || pieces.length === 0 ? [...pieces, rest] : pieces;
+  } while (rest.length > 0);
+  return pieces;
 }
 
 /** As much as fits, with a mark where it was cut. */
-export function truncateBlocks(
+function truncateBlocks(
   blocks: readonly Block[],
   fits: (piece: readonly Block[]) => boolean,
 ): readonly Block[] {
-  if (fits(blocks)) return blocks;
-  const marked = (piece: readonly Block[]) => withEllipsis(piece);
-  const [head] = divideList(blocks, (piece) => fits(marked(piece)), divideBlock);
-  return marked(head);
+  const [head] = divideList(blocks, (piece) => fits(withEllipsis(piece)), divideBlock);
+  return withEllipsis(head);
 }
 
 function withEllipsis(blocks: readonly Block[]): readonly Block[] {
@@ -320,10 +318,17 @@ function divideText(
   return end === 0 ? undefined : [text.slice(0, end), text.slice(end)];
 }
 
-/** The greatest count for which it fits; zero when not even one does. */
+/**
+ * The greatest count for which it fits; zero when not even one does. It starts small,
+ * since writing all of a long text costs more than all of its pieces.
+ */
 function longest(count: number, fits: (count: number) => boolean): number {
   let low = 0;
-  let high = count;
+  let high = Math.min(1, count);
+  while (high < count && fits(high)) {
+    low = high;
+    high = Math.min(count, high * 2);
+  }
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (fits(middle)) low = middle;
