@@ -1,6 +1,8 @@
 /** Inserting: submissions, batches, idempotency, counts. */
 
 import assert from "node:assert/strict";
+import { base64Bytes } from "../../src/lib/base64.ts";
+import { textOfJson } from "../../src/lib/held_text.ts";
 import { EngineError } from "../../src/queue/engine.ts";
 import { type OpenEngine, World } from "./world.ts";
 
@@ -28,6 +30,24 @@ export function insertContract(name: string, open: OpenEngine): void {
       change: 1,
     });
     assert.ok(world.engine.lastSequence > 0);
+  });
+
+  Deno.test(`${name}: a payload of bytes is claimed whole by each attempt, and shown by its size`, async () => {
+    await using world = await World.open(open);
+    const content = "QUJD".repeat(500_000);
+    const text = JSON.stringify({ attachments: [{ filename: "ü", content }] });
+    // The engine may take over the memory.
+    const payload = new TextEncoder().encode(text);
+    const id = await world.insertOne({ payload });
+    for (const nth of ["first", "second"]) {
+      const [task] = await world.claim();
+      assert.ok(task && textOfJson(task.payload) === text, `the ${nth} attempt`);
+      const { attempt } = task;
+      await world.engine.settle({ id, attempt, event: "release", at: 0, dueAt: 0 });
+      if (typeof task.payload !== "string") task.payload.buffer.transfer(0);
+    }
+    const shown = JSON.parse((await world.engine.find(id))?.payload ?? "{}");
+    assert.equal(base64Bytes(shown.attachments[0].content), 1_500_000);
   });
 
   Deno.test(`${name}: a submission with one task that cannot be stored stores none`, async () => {
