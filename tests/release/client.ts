@@ -45,10 +45,11 @@ export function clientFiles(): ClientFiles {
 /** All types that the module exports, and those that they need, in one text. */
 function typesOf(path: string): string {
   const program = ts.createProgram([path], OPTIONS);
-  const [problem] = ts.getPreEmitDiagnostics(program);
-  if (problem) throw new Error(ts.flattenDiagnosticMessageText(problem.messageText, "\n"));
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(path);
+  // Only this file: what it imports may need modules of the runtime, which its types do not name.
+  const [problem] = ts.getPreEmitDiagnostics(program, source);
+  if (problem) throw new Error(ts.flattenDiagnosticMessageText(problem.messageText, "\n"));
   const module = source && checker.getSymbolAtLocation(source);
   const exported = new Set(
     module ? checker.getExportsOfModule(module).map(({ name }) => name) : [],

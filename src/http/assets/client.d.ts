@@ -152,8 +152,9 @@ export interface SubmitRequest extends GivenFields {
 /**
  * What a caller attaches to a task and reads back unchanged.
  *
- * A field added here is taken by every submit, kept, shown and sent with events;
- * `givenFields` in `input/options.ts` has its schema.
+ * A field added here is taken by every submit, kept, shown and sent with events,
+ * and a text is a filter. `givenFields` in `input/options.ts` has its schema, and
+ * the tables of each engine its column.
  */
 interface GivenFields {
     /** Tasks of one key are attempted one at a time, in the order of acceptance. */
@@ -353,15 +354,13 @@ export type FetchBatchRequest = FetchRequest & {
     readonly urls: readonly string[];
 });
 /** A filter for tasks; a task matches when every given field does. */
-export interface FilterRequest {
+export interface FilterRequest extends GivenTexts {
     /** One or several states, joined by commas. */
     readonly state?: string;
     /** `notify` or `fetch`. */
     readonly type?: string;
     /** One of its tags. */
     readonly tag?: string;
-    /** Its key. */
-    readonly key?: string;
     /** Its batch. */
     readonly batch?: string;
     /** The host or relay of its destination. */
@@ -381,6 +380,10 @@ export interface FilterRequest {
     /** The name of the API key that submitted it. */
     readonly owner?: string;
 }
+/** Those that are a text: each has a column and is a filter. */
+type GivenTexts = {
+    readonly [Name in keyof GivenFields as NonNullable<GivenFields[Name]> extends string ? Name : never]?: string;
+};
 /** Tasks, newest first. */
 export interface TaskPageResponse {
     /** The tasks of this page. */
