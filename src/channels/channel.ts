@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { JsonText } from "../lib/held_text.ts";
+import type { JsonText } from "../lib/json.ts";
 import type { AbortCause, Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 

@@ -11,9 +11,7 @@
  */
 
 import { createHash } from "node:crypto";
-
-/** JSON text, or its UTF-8 bytes when it has long base64 texts. */
-export type JsonText = string | Uint8Array<ArrayBuffer>;
+import type { JsonText } from "./json.ts";
 
 /** A JSON text with tokens in the place of its long base64 texts. */
 export interface HeldText {

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** JSON text, or its UTF-8 bytes when it has long base64 texts. */
+export type JsonText = string | Uint8Array<ArrayBuffer>;
+
 /** JSON, as `JSON.parse` makes it. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { JsonText } from "../lib/held_text.ts";
-import type { Json } from "../lib/json.ts";
+import type { Json, JsonText } from "../lib/json.ts";
 import type { RetrySchedule } from "./retry.ts";
 import type { TaskState } from "./state.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JsonText } from "../../src/lib/held_text.ts";
+import type { JsonText } from "../../src/lib/json.ts";
 import assert from "node:assert/strict";
 import { type IdSource, openIds } from "../../src/lib/ids.ts";
 import type { Settlement } from "../../src/task/outcome.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type JsonText, readJsonText, textOfJson } from "../../lib/held_text.ts";
+import { readJsonText, textOfJson } from "../../lib/held_text.ts";
+import type { JsonText } from "../../lib/json.ts";
 import { unmetJson } from "../http/expectations.ts";
 import { extractFromText } from "../http/extract.ts";
 import type { ChatPayload, EmailPayload } from "../../task/payloads.ts";

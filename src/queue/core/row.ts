@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { JsonText } from "../../lib/held_text.ts";
+import type { JsonText } from "../../lib/json.ts";
 import { sequenceOf } from "../../lib/ids.ts";
 import type { BatchRecord, NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JsonText } from "../../lib/held_text.ts";
+import type { JsonText } from "../../lib/json.ts";
 import { crc32 } from "node:zlib";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { Row } from "../core/row.ts";

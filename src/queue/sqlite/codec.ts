@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { JsonText } from "../../lib/held_text.ts";
+import type { JsonText } from "../../lib/json.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../task/task.ts";
 import { claimedOf, type Content, contentOf, newRow, type Row } from "../core/row.ts";

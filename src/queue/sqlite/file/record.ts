@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type JsonText, readJsonText } from "../../../lib/held_text.ts";
+import { readJsonText } from "../../../lib/held_text.ts";
+import type { JsonText } from "../../../lib/json.ts";
 import type { AttemptRecord, TaskRecord } from "../../../task/task.ts";
 import { type Row, summaryOf } from "../../core/row.ts";
 import { type Body, isIntact } from "./rows.ts";

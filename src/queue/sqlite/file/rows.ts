@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { JsonText } from "../../../lib/held_text.ts";
+import type { JsonText } from "../../../lib/json.ts";
 import { crc32 } from "node:zlib";
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { TASK_STATES, type TaskState } from "../../../task/state.ts";
