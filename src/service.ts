@@ -39,6 +39,7 @@ import { aliasOf, targetIssues } from "./service/targets.ts";
 import type { ReadConfig } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
+import { maxQueuedOf } from "./task/key_limits.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
@@ -185,6 +186,11 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     metrics,
     acceptance,
     hooks: () => file.current.hooks,
+    maxQueuedOf: (owner) =>
+      maxQueuedOf(file.current.keys.get(owner), {
+        maxQueued,
+        keys: new Set(apiKeys.map(({ name }) => name)).size,
+      }),
   });
   // Nodes may have different files while they are replaced one by one: one of them decides.
   const takeSchedules = async () => {

@@ -43,6 +43,8 @@ export interface SchedulerParts {
   readonly log: Log;
   /** Counts runs by result. */
   readonly metrics: Metrics;
+  /** How many queued tasks an API key may have; absent: any number. */
+  readonly maxQueuedOf?: (owner: string) => number | undefined;
   /** The longest wait, so that a changed clock is noticed; a minute when absent. */
   readonly longestWaitMs?: number;
 }
@@ -349,9 +351,14 @@ export class Scheduler {
     record: ScheduleRecord | undefined,
     draft?: Draft,
   ): Promise<Inserted> {
+    const owner = record?.owner;
+    const most = owner === undefined ? undefined : this.#parts.maxQueuedOf?.(owner);
+    const quota = owner !== undefined && most !== undefined
+      ? { owner, maxQueued: most }
+      : undefined;
     const inserted = await this.#parts.engine.insert({
       tasks: draft?.drafted.map(({ task }) => task) ?? [],
-      ...compact({ batch: draft?.batch }),
+      ...compact({ batch: draft?.batch, quota }),
       schedule: {
         name,
         expects: before?.version ?? 0,

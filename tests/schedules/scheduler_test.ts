@@ -33,7 +33,8 @@ interface World extends AsyncDisposable {
 }
 
 async function setup(
-  { url = "memory:", startAt = Date.UTC(2026, 0, 1), longestWaitMs = DAY } = {},
+  { url = "memory:", startAt = Date.UTC(2026, 0, 1), longestWaitMs = DAY, maxQueued = Infinity } =
+    {},
 ): Promise<World> {
   const clock = new FakeClock(startAt);
   const engine = await openQueue(url, { clock });
@@ -62,7 +63,8 @@ async function setup(
         .map((line) => line.slice("postrider_schedule_runs_total".length));
     },
     async start() {
-      const parts = { engine, ids, clock, acceptance, log, metrics };
+      const maxQueuedOf = () => maxQueued;
+      const parts = { engine, ids, clock, acceptance, log, metrics, maxQueuedOf };
       const scheduler = new Scheduler({ ...parts, longestWaitMs });
       opened.push(scheduler);
       await scheduler.start();
@@ -72,7 +74,7 @@ async function setup(
       const body = { url: "https://example.org/", key: name };
       const parsed = parseSchedule({ fetch: body, ...given }, clock.now());
       assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
-      const record = freshRecord(parsed.value, "api", clock.now());
+      const record = freshRecord(parsed.value, "api", clock.now(), "ada");
       await scheduler.change(name, () => record);
     },
     async tasks() {
@@ -193,6 +195,18 @@ Deno.test("a tick refused by a full queue is tried again", async () => {
   engine.insert = insert;
   await world.clock.advance(5_000);
   assert.equal((await world.tasks()).length, 1);
+});
+
+Deno.test("the runs of a schedule count for the quota of its API key", async () => {
+  await using world = await setup({ maxQueued: 2 });
+  const scheduler = await world.start();
+  await world.put(scheduler, "hourly", { every: "1h", overlap: "allow" });
+  await world.clock.advance(4 * HOUR);
+  assert.equal((await world.tasks()).length, 2);
+  await world.engine.cancelAll({ owner: "ada" }, "request");
+  // The refused run, which is tried again, and the next.
+  await world.clock.advance(HOUR);
+  assert.equal((await world.engine.counts()).queued, 2);
 });
 
 Deno.test("a schedule whose insert hangs delays no other schedule", async () => {
