@@ -11,7 +11,7 @@ import { openCallbackChannel } from "./callback.ts";
 import type { Channel, ChannelTable, OpenChannels } from "./channel.ts";
 import { openCompute } from "./compute/threaded_compute.ts";
 import { openChatChannel } from "./chat/channel.ts";
-import type { ChannelDefinitions } from "./chat/custom.ts";
+import type { ChannelDefinitions } from "./chat/custom_settings.ts";
 import { customServices, SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./mail/email.ts";
 import type { AllowEntry } from "./guard/fetch_allow.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type ChannelDefinitions, parseChannels } from "../channels/chat/custom.ts";
+import { type ChannelDefinitions, parseChannels } from "../channels/chat/custom_settings.ts";
 import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "../channels/mail/relays.ts";
 import { type Hooks, parseHooks } from "../hooks/hook_settings.ts";
 import { parseSchedules, type Schedules } from "../schedules/schedule_settings.ts";

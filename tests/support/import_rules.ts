@@ -26,7 +26,7 @@ const settingsParsers: Rule = {
     "src/channels/guard/fetch_allow.ts",
     "src/channels/guard/guard.ts",
     "src/channels/mail/mail_settings.ts",
-    "src/channels/chat/custom.ts",
+    "src/channels/chat/custom_settings.ts",
     "src/channels/mail/relays.ts",
     "src/channels/webhook_secret.ts",
     "src/http/base_path.ts",

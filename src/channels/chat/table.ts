@@ -7,7 +7,8 @@
 import { compact } from "../../lib/compact.ts";
 import { laneOf } from "../../task/input/fetch.ts";
 import type { ReadTarget } from "../../task/ports.ts";
-import { type ChannelDefinitions, customService } from "./custom.ts";
+import { customService } from "./custom.ts";
+import type { ChannelDefinitions } from "./custom_settings.ts";
 import type { ChatPlace, ChatService } from "./service.ts";
 import { discord } from "./services/discord.ts";
 import { googleChat } from "./services/google_chat.ts";

@@ -10,7 +10,7 @@ import type { JsonText } from "../../lib/json.ts";
 import { unmetJson } from "../http/expectations.ts";
 import { extractFromText } from "../http/extract.ts";
 import type { ChatPayload, EmailPayload } from "../../task/payloads.ts";
-import type { ChannelDefinitions } from "../chat/custom.ts";
+import type { ChannelDefinitions } from "../chat/custom_settings.ts";
 import { noteOf } from "../chat/note.ts";
 import type { ChatRequest, PreviewContext } from "../chat/service.ts";
 import { customServices, placesOf, SERVICES } from "../chat/table.ts";

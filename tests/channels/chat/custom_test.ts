@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { openChatChannel } from "../../../src/channels/chat/channel.ts";
+import { customService } from "../../../src/channels/chat/custom.ts";
 import {
   type ChannelDefinition,
-  customService,
   parseChannels,
-} from "../../../src/channels/chat/custom.ts";
+} from "../../../src/channels/chat/custom_settings.ts";
 import { openTargetReader, SERVICES } from "../../../src/channels/chat/table.ts";
 import type { ChatPayload } from "../../../src/task/payloads.ts";
 import { aContext, anAttempt } from "../support/attempts.ts";
