@@ -294,7 +294,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   }
   cluster?.onAnnouncement((what) => {
     if (what === "reload") reload().catch(fatal);
-    else triggers.schedules.refresh().catch(fatal);
+    else if (role !== "worker") triggers.schedules.refresh().catch(fatal);
   });
   worker?.start();
   purgeOn(engine, clock, config, ending.signal).catch(fatal);

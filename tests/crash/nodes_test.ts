@@ -8,7 +8,7 @@ Deno.test({
   fn: async () => {
     const report = await crashNodes({ seed: 7, seconds: 25 });
     const { kills, restarts, acknowledged, duplicates, mostInLane, ...found } = report;
-    assert.ok(kills > 0 && restarts > 0 && acknowledged > 100, JSON.stringify(report));
+    assert.ok(kills > 0 && restarts > 0 && acknowledged > 20, JSON.stringify(report));
     assert.ok(
       mostInLane <= LANE_LIMIT,
       `${mostInLane} ran in a lane with a limit of ${LANE_LIMIT}`,
