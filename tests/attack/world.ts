@@ -74,6 +74,9 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
       POSTRIDER_MAIL: `smtp://127.0.0.1:${port}?tls=none`,
       POSTRIDER_FETCH_ALLOW: "127.0.0.1",
       POSTRIDER_DOWNLOADS: `${folder.path}/downloads`,
+      // As the image sets them.
+      MALLOC_MMAP_THRESHOLD_: "1048576",
+      MALLOC_TRIM_THRESHOLD_: "1048576",
       ...env,
     },
   }));
