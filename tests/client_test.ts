@@ -1,14 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type Client,
-  type FetchRequest,
-  type NotifyRequest,
-  openClient,
-  PostriderError,
-} from "../src/client.ts";
+import { type Client, openClient, PostriderError } from "../src/client.ts";
 import { parseApiKeys } from "../src/http/auth/auth.ts";
-import { fetchSchema } from "../src/task/input/fetch.ts";
-import { notifySchema } from "../src/task/input/notify.ts";
 import { Api } from "./support/api.ts";
 
 function clientOf(api: Api, key?: string): Client {
@@ -180,68 +172,4 @@ Deno.test("events() ends when its signal aborts, also while it waits", async () 
   await new Promise((resolve) => setTimeout(resolve));
   aborter.abort();
   await assert.rejects(next, { name: "AbortError" });
-});
-
-/** The compiler holds these to the types, the test to the schemas: none can have a field alone. */
-const SUBMIT = {
-  delay: 1,
-  runAt: 1,
-  expires: 1,
-  priority: 1,
-  retry: 1,
-  timeout: 1,
-  key: 1,
-  tags: 1,
-  onUnknown: 1,
-  retain: 1,
-  callback: 1,
-  onSuccess: 1,
-  onFailure: 1,
-} as const;
-const NOTIFY: Record<keyof NotifyRequest, 1> = {
-  ...SUBMIT,
-  to: 1,
-  cc: 1,
-  bcc: 1,
-  from: 1,
-  replyTo: 1,
-  bounce: 1,
-  dsn: 1,
-  unsubscribe: 1,
-  subject: 1,
-  title: 1,
-  text: 1,
-  html: 1,
-  markdown: 1,
-  template: 1,
-  data: 1,
-  severity: 1,
-  headers: 1,
-  attachments: 1,
-  fallback: 1,
-  quiet: 1,
-  digest: 1,
-};
-const FETCH: Record<keyof FetchRequest, 1> = {
-  ...SUBMIT,
-  url: 1,
-  method: 1,
-  headers: 1,
-  body: 1,
-  json: 1,
-  bodyBase64: 1,
-  redirects: 1,
-  maxBytes: 1,
-  save: 1,
-  expect: 1,
-  extract: 1,
-  ifChanged: 1,
-};
-
-Deno.test.each([
-  { name: "NotifyAsk", fields: NOTIFY, schema: notifySchema },
-  { name: "FetchAsk", fields: FETCH, schema: fetchSchema },
-])("$name has exactly the fields of its schema", ({ fields, schema }) => {
-  const { properties } = schema as { properties: Record<string, unknown> };
-  assert.deepEqual(Object.keys(fields).sort(), Object.keys(properties).sort());
 });

@@ -82,7 +82,8 @@ export type GivenTexts = {
 const GIVEN: {
   readonly [Name in keyof GivenFields]-?: Name extends keyof GivenTexts ? "text" : "list";
 } = { key: "text", tags: "list" };
-const GIVEN_NAMES = Object.keys(GIVEN) as (keyof GivenFields)[];
+/** The names of the fields that a caller attaches. */
+export const GIVEN_NAMES = Object.keys(GIVEN) as (keyof GivenFields)[];
 /** The names of the texts that a caller attaches. */
 export const GIVEN_TEXTS = GIVEN_NAMES.filter((name) => GIVEN[name] === "text") as (
   keyof GivenTexts

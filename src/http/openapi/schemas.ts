@@ -22,7 +22,7 @@ import type {
   TaskSummaryResponse,
 } from "../../task/api/responses.ts";
 import { TASK_STATES } from "../../task/state.ts";
-import type { GivenFields, Json, TaskError } from "../../task/task.ts";
+import { GIVEN_NAMES, type GivenFields, type Json, type TaskError } from "../../task/task.ts";
 import { REASONS, TASK_TYPES } from "../request/task_filter.ts";
 import { PROBLEMS } from "../problems.ts";
 import { pauseSchema } from "../routes/pauses.ts";
@@ -128,10 +128,9 @@ function batchOf(
 }
 
 /** The fields that a caller attached are shown as they were taken. */
-function given(name: keyof GivenFields): Json {
-  const { minItems: _, maxItems: __, ...schema } = notification.properties[name] as Schemas;
-  return schema;
-}
+const given = Object.fromEntries(
+  GIVEN_NAMES.map((name) => [`${name}?`, notification.properties[name] as Json]),
+) as Described<GivenFields>;
 
 const summary: Described<TaskSummaryResponse> = {
   id: text("tsk_…; ids sort by the time of acceptance."),
@@ -149,8 +148,7 @@ const summary: Described<TaskSummaryResponse> = {
   "expiresAt?": time("No attempt begins at or after it."),
   "finishedAt?": time("Present once it is final."),
   priority: { type: "integer", minimum: 0, maximum: 9, description: "0 goes first." },
-  "key?": given("key"),
-  "tags?": given("tags"),
+  ...given,
   "batchId?": text("bat_…"),
   "parentId?": text("The task or batch whose end created it."),
   "owner?": text("The name of the API key that submitted it."),

@@ -18,7 +18,7 @@ import {
   parseRetry,
   type RetrySchedule,
 } from "../retry.ts";
-import { followUpFields, parseFollowUpFields, type RawFollowUps } from "./follow_up_fields.ts";
+import { anObject } from "./batch_input.ts";
 import { type FollowUp, type GivenFields, type OnUnknown, withGiven } from "../task.ts";
 
 /** The options of one request, parsed. */
@@ -76,6 +76,8 @@ const EXPECTED = {
   tag: `Expected one line of 1 to ${TAG_BYTES} bytes`,
   onUnknown: `Expected "retry" or "stop"`,
   retain: `Expected "none", or leave it out`,
+  callback: "Expected an absolute http: or https: URL",
+  chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
 };
 
 /** A text of one line, of 1 to `mostBytes` bytes. */
@@ -95,6 +97,18 @@ const givenFields = {
     .transform((tags) => tags.length > 0 ? [...new Set(tags)] : undefined).optional()
     .meta({ description: `For finding it again; each of at most ${TAG_BYTES} bytes.` }),
 } satisfies { readonly [Name in keyof GivenFields]-?: z.ZodType<GivenFields[Name] | undefined> };
+
+const chain = anObject(EXPECTED.chain).optional();
+
+/** The follow-ups of a task, as the caller wrote them. */
+export interface RawFollowUps {
+  /** A URL. */
+  readonly callback?: unknown;
+  /** A request of either kind. */
+  readonly onSuccess?: unknown;
+  /** A request of either kind. */
+  readonly onFailure?: unknown;
+}
 
 /** The fields that every submit takes, for the schemas of whole requests. */
 export const optionFields = {
@@ -137,7 +151,17 @@ export const optionFields = {
   retain: z.literal("none", { error: EXPECTED.retain }).optional().meta({
     description: "none erases payload and result at the end.",
   }),
-  ...followUpFields,
+  callback: text(EXPECTED.callback).optional().meta({
+    description: "A URL that gets a signed event at the end (Standard Webhooks).",
+    examples: ["https://example.org/hooks/postrider"],
+  }),
+  onSuccess: chain.meta({
+    description: 'Created when it has succeeded: {"notify": {…}} or {"fetch": {…}}, one level; ' +
+      "placeholders such as {{task.result.status}} are filled in.",
+  }),
+  onFailure: chain.meta({
+    description: "The same when it has failed for good, or expired.",
+  }),
 };
 
 /** The options as their schema leaves them: of the right types, not yet parsed. */
@@ -183,8 +207,16 @@ export function readOptions(
     timeoutMs,
     onUnknown: raw.onUnknown ?? "retry",
     ...compact({ retain: raw.retain }),
-    ...parseFollowUpFields(raw),
+    ...rawFollowUpsOf(raw),
   }, raw);
+}
+
+function rawFollowUpsOf(
+  { callback, onSuccess, onFailure }: RawFollowUps,
+): { rawFollowUps?: RawFollowUps } {
+  return callback === undefined && onSuccess === undefined && onFailure === undefined
+    ? {}
+    : { rawFollowUps: { callback, onSuccess, onFailure } };
 }
 
 /** What is wrong with an `expires` that leaves no time for an attempt; `now` is the time of acceptance. */

@@ -19,12 +19,11 @@ import {
   weightOf,
 } from "./batch_input.ts";
 import { fetchSteps } from "./fetch.ts";
-import type { RawFollowUps } from "./follow_up_fields.ts";
 import { type FollowUpParts, readBatchFollowUps, readFollowUps } from "./follow_ups.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
 import { notifySteps, type ParsedNotify } from "./notify.ts";
-import { expiryIssue, type SubmitOptions } from "./options.ts";
+import { expiryIssue, type RawFollowUps, type SubmitOptions } from "./options.ts";
 
 /** Parses bodies of submits and makes their tasks. */
 export interface SubmitParser {
