@@ -10,32 +10,34 @@ import { aFolder, startPostrider } from "../support/process.ts";
 
 const SECRET = `whsec_${btoa("k".repeat(32))}`;
 
-interface Told {
+interface ReceivedEvent {
   readonly headers: Record<string, string>;
   readonly body: string;
-  // deno-lint-ignore no-explicit-any -- what is told is what the tests are about
+  // deno-lint-ignore no-explicit-any -- events of many shapes
   readonly event: any;
 }
 
 /** Answers each page with the status in its path and records callbacks; refuses the first `refused`. */
 function startSite(refused = 0) {
-  const told: Told[] = [];
+  const received: ReceivedEvent[] = [];
   let waiting = { count: Infinity, resolve: () => {} };
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const { pathname } = new URL(request.url);
-    if (pathname !== "/told") return new Response("page", { status: Number(pathname.slice(1)) });
+    if (pathname !== "/received") {
+      return new Response("page", { status: Number(pathname.slice(1)) });
+    }
     const body = await request.text();
     const headers = Object.fromEntries(request.headers);
-    told.push({ headers, body, event: JSON.parse(body) });
-    if (told.length >= waiting.count) waiting.resolve();
-    return new Response(null, { status: told.length <= refused ? 500 : 200 });
+    received.push({ headers, body, event: JSON.parse(body) });
+    if (received.length >= waiting.count) waiting.resolve();
+    return new Response(null, { status: received.length <= refused ? 500 : 200 });
   });
   return {
     host: `127.0.0.1:${server.addr.port}`,
-    told(count: number): Promise<Told[]> {
+    received(count: number): Promise<ReceivedEvent[]> {
       return new Promise((resolve) => {
-        waiting = { count, resolve: () => resolve(told) };
-        if (told.length >= count) resolve(told);
+        waiting = { count, resolve: () => resolve(received) };
+        if (received.length >= count) resolve(received);
       });
     },
     [Symbol.asyncDispose]: () => server.shutdown(),
@@ -54,7 +56,7 @@ async function setup(refused = 0) {
     api,
     site,
     page: (status: number) => `http://${site.host}/${status}`,
-    callback: `http://${site.host}/told`,
+    callback: `http://${site.host}/received`,
     children: async (id: string) =>
       (await api.call<{ data: { id: string }[] }>(`/tasks?parent=${id}`)).body.data,
     async [Symbol.asyncDispose]() {
@@ -73,12 +75,12 @@ Deno.test("a callback is a task of its own, and an independent library verifies 
     callback: world.callback,
     tags: ["build"],
   });
-  await site.told(1);
+  await site.received(1);
   const [child] = await world.children(id);
   assert.ok(child);
   const ran = await fetch(`${api.url}/tasks/${child.id}/run`, { method: "POST" });
   await ran.body?.cancel();
-  const [first, second] = await site.told(2) as [Told, Told];
+  const [first, second] = await site.received(2) as [ReceivedEvent, ReceivedEvent];
   for (const { headers, body } of [first, second]) {
     assert.deepEqual(new Webhook(SECRET).verify(body, headers), JSON.parse(body));
   }
@@ -110,7 +112,7 @@ Deno.test("onSuccess runs after a success with its placeholders filled in", asyn
     },
     onFailure: { fetch: { url: world.page(500) } },
   });
-  const [{ event }] = await world.site.told(1) as [Told];
+  const [{ event }] = await world.site.received(1) as [ReceivedEvent];
   assert.deepEqual(event, { status: 201, by: id });
   assert.equal((await world.children(id)).length, 1);
 });
@@ -127,7 +129,7 @@ Deno.test("onComplete runs once with the counts of the batch", async () => {
       },
     },
   });
-  const [{ event }] = await world.site.told(1) as [Told];
+  const [{ event }] = await world.site.received(1) as [ReceivedEvent];
   assert.equal(event.text, "2 of 3");
   assert.match(event.list, /^succeeded {2}GET .*\/200\nfailed {2}GET .*\/404 {2}\(http_404\)\n/);
   assert.equal((await world.children(id)).length, 1);

@@ -40,7 +40,7 @@ Deno.test("1,000 URLs are fetched in one call, and lines arrive before the last 
   for await (const task of tasksOf(response)) {
     assert.equal(task.state, "succeeded");
     seen.add(task.payload.url);
-    // The one that holds is let go when all others have been told.
+    // The held one is released once all others have arrived.
     if (seen.size === 999) {
       assert.ok(!seen.has(`${upstream.url}/hold`));
       upstream.release();
@@ -98,9 +98,9 @@ Deno.test("a 429 with Retry-After: 2 holds all tasks of its host for 2 seconds",
   assert.equal(begun.length, 22);
   const waits = begun.slice(1).map((at) => (at - (begun[0] ?? 0)) / 1_000);
   const earliest = Math.min(...waits);
-  const told = `Retry-After: 2 was kept for ${earliest.toFixed(3)} s\n`;
-  Deno.stdout.writeSync(new TextEncoder().encode(told));
-  assert.ok(earliest >= 2, told);
+  const line = `Retry-After: 2 was kept for ${earliest.toFixed(3)} s\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(line));
+  assert.ok(earliest >= 2, line);
   await server.shutdown();
 });
 
@@ -338,7 +338,7 @@ Deno.test("a breaker holds a host after ten lost connections, then probes it wit
   assert.deepEqual(
     { running: body.running, asked },
     { running: 1, asked: 1 },
-    "one at a time while nobody knows",
+    "one request probes",
   );
   answered.resolve();
   const done = await api.call<{ counts: { succeeded: number } }>(`/batches/${batch.id}?wait=30s`);

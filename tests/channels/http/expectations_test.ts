@@ -69,10 +69,10 @@ Deno.test.each(expectations)(
     for (const [method, wanted] of [["GET", get], ["POST", post]] as const) {
       const attempt = anAttempt(aFetch(server.url, { method, expect }));
       const outcome = await channel.deliver(attempt, aContext());
-      const told = outcome.kind === "delivered"
+      const brief = outcome.kind === "delivered"
         ? "delivered"
         : `${outcome.kind} ${outcome.error.code}`;
-      assert.equal(told, wanted, method);
+      assert.equal(brief, wanted, method);
       assert.equal((outcome.result as { status: number }).status, status);
     }
   },

@@ -137,7 +137,7 @@ Deno.test("XHTML has the elements of HTML and the syntax of XML", async () => {
 const PAGE = `<!doctype html><title>T</title><h1> Hello <b>dear</b>
   Ada </h1><ul><li class="x">1<li>2</ul><a href="/a">A</a><a>none</a><a href="b?c=d">B</a>`;
 
-const picks: { selector: string; got: string[] }[] = [
+const selectors: { selector: string; got: string[] }[] = [
   { selector: "title", got: ["T"] },
   { selector: "h1", got: ["Hello dear Ada"] },
   { selector: "li", got: ["1", "2"] },
@@ -151,7 +151,7 @@ const picks: { selector: string; got: string[] }[] = [
   { selector: "ul", got: ["1 2"] },
 ];
 
-Deno.test.each(picks)("$selector finds $got", async ({ selector, got }) => {
+Deno.test.each(selectors)("$selector finds $got", async ({ selector, got }) => {
   assert.deepEqual(await extracted(PAGE, { css: { it: selector } }), { css: { it: got } });
 });
 

@@ -49,7 +49,7 @@ const then = (text: string, next = hang) => async (conn: Deno.TcpConn) => {
 const TABLE: { fault: string; server: RawReply; means: string; url?: (port: number) => string }[] =
   [
     {
-      fault: "nobody listens",
+      fault: "nothing listens",
       server: "",
       means: "deferred connection_refused",
       url: () => `http://127.0.0.1:${closedPort()}/`,
@@ -66,9 +66,9 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "rejected address_refused",
       url: () => "http://10.0.0.1/",
     },
-    { fault: "hangs up at once", server: null, means: "deferred connection_reset" },
-    { fault: "hangs up after the request", server: "", means: "deferred connection_reset" },
-    { fault: "is mute", server: hang, means: "deferred timeout" },
+    { fault: "closes at once", server: null, means: "deferred connection_reset" },
+    { fault: "closes after the request", server: "", means: "deferred connection_reset" },
+    { fault: "never answers", server: hang, means: "deferred timeout" },
     { fault: "half a status line", server: "HTTP/1.1 20", means: "deferred connection_reset" },
     { fault: "half a head", server: "HTTP/1.1 200 OK\r\nX: ", means: "deferred connection_reset" },
     {
@@ -77,7 +77,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "deferred timeout",
     },
     {
-      fault: "a status line without end",
+      fault: "an endless status line",
       server: pour("HTTP/1.1 200 ", "x".repeat(1_000)),
       means: "deferred timeout",
     },
@@ -98,7 +98,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
     },
     { fault: "another protocol", server: "220 relay ready\r\n", means: "deferred bad_response" },
     {
-      fault: "noise",
+      fault: "random bytes",
       server: new Uint8Array([22, 3, 1, 0, 0, 13, 10]),
       means: "deferred bad_response",
     },
@@ -129,7 +129,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "deferred connection_reset",
     },
     {
-      fault: "a chunk that breaks off",
+      fault: "a chunk that is cut",
       server: `${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nab`,
       means: "deferred connection_reset",
     },
@@ -154,7 +154,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "deferred timeout",
     },
     {
-      fault: "a body that drips",
+      fault: "a body in tiny chunks without end",
       server: pour(`${OK}Content-Length: 999\r\n\r\n`, "x", 100),
       means: "deferred timeout",
     },
@@ -185,17 +185,17 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "rejected too_large",
     },
     {
-      fault: "gzip that is none",
+      fault: "invalid gzip",
       server: bomb("gzip", encode("not gzip")),
       means: "deferred bad_response",
     },
     {
-      fault: "gzip that breaks off",
+      fault: "gzip that is cut",
       server: bomb("gzip", gzipSync("x".repeat(999)).subarray(0, 15)),
       means: "deferred bad_response",
     },
     {
-      fault: "brotli that is none",
+      fault: "invalid brotli",
       server: bomb("br", encode("not brotli at all")),
       means: "deferred bad_response",
     },
@@ -220,13 +220,13 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
       means: "rejected address_refused",
     },
     {
-      fault: "hangs up in the TLS greeting",
+      fault: "closes within the TLS handshake",
       server: null,
       means: "deferred connection_reset",
       url: (port) => `https://127.0.0.1:${port}/`,
     },
     {
-      fault: "a TLS greeting that never comes",
+      fault: "a TLS handshake that never comes",
       server: hang,
       means: "deferred timeout",
       url: (port) => `https://127.0.0.1:${port}/`,
@@ -313,11 +313,11 @@ Deno.test("every fault of an upstream gets its own code in time and leaves nothi
     const outcome = await channel.deliver(anAttempt(payload), context);
     const tookMs = performance.now() - begunAt;
     clearTimeout(timer);
-    const told = outcome.kind === "delivered"
+    const brief = outcome.kind === "delivered"
       ? "delivered"
       : `${outcome.kind} ${outcome.error.code}`;
-    rows.push(`${fault.padEnd(34)} ${told.padEnd(30)} ${tookMs.toFixed(0).padStart(6)} ms`);
-    if (told !== means) wrong.push(`${fault}: expected ${means}, got ${told}`);
+    rows.push(`${fault.padEnd(34)} ${brief.padEnd(30)} ${tookMs.toFixed(0).padStart(6)} ms`);
+    if (brief !== means) wrong.push(`${fault}: expected ${means}, got ${brief}`);
     if (tookMs > 2 * TIMEOUT_MS) wrong.push(`${fault}: took ${tookMs} ms`);
   }
   const table = `\n${rows.length} faults of an upstream\n${rows.join("\n")}\n`;

@@ -48,20 +48,20 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
       post: `deferred http_${status.slice(0, 3)}`,
     })),
   {
-    when: "a 404 whose body breaks off",
+    when: "a 404 whose body is cut",
     answer: "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nabc",
     get: "rejected http_404",
     post: "rejected http_404",
   },
   // Without a response head, the effect of a POST is unknown.
   {
-    when: "a drop at once",
+    when: "a connection closed at once",
     answer: null,
     get: "deferred connection_reset",
     post: "unknown connection_reset",
   },
   {
-    when: "a drop after the request",
+    when: "a connection closed after the request",
     answer: "",
     get: "deferred connection_reset",
     post: "unknown connection_reset",
@@ -85,7 +85,7 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
     post: "unknown bad_response",
   },
   {
-    when: "binary noise",
+    when: "random bytes",
     answer: new Uint8Array([22, 3, 1, 0, 0, 0, 13, 10]),
     get: "deferred bad_response",
     post: "unknown bad_response",
@@ -109,7 +109,7 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
     post: "unknown bad_response",
   },
   {
-    when: "a length that is none",
+    when: "an invalid length",
     answer: "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nab",
     get: "deferred bad_response",
     post: "unknown bad_response",
@@ -122,13 +122,13 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
   },
   // With a head, the status says that a POST was delivered, whatever happens to the body.
   {
-    when: "a body that breaks off",
+    when: "a body that is cut",
     answer: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
     get: "deferred connection_reset",
     post: "delivered",
   },
   {
-    when: "a chunk that breaks off",
+    when: "a chunk that is cut",
     answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
     get: "deferred connection_reset",
     post: "delivered",
@@ -152,13 +152,13 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
     post: "delivered",
   },
   {
-    when: "gzip that is none",
+    when: "invalid gzip",
     answer: reply("200 OK", "Content-Encoding: gzip\r\n", "not gzip at all"),
     get: "deferred bad_response",
     post: "delivered",
   },
   {
-    when: "gzip that breaks off",
+    when: "gzip that is cut",
     answer: new Uint8Array([
       ...new TextEncoder().encode(
         `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${broken.length}\r\n\r\n`,
@@ -169,13 +169,13 @@ const faults: { when: string; answer: RawReply; get: string; post: string }[] = 
     post: "delivered",
   },
   {
-    when: "br that is none",
+    when: "invalid br",
     answer: reply("200 OK", "Content-Encoding: br\r\n", "not brotli at all"),
     get: "deferred bad_response",
     post: "delivered",
   },
   {
-    when: "zstd that is none",
+    when: "invalid zstd",
     answer: reply("200 OK", "Content-Encoding: zstd\r\n", "not zstd at all"),
     get: "deferred bad_response",
     post: "delivered",
@@ -335,7 +335,7 @@ Deno.test("A POST aborted before it was sent is deferred and never sent", async 
   assert.equal(requests, 1);
 });
 
-const wishes: { status: string; header: string; ms: number | undefined; hold: boolean }[] = [
+const delays: { status: string; header: string; ms: number | undefined; hold: boolean }[] = [
   { status: "429 x", header: "2", ms: 2_000, hold: true },
   { status: "503 x", header: "120", ms: 120_000, hold: true },
   { status: "500 x", header: "3", ms: 3_000, hold: false },
@@ -345,7 +345,7 @@ const wishes: { status: string; header: string; ms: number | undefined; hold: bo
   { status: "503 x", header: "Fri, 01 Jan 2021 00:00:00 GMT", ms: 0, hold: true },
 ];
 
-Deno.test.each(wishes)("Retry-After: $header with $status asks for $ms ms", async (row) => {
+Deno.test.each(delays)("Retry-After: $header with $status asks for $ms ms", async (row) => {
   await using server = serveRaw(reply(row.status, `Retry-After: ${row.header}\r\n`));
   await using channel = openTestHttp();
   const outcome = await channel.deliver(anAttempt(aFetch(server.url)), aContext());

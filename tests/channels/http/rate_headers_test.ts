@@ -3,7 +3,7 @@ import { parseRetryAfter, rateLimitOf } from "../../../src/channels/http/rate_he
 
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 
-const wishes: { text: string | undefined; ms: number | undefined }[] = [
+const delays: { text: string | undefined; ms: number | undefined }[] = [
   { text: undefined, ms: undefined },
   { text: "0", ms: 0 },
   { text: " 30 ", ms: 30_000 },
@@ -27,7 +27,7 @@ const wishes: { text: string | undefined; ms: number | undefined }[] = [
   { text: "", ms: undefined },
 ];
 
-Deno.test.each(wishes)('parseRetryAfter() reads "$text" as $ms ms', ({ text, ms }) => {
+Deno.test.each(delays)('parseRetryAfter() reads "$text" as $ms ms', ({ text, ms }) => {
   assert.equal(parseRetryAfter(text, now), ms);
 });
 

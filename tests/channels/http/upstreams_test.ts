@@ -134,8 +134,8 @@ Deno.test(
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, () => upstream.fetch("resets the connection")),
     );
-    const told = outcomes.filter(({ shared }) => !shared);
-    assert.equal(told.length, 1);
+    const reported = outcomes.filter(({ shared }) => !shared);
+    assert.equal(reported.length, 1);
     for (const { kind, error } of outcomes) {
       assert.equal(`${kind} ${error.code}`, "deferred connection_reset");
     }
@@ -143,10 +143,10 @@ Deno.test(
 );
 
 Deno.test("requests whose connection cannot be opened all report the fault", async () => {
-  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  nobody.close();
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  closed.close();
   await using channel = openTestHttp({ addresses: ["127.0.0.1"], allow: "localhost" });
-  const payload = aFetch(`https://localhost:${nobody.addr.port}/`);
+  const payload = aFetch(`https://localhost:${closed.addr.port}/`);
   const outcomes: Any[] = await Promise.all(
     Array.from({ length: 5 }, () => channel.deliver(anAttempt(payload), aContext())),
   );
@@ -174,11 +174,11 @@ Deno.test(
   async () => {
     await using upstream = await world();
     const context = aContext();
-    const mute = upstream.fetch("loses its first connection", { method: "POST" }, context);
+    const silent = upstream.fetch("loses its first connection", { method: "POST" }, context);
     // It tells when it begins to leave.
     while (context.said.length === 0) await new Promise((resolve) => setImmediate(resolve));
     context.abort("timeout");
-    assert.equal((await mute).error.code, "timeout");
+    assert.equal((await silent).error.code, "timeout");
     await upstream.delivered("loses its first connection");
   },
 );

@@ -58,8 +58,8 @@ const GETS: Record<string, string> = {
   "pads beyond the end": BAD,
   "sends too long a frame": BAD,
   "pushes": BAD,
-  "answers what nobody asked": BAD,
-  "is mute": TIMEOUT,
+  "answers an unknown stream": BAD,
+  "never answers": TIMEOUT,
   "stops amid a body": TIMEOUT,
   "speaks HTTP/1.1": BAD,
   "never begins": TIMEOUT,
@@ -103,15 +103,17 @@ Deno.test(
     const found: Record<string, string[]> = {};
     const wanted: Record<string, string[]> = {};
     for (const [name, port] of Object.entries(servers.bad)) {
+      // Only where a timeout is expected may the time of a slow machine decide.
+      const isSilent = GETS[name] === TIMEOUT;
       for (const method of ["GET", "POST"]) {
         await using channel = openTestHttp({
           ca: servers.identity.ca,
           addresses: ["127.0.0.1"],
           allow: "localhost",
-          waits: { connect: 1_500, idle: 500 },
+          waits: isSilent ? { connect: 1_500, idle: 500 } : { connect: 20_000, idle: 20_000 },
         });
         const context = aContext();
-        const patience = setTimeout(() => context.abort("timeout"), 3_000);
+        const patience = setTimeout(() => context.abort("timeout"), isSilent ? 3_000 : 30_000);
         const payload = aFetch(`https://localhost:${port}/`, { method });
         (found[name] ??= []).push(brief(await channel.deliver(anAttempt(payload), context)));
         clearTimeout(patience);
@@ -139,11 +141,11 @@ Deno.test(
       stderr: "piped",
     }).output();
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, new TextDecoder().decode(stderr));
-    const { told, leftOpen } = JSON.parse(new TextDecoder().decode(stdout));
-    for (const [name, { calls }] of Object.entries(told as Record<string, Attacked>)) {
+    const { reports, leftOpen } = JSON.parse(new TextDecoder().decode(stdout));
+    for (const [name, { calls }] of Object.entries(reports as Record<string, Attacked>)) {
       assert.ok(calls > 1, name);
     }
-    assert.equal(Object.keys(told).length, Object.keys(GETS).length);
+    assert.equal(Object.keys(reports).length, Object.keys(GETS).length);
     assert.ok(leftOpen < 8, `${leftOpen} descriptors more than at the beginning`);
   },
 );

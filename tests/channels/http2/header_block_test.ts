@@ -55,7 +55,7 @@ Deno.test("a written block decodes to its fields", () => {
 Deno.test("written fields never enter the server's table", () => {
   const secret: [string, string] = ["authorization", "Bearer secret"];
   const block = writeHeaders([[":method", "GET"], secret, ["x-key", "secret"]]);
-  // The table is said to be empty; a known field whole, then two that nobody may ever index.
+  // The table size is zero; an indexed field, then two that are never indexed.
   assert.deepEqual([block[0], block[1], (block[2] ?? 0) & 0xf0], [0x20, 0x82, 0x10]);
   assert.equal(block[block.indexOf(Buffer.from("x-key")[0] ?? 0) - 2], 0x10);
 });
@@ -64,8 +64,8 @@ Deno.test.each([
   { why: "an index of nothing", block: "80" },
   { why: "an index beyond the tables", block: "be" },
   { why: "a number without end", block: "ffffffffffff" },
-  { why: "a number that breaks off", block: "ff" },
-  { why: "a text that breaks off", block: "0001" },
+  { why: "a number that is cut", block: "ff" },
+  { why: "a string that is cut", block: "0001" },
   { why: "a table larger than allowed", block: "3fe11f8820" },
   { why: "a table changed amid the block", block: "8820" },
   { why: "a code that is none", block: "000181ff0178" },

@@ -190,9 +190,9 @@ const deeds = {
     say(frame(DATA, 0, id, Buffer.alloc(20_000)));
   },
   "pushes": ({ id, say }) => say(frame(PUSH, END_HEADERS, id, Buffer.concat([words(2), OK]))),
-  "answers what nobody asked": ({ say }) => say(whole(9_999)),
+  "answers an unknown stream": ({ say }) => say(whole(9_999)),
   "speaks HTTP/1.1": ({ say }) => say(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")),
-  "is mute": () => {},
+  "never answers": () => {},
   "stops amid a body": ({ id, say }) => {
     say(head(id));
     say(body(id));
