@@ -184,8 +184,14 @@ function overridden(
   });
 }
 
-/** A field that is any JSON object; it stays the same object, so that what entries share is seen. */
-export function anObject<Value extends PlainObject = PlainObject>(error: string) {
+/**
+ * A field that is any JSON object; it stays the same object, so that what entries share is seen.
+ *
+ * @internal
+ */
+export function anObject<Value extends PlainObject = PlainObject>(
+  error: string,
+): z.ZodCustom<Value, Value> {
   return z.custom<Value>(isPlainObject, { error })
     .meta({ type: "object", additionalProperties: true });
 }
