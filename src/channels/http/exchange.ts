@@ -139,8 +139,7 @@ export function exchange(
     return promise;
   }
   signal.addEventListener("abort", abort, { once: true });
-  // Not `search`, which drops an empty query.
-  const path = url.href.slice(url.origin.length).split("#", 1)[0] ?? "/";
+  const path = url.pathname + (url.search || emptyQuery(url));
   upstreams.dispatch({
     origin: url.origin,
     path,
@@ -245,6 +244,11 @@ function endsWithConnection({ status, headers }: ResponseHead): boolean {
 class IdleError extends Error {
   override name = "IdleError";
   readonly code = "ETIMEDOUT";
+}
+
+/** `search` does not tell an empty query from none. */
+function emptyQuery({ href }: URL): string {
+  return /^[^#]*\?/.test(href) ? "?" : "";
 }
 
 function flatten(raw: Readonly<Record<string, string | string[] | undefined>>) {
