@@ -7,7 +7,7 @@
 import type { Counts } from "./state.ts";
 import type { FollowUp } from "./task.ts";
 
-/** Tasks submitted together and waited for together. */
+/** A new batch. */
 export interface NewBatch {
   /** `bat_…` */
   readonly id: string;
@@ -15,7 +15,7 @@ export interface NewBatch {
   readonly createdAt: number;
   /** The name of the API key that submitted it. */
   readonly owner?: string;
-  /** What is made, once, when all of its tasks have ended. */
+  /** Created once, when all of its tasks have ended. */
   readonly followUps?: readonly FollowUp[];
   /** The most of its tasks that run at once. */
   readonly concurrency?: number;
@@ -25,10 +25,10 @@ export interface NewBatch {
 export interface BatchRecord extends Omit<NewBatch, "followUps"> {
   /** How many tasks it was submitted with. */
   readonly total: number;
-  /** Where those that are still kept stand. */
+  /** The states of its tasks that are still kept. */
   readonly counts: Counts;
   /** Whether each of them is final. */
   readonly done: boolean;
-  /** What those that succeeded brought back. */
+  /** The bytes of the results of those that succeeded. */
   readonly bytes: number;
 }

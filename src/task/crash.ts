@@ -1,5 +1,5 @@
 /**
- * What is written down for an attempt that a crash broke off.
+ * The settlement of an attempt that a crash interrupted.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { OnUnknown } from "./task.ts";
 export interface BrokenTask {
   /** `tsk_…` */
   readonly id: string;
-  /** The attempt that broke off. */
+  /** The interrupted attempt. */
   readonly attempt: number;
   /** When it began, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The waits before further tries. */
+  /** The waits before further attempts. */
   readonly retry: RetrySchedule;
   /** What to do when its effect is unknown. */
   readonly onUnknown: OnUnknown;
-  /** Attempts in a row that broke off, this one included. */
+  /** Interrupted attempts in a row, this one included. */
   readonly broken: number;
   /** Why it was being aborted when the process died, if it was. */
   readonly aborting?: CancelReason;

@@ -1,5 +1,5 @@
 /**
- * What a caller expects of an answer, beyond that one comes.
+ * What a caller expects of a response.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { Issue } from "./issues.ts";
 import { pointerTo } from "../lib/json.ts";
 import type { Json } from "./task.ts";
 
-/** All that is given must hold, or the attempt has not delivered. */
+/** The response must meet all that is given. */
 export interface Expectation {
-  /** Any of these; they are delivered then, whatever they mean otherwise. */
+  /** One of these; such a response counts as delivered, whatever its status means otherwise. */
   readonly status?: readonly number[];
   /** Names in lower case: the value itself, its part before a `;`, or one member of its list. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** RFC 6901 pointers into the body, and what has to stand there. */
+  /** RFC 6901 pointers into the body, and the value of each. */
   readonly json?: Readonly<Record<string, Json>>;
   /** The longest the attempt may have taken, in milliseconds. */
   readonly withinMs?: number;
@@ -54,17 +54,18 @@ export const expectField = {
         examples: [{ "content-type": "application/json" }],
       }),
     json: z.record(z.string(), z.unknown(), { error: EXPECTED.json }).optional().meta({
-      description: "JSON pointers into the body, and what has to stand there.",
+      description: "JSON pointers into the body, and the value of each.",
       examples: [{ "/status": "ready" }],
     }),
     within: z.string({ error: EXPECTED.within }).optional().meta({
-      description: "The longest that the whole answer may take; a duration.",
+      description: "The longest that the whole response may take; a duration.",
       examples: ["2s"],
     }),
   }, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.expect })
     .optional().meta({
-      description: "What the answer must be. A safe request that is answered otherwise is tried " +
-        "again; any other has failed.",
+      description:
+        "What the response must be. After another response a safe request is tried again, " +
+        "and any other has failed.",
     }),
 };
 
@@ -80,7 +81,7 @@ export interface RawExpectation {
   readonly within?: string | undefined;
 }
 
-/** Reads the field, and adds what is wrong with it to `issues`. */
+/** Parses the field, and adds what is wrong with it to `issues`. */
 export function readExpectation(
   raw: RawExpectation | undefined,
   issues: Issue[],
@@ -108,7 +109,7 @@ export function readExpectation(
   };
 }
 
-/** Whether a text is an RFC 6901 pointer of a bearable length. */
+/** Whether a text is an RFC 6901 pointer that is not too long. */
 export function isPointer(text: string): boolean {
   return text.length <= POINTER_LETTERS && POINTER.test(text);
 }

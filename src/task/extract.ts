@@ -1,5 +1,5 @@
 /**
- * What is to be picked out of an answer's body.
+ * What to extract from the body of a response.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { pointerTo } from "../lib/json.ts";
 export interface Extraction {
   /** How many of the first lines that are not blank. */
   readonly lines?: number;
-  /** Count the runs of non-space. */
+  /** Counts the words: runs of other characters than white space. */
   readonly words?: true;
   /** RFC 6901 pointers, by the name of their value in the result. */
   readonly json?: Readonly<Record<string, string>>;
-  /** Selectors by name; `a@href` asks for an attribute instead of the text. */
+  /** Selectors by name; `a@href` means an attribute instead of the text. */
   readonly css?: Readonly<Record<string, string>>;
 }
 
@@ -48,14 +48,14 @@ export const extractField = {
   extract: z.strictObject({
     lines: z.int({ error: EXPECTED.lines }).min(1, { error: EXPECTED.lines })
       .max(MAX_LINES, { error: EXPECTED.lines }).optional().meta({
-        description: "So many of the first lines that hold more than white space.",
+        description: "How many of the first lines that are not blank.",
         examples: [3],
       }),
     words: z.literal(true, { error: EXPECTED.words }).optional()
-      .meta({ description: "Count the runs of non-space." }),
+      .meta({ description: "true counts the words." }),
     json: z.record(z.string(), z.string({ error: EXPECTED.pointer }), { error: EXPECTED.json })
       .optional().meta({
-        description: "JSON pointers by name; what is not there is null.",
+        description: "JSON pointers by name; a missing value is null.",
         examples: [{ title: "/items/0/title" }],
       }),
     css: z.record(z.string(), z.string({ error: EXPECTED.selector }), { error: EXPECTED.css })
@@ -64,7 +64,7 @@ export const extractField = {
         examples: [{ heading: "h1", links: "a@href" }],
       }),
   }, { error: (issue) => issue.code === "unrecognized_keys" ? undefined : EXPECTED.extract })
-    .optional().meta({ description: "What to pick out of the body into result.extracted." }),
+    .optional().meta({ description: "What to extract from the body into result.extracted." }),
 };
 
 /** The field as its schema leaves it. */
@@ -79,7 +79,7 @@ export interface RawExtraction {
   readonly css?: Record<string, string> | undefined;
 }
 
-/** Reads the field, and adds what is wrong with it to `issues`. */
+/** Parses the field, and adds what is wrong with it to `issues`. */
 export function readExtraction(
   raw: RawExtraction | undefined,
   issues: Issue[],
@@ -106,7 +106,7 @@ export function readExtraction(
   };
 }
 
-/** Parts `a@href` into a selector and the name of an attribute. */
+/** Splits `a@href` into a selector and the name of an attribute. */
 export function splitSelector(text: string): { selector: string; attribute?: string } {
   const [, selector, attribute] = /^(.*[^@\s])@([A-Za-z_][\w:.-]*)\s*$/s.exec(text) ?? [];
   return selector === undefined || attribute === undefined

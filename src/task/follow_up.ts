@@ -1,5 +1,5 @@
 /**
- * What follows a task or a batch when it has ended: callbacks and chained tasks.
+ * The tasks that follow the end of a task or a batch: callbacks, chained tasks, fallbacks.
  *
  * A follow-up is decided when its parent is accepted, and kept with it. The
  * engine makes its task in the transaction that ends the parent, so that there
@@ -22,11 +22,11 @@ import { isFinal } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";
 import type { FollowUp, FollowUpTask, NewTask, TaskRecord } from "./task.ts";
 
-/** What an end happens in. */
+/** The circumstances of an end. */
 export interface EndContext {
-  /** Makes the ids. */
+  /** Makes ids. */
   readonly ids: IdSource;
-  /** The moment of the end, in milliseconds since the epoch. */
+  /** When it ended, in milliseconds since the epoch. */
   readonly now: number;
 }
 
@@ -55,7 +55,7 @@ export function followUpsOf(
   );
 }
 
-/** The tasks that follow the end of a batch; what a caller has cancelled has no chain. */
+/** The tasks that follow the end of a batch; one that a caller cancelled has no chained tasks. */
 export function followUpsOfBatch(
   batch: BatchRecord,
   tasks: readonly EndedTask[],

@@ -1,5 +1,5 @@
 /**
- * What an operator allows towards one host.
+ * The limits that an operator sets for a host.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { parseRate, type Rate } from "../lib/rate_text.ts";
 /** The default number of attempts to one host or relay at once. */
 export const DEFAULT_LANE_LIMIT = 64;
 
-/** What is allowed towards one host; without a word the defaults hold. */
+/** The limits of one host; absent ones are the defaults. */
 export interface HostLimits {
   /** The most attempts at once. */
   readonly concurrency?: number;
-  /** The most attempts in a time. */
+  /** The most attempts in a period. */
   readonly rate?: Rate;
 }
 
@@ -29,7 +29,7 @@ const EXPECTED = {
   rate: `Expected a number per duration such as "10/1s"`,
 };
 
-/** Reads `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
+/** Parses `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
 export function parseHosts(value: unknown): Parsed<Hosts> {
   if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.section }] };
   const issues: Issue[] = [];

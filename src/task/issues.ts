@@ -29,19 +29,19 @@ export const MAX_ISSUES = 50;
 /** The issue of an unknown field. */
 export const UNKNOWN_FIELD = "Unknown field: remove it, or check its spelling";
 
-/** What a schema complains of, as zod tells it. */
+/** An issue of a schema, as zod reports it. */
 export interface SchemaIssue {
-  /** The kind of complaint. */
+  /** The kind of issue. */
   readonly code?: string;
   /** Where. */
   readonly path: readonly PropertyKey[];
-  /** The sentence that the schema gives. */
+  /** The error of the schema. */
   readonly message: string;
-  /** Which fields it does not know. */
+  /** The unknown fields. */
   readonly keys?: readonly string[];
 }
 
-/** Tells a schema's complaints as issues. */
+/** Converts the issues of a schema. */
 export function issuesOf(error: { readonly issues: readonly SchemaIssue[] }): Issue[] {
   return error.issues.flatMap((issue) =>
     issue.keys

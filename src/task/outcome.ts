@@ -1,9 +1,9 @@
 /**
- * What an attempt came to, and what is therefore written down.
+ * The outcome of an attempt, and the settlement that is stored for it.
  *
- * The channel says what the other side said; `decide` turns that into the
- * task's next state. Both are plain data, so the whole of a task's life after
- * an attempt can be read, and tested, here.
+ * The channel reports how the receiver responded; `decide` turns that into the
+ * task's next state. Both are plain data, so that everything that can follow an
+ * attempt is read, and tested, here.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { retryDelay, type RetrySchedule } from "./retry.ts";
 import type { TaskEvent } from "./state.ts";
 import type { AttemptRecord, ClaimedTask, Delivery, Json, Reason, TaskError } from "./task.ts";
 
-/** What the other side said, as a channel reports it. */
+/** How the receiver responded, as a channel reports it. */
 export type Outcome =
   & {
-    /** What was seen on the way; kept with the attempt. */
+    /** Details, kept with the attempt. */
     readonly evidence?: Json;
     /** Small JSON for the next attempt: recipients served, bytes saved, an ETag. */
     readonly carry?: Json;
-    /** What it brought back; kept as the task's result, also when it failed. */
+    /** The result of the task, also of a failed one. */
     readonly result?: Json;
-    /** Asks that nothing else of this lane be attempted for a while. */
+    /** Holds the lane: no attempt begins in it for a while. */
     readonly hold?: LaneHold;
-    /** Another attempt tells of the same fault: both were on the connection that was lost. */
+    /** Another attempt reports the same fault: both used the connection that was lost. */
     readonly shared?: true;
     /** The lane of the host that caused this outcome, when a redirect led away from the task's own. */
     readonly otherLane?: string;
@@ -70,13 +70,13 @@ export interface LaneHold {
   readonly probe?: true;
 }
 
-/** Why an attempt was aborted by us. */
+/** Why an attempt was aborted. */
 export type AbortCause = "cancelled" | "shutdown" | "drain" | "timeout";
 
 /** Who cancelled: a caller, a shutdown, or a caller who cancelled the whole batch. */
 export type CancelReason = Extract<Reason, "request" | "shutdown" | "batch">;
 
-/** What is written down after an attempt. */
+/** What is stored after an attempt. */
 export interface Settlement {
   /** The task. */
   readonly id: string;
@@ -97,7 +97,7 @@ export interface Settlement {
   readonly reason?: Reason;
   /** What became of it; with a final event. */
   readonly delivery?: Delivery;
-  /** What the attempt brought back. */
+  /** The result of the attempt. */
   readonly result?: Json;
   /** For the next attempt. */
   readonly carry?: Json;
@@ -110,9 +110,9 @@ export interface Settlement {
 }
 
 /**
- * What to write down when `outcome` ends an attempt of `task`. `random` in
+ * The settlement of an attempt of `task` that ended with `outcome`. `random` in
  * [0, 1) spreads retries; `cancelled` is set when a caller or a shutdown
- * aborted the attempt, which then never is tried again.
+ * aborted the attempt, after which there is no other.
  */
 export function decide(
   task: ClaimedTask,
@@ -176,13 +176,13 @@ function nextDue(
   retryAfterMs = 0,
 ): number | undefined {
   const delay = retryDelay(schedule, tries, random);
-  // The other side may wish for any number; what is written down has to be a date.
+  // The receiver may ask for any wait; the result must be a date.
   return delay === undefined
     ? undefined
     : now + Math.min(Math.max(delay, retryAfterMs), MAX_DURATION_MS);
 }
 
-/** No attempt begins at or after `expiresAt`, so waiting for one would be a lie. */
+/** No attempt begins at or after `expiresAt`, so the task expires at once. */
 function retryOrExpire<Base extends object>(
   task: ClaimedTask,
   base: Base,

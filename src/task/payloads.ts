@@ -1,8 +1,8 @@
 /**
- * What is to be sent, as it is kept with a task and read by its channel.
+ * Payloads: what is to be sent, as a task keeps it and its channel reads it.
  *
- * Everything a caller left open is filled in when the task is accepted, so
- * that a later change of settings does not change what was asked for.
+ * Defaults are filled in when the task is accepted, so that a later change of
+ * settings does not change it.
  *
  * @module
  */
@@ -39,11 +39,11 @@ export interface EmailPayload {
   readonly from: Mailbox;
   /** At least one recipient over `to`, `cc` and `bcc`. */
   readonly to: readonly Mailbox[];
-  /** Copies that everybody sees. */
+  /** Further recipients, named in the mail. */
   readonly cc: readonly Mailbox[];
   /** Copies in the envelope only. */
   readonly bcc: readonly Mailbox[];
-  /** Where answers go. */
+  /** Where replies go. */
   readonly replyTo?: Mailbox;
   /** One line. */
   readonly subject: string;
@@ -65,9 +65,9 @@ export interface EmailPayload {
   readonly headers: Readonly<Record<string, string>>;
   /** Files. */
   readonly attachments: readonly Attachment[];
-  /** The most of a digest that one attempt serves. */
+  /** The most members of a digest that one attempt delivers. */
   readonly digestMax?: number;
-  /** Further ones of a digest that this attempt serves; never kept. */
+  /** The other members of a digest that this attempt delivers; never stored. */
   readonly gathered?: readonly EmailPayload[];
 }
 
@@ -89,9 +89,9 @@ export interface ChatPayload {
   readonly severity?: Severity;
   /** Files; most services only get their names. */
   readonly attachments: readonly Attachment[];
-  /** The most of a digest that one attempt serves. */
+  /** The most members of a digest that one attempt delivers. */
   readonly digestMax?: number;
-  /** Further ones of a digest that this attempt serves; never kept. */
+  /** The other members of a digest that this attempt delivers; never stored. */
   readonly gathered?: readonly ChatPayload[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * `digest`: what is for the same people within a time is said at once.
+ * `digest`: notifications for the same recipients within a window become one message.
  *
  * Each stays a task of its own. They share a lane, which names the key and
  * the place, and fall due together at the end of the window; one attempt then
@@ -15,13 +15,13 @@ import { pointerTo } from "../../lib/json.ts";
 import { isLongerThan, isOneLine } from "../../lib/text.ts";
 import type { Payload } from "../payloads.ts";
 
-/** What is gathered, as it was meant. */
+/** Parsed options of a digest. */
 export interface DigestOptions {
-  /** What of one place is gathered. */
+  /** Notifications with the same key and target go together. */
   readonly key: string;
   /** In milliseconds. */
   readonly windowMs: number;
-  /** The most that one attempt serves. */
+  /** The most members that one attempt delivers. */
   readonly max: number;
 }
 
@@ -47,8 +47,9 @@ export const digestFields = {
     max: z.int({ error: EXPECTED.max }).min(2, { error: EXPECTED.max })
       .max(MOST, { error: EXPECTED.max }).optional(),
   }, { error: EXPECTED.digest }).optional().meta({
-    description: "What of this key goes to the same place within a window is one message, sent " +
-      "at the window's end; each stays a task. Windows begin at whole multiples of their length.",
+    description:
+      "Notifications with this key for the same target within a window become one message, " +
+      "sent at the end of the window; each stays a task. Windows begin at whole multiples of their length.",
     examples: [{ key: "builds", window: "10m", max: 50 }],
   }),
 };
@@ -63,7 +64,7 @@ export interface RawDigest {
   readonly max?: number | undefined;
 }
 
-/** Reads the field; what is wrong goes to `issues`. */
+/** Parses the field; adds what is wrong to `issues`. */
 export function readDigest({ key, window, max = MOST }: RawDigest, issues: Issue[]): DigestOptions {
   const wrong = (name: keyof typeof EXPECTED) => {
     issues.push({ pointer: pointerTo(["digest", name]), detail: EXPECTED[name] });
@@ -74,7 +75,7 @@ export function readDigest({ key, window, max = MOST }: RawDigest, issues: Issue
   return { key, windowMs, max };
 }
 
-/** The end of the window that a moment falls into. */
+/** The end of the window that a time lies in. */
 export function windowEnd(at: number, { windowMs }: DigestOptions): number {
   return (Math.floor(at / windowMs) + 1) * windowMs;
 }
@@ -94,7 +95,7 @@ export function isDigestLane(lane: string): boolean {
   return lane.startsWith(PREFIX);
 }
 
-/** All that must be alike where one attempt is to serve several. */
+/** What members that one attempt delivers have in common. */
 export function destinationOf(payload: Payload): string {
   if ("target" in payload) return payload.target;
   if ("url" in payload) return payload.url;
@@ -102,7 +103,7 @@ export function destinationOf(payload: Payload): string {
   return JSON.stringify([from, to, cc, bcc, replyTo, bounce, dsn, unsubscribe, headers]);
 }
 
-/** FNV-1a: keeps lanes apart. That two meet does no harm, since destinations are compared. */
+/** FNV-1a, to tell lanes apart. A collision does no harm, because destinations are compared too. */
 function checksum(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {

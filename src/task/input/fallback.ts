@@ -1,5 +1,5 @@
 /**
- * `fallback`: another way for what has failed for good, and another after that.
+ * `fallback`: targets to try, one after another, when a notification has failed for good.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { type MailContext, outgoingOf } from "./outgoing.ts";
 import type { FollowUp } from "../task.ts";
 
 /**
- * What follows a failure: the first way, which is followed by the second if
- * it fails too. No way is tried after the time at which the whole is worthless.
+ * The follow-up of a failure: the first fallback, which is followed by the second
+ * if it fails too. None is tried after the expiry of the notification.
  */
 export function fallbackOf(
   ways: readonly NotifyContent[],
@@ -20,7 +20,7 @@ export function fallbackOf(
   sentBy: MailContext,
   now: number,
 ): FollowUp[] {
-  // What follows the task follows its own end, not that of another way.
+  // The follow-ups of the notification follow its own end, not that of a fallback.
   const { delayMs: _, runAt: __, rawFollowUps: ___, followUps: ____, ...rest } = options;
   const { expiresMs, expiresAt, ...kept } = rest;
   const endsAt = expiresMs === undefined ? expiresAt : now + expiresMs;

@@ -1,5 +1,5 @@
 /**
- * `POST /fetch`: from what a caller wrote to HTTP requests that can be made.
+ * Parses `POST /fetch` into HTTP requests.
  *
  * @module
  */
@@ -30,11 +30,11 @@ import { checkRequestHeaders } from "./request_headers.ts";
 import { DEFAULT_RETRIES } from "../retry.ts";
 import type { Json } from "../task.ts";
 
-/** One request, as it was meant. */
+/** One parsed request. */
 export interface ParsedFetch {
-  /** When and how often. */
+  /** Its options. */
   readonly options: SubmitOptions;
-  /** The request, complete. */
+  /** The request with its defaults. */
   readonly payload: FetchPayload;
   /** The payload's URL, which the guard does not refuse by its text. */
   readonly target: URL;
@@ -222,7 +222,7 @@ const BODIES = ["body", "json", "bodyBase64"] as const;
 const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 
-/** Reads a URL that may be called, as far as its text tells; what is wrong goes to `issues`, at `/url`. */
+/** Parses a URL and checks its text; adds what is wrong to `issues`, at `/url`. */
 export function readUrl(text: string, issues: Issue[]): URL | undefined {
   const refused = (detail: string) => {
     issues.push({ pointer: "/url", detail, code: "address_refused" });

@@ -1,6 +1,6 @@
 /**
- * What a caller wants to follow: `callback`, `onSuccess`, `onFailure`, and for
- * a batch `onComplete`.
+ * Parses follow-ups: `callback`, `onSuccess`, `onFailure`, and for a batch
+ * `onComplete`.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import type { FollowUp, FollowUpTask, NewTask } from "../task.ts";
 
 /** What reading follow-ups needs. */
 export interface FollowUpParts {
-  /** Judges addresses. */
+  /** Checks addresses. */
   readonly ports: SubmitParserPorts;
   /** Where mails go. */
   readonly mail: MailContext;
@@ -38,15 +38,15 @@ export interface FollowUpParts {
 const CALLBACK_TIMEOUT_MS = 30_000;
 const CALLBACK_BYTES = 65_536;
 const EXPECTED = {
-  callback: "Expected an absolute http: or https: URL without marks",
+  callback: "Expected an absolute http: or https: URL without placeholders",
   chain: 'Expected {"notify": {…}} or {"fetch": {…}}',
-  single: "Expected one request: a chain makes no batch",
-  level: "A chain has one level: nothing follows it",
+  single: "Expected one request: a follow-up cannot be a batch",
+  level: "Expected no follow-up of a follow-up",
   ifChanged: "Expected no ifChanged: a follow-up is sent only once",
-  quiet: "Expected no quiet hours: when it will be made is not known yet; use delay",
+  quiet: "Expected no quiet hours: its time is not known yet; use delay",
 };
 
-/** Reads what is to follow a task; what is wrong goes to `issues`. */
+/** Parses the follow-ups of a task; adds what is wrong to `issues`. */
 export function readFollowUps(
   { callback, onSuccess, onFailure }: RawFollowUps,
   parts: FollowUpParts,
@@ -59,7 +59,7 @@ export function readFollowUps(
   ];
 }
 
-/** Reads what is to follow a batch. */
+/** Parses the follow-ups of a batch. */
 export function readBatchFollowUps(
   { callback, onComplete }: { readonly callback?: unknown; readonly onComplete?: unknown },
   parts: FollowUpParts,
@@ -160,7 +160,7 @@ function faultsIn(request: PlainObject): Issue[] {
   }));
 }
 
-/** Without id and moment: those it gets when it is made. */
+/** Without an id and a time, which the task gets when it is created. */
 const NOWHERE: SubmitContext = { ids: () => "", now: 0 };
 
 function draftedNotify(

@@ -1,5 +1,5 @@
 /**
- * Headers and files that a caller adds to a mail, read strictly.
+ * Checks the headers and files that a caller adds to a mail.
  *
  * @module
  */
@@ -31,9 +31,9 @@ export const EXPECTED_PARTS = {
   cid: `Expected 1 to 200 letters, digits or any of "._@+-"`,
 };
 
-/** RFC 5322's field names, less the few characters that no header anywhere uses. */
+/** Field names of RFC 5322, without a few characters that no header uses. */
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,76}$/;
-/** What the message is made of, what relays add, and what they act upon. */
+/** Headers of the message itself, and those that relays add or act upon. */
 const RESERVED = new RegExp(
   "^(?:from|to|cc|bcc|subject|date|message-id|mime-version|content-.*|sender|reply-to|return-path" +
     "|received|received-spf|delivered-to|dkim-.*|domainkey-.*|arc-.*|authentication-results" +
@@ -41,10 +41,10 @@ const RESERVED = new RegExp(
   "i",
 );
 
-/** Notes what is wrong, and where. */
+/** Reports an issue. */
 export type PartProblem = (detail: string, ...path: (string | number)[]) => void;
 
-/** Looks at further headers: none may be one that the message is made of. */
+/** Checks further headers: none may be one of the message itself. */
 export function checkHeaders(headers: Readonly<Record<string, string>>, wrong: PartProblem): void {
   const names = Object.keys(headers);
   if (names.length > MAX_HEADERS) wrong(EXPECTED_PARTS.headers, "headers");
@@ -84,7 +84,7 @@ const MEDIA_TYPE =
 const TURNED = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const CID = /^[\w.@+-]{1,200}$/;
 
-/** Looks at the file at `index`. */
+/** Checks the file at `index`. */
 export function checkAttachment(
   { filename, content, contentType, cid }: {
     filename: string;

@@ -1,6 +1,6 @@
 /**
- * Mail addresses as people write them, read strictly: what passes here is
- * put into an SMTP envelope, where one stray `>` would name a second recipient.
+ * Parses mail addresses strictly: they are put into an SMTP envelope, where one
+ * stray `>` would name a second recipient.
  *
  * @module
  */
@@ -13,17 +13,17 @@ const MAX_LOCAL = 64;
 /** RFC 5321 §4.5.3.1.3 less the angle brackets, in octets. */
 const MAX_ADDRESS = 254;
 const MAX_NAME = 256;
-/** All of it, escapes included; what is longer is not even looked at. */
+/** The whole text, escapes included; a longer one is not parsed. */
 const MAX_TEXT = 1_000;
 
-/** A dot-atom; quoted local parts are legal, unused, and an attacker's favourite. */
+/** A dot-atom; quoted local parts are legal, but unused and often part of attacks. */
 const LOCAL =
   /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u;
 /** Before it is made ASCII: nothing that the URL parser reads as more than a host. */
 const DOMAIN_TEXT = /^[\p{L}\p{M}\p{N}.-]+$/u;
 const DOMAIN =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-/** A name that the host parser would leave as it is: no IDNA, nothing that could be a number. */
+/** A name that the host parser leaves as it is: no IDNA, and no number. */
 const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
 /** `Ada <…>` or `"Lovelace, Ada" <…>`; nowhere may two parts share out the same spaces. */
 const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;

@@ -1,5 +1,5 @@
 /**
- * `POST /notify`: from what a caller wrote to mails and notes that can be sent.
+ * Parses `POST /notify` into mails and notes.
  *
  * @module
  */
@@ -30,31 +30,31 @@ import { DEFAULT_RETRIES } from "../retry.ts";
 import { EXPECTED_MAILBOX, MAX_WAYS, readTargets, readWays, type Targets } from "./targets.ts";
 import type { Json } from "../task.ts";
 
-/** What is sent: one mail at most, and a note for each place. */
+/** What is sent: at most one mail, and a note for each other target. */
 export interface NotifyContent {
-  /** The mail, when any address is named; its sender may still be open. */
+  /** The mail, when there are addresses; its sender may be a default. */
   readonly mail?: Omit<EmailPayload, "from"> & { readonly from?: Mailbox };
   /** The notes. */
   readonly notes: readonly DraftedNote[];
 }
 
-/** One notification, as it was meant. */
+/** One parsed notification. */
 export interface ParsedNotify extends NotifyContent {
-  /** When and how often. */
+  /** Its options. */
   readonly options: SubmitOptions;
-  /** Nothing is attempted first in these hours. */
+  /** Hours in which no first attempt begins. */
   readonly quiet?: QuietHours;
-  /** What of it is gathered with others. */
+  /** Set for a member of a digest. */
   readonly digest?: DigestOptions;
   /** The caller chose a host to call. */
   readonly anyHost?: true;
-  /** What is sent instead when it has failed, one after another. */
+  /** What is sent when it has failed, one after another. */
   readonly fallback?: readonly NotifyContent[];
 }
 
-/** A note, and which channel brings it. */
+/** A note and its channel. */
 export interface DraftedNote extends Pick<ReadTarget, "channel" | "lane"> {
-  /** What is to be said. */
+  /** Its content and target. */
   readonly payload: ChatPayload;
 }
 
@@ -86,10 +86,10 @@ export const notifyFields = {
       "task of its own.",
     examples: ["Ada <ada@example.org>"],
   }),
-  cc: mailboxes.optional().meta({ description: "Copies that everybody sees." }),
+  cc: mailboxes.optional().meta({ description: "Further recipients, named in the mail." }),
   bcc: mailboxes.optional().meta({ description: "Copies that other recipients do not see." }),
   from: mailbox.optional().meta({ description: "The sender; POSTRIDER_MAIL_FROM when absent." }),
-  replyTo: mailbox.optional().meta({ description: "Where answers go." }),
+  replyTo: mailbox.optional().meta({ description: "Where replies go." }),
   bounce: mailbox.optional().meta({
     description: "Where bounces of a mail go: the sender of the envelope. From, when absent.",
   }),
@@ -229,7 +229,9 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   const options = readOptions(raw, DEFAULTS, issues);
   const quiet = raw.quiet && readQuiet(raw.quiet, issues);
   const digest = raw.digest && readDigest(raw.digest, issues);
-  if (digest && raw.key !== undefined) wrong("Not beside digest: its tasks go together", "key");
+  if (digest && raw.key !== undefined) {
+    wrong("Not together with digest: its members are sent together", "key");
+  }
   if (issues.length > 0 || !said) return { issues };
   const { subject, ...content } = said;
   const attachments = (raw.attachments ?? []) as Attachment[];

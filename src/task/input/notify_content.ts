@@ -1,5 +1,5 @@
 /**
- * What a notification says: in the caller's words, or in a template's.
+ * The content of a notification: as the caller wrote it, or rendered from a template.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const EXPECTED = {
 
 const text = z.string({ error: EXPECTED.text });
 
-/** The fields of it, for the schema of a notification. */
+/** The fields of the content, for the schema of a notification. */
 export const contentFields = {
   subject: z.string({ error: EXPECTED.subject }).optional()
     .meta({ description: "One line.", examples: ["Build 42 is green"] }),
@@ -40,10 +40,12 @@ export const contentFields = {
   text: text.optional().meta({ description: "The plain text.", examples: ["All tests pass."] }),
   html: text.optional().meta({ description: "The HTML; a plain text is made of it." }),
   markdown: z.string({ error: EXPECTED.markdown }).optional().meta({
-    description: "Becomes HTML in a mail, and what each service shows of it. Not beside html.",
+    description:
+      "Becomes HTML in a mail, and the closest format of each service. Not together with html.",
   }),
   template: z.string({ error: EXPECTED.template }).optional().meta({
-    description: "Makes subject, text and HTML of data. Not beside text, html or markdown.",
+    description:
+      "Makes subject, text and HTML from data. Not together with text, html or markdown.",
     examples: ["password-reset"],
   }),
   data: anObject<Readonly<Record<string, Json>>>(EXPECTED.data).optional()
@@ -70,13 +72,13 @@ export interface RawContent {
   readonly data?: Readonly<Record<string, Json>> | undefined;
 }
 
-/** What is said. */
+/** The content. */
 export type Content = RenderedTemplate & {
   /** Markdown, instead of HTML. */
   readonly markdown?: string;
 };
 
-/** Reads it; what is wrong goes to `issues`. */
+/** Parses the content; adds what is wrong to `issues`. */
 export function contentOf(
   raw: RawContent,
   ports: NotifyPorts,
@@ -95,7 +97,7 @@ export function contentOf(
   else if (subject && subject.trim() === "") wrong(EXPECTED.blank, named);
   if (raw.template !== undefined) {
     for (const name of FORMS) {
-      if (raw[name] !== undefined) wrong("Not beside template: remove one of the two", name);
+      if (raw[name] !== undefined) wrong("Not together with template: remove one of the two", name);
     }
     const rendered = ports.render(raw.template, raw.data ?? {});
     if (rendered.issues) issues.push(...rendered.issues);
@@ -103,7 +105,7 @@ export function contentOf(
   }
   const { text, html, markdown } = raw;
   if (raw.data !== undefined) wrong("Expected a template to use it in", "data");
-  if (markdown !== undefined && html !== undefined) wrong("Not beside html", "markdown");
+  if (markdown !== undefined && html !== undefined) wrong("Not together with html", "markdown");
   if (markdown !== undefined && isLongerThan(markdown, MARKDOWN_BYTES)) {
     wrong(EXPECTED.markdown, "markdown");
   }

@@ -47,7 +47,7 @@ export interface RawQuiet {
   readonly timeZone?: string | undefined;
 }
 
-/** Reads the field; what is wrong goes to `issues`. */
+/** Parses the field; adds what is wrong to `issues`. */
 export function readQuiet(
   { from, until, timeZone = "UTC" }: RawQuiet,
   issues: Issue[],
@@ -64,7 +64,7 @@ export function readQuiet(
   return { fromMinute, untilMinute, timeZone };
 }
 
-/** The same moment, or the end of the quiet hours it falls into; in milliseconds since the epoch. */
+/** The same time, or the end of the quiet hours that it lies in; in milliseconds since the epoch. */
 export function afterQuiet(at: number, { fromMinute, untilMinute, timeZone }: QuietHours): number {
   const local = Temporal.Instant.fromEpochMilliseconds(Math.floor(at)).toZonedDateTimeISO(timeZone);
   const minute = local.hour * 60 + local.minute;
@@ -75,7 +75,7 @@ export function afterQuiet(at: number, { fromMinute, untilMinute, timeZone }: Qu
   if (!isQuiet) return at;
   const day = isOverMidnight && minute >= fromMinute ? local.add({ days: 1 }) : local;
   const end = { hour: Math.floor(untilMinute / 60), minute: untilMinute % 60 };
-  // An end that a change of clocks leaves out is as much later as the clocks are put on.
+  // An end that a change of clocks skips moves by the length of the change.
   return Math.max(at, day.withPlainTime(end).epochMilliseconds);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which headers a caller may put on an outbound request.
+ * Checks the headers of an outbound request.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const MAX_BYTES = 16_384;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
 /** RFC 9110 §5.5, as far as `fetch` can send it: no controls, nothing beyond Latin-1. */
 const VALUE = /^[\t\u0020-\u007e\u00a0-\u00ff]*$/;
-/** What the connection is made of: a caller's own would smuggle a second request. */
+/** Headers of the connection: a caller's own could smuggle a second request. */
 const CONNECTION = new Set([
   "host",
   "content-length",
@@ -27,7 +27,7 @@ const CONNECTION = new Set([
   "http2-settings",
 ]);
 
-/** The headers with their names in lower case; adds what is wrong with them to `issues`. */
+/** Returns the headers with lower-case names; adds what is wrong to `issues`. */
 export function checkRequestHeaders(
   headers: Readonly<Record<string, string>>,
   issues: Issue[],
