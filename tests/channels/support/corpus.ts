@@ -2,7 +2,7 @@
  * Generated responses and an oracle: whatever a server does to a body on its way, a task never
  * succeeds with other bytes than those of one version that the server has.
  *
- * By hand: deno run -A tests/channels/support/corpus.ts 10000 [SEED]
+ * By hand: deno task corpus 10000 [SEED]
  *
  * @module
  */
