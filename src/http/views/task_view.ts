@@ -208,9 +208,14 @@ function fetchView(
   };
 }
 
+const FORM = /^[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*$/;
+
 function bodyView(body: string, type: string): View {
   if (body.length > SHOWN_BODY) return { bodyBytes: new TextEncoder().encode(body).length };
-  if (/^application\/x-www-form-urlencoded/i.test(type)) return { body: maskForm(body) };
+  // Forms too are often sent without their content type.
+  if (/^application\/x-www-form-urlencoded/i.test(type) || FORM.test(body)) {
+    return { body: maskForm(body) };
+  }
   const isJson = /[/+]json/i.test(type);
   // JSON is often sent without its content type.
   if (!isJson && !/^\s*[[{]/.test(body)) return { body };
