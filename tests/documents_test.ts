@@ -6,6 +6,7 @@
  */
 
 import assert from "node:assert/strict";
+import config from "../deno.json" with { type: "json" };
 import { parseConfigFile } from "../src/config/config_file.ts";
 import { SETTINGS } from "../src/config/settings.ts";
 import { renderPage } from "../src/http/manual/markdown.ts";
@@ -103,4 +104,12 @@ Deno.test.each(DOCUMENTS)("every link of %s leads to a file and a heading", asyn
     const anchors = sections.map(({ anchor }) => `#${anchor}`);
     assert.ok(anchors.includes(hash), `${href}: expected one of ${anchors.join(" ")}`);
   }
+});
+
+Deno.test("every task of deno.json is described on a page", async () => {
+  const pages = await Promise.all(DOCUMENTS.map((path) => Deno.readTextFile(`${ROOT}${path}`)));
+  const text = pages.join("\n");
+  const missing = Object.keys(config.tasks)
+    .filter((name) => !new RegExp(`task ${name}(?![\\w:-])`).test(text));
+  assert.deepEqual(missing, []);
 });
