@@ -106,7 +106,7 @@ function decimalOf(text: string): string {
 }
 
 /** A JSON value as its author wrote it. */
-export class JsonText {
+export class ExactJson {
   /** Valid JSON. */
   readonly text: string;
 
@@ -122,7 +122,7 @@ export class JsonText {
 }
 
 /**
- * Replaces each member `name` of a parsed object by its `JsonText`, also in those objects
+ * Replaces each member `name` of a parsed object by its `ExactJson`, also in those objects
  * and lists below it whose names are in `containers`. `text` is what `value` was parsed from.
  */
 export function keepMembersAsText(
@@ -160,7 +160,7 @@ export function keepMembersAsText(
       else {
         at = endOfValue(text, begin);
         if (member === name && Object.hasOwn(object, name)) {
-          object[name] = new JsonText(text.slice(begin, at));
+          object[name] = new ExactJson(text.slice(begin, at));
         }
       }
       at = skipSpace(text, at);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { JsonText } from "../lib/exact_json.ts";
+import { ExactJson } from "../lib/exact_json.ts";
 import { pointerTo } from "../lib/json.ts";
 import type { Issue } from "./issues.ts";
 
@@ -83,7 +83,7 @@ export function placeholderIssues(request: unknown, root: "task" | "batch"): Iss
   return issues;
 
   function visit(value: unknown, path: readonly PropertyKey[]): void {
-    if (value instanceof JsonText) visit(value.text, path);
+    if (value instanceof ExactJson) visit(value.text, path);
     else if (typeof value === "string") {
       for (const [, placeholder = ""] of value.matchAll(CANDIDATE)) {
         const detail = wrongWith(placeholder, root);

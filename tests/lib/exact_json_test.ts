@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   isKeptNumber,
-  JsonText,
+  ExactJson,
   keepMembersAsText,
   parseExact,
   parseKeepingNumbers,
@@ -79,7 +79,7 @@ type Any = any;
 
 Deno.test.each(texts)("keepMembersAsText() keeps $json of $text", ({ text, at, json }) => {
   const member = at(kept(text));
-  assert.ok(member instanceof JsonText);
+  assert.ok(member instanceof ExactJson);
   assert.equal(member.text, json);
 });
 
@@ -92,7 +92,7 @@ Deno.test("keepMembersAsText() finds the text of any value, in any spelling", ()
   fc.assert(fc.property(fc.json(), fc.constantFrom("", " ", "\n\t"), (json, space) => {
     const value = JSON.stringify(JSON.parse(json), undefined, space);
     const text = `{"a":${json},${space}"requests":[${json},{"json":${space}${value}${space}}]}`;
-    const { requests } = kept(text) as { requests: [unknown, { json: JsonText }] };
+    const { requests } = kept(text) as { requests: [unknown, { json: ExactJson }] };
     assert.equal(requests[1].json.text, value);
   }));
 });
@@ -103,11 +103,11 @@ Deno.test.each([
   { text: '{"fetch":{"json":7},"fetch":[{"json":8}]}', json: undefined },
   { text: '{"fetch":{"json":7},"fetch":{"json":8}}', json: "8" },
 ])("keepMembersAsText() keeps $json where names are repeated: $text", ({ text, json }) => {
-  assert.equal((kept(text) as { fetch: { json?: JsonText } }).fetch.json?.text, json);
+  assert.equal((kept(text) as { fetch: { json?: ExactJson } }).fetch.json?.text, json);
 });
 
-Deno.test("a JsonText within other JSON keeps its numbers", () => {
-  const value = { json: new JsonText('{"a":1.0, "b":12345678901234567891}') };
+Deno.test("an ExactJson within other JSON keeps its numbers", () => {
+  const value = { json: new ExactJson('{"a":1.0, "b":12345678901234567891}') };
   assert.equal(JSON.stringify(value), '{"json":{"a":1.0,"b":12345678901234567891}}');
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { JsonText } from "../../src/lib/exact_json.ts";
+import { ExactJson } from "../../src/lib/exact_json.ts";
 import { batchEventData, taskEventData } from "../../src/task/event_data.ts";
 import { placeholderIssues } from "../../src/task/placeholder_paths.ts";
 
@@ -32,7 +32,7 @@ Deno.test.each([
 });
 
 Deno.test("placeholders are found in JSON that is kept as text", () => {
-  const request = { json: new JsonText('{"a":"{{task.nope}}","b":"{{task.id}}"}') };
+  const request = { json: new ExactJson('{"a":"{{task.nope}}","b":"{{task.id}}"}') };
   assert.deepEqual(placeholderIssues(request, "task").map(({ pointer }) => pointer), ["/json"]);
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JsonText, keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
+import { ExactJson, keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
 import { parseInParts, type PartLimits } from "../../lib/json_parts.ts";
 import type { Steps } from "../../lib/steps.ts";
 
@@ -33,7 +33,7 @@ export function parseBodyText(text: string): unknown {
 export function bodyTextSteps(text: string, limits: PartLimits): Steps<unknown> {
   return parseInParts(text, limits, (part, member) => {
     const value = parseExact(part);
-    if (member === "json") return new JsonText(part.trimEnd());
+    if (member === "json") return new ExactJson(part.trimEnd());
     if (REQUEST_CONTAINERS.has(member)) keepMembersAsText(part, value, "json", REQUEST_CONTAINERS);
     return value;
   });

@@ -7,7 +7,7 @@
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { isBase64 } from "../../lib/base64.ts";
-import { JsonText } from "../../lib/exact_json.ts";
+import { ExactJson } from "../../lib/exact_json.ts";
 import {
   collectAllErrors,
   isPlainObject,
@@ -215,7 +215,7 @@ function headerNames(headers: Readonly<Record<string, string>> = {}) {
 
 /** A caller's JSON as it was written, where its text is known. */
 function jsonText(json: unknown): string {
-  return json instanceof JsonText ? json.text : JSON.stringify(json);
+  return json instanceof ExactJson ? json.text : JSON.stringify(json);
 }
 
 const BODIES = ["body", "json", "bodyBase64"] as const;
