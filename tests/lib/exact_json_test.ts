@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  isKeptNumber,
   ExactJson,
+  isKeptNumber,
   keepMembersAsText,
   parseExact,
   parseKeepingNumbers,

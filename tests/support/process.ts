@@ -16,7 +16,7 @@ export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 /** The command behind `deno task start`, as units and containers run it. */
 export const START: readonly string[] = [
   Deno.execPath(),
-  ...config.tasks.start.command.split(" ").slice(1),
+  ...config.tasks.start.command.replace(/^.*? deno /, "").split(" "),
 ];
 
 /** The fields of a task that these tests read. */
