@@ -87,6 +87,9 @@ test("an api node accepts, a worker attempts, and both show the same", async (wo
     { name: "front", role: "api" },
   ]);
   assert.deepEqual([seen.engine, seen.durable, seen.durability], ["postgres", true, "disk"]);
+  const overview = await (await fetch(`${api.url}/`)).text();
+  const [, nodes = ""] = /<section id="nodes"[^>]*>(.*?)<\/section>/s.exec(overview) ?? [];
+  assert.match(nodes, />back<.*>worker<.*>front<.*>api</s);
 });
 
 test("while the database is away submits get 503, and what runs is settled later", async (world) => {

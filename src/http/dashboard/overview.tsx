@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { LaneStatus, QueuedKinds } from "../../queue/engine.ts";
+import type { LaneStatus, NodeStatus, QueuedKinds } from "../../queue/engine.ts";
 import type { WorkerStatus } from "../../task/ports.ts";
 import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import type { Series } from "../stats/history.ts";
 import type { Quantiles, WindowCounters } from "../stats/window_counters.ts";
 import type { Concern } from "./health.ts";
-import { Badge, duration, Fact, grouped, TaskTable } from "./components.tsx";
+import { Badge, duration, Fact, grouped, Moment, TaskTable } from "./components.tsx";
 
 /** What is shown. */
 export interface Overview {
@@ -37,6 +37,8 @@ export interface Overview {
   readonly latest: readonly TaskSummary[];
   /** The engine. */
   readonly engine: { readonly name: string; readonly durable: boolean };
+  /** The nodes that share the queue; none where the engine serves one process. */
+  readonly nodes: readonly NodeStatus[];
   /** What is not well. */
   readonly concerns: readonly Concern[];
   /** Start of the service, in milliseconds since the epoch. */
@@ -83,6 +85,12 @@ export function OverviewContent(props: Overview) {
       <section id="figures" data-live aria-label="Figures">
         <Figures {...props} />
       </section>
+      {props.nodes.length === 0 ? null : (
+        <section id="nodes" data-live>
+          <h2>Nodes</h2>
+          <Nodes nodes={props.nodes} now={now} />
+        </section>
+      )}
       <section id="failed" data-live>
         <h2>Recent failures</h2>
         {failed.length === 0 ? <p>No task has failed.</p> : <TaskTable tasks={failed} now={now} />}
@@ -98,6 +106,39 @@ export function OverviewContent(props: Overview) {
           : <TaskTable tasks={latest} now={now} />}
       </section>
     </>
+  );
+}
+
+function Nodes({ nodes, now }: { nodes: readonly NodeStatus[]; now: number }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Role</th>
+          <th scope="col">Version</th>
+          <th scope="col">Running</th>
+          <th scope="col">Joined</th>
+          <th scope="col">Seen</th>
+        </tr>
+      </thead>
+      <tbody>
+        {nodes.map(({ name, role, version, running, concurrency, since, seen }) => (
+          <tr>
+            <td data-name="Name" class="what">{name}</td>
+            <td data-name="Role">{role}</td>
+            <td data-name="Version">{version}</td>
+            <td data-name="Running">{`${running} of ${grouped(concurrency)}`}</td>
+            <td data-name="Joined">
+              <Moment at={since} now={now} />
+            </td>
+            <td data-name="Seen">
+              <Moment at={seen} now={now} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

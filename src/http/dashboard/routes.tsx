@@ -58,8 +58,9 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   async function overview(context: RequestContext) {
     query(context, []);
-    const [counts, queued, pauses, usage, lanes, failed, latest] = await Promise.all([
+    const [counts, nodes, queued, pauses, usage, lanes, failed, latest] = await Promise.all([
       engine.counts(),
+      engine.cluster?.nodes() ?? [],
       engine.queued(),
       engine.pauses(),
       ports.queueFile?.usage(),
@@ -91,6 +92,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         worker={worker}
         held={held}
         queued={queued}
+        nodes={nodes}
         concerns={concerns}
         failed={failed.tasks}
         latest={latest.tasks}
