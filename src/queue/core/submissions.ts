@@ -22,7 +22,7 @@ export function insertSubmission(
   maxQueued: number,
 ): Inserted {
   if (storage.closed) {
-    throw new EngineError("Cannot insert tasks: a shutdown has cancelled what waits");
+    throw new EngineError("Cannot insert tasks: the shutdown has cancelled all queued tasks");
   }
   const known = idempotency && storage.recall(idempotency);
   if (known) return known;

@@ -1,9 +1,9 @@
 /**
- * What an engine on PostgreSQL changes at the request of callers and operators:
+ * The changes that callers and operators request of the PostgreSQL engine:
  * cancel, retry, pause, erase, purge.
  *
- * Each change is one transaction of the lifecycle, and many tasks are changed
- * some at a time.
+ * Each change is one transaction of the lifecycle. A change of many tasks takes
+ * several transactions.
  *
  * @module
  */
@@ -31,43 +31,43 @@ import { laneIsOfHost } from "../host.ts";
 import type { Pause } from "../pause.ts";
 import { checksumOf } from "./columns.ts";
 import type { Matching } from "./lists.ts";
-import type { Line, Pool } from "./pool.ts";
+import type { Pool, PooledSession } from "./pool.ts";
 import { Reads } from "./reads.ts";
 import { batchFrom, type Outcome, type Unit } from "./unit.ts";
 
 /** Tasks cancelled, retried, expired or recovered in one transaction. */
 export const CHANGED_AT_ONCE = 500;
-/** A purge looks at so many tasks in one transaction. */
+/** Tasks that a purge examines in one transaction. */
 const PURGE_WINDOW = 20_000;
 
 /** The changing half of the engine. */
 export abstract class Changes extends Reads {
   protected writers!: Pool;
-  /** What the operator allows towards hosts. */
+  /** The limits that the operator has set for hosts. */
   protected hosts: Hosts = new Map();
   /** The pauses as last read. */
   protected readonly activePauses = new Pauses();
-  /** Whether a shutdown of this node has cancelled what waited. */
+  /** Whether a shutdown of this node has cancelled the queued tasks. */
   protected isShutDown = false;
   #purgedTo = 0;
   #forgottenTo = 0;
 
-  /** Whether this node does what only one node does. */
+  /** Whether this node does the work that only one node may do. */
   abstract readonly isLeader: boolean;
   /** Resolves when no claim is being served. */
   protected abstract claimsIdle(): Promise<void>;
-  /** Tells watchers what was committed. */
+  /** Notifies watchers of what was committed. */
   protected abstract changesCommitted(): void;
-  /** What a committed transaction means for claims, timers, watchers and other nodes. */
+  /** Informs claims, timers, watchers and other nodes of a committed transaction. */
   protected abstract follow(outcome: Outcome): void;
-  /** Ends pauses at that time, in milliseconds since the epoch; infinity for never. */
+  /** Schedules the end of pauses, in milliseconds since the epoch; infinity for never. */
   protected abstract pausesEndAt(at: number): void;
-  /** Tells other nodes that pauses have begun or ended. */
+  /** Notifies other nodes that pauses have begun or ended. */
   protected abstract pausesChanged(): void;
-  /** Looks into every lane again. */
+  /** Allows claims from every lane again. */
   protected abstract reopenAll(): void;
-  /** Finds every place in which something waits. */
-  protected abstract lookRound(): Promise<void>;
+  /** Finds all lanes and priorities with queued tasks. */
+  protected abstract rescan(): Promise<void>;
 
   async cancel(id: string, reason: CancelReason, by?: string): Promise<Cancelled> {
     return await this.changeOne(id, (unit, row) => cancel(unit, row, reason, by)) ?? "not_found";
@@ -84,7 +84,7 @@ export abstract class Changes extends Reads {
     return { cancelled, aborting };
   }
 
-  /** Rewrites all that waits in one transaction: only the last node is asked to. */
+  /** Cancels all queued tasks in one transaction; only the last running node calls it. */
   async cancelWaiting(): Promise<number> {
     this.mustBeOpen();
     this.isShutDown = true;
@@ -108,7 +108,7 @@ export abstract class Changes extends Reads {
     return waited ?? 0;
   }
 
-  /** Erases what was not to be kept of the tasks that the shutdown has just cancelled. */
+  /** Erases the payloads of tasks with `retain: none` that the shutdown has just cancelled. */
   async #eraseCancelled(): Promise<void> {
     for (;;) {
       const rows = await this.read(this.sql.erasable, CHANGED_AT_ONCE);
@@ -199,7 +199,7 @@ export abstract class Changes extends Reads {
       return await session.run(this.sql.moveLanes, from, this.laneTable.id(to));
     });
     this.reopenAll();
-    await this.lookRound();
+    await this.rescan();
     return row?.[0] ?? 0;
   }
 
@@ -209,7 +209,7 @@ export abstract class Changes extends Reads {
     this.pausesEndAt(this.activePauses.nextEnd);
   }
 
-  /** Sets the bits of tasks that are queued already, or clears those of pauses that have ended. */
+  /** Marks queued tasks that a pause covers as paused, or removes the marks of pauses that have ended. */
   async #applyPauses(isEnd: boolean): Promise<void> {
     for (let after: number | undefined = 0; after !== undefined;) {
       const rows = await this.read(this.sql.queuedAfter, after, isEnd);
@@ -276,7 +276,7 @@ export abstract class Changes extends Reads {
     return { deleted, isOver: isAtEnd };
   }
 
-  /** Forgets the next transactions all of whose tasks have changed since, or are gone. */
+  /** Deletes the records of transactions whose tasks have all changed again or been deleted. */
   async #forgetChanges(): Promise<void> {
     const [row] = await this.writers.use((session) =>
       session.run(this.sql.forgetChanges, this.#forgottenTo, PURGE_WINDOW)
@@ -335,7 +335,7 @@ export abstract class Changes extends Reads {
   }
 
   async #deleteTasks(
-    session: Line,
+    session: PooledSession,
     seqs: readonly number[],
     states: readonly number[],
     batches: readonly (string | null)[],

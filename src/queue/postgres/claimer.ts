@@ -1,8 +1,8 @@
 /**
- * Claims that wait, served from the places in which something is due.
+ * Serves waiting claims from the lanes in which tasks are due.
  *
- * One round at a time: lock up to eight lanes, take what is due in them within
- * their limits, run the lifecycle, commit.
+ * Runs one round at a time: lock up to eight lanes, claim the tasks that are due
+ * in them within their limits, run the lifecycle, commit.
  *
  * @module
  */
@@ -12,16 +12,11 @@ import type { ClaimedTask } from "../../task/task.ts";
 import { MAX_WAIT_MS } from "../core/rules.ts";
 import type { Hints, Place } from "./hints.ts";
 
-/** With more lanes one node locks all of them, and the others find none. */
+/** Lanes that one round locks. With more, one node would lock all lanes and leave none to the others. */
 const MAX_LANES = 8;
-/** How soon a round is tried again after the database failed it: doubled up to the maximum. */
-const AGAIN_MS = 200;
-const MAX_AGAIN_MS = 5_000;
-
-/** What one round has found. */
-export interface Round {
-  readonly tasks: ClaimedTask[];
-}
+/** Wait after a round that failed, in milliseconds; doubled after each failure up to the maximum. */
+const RETRY_MS = 200;
+const MAX_RETRY_MS = 5_000;
 
 /** What claims need. */
 export interface ClaimerParts {
@@ -29,7 +24,7 @@ export interface ClaimerParts {
   readonly hints: Hints;
   /** The engine's time, in milliseconds since the epoch. */
   readonly now: () => number;
-  /** In [0, 1): spreads tries over time. */
+  /** Returns a number in [0, 1), to spread retries over time. */
   readonly random: () => number;
   /** Takes up to `limit` tasks from these places, and corrects the hints. */
   readonly round: (places: readonly Place[], limit: number) => Promise<ClaimedTask[]>;
@@ -38,7 +33,7 @@ export interface ClaimerParts {
 interface Waiter {
   readonly limit: number;
   readonly signal: AbortSignal;
-  readonly answer: PromiseWithResolvers<ClaimedTask[]>;
+  readonly result: PromiseWithResolvers<ClaimedTask[]>;
 }
 
 /** Serves claims in the order in which they came. */
@@ -48,7 +43,7 @@ export class Claimer {
   #round: Promise<void> | undefined;
   #serving: Waiter | undefined;
   #undoTimer: () => void = () => {};
-  #againMs = 0;
+  #retryMs = 0;
   #closed = false;
 
   constructor(parts: ClaimerParts) {
@@ -57,23 +52,23 @@ export class Claimer {
 
   claim(limit: number, signal: AbortSignal): Promise<ClaimedTask[]> {
     if (signal.aborted || this.#closed) return Promise.resolve([]);
-    const waiter = { limit, signal, answer: Promise.withResolvers<ClaimedTask[]>() };
+    const waiter = { limit, signal, result: Promise.withResolvers<ClaimedTask[]>() };
     this.#waiters.push(waiter);
-    // A round that serves it hands over what it has claimed all the same.
+    // A round that is already serving this claim still returns the tasks it has claimed.
     signal.addEventListener("abort", () => {
-      if (waiter !== this.#serving) this.#answer(waiter, []);
+      if (waiter !== this.#serving) this.#resolve(waiter, []);
     }, { once: true });
     this.kick();
-    return waiter.answer.promise;
+    return waiter.result.promise;
   }
 
-  /** Looks for work: something may have become due. */
+  /** Starts a round if none is running; call it when a task may have become due. */
   kick(): void {
     if (this.#round || this.#closed) return;
     this.#round = this.#serve().finally(() => this.#round = undefined);
   }
 
-  /** Runs `work` while no round is under way, and holds back the next until it has ended. */
+  /** Waits for the running round, then runs `work`; the next round starts after it. */
   async between(work: () => Promise<void>): Promise<void> {
     await this.idle();
     if (this.#closed) return;
@@ -83,23 +78,23 @@ export class Claimer {
     this.kick();
   }
 
-  /** Resolves when no round is under way. */
+  /** Resolves when no round is running. */
   async idle(): Promise<void> {
     while (this.#round) await this.#round;
   }
 
-  /** Lets all claims go with nothing, after the round that is under way. */
+  /** Waits for the running round, then resolves all waiting claims with no tasks. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#undoTimer();
     await this.idle();
-    for (const waiter of this.#waiters) this.#answer(waiter, []);
+    for (const waiter of this.#waiters) this.#resolve(waiter, []);
   }
 
   async #serve(): Promise<void> {
     const { hints, now, round } = this.#parts;
     this.#undoTimer();
-    // A round is begun by whoever asks: that one's own work comes first.
+    // The caller of `kick` finishes its own synchronous work first.
     await undefined;
     for (;;) {
       const waiter = this.#waiters[0];
@@ -110,23 +105,23 @@ export class Claimer {
       let tasks: ClaimedTask[] = [];
       try {
         tasks = await round(places, waiter.limit);
-        this.#againMs = 0;
+        this.#retryMs = 0;
       } catch {
-        // What was claimed without an answer is handed back at the next heartbeat.
-        this.#againMs = Math.min(MAX_AGAIN_MS, this.#againMs * 2 || AGAIN_MS);
+        // Tasks that were claimed although the reply was lost are released at the next heartbeat.
+        this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2 || RETRY_MS);
       } finally {
         this.#serving = undefined;
       }
-      if (tasks.length > 0 || waiter.signal.aborted) this.#answer(waiter, tasks);
-      if (this.#againMs > 0) {
-        return this.#wakeAt(now() + this.#againMs * (0.5 + this.#parts.random()));
+      if (tasks.length > 0 || waiter.signal.aborted) this.#resolve(waiter, tasks);
+      if (this.#retryMs > 0) {
+        return this.#wakeAt(now() + this.#retryMs * (0.5 + this.#parts.random()));
       }
     }
   }
 
-  #answer(waiter: Waiter, tasks: ClaimedTask[]): void {
+  #resolve(waiter: Waiter, tasks: ClaimedTask[]): void {
     this.#waiters = this.#waiters.filter((one) => one !== waiter);
-    waiter.answer.resolve(tasks);
+    waiter.result.resolve(tasks);
   }
 
   #wakeAt(at: number): void {

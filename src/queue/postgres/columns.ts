@@ -1,5 +1,5 @@
 /**
- * Columns of `task`: what each holds, and how a row is read and written.
+ * The columns of the `task` table: what each holds, and how rows are read and written.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const STATE: Record<TaskState, number> = Object.fromEntries(
   TASK_STATES.map((state, number) => [state, number]),
 ) as Record<TaskState, number>;
 
-/** A column that stands for one field of a `Row`. */
+/** A column that holds one field of a `Row`. */
 interface Column {
   readonly name: string;
   readonly type: string;
@@ -89,14 +89,14 @@ export function taskColumns(): readonly { name: string; type: string; field: key
 
 const CHANGING = COLUMNS.filter(({ changes }) => changes);
 
-/** How many columns a row takes of what `ROW_COLUMNS` selects. */
+/** How many columns `ROW_COLUMNS` selects. */
 export const ROW_WIDTH = COLUMNS.length;
 
-/** What is selected for a row, from a table called `t`. */
+/** The columns to select for a row, from a table with the alias `t`. */
 export const ROW_COLUMNS = COLUMNS.map(({ name }) => `t.${name}`).join(", ");
 
-/** Makes a row of what was selected. */
-// deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
+/** Makes a row of the selected columns. */
+// deno-lint-ignore no-explicit-any -- the schema decides what each column holds
 export function rowFrom(values: readonly any[], lanes: LaneNames): Row {
   // deno-lint-ignore no-explicit-any -- as above
   const row: any = { generation: 0 };
@@ -120,12 +120,12 @@ function valuesOf({ field }: Column, rows: readonly Row[], lanes: LaneNames): un
   }
 }
 
-/** PostgreSQL's text holds no NUL; lists show its picture instead. */
+/** Replaces NUL, which PostgreSQL's text cannot hold, by its symbol U+2400. */
 export function withoutNul(text: string): string {
   return text.includes("\0") ? text.replace(/\0/g, "\u2400") : text;
 }
 
-/** SQL that makes a table `alias` of arrays, numbered in their order. */
+/** SQL that turns arrays into a table `alias`, with the position of each element as `place`. */
 function unnest(
   columns: readonly { name: string; type: string }[],
   first: number,
@@ -183,7 +183,7 @@ export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): un
   ];
 }
 
-/** What a search for text looks at, where it is not the label itself. */
+/** The label in lower case for searches; `null` when the label is already in lower case. */
 export function foldedOf(label: string): string | null {
   const folded = label.toLowerCase();
   return folded === label ? null : withoutNul(folded);
@@ -199,7 +199,7 @@ const REPORT_COLUMNS = [
 const REPORTS_FROM = 4 + CHANGED_COLUMNS.length;
 
 /**
- * Stores what events have changed, and what attempts brought. $1 is the tally's
+ * Stores changed rows, and the reports of attempts. $1 is the tally's
  * slot, $2 its change, $3 the node that running tasks belong to.
  */
 export const UPDATE_TASKS = `
@@ -225,7 +225,7 @@ export const UPDATE_TASKS = `
     INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
   SELECT @.add_tally($1, $2::bigint[])`;
 
-/** What an attempt brought, as JSON texts. */
+/** The record, result and carried state of an attempt, as JSON. */
 export interface Report {
   readonly seq: number;
   readonly record: string | undefined;
@@ -249,7 +249,7 @@ export function updateValues(
   ];
 }
 
-/** Tells a flipped bit from what was written. */
+/** Detects content that was damaged after it was written. */
 export function checksumOf(spec: string, payload: JsonText | null): number {
   return crc32(payload ?? "", crc32(spec));
 }

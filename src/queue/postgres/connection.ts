@@ -1,9 +1,9 @@
 /**
  * Connections to the database.
  *
- * A connection that failed once is never used again, each call has a deadline,
- * and a call past it has failed: a driver left to mend itself can lose an
- * answer for good.
+ * A connection that failed once is never used again. Each call has a deadline,
+ * and a call that exceeds it fails: the driver on its own could wait without end for a
+ * reply that was lost.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const CALL_MS = 8_000;
 /** The longest that opening a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
 
-/** A statement: prepared under its name once for each connection. */
+/** A statement; each connection prepares it once, under its name. */
 export interface Statement {
   /** Unique among the statements of the engine. */
   readonly name: string;
@@ -27,34 +27,34 @@ export interface Statement {
   readonly text: string;
 }
 
-/** What a statement returned, row by row, each column by its place. */
-// deno-lint-ignore no-explicit-any -- what a column holds is the statement's word
+/** The rows that a statement returned; each row is an array of its columns. */
+// deno-lint-ignore no-explicit-any -- the type of a column depends on the statement
 export type Rows = readonly (readonly any[])[];
 
 /** Runs statements. */
 export interface Session {
-  /** Runs one. Rejects with an `EngineAwayError` when the server cannot be reached or went away. */
+  /** Runs one statement. Rejects with an `EngineAwayError` when the server cannot be reached. */
   run(statement: Statement, ...values: readonly unknown[]): Promise<Rows>;
 }
 
-/** Where the statements of an engine are run. */
+/** How to connect to the database. */
 export interface ConnectionOptions {
   /** The database. */
   readonly url: PostgresUrl;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
-  /** In [0, 1): spreads tries over time. */
+  /** Returns a number in [0, 1), to spread retries over time. */
   readonly random: () => number;
-  /** PEM certificates to trust beside the system's. */
+  /** PEM certificates to trust in addition to the system's. */
   readonly ca?: string | undefined;
 }
 
-/** SQL states after which the same transaction may well succeed. */
-const TRY_AGAIN = new Set(["40001", "40P01", "55P03"]);
+/** SQL states after which the same transaction may succeed: serialization failure, deadlock, lock timeout. */
+const RETRYABLE = new Set(["40001", "40P01", "55P03"]);
 
-/** Whether a transaction that failed with this error is worth another try at once. */
+/** Whether a transaction that failed with this error may be retried at once. */
 export function isWorthAnotherTry(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && TRY_AGAIN.has(error.code ?? "");
+  return error instanceof pg.DatabaseError && RETRYABLE.has(error.code ?? "");
 }
 
 /** The SQL state of an error of the server; `undefined` for any other error. */
@@ -62,8 +62,8 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-/** Whether the error says that the server, or the way to it, is gone for now. */
-function isAway(error: unknown): boolean {
+/** Whether the error says that the server cannot be reached at the moment. */
+function isUnavailable(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true;
   // 08: connection, 57P: shutdown and restart, 53300: too many connections, 25P03 and 57014: ended by a timeout.
   return /^(?:08|57P0|53300|25P03|57014)/.test(error.code ?? "");
@@ -89,7 +89,7 @@ export class Connection implements Session {
     try {
       return await Connection.#open(options, true);
     } catch (error) {
-      // The driver has no code for it: these are its own words.
+      // The driver has no code for this error, so its message is compared.
       const cause = error instanceof Error ? error.cause : undefined;
       const plain = cause instanceof Error && /does not support SSL/.test(cause.message);
       if (!plain) throw error;
@@ -121,7 +121,7 @@ export class Connection implements Session {
     const connection = new Connection(client, url.prepare);
     try {
       await within(CONNECT_MS, client.connect());
-      // One text of several settings: no pooler can spread them over connections.
+      // One statement for all settings, so that a pooler cannot run them on different connections.
       await connection.run({
         name: "",
         text: `SELECT set_config('search_path', '${schema}', false),
@@ -145,7 +145,9 @@ export class Connection implements Session {
   }
 
   async run({ name, text }: Statement, ...values: readonly unknown[]): Promise<Rows> {
-    if (this.#failed) throw new EngineAwayError(`The database went away: ${this.#failed.message}`);
+    if (this.#failed) {
+      throw new EngineAwayError(`The connection to the database was lost: ${this.#failed.message}`);
+    }
     try {
       const query = this.#client.query({
         text,
@@ -156,7 +158,7 @@ export class Connection implements Session {
       const { rows } = await within(CALL_MS, query);
       return rows;
     } catch (error) {
-      if (error instanceof pg.DatabaseError && !isAway(error)) throw error;
+      if (error instanceof pg.DatabaseError && !isUnavailable(error)) throw error;
       this.#failed ??= error instanceof Error ? error : new Error(String(error));
       this.destroy();
       throw asEngineError(error);
@@ -168,45 +170,45 @@ export class Connection implements Session {
     await within(CALL_MS * 10, this.#client.query(text));
   }
 
-  /** Calls `heard` at each notification. */
-  onNotification(heard: (channel: string, payload: string) => void): void {
-    this.#client.on("notification", ({ channel, payload }) => heard(channel, payload ?? ""));
+  /** Calls `listener` for each notification. */
+  onNotification(listener: (channel: string, payload: string) => void): void {
+    this.#client.on("notification", ({ channel, payload }) => listener(channel, payload ?? ""));
   }
 
-  /** Calls `lost` once when the connection cannot be used any more. */
-  onLost(lost: () => void): void {
-    this.#client.once("end", lost);
+  /** Calls `listener` once when the connection is lost. */
+  onLost(listener: () => void): void {
+    this.#client.once("end", listener);
   }
 
-  /** Closes it in order. */
+  /** Closes the connection gracefully. */
   async close(): Promise<void> {
     this.#failed ??= new Error("The connection was closed");
     await within(CONNECT_MS, this.#client.end()).catch(() => {});
   }
 
-  /** Cuts it off: what is under way on it fails. */
+  /** Closes the socket at once; calls that are running on it fail. */
   destroy(): void {
-    this.#failed ??= new Error("The connection was cut off");
-    // The driver's own way of closing waits for what is under way.
+    this.#failed ??= new Error("The connection was destroyed");
+    // The driver's `end()` would wait for the calls that are running.
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream
       .destroy();
   }
 }
 
-/** Numbers as numbers: nothing here goes past 2^53. */
+/** Parses bigint and numeric columns as numbers: no value here exceeds 2^53. */
 function parserOf(oid: number, format?: "text" | "binary") {
   const numeric = oid === 20 || oid === 1700;
-  // deno-lint-ignore no-explicit-any -- the driver's own signature
+  // deno-lint-ignore no-explicit-any -- the driver's signature
   return numeric ? Number : pg.types.getTypeParser(oid as any, format as any);
 }
 
-/** The error as the engine's callers know it; the password is never in a message of the driver. */
+/** Converts an error of the driver; its messages never contain the password. */
 function asEngineError(error: unknown): Error {
   if (error instanceof EngineError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return isAway(error)
-    ? new EngineAwayError(`The database cannot be reached: ${message}`, { cause: error })
-    : new EngineError(`The database refused: ${message}`, { cause: error });
+  return isUnavailable(error)
+    ? new EngineAwayError(`Cannot reach the database: ${message}`, { cause: error })
+    : new EngineError(`The database rejected the statement: ${message}`, { cause: error });
 }
 
 /** Rejects when the promise has not settled in time. */

@@ -1,9 +1,9 @@
 /**
  * The engine that keeps tasks in PostgreSQL, for one node or several.
  *
- * What is asked for while a transaction is under way goes into the next one.
- * A transaction locks and reads rows, runs the lifecycle on them, and stores
- * what changed; plain inserts are one statement.
+ * Inserts and settlements that arrive while a transaction is running share the
+ * next one. A transaction locks and reads rows, runs the lifecycle on them, and
+ * stores what changed; plain inserts are one statement.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { LaneTable } from "./lane_names.ts";
 import { HEARTBEAT_MS, Node } from "./node.ts";
 import { type Notice, Notices } from "./notices.ts";
 import { CHANGED_AT_ONCE, Changes } from "./changes.ts";
-import { type Line, Pool } from "./pool.ts";
+import { Pool, type PooledSession } from "./pool.ts";
 import { migrate, refuseMoved } from "./schema.ts";
 import { type Sql, statementsOf } from "./sql.ts";
 import { Tail } from "./tail.ts";
@@ -52,46 +52,46 @@ import type { PostgresUrl } from "./url.ts";
 export interface PostgresOptions {
   /** The database. */
   readonly url: PostgresUrl;
-  /** Wakes claims; the time of what is written is the server's. */
+  /** Wakes claims; the times that are written are the server's. */
   readonly clock: Clock;
-  /** How many tasks may wait; more are refused. */
+  /** How many tasks may be queued; more are refused. */
   readonly maxQueued?: number;
-  /** The name of this node; one that returns under its name has its former tasks at once. */
+  /** The name of this node. A node that restarts under its name recovers its tasks at once. */
   readonly name: string;
-  /** What other nodes may know of this one. */
+  /** The status that this node publishes to others. */
   readonly report: () => NodeReport;
-  /** In [0, 1): spreads tries over time. */
+  /** Returns a number in [0, 1), to spread retries over time. */
   readonly random: () => number;
-  /** Whether an older schema is brought up to date. */
+  /** Whether to migrate an older schema, or only to check it. */
   readonly migrate?: "auto" | "check";
-  /** Another way to the same database, for `LISTEN` behind a pooler. */
+  /** A direct URL to the same database for `LISTEN`, when `url` leads to a pooler. */
   readonly listenUrl?: PostgresUrl | undefined;
-  /** PEM certificates to trust beside the system's. */
+  /** PEM certificates to trust in addition to the system's. */
   readonly ca?: string | undefined;
-  /** Whether a queue is opened although it was moved. */
+  /** Whether to open a queue that was moved elsewhere. */
   readonly force?: boolean;
-  /** Called when the engine cannot go on, and not because the database is away. */
+  /** Called for a fatal error; an unavailable database is not one. */
   readonly onFatal?: (error: Error) => void;
-  /** Takes the time from `clock`: only a test whose clock stands still needs it. */
+  /** Takes all times from `clock` instead of the server; for tests with a fake clock. */
   readonly ownTime?: boolean;
 }
 
-/** Connections that write, and as many that read. */
+/** Connections that write, and connections that read. */
 const WRITERS = 5;
 const READERS = 3;
 /** Tasks inserted, and attempts settled, in one transaction. */
 const INSERTED_AT_ONCE = 32;
 const SETTLED_AT_ONCE = 256;
-/** How long to wait before a settlement is tried again. */
-const AGAIN_MS = 200;
-const MAX_AGAIN_MS = 5_000;
-/** How often a node looks round for what no notification has said. */
-const LOOK_MS = 2_000;
-/** The same without notifications. */
+/** Wait before a settlement is retried, in milliseconds; doubled up to the maximum. */
+const RETRY_MS = 200;
+const MAX_RETRY_MS = 5_000;
+/** How often a node rescans the queue for changes without a notice, in milliseconds. */
+const RESCAN_MS = 2_000;
+/** The same when notifications are switched off. */
 const POLL_MS = 100;
-/** A lane that another node is claiming from is left alone for so long. */
+/** How long to skip a lane that another node is claiming from, in milliseconds. */
 const BUSY_MS = 5;
-/** A full lane is looked at again at the latest then. */
+/** How long to skip a full lane at most, in milliseconds. */
 const FULL_MS = 250;
 
 /** Opens the queue, and creates its schema when there is none. */
@@ -118,7 +118,7 @@ export async function openPostgresEngine(options: PostgresOptions): Promise<Post
   return engine;
 }
 
-/** Reads from the server what a commit is worth. */
+/** Reads from the server's settings how durable a commit is. */
 async function readDurability(session: Session): Promise<Durability> {
   const [row] = await session.run({
     name: "",
@@ -136,7 +136,7 @@ interface Parts {
   readonly durability: Durability;
 }
 
-/** The engine; beyond the seam it says how its nodes are. */
+/** The engine, which also reports on the nodes of the cluster. */
 export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   readonly name = "postgres";
   readonly durability: Durability;
@@ -146,17 +146,17 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   readonly #hints = new Hints();
   readonly #claimer: Claimer;
   readonly #tail: Tail;
-  /** Of changes on any node. */
+  /** Watchers of changes on any node. */
   readonly #watchers: Watchers;
-  /** Of ends and aborts, which are told of where they happen. */
+  /** Watchers of ends and aborts, which are notified only on the node where they happen. */
   readonly #ownWatchers = new Watchers();
   readonly #inserts: Grouped<Submission, Inserted>;
   readonly #settlements: Grouped<Settled, boolean>;
   /** Ids of the tasks that this node runs, by number. */
   readonly #live = new Map<number, string>();
   readonly #ending = new AbortController();
-  /** Work of the engine's own that is under way. */
-  readonly #chores = new Set<Promise<unknown>>();
+  /** Background work that is running. */
+  readonly #background = new Set<Promise<unknown>>();
   #claims!: Pool;
   #node!: Node;
   readonly #notices: Notices;
@@ -167,7 +167,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   #isOpen = false;
   #nextExpiry = Infinity;
   #undoBeat: () => void = () => {};
-  #undoLook: () => void = () => {};
+  #undoRescan: () => void = () => {};
   #undoExpiry: () => void = () => {};
   #undoPauses: () => void = () => {};
   #closed: Promise<void> | undefined;
@@ -205,8 +205,8 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       schema: url.schema,
       clock: options.clock,
       node: () => this.#node.id,
-      heard: (notice) => this.#heard(notice),
-      chore: (work) => this.#chore(work),
+      onNotice: (notice) => this.#onNotice(notice),
+      inBackground: (work) => this.#inBackground(work),
     });
     this.#inserts = new Grouped((group) => this.#insertPlain(group), {
       maxItems: INSERTED_AT_ONCE,
@@ -243,7 +243,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 
   announce(what: Announcement): void {
-    this.#notices.now({ announced: what });
+    this.#notices.sendNow({ announced: what });
   }
 
   onAnnouncement(listener: (what: Announcement) => void): void {
@@ -257,12 +257,12 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   protected override pausesEndAt(at: number): void {
     this.#undoPauses();
     if (at === Infinity || this.#closed) return;
-    const delayMs = Math.min(Math.max(0, at - this.now()), MAX_LOOK_AHEAD_MS);
-    this.#undoPauses = this.#clock.after(delayMs, () => this.#chore(this.lookRound()));
+    const delayMs = Math.min(Math.max(0, at - this.now()), MAX_TIMER_MS);
+    this.#undoPauses = this.#clock.after(delayMs, () => this.#inBackground(this.rescan()));
   }
 
   protected override pausesChanged(): void {
-    this.#notices.now({ paused: true });
+    this.#notices.sendNow({ paused: true });
   }
 
   protected override changesCommitted(): void {
@@ -303,18 +303,18 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     );
     this.#recovered = await this.#recoverOrphans();
     await this.#notices.listen();
-    await this.lookRound();
+    await this.rescan();
     await this.#findExpiry();
     this.#beatLater();
-    this.#lookLater();
+    this.#rescanLater();
   }
 
-  // The seam.
+  // Methods of `QueueEngine`.
 
   async insert(submission: Submission): Promise<Inserted> {
     this.mustBeOpen();
     if (this.isShutDown) {
-      throw new EngineError("Cannot insert tasks: a shutdown has cancelled what waits");
+      throw new EngineError("Cannot insert tasks: the shutdown has cancelled all queued tasks");
     }
     const { tasks, batch, idempotency, schedule, delivery } = submission;
     const isPlain = submission.quota === undefined && batch === undefined &&
@@ -322,7 +322,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       delivery === undefined && tasks.every(({ key }) => key === undefined);
     try {
       const inserted = isPlain
-        ? await this.#inserts.ask(submission)
+        ? await this.#inserts.add(submission)
         : await this.#insertAlone(submission);
       if (schedule && inserted.kind === "stored") this.announce("schedules");
       for (const { id } of tasks) this.#last = Math.max(this.#last, sequenceOf(id));
@@ -340,18 +340,18 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return this.#claimer.claim(limit, signal);
   }
 
-  /** Tried again for as long as the database is away. */
+  /** Retries while the database is unavailable. */
   async settle(settlement: Settlement): Promise<boolean> {
     this.mustBeOpen();
     if (!isId("tsk", settlement.id)) return false;
     const settled = settledOf(settlement);
-    for (let waitMs = AGAIN_MS;; waitMs = Math.min(MAX_AGAIN_MS, waitMs * 2)) {
+    for (let waitMs = RETRY_MS;; waitMs = Math.min(MAX_RETRY_MS, waitMs * 2)) {
       try {
-        const isSettled = await this.#settlements.ask(settled);
+        const isSettled = await this.#settlements.add(settled);
         this.#live.delete(sequenceOf(settlement.id));
         return isSettled;
       } catch (error) {
-        if (!isPassing(error) || this.#closed) throw asEngineError(error);
+        if (!isTemporary(error) || this.#closed) throw asEngineError(error);
         const delayMs = waitMs * (0.5 + this.#options.random());
         await sleep(systemClock, delayMs, this.#ending.signal).catch(() => {});
       }
@@ -368,13 +368,13 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return this.readers.use((session) => this.#node.list(session));
   }
 
-  /** Resolves once nothing of the engine's own is under way: for tests. */
+  /** Resolves once no background work is running; for tests. */
   async idle(): Promise<void> {
     for (;;) {
       await this.#claimer.idle();
-      await Promise.all(this.#chores);
+      await Promise.all(this.#background);
       await this.#tail.idle();
-      if (this.#chores.size === 0) return;
+      if (this.#background.size === 0) return;
     }
   }
 
@@ -384,9 +384,11 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   async #close(): Promise<void> {
     this.#ending.abort();
-    for (const undo of [this.#undoBeat, this.#undoLook, this.#undoExpiry, this.#undoPauses]) undo();
+    for (const undo of [this.#undoBeat, this.#undoRescan, this.#undoExpiry, this.#undoPauses]) {
+      undo();
+    }
     await this.#claimer.close();
-    await Promise.allSettled(this.#chores);
+    await Promise.allSettled(this.#background);
     await this.#tail.close();
     if (this.#isOpen) {
       await this.writers.use((session) => this.#node.leave(session)).catch(() => {});
@@ -401,14 +403,14 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   // Inserting.
 
-  /** A group of submissions that are tasks and nothing else: one statement. */
+  /** Inserts submissions that contain only tasks, with one statement. */
   async #insertPlain(
     group: Submission[],
   ): Promise<readonly (Inserted | Promise<Inserted>)[]> {
     try {
       return await this.#insertTogether(group);
     } catch (error) {
-      // One of them may be at fault: each stands for itself.
+      // One submission may have caused the error, so each is tried alone.
       if (group.length === 1 || error instanceof EngineAwayError) throw error;
       return group.map((one) => this.#insertTogether([one]).then(([answer]) => answer as Inserted));
     }
@@ -439,7 +441,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return [{ kind: "refused", code: "queue_full" }];
   }
 
-  async #inTransaction(session: Line, unit: Unit): Promise<Outcome> {
+  async #inTransaction(session: PooledSession, unit: Unit): Promise<Outcome> {
     await session.run(this.sql.begin);
     try {
       const outcome = await unit.write();
@@ -473,14 +475,16 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   // Claiming and settling.
 
   async #round(places: readonly Place[], limit: number): Promise<ClaimedTask[]> {
-    if (this.#node.isOutOfTouch) {
-      throw new EngineAwayError("The database was not heard of for too long");
+    if (this.#node.hasLostContact) {
+      throw new EngineAwayError(
+        "Cannot claim tasks: the last contact with the database is too old",
+      );
     }
     let claimed: ClaimedTask[] = [];
     let locked: string[] = [];
     const closedUntil = new Map<string, number>();
     let outcome: Outcome | undefined;
-    // What is offered while the round is under way is newer than what it finds.
+    // Offers that arrive during the round are newer than what it finds.
     const late: [number, number, number][] = [];
     this.#late = late;
     try {
@@ -513,7 +517,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
         return await unit.write();
       });
     } catch (error) {
-      if (sqlStateOf(error) === "PR001") await this.#registerAnew();
+      if (sqlStateOf(error) === "PR001") await this.#registerAgain();
       throw error;
     } finally {
       this.#late = undefined;
@@ -576,7 +580,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return answers;
   }
 
-  /** Waits are as long as they were meant to be, whatever this machine's clock says. */
+  /** Converts times to the server's clock, so that a wrong clock on this machine changes no wait. */
   #onServerTime(settled: Settled, now: number): Settled {
     const { at, dueAt, hold } = settled;
     return {
@@ -587,7 +591,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     };
   }
 
-  protected override unit(session: Line): Unit {
+  protected override unit(session: PooledSession): Unit {
     return new Unit(session, {
       sql: this.sql,
       lanes: this.laneTable,
@@ -602,7 +606,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     });
   }
 
-  /** What a committed transaction means for this node's claims, timers and watchers, and for others. */
+  /** Informs claims, timers, watchers and other nodes of a committed transaction. */
   protected override follow(
     { offers, nextExpiry, hasChanges, final, aborting, freed }: Outcome,
   ): void {
@@ -618,7 +622,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     for (const row of final) this.#ownWatchers.notify(changeOf(row, undefined));
     for (const row of aborting) {
       this.#ownWatchers.notify({ ...changeOf(row, undefined), abort: row.aborting ?? "request" });
-      this.#notices.now({ abort: row.id });
+      this.#notices.sendNow({ abort: row.id });
     }
     if (hasChanges) {
       this.#tail.kick();
@@ -640,51 +644,51 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   // Other nodes.
 
-  #heard({ due, changed, abort, freed, paused, announced }: Notice): void {
+  #onNotice({ due, changed, abort, freed, paused, announced }: Notice): void {
     for (const [lane, priority, dueAt] of due ?? []) this.#offer(lane, priority, dueAt, false);
     for (const lane of freed ?? []) this.#hints.reopen(lane);
-    if (due === null) this.#chore(this.lookRound());
+    if (due === null) this.#inBackground(this.rescan());
     if (due || freed) this.#claimer.kick();
     if (changed) this.#tail.kick();
-    if (abort) this.#chore(this.#lookForAborts());
-    if (paused) this.#chore(this.lookRound());
+    if (abort) this.#inBackground(this.#lookForAborts());
+    if (paused) this.#inBackground(this.rescan());
     if (announced) this.#announced(announced);
   }
 
   #beatLater(): void {
     if (this.#closed) return;
-    this.#undoBeat = this.#clock.after(HEARTBEAT_MS, () => this.#chore(this.#beat()));
+    this.#undoBeat = this.#clock.after(HEARTBEAT_MS, () => this.#inBackground(this.#beat()));
   }
 
   async #beat(): Promise<void> {
     try {
       const isAlive = await this.readers.use((session) => this.#node.beat(session));
-      if (!isAlive) await this.#registerAnew();
+      if (!isAlive) await this.#registerAgain();
       if (this.#options.url.wake === "listen" && !this.#notices.isConnected) {
         await this.#notices.connect();
         await this.#notices.listen();
-        await this.lookRound();
+        await this.rescan();
       }
       await this.#lookForAborts();
-      await this.#claimer.between(() => this.#handBack());
+      await this.#claimer.between(() => this.#releaseLostClaims());
       const given = await this.readers.use((session) => this.#node.giveUpOthers(session));
       if (given > 0 || this.#node.isLeader) await this.#recoverOrphans();
       if (this.#node.isLeader) await this.#expireDue();
     } catch (error) {
-      if (!isPassing(error) && !this.#closed) throw error;
+      if (!isTemporary(error) && !this.#closed) throw error;
     } finally {
       this.#beatLater();
     }
   }
 
-  /** Given up by another node: its attempts go on elsewhere. */
-  async #registerAnew(): Promise<void> {
+  /** Another node gave this one up and recovers its attempts: aborts them here, and registers again. */
+  async #registerAgain(): Promise<void> {
     for (const id of this.#live.values()) this.#ownWatchers.notify(lostChange(id, this.now()));
     this.#live.clear();
     await this.#node.register(this.writers);
   }
 
-  /** Aborts that were asked for on other nodes. */
+  /** Finds aborts that were requested on other nodes. */
   async #lookForAborts(): Promise<void> {
     const rows = await this.readWithLanes(this.sql.aborting, this.#node.id);
     for (const values of rows) {
@@ -693,8 +697,8 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     }
   }
 
-  /** Tasks that this node runs without knowing: the answer to their claim was lost. */
-  async #handBack(): Promise<void> {
+  /** Releases tasks that the database assigns to this node but whose claim got no reply. */
+  async #releaseLostClaims(): Promise<void> {
     const rows = await this.read(this.sql.heldBy, this.#node.id, [...this.#live.keys()]);
     await this.changeSome(rows.map(([seq]) => seq), (unit, row) => {
       if (row.state !== "running" || this.#live.has(row.seq)) return;
@@ -713,7 +717,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     });
   }
 
-  /** Settles attempts of nodes that are no more; how many. */
+  /** Recovers the attempts of nodes that no longer exist, and returns how many. */
   async #recoverOrphans(): Promise<number> {
     let recovered = 0;
     for (;;) {
@@ -741,16 +745,16 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return this.#options.ownTime || !this.#node ? now : Math.round(now + this.#node.offsetMs);
   }
 
-  #lookLater(): void {
+  #rescanLater(): void {
     if (this.#closed) return;
-    const everyMs = this.#options.url.wake === "poll" ? POLL_MS : LOOK_MS;
-    this.#undoLook = this.#clock.after(everyMs, () => {
-      this.#chore(this.lookRound().catch(() => {}).finally(() => this.#lookLater()));
+    const everyMs = this.#options.url.wake === "poll" ? POLL_MS : RESCAN_MS;
+    this.#undoRescan = this.#clock.after(everyMs, () => {
+      this.#inBackground(this.rescan().catch(() => {}).finally(() => this.#rescanLater()));
     });
   }
 
-  /** Finds every place in which something waits. */
-  protected override async lookRound(): Promise<void> {
+  /** Finds all lanes and priorities with queued tasks. */
+  protected override async rescan(): Promise<void> {
     await this.readPauses();
     const over = this.activePauses.list().filter(({ until = Infinity }) => until <= this.now());
     if (over.length > 0) await this.endPauses(over);
@@ -770,13 +774,13 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     this.#nextExpiry = at;
     this.#undoExpiry();
     if (at === Infinity || this.#closed) return;
-    const delayMs = Math.min(at - this.now(), MAX_LOOK_AHEAD_MS);
-    const expire = () => this.#chore(this.#expireDue());
+    const delayMs = Math.min(at - this.now(), MAX_TIMER_MS);
+    const expire = () => this.#inBackground(this.#expireDue());
     if (delayMs > 0) this.#undoExpiry = this.#clock.after(delayMs, expire);
     else expire();
   }
 
-  /** Ends what has expired. */
+  /** Ends the tasks that have expired. */
   async #expireDue(): Promise<void> {
     if (this.isShutDown) return;
     for (;;) {
@@ -790,11 +794,11 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     await this.#findExpiry();
   }
 
-  #chore(work: Promise<unknown>): void {
-    const chore = work.catch((error) => {
-      if (!this.#closed && !isPassing(error)) this.#options.onFatal?.(asEngineError(error));
-    }).finally(() => this.#chores.delete(chore));
-    this.#chores.add(chore);
+  #inBackground(work: Promise<unknown>): void {
+    const tracked = work.catch((error) => {
+      if (!this.#closed && !isTemporary(error)) this.#options.onFatal?.(asEngineError(error));
+    }).finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
   }
 
   protected override mustBeOpen(): void {
@@ -802,15 +806,15 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 }
 
-/** A wait is cut here, so that a clock set forward is noticed. */
-const MAX_LOOK_AHEAD_MS = 5 * 60_000;
+/** The longest timer, in milliseconds, so that a clock that was set forward is noticed. */
+const MAX_TIMER_MS = 5 * 60_000;
 
 function lostChange(id: string, at: number): TaskChange {
   return { id, type: "fetch", state: "running", attempt: 0, at, change: 0, abort: "request" };
 }
 
-/** Whether the same will succeed later: the database is away, or lacks disk, memory or connections. */
-function isPassing(error: unknown): boolean {
+/** Whether a retry may succeed: the database is unavailable, or lacks disk, memory or connections. */
+function isTemporary(error: unknown): boolean {
   return error instanceof EngineAwayError || sqlStateOf(error)?.startsWith("53") === true;
 }
 
@@ -818,5 +822,5 @@ function asEngineError(error: unknown): Error {
   if (error instanceof EngineError) return error;
   if (!(error instanceof Error)) return new EngineError(String(error));
   if (sqlStateOf(error) === undefined) return error;
-  return new EngineError(`The database refused: ${error.message}`, { cause: error });
+  return new EngineError(`The database rejected the statement: ${error.message}`, { cause: error });
 }

@@ -1,24 +1,24 @@
 /**
- * What is asked for while an earlier group is under way becomes the next group:
- * one transaction for many callers.
+ * Group commit: items that arrive while a group is running form the next group,
+ * so that one transaction serves many callers.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
 
-/** Makes groups of what is asked for. */
-export class Grouped<Item, Answer> {
-  readonly #run: (items: Item[]) => Promise<readonly (Answer | Promise<Answer>)[]>;
+/** Collects items into groups and runs each group. */
+export class Grouped<Item, Result> {
+  readonly #run: (items: Item[]) => Promise<readonly (Result | Promise<Result>)[]>;
   readonly #maxItems: number;
   readonly #maxGroups: number;
-  #waiting: { item: Item; answer: PromiseWithResolvers<Answer> }[] = [];
+  #waiting: { item: Item; result: PromiseWithResolvers<Result> }[] = [];
   #groups = 0;
   #isScheduled = false;
 
-  /** `run` answers each item of a group by its place; one that fails alone has a promise that rejects. */
+  /** `run` returns one result for each item, in the same order; for an item that fails alone, a promise that rejects. */
   constructor(
-    run: (items: Item[]) => Promise<readonly (Answer | Promise<Answer>)[]>,
+    run: (items: Item[]) => Promise<readonly (Result | Promise<Result>)[]>,
     { maxItems, maxGroups }: { maxItems: number; maxGroups: number },
   ) {
     this.#run = run;
@@ -26,18 +26,18 @@ export class Grouped<Item, Answer> {
     this.#maxGroups = maxGroups;
   }
 
-  /** Asks for one thing. */
-  ask(item: Item): Promise<Answer> {
-    const answer = Promise.withResolvers<Answer>();
-    this.#waiting.push({ item, answer });
+  /** Adds an item to the next group, and resolves with its result. */
+  add(item: Item): Promise<Result> {
+    const result = Promise.withResolvers<Result>();
+    this.#waiting.push({ item, result });
     this.#schedule();
-    return answer.promise;
+    return result.promise;
   }
 
   #schedule(): void {
     if (this.#isScheduled || this.#groups >= this.#maxGroups || this.#waiting.length === 0) return;
     this.#isScheduled = true;
-    // What arrives in the same turn of the event loop goes along.
+    // Items that arrive in the same turn of the event loop join the group.
     setImmediate(() => {
       this.#isScheduled = false;
       this.#begin();
@@ -50,10 +50,10 @@ export class Grouped<Item, Answer> {
     this.#groups++;
     this.#schedule();
     try {
-      const answers = await this.#run(group.map(({ item }) => item));
-      group.forEach(({ answer }, at) => answer.resolve(answers[at] as Answer));
+      const results = await this.#run(group.map(({ item }) => item));
+      group.forEach(({ result }, at) => result.resolve(results[at] as Result));
     } catch (error) {
-      for (const { answer } of group) answer.reject(error);
+      for (const { result } of group) result.reject(error);
     }
     this.#groups--;
     this.#schedule();

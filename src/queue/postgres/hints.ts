@@ -1,9 +1,9 @@
 /**
  * Where a node looks for tasks that are due.
  *
- * For each lane and priority a lower bound of the first due time. What it says
- * may be out of date: the database decides at each claim. A hint that is too
- * early costs a look; one that is missing is found by the next look round.
+ * Keeps, for each lane and priority, the earliest time at which a task may be due.
+ * A hint may be out of date, because the database decides at each claim. A hint
+ * that is too early costs one query; the next rescan finds one that is missing.
  *
  * @module
  */
@@ -13,17 +13,17 @@ export interface Place {
   /** The lane's number in the database. */
   readonly lane: number;
   readonly priority: number;
-  /** Nothing there is due before, in milliseconds since the epoch. */
+  /** No task here is due before this time, in milliseconds since the epoch. */
   head: number;
 }
 
-/** What one node believes of all places. */
+/** The hints of one node. */
 export class Hints {
   readonly #places = new Map<string, Place>();
-  /** Lanes that are full, held or busy: not worth a look before then. */
+  /** When to query a lane again that is full, held, or locked by another node. */
   readonly #notBefore = new Map<number, number>();
 
-  /** Something waits there, due then. */
+  /** Reports a task that is queued there and due at that time. */
   offer(lane: number, priority: number, dueAt: number): void {
     const name = `${priority} ${lane}`;
     const place = this.#places.get(name);
@@ -31,29 +31,29 @@ export class Hints {
     else if (dueAt < place.head) place.head = dueAt;
   }
 
-  /** What a look at the place has found: the first due time, or `null` when nothing waits there. */
+  /** Stores what a query has found: the first due time, or `null` when no task is queued there. */
   found(lane: number, priority: number, head: number | null): void {
     const name = `${priority} ${lane}`;
     if (head === null) this.#places.delete(name);
     else this.#places.set(name, { lane, priority, head });
   }
 
-  /** A look into the lane is not worth it before then. */
+  /** Skips the lane until that time. */
   close(lane: number, until: number): void {
     this.#notBefore.set(lane, until);
   }
 
-  /** Something may begin in the lane again. */
+  /** Ends the skipping of a lane: tasks may be claimed from it again. */
   reopen(lane: number): void {
     this.#notBefore.delete(lane);
   }
 
-  /** So it may in every lane. */
+  /** The same for every lane. */
   reopenAll(): void {
     this.#notBefore.clear();
   }
 
-  /** Places that are due, the most urgent first, of at most so many lanes. */
+  /** Places with tasks that are due, the most urgent first, in at most `maxLanes` lanes. */
   due(now: number, maxLanes: number): Place[] {
     const due: Place[] = [];
     for (const place of this.#places.values()) {
@@ -64,7 +64,7 @@ export class Hints {
     return due.filter(({ lane }) => lanes.has(lane) || (lanes.size < maxLanes && lanes.add(lane)));
   }
 
-  /** When `due` next has something, in milliseconds since the epoch; infinity for never. */
+  /** When `due` next returns a place, in milliseconds since the epoch; infinity for never. */
   nextAt(): number {
     let next = Infinity;
     for (const { lane, head } of this.#places.values()) {

@@ -1,5 +1,5 @@
 /**
- * Lanes by their numbers: read once, since a lane's name never changes.
+ * Maps lane numbers to names and back. A lane's name never changes, so each is read once.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { LaneNames } from "./columns.ts";
 import type { Session } from "./connection.ts";
 import type { Sql } from "./sql.ts";
 
-/** The lanes that this node has met. */
+/** The lanes that this node has read so far. */
 export class LaneTable implements LaneNames {
   readonly #sql: Sql;
   readonly #names = new Map<number, string>();
@@ -48,11 +48,11 @@ export class LaneTable implements LaneNames {
     if (unknown.length === 0) return;
     const rows = await session.run(this.#sql.laneIds, unknown);
     this.#take(rows);
-    // Stored by another node between the two halves of the statement.
+    // Another node stored the name between the two parts of the statement.
     if (unknown.some((name) => !this.#ids.has(name))) await this.store(session, names);
   }
 
-  /** Looks up all lanes; their names. */
+  /** Reads all lanes, and returns their names. */
   async readAll(session: Session): Promise<string[]> {
     this.#take(await session.run(this.#sql.allLanes));
     return [...this.#ids.keys()];

@@ -1,9 +1,9 @@
 /**
- * Reading tasks by what they have in common.
+ * Finds the tasks that match a filter.
  *
- * A list is driven by the one index that narrows it most. What no index knows
- * is looked for among a bounded number of rows, after which the list hands out
- * a cursor, whether the page is full or not.
+ * A query uses the one index that narrows the list most. The other conditions
+ * are tested on a bounded number of rows; then the page ends with a cursor,
+ * even if it is not full.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import { searchOf } from "../search.ts";
 import { columnOf, STATE } from "./columns.ts";
 import type { Session } from "./connection.ts";
 
-/** Rows that one page looks at, in turn: mostly what it asks for is among the first. */
+/** Rows that the queries of one page examine, one query after the other: usually the first is enough. */
 const WINDOWS = [1_000, 4_000, 20_000] as const;
 
-/** The numbers of the tasks that match, newest first, and where the search goes on. */
+/** The numbers of the tasks that match, newest first, and where the search continues. */
 export interface Matching {
   readonly seqs: number[];
   readonly next?: number;
 }
 
-/** Finds tasks that match, accepted before `before`. `lanes` are the names of all lanes. */
+/** Finds tasks that match, with numbers below `before`. `lanes` returns the names of all lanes. */
 export async function matching(
   session: Session,
   { schema, lanes, laneId }: {
@@ -60,7 +60,7 @@ export async function matching(
   return { seqs, next };
 }
 
-/** A query over the next `window` rows that the best index knows. */
+/** Builds the query over the next `window` rows of the best index. */
 function search(
   schema: string,
   filter: TaskFilter,
@@ -117,7 +117,7 @@ function search(
         SELECT t.seq FROM span s JOIN ${schema}.task t USING (seq)
          WHERE ${tests.join(" AND ") || "true"} ORDER BY t.seq DESC LIMIT ${value(most)}) f ON true
      ORDER BY f.seq DESC`;
-  // Without a name: a plan for one filter's values need not suit another's.
+  // Not prepared: a plan that suits one filter's values may be slow for another's.
   return { statement: { name: "", text }, values };
 }
 
@@ -160,7 +160,7 @@ function driverOf(
            ORDER BY seq DESC LIMIT ${window}`;
 }
 
-/** Both have children. */
+/** Tasks and batches can have children. */
 function isParent(id: string): boolean {
   return isId("tsk", id) || isId("bat", id);
 }

@@ -18,23 +18,23 @@ import { NODES_LOCK } from "./schema.ts";
 
 /** How often a node renews its row, in milliseconds. */
 const HEARTBEAT_MS = 2_000;
-/** A node that was not seen for so long is given up, in milliseconds. */
+/** After this time without a heartbeat, in milliseconds, other nodes give up a node. */
 const LEASE_MS = 10_000;
-/** A node that was itself without contact must not judge others until it has had contact for so long. */
+/** After an outage of its own, a node waits this long, in milliseconds, before it gives up others. */
 const CONTACT_MS = 12_000;
-/** How long a leader leads without renewing it, in milliseconds. */
+/** How long a node stays leader without a heartbeat, in milliseconds. */
 const LEADER_MS = 10_000;
-/** Nodes that can live at once: each has a slot of its own, six bits of the ids that it makes. */
+/** Nodes at once: each has a slot of its own, which is six bits of the ids that it creates. */
 const MAX_NODES = 64;
 
-/** The server's time: a node's own clock has no say in whether it lives. */
+/** The server's time, so that a wrong clock on a node cannot change which nodes are given up. */
 const SERVER_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /** What a node needs. */
 export interface NodeParts {
   readonly schema: string;
   readonly clock: Clock;
-  /** No other live process has it. */
+  /** Unique among the live processes. */
   readonly name: string;
   readonly report: () => NodeReport;
 }
@@ -45,10 +45,10 @@ export class Node {
   #id = 0;
   #slot = 0;
   #isLeader = false;
-  /** Since when each heartbeat has reached the database, on the monotonic clock. */
+  /** Start of the current period without an outage, on the monotonic clock. */
   #contactSince = 0;
   #lastContact = 0;
-  /** The server's time less the machine's, in milliseconds. */
+  /** The server's time minus this machine's, in milliseconds. */
   #offsetMs = 0;
 
   constructor(parts: NodeParts) {
@@ -60,27 +60,27 @@ export class Node {
     return this.#id;
   }
 
-  /** Six bits of the ids that it makes. */
+  /** The six bits that its ids contain. */
   get slot(): number {
     return this.#slot;
   }
 
-  /** Whether it does what only one node does. */
+  /** Whether this node does the work that only one node may do, such as expiring and purging. */
   get isLeader(): boolean {
     return this.#isLeader;
   }
 
-  /** The server's time less the machine's, in milliseconds. */
+  /** The server's time minus this machine's, in milliseconds. */
   get offsetMs(): number {
     return this.#offsetMs;
   }
 
-  /** Whether it has been without contact for too long to begin anything. */
-  get isOutOfTouch(): boolean {
+  /** Whether the last heartbeat is so old that other nodes may have given this one up. */
+  get hasLostContact(): boolean {
     return systemClock.monotonic() - this.#lastContact > LEASE_MS;
   }
 
-  /** Takes a slot. An earlier process of the same name is given up at once. */
+  /** Takes a slot. An earlier process with the same name is given up at once. */
   async register(pool: Pool): Promise<void> {
     const { schema, name, report } = this.#parts;
     const row = await pool.transaction(async (session) => {
@@ -107,7 +107,7 @@ export class Node {
     this.#contactSince = this.#lastContact = systemClock.monotonic();
   }
 
-  /** Renews the row; `false` when the node was given up. Rejects when the database is away. */
+  /** Renews the row; `false` when the node was given up. Rejects when the database is unavailable. */
   async beat(session: Session): Promise<boolean> {
     const { schema, clock, report } = this.#parts;
     const before = clock.now();
@@ -131,12 +131,12 @@ export class Node {
     const [row] = rows;
     this.#isLeader = row?.[1] === this.#id;
     if (!row) return false;
-    // The shorter the way, the better the guess.
+    // A slow reply makes the estimate too inaccurate.
     if (now - sentAt < 1_000) this.#offsetMs = row[0] - (before + (now - sentAt) / 2);
     return true;
   }
 
-  /** Gives up nodes that were not seen for too long; how many. */
+  /** Gives up nodes whose heartbeat is too old, and returns how many. */
   async giveUpOthers(session: Session): Promise<number> {
     const { schema } = this.#parts;
     if (systemClock.monotonic() - this.#contactSince < CONTACT_MS) return 0;
@@ -154,7 +154,7 @@ export class Node {
     return rows.length;
   }
 
-  /** Leaves the queue: what it did not settle is nobody's any more. */
+  /** Leaves the queue: other nodes recover the attempts that it did not settle. */
   async leave(session: Session): Promise<void> {
     const { schema } = this.#parts;
     await session.run({ name: "", text: `DELETE FROM ${schema}.node WHERE id = $1` }, this.#id);

@@ -1,8 +1,8 @@
 /**
- * What nodes tell one another, by `LISTEN` and `NOTIFY`.
+ * Notices between nodes, by `LISTEN` and `NOTIFY`.
  *
- * Everything here is a hint, and is found without it within two seconds: a
- * notification may be lost while a connection is down. Nodes tell after the
+ * Notices only save time: a notice may be lost while a connection is down, and
+ * a rescan finds the same facts within two seconds. They are sent after the
  * commit, because a notification inside a transaction makes commits wait for
  * one another.
  *
@@ -13,18 +13,18 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Announcement } from "../cluster.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 
-/** How soon others are told of what was committed, in milliseconds. */
-const TELL_MS = 5;
+/** How long notices are collected before they are sent, in milliseconds. */
+const SEND_MS = 5;
 /** PostgreSQL refuses a notification of 8,000 bytes. */
 const MAX_BYTES = 7_900;
 
-/** What a notification says. */
+/** The content of a notification. */
 export interface Notice {
   /** The node that sent it. */
   readonly from: number;
-  /** Lane, priority and due time of what waits; `null` for too many to list. */
+  /** Lane, priority and due time of queued tasks; `null` when there are too many to list. */
   readonly due?: readonly [number, number, number][] | null;
-  /** Lanes in which something may begin again. */
+  /** Lanes from which tasks may be claimed again. */
   readonly freed?: readonly number[];
   /** Whether tasks have changed. */
   readonly changed?: boolean;
@@ -43,9 +43,9 @@ export interface NoticesParts {
   /** The number of this node. */
   readonly node: () => number;
   /** Called for each notice of another node. */
-  readonly heard: (notice: Notice) => void;
-  /** Runs work of the engine's own. */
-  readonly chore: (work: Promise<unknown>) => void;
+  readonly onNotice: (notice: Notice) => void;
+  /** Runs work in the background and reports its failure. */
+  readonly inBackground: (work: Promise<unknown>) => void;
 }
 
 /** Sends and receives notices over a connection of their own; without one, nothing is sent. */
@@ -74,23 +74,23 @@ export class Notices {
 
   /** Starts to listen. */
   async listen(): Promise<void> {
-    const { schema, heard, node } = this.#parts;
+    const { schema, onNotice, node } = this.#parts;
     const connection = this.#connection;
     if (!connection) return;
     connection.onNotification((_, payload) => {
       const notice = JSON.parse(payload) as Notice;
-      if (notice.from !== node()) heard(notice);
+      if (notice.from !== node()) onNotice(notice);
     });
     connection.onLost(() => this.#connection = undefined);
     await connection.run({ name: "", text: `LISTEN "${schema}_queue"` });
-    // Nothing that is sent here has to survive anything.
+    // Notices need no durability, so their commits need not wait for the disk.
     await connection.run({
       name: "",
       text: `SELECT set_config('synchronous_commit', 'off', false)`,
     });
   }
 
-  /** Reserves the name for as long as the connection lives; with a number when a live process has it. */
+  /** Reserves the name while the connection is open; adds a number when another live process has the name. */
   async reserve(name: string): Promise<string> {
     for (let number = 1; this.#connection; number++) {
       const numbered = number === 1 ? name : `${name}-${number}`;
@@ -107,38 +107,41 @@ export class Notices {
     return name;
   }
 
-  /** Something waits there, due then. */
+  /** Adds a task that is queued there and due at that time. */
   due(lane: number, priority: number, dueAt: number): void {
     const name = `${lane}:${priority}`;
     this.#due.set(name, Math.min(dueAt, this.#due.get(name) ?? Infinity));
   }
 
-  /** Something may begin in the lane again. */
+  /** Adds a lane from which tasks may be claimed again. */
   freed(lane: number): void {
     this.#freed.add(lane);
   }
 
-  /** Tasks have changed: tells all that was collected, soon. */
+  /** Tasks have changed: sends everything that was collected, after a short wait. */
   changed(): void {
     this.#isChanged = true;
     this.#undo();
     if (!this.#connection || this.#closed) return this.#clear();
-    this.#undo = this.#parts.clock.after(TELL_MS, () => this.#parts.chore(this.#tell()));
+    this.#undo = this.#parts.clock.after(
+      SEND_MS,
+      () => this.#parts.inBackground(this.#sendCollected()),
+    );
   }
 
-  /** Tells something at once. */
-  now(notice: Omit<Notice, "from">): void {
-    this.#parts.chore(this.#send({ from: this.#parts.node(), ...notice }));
+  /** Sends a notice at once. */
+  sendNow(notice: Omit<Notice, "from">): void {
+    this.#parts.inBackground(this.#send({ from: this.#parts.node(), ...notice }));
   }
 
-  /** Ends it. */
+  /** Closes the connection. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#undo();
     await this.#connection?.close();
   }
 
-  async #tell(): Promise<void> {
+  async #sendCollected(): Promise<void> {
     const from = this.#parts.node();
     const changed = this.#isChanged;
     const due = [...this.#due].map(([place, dueAt]): [number, number, number] => {

@@ -1,5 +1,5 @@
 /**
- * A few connections that take turns, and the transactions that run on them.
+ * A small pool of connections, and the transactions that run on them.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import {
 } from "./connection.ts";
 import type { Sql } from "./sql.ts";
 
-/** A connection with its own row of the tally. */
-export interface Line extends Session {
+/** A connection from the pool, with its own row in the `tally` table. */
+export interface PooledSession extends Session {
   /** The number of that row. */
   readonly slot: number;
 }
 
-/** Tries of one transaction that deadlocks with others. */
+/** Attempts at one transaction that deadlocks with others. */
 const MAX_TRIES = 10;
 
-/** Connections of one purpose. */
+/** Connections for one purpose. */
 export class Pool {
   readonly #options: ConnectionOptions;
   readonly #sql: Sql;
@@ -40,7 +40,7 @@ export class Pool {
   }
 
   /** Runs `work` on a connection: each statement is a transaction of its own. */
-  async use<T>(work: (line: Line) => Promise<T>): Promise<T> {
+  async use<T>(work: (session: PooledSession) => Promise<T>): Promise<T> {
     const { connection, slot } = await this.#take();
     try {
       return await work({ slot, run: connection.run.bind(connection) });
@@ -49,11 +49,13 @@ export class Pool {
     }
   }
 
-  /** Runs `work` as one transaction, again when it was in another's way; `undefined` rolls it back. */
-  async transaction<T>(work: (line: Line) => Promise<T | undefined>): Promise<T | undefined> {
+  /** Runs `work` as one transaction, and repeats it after a deadlock; `undefined` rolls it back. */
+  async transaction<T>(
+    work: (session: PooledSession) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
     for (let tries = 1;; tries++) {
       try {
-        return await this.use((line) => this.#once(line, work));
+        return await this.use((session) => this.#once(session, work));
       } catch (error) {
         if (tries === MAX_TRIES || !isWorthAnotherTry(error)) throw error;
         await sleep(systemClock, this.#options.random() * 20 * tries);
@@ -61,20 +63,23 @@ export class Pool {
     }
   }
 
-  async #once<T>(line: Line, work: (line: Line) => Promise<T | undefined>): Promise<T | undefined> {
-    await line.run(this.#sql.begin);
+  async #once<T>(
+    session: PooledSession,
+    work: (session: PooledSession) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    await session.run(this.#sql.begin);
     let value: T | undefined;
     try {
-      value = await work(line);
+      value = await work(session);
     } catch (error) {
-      if (!(error instanceof EngineAwayError)) await line.run(this.#sql.rollback);
+      if (!(error instanceof EngineAwayError)) await session.run(this.#sql.rollback);
       throw error;
     }
-    await line.run(value === undefined ? this.#sql.rollback : this.#sql.commit);
+    await session.run(value === undefined ? this.#sql.rollback : this.#sql.commit);
     return value;
   }
 
-  /** Closes what is free; what is in use is closed when it is given back. */
+  /** Closes free connections at once, and the others when they are given back. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const { reject } of this.#waiting.splice(0)) {

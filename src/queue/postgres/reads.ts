@@ -1,5 +1,5 @@
 /**
- * What an engine on PostgreSQL reads, on connections that only read.
+ * The read operations of the PostgreSQL engine, on connections that only read.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import type { Session } from "./connection.ts";
 import type { LaneTable } from "./lane_names.ts";
 import { type Matching, matching } from "./lists.ts";
-import type { Line, Pool } from "./pool.ts";
+import type { Pool, PooledSession } from "./pool.ts";
 import type { Sql } from "./sql.ts";
 import { readChanges } from "./tail.ts";
 import { batchFrom, recordOf, type StoredContent, type Unit } from "./unit.ts";
@@ -55,10 +55,10 @@ export abstract class Reads {
   protected abstract now(): number;
   /** Throws an `EngineError` once the engine is closed. */
   protected abstract mustBeOpen(): void;
-  /** Resolves once it is known where the changes of the watchers begin. */
+  /** Resolves once the change from which watchers are notified is known. */
   protected abstract ready(): Promise<void>;
   /** A view of the database for one transaction. */
-  protected abstract unit(session: Line): Unit;
+  protected abstract unit(session: PooledSession): Unit;
 
   async find(id: string): Promise<TaskRecord | undefined> {
     if (!isId("tsk", id)) return undefined;
@@ -121,7 +121,7 @@ export abstract class Reads {
       const parts = { sql: this.sql, lanes: this.laneTable };
       for (let after: number | undefined = change; after !== undefined;) {
         const part = await readChanges(session, parts, after);
-        // A transaction's tasks may have changed before `change` alone.
+        // Some tasks of the first transaction may have numbers up to `change`.
         changes.push(...part.changes.filter((one) => one.change > change));
         after = part.isFull && changes.length < limit ? part.last : undefined;
       }
@@ -199,7 +199,7 @@ export abstract class Reads {
     });
   }
 
-  /** How lanes stand, as one that schedules them would see it. */
+  /** A scheduler that holds the current state of these lanes. */
   protected async scheduler(session: Session, ids: readonly number[]): Promise<LaneScheduler> {
     const unit = this.unit({ ...session, slot: 0, run: session.run.bind(session) });
     await unit.loadLanes(ids.map((id) => this.laneTable.name(id)));

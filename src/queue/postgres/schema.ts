@@ -1,8 +1,8 @@
 /**
- * The tables, and how an older schema becomes a newer one.
+ * The tables, and the migrations from older schemas.
  *
  * `@.` is the schema's name and a dot. `task` holds what claims and settlements
- * touch, `body` what is bulky. JSON is stored as text: `jsonb` would reorder it.
+ * read and write, `body` the large content. JSON is stored as text: `jsonb` would reorder it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { compact } from "../../lib/compact.ts";
 import { EngineError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 
-/** Each brings the schema from the version of its index to the next; none is ever changed. */
+/** Migrations: the step at index N takes the schema from version N to N + 1. Never change a released step. */
 const MIGRATIONS: readonly string[] = [
   `
 CREATE SEQUENCE @.change_seq;
@@ -43,7 +43,7 @@ CREATE TABLE @.task (
   parent      bigint,
   owner       text,
   label       text     NOT NULL,
-  folded      text,              -- the label in small letters, where that differs
+  folded      text,              -- the label in lower case, where that differs
   reason      text,
   delivery    text,
   aborting    text,
@@ -121,20 +121,20 @@ CREATE INDEX delivery_received ON @.delivery (received_at);
 CREATE TABLE @.lane (
   id         int    GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name       text   NOT NULL UNIQUE,
-  own_limit  int,               -- set for this very lane
+  own_limit  int,               -- set for this lane
   adaptive_limit      int,               -- the adaptive concurrency limit
-  paid_at    double precision NOT NULL DEFAULT 0, -- when all that its rate has spent is made good
+  paid_at    double precision NOT NULL DEFAULT 0, -- when the cost of its past attempts is paid off (GCRA)
   held_until bigint NOT NULL DEFAULT 0,
   reason     text
 ) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
--- Tasks by state, one row for each connection that writes, so that none waits for another. Exact as a sum.
+-- Number of tasks by state: one row for each connection that writes, so that none waits for another. Only the sum is exact.
 CREATE TABLE @.tally (slot int PRIMARY KEY, counts bigint[] NOT NULL)
   WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 CREATE TABLE @.changed (change bigint PRIMARY KEY, tasks bigint[] NOT NULL)
   WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 CREATE TABLE @.node (
   id     int    GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  slot   int    NOT NULL UNIQUE, -- the low bits of the ids that it makes
+  slot   int    NOT NULL UNIQUE, -- the low bits of the ids that it creates
   name   text   NOT NULL,
   since  bigint NOT NULL,
   seen   bigint NOT NULL,
@@ -159,7 +159,7 @@ INSERT INTO @.state VALUES (1, NULL, 0, 0, 0);
   `,
 ];
 
-/** Made anew whenever a newer version opens the schema. */
+/** Created again whenever a newer version opens the schema. */
 const FUNCTIONS = `
 -- Each transaction that draws change numbers shows in pg_locks the number that was last when it
 -- began: readers stop short of it, and so miss nothing that commits out of order.
@@ -231,18 +231,18 @@ CREATE OR REPLACE FUNCTION @.add_tally(p_slot int, p_counts bigint[]) RETURNS vo
 $$;
 `;
 
-/** What the functions are like; a node of another version may run beside this one. */
+/** Version of the functions; nodes of different versions may run at the same time. */
 const FUNCTIONS_VERSION = 1;
 
-/** Nodes register one after the other, and none while the queue is moved. */
+/** Held while a node registers, and while the queue is moved. */
 export const NODES_LOCK = "((9::bigint << 56) | 1)";
-/** All nodes that start at once take turns under this lock. */
+/** Held during a migration, so that nodes that start together migrate one after the other. */
 const MIGRATION_LOCK = "(9::bigint << 56)";
 
 /**
  * Brings the schema up to date, and creates it when there is none; `check`
- * only looks. Rejects with an `EngineError` for a schema of a newer version,
- * of somebody else, or one that `check` finds out of date.
+ * changes nothing. Rejects with an `EngineError` for a schema of a newer version,
+ * of another program, or one that `check` finds out of date.
  */
 export async function migrate(
   connection: Connection,
@@ -261,7 +261,7 @@ export async function migrate(
     await run("ROLLBACK");
     throw new EngineError(
       `Cannot open queue schema "${schema}": it was written by a newer Postrider ` +
-        `(version ${version}, this one knows ${MIGRATIONS.length})`,
+        `(version ${version}, this one supports ${MIGRATIONS.length})`,
     );
   }
   if (mode === "check") {
@@ -323,13 +323,13 @@ export async function refuseMoved(
   if (!force) {
     throw new EngineError(
       `Cannot open queue schema "${schema}": its tasks were moved to ${move.to} and would be ` +
-        "attempted twice; start with --force if they must be",
+        "attempted twice; start with --force to open it nevertheless",
     );
   }
   await connection.run({ name: "", text: `DELETE FROM ${schema}.move` });
 }
 
-/** What the schema says of itself; `undefined` when there is none yet. */
+/** Reads the version of the schema; `undefined` when there is none yet. */
 async function versionOf(connection: Connection, schema: string): Promise<string | undefined> {
   const [found] = await connection.run({
     name: "",
@@ -339,14 +339,14 @@ async function versionOf(connection: Connection, schema: string): Promise<string
   if (!found?.[0]) {
     if (!found?.[1]) return undefined;
     throw new EngineError(
-      `Cannot open queue schema "${schema}": expected a schema of Postrider's own`,
+      `Cannot open queue schema "${schema}": expected an empty schema or one that Postrider created`,
     );
   }
   const [row] = await connection.run({ name: "", text: `SELECT version FROM ${schema}.meta` });
   return row?.[0];
 }
 
-/** The driver takes one statement at a time beside values; none of these has any. */
+/** Runs several statements without values; with values, the driver takes one at a time. */
 async function runAll(connection: Connection, text: string, schema: string): Promise<void> {
   await connection.runScript(text.replaceAll("@.", `${schema}.`));
 }

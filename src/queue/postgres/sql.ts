@@ -7,7 +7,7 @@
 import { INSERT_TASKS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
 import type { Statement } from "./connection.ts";
 
-/** How a lane stands: $ids is where its numbers come from. */
+/** Selects the state of lanes; $ids is the expression for their numbers. */
 const laneStatus = (ids: string) => `
   SELECT l.id, l.own_limit, l.adaptive_limit, l.paid_at, l.held_until, l.reason,
          (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1) AS running
@@ -56,10 +56,10 @@ const TEXTS = {
 
   aborting: `
     SELECT ${ROW_COLUMNS} FROM @.task t WHERE t.state = 1 AND t.node = $1 AND t.aborting IS NOT NULL`,
-  /** What a node runs without knowing. */
+  /** Running tasks of a node that are not in its own list. */
   heldBy:
     `SELECT seq FROM @.task WHERE state = 1 AND node = $1 AND seq <> ALL($2::bigint[]) ORDER BY seq`,
-  /** What is run by nodes that are no more. */
+  /** Running tasks of nodes that no longer exist. */
   orphans: `
     SELECT t.seq FROM @.task t
      WHERE t.state = 1 AND NOT EXISTS (SELECT 1 FROM @.node n WHERE n.id = t.node)
@@ -89,7 +89,7 @@ const TEXTS = {
     UPDATE @.lane l SET paid_at = n.paid_at
       FROM unnest($1::int[], $2::double precision[]) AS n (id, paid_at) WHERE l.id = n.id`,
 
-  /** What is due in these lanes and priorities, each from its head on: $4 is the room of each. */
+  /** Tasks that are due in these lanes and priorities, each from its head on; $4 is the free capacity of each. */
   due: `
     WITH asked AS (
       SELECT * FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::int[]) AS a (lane, priority, head, room)),
@@ -108,14 +108,14 @@ const TEXTS = {
            t.key IS NULL OR pg_try_advisory_xact_lock(@.key_lock(t.key_name))
       FROM taken t LEFT JOIN @.body b USING (seq) LEFT JOIN @.result r USING (seq)
      ORDER BY t.priority, t.due_at, t.seq`,
-  /** When the first that waits in each place is due, from what is known of it on. */
+  /** When the first queued task of each place is due, searched from its known head on. */
   heads: `
     SELECT a.lane, a.priority,
            (SELECT t.due_at FROM @.task t
              WHERE t.lane = a.lane AND t.priority = a.priority AND t.state = 0 AND t.behind = 0 AND t.due_at >= a.head
              ORDER BY t.due_at LIMIT 1)
       FROM unnest($1::int[], $2::smallint[], $3::bigint[]) AS a (lane, priority, head)`,
-  /** Every place in which something waits: skips from one to the next. */
+  /** Every lane and priority with queued tasks; a skip scan from one to the next. */
   places: `
     WITH RECURSIVE place AS (
       (SELECT lane, priority, due_at FROM @.task WHERE state = 0 AND behind = 0
@@ -129,8 +129,8 @@ const TEXTS = {
 
   lockKeys: `SELECT @.lock_keys($1::text[])`,
   holders: `SELECT key, seq FROM @.holder WHERE key = ANY($1::text[])`,
-  /** The first tasks of each key that wait for nothing but the key. */
-  heirs: `
+  /** The first tasks of each key that wait only for the key. */
+  nextOfKeys: `
     SELECT ${ROW_COLUMNS} FROM unnest($1::text[]) AS k (key) CROSS JOIN LATERAL (
       SELECT * FROM @.task t
        WHERE t.key_name = k.key AND t.state = 0 AND (t.behind & 1 = 1 OR t.due_at <= $2)
@@ -198,9 +198,9 @@ const TEXTS = {
   /** The last change that can be read. */
   lastChange: `
     SELECT coalesce((SELECT change FROM @.changed WHERE change <= @.safe_change() ORDER BY change DESC LIMIT 1), 0)`,
-  /** A statement of its own: what commits while it runs is not seen by its snapshot. */
+  /** Must be a statement of its own: its snapshot does not see transactions that commit while it runs. */
   safeChange: `SELECT @.safe_change()`,
-  /** Tasks changed by the transactions from $1 to $3, as they are now; later changes are left to the next. */
+  /** Tasks changed by the transactions from $1 to $3, in their current state; a task that has changed later is left to that transaction. */
   changesAfter: `
     WITH parts AS MATERIALIZED (
       SELECT change, tasks FROM @.changed WHERE change > $1 AND change <= $3 ORDER BY change LIMIT $2),
@@ -210,7 +210,7 @@ const TEXTS = {
              seqs s JOIN @.task t USING (seq) LEFT JOIN @.batch b ON b.seq = t.batch)
            ON t.change <= $3
      ORDER BY t.change`,
-  /** The latest stays, so that numbers never go back. Resolves with how far it has looked, NULL at the end. */
+  /** Keeps the latest transaction, so that numbers never go back. Returns how far it has searched, NULL at the end. */
   forgetChanges: `
     WITH looked AS MATERIALIZED (
       SELECT change, tasks FROM @.changed
@@ -239,7 +239,7 @@ const TEXTS = {
     SELECT @.add_tally($1, $2::bigint[])`,
   dropBatches: `DELETE FROM @.batch WHERE seq = ANY($1::bigint[])`,
 
-  /** One row rewritten for all that waits: $2 is the time. */
+  /** Cancels all queued tasks at the time $2. */
   cancelWaiting: `
     WITH announced AS MATERIALIZED (SELECT @.announce_change()),
     waiting AS MATERIALIZED (
@@ -267,7 +267,7 @@ const TEXTS = {
   queuedAfter: `
     SELECT seq FROM @.task WHERE state = 0 AND seq > $1 AND (NOT $2 OR behind >= 4)
      ORDER BY seq LIMIT 500`,
-  /** Queued tasks by what they wait for at $1, and since when the oldest due one is due. */
+  /** Counts queued tasks by what they wait for at $1; and the due time of the oldest one that is due. */
   queued: `
     SELECT count(*), count(*) FILTER (WHERE behind >= 4),
            count(*) FILTER (WHERE behind < 4 AND due_at > $1 AND due_at > created_at AND attempt = 0),
@@ -283,7 +283,7 @@ const TEXTS = {
      WHERE id = ANY($1::int[]) AND held_until > $2 RETURNING id`,
   writeAttempts: `UPDATE @.result SET attempts = $2 WHERE seq = $1`,
 
-  /** What a shutdown has cancelled and is not to be kept, with its payload still there. */
+  /** Tasks with `retain: none` that a shutdown has cancelled and whose payload is still stored. */
   erasable: `
     SELECT b.seq, b.spec FROM @.task t JOIN @.body b USING (seq)
      WHERE t.state = 4 AND t.reason = 'shutdown' AND t.erase AND b.payload IS NOT NULL LIMIT $1`,

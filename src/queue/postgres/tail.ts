@@ -1,9 +1,10 @@
 /**
- * Changes of every node, told to this node's watchers in their order.
+ * Notifies this node's watchers of the changes of every node, in order.
  *
- * Commits come in another order than the numbers that were drawn for them, so
- * readers stop at the last number before which nothing is under way. A change
- * that was overtaken before it was read is told of once, as its task now is.
+ * Transactions commit in another order than they draw change numbers, so a
+ * reader stops before the first number that a running transaction may hold. When
+ * a task has changed again before its change was read, watchers get one
+ * notification, with the task's latest state.
  *
  * @module
  */
@@ -18,10 +19,10 @@ import type { Session } from "./connection.ts";
 import { batchCountsFrom } from "./unit.ts";
 import { isFinal } from "../../task/state.ts";
 
-/** Transactions read in one go. */
+/** Transactions that one query reads. */
 const READ_AT_ONCE = 500;
 
-/** A part of the changes, and where the next begins. */
+/** Some changes, and where the next query begins. */
 export interface ChangePart {
   readonly changes: TaskChange[];
   /** The number of the last transaction read; absent when there was none. */
@@ -58,60 +59,60 @@ export async function readChanges(
   return { changes, last: last ?? undefined, isFull: count === READ_AT_ONCE };
 }
 
-/** Follows the changes while somebody watches. */
+/** Reads the changes while there are watchers. */
 export class Tail {
   readonly #pool: Pool;
   readonly #parts: { sql: Sql; lanes: LaneTable };
-  readonly #tell: (change: TaskChange) => void;
+  readonly #notify: (change: TaskChange) => void;
   #watchers = 0;
   #cursor: number | undefined;
   #reading: Promise<void> | undefined;
-  #isAsked = false;
+  #isRequested = false;
   #closed = false;
 
   constructor(
     pool: Pool,
     parts: { sql: Sql; lanes: LaneTable },
-    tell: (change: TaskChange) => void,
+    notify: (change: TaskChange) => void,
   ) {
     this.#pool = pool;
     this.#parts = parts;
-    this.#tell = tell;
+    this.#notify = notify;
   }
 
-  /** Somebody watches, or no longer does. */
+  /** A watcher was added or removed. */
   watched(isWatched: boolean): void {
     this.#watchers += isWatched ? 1 : -1;
     if (this.#watchers === 0) this.#cursor = undefined;
     else if (this.#cursor === undefined) this.kick();
   }
 
-  /** Something has changed. */
+  /** Reads new changes, if there are watchers. */
   kick(): void {
     if (this.#watchers === 0 || this.#closed) return;
-    this.#isAsked = true;
+    this.#isRequested = true;
     this.#reading ??= this.#read().finally(() => this.#reading = undefined);
   }
 
-  /** Resolves once all that was committed before has been told. */
+  /** Resolves once watchers were notified of all earlier commits. */
   async idle(): Promise<void> {
     while (this.#reading) await this.#reading;
   }
 
-  /** Resolves once it is known where the watchers' changes begin. */
+  /** Resolves once the change from which watchers are notified is known. */
   async ready(): Promise<void> {
     if (this.#watchers > 0 && this.#cursor === undefined) await this.#reading;
   }
 
-  /** Ends it. */
+  /** Stops reading. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.idle();
   }
 
   async #read(): Promise<void> {
-    while (this.#isAsked && this.#watchers > 0) {
-      this.#isAsked = false;
+    while (this.#isRequested && this.#watchers > 0) {
+      this.#isRequested = false;
       try {
         await this.#pool.use(async (session) => {
           if (this.#cursor === undefined) {
@@ -121,12 +122,12 @@ export class Tail {
           for (let isFull = true; isFull && this.#cursor !== undefined;) {
             const part = await readChanges(session, this.#parts, this.#cursor);
             if (part.last !== undefined) this.#cursor = part.last;
-            for (const change of part.changes) this.#tell(change);
+            for (const change of part.changes) this.#notify(change);
             ({ isFull } = part);
           }
         });
       } catch {
-        // The database is away: the next look round reads what was missed.
+        // The database is unavailable: the next rescan reads what was missed.
         return;
       }
     }

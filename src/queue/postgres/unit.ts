@@ -1,8 +1,8 @@
 /**
- * One transaction's view of the database, as the lifecycle wants it.
+ * The storage that the lifecycle uses within one transaction.
  *
- * What an operation may ask for is locked and read beforehand (`load…`), the
- * lifecycle then runs on what was read, and `write` stores what it changed.
+ * The `load…` methods first lock and read all rows that an operation may need.
+ * The lifecycle then runs on these rows, and `write` stores what it changed.
  *
  * Locks are always taken in this order: lanes, keys, tasks, batches, tally.
  *
@@ -48,7 +48,7 @@ import {
 import type { Rows, Session } from "./connection.ts";
 import type { Sql } from "./sql.ts";
 
-/** Notes what is set for lanes, so that it can be stored. */
+/** Records what the lifecycle sets for lanes, so that `write` can store it. */
 class RecordingScheduler extends LaneScheduler {
   readonly terms = new Map<string, LaneTerms>();
 
@@ -58,13 +58,13 @@ class RecordingScheduler extends LaneScheduler {
     return isLonger;
   }
 
-  /** Sets what is stored already. */
+  /** Sets terms that are stored already. */
   seed(name: string, terms: LaneTerms): void {
     super.set(name, terms);
   }
 }
 
-/** A task that is due, with what a claim hands on. */
+/** A task that is due, with the content that a claim returns. */
 export interface Found extends Due {
   readonly spec: string;
   readonly payload: string;
@@ -76,25 +76,25 @@ export interface Found extends Due {
 export interface UnitContext {
   readonly sql: Sql;
   readonly lanes: LaneNames & { read(session: Session, ids: readonly number[]): Promise<void> };
-  /** Stores the lanes of new tasks, by a transaction of its own: what is rolled back must not be known. */
+  /** Stores the lanes of new tasks in a transaction of its own: `lanes` must not cache a lane that is rolled back. */
   readonly storeLanes: (names: readonly string[]) => Promise<void>;
   readonly now: number;
   readonly ids: IdSource;
   readonly node: number;
   readonly closed: boolean;
-  /** The connection's row of the tally. */
+  /** The connection's row in the `tally` table. */
   readonly slot: number;
-  /** What the operator allows towards hosts. */
+  /** The limits that the operator has set for hosts. */
   readonly hosts: Hosts;
   /** The pauses, as last read. */
   readonly pauses: Pauses;
 }
 
-/** What has to be known outside once the unit is committed. */
+/** What the engine must know once the transaction is committed. */
 export interface Outcome {
   /** Queued tasks that may be claimed now or at their time. */
   readonly offers: readonly Row[];
-  /** When queued tasks expire, in milliseconds since the epoch; infinity for none. */
+  /** When the first of the changed tasks expires, in milliseconds since the epoch; infinity for none. */
   readonly nextExpiry: number;
   /** Whether any task changed. */
   readonly hasChanges: boolean;
@@ -102,11 +102,11 @@ export interface Outcome {
   readonly final: readonly Row[];
   /** Running tasks that are to be aborted. */
   readonly aborting: readonly Row[];
-  /** Lanes in which fewer tasks run than before, or that are set anew. */
+  /** Lanes in which fewer tasks run than before, or whose terms have changed. */
   readonly freed: ReadonlySet<string>;
 }
 
-/** A transaction's rows. */
+/** The rows of one transaction. */
 export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask> {
   readonly now: number;
   readonly generation = 0;
@@ -114,7 +114,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   readonly scheduler = new RecordingScheduler();
   readonly ids: IdSource;
   readonly ended: Ended[] = [];
-  /** Watchers hear of changes by reading them back in their order. */
+  /** Always empty: `Tail` reads changes back in order and notifies the watchers. */
   readonly watched = new Set<string>();
   readonly counts = noCounts();
 
@@ -123,7 +123,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   readonly #rows = new Map<number, Row>();
   readonly #batches = new Map<number, BatchRow>();
   readonly #holders = new Map<string, number | undefined>();
-  readonly #heirs = new Map<string, Row[]>();
+  readonly #nextOfKeys = new Map<string, Row[]>();
   readonly #waiting = new Map<number, Row[]>();
   readonly #members = new Map<number, number[]>();
   readonly #followUps = new Map<number, FollowUp[]>();
@@ -163,7 +163,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
 
   // Locking and reading.
 
-  /** Locks tasks, and reads all that ending, cancelling or reviving them may ask for. */
+  /** Locks tasks, and reads all rows that ending, cancelling or reviving them may need. */
   async loadTasks(seqs: readonly number[], { holds = false } = {}): Promise<void> {
     if (seqs.length === 0) return;
     const { sql } = this.#context;
@@ -173,7 +173,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     await this.#loadNeighbours([...this.#rows.values()]);
   }
 
-  /** Locks lanes that another node is not claiming from, and reads how they stand; their names. */
+  /** Locks the lanes that no other node is claiming from, reads their state, and returns their names. */
   async lockLanes(names: readonly string[]): Promise<string[]> {
     const { sql, lanes, node } = this.#context;
     const rows = await this.#session.run(sql.lockLanes, node, names.map((name) => lanes.id(name)));
@@ -181,7 +181,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     return rows.map(([id]) => lanes.name(id));
   }
 
-  /** Locks what is due in these lanes and reads all that claiming it may ask for. */
+  /** Locks the tasks that are due in these lanes, and reads all rows that claiming them may need. */
   async loadDue(turns: readonly DueTurn[], limit: number): Promise<void> {
     const { sql, lanes } = this.#context;
     const rows = await this.#session.run(
@@ -199,7 +199,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       const [spec, payload, checksum, carry, isFree] = values.slice(ROW_WIDTH);
       const row = this.#rows.get(values[0]) as Row;
       if (!isFree) {
-        // Another transaction is busy with its key: that one offers what comes next.
+        // Another transaction holds the lock of its key, and offers the key's next task itself.
         this.#rows.delete(row.seq);
         continue;
       }
@@ -213,13 +213,13 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     await this.#loadNeighbours(found);
   }
 
-  /** Locks running tasks whose node is no more; their numbers. */
+  /** Locks running tasks whose node no longer exists, and returns their numbers. */
   async lockOrphans(limit: number): Promise<number[]> {
     const rows = await this.#session.run(this.#context.sql.orphans, limit);
     return rows.map(([seq]) => seq);
   }
 
-  /** Locks the keys of new tasks and reads their holders. */
+  /** Locks the keys of new tasks, and reads which task holds each key. */
   async loadKeys(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
     const { sql } = this.#context;
@@ -227,7 +227,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     await this.#loadHolders(keys);
   }
 
-  /** Locks what a submission changes beside tasks, and reads it. */
+  /** Locks and reads what a submission changes besides tasks. */
   async loadSubmission(
     { idempotency, schedule }: { idempotency?: Idempotency; schedule?: ScheduleChange },
   ): Promise<void> {
@@ -267,7 +267,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     TASK_STATES.forEach((state, at) => this.counts[state] = row?.[at] ?? 0);
   }
 
-  /** Reads what was stored of tasks at their acceptance, for `policy` and `record`. */
+  /** Reads the stored content of tasks, for `policy` and `record`. */
   async loadContents(seqs: readonly number[]): Promise<void> {
     if (seqs.length === 0) return;
     const rows = await this.#session.run(this.#context.sql.contents, seqs);
@@ -291,13 +291,13 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     const keys = unique(rows.map((row) => row.key === null ? null : keyName(row)));
     if (keys.length > 0) {
       await this.#loadHolders(keys);
-      // One more than can leave: each may be followed by another of the set.
-      const heirs = await this.#session.run(sql.heirs, keys, this.now, rows.length + 1);
-      await this.#takeRows(heirs);
-      for (const [seq] of heirs) {
+      // One more than the rows that may end: the next of a key may be among these rows itself.
+      const next = await this.#session.run(sql.nextOfKeys, keys, this.now, rows.length + 1);
+      await this.#takeRows(next);
+      for (const [seq] of next) {
         const row = this.#rows.get(seq) as Row;
         const name = keyName(row);
-        this.#heirs.set(name, [...this.#heirs.get(name) ?? [], row]);
+        this.#nextOfKeys.set(name, [...this.#nextOfKeys.get(name) ?? [], row]);
       }
     }
     if (batches.length > 0) await this.#loadBatches(batches, rows);
@@ -352,7 +352,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     }
   }
 
-  /** Reads how lanes stand, for what may be released or held in them. */
+  /** Reads the state of lanes, for operations that release tasks or hold a lane. */
   async loadLanes(names: readonly string[]): Promise<void> {
     const { sql, lanes } = this.#context;
     const ids = unique(names).map((name) => lanes.id(name));
@@ -371,7 +371,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     this.scheduler.restore(name, { running: running as number, paidAt: paidAt as number });
   }
 
-  // What the lifecycle asks and says.
+  // The storage that the lifecycle uses.
 
   row(seq: number): Row | undefined {
     return this.#rows.get(seq);
@@ -446,7 +446,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   }
 
   nextOfKey(row: Row): Row | undefined {
-    return this.#heirs.get(keyName(row))?.find(({ state }) => state === "queued");
+    return this.#nextOfKeys.get(keyName(row))?.find(({ state }) => state === "queued");
   }
 
   batch(seq: number): BatchRow | undefined {
@@ -549,7 +549,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   changeSchedule({ name, expects, record }: ScheduleChange): number | undefined {
     if (this.#versions.get(name) !== expects) return undefined;
     const { sql } = this.#context;
-    // Never the same twice, and drawn before: the caller is told at once.
+    // A unique number, drawn before the write because the caller needs it at once.
     const version = this.#context.ids("tsk");
     const number = sequenceOf(version);
     this.#extra.push(async (session) => {
@@ -624,7 +624,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       );
       await this.#writeTags();
     }
-    // What is new has been stored as it is, but for what changed it since.
+    // New tasks that changed again after their insert are updated as well.
     if (this.#changed.size > 0) {
       const rows = [...this.#changed];
       await session.run(
@@ -730,17 +730,17 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   }
 }
 
-/** Where a claim looks. */
+/** A lane and priority from which to claim. */
 export interface DueTurn {
   readonly lane: string;
   readonly priority: number;
-  /** Nothing there is due before. */
+  /** No task here is due before this time, in milliseconds since the epoch. */
   readonly head: number;
   /** How many more may run in the lane. */
   readonly room: number;
 }
 
-/** What is stored of a task beside its row. */
+/** The stored content of a task, besides its row. */
 export interface StoredContent {
   spec: string;
   payload: string | null;
@@ -753,7 +753,7 @@ function isIntact({ spec, payload, checksum }: StoredContent): boolean {
   return checksumOf(spec, payload) === checksum;
 }
 
-/** The task with all that is stored of it; a damaged payload is left out. */
+/** Makes the task's full record; leaves out a damaged payload. */
 export function recordOf(row: Row, stored: StoredContent | undefined): TaskRecord {
   return {
     ...summaryOf(row, stored?.spec),
@@ -763,13 +763,13 @@ export function recordOf(row: Row, stored: StoredContent | undefined): TaskRecor
   };
 }
 
-/** Makes counts of a batch's column. */
+/** Parses the `counts` column of a batch. */
 export function batchCountsFrom(text: string): Counts {
   const numbers: number[] = JSON.parse(text);
   return Object.fromEntries(TASK_STATES.map((state, at) => [state, numbers[at] ?? 0])) as Counts;
 }
 
-/** Makes a batch of what `Sql.lockBatches` selects. */
+/** Makes a batch of the columns that `Sql.lockBatches` selects. */
 export function batchFrom(values: readonly unknown[]): BatchRow {
   const [seq, id, createdAt, owner, total, counts, bytes, follows, concurrency] = values;
   return {

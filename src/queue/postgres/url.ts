@@ -1,17 +1,17 @@
 /**
- * The URL of a PostgreSQL queue, read once.
+ * Parses the URL of a PostgreSQL queue.
  *
  * @module
  */
 
-/** How much of the server's certificate must be right; the words are libpq's. */
+/** How the server's certificate is verified; the names are libpq's. */
 export type SslMode = "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
 
 const SSL_MODES: readonly SslMode[] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
-/** Where the database is, and how it is spoken to. */
+/** Where the database is, and how to connect to it. */
 export interface PostgresUrl {
-  /** Tells it from the other engines. */
+  /** Distinguishes this URL from those of other engines. */
   readonly kind: "postgres";
   /** Name or address; IPv6 without brackets. */
   readonly host: string;
@@ -27,15 +27,15 @@ export interface PostgresUrl {
   readonly schema: string;
   /** `prefer` when the URL names none. */
   readonly sslMode: SslMode;
-  /** Whether other nodes are heard of by `LISTEN` or by asking ten times a second. */
+  /** How this node learns of changes on others: by `LISTEN`, or by a query ten times a second. */
   readonly wake: "listen" | "poll";
-  /** Whether statements are prepared once for each connection; not behind an old pgbouncer. */
+  /** Whether each connection prepares its statements; an older PgBouncer does not support that. */
   readonly prepare: boolean;
 }
 
 const OPTIONS = ["schema", "sslmode", "wake", "prepare"];
 const EXPECTED = `expected "postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"`;
-/** What needs no quotes, so that it can stand in a function's text and a search path. */
+/** Names that need no quotes in SQL, because functions and the search path contain the name. */
 const SCHEMA = /^[a-z_][a-z0-9_]{0,54}$/;
 
 /** Reads the URL. Throws a `RangeError`, which never shows the password. */
@@ -48,9 +48,9 @@ export function parsePostgresUrl(text: string): PostgresUrl {
   const unknown = [...options.keys()].find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
     throw new RangeError(
-      `Cannot read the queue's URL: expected no options but ${
+      `Cannot read the queue's URL: expected no options except ${
         OPTIONS.join(", ")
-      }; it has "${unknown}"`,
+      }; got "${unknown}"`,
     );
   }
   const user = decoded(url.username);

@@ -1,5 +1,5 @@
 /**
- * What stands between a node and its database: a pooler, and a network that
+ * What is between a node and its database: a pooler, and a network that
  * swallows answers.
  *
  * @module

@@ -34,7 +34,7 @@ Deno.test("a PostgreSQL URL is read with all that it may have", () => {
 
 Deno.test.each([
   { url: "postgres://:hunter2@db/x", says: "it has no user" },
-  { url: "postgres://ada:hunter2@db/x?schma=y", says: 'it has "schma"' },
+  { url: "postgres://ada:hunter2@db/x?schma=y", says: 'got "schma"' },
   { url: "postgres://ada:hunter2@db/x?schema=Bad-Name", says: 'got "Bad-Name"' },
   { url: "postgres://ada:hunter2@db/x?sslmode=on", says: 'got "on"' },
   { url: "postgres://ada:hunter2/", says: "special characters encoded" },
