@@ -24,7 +24,7 @@ export interface Series extends Readonly<Record<Counted, readonly number[]>> {
 export interface History {
   /** Counts accepted tasks. */
   accepted(tasks: number): void;
-  /** Counts a task that became final. */
+  /** Counts a task that became final; cancelled and expired ones are in no series. */
   finished(state: TaskState): void;
   /** Tasks that failed within the last hour, since the start. */
   failedLastHour(): number;
@@ -37,13 +37,12 @@ export function openHistory(clock: Clock): History {
   const begin = stepOf(clock.monotonic());
   let last = begin;
   const rings = { accepted: ring(), succeeded: ring(), failed: ring() };
-  const failures = ring();
 
   function advance(): void {
     const now = stepOf(clock.monotonic());
     const stale = Math.min(STEPS, now - last);
     for (let i = 1; i <= stale; i++) {
-      for (const counts of [...Object.values(rings), failures]) counts[(last + i) % STEPS] = 0;
+      for (const counts of Object.values(rings)) counts[(last + i) % STEPS] = 0;
     }
     last = now;
   }
@@ -56,12 +55,11 @@ export function openHistory(clock: Clock): History {
   return {
     accepted: (tasks) => add(rings.accepted, tasks),
     finished(state) {
-      add(state === "succeeded" ? rings.succeeded : rings.failed, 1);
-      if (state === "failed") add(failures, 1);
+      if (state === "succeeded" || state === "failed") add(rings[state], 1);
     },
     failedLastHour() {
       advance();
-      return failures.reduce((sum, count) => sum + count, 0);
+      return rings.failed.reduce((sum, count) => sum + count, 0);
     },
     series() {
       advance();
