@@ -33,7 +33,7 @@ const EXIT = { ok: 0, usage: 2, wrongSettings: 78, engineAway: 75, sigint: 130, 
 /** One Ctrl+C under `deno task` or npx arrives twice within 10 ms; a second signal comes later. */
 const SAME_KEYSTROKE_MS = 500;
 
-/** File descriptors beside those of attempts: the queue, the threads, some callers. */
+/** File descriptors besides those of attempts: for the queue, the threads and some callers. */
 const DESCRIPTORS = 96;
 
 type ReadSettings = Extract<ReadConfig, { readonly config: Config }>;

@@ -96,7 +96,7 @@ Deno.test.each([
   assert.equal("config" in read, right);
 });
 
-Deno.test("a name nobody knows is told, not obeyed", () => {
+Deno.test("an unknown setting is reported and ignored", () => {
   const env = { POSTRIDER_PROT: "80", POSTRIDER_CA_FILE: "/ca.pem", HOME: "/root" };
   const read = readConfig(env, noFiles);
   assert.deepEqual("config" in read && read.unknown, ["POSTRIDER_PROT"]);

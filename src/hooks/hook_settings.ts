@@ -70,7 +70,7 @@ const EXPECTED = {
   section: "Expected hooks by name, each an object",
   name: `Expected a name of letters, digits, ".", "_" and "-"`,
   unknown: "Unknown field: remove it, or check its spelling",
-  secret: `Expected a text of at least ${MIN_SECRET} characters, or {file: PATH}`,
+  secret: `Expected a string of at least ${MIN_SECRET} characters, or {file: PATH}`,
   secrets: "Expected either secret, or secrets (a list)",
   rate: `Expected a number per duration such as "600/1m"`,
   maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,

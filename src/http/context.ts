@@ -12,7 +12,7 @@ import type { Client } from "./request/client.ts";
 import { encodeBody } from "./request/encoding.ts";
 import { API_HEADERS, refuseIssues } from "./problems.ts";
 
-/** One request and what a handler needs beside it. */
+/** One request and what a handler needs besides it. */
 export interface RequestContext {
   /** The request as the server received it. */
   readonly request: Request;

@@ -70,7 +70,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
 /** All error codes. */
 export const PROBLEM_CODES: readonly ProblemCode[] = Object.keys(PROBLEMS) as ProblemCode[];
 
-/** What a refusal carries beside its code. */
+/** What a refusal carries besides its code. */
 export interface RefusalDetails {
   /** Instead of the title of the code. */
   readonly title?: string;

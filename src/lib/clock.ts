@@ -22,7 +22,7 @@ export interface Clock {
 /** `setTimeout` counts in 32 bits; a longer wait is made of several. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits that were undone, beside as many as still wait, may stand in the heap until their time. */
+/** Undone waits that may stay in the heap in addition to as many as there are live ones. */
 const MAX_UNDONE = 64;
 
 interface Wait {
@@ -35,9 +35,9 @@ interface Wait {
 }
 
 /**
- * The machine's clock. All waits share one timer of the runtime's, which is
- * set for the earliest: most are undone before their time, and a timer each
- * would cost more than what it watches over.
+ * The machine's clock. All waits share one timer of the runtime, which is
+ * set for the earliest: most waits are deadlines that are undone in time, and
+ * one timer for each would cost more than the calls that it limits.
  */
 class MachineClock implements Clock {
   readonly #waits = new Heap<Wait>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number));
@@ -96,7 +96,7 @@ class MachineClock implements Clock {
     }
   }
 
-  /** What was undone keeps no process alive, and no more memory than what still waits. */
+  /** Removes undone waits, so that they neither keep the process alive nor fill the heap. */
   #tidy(): void {
     if (this.#pending === 0) {
       clearTimeout(this.#timer);

@@ -33,7 +33,7 @@ export class Heap<T> {
     items[at] = item;
   }
 
-  /** Lets go of all that `wanted` says no to. */
+  /** Removes the items for which `wanted` returns `false`. */
   keep(wanted: (item: T) => boolean): void {
     const kept = this.#items.filter(wanted);
     this.#items = [];

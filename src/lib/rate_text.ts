@@ -1,12 +1,12 @@
 /**
- * So many in such a time, as people write it: `"100/1m"`.
+ * Parses a rate, such as `"100/1m"` for 100 in one minute.
  *
  * @module
  */
 
 import { parseDuration } from "./duration.ts";
 
-/** So many in such a time. */
+/** A number of events in a period. */
 export interface Rate {
   /** How many. */
   readonly count: number;

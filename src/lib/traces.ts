@@ -55,7 +55,7 @@ const KINDS = {
   internal: SpanKind.INTERNAL,
 } as const;
 
-/** Hands on what it is given, and records nothing. */
+/** Passes on the parent's context, and records nothing. */
 export const noTraces: Traces = { begin: (_, { parent }) => untraced(parent) };
 
 /** Opens traces with whatever records them in this process. */

@@ -53,7 +53,7 @@ import type { Pause } from "./pause.ts";
 
 /** What is stored together or not at all. */
 export interface Submission {
-  /** In the order of their ids. May be empty only beside a schedule or a delivery. */
+  /** In the order of their ids. May be empty only together with a schedule or a delivery. */
   readonly tasks: readonly NewTask[];
   /** The batch that the tasks name. */
   readonly batch?: NewBatch;

@@ -8,7 +8,7 @@
 import type { TaskType } from "../task/task.ts";
 import { laneIsOfHost } from "./host.ts";
 
-/** What a pause covers: exactly one of the fields, and `owner` only beside `key`. */
+/** What a pause covers: exactly one of the fields, and `owner` only together with `key`. */
 export interface PauseTarget {
   /** A host, whatever the scheme and port; or one with a port. */
   readonly host?: string;

@@ -7,7 +7,7 @@
 import { isKeptNumber, parseKeepingNumbers } from "../lib/exact_json.ts";
 import type { Json } from "./task.ts";
 
-/** Stands where a secret was. */
+/** Replaces a secret in what is shown. */
 export const MASK = "***";
 
 /** A word of a name is enough: `api-key`, `clientSecret`, `sig`; `monkey` is none. */

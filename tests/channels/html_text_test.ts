@@ -55,7 +55,7 @@ Deno.test.each(pages)("htmlToPlain() writes $what", ({ html, text }) => {
   assert.equal(htmlToPlain(html).trim(), text.trim());
 });
 
-Deno.test("htmlToPlain() wraps lines, and not where it is told not to", () => {
+Deno.test("htmlToPlain() wraps lines, unless the caller switches it off", () => {
   const html = `<p>${"word ".repeat(40)}</p>`;
   assert.ok(htmlToPlain(html).split("\n").every((line) => line.length <= 78));
   assert.equal(htmlToPlain(html, { wrap: Infinity }).split("\n").length, 1);

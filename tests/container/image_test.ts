@@ -12,7 +12,7 @@ Deno.test({
   async fn(t) {
     await using image = await buildImage();
 
-    await t.step("runs as nobody in particular, keeps data in /data, stops by SIGTERM", () => {
+    await t.step("runs without root rights, keeps data in /data, stops by SIGTERM", () => {
       assert.match(image.config.User, /^[1-9]\d*:[1-9]\d*$/);
       assert.deepEqual(Object.keys(image.config.Volumes), ["/data"]);
       assert.equal(image.config.WorkingDir, "/");

@@ -78,7 +78,7 @@ Deno.test(
     const path = `${data.path}/postrider.db`;
     await Deno.writeFile(path, new Uint8Array(), { mode: 0o600 });
     await Deno.chown(path, 65_534, 65_534);
-    // Root without its rights is somebody like others.
+    // Without its capabilities root is limited like any other user.
     const command = ["setpriv", "--bounding-set=-all", ...START];
     await using service = startPostrider({ data: data.path, command });
     assert.equal(await service.exit, 75, service.lines.said.join("\n"));

@@ -89,7 +89,7 @@ Deno.test("an attempt cut off after its bytes had left fails, unknown, when told
   });
 });
 
-Deno.test("what may have had its effect stays marked for whoever revives it", () => {
+Deno.test("an attempt that may have had its effect is marked as a possible duplicate", () => {
   for (const task of [aClaim({ onUnknown: "stop" }), aClaim({ retry: [] })]) {
     assert.equal(decide(task, { kind: "unknown", error }, still).possibleDuplicate, true);
   }

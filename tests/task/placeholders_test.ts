@@ -64,7 +64,7 @@ Deno.test("what was filled in is not looked at again", () => {
   assert.equal(fillPayload('{"text":"{{task.label}}"}', data), '{"text":"{{task.secret}}"}');
 });
 
-Deno.test("a shielded text comes out as it was, whatever it holds and wherever it stands", () => {
+Deno.test("an escaped text is unchanged, whatever it contains and wherever it is", () => {
   const part = fc.oneof(
     fc.string(),
     fc.constantFrom("{", "}", "{{", "}}", "{{task.state}}", '{{"{"}}', "%7B%7Btask.state%7D%7D"),

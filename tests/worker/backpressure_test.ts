@@ -67,7 +67,7 @@ Deno.test("an answer, however bad, begins the row anew, and our own aborts do no
   assert.ok(settle(50, REFUSED).hold);
 });
 
-Deno.test("each probe that finds nobody waits twice as long, up to five minutes", () => {
+Deno.test("after each failed probe the wait doubles, up to five minutes", () => {
   const settle = aLane();
   for (let n = 1; n <= 9; n++) settle(0, REFUSED);
   let at = 0;

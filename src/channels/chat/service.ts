@@ -43,7 +43,7 @@ export interface ChatPlace {
   readonly access: Readonly<Record<string, string>>;
 }
 
-/** What a preview may depend on beside the note. */
+/** What a preview may depend on besides the note. */
 export interface PreviewContext {
   /** `tsk_…`; the same on every attempt. */
   readonly taskId: string;

@@ -1,7 +1,7 @@
 /**
  * Saves a body as a file, and resumes a part that an earlier attempt left.
  *
- * Each task has a folder of its own. A note beside the part says how many bytes
+ * Each task has a folder of its own. A record next to the part says how many bytes
  * are on disk and which representation they belong to: a later attempt requests
  * only the rest (RFC 9110 §14), and only of the same representation.
  *
@@ -249,7 +249,7 @@ export class Download {
     const buffer = new Uint8Array(READ_BYTES);
     for (let left = this.#kept; left > 0 && !this.#closed;) {
       const count = await this.#file.read(buffer.subarray(0, Math.min(left, READ_BYTES)));
-      if (count === null) throw new Error("The saved part is shorter than its note says");
+      if (count === null) throw new Error("The saved part is shorter than its record says");
       take(buffer.subarray(0, count));
       left -= count;
     }

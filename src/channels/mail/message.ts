@@ -228,8 +228,8 @@ function signingWith({ domain, selector, privateKey }: DkimKey) {
 }
 
 /** RFC 5322 §3.4: an empty group, where all recipients are hidden. */
-const NOBODY = "undisclosed-recipients:;";
-const QUOTED_NOBODY = '"undisclosed-recipients":;';
+const UNDISCLOSED = "undisclosed-recipients:;";
+const QUOTED_UNDISCLOSED = '"undisclosed-recipients":;';
 
 /**
  * Corrects what the composer writes of recipients: it quotes an empty group, which some
@@ -237,7 +237,7 @@ const QUOTED_NOBODY = '"undisclosed-recipients":;';
  * name, which filters take for a mark of spam in a mail with pictures.
  */
 function withRecipients(bytes: Buffer, { to, cc, html }: EmailPayload): Buffer {
-  if (to.length + cc.length === 0) return replaced(bytes, QUOTED_NOBODY, NOBODY);
+  if (to.length + cc.length === 0) return replaced(bytes, QUOTED_UNDISCLOSED, UNDISCLOSED);
   const [only, ...more] = [...to, ...cc];
   if (!only || more.length > 0 || only.name || !/<img\b/i.test(html ?? "")) return bytes;
   return replaced(bytes, `\nTo: ${only.address}\r\n`, `\nTo: <${only.address}>\r\n`);
@@ -258,7 +258,7 @@ function contentOf(
   const { text, html } = bodiesOf(said);
   return {
     from: addressed(from),
-    to: to.length + cc.length === 0 ? NOBODY : onceEach(to).map(addressed),
+    to: to.length + cc.length === 0 ? UNDISCLOSED : onceEach(to).map(addressed),
     cc: onceEach(cc, to).map(addressed),
     ...(replyTo === undefined ? {} : { replyTo: addressed(replyTo) }),
     subject,

@@ -45,7 +45,7 @@ export function readOauth(
     const file = value[`${name}File`];
     const given = file === undefined ? value[name] : readFile(String(file)).trim();
     if (typeof given === "string" && given !== "") read[name] = given;
-    else if (!OPTIONAL.includes(name)) wrong("Expected a text", name);
+    else if (!OPTIONAL.includes(name)) wrong("Expected a string", name);
   }
   const url = URL.parse(read.tokenUrl ?? "");
   const isSafe = url?.protocol === "https:" ||
@@ -144,7 +144,7 @@ function refusalOf(status: number, answer: PlainObject, secrets: readonly string
 function openKeptToken({ tokenUrl, clientId, user, refreshToken }: OauthSettings, folder?: string) {
   const name = digest(JSON.stringify([tokenUrl, clientId, user])).slice(0, 32);
   const path = `${folder}/oauth-${name}.json`;
-  // A token that an operator has put into the settings since is newer than a kept one.
+  // When the operator has changed the token in the settings, it replaces the stored one.
   const given = digest(refreshToken);
   let newest: string | undefined;
   return {

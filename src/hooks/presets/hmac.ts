@@ -19,8 +19,8 @@ import { after, anySigned, isFresh } from "../signature.ts";
 const HASHES = ["sha1", "sha256", "sha384", "sha512"] as const;
 const ENCODINGS = ["hex", "base64"] as const;
 const EXPECTED = {
-  prefix: "Expected a text",
-  template: "Expected a text with {body} once, and {timestamp} when there is a timestampHeader",
+  prefix: "Expected a string",
+  template: "Expected a string with {body} once, and {timestamp} when there is a timestampHeader",
   id: "Expected the name of a header, or a JSON pointer that starts with /",
 };
 

@@ -42,7 +42,7 @@ const REQUEST_PAGES = 10;
 const COUNT_PAGES = 10;
 const MAX_LANES = 200;
 
-/** What the pages need beside the dependencies of the API. */
+/** What the pages need besides the dependencies of the API. */
 export interface PageParts {
   /** Identifies the caller. */
   readonly authenticate: Authenticate;

@@ -17,7 +17,7 @@ import { SignInContent } from "./sign_in.tsx";
 
 const MAX_BYTES = 8_192;
 
-/** What signing in needs beside the dependencies of the API. */
+/** What signing in needs besides the dependencies of the API. */
 export interface SignInParts {
   /** Sessions of the dashboard. */
   readonly sessions: Sessions<ApiKey>;

@@ -105,7 +105,7 @@ function batchOf(
   const defaults = Object.entries(properties).filter(([field]) => !without.includes(field));
   return {
     type: "object",
-    description: `Fields beside ${name} are defaults for each of them, but callback, onComplete ` +
+    description: `Other fields are defaults for each of the ${name}, except callback, onComplete ` +
       "and concurrency, which belong to the batch.",
     properties: {
       [name]: { type: "array", items, minItems: 1, maxItems: MAX_ENTRIES },

@@ -96,7 +96,7 @@ export const TASK_FILTERS = {
     description:
       "A text that its subject, recipients or URL contain, in any case; or the id of a " +
       "task, a batch or a request.",
-    parse: (q) => q.trim() === "" ? "Expected a text" : { q: q.trim() },
+    parse: (q) => q.trim() === "" ? "Expected a text to search for" : { q: q.trim() },
   },
   since: {
     description: "Accepted then or later: an RFC 3339 time, or a duration back from now (24h).",

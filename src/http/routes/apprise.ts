@@ -77,7 +77,7 @@ function notificationOf(given: PlainObject, alias: string | undefined): PlainObj
     throw refuseIssues([{ pointer: "/format", detail: `Expected ${FORMATS.join(", ")}` }]);
   }
   if (typeof body !== "string" || body === "") {
-    throw refuseIssues([{ pointer: "/body", detail: "Expected a text" }]);
+    throw refuseIssues([{ pointer: "/body", detail: "Expected a string" }]);
   }
   const tagged = tagsOf(tag ?? tags);
   const attachments = ["attachment", "attachments", "attach"]

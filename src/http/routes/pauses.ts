@@ -26,7 +26,7 @@ const TARGETS = ["host", "key", "type", "channel", "all"] as const;
 
 const EXPECTED = {
   one: `Expected exactly one of ${TARGETS.join(", ")}`,
-  owner: "Expected an owner only beside a key",
+  owner: "Expected owner only together with key",
   until: 'Expected a duration such as "30m", or a time in the future',
 };
 

@@ -103,7 +103,7 @@ export function submitRoutes(
     counters.accepted(draft.drafted.length, startedAt);
     history.accepted(draft.drafted.length);
     metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
-    log.debug("Accepted", {
+    log.debug("Submit accepted", {
       tasks: draft.drafted.length,
       [draft.batch ? "batch" : "task"]: draft.batch?.id ?? draft.drafted[0]?.task.id,
       requestId,

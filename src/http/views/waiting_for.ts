@@ -36,13 +36,13 @@ export function waitingFor(
     return `${lane.lane}, which is held until ${timeView(lane.heldUntil)}${why}`;
   }
   if (dueAt > now) return attempt > 0 ? `its next attempt, ${timeView(dueAt)}` : itsTime(dueAt);
-  if (behind === "key") return `others of its key ${JSON.stringify(key)}, which go first`;
-  if (behind === "batch") return "others of its batch: as many run as may at once";
+  if (behind === "key") return `earlier tasks of its key ${JSON.stringify(key)}`;
+  if (behind === "batch") return "others of its batch: its concurrency limit is reached";
   if (lane.running >= lane.limit) {
-    return `a place at ${lane.lane}: ${lane.running} run there, and no more may`;
+    return `the concurrency limit of ${lane.lane}: ${lane.running} of ${lane.limit} running`;
   }
   if (worker.running >= worker.concurrency) {
-    return `a free slot: ${worker.running} attempts run, and no more may`;
+    return `POSTRIDER_CONCURRENCY: ${worker.running} of ${worker.concurrency} attempts running`;
   }
   return undefined;
 }

@@ -26,7 +26,7 @@ export function waitsInBatch(batch: BatchRow | undefined): boolean {
 /**
  * Releases the next waiting task of a batch: the first accepted whose lane is
  * open. A release too many does no harm, because that task waits again when it
- * is claimed; one too few would leave a task waiting for ever.
+ * is claimed; one too few would leave a task waiting without end.
  */
 export function releaseNext(storage: Storage, batch: BatchRow): void {
   if (batch.concurrency === null || isFull(batch)) return;

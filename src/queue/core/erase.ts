@@ -1,5 +1,5 @@
 /**
- * What is erased of a task beside payload and result.
+ * What is erased of a task besides payload and result.
  *
  * @module
  */

@@ -27,7 +27,7 @@ import {
 } from "../../task/task.ts";
 import type { TaskChange } from "../change.ts";
 
-/** What a queued task waits behind, beside its time; bits of `Row.behind`. */
+/** What a queued task waits behind, besides its time; bits of `Row.behind`. */
 export const BEHIND = { key: 1, batch: 2, pause: 4 } as const;
 
 /** The texts that a caller attached. */
@@ -85,7 +85,7 @@ export interface Row extends GivenColumns {
   change: number;
 }
 
-/** What belongs to a new task beside its row; the lifecycle only passes it on. */
+/** What belongs to a new task besides its row; the lifecycle only passes it on. */
 export interface Content {
   /** JSON text of a `Spec`. */
   readonly spec: string;
@@ -140,7 +140,7 @@ function withGivenTexts(row: Omit<Row, keyof GivenTexts>, task: NewTask): Row {
   return row as Row;
 }
 
-/** What belongs to a new task beside its row. */
+/** What belongs to a new task besides its row. */
 export function contentOf(task: NewTask): Content {
   return {
     spec: specOf(task),

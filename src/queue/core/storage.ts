@@ -37,7 +37,7 @@ export interface Storage {
   readonly now: number;
   /** How many shutdowns have cancelled what waited. A queued row of an earlier generation reads as cancelled. */
   readonly generation: number;
-  /** Whether a shutdown has cancelled what waits since this engine opened: nothing is claimed or accepted. */
+  /** Whether a shutdown of this engine has cancelled all queued tasks: no task is claimed or accepted any more. */
   readonly closed: boolean;
   /** Which lane is served next, and what is held. */
   readonly scheduler: LaneScheduler;

@@ -32,7 +32,7 @@ import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storag
 import { EngineError, type Idempotency, type Inserted, type TaskChange } from "../engine.ts";
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
 
-/** What is stored of a task beside its row. */
+/** What is stored of a task besides its row. */
 export interface Body {
   readonly spec: string;
   payload: JsonText | undefined;

@@ -54,7 +54,7 @@ const EXPECTED = {
   url: `Expected an absolute http: or https: URL of at most ${URL_BYTES} bytes`,
   method: "Expected the name of an HTTP method; CONNECT, TRACE and TRACK are not made",
   headers: "Expected an object of headers, each value a text",
-  body: "Expected a text",
+  body: "Expected a string",
   base64: "Expected the body in base64, padded and without line breaks",
   redirects: `Expected a whole number from 0 to ${MAX_REDIRECTS}`,
   maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,
@@ -122,10 +122,10 @@ export function* fetchSteps(
   });
   const shared = { alternatives: FETCH_ALTERNATIVES, parse, costOf };
   if (Object.hasOwn(body, "urls")) {
-    const beside = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
+    const others = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
     const detail = "Not together with urls: remove one of the two";
-    return beside.length > 0
-      ? { issues: beside.map((name) => ({ pointer: pointerTo([name]), detail })) }
+    return others.length > 0
+      ? { issues: others.map((name) => ({ pointer: pointerTo([name]), detail })) }
       : yield* parseEntries(body, { ...shared, name: "urls", bare: "url" });
   }
   return Object.hasOwn(body, "requests")
@@ -175,7 +175,7 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
   }
   const headers = checkRequestHeaders(raw.headers ?? {}, issues);
   if (raw.save !== undefined && raw.retain !== undefined) {
-    const detail = "Expected no retain beside save: what is saved is kept";
+    const detail = "Expected no retain together with save: saved bodies are kept";
     issues.push({ pointer: "/retain", detail });
   }
   const expect = readExpectation(raw.expect, issues);

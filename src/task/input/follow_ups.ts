@@ -161,7 +161,7 @@ function faultsIn(request: PlainObject): Issue[] {
 }
 
 /** Without an id and a time, which the task gets when it is created. */
-const NOWHERE: SubmitContext = { ids: () => "", now: 0 };
+const NO_CONTEXT: SubmitContext = { ids: () => "", now: 0 };
 
 function draftedNotify(
   request: PlainObject,
@@ -172,7 +172,7 @@ function draftedNotify(
   if (parsed.value.requests.some(({ anyHost }) => anyHost)) foundAnyHost?.();
   return {
     value: parsed.value.requests.flatMap((one: ParsedNotify) =>
-      runAtOnce(draftNotify({ isBatch: false, requests: [one] }, NOWHERE, mail)).drafted
+      runAtOnce(draftNotify({ isBatch: false, requests: [one] }, NO_CONTEXT, mail)).drafted
         .map(({ task }) => timeless(task, one.options))
     ),
   };
@@ -183,7 +183,7 @@ function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<Fo
   if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedFetch) =>
-      runAtOnce(draftFetch({ isBatch: false, requests: [one] }, NOWHERE)).drafted
+      runAtOnce(draftFetch({ isBatch: false, requests: [one] }, NO_CONTEXT)).drafted
         .map(({ task }) => timeless(task, one.options))
     ),
   };

@@ -25,7 +25,7 @@ const DOMAIN =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** A name that the host parser leaves as it is: no IDNA, and no number. */
 const PLAIN_DOMAIN = /^(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*$/;
-/** `Ada <…>` or `"Lovelace, Ada" <…>`; nowhere may two parts share out the same spaces. */
+/** `Ada <…>` or `"Lovelace, Ada" <…>`; no two parts of the pattern may match the same spaces, or matching becomes slow. */
 const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
 
 /**

@@ -62,7 +62,7 @@ const DEFAULTS = { retry: DEFAULT_RETRIES.mail, timeoutMs: 60_000 };
 /** Fields of which a request takes only one. */
 export const NOTIFY_ALTERNATIVES = [...OPTION_ALTERNATIVES, ["subject", "title"]];
 const MAX_RECIPIENTS = 1_000;
-const NOBODY: readonly Mailbox[] = [];
+const NO_MAILBOXES: readonly Mailbox[] = [];
 
 const EXPECTED = {
   mailboxes: "Expected a mail address, or a list of them",
@@ -129,7 +129,7 @@ export const notifyFields = {
   ], { error: EXPECTED.fallback })
     .optional().meta({
       description: "Where it goes instead once it has failed for good, one after another; each " +
-        "is a task of its own. Name a short retry beside it: mail is patient for a day.",
+        "is a task of its own. Set a short retry as well: mail is retried for a day by default.",
       examples: [["ntfys://ntfy.example.org/oncall", "ada@example.org"]],
     }),
   ...quietFields,
@@ -203,7 +203,7 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
       return value.flatMap((text, i) => mailboxOf(text, name, i) ?? []);
     }
     const read = mailboxOf(value, name);
-    return read ? [read] : NOBODY;
+    return read ? [read] : NO_MAILBOXES;
   };
   const mailboxOf = (text: string | undefined, ...path: (string | number)[]) => {
     const read = text === undefined ? undefined : parseMailbox(text);
@@ -240,7 +240,10 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
     ...compact({ severity: raw.severity }),
     attachments,
   };
-  const contentFor = ({ mailboxes, places }: Targets, copies = { cc: NOBODY, bcc: NOBODY }) => {
+  const contentFor = (
+    { mailboxes, places }: Targets,
+    copies = { cc: NO_MAILBOXES, bcc: NO_MAILBOXES },
+  ) => {
     const isMail = mailboxes.length + copies.cc.length + copies.bcc.length > 0;
     const mail = {
       ...compact({ from }),

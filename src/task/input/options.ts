@@ -1,5 +1,5 @@
 /**
- * The options that every submit takes beside its payload: when, how often, how long.
+ * The options that every submit takes besides its payload: when, how often, how long.
  *
  * @module
  */

@@ -168,7 +168,7 @@ Deno.test("Retry-After holds the lane of the service", async () => {
   });
 });
 
-Deno.test("a refusal is told in the service's words, less what let us in", async () => {
+Deno.test("a rejection has the service's own text, without the credentials", async () => {
   const answer = () => new Response(`no_service for ${KEY} and T1A2`, { status: 404 });
   await using recorder = openRecorder(answer);
   const outcome = await send(aNote(TARGETS.pushover), recorder);

@@ -47,7 +47,7 @@ Deno.test("When a relay is down the next one takes the mail, within the attempt"
   assert.deepEqual([down.connections, taken(up)], [1, 2]);
 });
 
-Deno.test("When all relays are down the mail waits, and each is told of", async () => {
+Deno.test("When all relays are down the mail waits, and the error names each", async () => {
   await using one = openRawRelay({ greeting: "421 busy" });
   await using two = openRawRelay({ greeting: "554 go away" });
   await using channel = openChannel([{ relay: relayAt(one.port) }, { relay: relayAt(two.port) }]);

@@ -1,6 +1,6 @@
 /**
  * Hostile addresses, subjects and headers: what is let in makes one
- * mail with the headers it was given, for those who were named and nobody else.
+ * mail with the headers it was given, for the named recipients only.
  *
  * @module
  */
@@ -48,7 +48,7 @@ const OURS = [
   ...["content-type", "content-transfer-encoding", "x-tried"],
 ];
 
-Deno.test(`${CASES} hostile addresses and headers name nobody and add nothing`, async () => {
+Deno.test(`${CASES} hostile addresses and headers add no recipient and no header`, async () => {
   const random = mulberry(SEED);
   const pick = () => PIECES[Math.floor(random() * PIECES.length)] ?? "";
   const text = () => Array.from({ length: 1 + Math.floor(random() * 5) }, pick).join("");

@@ -30,7 +30,7 @@ Deno.test("A mail is known by its task and dated by its acceptance", async () =>
   assert.match(text, /^Date: Fri, 02 Jan 2026 03:04:05 \+0000\r$/m);
 });
 
-Deno.test("Bcc stands in the envelope and nowhere in the message", async () => {
+Deno.test("Bcc is in the envelope and not in the message", async () => {
   const { recipients, text } = await written({
     cc: [{ address: "carol@example.org" }],
     bcc: [{ name: "Eve", address: "eve@example.org" }],

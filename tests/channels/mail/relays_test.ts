@@ -18,7 +18,7 @@ function readFile(path: string): string {
   })();
 }
 
-Deno.test("relays are those of the sender's domain, then those of nobody's", () => {
+Deno.test("the relays of the sender's domain come first, then those without a domain", () => {
   const parsed = parseRelays([
     OTHERS,
     { urlFile: "relay.url", senders: ["example.org"] },

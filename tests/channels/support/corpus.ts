@@ -128,7 +128,7 @@ async function runTask(
     }
     const isCut = random() < 0.4;
     const cut = isCut ? Math.floor(random() * (sent.length + 1)) : sent.length;
-    // Where nothing but the end of the connection marks the end, nobody can tell a cut.
+    // When only the end of the connection ends the body, an early end cannot be detected.
     if (framing === "close" && !isPart && coding === "identity" && cut < sent.length) {
       isAmbiguous = true;
     }

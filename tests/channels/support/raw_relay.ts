@@ -1,5 +1,5 @@
 /**
- * A relay that follows a script: what it answers at each step, and where it breaks off.
+ * A relay that follows a script: how it replies at each step, and where it closes the connection.
  *
  * @module
  */

@@ -448,7 +448,7 @@ Deno.test("a public linter finds no fault in the document", async () => {
   const found = (await lint(document)).map(({ ruleId, message, location }) =>
     `${ruleId} ${location[0]?.pointer} ${message}`
   );
-  // Whoever asks for health gets it: these two refuse nothing.
+  // The two health paths need no API key, so they refuse no request.
   const none = (path: string) =>
     `operation-4xx-response #/paths/~1${path}/get/responses Operation must have at least one \`4XX\` response.`;
   assert.deepEqual(found, [none("livez"), none("readyz")]);

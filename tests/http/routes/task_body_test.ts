@@ -55,7 +55,7 @@ Deno.test.each(ranges)("$range is answered with $status", async ({ range, status
   assert.equal(answered.status, status);
   if (status === 416) {
     assert.equal(answered.headers.get("content-range"), "bytes */1000000");
-    // What is wrong is told, and is no download.
+    // An error is a problem response, not a download.
     assert.equal(answered.body.code, "range_not_satisfiable");
     assert.equal(answered.headers.get("content-disposition"), null);
   } else assert.equal(answered.body, CONTENT.slice(from, to));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseAliases } from "../../../src/task/input/aliases.ts";
 
-Deno.test("an alias stands for one target or many", () => {
+Deno.test("an alias names one target or several", () => {
   const parsed = parseAliases({ a: "ada@example.org", b: ["bob@example.org", "slack://x/y/z"] });
   assert.ok(!parsed.issues);
   assert.deepEqual(Object.fromEntries(parsed.value), {

@@ -30,7 +30,7 @@ Deno.test.each([
   assert.deepEqual(pointers(parseFetch(body, allowAll)), wrong);
 });
 
-Deno.test("an address that may not be called is told beside what else is wrong", () => {
+Deno.test("an address that may not be called is reported together with other issues", () => {
   const refuse = ({ hostname }: URL) =>
     hostname.startsWith("10.") ? { code: "address_refused", detail: "Not public" } : undefined;
   const body = { url: "http://10.0.0.1", timeout: "1ms", bogus: 1 };

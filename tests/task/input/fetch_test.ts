@@ -165,7 +165,7 @@ Deno.test("headers are refused beyond 16 KiB in all", () => {
   assert.match(issues[0]?.detail ?? "", /16384 bytes/);
 });
 
-Deno.test("requests take what stands beside them as defaults, and choose otherwise", () => {
+Deno.test("requests take fields next to the list as defaults, and can override them", () => {
   const requests = requestsOf({
     requests: [{ url: "http://a.example/" }, { url: "http://b.example/", body: "b", delay: "1s" }],
     method: "PATCH",
@@ -230,7 +230,7 @@ Deno.test("a batch holds 10,000 entries and no more", () => {
   assert.match(issue?.detail ?? "", /1 to 10000.*not 10001/);
 });
 
-Deno.test("a batch that is wrong throughout is told by its first fifty issues", () => {
+Deno.test("a batch that is wrong throughout reports its first fifty issues", () => {
   assert.equal(faultsIn({ urls: Array(10_000).fill("x") }).length, 50);
 });
 

@@ -57,7 +57,7 @@ Deno.test("a request becomes a task that lacks nothing", () => {
   assert.equal(batch, undefined);
 });
 
-Deno.test("a mail gets the sender and the lane of the house", () => {
+Deno.test("a mail gets the default sender and the lane of the default relay", () => {
   const [first] = notifies({ to: "Ada <ada@example.org>", bcc: "bo@example.org", subject: "Hi" })
     .drafted;
   assert.equal(first?.task.channel, "email");

@@ -172,7 +172,7 @@ Deno.test.each(["", ".", "..", "a/b", "a\\b", "a\nb", "a\u0000", "é".repeat(128
   },
 );
 
-Deno.test("notifications take what stands beside them, and choose otherwise", () => {
+Deno.test("notifications take fields next to the list as defaults, and can override them", () => {
   const requests = requestsOf({
     notifications: [{ to: "a@example.org" }, { to: "b@example.org", title: "Other" }],
     subject: "All",

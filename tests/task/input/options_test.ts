@@ -24,7 +24,7 @@ function read(given: z.input<typeof schema>): {
   return { options: readOptions(checked.data, DEFAULTS, issues), issues };
 }
 
-Deno.test("options that nobody names are the defaults", () => {
+Deno.test("options that are not given have their defaults", () => {
   assert.deepEqual(read({}), {
     options: { priority: 5, retry: [1_000, 5_000], timeoutMs: 30_000, onUnknown: "retry" },
     issues: [],

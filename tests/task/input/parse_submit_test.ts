@@ -131,7 +131,7 @@ Deno.test("a notification may have followUps, too", () => {
   ]);
 });
 
-Deno.test("a notification to several places is told of once, and each place has its own chain", () => {
+Deno.test("a notification to several targets has one callback, and each target has its own onFailure", () => {
   const draft = notify(
     { ...MAIL, to: ["ada@example.org", "chat://a"], callback: URL_, onFailure: { notify: MAIL } },
     context(),

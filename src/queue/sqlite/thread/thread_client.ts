@@ -29,7 +29,7 @@ const MAX_IN_FLIGHT = 2;
 
 /**
  * A group of this many commands, or tasks of a batch, is sent before the turn of
- * the event loop is over and beside another, so that the disk works while the main
+ * the event loop is over and in parallel to another, so that the disk works while the main
  * thread still reads requests. Fewer wait: a transaction's pages and flush cost as
  * much as a dozen commands. With more, 64 callers would all wait for one another.
  */
