@@ -59,6 +59,8 @@ export type Composer = (
 
 /** There is no standard for it; mail programs look at these. */
 const URGENT = { "X-Priority": "1 (Highest)", "Importance": "High" };
+/** nodemailer formats these itself and takes no prepared value for them. */
+const FORMATTED = new Set(["references", "sender"]);
 /** RFC 6376 §5.4.1, and RFC 8058 §4 for one-click unsubscribing. */
 const SIGNED_FIELDS = [
   ...["From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", "Cc", "MIME-Version"],
@@ -127,7 +129,7 @@ function headersOf(mail: EmailPayload) {
       ? { Subject: prepared(encodedWords(subject)) }
       : {}),
     ...Object.fromEntries(
-      Object.entries(headers).filter(([, value]) => isPlain(value))
+      Object.entries(headers).filter(isPlain)
         .map(([name, value]) => [name, prepared(value)]),
     ),
   };
@@ -139,8 +141,8 @@ function prepared(value: string) {
 }
 
 /** ASCII in one line needs no encoding, whatever it says. */
-function isPlain(value: string): boolean {
-  return /^[\x20-\x7e]+$/.test(value);
+function isPlain([name, value]: readonly [string, string]): boolean {
+  return !FORMATTED.has(name.toLowerCase()) && /^[\x20-\x7e]+$/.test(value);
 }
 
 function isBeyondAscii(text: string): boolean {
@@ -265,7 +267,7 @@ function contentOf(
     text,
     ...compact({ html }),
     headers: Object.fromEntries(
-      Object.entries(headers).filter(([, value]) => !isPlain(value)),
+      Object.entries(headers).filter((header) => !isPlain(header)),
     ),
     attachments: attachments.map(({ filename, content: given, contentType, cid }) => {
       const content = files.standInOf(given, contentType);

@@ -184,6 +184,18 @@ Deno.test("Headers in ASCII stay as they are, and long ones are folded at white 
   assert.ok(longest <= 998);
 });
 
+Deno.test("Headers that hold message ids or addresses keep their values", async () => {
+  const given = {
+    "References": "<a@example.org> <b@example.org>",
+    "In-Reply-To": "<b@example.org>",
+    "Sender": "Eve <eve@example.org>",
+  };
+  const { headers } = await composed({ headers: given });
+  for (const [name, value] of Object.entries(given)) {
+    assert.equal(headers.get(name.toLowerCase()), value);
+  }
+});
+
 Deno.test("A subject that looks encoded is encoded, so that it reads as it was written", async () => {
   for (const subject of ["=?UTF-8?B?w6k=?=", "=?UTF-8?B?w6k=?= is how é is written", "a =?x"]) {
     const { text } = await composed({ subject });
