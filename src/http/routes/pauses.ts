@@ -25,27 +25,44 @@ const MAX_BYTES = 65_536;
 const TARGETS = ["host", "key", "type", "channel", "all"] as const;
 
 const EXPECTED = {
+  all: "Expected true, or leave it out",
+  channel: "Expected the name of a channel such as email, http, callback or slack",
+  host: 'Expected a host such as "api.example.org", or one with a port, without scheme and path',
+  type: `Expected ${TASK_TYPES.join(" or ")}`,
   one: `Expected exactly one of ${TARGETS.join(", ")}`,
   owner: "Expected owner only together with key",
   until: 'Expected a duration such as "30m", or a time in the future',
 };
 
 const line = (most: number) =>
-  z.string().min(1).max(most).refine(isOneLine, { error: `Expected one line of 1 to ${most}` });
+  z.string(expected(most)).min(1, expected(most)).max(most, expected(most))
+    .refine(isOneLine, expected(most));
+
+const expected = (most: number) => ({ error: `Expected one line of 1 to ${most} characters` });
+
+const NAME = String.raw`(?:[^\s/?#@\\:*[\]]+|\[[\da-f:.]+\])`;
+/** A host, a host with a port, an IPv6 address, or a whole lane such as `https://example.org:443`. */
+const HOST = new RegExp(
+  String.raw`^(?:${NAME}(?::\d{1,5})?|[\da-f:.]+|[a-z][a-z0-9+.-]*:(?://)?${NAME}:\d{1,5})$`,
+  "i",
+);
 
 /** What a pause is made of. */
 export const pauseSchema = z.strictObject({
-  host: line(255).optional().meta({
+  host: line(255).regex(HOST, { error: EXPECTED.host }).optional().meta({
     description: "A host, whatever the scheme and port, or one with a port.",
   }),
   key: line(255).optional().meta({ description: "A key, of owner or of all owners." }),
   owner: line(64).optional().meta({ description: "The API key that the key belongs to." }),
-  type: z.enum(TASK_TYPES).optional().meta({ description: "A task type." }),
-  channel: z.string().regex(/^[a-z][a-z0-9_+-]{0,31}$/).optional().meta({
-    description: "A channel: email, http, callback, slack …",
+  type: z.enum(TASK_TYPES, { error: EXPECTED.type }).optional().meta({
+    description: "A task type.",
   }),
-  all: z.literal(true).optional().meta({ description: "Everything." }),
-  until: z.string().optional().meta({
+  channel: z.string({ error: EXPECTED.channel })
+    .regex(/^[a-z][a-z0-9_+-]{0,31}$/, { error: EXPECTED.channel }).optional().meta({
+      description: "A channel: email, http, callback, slack …",
+    }),
+  all: z.literal(true, { error: EXPECTED.all }).optional().meta({ description: "Everything." }),
+  until: z.string({ error: EXPECTED.until }).optional().meta({
     description: "When it ends by itself: a duration or a time.",
   }),
   reason: line(200).optional().meta({ description: "For people." }),
@@ -80,8 +97,8 @@ export function pauseRoutes({ engine, ids, clock }: Dependencies): Route[] {
   async function release(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "operate");
     const { host } = query(context, ["host"]);
-    if (host === undefined || host.trim() === "") {
-      throw refuseIssues([{ pointer: "/host", detail: "Expected a host such as example.org" }]);
+    if (host === undefined || !HOST.test(host.trim())) {
+      throw refuseIssues([{ pointer: "/host", detail: EXPECTED.host }]);
     }
     const released = await engine.releaseHolds(host.trim());
     return respond(context, 200, { released: released.length });

@@ -59,12 +59,23 @@ Deno.test.each([
   { json: { key: "k", until: "soon" }, pointer: "/until" },
   { json: { channel: "Slack!" }, pointer: "/channel" },
   { json: { all: true, note: "x" }, pointer: "/note" },
+  { json: { host: "https://example.org/" }, pointer: "/host" },
+  { json: { host: "*.example.org" }, pointer: "/host" },
 ])("POST /pauses with $json is refused at $pointer", async ({ json, pointer }) => {
   await using api = await Api.open();
   const { status, body } = await api.post("/pauses", json);
   assert.equal(status, 422);
   assert.equal(body.errors[0].pointer, pointer);
+  assert.match(body.errors[0].detail, /^(Expected|Unknown) /);
 });
+
+Deno.test.each(["api.example.org", "localhost:587", "::1", "[::1]:8080", "https://a.test:443"])(
+  "POST /pauses takes the host %s",
+  async (host) => {
+    await using api = await Api.open();
+    assert.equal((await api.post("/pauses", { host })).status, 201);
+  },
+);
 
 Deno.test("pauses and holds need the scope operate, and reading them read or operate", async () => {
   await using api = await Api.open({ keys: KEYS });
