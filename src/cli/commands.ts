@@ -75,8 +75,9 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
   retry: (client, screen, args) =>
     change(screen, args, client.retry, async (filter) => {
-      const { retried, expired } = await client.retryAll(filter);
-      return `${retried} queued again, ${expired} expired`;
+      const { retried, expired, refused } = await client.retryAll(filter);
+      const full = refused === undefined ? "" : `, ${refused} left: the queue is full`;
+      return `${retried} queued again, ${expired} expired${full}`;
     }),
 };
 

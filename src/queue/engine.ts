@@ -145,7 +145,15 @@ export interface DeliveryPage {
 export type Cancelled = "cancelled" | "aborting" | "too_late" | "not_found";
 
 /** The result of retrying one task; `expired`: it has expired meanwhile and is so now. */
-export type Revived = Changed | "expired";
+export type Revived = Changed | "expired" | "full";
+
+/** How many tasks may be queued after tasks were revived. */
+export interface Room {
+  /** Of all API keys together. */
+  readonly maxQueued: number;
+  /** Of one API key. */
+  readonly quota?: { readonly owner: string; readonly maxQueued: number };
+}
 
 /** The result of erasing one task. */
 export type Erased = "erased" | "not_final" | "not_found";
@@ -244,14 +252,18 @@ export interface QueueEngine extends AsyncDisposable {
   /**
    * Makes a failed, cancelled or expired task queued again, with its attempts
    * counted from 1: due now, or at its time if it was never tried before that. It
-   * loses an expiry that has passed.
+   * loses an expiry that has passed. Without room it stays as it is: `full`.
    */
-  revive(id: string): Promise<Revived>;
+  revive(id: string, room?: Room): Promise<Revived>;
   /**
    * The same for all that match. One that has expired meanwhile becomes `expired`
-   * instead, unless the filter names the state `expired`.
+   * instead, unless the filter names the state `expired`. `full` counts those that
+   * stay as they are because there is no room.
    */
-  reviveAll(filter: TaskFilter): Promise<{ retried: number; expired: number }>;
+  reviveAll(
+    filter: TaskFilter,
+    room?: Room,
+  ): Promise<{ retried: number; expired: number; full: number }>;
   /** Makes a queued task due now. */
   runNow(id: string): Promise<Changed>;
   /** Erases payload, result, label, and the words of errors and attempts of a final task. */

@@ -81,10 +81,12 @@ export function cancelRetryContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.engine.reviveAll({ tag: "odd", reason: "request" }), {
       retried: 600,
       expired: 0,
+      full: 0,
     });
     assert.deepEqual(await world.engine.reviveAll({ states: ["succeeded"] }), {
       retried: 0,
       expired: 0,
+      full: 0,
     });
     assert.deepEqual(await world.counts(), { queued: 600, running: 2, cancelled: 598 });
   });

@@ -26,6 +26,38 @@ export function ownerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await submit("alice", 3), { kind: "stored" });
   });
 
+  Deno.test(`${name}: revived tasks take no more room than there is`, async () => {
+    await using world = await World.open(open);
+    const [a1, a2, a3] = await world.insert(
+      { owner: "alice" },
+      { owner: "alice" },
+      { owner: "alice" },
+    );
+    const [b1] = await world.insert({ owner: "bob" });
+    await world.engine.cancelAll({}, "request");
+    const room = { maxQueued: 3, quota: { owner: "alice", maxQueued: 2 } };
+    assert.equal(await world.engine.revive(a1!, room), "changed");
+    assert.deepEqual(await world.engine.reviveAll({ owner: "alice" }, room), {
+      retried: 1,
+      expired: 0,
+      full: 1,
+    });
+    for (const id of [a2!, a3!]) {
+      const { state } = await world.find(id);
+      assert.equal(
+        await world.engine.revive(id, room),
+        state === "queued" ? "not_possible" : "full",
+      );
+    }
+    assert.equal(await world.engine.revive(b1!, room), "changed");
+    assert.deepEqual(await world.engine.reviveAll({}, { maxQueued: 3 }), {
+      retried: 0,
+      expired: 0,
+      full: 1,
+    });
+    assert.deepEqual(await world.engine.reviveAll({}), { retried: 1, expired: 0, full: 0 });
+  });
+
   Deno.test(`${name}: tasks are found by source and time of acceptance`, async () => {
     await using world = await World.open(open);
     const start = world.clock.now();
@@ -167,6 +199,7 @@ export function ownerContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.engine.reviveAll({ reason: "request" }), {
       retried: 1,
       expired: 1,
+      full: 0,
     });
     assert.equal((await world.find(lasting!)).state, "queued");
     const { state, reason, expiresAt: kept } = await world.find(late!);
@@ -175,11 +208,12 @@ export function ownerContract(name: string, open: OpenEngine): void {
       reason: "expired",
       kept: expiresAt,
     });
-    assert.deepEqual(await world.engine.reviveAll({}), { retried: 0, expired: 0 });
+    assert.deepEqual(await world.engine.reviveAll({}), { retried: 0, expired: 0, full: 0 });
     // A filter that names the state means these tasks.
     assert.deepEqual(await world.engine.reviveAll({ states: ["expired"] }), {
       retried: 1,
       expired: 0,
+      full: 0,
     });
     assert.deepEqual(await world.counts(), { queued: 3 });
   });

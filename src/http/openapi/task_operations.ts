@@ -126,19 +126,23 @@ export const taskOperations: readonly Operation[] = [
     description:
       "Tasks that failed, were cancelled or expired wait again, with their attempts counted from " +
       "1. One that has expired meanwhile becomes expired, unless the filter names that state: " +
-      "then it is sent, and loses its expiry.",
+      "then it is sent, and loses its expiry. What the queue has no room for stays as it is.",
     parameters: [...filter, all],
     answers: [{
       status: "202",
-      description: "How many wait again, and how many have expired meanwhile.",
+      description: "How many wait again, have expired meanwhile, and found no room.",
       content: json({
         type: "object",
-        properties: { retried: { type: "integer" }, expired: { type: "integer" } },
+        properties: {
+          retried: { type: "integer" },
+          expired: { type: "integer" },
+          refused: { type: "integer" },
+        },
         required: ["retried", "expired"],
         additionalProperties: false,
       }),
     }],
-    refusals: ["invalid", "engine_down", "shutting_down"],
+    refusals: ["invalid", "queue_full", "engine_down", "shutting_down"],
   },
   {
     method: "GET",
@@ -246,7 +250,7 @@ export const taskOperations: readonly Operation[] = [
       "1. Earlier attempts stay listed.",
     parameters: [taskId],
     answers: [answered(202, "Task", "It waits again.", ["Location"])],
-    refusals: [...looking, "not_retryable", "shutting_down"],
+    refusals: [...looking, "not_retryable", "queue_full", "shutting_down"],
   },
   {
     method: "POST",

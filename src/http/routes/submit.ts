@@ -123,7 +123,7 @@ export function submitRoutes(
       tasks: draft.drafted.map(({ task }) => held ? restored(task, held) : task),
       ...(draft.batch ? { batch: draft.batch } : {}),
       ...(once ? { idempotency: once.key } : {}),
-      ...quotaOf(owner),
+      ...quotaOf(dependencies, owner),
     };
     held?.release();
     const inserting = engine.insert(submission);
@@ -146,15 +146,6 @@ export function submitRoutes(
             : `Expected at most ${inserted.quota} queued tasks of this API key. ${NOTHING_STORED}`,
         );
     }
-  }
-
-  function quotaOf(owner: string | undefined) {
-    if (owner === undefined) return {};
-    const most = maxQueuedOf(dependencies.keyLimits().get(owner), {
-      maxQueued: dependencies.maxQueued,
-      keys: new Set(dependencies.keys().map(({ name }) => name)).size,
-    });
-    return most === undefined ? {} : { quota: { owner, maxQueued: most } };
   }
 
   async function answerAccepted(
@@ -309,4 +300,17 @@ function restored(task: NewTask, held: HeldText): NewTask {
       })),
     }),
   };
+}
+
+/** The quota of an API key, if it has one. */
+export function quotaOf(
+  { keyLimits, maxQueued, keys }: Pick<Dependencies, "keyLimits" | "maxQueued" | "keys">,
+  owner: string | undefined,
+): { readonly quota?: { readonly owner: string; readonly maxQueued: number } } {
+  if (owner === undefined) return {};
+  const most = maxQueuedOf(keyLimits().get(owner), {
+    maxQueued,
+    keys: new Set(keys().map(({ name }) => name)).size,
+  });
+  return most === undefined ? {} : { quota: { owner, maxQueued: most } };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Room } from "../../queue/engine.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { maySee, nameOf, requireScope } from "../auth/auth.ts";
@@ -17,9 +18,11 @@ import { summaryView, taskView, type View } from "../views/task_view.ts";
 import { exportTasks } from "../streams/export.ts";
 import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
+import { quotaOf } from "./submit.ts";
 
 /** A hold of a rate limit ends soon enough for a task to begin now, in milliseconds. */
 const MOMENT_MS = 5_000;
+const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: try again later";
 
 /** The routes under `/tasks`. */
 export function taskRoutes(dependencies: Dependencies): Route[] {
@@ -105,7 +108,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     query(context, []);
     requireAccepting();
     const { id } = await operatedTask(engine, context);
-    const changed = await engine.revive(id);
+    const changed = await engine.revive(id, roomOf(context));
+    if (changed === "full") throw new Refusal("queue_full", NOTHING_QUEUED);
     const task = await present(id);
     if (changed === "not_possible") {
       const detail = task.payload === undefined && isFinal(task.state)
@@ -119,7 +123,17 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function retryAll(context: RequestContext): Promise<Response> {
     requireAccepting();
     const filter = await filterOrAll(context, "retry everything that has ended", clock.now());
-    return respond(context, 202, await engine.reviveAll(narrowed(filter, context, true)));
+    const { full, ...revived } = await engine.reviveAll(
+      narrowed(filter, context, true),
+      roomOf(context),
+    );
+    if (full > 0 && revived.retried === 0) throw new Refusal("queue_full", NOTHING_QUEUED);
+    return respond(context, 202, { ...revived, ...(full > 0 ? { refused: full } : {}) });
+  }
+
+  /** What a retry leaves free is for new tasks too, so the same limits hold. */
+  function roomOf({ caller }: RequestContext): Room {
+    return { maxQueued: dependencies.maxQueued, ...quotaOf(dependencies, caller.name) };
   }
 
   async function run(context: RequestContext): Promise<Response> {

@@ -12,9 +12,9 @@
 
 import { decideBroken } from "../../task/crash.ts";
 import type { CancelReason } from "../../task/outcome.ts";
-import { isFinal, next } from "../../task/state.ts";
+import { isFinal, next, type TaskState } from "../../task/state.ts";
 import type { NewTask } from "../../task/task.ts";
-import type { Cancelled, Changed, Erased, Revived } from "../engine.ts";
+import type { Cancelled, Changed, Erased, Revived, Room } from "../engine.ts";
 import { waitsInBatch } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
 import { BEHIND, type Content, contentOf, newRow, type Row } from "./row.ts";
@@ -150,16 +150,26 @@ export function expire(storage: Storage, row: Row): void {
   transition(storage, row, "expire");
 }
 
+/** A storage that knows how many tasks are in each state. */
+interface Counting extends Storage {
+  readonly counts: Readonly<Record<TaskState, number>>;
+}
+
 /**
  * Makes a final task queued again. One whose payload was erased stays as it is.
  * With `expiring`, one that has expired meanwhile becomes `expired`; else it loses
- * its expiry. Reads what `settle` reads.
+ * its expiry. Reads what `settle` reads, and with `room` the counts.
  */
-export function revive(storage: Storage, row: Row | undefined, expiring = false): Revived {
+export function revive(
+  storage: Counting,
+  row: Row | undefined,
+  { expiring = false, room }: { readonly expiring?: boolean; readonly room?: Room } = {},
+): Revived {
   if (!row) return "not_found";
   if (!next(row.state, "revive") || row.erase) return "not_possible";
   const isOver = row.expiresAt !== null && row.expiresAt <= storage.now;
   if (isOver && expiring && row.state === "expired") return "not_possible";
+  if (room && !(isOver && expiring) && !hasRoom(storage, row, room)) return "full";
   if (row.delivery === "unknown") row.duplicate = true;
   row.dueAt = revivedDueAt({ attempt: row.attempt, dueAt: row.dueAt, now: storage.now });
   row.attempt = row.interrupted = 0;
@@ -169,6 +179,12 @@ export function revive(storage: Storage, row: Row | undefined, expiring = false)
   if (!isOver || !expiring) return "changed";
   expire(storage, row);
   return "expired";
+}
+
+function hasRoom(storage: Counting, { owner }: Row, { maxQueued, quota }: Room): boolean {
+  if (storage.counts.queued >= maxQueued) return false;
+  return quota === undefined || owner !== quota.owner ||
+    storage.queuedOf(quota.owner) < quota.maxQueued;
 }
 
 /** Makes a waiting task due now. What else it waits for (a key, a held lane) it still waits for. */

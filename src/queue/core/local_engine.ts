@@ -17,6 +17,7 @@ import type {
   Pause,
   QueueEngine,
   Revived,
+  Room,
   TaskChange,
   TaskFilter,
 } from "../engine.ts";
@@ -70,8 +71,8 @@ export interface Commands extends PlainCommands {
     by: string | undefined,
     before: number,
   ): Results<Cancelled>;
-  revive(id: string): Revived;
-  reviveSome(filter: TaskFilter, before: number): Results<Revived>;
+  revive(id: string, room: Room | undefined): Revived;
+  reviveSome(filter: TaskFilter, room: Room | undefined, before: number): Results<Revived>;
   pause(pause: Pause): void;
   resume(id: string): boolean;
   /** Sets and clears the bits of the next tasks; whether any are left. */
@@ -104,7 +105,7 @@ interface Finding extends Storage {
 /** The commands that are the same for every storage. */
 export const COMMON_COMMANDS = {
   cancel: (storage, id, reason, by) => cancel(storage, storage.find(id), reason, by),
-  revive: (storage, id) => revive(storage, storage.find(id)),
+  revive: (storage, id, room) => revive(storage, storage.find(id), compact({ room })),
   runNow: (storage, id) => runNow(storage, storage.find(id)),
   erase: (storage, id) => erase(storage, storage.find(id)),
   find: (storage, id) => {
@@ -190,14 +191,14 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
       const all = await inParts((before) => backend.run("cancelSome", filter, reason, by, before));
       return { cancelled: all.cancelled ?? 0, aborting: all.aborting ?? 0 };
     },
-    async revive(id) {
+    async revive(id, room) {
       await backend.swept();
-      return await backend.run("revive", id);
+      return await backend.run("revive", id, room);
     },
-    async reviveAll(filter) {
+    async reviveAll(filter, room) {
       await backend.swept();
-      const all = await inParts((before) => backend.run("reviveSome", filter, before));
-      return { retried: all.changed ?? 0, expired: all.expired ?? 0 };
+      const all = await inParts((before) => backend.run("reviveSome", filter, room, before));
+      return { retried: all.changed ?? 0, expired: all.expired ?? 0, full: all.full ?? 0 };
     },
     async pause(pause) {
       await backend.run("pause", pause);

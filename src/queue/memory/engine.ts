@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import type { Settlement } from "../../task/outcome.ts";
@@ -65,10 +66,10 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     for (const row of waiting) cancel(storage, row, "shutdown");
     return waiting.length;
   },
-  reviveSome: (storage, filter) => {
-    const expiring = keepsExpiry(filter);
+  reviveSome: (storage, filter, room) => {
+    const options = compact({ expiring: keepsExpiry(filter), room });
     const rows = matching(storage, allowing(filter, "revive"));
-    return { results: countResults(rows, (row) => revive(storage, row, expiring)) };
+    return { results: countResults(rows, (row) => revive(storage, row, options)) };
   },
   queued,
   pauses: ({ pauses }) => [...pauses.list()],

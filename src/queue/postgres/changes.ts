@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import type { Hosts } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
@@ -25,6 +26,7 @@ import type {
   Purged,
   QueuedKinds,
   Revived,
+  Room,
   TaskFilter,
 } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
@@ -124,18 +126,27 @@ export abstract class Changes extends Reads {
     }
   }
 
-  async revive(id: string): Promise<Revived> {
-    return await this.changeOne(id, (unit, row) => revive(unit, row)) ?? "not_found";
+  async revive(id: string, room?: Room): Promise<Revived> {
+    const options = compact({ room });
+    return await this.changeOne(
+      id,
+      (unit, row) => revive(unit, row, options),
+      (unit) => loadRoom(unit, room),
+    ) ?? "not_found";
   }
 
-  async reviveAll(filter: TaskFilter): Promise<{ retried: number; expired: number }> {
-    const expiring = keepsExpiry(filter);
-    const sums = { retried: 0, expired: 0 };
-    await this.changeAll(allowing(filter, "revive"), (unit, row) => {
-      const became = revive(unit, row, expiring);
-      if (became === "changed") sums.retried++;
-      if (became === "expired") sums.expired++;
-    });
+  async reviveAll(filter: TaskFilter, room?: Room) {
+    const options = compact({ expiring: keepsExpiry(filter), room });
+    const sums = { retried: 0, expired: 0, full: 0 };
+    await this.changeAll(
+      allowing(filter, "revive"),
+      (unit, row) => {
+        const became = revive(unit, row, options);
+        if (became === "changed") sums.retried++;
+        if (became === "expired" || became === "full") sums[became]++;
+      },
+      (unit) => loadRoom(unit, room),
+    );
     return sums;
   }
 
@@ -287,6 +298,7 @@ export abstract class Changes extends Reads {
   protected async changeOne<Answer>(
     id: string,
     change: (unit: Unit, row: Row) => Answer,
+    before: (unit: Unit) => Promise<void> = () => Promise.resolve(),
   ): Promise<Answer | undefined> {
     this.mustBeOpen();
     if (!isId("tsk", id)) return undefined;
@@ -295,6 +307,7 @@ export abstract class Changes extends Reads {
       await unit.loadTasks([sequenceOf(id)]);
       const row = unit.row(sequenceOf(id));
       if (row?.id !== id) return false;
+      await before(unit);
       answer = change(unit, row);
       makeFollowUps(unit);
       return true;
@@ -306,11 +319,12 @@ export abstract class Changes extends Reads {
   protected async changeAll(
     filter: TaskFilter,
     change: (unit: Unit, row: Row) => void,
+    load?: (unit: Unit) => Promise<void>,
   ): Promise<void> {
     this.mustBeOpen();
     for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
       const part: Matching = await this.matching(filter, CHANGED_AT_ONCE, before);
-      await this.changeSome(part.seqs, change);
+      await this.changeSome(part.seqs, change, load);
       before = part.next;
     }
   }
@@ -380,4 +394,11 @@ export abstract class Changes extends Reads {
     if (names.every((name) => this.laneTable.has(name))) return;
     await this.readers.use((session) => this.laneTable.store(session, names));
   }
+}
+
+/** Reads the counts that `revive` compares with `room`. */
+async function loadRoom(unit: Unit, room: Room | undefined): Promise<void> {
+  if (!room) return;
+  await unit.loadCounts();
+  if (room.quota) await unit.loadQueuedOf(room.quota.owner);
 }

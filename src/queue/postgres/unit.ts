@@ -409,9 +409,18 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     this.counts[to]++;
   }
 
-  countQueued(): void {}
+  countQueued(row: Row): void {
+    this.#countOwner(row, 1);
+  }
 
-  uncountQueued(): void {}
+  uncountQueued(row: Row): void {
+    this.#countOwner(row, -1);
+  }
+
+  #countOwner({ owner }: Row, by: number): void {
+    const queued = owner === null ? undefined : this.#queuedOf.get(owner);
+    if (owner !== null && queued !== undefined) this.#queuedOf.set(owner, queued + by);
+  }
 
   queuedOf(owner: string): number {
     return this.#queuedOf.get(owner) ?? 0;

@@ -10,7 +10,7 @@ import { cancel, revive } from "../core/lifecycle.ts";
 import { countResults } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
 import { allowing, keepsExpiry } from "../core/rules.ts";
-import type { TaskFilter } from "../engine.ts";
+import type { Room, TaskFilter } from "../engine.ts";
 import { matching } from "./lists.ts";
 import type { SqliteStorage } from "./storage.ts";
 
@@ -30,10 +30,15 @@ export function cancelSome(
 }
 
 /** Revives the next of those that match, accepted before `before`. */
-export function reviveSome(storage: SqliteStorage, filter: TaskFilter, before: number) {
-  const expiring = keepsExpiry(filter);
+export function reviveSome(
+  storage: SqliteStorage,
+  filter: TaskFilter,
+  room: Room | undefined,
+  before: number,
+) {
+  const options = compact({ expiring: keepsExpiry(filter), room });
   const wanted = allowing(filter, "revive");
-  return forSome(storage, wanted, before, (row) => revive(storage, row, expiring));
+  return forSome(storage, wanted, before, (row) => revive(storage, row, options));
 }
 
 function forSome<Result extends string>(

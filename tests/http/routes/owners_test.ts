@@ -18,6 +18,34 @@ Deno.test("POST /tasks/retry needs a filter or all=true, and takes no body", asy
   assert.equal((await api.delete("/tasks")).status, 422);
 });
 
+Deno.test("a key that can only read may not cancel or retry by filter", async () => {
+  const keys = parseApiKeys("reader:r1:read,alice:a1:notify");
+  await using api = await Api.open({ keys });
+  for (const [secret, status] of [["r1", 403], ["a1", 200]] as const) {
+    assert.equal((await api.delete("/tasks?all=true", bearer(secret))).status, status);
+  }
+  assert.equal((await api.post("/tasks/retry?all=true", undefined, bearer("r1"))).status, 403);
+});
+
+Deno.test("a retry takes no more room than the quota of its key leaves", async () => {
+  const keyLimits = () => new Map([["alice", { maxQueued: 2 }]]);
+  await using api = await Api.open({ keys: KEYS, keyLimits });
+  const ids = [await api.accept({}, bearer("a1")), await api.accept({}, bearer("a1"))];
+  await api.delete("/tasks?all=true", bearer("a1"));
+  await api.accept({}, bearer("a1"));
+  const retryAll = () => api.post("/tasks/retry?all=true", undefined, bearer("a1"));
+  const { status, body } = await retryAll();
+  assert.deepEqual([status, body], [202, { retried: 1, expired: 0, refused: 1 }]);
+  const refused = await retryAll();
+  assert.deepEqual([refused.status, refused.body.code], [503, "queue_full"]);
+  const states = await Promise.all(
+    ids.map(async (id) => (await api.get(`/tasks/${id}`, bearer("a1"))).body.state),
+  );
+  const left = ids[states.indexOf("cancelled")];
+  const one = await api.post(`/tasks/${left}/retry`, undefined, bearer("a1"));
+  assert.deepEqual([one.status, one.body.code], [503, "queue_full"]);
+});
+
 Deno.test("tasks are filtered by time, source and owner, and show who cancelled them", async () => {
   await using api = await Api.open({ keys: KEYS });
   const id = await api.accept({}, bearer("a1"));

@@ -132,6 +132,7 @@ Deno.test("sqlite: a shutdown's cancellation outlives the restart, the sweep rew
     assert.deepEqual(await world.engine.reviveAll({ reason: "shutdown" }), {
       retried: 2_498,
       expired: 0,
+      full: 0,
     });
     assert.deepEqual(await world.counts(), { queued: 2_499, running: 2, cancelled: 1 });
     assert.equal((await world.engine.findBatch(batch.id))?.counts.queued, 2_499);
