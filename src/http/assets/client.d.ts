@@ -38,10 +38,14 @@ export interface Client {
     }>;
     /** Queues a failed, cancelled or expired task again. */
     retry(id: string, options?: CallOptions): Promise<TaskResponse>;
-    /** Queues all matching tasks again; those that have expired meanwhile become expired. */
+    /**
+     * Queues all matching tasks again; those that have expired meanwhile become expired.
+     * `refused` counts those that found the queue full and stay as they are.
+     */
     retryAll(filter: ChangeFilter, options?: CallOptions): Promise<{
         readonly retried: number;
         readonly expired: number;
+        readonly refused?: number;
     }>;
     /** Erases payload, result, label and details of a final task. */
     erase(id: string, options?: CallOptions): Promise<TaskResponse>;
