@@ -43,7 +43,7 @@ export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): 
         "webhook-timestamp": `${timestamp}`,
         ...(signatures.length > 0 ? { "webhook-signature": signatures.join(" ") } : {}),
       };
-      return judge(
+      return deferUnless2xx(
         await http.deliver(
           { ...attempt, payload: JSON.stringify({ ...payload, headers }) },
           context,
@@ -53,8 +53,8 @@ export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): 
   };
 }
 
-/** A receiver that is being deployed may answer anything; only 410 is final. */
-function judge(outcome: Outcome): Outcome {
+/** Retries after any status of 300 or more except 410: a receiver that is being deployed may return any status. */
+function deferUnless2xx(outcome: Outcome): Outcome {
   const status = statusOf(outcome.result);
   if (status === undefined || status < 300 || status === 410) return outcome;
   if (outcome.kind !== "delivered" && outcome.kind !== "rejected") return outcome;

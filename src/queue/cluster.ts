@@ -9,7 +9,7 @@ import type { IdTurn } from "../lib/ids.ts";
 /** What a node does: accepts and shows, attempts, or both. */
 export type NodeRole = "all" | "api" | "worker";
 
-/** What a node says of itself. */
+/** The status that a node publishes. */
 export interface NodeReport {
   /** What it does. */
   readonly role: NodeRole;
@@ -31,18 +31,18 @@ export interface NodeStatus extends NodeReport {
   readonly seen: number;
 }
 
-/** What one node may tell all others. */
+/** What one node may announce to all others. */
 export type Announcement = "schedules" | "reload";
 
 /** The nodes that share an engine. */
 export interface Cluster {
   /** Which sequence numbers this node's ids have. */
   readonly idTurn: IdTurn;
-  /** Whether this node does what only one node does. Another may lead for a moment, too. */
+  /** Whether this node does the work that only one node may do. For a moment, two nodes may lead. */
   readonly isLeader: boolean;
   /** All live nodes, by name. */
   nodes(): Promise<NodeStatus[]>;
-  /** Tells the other nodes; one that does not hear of it finds out by itself, or not at all. */
+  /** Notifies the other nodes. A notice may be lost, so it must not be the only way to learn of the change. */
   announce(what: Announcement): void;
   /** Calls `listener` when another node has announced something. */
   onAnnouncement(listener: (what: Announcement) => void): void;

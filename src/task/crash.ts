@@ -9,7 +9,7 @@ import type { RetrySchedule } from "./retry.ts";
 import type { OnUnknown } from "./task.ts";
 
 /** What an engine knows of a task that was running when the process died. */
-export interface BrokenTask {
+export interface InterruptedTask {
   /** `tsk_…` */
   readonly id: string;
   /** The interrupted attempt. */
@@ -21,7 +21,7 @@ export interface BrokenTask {
   /** What to do when its effect is unknown. */
   readonly onUnknown: OnUnknown;
   /** Interrupted attempts in a row, this one included. */
-  readonly broken: number;
+  readonly interrupted: number;
   /** Why it was being aborted when the process died, if it was. */
   readonly aborting?: CancelReason;
   /** No attempt begins at or after it; milliseconds since the epoch. */
@@ -29,14 +29,14 @@ export interface BrokenTask {
 }
 
 /** Interrupted attempts in a row before a task fails: it may be what ends the service. */
-const MAX_BROKEN = 3;
+const MAX_INTERRUPTED = 3;
 
 /**
  * The settlement of an attempt that a crash interrupted at an unknown point. It
  * counts, but a task without a try left gets one more; the third one in a row
  * ends the task.
  */
-export function decideBroken(task: BrokenTask, now: number): Settlement {
+export function settleInterrupted(task: InterruptedTask, now: number): Settlement {
   const error = {
     code: "crashed",
     detail: "The service stopped while this attempt was running; it may have had its effect.",
@@ -57,7 +57,9 @@ export function decideBroken(task: BrokenTask, now: number): Settlement {
   const delivery = "unknown";
   if (task.aborting) return { ...base, event: "cancel", reason: task.aborting, delivery };
   if (task.onUnknown === "stop") return { ...base, event: "fail", reason: "unknown", delivery };
-  if (task.broken >= MAX_BROKEN) return { ...base, event: "fail", reason: "crashed", delivery };
+  if (task.interrupted >= MAX_INTERRUPTED) {
+    return { ...base, event: "fail", reason: "crashed", delivery };
+  }
   if (task.expiresAt !== undefined && now >= task.expiresAt) {
     return { ...base, event: "expire", reason: "expired", delivery };
   }

@@ -1,5 +1,5 @@
 /**
- * What callbacks and chained tasks learn of a task or a batch that has ended:
+ * The data that callbacks and chained tasks get about a task or a batch that has ended:
  * an event as JSON, and data for placeholders. Secrets are masked, as in every view.
  *
  * @module

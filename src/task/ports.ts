@@ -93,7 +93,7 @@ export interface NotifyPorts {
   render(template: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
 }
 
-/** One template, as a list tells it. */
+/** One template in a list. */
 export interface TemplateSummary {
   /** Its name in requests. */
   readonly name: string;
@@ -172,9 +172,9 @@ export interface Ports extends NotifyPorts {
   addressesOf(url: URL): Promise<readonly string[] | TaskError>;
   /** The folder of what fetches save. */
   readonly downloads: string;
-  /** How far a running task has come, when its channel says. */
+  /** The progress of a running task, when its channel reports it. */
   progressOf(taskId: string): TaskProgress | undefined;
-  /** Every running task whose channel says how far it has come. */
+  /** The progress of every running task whose channel reports it. */
   runningTasks(): RunningTask[];
   /** How the worker is. */
   worker(): WorkerStatus;

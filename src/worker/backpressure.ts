@@ -43,7 +43,7 @@ export interface FinishedAttempt {
   readonly outcome: Outcome;
   /** The settlement without the effects on the lane. */
   readonly settlement: Settlement;
-  /** Whether the worker aborted it, which says nothing about the other side. */
+  /** Whether the worker aborted it, which is no evidence about the host. */
   readonly byUs: boolean;
   /** How many attempts of the lane are running, this one included. */
   readonly running: () => number;

@@ -28,7 +28,7 @@ export interface MailResult {
   readonly relay: string;
   /** The relay's name for the mail. */
   readonly queueId?: string | undefined;
-  /** Whether the relay was asked for delivery reports, where the mail wants them. */
+  /** Whether delivery reports were requested from the relay, when the mail requests them. */
   readonly dsn?: "requested" | "not_offered" | undefined;
   /** In the order of the payload, each once. */
   readonly recipients: readonly RecipientResult[];

@@ -60,7 +60,7 @@ export interface TokenSource {
   token(renew: boolean): Promise<string>;
 }
 
-/** The token endpoint gave no token; the message carries its own words. */
+/** The token endpoint returned no token; the message contains the endpoint's error. */
 export class TokenError extends Error {
   /** `TokenError`. */
   override name = "TokenError";

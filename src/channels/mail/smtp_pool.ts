@@ -2,9 +2,9 @@
  * Sessions with one relay, kept open for the next mail.
  *
  * A relay often limits the sessions of one client and refuses a further one.
- * That is no fault of a mail: the pool learns the limit, and the mail waits for
- * a session that is open. Only when no session at all can be had is the relay
- * unusable, for everyone who waits.
+ * That is not an error of the mail: the pool remembers the limit, and the mail
+ * waits for an open session. Only when no session can be opened at all is the
+ * relay unusable, and all waiting attempts fail.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export interface SmtpPool {
   acquire(signal: AbortSignal, silenceMs?: number): Promise<Acquired>;
   /** Takes a session back. */
   release(session: SmtpSession): void;
-  /** Whether other sessions are open; if so, learns that the relay does not take one more. */
+  /** Whether other sessions are open; if so, remembers that the relay accepts no further one. */
   learnLimit(): boolean;
   /** Closes idle sessions now and the others as they come back. */
   close(): Promise<void>;
@@ -140,7 +140,7 @@ class Pool implements SmtpPool {
     await Promise.all(this.#closing);
   }
 
-  /** The first session is opened alone: it tells whether the relay can be used at all. */
+  /** The first session is opened alone, to find out whether the relay can be used at all. */
   #mayOpen(): boolean {
     const { max, clock } = this.#options;
     if (this.#limit < max && clock.monotonic() - this.#refusedAt >= GROW_MS) {

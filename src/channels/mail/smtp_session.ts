@@ -1,8 +1,8 @@
 /**
- * A session with a relay that has greeted and let us in: one mail after another.
+ * A session with a relay after greeting and login: sends one mail after another.
  *
- * It records how far each mail came, because only that tells a mail that never
- * left from one whose fate is unknown.
+ * It records how far each mail came, because only that distinguishes a mail that
+ * was never sent from one that the relay may have accepted.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export type Sent =
     readonly reply: string;
     /** Recipients that the relay refused. */
     readonly refused: readonly Refusal[];
-    /** Whether the relay was asked for delivery reports, where the mail wants them. */
+    /** Whether delivery reports were requested from the relay, when the mail requests them. */
     readonly dsn?: "requested" | "not_offered";
   }
   | {

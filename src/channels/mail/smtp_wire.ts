@@ -114,7 +114,7 @@ export class SmtpWire {
       if (!isTaken) await this.#drain(waitMs);
       if (!this.isOpen) break;
     }
-    // A relay that speaks before the dot has refused the mail; the reply is read as such.
+    // A relay that replies before the final dot has rejected the mail.
     if (!this.isOpen) {
       const reply = await this.reply("body", waitMs);
       throw new SmtpError(refusalFault(reply, "body"));

@@ -59,7 +59,7 @@ export function openIdempotency(clock: Clock): IdempotencyKeys {
     const late = Promise.withResolvers<"late">();
     const undo = clock.after(MAX_WAIT_MS, () => late.resolve("late"));
     try {
-      // One of several that wait goes first, and the others wait for that one.
+      // Of several waiting requests one continues, and the others wait for it.
       for (let first = inProgress.get(name); first; first = inProgress.get(name)) {
         if (await Promise.race([first, late.promise]) !== "late") continue;
         const headers = { "retry-after": "1" };

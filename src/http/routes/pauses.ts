@@ -47,7 +47,7 @@ const HOST = new RegExp(
   "i",
 );
 
-/** What a pause is made of. */
+/** The fields of a request for a pause. */
 export const pauseSchema = z.strictObject({
   host: line(255).regex(HOST, { error: EXPECTED.host }).optional().meta({
     description: "A host, whatever the scheme and port, or one with a port.",

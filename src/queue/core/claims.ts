@@ -69,7 +69,7 @@ function begin(storage: Storage, row: Row): boolean {
   if (row.key !== null && !joinKey(storage, row)) {
     row.behind = BEHIND.key;
     storage.writeBehind(row);
-    // The batch had released it in vain.
+    // The task waits for its key now, so the batch can release another one.
     const batch = row.batch === null ? undefined : storage.batch(row.batch);
     if (batch) releaseNext(storage, batch);
     return false;

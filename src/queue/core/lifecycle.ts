@@ -10,7 +10,7 @@
  * @module
  */
 
-import { decideBroken } from "../../task/crash.ts";
+import { settleInterrupted } from "../../task/crash.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { isFinal, next, type TaskState } from "../../task/state.ts";
 import type { NewTask } from "../../task/task.ts";
@@ -100,12 +100,12 @@ export function recover(storage: Storage, row: Row): void {
   // A shutdown may have been recorded without the time to reach what ran.
   const aborting = row.aborting ?? (row.generation < storage.generation ? "shutdown" : undefined);
   row.interrupted++;
-  const settlement = decideBroken({
+  const settlement = settleInterrupted({
     id: row.id,
     attempt: row.attempt,
     startedAt: row.startedAt ?? storage.now,
     ...policy,
-    broken: row.interrupted,
+    interrupted: row.interrupted,
     ...(aborting ? { aborting } : {}),
     ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
   }, storage.now);

@@ -161,7 +161,7 @@ type InRow =
   | "source"
   | "cancelledBy";
 
-/** What was decided when a task was accepted, less what its row holds or is bulky. */
+/** What was decided when a task was accepted, without what its row holds and without large content. */
 export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
   /** Pairs of a wait and how often it comes in a row. */
   readonly retry: readonly number[];

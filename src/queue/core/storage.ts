@@ -107,11 +107,11 @@ export interface Storage {
   policy(row: Row): { retry: RetrySchedule; onUnknown: OnUnknown } | undefined;
   /** Erases payload, result, and what label, errors and attempts say in words; changes the row accordingly. */
   erase(row: Row): void;
-  /** The task with all that is stored of it, in the state that `row` says. */
+  /** The task with all that is stored of it, in the state of `row`. */
   record(row: Row): TaskRecord;
   /** What follows the end of that task or batch. */
   followUps(seq: number): FollowUp[];
-  /** A batch acts once: forgets what follows it. */
+  /** Deletes the follow-ups of a batch, which are created only once. */
   dropFollowUps(batch: BatchRow): void;
 }
 

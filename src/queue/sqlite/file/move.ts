@@ -1,5 +1,5 @@
 /**
- * What a file says of being moved to another queue, or from one.
+ * Whether a file was moved to another queue, or is a copy of one.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { EngineError } from "../../errors.ts";
 
-/** What to do with a file whose tasks were moved: refuse it, use it all the same, or read it for a move. */
+/** What to do with a file whose tasks were moved: refuse it, open it nevertheless, or read it for a move. */
 export type WhenMoved = "refuse" | "use" | "read";
 
 /** A row of `move`. */

@@ -16,7 +16,7 @@ interface Result {
   readonly attempts: string | null;
 }
 
-/** A task with all that is stored of it, in the state that `row` says; a damaged payload is left out. */
+/** A task with all that is stored of it, in the state of `row`; a damaged payload is left out. */
 export function recordOf(sql: Statements, row: Row): TaskRecord {
   const body = sql.body.get(row.seq) as unknown as Body | undefined;
   const stored = sql.result.get(row.seq) as Result | undefined;

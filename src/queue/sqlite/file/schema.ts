@@ -31,7 +31,7 @@ const MIGRATIONS: readonly string[] = [
     due_at      INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     listed      INTEGER NOT NULL, -- rows in "attempt"
-    broken      INTEGER NOT NULL, -- attempts in a row that broke off
+    broken      INTEGER NOT NULL, -- attempts in a row that were interrupted
     duplicate   INTEGER NOT NULL,
     erase       INTEGER NOT NULL, -- retain: none
     created_at  INTEGER NOT NULL,
