@@ -206,6 +206,11 @@ export function mayOperate(caller: Caller, owner: string | undefined): boolean {
   return caller.scopes.has("operate") || isOwn(caller, owner);
 }
 
+/** Whether a task of `owner` is the caller's own; without API keys, all are everybody's. */
+export function owns(caller: Caller, owner: string | undefined): boolean {
+  return caller.name === owner;
+}
+
 function isOwn(caller: Caller, owner: string | undefined): boolean {
   return caller.name !== undefined && caller.name === owner;
 }

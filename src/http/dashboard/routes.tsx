@@ -19,7 +19,7 @@ import type { TaskState } from "../../task/state.ts";
 import type { Route } from "../route.ts";
 import { seenBatch, seenTask } from "../auth/access.ts";
 import { isHost } from "../routes/status.ts";
-import { taskView } from "../views/task_view.ts";
+import { taskViewForOthers } from "../views/task_view.ts";
 import { waitingFor } from "../views/waiting_for.ts";
 import { BatchContent, BatchesContent } from "./batches.tsx";
 import { concernsOf } from "./health.ts";
@@ -207,7 +207,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         now={now}
         task={task}
         waits={waits}
-        view={taskView(task)}
+        view={taskViewForOthers(task)}
         progress={ports.progressOf(task.id)}
         operates={mayOperate(context.caller, task.owner)}
         needsKey={context.caller.name !== undefined}

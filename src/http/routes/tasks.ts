@@ -7,14 +7,14 @@
 import type { Room } from "../../queue/engine.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
-import { maySee, nameOf, requireScope } from "../auth/auth.ts";
+import { maySee, nameOf, owns, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
 import { filterOrAll, nextLink, refuseCursor, selectionOf } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
-import { summaryView, taskView, type View } from "../views/task_view.ts";
+import { summaryView, taskView, taskViewForOthers, type View } from "../views/task_view.ts";
 import { exportTasks } from "../streams/export.ts";
 import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
@@ -27,26 +27,32 @@ const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: tr
 /** The routes under `/tasks`. */
 export function taskRoutes(dependencies: Dependencies): Route[] {
   const { engine, ports, clock } = dependencies;
-  const view = (task: TaskRecord): View => taskView(task, ports.progressOf(task.id));
+  const view = ({ caller }: RequestContext, task: TaskRecord): View =>
+    (owns(caller, task.owner) ? taskView : taskViewForOthers)(task, ports.progressOf(task.id));
   /** A caller that may change a task may not be allowed to see its payload. */
-  const changedView = ({ caller }: RequestContext, task: TaskRecord): View =>
-    maySee(caller, task.owner) ? view(task) : { ...summaryView(task), label: undefined };
+  const changedView = (context: RequestContext, task: TaskRecord): View =>
+    maySee(context.caller, task.owner)
+      ? view(context, task)
+      : { ...summaryView(task), label: undefined };
 
   async function show(context: RequestContext): Promise<Response> {
     const ms = waitOf(context);
     const task = await seenTask(engine, context);
     if (ms === undefined || isFinal(task.state)) {
-      return respond(context, 200, await wholeView(task));
+      return respond(context, 200, await wholeView(context, task));
     }
     const later = await waitForTask(dependencies, task.id, { ms, signal: context.request.signal });
-    return respond(context, 200, await wholeView(later ?? task));
+    return respond(context, 200, await wholeView(context, later ?? task));
   }
 
-  async function wholeView(task: TaskRecord): Promise<View> {
-    if (task.state !== "queued") return view(task);
+  async function wholeView(context: RequestContext, task: TaskRecord): Promise<View> {
+    if (task.state !== "queued") return view(context, task);
     const [lane, pauses] = await Promise.all([engine.lane(task.lane), engine.pauses()]);
     const hindrances = { lane, pauses, worker: ports.worker() };
-    return { ...view(task), waitingFor: waitingFor(task, hindrances, dependencies.clock.now()) };
+    return {
+      ...view(context, task),
+      waitingFor: waitingFor(task, hindrances, dependencies.clock.now()),
+    };
   }
 
   async function list(context: RequestContext): Promise<Response> {

@@ -9,7 +9,8 @@ import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS } from "../problems.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "./event_stream.ts";
-import { taskView } from "../views/task_view.ts";
+import { owns } from "../auth/auth.ts";
+import { taskView, taskViewForOthers } from "../views/task_view.ts";
 
 /** Tasks read for one chunk of the body. */
 const AT_ONCE = 32;
@@ -20,7 +21,7 @@ const AT_ONCE = 32;
  */
 export function resultLines(
   { engine, clock, closing }: Dependencies,
-  { request, requestId }: RequestContext,
+  { request, requestId, caller }: RequestContext,
   batchId: string,
   headers: Readonly<Record<string, string>> = {},
   wait?: number,
@@ -75,7 +76,9 @@ export function resultLines(
   async function line(id: string): Promise<string> {
     if (!left?.delete(id)) return "";
     const task = await engine.find(id);
-    return task ? `${JSON.stringify(taskView(task))}\n` : "";
+    if (!task) return "";
+    const view = owns(caller, task.owner) ? taskView(task) : taskViewForOthers(task);
+    return `${JSON.stringify(view)}\n`;
   }
 
   return new Response(streamOf(next, leave), init);

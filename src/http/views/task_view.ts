@@ -5,6 +5,7 @@
  */
 
 import { base64Bytes } from "../../lib/base64.ts";
+import { isPlainObject, isSameJson, type Json } from "../../lib/json.ts";
 import type {
   Attachment,
   ChatPayload,
@@ -13,6 +14,7 @@ import type {
   Mailbox,
   Payload,
 } from "../../task/payloads.ts";
+import { maskSecrets, secretsOf } from "../../task/echoed_secrets.ts";
 import type { TaskProgress } from "../../task/ports.ts";
 import {
   MASK,
@@ -86,7 +88,7 @@ export function hostOf(lane: string): string | undefined {
   return host;
 }
 
-/** A task with everything that is kept of it. */
+/** A task with everything that is kept of it, for its owner. */
 export function taskView(task: TaskRecord, progress?: TaskProgress): View {
   return {
     ...headView(task),
@@ -95,6 +97,25 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
     payload: task.payload === undefined ? undefined : payloadView(JSON.parse(task.payload)),
     result: task.result === undefined ? undefined : maskResult(task.result),
   };
+}
+
+/** The same for others, and on pages: what an upstream repeats of the request's secrets is masked. */
+export function taskViewForOthers(task: TaskRecord, progress?: TaskProgress): View {
+  const view = taskView(task, progress);
+  const secrets = task.payload === undefined ? [] : secretsOf(JSON.parse(task.payload));
+  if (secrets.length === 0) return view;
+  const result = maskedEcho(view.result as Json | undefined, secrets);
+  const attempts = task.attempts.map((attempt) => {
+    const { evidence, ...shown } = attemptView(attempt);
+    return { ...shown, evidence: maskedEcho(evidence as Json | undefined, secrets) };
+  });
+  return { ...view, attempts, result };
+}
+
+function maskedEcho(shown: Json | undefined, secrets: readonly string[]): Json | undefined {
+  if (shown === undefined) return undefined;
+  const masked = maskSecrets(shown, secrets);
+  return isSameJson(masked, shown) || !isPlainObject(masked) ? masked : { ...masked, masked: true };
 }
 
 /** A task in a list: without attempts, payload and result. */

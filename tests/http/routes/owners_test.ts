@@ -182,3 +182,38 @@ Deno.test("an API key has its own rate and its own number of queued tasks", asyn
   for (let n = 0; n < 8; n++) assert.equal((await submit("b1")).status, 202);
   assert.equal((await submit("b1")).status, 503);
 });
+
+Deno.test("what an upstream repeats of a request's secrets is masked for all but the owner", async () => {
+  await using api = await Api.open({ keys: KEYS });
+  const secrets = {
+    url: "https://example.org/?token=t0ken",
+    headers: { authorization: "Bearer be@rer", "x-api-key": 'quo"ted', "x-note": "noted" },
+    method: "POST",
+    json: { client: { secret: "s3cret", name: "named" } },
+  };
+  const body = `t0ken, be@rer, be%40rer, "quo\\"ted", s3cret, noted, named`;
+  const shown = `***, ***, ***, "***", ***, noted, named`;
+  const id = await api.accept(secrets, bearer("a1"));
+  const result = { status: 200, body, extracted: { json: { it: "s3cret" } } };
+  await api.finish(1, { kind: "delivered", result });
+  const seen = async (secret: string) =>
+    (await api.get(`/tasks/${id}`, bearer(secret))).body.result;
+  assert.deepEqual(await seen("a1"), result);
+  const masked = { status: 200, body: shown, extracted: { json: { it: "***" } }, masked: true };
+  assert.deepEqual(await seen("o1"), masked);
+  const plain = await api.accept(GET, bearer("a1"));
+  await api.finish(1, { kind: "delivered", result });
+  const other = await api.get(`/tasks/${plain}`, bearer("o1"));
+  assert.deepEqual(other.body.result, result, "nothing was secret");
+});
+
+Deno.test("with very many secrets every text of a result is masked", async () => {
+  await using api = await Api.open({ keys: KEYS });
+  const headers = Object.fromEntries(
+    Array.from({ length: 99 }, (_, i) => [`x-token-${i}`, `secret number ${i}`]),
+  );
+  const id = await api.accept({ ...GET, headers }, bearer("a1"));
+  await api.finish(1, { kind: "delivered", result: { status: 200, body: "anything" } });
+  const { body } = await api.get(`/tasks/${id}`, bearer("o1"));
+  assert.deepEqual(body.result, { status: 200, body: "***", masked: true });
+});
