@@ -132,5 +132,7 @@ export function openServer(
 function badHost(log: Log): Response {
   const detail = "Expected one Host header: a name or an address with an optional port";
   const headers = { connection: "close" };
-  return respondError(new Refusal("bad_request", { detail, headers }), "", log);
+  // No route has given it an id.
+  const requestId = `req_${crypto.randomUUID()}`;
+  return respondError(new Refusal("bad_request", { detail, headers }), requestId, log);
 }

@@ -77,6 +77,7 @@ Deno.test.each([
   await server.close(5_000);
   assert.equal(status, 400);
   assert.equal(JSON.parse(body).code, "bad_request");
+  assert.match(JSON.parse(body).requestId, /^req_/);
   assert.equal(reached, false);
 });
 
