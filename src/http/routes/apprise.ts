@@ -23,9 +23,11 @@ const HEADERS = ["authorization", "idempotency-key", "traceparent"];
 export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]): Route[] {
   const notify = submits.find(({ path }) => path === "/notify");
   if (!notify) throw new TypeError("Cannot serve Apprise without POST /notify");
+  const { answer } = notify;
 
   async function submit(context: RequestContext, alias: string | undefined): Promise<Response> {
-    const body = JSON.stringify(notificationOf(await read(context), alias));
+    const given = await read(context);
+    const body = JSON.stringify(notificationOf(given, alias));
     const headers = new Headers({ "content-type": "application/json" });
     for (const name of HEADERS) {
       const value = context.request.headers.get(name);
@@ -38,8 +40,17 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
       body,
       signal: context.request.signal,
     });
-    const answered = await notify?.answer({ ...context, request });
-    return new Response(answered?.body ?? null, { status: 200, headers: answered?.headers ?? {} });
+    try {
+      const { body, headers } = await answer({ ...context, request });
+      return new Response(body, { status: 200, headers });
+    } catch (error) {
+      const errors = error instanceof Refusal ? error.details.errors : undefined;
+      if (!(error instanceof Refusal) || !errors) throw error;
+      const told = refuseIssues(
+        errors.map((issue) => ({ ...issue, pointer: pointerOf(issue.pointer, given, alias) })),
+      );
+      throw new Refusal(error.code, { ...error.details, ...told.details });
+    }
   }
 
   async function read({ request, caller }: RequestContext): Promise<PlainObject> {
@@ -93,6 +104,23 @@ function notificationOf(given: PlainObject, alias: string | undefined): PlainObj
     severity: lowerCase(type) || "info",
     ...(attachments.length > 0 ? { attachments } : {}),
   };
+}
+
+/** The fields of `POST /notify` that have another name here. */
+const FIELDS: Readonly<Record<string, string>> = {
+  text: "body",
+  markdown: "body",
+  html: "body",
+  severity: "type",
+};
+
+/** The place in the request of Apprise of a place in that of `POST /notify`. */
+function pointerOf(pointer: string, { urls, tag }: PlainObject, alias: string | undefined): string {
+  const [, field = "", ...rest] = pointer.split("/");
+  if (field !== "to") return field in FIELDS ? `/${FIELDS[field]}` : pointer;
+  if (tag !== undefined) return "/tag";
+  if (alias !== undefined) return "";
+  return Array.isArray(urls) ? ["/urls", ...rest].join("/") : "/urls";
 }
 
 function lowerCase(value: unknown): string {

@@ -86,16 +86,18 @@ Deno.test("a form, with files or without, needs an API key", async () => {
 Deno.test("an error is not a 200", async () => {
   await using api = await open();
   const cases: [string, unknown, number, string][] = [
-    ["/apprise/notify/nobody", { body: "x" }, 422, "/to"],
+    ["/apprise/notify/nobody", { body: "x" }, 422, ""],
     ["/apprise/notify/oncall", { body: "" }, 422, "/body"],
     ["/apprise/notify/oncall", { body: "x", tag: [["a", "b"]] }, 422, "/tag"],
-    ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/to/0"],
+    ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/tag"],
     ["/apprise/notify/oncall", { body: "x", attach: "https://e.org/a.txt" }, 422, "/attach"],
     ["/apprise/notify/oncall", { body: "x", attachments: [{ name: "a" }] }, 422, "/attachments/0"],
     ["/apprise/notify/oncall", { body: "x", attachment: 7 }, 422, "/attachment"],
     ["/apprise/notify/oncall", { body: "x", format: "rtf" }, 422, "/format"],
-    ["/apprise/notify", { body: "x" }, 422, "/to"],
-    ["/apprise/notify", { body: "x", urls: "mailto://u:p@example.org" }, 422, "/to/0"],
+    ["/apprise/notify", { body: "x" }, 422, "/urls"],
+    ["/apprise/notify", { body: "x", urls: "mailto://u:p@example.org" }, 422, "/urls"],
+    ["/apprise/notify", { body: "x", urls: ["a@example.org", "x"] }, 422, "/urls/1"],
+    ["/apprise/notify/oncall", { body: "x", type: "bogus" }, 422, "/type"],
   ];
   for (const [path, json, status, pointer] of cases) {
     const answered = await api.post(path, json);
