@@ -1,9 +1,9 @@
 /**
- * A million queued tasks: `deno task bench:scale [--tasks N]`.
+ * A million queued tasks: `deno task bench:scale [--tasks N] [--paused]`.
  *
  * First measures the engine alone as it fills: the cost of an accept and of a claim
- * at each size, with some of the tasks held in one lane, in turns with an empty
- * engine. Then starts the service on that file, and measures its start, its
+ * at each size, with one task in five held in one lane (or, with `--paused`, under a
+ * pause of its host), in turns with an empty engine. Then starts the service on that file, and measures its start, its
  * memory, its response times and its stop.
  *
  * @module
@@ -19,10 +19,13 @@ import { aFolder, type Api, startPostrider } from "../support/process.ts";
 import { cpuMs, median, ratioOf, residentBytes } from "./programs.ts";
 import { figure, machine, say } from "./table.ts";
 
-const { values } = parseArgs({ args: Deno.args, options: { tasks: { type: "string" } } });
+const { values } = parseArgs({
+  args: Deno.args,
+  options: { tasks: { type: "string" }, paused: { type: "boolean", default: false } },
+});
 const most = Number(values.tasks ?? 1_000_000);
 const sizes = [100, 1_000, 10_000, 100_000, 1_000_000].filter((size) => size <= most);
-/** One task in five waits in a held lane. */
+/** One task in five waits for this host. */
 const HELD = "http://held.example.org:80";
 /** Tasks of one turn, and turns at each size. */
 const PROBE = 4_000;
@@ -39,7 +42,12 @@ async function engineAlone(): Promise<void> {
   await using engine = await openSqliteEngine({ path, clock, maxQueued: 2 * most });
   await using empty = await openSqliteEngine({ path: `${data.path}/empty.db`, clock });
   const ids = openIds(clock.now, (bytes) => crypto.getRandomValues(bytes));
-  await engine.limitLane(HELD, 0);
+  if (values.paused) {
+    const pause = { id: ids("pau"), host: "held.example.org", by: "bench", createdAt: clock.now() };
+    await engine.pause(pause);
+  } else {
+    await engine.limitLane(HELD, 0);
+  }
   await inTurns(empty, engine, ids); // Warms up.
   say(
     "| queued | accept, one by one, 64 at once | of an empty one | CPU each " +

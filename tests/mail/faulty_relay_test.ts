@@ -20,8 +20,10 @@ import { anEmail } from "../channels/support/attempts.ts";
 import { openRawRelay, type Script } from "../channels/support/raw_relay.ts";
 
 const SPEED = 50;
+/** `MAILS=20000` is the long form: a minute or two. */
+const MAILS = Number(Deno.env.get("MAILS") ?? 2_000);
 
-Deno.test("2,000 mails through a relay that fails at every third step: one copy each, or marked", async () => {
+Deno.test("thousands of mails through a relay that fails at every third step: one copy each, or marked", async () => {
   const random = mulberry(20_261_130);
   const kept: number[] = [];
   const maybe = (share: number, ...faults: string[]) =>
@@ -48,7 +50,7 @@ Deno.test("2,000 mails through a relay that fails at every third step: one copy 
   } as Script;
   await using relay = openRawRelay(script);
   await using world = openWorld(relay.port);
-  const ids = await world.accept(2_000, { retry: Array(30).fill(5_000) });
+  const ids = await world.accept(MAILS, { retry: Array(30).fill(5_000) });
   await world.allFinal(ids);
   const copies = Map.groupBy(kept, (index) => relay.taken[index]?.to[0]);
   let marked = 0;
@@ -60,7 +62,7 @@ Deno.test("2,000 mails through a relay that fails at every third step: one copy 
     if (task?.possibleDuplicate) marked++;
     else assert.equal(count, 1, `${id} was delivered ${count} times without a mark`);
   }
-  assert.ok(marked > 0 && marked < 200, `${marked} mails are marked`);
+  assert.ok(marked > 0 && marked < MAILS / 10, `${marked} mails are marked`);
 });
 
 Deno.test("A relay that refuses everybody for a while burns no attempt, and is served at once when it is back", async () => {
