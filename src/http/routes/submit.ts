@@ -281,7 +281,10 @@ function applied(headers: Headers, wait: number | undefined): Headers {
 }
 
 function wantsLines({ request }: RequestContext): boolean {
-  return /\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "");
+  const accept = request.headers.get("accept") ?? "";
+  return accept.split(",").some((range) =>
+    /^\s*application\/x-ndjson\s*(?:;|$)/i.test(range) && !/;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range)
+  );
 }
 
 /** The task with its long texts in the place of their tokens. */

@@ -197,6 +197,13 @@ Deno.test("a waiting request is answered when the service stops", async () => {
   assert.equal((await answer).status, 202);
 });
 
+Deno.test("a batch whose Accept excludes application/x-ndjson gets JSON", async () => {
+  await using api = await Api.open();
+  const headers = { accept: "application/json, application/x-ndjson;q=0" };
+  const { status, body } = await api.post("/fetch", { urls: ["https://example.org/"] }, headers);
+  assert.deepEqual([status, body.total], [202, 1]);
+});
+
 Deno.test("a batch submitted with Accept: application/x-ndjson receives each result as it becomes final", async () => {
   await using api = await Api.open();
   const response = await api.raw("/fetch", {
