@@ -25,24 +25,30 @@ export function digestMail(mail: EmailPayload): EmailPayload {
   return {
     ...rest,
     subject: digestTitle(first.subject, all.length),
-    text: contents.map((one) => `${one.head}\n${"-".repeat(one.head.length)}\n${plainOf(one)}`)
-      .join("\n\n"),
-    html: contents.map((one) =>
-      `<p><strong>${escapeHtml(one.head)}</strong></p>\n${writeHtml(contentBlocks(one))}`
-    ).join("\n<hr>\n"),
+    text: contents.map((one) => underHead(one, plainOf(one))).join("\n\n"),
+    html: contents.map((one) => {
+      const head = one.head && `<p><strong>${escapeHtml(one.head)}</strong></p>\n`;
+      return head + writeHtml(contentBlocks(one));
+    }).join("\n<hr>\n"),
     attachments: all.flatMap(({ attachments }) => attachments),
     ...compact({ severity: worstSeverity(all) }),
   };
 }
 
-/** The blocks of a digest, each part under its own head. */
+function underHead({ head }: Content, text: string): string {
+  return head === "" ? text : `${head}\n${"-".repeat(head.length)}\n${text}`;
+}
+
+/** The blocks of a digest, each part under its own head, if it has one. */
 export function digestBlocks(contents: readonly Content[]): Block[] {
   return contents.flatMap((one, i) => [
     ...(i > 0 ? [{ kind: "rule" } as const] : []),
-    {
-      kind: "paragraph",
-      inlines: [{ kind: "strong", inlines: [{ kind: "text", text: one.head }] }],
-    } as const,
+    ...(one.head === "" ? [] : [
+      {
+        kind: "paragraph",
+        inlines: [{ kind: "strong", inlines: [{ kind: "text", text: one.head }] }],
+      } as const,
+    ]),
     ...contentBlocks(one),
   ]);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { digestMail } from "../../src/channels/digest.ts";
+import { digestBlocks, digestMail } from "../../src/channels/digest.ts";
 import {
   markdownDialect,
   slackDialect,
@@ -71,6 +71,16 @@ Deno.test.each(members)(
     assert.ok(write(markdownDialect, blocks).includes(URL));
   },
 );
+
+Deno.test("a part without a title has no empty heading", () => {
+  const contents = [{ head: "", text: "one" }, { head: "Second", text: "two" }];
+  assert.deepEqual(digestBlocks(contents).map(({ kind }) => kind), [
+    "paragraph",
+    "rule",
+    "paragraph",
+    "paragraph",
+  ]);
+});
 
 Deno.test("one alone stays as it is", () => {
   const mail = anEmail();
