@@ -169,6 +169,8 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
       (...args: Parameters<Commands[Plain]>) => backend.run(name, ...args),
     ]),
   ) as unknown as Pick<QueueEngine, Plain>;
+  // A start applies the pauses that it finds to all that is queued.
+  applyOtherPortions(backend);
   return {
     ...plain,
     name: backend.name,
@@ -245,6 +247,11 @@ async function applyPauses(backend: Pick<Backend, "run">): Promise<void> {
   for (let portion = 0; portion < AWAITED_PORTIONS; portion++) {
     if (!await backend.run("applyPauses")) return;
   }
+  applyOtherPortions(backend);
+}
+
+/** Applies the rest in the background. */
+function applyOtherPortions(backend: Pick<Backend, "run">): void {
   const rest = async () => {
     while (await backend.run("applyPauses"));
   };
