@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Issue, Parsed } from "./issues.ts";
-import { isPlainObject, pointerTo } from "../lib/json.ts";
-import { parseRate, type Rate } from "../lib/rate_text.ts";
+import type { Rate } from "../lib/rate_text.ts";
+import type { Parsed } from "./issues.ts";
+import { countUpTo, parseLimits, readRate } from "./limit_section.ts";
 
 /** The default number of attempts to one host or relay at once. */
 export const DEFAULT_LANE_LIMIT = 64;
@@ -31,40 +31,12 @@ const EXPECTED = {
 
 /** Parses `{"example.org": {"concurrency": 4, "rate": "10/1s"}}`. */
 export function parseHosts(value: unknown): Parsed<Hosts> {
-  if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.section }] };
-  const issues: Issue[] = [];
-  const hosts = new Map<string, HostLimits>();
-  for (const [host, given] of Object.entries(value)) {
-    if (isPlainObject(given)) hosts.set(host.toLowerCase(), limitsOf(host, given, issues));
-    else issues.push({ pointer: pointerTo([host]), detail: EXPECTED.section });
-  }
-  return issues.length > 0 ? { issues } : { value: hosts };
-}
-
-function limitsOf(
-  host: string,
-  { concurrency, rate, ...unknown }: Readonly<Record<string, unknown>>,
-  issues: Issue[],
-): HostLimits {
-  const wrong = (name: string, detail: string) => {
-    issues.push({ pointer: pointerTo([host, name]), detail });
+  const parsed = parseLimits<HostLimits>(value, EXPECTED.section, {
+    concurrency: { read: countUpTo(MAX_AT_ONCE), expected: EXPECTED.concurrency },
+    rate: { read: readRate, expected: EXPECTED.rate },
+  });
+  if (parsed.issues) return parsed;
+  return {
+    value: new Map([...parsed.value].map(([host, limits]) => [host.toLowerCase(), limits])),
   };
-  for (const name of Object.keys(unknown)) {
-    wrong(name, "Unknown field: remove it, or check its spelling");
-  }
-  const limits: { concurrency?: number; rate?: Rate } = {};
-  if (concurrency !== undefined) {
-    const most = Number(concurrency);
-    if (Number.isInteger(concurrency) && most >= 1 && most <= MAX_AT_ONCE) {
-      limits.concurrency = most;
-    } else wrong("concurrency", EXPECTED.concurrency);
-  }
-  if (rate !== undefined) {
-    try {
-      limits.rate = parseRate(String(rate));
-    } catch {
-      wrong("rate", EXPECTED.rate);
-    }
-  }
-  return limits;
 }

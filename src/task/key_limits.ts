@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Issue, Parsed } from "./issues.ts";
-import { isPlainObject, pointerTo } from "../lib/json.ts";
-import { parseRate, type Rate } from "../lib/rate_text.ts";
+import type { Rate } from "../lib/rate_text.ts";
+import type { Parsed } from "./issues.ts";
+import { countUpTo, parseLimits, readRate } from "./limit_section.ts";
 
 /** What one API key may do; an absent field means the default. */
 export interface KeyLimits {
@@ -30,41 +30,10 @@ const EXPECTED = {
 
 /** Parses `{"alice": {"rate": "100/1m", "maxQueued": 10000}}`. */
 export function parseKeys(value: unknown): Parsed<Keys> {
-  if (!isPlainObject(value)) return { issues: [{ pointer: "", detail: EXPECTED.section }] };
-  const issues: Issue[] = [];
-  const keys = new Map<string, KeyLimits>();
-  for (const [name, given] of Object.entries(value)) {
-    if (isPlainObject(given)) keys.set(name, limitsOf(name, given, issues));
-    else issues.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
-  }
-  return issues.length > 0 ? { issues } : { value: keys };
-}
-
-function limitsOf(
-  key: string,
-  { rate, maxQueued, ...unknown }: Readonly<Record<string, unknown>>,
-  issues: Issue[],
-): KeyLimits {
-  const wrong = (name: string, detail: string) => {
-    issues.push({ pointer: pointerTo([key, name]), detail });
-  };
-  for (const name of Object.keys(unknown)) {
-    wrong(name, "Unknown field: remove it or check its spelling");
-  }
-  const limits: { rate?: Rate; maxQueued?: number } = {};
-  if (maxQueued !== undefined) {
-    const most = Number(maxQueued);
-    if (Number.isInteger(maxQueued) && most >= 1 && most <= MAX_QUEUED) limits.maxQueued = most;
-    else wrong("maxQueued", EXPECTED.maxQueued);
-  }
-  if (rate !== undefined) {
-    try {
-      limits.rate = parseRate(String(rate));
-    } catch {
-      wrong("rate", EXPECTED.rate);
-    }
-  }
-  return limits;
+  return parseLimits<KeyLimits>(value, EXPECTED.section, {
+    maxQueued: { read: countUpTo(MAX_QUEUED), expected: EXPECTED.maxQueued },
+    rate: { read: readRate, expected: EXPECTED.rate },
+  });
 }
 
 /**

@@ -87,14 +87,17 @@ export async function injection(
   await Promise.all(Array.from({ length: 8 }, async () => {
     while (next < count) await submit(next++);
   }));
-  const strangers = [...envelope].filter((address) =>
+  const unexpected = [...envelope].filter((address) =>
     // What is appended to a domain makes another one, which was named then.
     !/^n\d+(?:cc|from|reply)?@named\.[a-z0-9.-]+$/i.test(address) &&
     address !== "postrider@localhost"
   );
   const added = [...headers].filter((name) => !EXPECTED.has(name) && !/^x-[\w-]+$/.test(name));
   return [
-    must(`of ${count} mails with hostile fields, addresses that nobody named`, strangers),
+    must(
+      `of ${count} mails with hostile fields, recipients outside the envelope that was submitted`,
+      unexpected,
+    ),
     must("headers that were added", added),
     must("mails that broke something", broken),
     { name: "taken", value: String(taken), holds: taken > 0 },

@@ -65,7 +65,7 @@ export async function keys(): Promise<Finding[]> {
   ).filter(({ path }) => !OPEN.test(path));
   const without: string[] = [];
   const beyond: string[] = [];
-  const strangers: string[] = [];
+  const leaked: string[] = [];
   const broken: string[] = [];
   for (const { method, path } of routes) {
     const concrete = path.replace(/^\/batches\/\{[^}]*\}/, `/batches/${batch}`)
@@ -102,13 +102,13 @@ export async function keys(): Promise<Finding[]> {
         "secret-of-stranger-00000000",
         method === "GET" ? undefined : {},
       );
-      if (status < 400) strangers.push(`${name}: ${status}`);
+      if (status < 400) leaked.push(`${name}: ${status}`);
     }
   }
   return [
     must(`of ${routes.length} routes answered without a key`, without),
     must("answered beyond the scope of a key", beyond),
-    must("showed or changed what belongs to another owner", strangers),
+    must("showed or changed what belongs to another owner", leaked),
     must("failed with a 5xx", broken),
   ];
 }

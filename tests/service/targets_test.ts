@@ -36,7 +36,7 @@ Deno.test.each([
     wrong: ["6:18 /hooks/h/fetch/url"],
   },
   {
-    yaml: hook('tasks: [{notify: {to: "@nobody", subject: "{{ payload.x }}"}}]'),
+    yaml: hook('tasks: [{notify: {to: "@unknown", subject: "{{ payload.x }}"}}]'),
     wrong: ["6:27 /hooks/h/tasks/0/notify/to"],
   },
   {

@@ -7,16 +7,13 @@
 
 import type { Compute } from "./compute.ts";
 import { type BodySink, type Coding, Decoder } from "./decoder.ts";
-import { type JobSettings, openJobs } from "./jobs.ts";
+import { type JobSettings, openJobs, runJob } from "./jobs.ts";
 
 /** Opens it; there is nothing to close. */
 export function inlineCompute(settings: JobSettings = {}): Compute {
   const jobs = openJobs(settings);
   return {
-    async run(name, input) {
-      // deno-lint-ignore no-explicit-any -- the input is that of the job of this name
-      return await (jobs[name] as any)(...input);
-    },
+    run: (name, input) => runJob(jobs, name, input),
     decode: (sink: BodySink, codings: readonly Coding[]) =>
       codings.reduce((inner, coding) => new Decoder(inner, coding), sink),
     close: () => Promise.resolve(),

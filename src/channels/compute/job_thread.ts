@@ -7,7 +7,7 @@
 import { setImmediate } from "node:timers";
 import { parentPort, workerData } from "node:worker_threads";
 import { freeBuffer } from "../buffer_pool.ts";
-import { type Jobs, type JobSettings, openJobs } from "./jobs.ts";
+import { type Jobs, type JobSettings, openJobs, runJob } from "./jobs.ts";
 
 /** A job on its way to the thread. */
 export interface JobRequest {
@@ -37,8 +37,7 @@ if (parentPort) {
   const run = async ({ id, name, input: given }: JobRequest) => {
     const input = given.map((part) => part instanceof ArrayBuffer ? new Uint8Array(part) : part);
     try {
-      // deno-lint-ignore no-explicit-any -- the input is that of the job of this name
-      const value = await (jobs[name] as any)(...input);
+      const value = await runJob(jobs, name, input as Parameters<Jobs[typeof name]>);
       for (const part of input) if (part instanceof Uint8Array) freeBuffer(part.buffer);
       port.postMessage({ id, value } satisfies JobResponse, buffersOf(value));
     } catch (error) {

@@ -65,3 +65,14 @@ export function openJobs({ dkim, channels = {} }: JobSettings): Jobs {
     unmetJson,
   };
 }
+
+/** Runs a job; what it throws rejects. */
+export async function runJob<Name extends keyof Jobs>(
+  jobs: Jobs,
+  name: Name,
+  input: Parameters<Jobs[Name]>,
+): Promise<Awaited<ReturnType<Jobs[Name]>>> {
+  // The compiler cannot tell that the job and its input have the same name.
+  const job = jobs[name] as unknown as (...input: Parameters<Jobs[Name]>) => ReturnType<Jobs[Name]>;
+  return await job(...input);
+}

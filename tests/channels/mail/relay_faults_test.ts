@@ -37,7 +37,7 @@ function to(...names: string[]): EmailPayload {
   return anEmail({ to: names.map((name) => ({ address: `${name}@example.org` })) });
 }
 
-/** An attempt of so many milliseconds. */
+/** An attempt that takes this long, in milliseconds. */
 function within(ms: number, payload: object = anEmail()) {
   return anAttempt(payload, { deadlineAt: Date.now() + ms });
 }

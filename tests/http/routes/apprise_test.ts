@@ -86,7 +86,7 @@ Deno.test("a form, with files or without, needs an API key", async () => {
 Deno.test("an error is not a 200", async () => {
   await using api = await open();
   const cases: [string, unknown, number, string][] = [
-    ["/apprise/notify/nobody", { body: "x" }, 422, ""],
+    ["/apprise/notify/unknown", { body: "x" }, 422, ""],
     ["/apprise/notify/oncall", { body: "" }, 422, "/body"],
     ["/apprise/notify/oncall", { body: "x", tag: [["a", "b"]] }, 422, "/tag"],
     ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/tag"],

@@ -39,7 +39,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "answers that never come leave nothing claimed for ever, settled twice or counted wrong",
+  name:
+    "when responses of the database are lost, no task stays claimed, is settled twice or is miscounted",
   ignore,
   fn: async () => {
     await using cluster = await openCluster();
