@@ -5,7 +5,7 @@
  */
 
 import { isPlainObject, pointerTo } from "../lib/json.ts";
-import { parseRate } from "../lib/rate_text.ts";
+import { parseRate, type Rate } from "../lib/rate_text.ts";
 import { type Issue, type Parsed, UNKNOWN_FIELD } from "./issues.ts";
 
 /** A field: how it is read (`undefined` when it cannot be), and what is expected of it. */
@@ -59,7 +59,7 @@ export function countUpTo(most: number): (given: unknown) => number | undefined 
 }
 
 /** A rate such as `10/1s`. */
-export function readRate(given: unknown) {
+export function readRate(given: unknown): Rate | undefined {
   try {
     return parseRate(String(given));
   } catch {
