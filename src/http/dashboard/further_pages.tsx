@@ -1,5 +1,5 @@
 /**
- * The data of the pages for schedules, hooks, templates and the outbox.
+ * The data of the pages for schedules, templates and the outbox.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { param, query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
 import type { Json } from "../../task/task.ts";
-import { HookContent, HooksContent } from "./hooks.tsx";
 import { OutboxContent, TemplateContent, TemplatesContent } from "./mails.tsx";
 import type { MakePage } from "./page.tsx";
 import { SchedulesContent } from "./schedules.tsx";
@@ -18,7 +17,7 @@ const LISTED = 50;
 
 /** Each page by its path. */
 export function furtherPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
-  const { engine, ports, clock, hooks, schedules } = dependencies;
+  const { ports, clock, schedules } = dependencies;
 
   function allSchedules(context: RequestContext) {
     query(context, []);
@@ -26,28 +25,6 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
     const operates = mayOperate(context.caller, undefined);
     const content = <SchedulesContent schedules={seen} now={clock.now()} operates={operates} />;
     return { title: "Schedules", place: "schedules", live: true, content } as const;
-  }
-
-  function allHooks(context: RequestContext) {
-    query(context, []);
-    const counted = hooks.list().map((hook) => ({ ...hook, counts: hooks.counts(hook.name) }));
-    const content = <HooksContent hooks={counted} />;
-    return { title: "Hooks", place: "hooks", content } as const;
-  }
-
-  async function oneHook(context: RequestContext) {
-    const { cursor } = query(context, ["cursor"]);
-    const hook = hooks.find(param(context, "name"));
-    if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
-    const page = await engine.deliveries(hook.name, LISTED, cursor).catch((error) => {
-      if (error instanceof RangeError) {
-        throw new Refusal("not_found", "Unknown cursor: start the list again");
-      }
-      throw error;
-    });
-    const operates = mayOperate(context.caller, undefined);
-    const content = <HookContent hook={hook} now={clock.now()} operates={operates} {...page} />;
-    return { title: `Hook ${hook.name}`, place: "hooks", live: true, content } as const;
   }
 
   function allTemplates(context: RequestContext) {
@@ -77,8 +54,6 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
 
   return {
     "/ui/schedules": allSchedules,
-    "/ui/hooks": allHooks,
-    "/ui/hooks/{name}": oneHook,
     "/ui/templates": allTemplates,
     "/ui/templates/{name}": oneTemplate,
     "/ui/outbox": outbox,

@@ -12,7 +12,7 @@ import { PROBLEMS, Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { isOwnPage, type Sessions } from "../auth/session.ts";
 import type { RefuseWrongKey } from "../auth/wrong_keys.ts";
-import { respondPage } from "./routes.tsx";
+import { respondPage } from "./respond.tsx";
 import { SignInContent } from "./sign_in.tsx";
 
 const MAX_BYTES = 8_192;

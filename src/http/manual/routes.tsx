@@ -9,7 +9,7 @@ import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { Authenticate, Caller } from "../auth/auth.ts";
 import { param, query, type RequestContext } from "../context.ts";
-import { respondPage } from "../dashboard/routes.tsx";
+import { respondPage } from "../dashboard/respond.tsx";
 import { Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { type ManualPage, renderPage } from "./markdown.ts";

@@ -1,0 +1,63 @@
+/**
+ * Responses with a page, also for an error.
+ *
+ * @module
+ */
+
+import type { Child } from "hono/jsx";
+import type { RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, respondError } from "../problems.ts";
+import { type Frame, Page, pageHeaders } from "./page.tsx";
+import { FaultContent } from "./sign_in.tsx";
+
+/** A response with a page. */
+export function respondPage(
+  { requestId }: RequestContext,
+  status: number,
+  frame: Frame,
+  content: Child,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const html = <Page frame={frame}>{content}</Page>;
+  return new Response(`<!doctype html>${html}`, {
+    status,
+    headers: { ...pageHeaders(requestId), ...headers },
+  });
+}
+
+/** Shows an error as a page; redirects to the sign-in page when a key is missing. */
+export async function refusePage(
+  context: RequestContext,
+  error: unknown,
+  { version, log }: Dependencies,
+): Promise<Response> {
+  if (error instanceof Redirect) return seeOther(context, error.location);
+  if (error instanceof Refusal && error.code === "unauthorized") {
+    const { search } = new URL(context.request.url);
+    const next = context.hono.req.path + search;
+    return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
+  }
+  const { status, title, detail } = await respondError(error, context.requestId, log).json();
+  const content = <FaultContent detail={detail} requestId={context.requestId} />;
+  return respondPage(context, status, { title, place: "none", version }, content);
+}
+
+/** Ends a page: its content is at another path. */
+export class Redirect extends Error {
+  override name = "Redirect";
+  /** The path to go to. */
+  readonly location: string;
+
+  constructor(location: string) {
+    super(location);
+    this.location = location;
+  }
+}
+
+function seeOther({ requestId }: RequestContext, location: string): Response {
+  return new Response(null, {
+    status: 303,
+    headers: { location, "x-request-id": requestId, "cache-control": "no-store" },
+  });
+}
