@@ -105,6 +105,8 @@ export interface TaskFilter extends GivenTexts {
   readonly type?: TaskType;
   /** Carries this tag. */
   readonly tag?: string;
+  /** Carries each of these tags. */
+  readonly tags?: readonly string[];
   /** Is in this batch. */
   readonly batchId?: string;
   /** Goes to this host: `example.org` (any scheme and port), `example.org:8080`, or a whole lane. */
@@ -121,6 +123,10 @@ export interface TaskFilter extends GivenTexts {
   readonly since?: number;
   /** Accepted then or earlier, in milliseconds since the epoch. */
   readonly until?: number;
+  /** Became final then or later, in milliseconds since the epoch. */
+  readonly finishedSince?: number;
+  /** Became final then or earlier, in milliseconds since the epoch. */
+  readonly finishedUntil?: number;
   /** `schedule:NAME`, `hook:NAME`, or `api` for requests. */
   readonly source?: string;
 }
@@ -132,6 +138,17 @@ export interface Page {
   /** Continues the list; absent at its end. */
   readonly nextCursor?: string;
 }
+
+/** How many tasks of a part of the list match. */
+export interface CountedPart {
+  /** Their number. */
+  readonly count: number;
+  /** Continues the count; absent at its end. */
+  readonly nextCursor?: string;
+}
+
+/** Receives how many tasks a change of all that match has changed so far. */
+export type OnPart = (changed: number) => void;
 
 /** A part of the deliveries of a hook, newest first. */
 export interface DeliveryPage {
@@ -236,11 +253,12 @@ export interface QueueEngine extends AsyncDisposable {
 
   /** Cancels a queued task; requests that a running one be aborted. `by` is who did it. */
   cancel(id: string, reason: CancelReason, by?: string): Promise<Cancelled>;
-  /** The same for all that match and are not final. */
+  /** The same for all that match and are not final, in several transactions. */
   cancelAll(
     filter: TaskFilter,
     reason: CancelReason,
     by?: string,
+    onPart?: OnPart,
   ): Promise<{ cancelled: number; aborting: number }>;
   /**
    * Cancels all queued tasks with reason `shutdown`, by one durable record that
@@ -263,6 +281,7 @@ export interface QueueEngine extends AsyncDisposable {
   reviveAll(
     filter: TaskFilter,
     room?: Room,
+    onPart?: OnPart,
   ): Promise<{ retried: number; expired: number; full: number }>;
   /** Makes a queued task due now. */
   runNow(id: string): Promise<Changed>;
@@ -273,6 +292,13 @@ export interface QueueEngine extends AsyncDisposable {
   find(id: string): Promise<TaskRecord | undefined>;
   /** Those that match, newest first. Throws a `RangeError` for a malformed cursor. */
   list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
+  /**
+   * Queued tasks that match and whose time has not come, the first of them first.
+   * Throws a `RangeError` for a malformed cursor.
+   */
+  upcoming(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
+  /** Counts those that match, some thousands at a time. Throws a `RangeError` for a malformed cursor. */
+  count(filter: TaskFilter, cursor?: string): Promise<CountedPart>;
   /** A batch and its counts. */
   findBatch(id: string): Promise<BatchRecord | undefined>;
   /** Batches, of one owner or of all, newest first. Throws a `RangeError` for a malformed cursor. */

@@ -23,6 +23,20 @@ export function cancelRetryContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.claim(), []);
   });
 
+  Deno.test(`${name}: a change of many tasks reports how far it is`, async () => {
+    await using world = await World.open(open);
+    await world.insert(...Array.from({ length: 1_200 }, () => ({ tags: ["many"] })), {});
+    const parts: number[] = [];
+    const onPart = (changed: number) => parts.push(changed);
+    const result = await world.engine.cancelAll({ tag: "many" }, "request", "me", onPart);
+    assert.deepEqual(result, { cancelled: 1_200, aborting: 0 });
+    assert.equal(parts.at(-1), 1_200);
+    assert.deepEqual(parts, parts.toSorted((a, b) => a - b));
+    parts.length = 0;
+    await world.engine.reviveAll({ finishedSince: world.clock.now() }, undefined, onPart);
+    assert.equal(parts.at(-1), 1_200);
+  });
+
   Deno.test(`${name}: a running task that is cancelled is aborting, and is reported once`, async () => {
     await using world = await World.open(open);
     const aborts = world.watch("running");

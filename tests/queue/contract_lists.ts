@@ -40,6 +40,9 @@ export function listContract(name: string, open: OpenEngine): void {
       [{ states: [] }, []],
       [{ type: "notify" }, ["mail"]],
       [{ tag: "x" }, ["child", "https"]],
+      [{ tags: ["x", "y"] }, ["https"]],
+      [{ tags: ["x"] }, ["child", "https"]],
+      [{ tags: ["x", "z"] }, []],
       [{ tag: "x", states: ["queued"] }, ["child"]],
       [{ key: "k" }, ["member", "http"]],
       [{ key: "k", batchId: batch.id }, ["member"]],
@@ -49,6 +52,10 @@ export function listContract(name: string, open: OpenEngine): void {
       [{ parentId: "nonsense" }, []],
       [{ owner: "ops" }, ["https"]],
       [{ reason: "request" }, ["https"]],
+      [{ finishedSince: world.clock.now() }, ["https"]],
+      [{ finishedSince: world.clock.now() + 1 }, []],
+      [{ finishedUntil: world.clock.now() }, ["https"]],
+      [{ finishedUntil: world.clock.now() - 1 }, []],
       [{ host: "example.org" }, ["http", "https"]],
       [{ host: "EXAMPLE.org:443" }, ["https"]],
       [{ host: "http://example.org:8080" }, ["http"]],
@@ -64,12 +71,47 @@ export function listContract(name: string, open: OpenEngine): void {
       const { tasks } = await world.engine.list(filter, 10);
       const found = tasks.map(({ id }) => names.get(id));
       assert.deepEqual(found, expected, JSON.stringify(filter));
+      const counted = await world.engine.count(filter);
+      assert.deepEqual(counted, { count: expected.length }, JSON.stringify(filter));
     }
     const [summary] = (await world.engine.list({ parentId }, 1)).tasks;
     const { payload: _, retry: _retry, attempts: _attempts, ...rest } = await world.find(
       summary!.id,
     );
     assert.deepEqual(summary, rest);
+  });
+
+  Deno.test(`${name}: what is not due yet is listed by its time, page by page`, async () => {
+    await using world = await World.open(open);
+    const now = world.clock.now();
+    const [late, , soon, paused, soonToo] = await world.insert(
+      { dueAt: now + 3_000, tags: ["x"] },
+      {},
+      { dueAt: now + 1_000 },
+      { dueAt: now + 2_000, key: "paused" },
+      { dueAt: now + 1_000, tags: ["x"] },
+    );
+    await world.engine.pause({
+      id: world.ids("pau"),
+      key: "paused",
+      by: "anonymous",
+      createdAt: now,
+    });
+    const ids = async (filter: TaskFilter) =>
+      (await world.engine.upcoming(filter, 10)).tasks.map(({ id }) => id);
+    assert.deepEqual(await ids({}), [soon, soonToo, paused, late]);
+    assert.deepEqual(await ids({ tag: "x" }), [soonToo, late]);
+    assert.deepEqual(await ids({ states: ["failed"] }), []);
+    const first = await world.engine.upcoming({}, 1);
+    assert.deepEqual(first.tasks.map(({ id }) => id), [soon]);
+    const second = await world.engine.upcoming({}, 2, first.nextCursor);
+    assert.deepEqual(second.tasks.map(({ id }) => id), [soonToo, paused]);
+    const third = await world.engine.upcoming({}, 2, second.nextCursor);
+    assert.deepEqual(third.tasks.map(({ id }) => id), [late]);
+    assert.equal(third.nextCursor, undefined);
+    await assert.rejects(world.engine.upcoming({}, 1, "nonsense"), RangeError);
+    await world.clock.advance(1_500);
+    assert.deepEqual(await ids({}), [paused, late]);
   });
 
   Deno.test(`${name}: batches are listed newest first, page by page`, async () => {

@@ -365,6 +365,8 @@ export interface FilterRequest extends GivenTexts {
     readonly type?: string;
     /** One of its tags. */
     readonly tag?: string;
+    /** Several of its tags, joined by commas. */
+    readonly tags?: string;
     /** Its batch. */
     readonly batch?: string;
     /** The host or relay of its destination. */
@@ -379,6 +381,10 @@ export interface FilterRequest extends GivenTexts {
     readonly since?: string;
     /** Accepted then or earlier: a time, or a duration back from now. */
     readonly until?: string;
+    /** Became final then or later: a time, or a duration back from now. */
+    readonly finishedSince?: string;
+    /** Became final then or earlier: a time, or a duration back from now. */
+    readonly finishedUntil?: string;
     /** `schedule:NAME`, `hook:NAME` or `api`. */
     readonly source?: string;
     /** The name of the API key that submitted it. */

@@ -64,6 +64,16 @@ const downloadHeaders = [
   "AcceptRanges",
 ];
 
+const PROGRESS = "With Accept: application/x-ndjson the response reports its progress: a line " +
+  '{"changed": 500} after each part, and the result as the last line.';
+
+function withProgress(result: Json): Record<string, Json> {
+  return {
+    ...json(result) as Record<string, Json>,
+    "application/x-ndjson": { schema: { type: "string" } },
+  };
+}
+
 /** Operations on tasks. */
 export const taskOperations: readonly Operation[] = [
   {
@@ -82,6 +92,12 @@ export const taskOperations: readonly Operation[] = [
         type: "string",
         enum: ["ndjson", "csv"],
       }),
+      parameter(
+        "query",
+        "sort",
+        "due: only queued tasks whose time has not come, the first of them first.",
+        { type: "string", enum: ["due"] },
+      ),
     ],
     answers: [{
       status: "200",
@@ -103,12 +119,12 @@ export const taskOperations: readonly Operation[] = [
     summary: "Cancel all tasks that match",
     description:
       "Waiting tasks are cancelled at once, running ones are aborted. Finished tasks stay as they " +
-      "are.",
+      `are. ${PROGRESS}`,
     parameters: [...filter, all],
     answers: [{
       status: "200",
       description: "How many were cancelled, and how many are being aborted.",
-      content: json({
+      content: withProgress({
         type: "object",
         properties: { cancelled: { type: "integer" }, aborting: { type: "integer" } },
         required: ["cancelled", "aborting"],
@@ -126,12 +142,13 @@ export const taskOperations: readonly Operation[] = [
     description:
       "Tasks that failed, were cancelled or expired wait again, with their attempts counted from " +
       "1. One that has expired meanwhile becomes expired, unless the filter names that state: " +
-      "then it is sent, and loses its expiry. What the queue has no room for stays as it is.",
+      "then it is sent, and loses its expiry. What the queue has no room for stays as it is. " +
+      PROGRESS,
     parameters: [...filter, all],
     answers: [{
       status: "202",
       description: "How many wait again, have expired meanwhile, and found no room.",
-      content: json({
+      content: withProgress({
         type: "object",
         properties: {
           retried: { type: "integer" },
@@ -143,6 +160,26 @@ export const taskOperations: readonly Operation[] = [
       }),
     }],
     refusals: ["invalid", "queue_full", "engine_down", "shutting_down"],
+  },
+  {
+    method: "GET",
+    path: "/tasks/count",
+    id: "countTasks",
+    tag: "Tasks",
+    summary: "Count the tasks that match",
+    description: "Counting takes three seconds at most; complete says whether all were counted.",
+    parameters: [...filter],
+    answers: [{
+      status: "200",
+      description: "How many match.",
+      content: json({
+        type: "object",
+        properties: { count: { type: "integer" }, complete: { type: "boolean" } },
+        required: ["count", "complete"],
+        additionalProperties: false,
+      }),
+    }],
+    refusals: ["invalid", "engine_down"],
   },
   {
     method: "GET",

@@ -68,6 +68,13 @@ export const TASK_FILTERS = {
     },
   },
   tag: { description: "One of its tags.", parse: (tag) => ({ tag }) },
+  tags: {
+    description: "Tags joined by commas; it carries each of them.",
+    parse: (value) => {
+      const tags = value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
+      return tags.length > 0 ? { tags } : "Expected tags, joined by commas";
+    },
+  },
   key: { description: "Its key.", parse: (key) => ({ key }) },
   batch: {
     description: "Its batch.",
@@ -112,6 +119,20 @@ export const TASK_FILTERS = {
       return until === undefined ? EXPECTED_MOMENT : { until };
     },
   },
+  finishedSince: {
+    description: "Became final then or later: an RFC 3339 time, or a duration back from now.",
+    parse: (value, now) => {
+      const finishedSince = momentOf(value, now);
+      return finishedSince === undefined ? EXPECTED_MOMENT : { finishedSince };
+    },
+  },
+  finishedUntil: {
+    description: "Became final then or earlier: an RFC 3339 time, or a duration back from now.",
+    parse: (value, now) => {
+      const finishedUntil = momentOf(value, now);
+      return finishedUntil === undefined ? EXPECTED_MOMENT : { finishedUntil };
+    },
+  },
   source: {
     description: "What submitted it: schedule:NAME, hook:NAME, or api for requests.",
     parse: (source) =>
@@ -151,13 +172,18 @@ export interface Selection {
   readonly cursor?: string;
   /** The format of an export of all that match. */
   readonly format?: ExportFormat;
+  /** Only what is queued and not due yet, by its time. */
+  readonly byDue?: true;
 }
 
 /** Reads the filter and the page of a request. */
 export function selectionOf(context: RequestContext, now: number): Selection {
   const issues: Issue[] = [];
-  const names = [...FILTER_NAMES, ...PAGE_NAMES, "format"] as const;
-  const { limit = `${LISTED}`, cursor, format, ...words } = query(context, names, issues);
+  const names = [...FILTER_NAMES, ...PAGE_NAMES, "format", "sort"] as const;
+  const { limit = `${LISTED}`, cursor, format, sort, ...words } = query(context, names, issues);
+  if (sort !== undefined && (sort !== "due" || format !== undefined)) {
+    issues.push({ pointer: "/sort", detail: "Expected due, and no format; or leave it out" });
+  }
   if (format !== undefined && format !== "ndjson" && format !== "csv") {
     issues.push({ pointer: "/format", detail: "Expected ndjson or csv" });
   }
@@ -168,7 +194,11 @@ export function selectionOf(context: RequestContext, now: number): Selection {
   return {
     filter,
     limit: Number(limit),
-    ...compact({ cursor, format: format as ExportFormat | undefined }),
+    ...compact({
+      cursor,
+      format: format as ExportFormat | undefined,
+      byDue: sort === "due" ? true as const : undefined,
+    }),
   };
 }
 

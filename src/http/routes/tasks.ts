@@ -9,19 +9,29 @@ import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { maySee, nameOf, owns, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext, respond, waitOf } from "../context.ts";
-import { filterOrAll, nextLink, refuseCursor, selectionOf } from "../request/task_filter.ts";
+import {
+  FILTER_NAMES,
+  filterOrAll,
+  nextLink,
+  readFilter,
+  refuseCursor,
+  selectionOf,
+} from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { summaryView, taskView, taskViewForOthers, type View } from "../views/task_view.ts";
 import { exportTasks } from "../streams/export.ts";
+import { respondWithProgress } from "../streams/progress.ts";
 import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
 import { quotaOf } from "./submit.ts";
 
 /** A hold of a rate limit ends soon enough for a task to begin now, in milliseconds. */
 const MOMENT_MS = 5_000;
+/** The longest that a count takes, in milliseconds. */
+const MAX_COUNT_MS = 3_000;
 const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: try again later";
 
 /** The routes under `/tasks`. */
@@ -56,11 +66,14 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function list(context: RequestContext): Promise<Response> {
-    const { filter, limit, cursor, format } = selectionOf(context, clock.now());
+    const { filter, limit, cursor, format, byDue } = selectionOf(context, clock.now());
     if (format !== undefined) {
       return exportTasks(engine, narrowed(filter, context), format, context, dependencies.closing);
     }
-    const page = await engine.list(narrowed(filter, context), limit, cursor).catch(refuseCursor);
+    const wanted = narrowed(filter, context);
+    const page =
+      await (byDue ? engine.upcoming(wanted, limit, cursor) : engine.list(wanted, limit, cursor))
+        .catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.tasks.map(summaryView), nextCursor };
     return respond(
@@ -103,11 +116,26 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function cancelAll(context: RequestContext): Promise<Response> {
     const filter = await filterOrAll(context, "cancel everything that waits or runs", clock.now());
-    return respond(
+    const wanted = narrowed(filter, context, true);
+    return await respondWithProgress(
       context,
       200,
-      await engine.cancelAll(narrowed(filter, context, true), "request", nameOf(context.caller)),
+      (onPart) => engine.cancelAll(wanted, "request", nameOf(context.caller), onPart),
     );
+  }
+
+  /** Counts for a few seconds at most: a rare match among very many tasks takes longer. */
+  async function count(context: RequestContext): Promise<Response> {
+    const filter = narrowed(readFilter(query(context, FILTER_NAMES), clock.now()), context);
+    const end = clock.monotonic() + MAX_COUNT_MS;
+    let sum = 0;
+    let cursor: string | undefined;
+    do {
+      const part = await engine.count(filter, cursor);
+      sum += part.count;
+      cursor = part.nextCursor;
+    } while (cursor !== undefined && clock.monotonic() < end && !dependencies.closing.aborted);
+    return respond(context, 200, { count: sum, complete: cursor === undefined });
   }
 
   async function retry(context: RequestContext): Promise<Response> {
@@ -129,12 +157,12 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function retryAll(context: RequestContext): Promise<Response> {
     requireAccepting();
     const filter = await filterOrAll(context, "retry everything that has ended", clock.now());
-    const { full, ...revived } = await engine.reviveAll(
-      narrowed(filter, context, true),
-      roomOf(context),
-    );
-    if (full > 0 && revived.retried === 0) throw new Refusal("queue_full", NOTHING_QUEUED);
-    return respond(context, 202, { ...revived, ...(full > 0 ? { refused: full } : {}) });
+    const wanted = narrowed(filter, context, true);
+    return await respondWithProgress(context, 202, async (onPart) => {
+      const { full, ...revived } = await engine.reviveAll(wanted, roomOf(context), onPart);
+      if (full > 0 && revived.retried === 0) throw new Refusal("queue_full", NOTHING_QUEUED);
+      return { ...revived, ...(full > 0 ? { refused: full } : {}) };
+    });
   }
 
   /** What a retry leaves free is for new tasks too, so the same limits hold. */
@@ -195,6 +223,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     { method: "GET", path: "/tasks", answer: list },
     { method: "DELETE", path: "/tasks", answer: cancelAll },
     { method: "POST", path: "/tasks/retry", answer: retryAll },
+    { method: "GET", path: "/tasks/count", answer: count },
     { method: "GET", path: "/tasks/{id}", answer: show },
     { method: "DELETE", path: "/tasks/{id}", answer: cancel },
     { method: "POST", path: "/tasks/{id}/retry", answer: retry },

@@ -8,11 +8,12 @@
 import { compact } from "../../lib/compact.ts";
 import type { HostLimits } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
-import { parseCursor } from "../cursor.ts";
+import { type DuePlace, formatCursor, parseCursor, parseDueCursor } from "../cursor.ts";
 import type {
   BatchPage,
   Cancelled,
   DeliveryPage,
+  OnPart,
   Page,
   Pause,
   QueueEngine,
@@ -78,6 +79,12 @@ export interface Commands extends PlainCommands {
   /** Sets and clears the bits of the next tasks; whether any are left. */
   applyPauses(): boolean;
   list(filter: TaskFilter, limit: number, before: number): Page;
+  upcoming(filter: TaskFilter, limit: number, after: DuePlace | undefined): Page;
+  /** Counts the next of those that match, accepted before `before`. */
+  count(
+    filter: TaskFilter,
+    before: number,
+  ): { readonly count: number; readonly next?: number };
   listBatches(limit: number, before: number, owner: string | undefined): BatchPage;
   changesAfter(
     change: number,
@@ -189,17 +196,23 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     insert: (submission) => backend.insert(submission),
     claim: (limit, signal) => backend.claim(limit, signal),
     settle: (settlement) => backend.settle(settlement),
-    async cancelAll(filter, reason, by) {
-      const all = await inParts((before) => backend.run("cancelSome", filter, reason, by, before));
+    async cancelAll(filter, reason, by, onPart) {
+      const all = await inParts(
+        (before) => backend.run("cancelSome", filter, reason, by, before),
+        onPart,
+      );
       return { cancelled: all.cancelled ?? 0, aborting: all.aborting ?? 0 };
     },
     async revive(id, room) {
       await backend.swept();
       return await backend.run("revive", id, room);
     },
-    async reviveAll(filter, room) {
+    async reviveAll(filter, room, onPart) {
       await backend.swept();
-      const all = await inParts((before) => backend.run("reviveSome", filter, room, before));
+      const all = await inParts(
+        (before) => backend.run("reviveSome", filter, room, before),
+        onPart,
+      );
       return { retried: all.changed ?? 0, expired: all.expired ?? 0, full: all.full ?? 0 };
     },
     async pause(pause) {
@@ -213,6 +226,14 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
     },
     async list(filter, limit, cursor) {
       return await backend.run("list", filter, limit, parseCursor(cursor));
+    },
+    async upcoming(filter, limit, cursor) {
+      const after = cursor === undefined ? undefined : parseDueCursor(cursor);
+      return await backend.run("upcoming", filter, limit, after);
+    },
+    async count(filter, cursor) {
+      const { count, next } = await backend.run("count", filter, parseCursor(cursor));
+      return next === undefined ? { count } : { count, nextCursor: formatCursor(next) };
     },
     async listBatches(limit, cursor, owner) {
       return await backend.run("listBatches", limit, parseCursor(cursor), owner);
@@ -262,13 +283,17 @@ function applyOtherPortions(backend: Pick<Backend, "run">): void {
 /** Sums the results of all parts, from the newest task on. */
 async function inParts<Result extends string>(
   runPart: (before: number) => Promise<Results<Result>>,
+  onPart?: OnPart,
 ): Promise<Partial<Record<Result, number>>> {
   const sums: Partial<Record<Result, number>> = {};
+  let changed = 0;
   for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
     const part: Results<Result> = await runPart(before);
     for (const [result, count] of Object.entries(part.results) as [Result, number][]) {
       sums[result] = (sums[result] ?? 0) + count;
+      changed += count;
     }
+    onPart?.(changed);
     before = part.next;
   }
   return sums;

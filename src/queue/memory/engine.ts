@@ -29,11 +29,13 @@ import { applyPausesTo, Claims } from "./claims.ts";
 import {
   batchTasks,
   changesAfter,
+  count,
   deliveries,
   list,
   listBatches,
   matching,
   queued,
+  upcoming,
 } from "./lists.ts";
 import { purge } from "./purge.ts";
 import { MemoryStorage } from "./storage.ts";
@@ -97,6 +99,8 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     return moved;
   },
   list,
+  upcoming,
+  count,
   listBatches,
   batchTasks,
   changesAfter: (storage, change, limit) => ({ changes: changesAfter(storage, change, limit) }),

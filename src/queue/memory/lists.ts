@@ -10,7 +10,13 @@ import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
 import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
 import { queuedKindOf } from "../core/rules.ts";
-import { type BatchPage, formatCursor } from "../cursor.ts";
+import {
+  type BatchPage,
+  dueAfter,
+  type DuePlace,
+  formatCursor,
+  formatDueCursor,
+} from "../cursor.ts";
 import type { DeliveryPage, Page, QueuedKinds, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
@@ -29,6 +35,7 @@ const OWN_TESTS: {
   states: (states, row) => states.includes(row.state),
   type: (type, row) => row.type === type,
   tag: (tag, _, body) => body.tags.includes(tag),
+  tags: (tags, _, body) => tags.every((tag) => body.tags.includes(tag)),
   batchId: (id, row) => isId("bat", id) && row.batch === sequenceOf(id),
   host: (host, row) => laneIsOfHost(row.lane, host),
   reason: (reason, row) => row.reason === reason,
@@ -44,6 +51,8 @@ const OWN_TESTS: {
   owner: (owner, row) => row.owner === owner,
   since: (since, row) => row.seq >= firstSequenceAt(since),
   until: (until, row) => row.seq < firstSequenceAt(until + 1),
+  finishedSince: (since, row) => row.finishedAt !== null && row.finishedAt >= since,
+  finishedUntil: (until, row) => row.finishedAt !== null && row.finishedAt <= until,
   source: (source, row) => (row.source ?? "api") === source,
 };
 
@@ -73,12 +82,42 @@ export function list(
   before: number,
 ): Page {
   const found = matching(storage, filter).filter(({ seq }) => seq < before);
+  return pageOf(storage, found, limit, ({ seq }) => formatCursor(seq));
+}
+
+/** Queued tasks whose time has not come, the first of them first. */
+export function upcoming(
+  storage: MemoryStorage,
+  filter: TaskFilter,
+  limit: number,
+  after: DuePlace | undefined,
+): Page {
+  const { dueAt, seq } = after ?? dueAfter(storage.now);
+  const found = matching(storage, filter)
+    .filter((row) =>
+      row.state === "queued" && (row.dueAt > dueAt || (row.dueAt === dueAt && row.seq > seq))
+    )
+    .sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq);
+  return pageOf(storage, found, limit, formatDueCursor);
+}
+
+function pageOf(
+  storage: MemoryStorage,
+  found: readonly Row[],
+  limit: number,
+  cursorOf: (row: Row) => string,
+): Page {
   const tasks = found.slice(0, limit).map((row) => {
     const { retry: _, ...summary } = summaryOf(row, storage.bodies.get(row.seq)?.spec);
     return summary;
   });
   const last = found.length > limit ? found[limit - 1] : undefined;
-  return last ? { tasks, nextCursor: formatCursor(last.seq) } : { tasks };
+  return last ? { tasks, nextCursor: cursorOf(last) } : { tasks };
+}
+
+/** Counts all that match. */
+export function count(storage: MemoryStorage, filter: TaskFilter, before: number) {
+  return { count: matching(storage, filter).filter(({ seq }) => seq < before).length };
 }
 
 /** Queued tasks by what they wait for. */

@@ -23,6 +23,7 @@ import type {
   Cancelled,
   Changed,
   Erased,
+  OnPart,
   Purged,
   QueuedKinds,
   Revived,
@@ -75,14 +76,14 @@ export abstract class Changes extends Reads {
     return await this.changeOne(id, (unit, row) => cancel(unit, row, reason, by)) ?? "not_found";
   }
 
-  async cancelAll(filter: TaskFilter, reason: CancelReason, by?: string) {
+  async cancelAll(filter: TaskFilter, reason: CancelReason, by?: string, onPart?: OnPart) {
     let cancelled = 0;
     let aborting = 0;
     await this.changeAll(allowing(filter, "cancel"), (unit, row) => {
       const became = cancel(unit, row, reason, by);
       if (became === "cancelled") cancelled++;
       if (became === "aborting") aborting++;
-    });
+    }, { onPart: () => onPart?.(cancelled + aborting) });
     return { cancelled, aborting };
   }
 
@@ -135,7 +136,7 @@ export abstract class Changes extends Reads {
     ) ?? "not_found";
   }
 
-  async reviveAll(filter: TaskFilter, room?: Room) {
+  async reviveAll(filter: TaskFilter, room?: Room, onPart?: OnPart) {
     const options = compact({ expiring: keepsExpiry(filter), room });
     const sums = { retried: 0, expired: 0, full: 0 };
     await this.changeAll(
@@ -145,7 +146,10 @@ export abstract class Changes extends Reads {
         if (became === "changed") sums.retried++;
         if (became === "expired" || became === "full") sums[became]++;
       },
-      (unit) => loadRoom(unit, room),
+      {
+        load: (unit) => loadRoom(unit, room),
+        onPart: () => onPart?.(sums.retried + sums.expired + sums.full),
+      },
     );
     return sums;
   }
@@ -319,12 +323,17 @@ export abstract class Changes extends Reads {
   protected async changeAll(
     filter: TaskFilter,
     change: (unit: Unit, row: Row) => void,
-    load?: (unit: Unit) => Promise<void>,
+    { load, onPart }: {
+      readonly load?: (unit: Unit) => Promise<void>;
+      /** Called after each transaction. */
+      readonly onPart?: () => void;
+    } = {},
   ): Promise<void> {
     this.mustBeOpen();
     for (let before: number | undefined = parseCursor(undefined); before !== undefined;) {
       const part: Matching = await this.matching(filter, CHANGED_AT_ONCE, before);
       await this.changeSome(part.seqs, change, load);
+      onPart?.();
       before = part.next;
     }
   }

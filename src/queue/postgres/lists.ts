@@ -11,6 +11,7 @@
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { TaskFilter } from "../engine.ts";
+import type { DuePlace } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
 import { columnOf, STATE } from "./columns.ts";
@@ -25,25 +26,56 @@ export interface Matching {
   readonly next?: number;
 }
 
-/** Finds tasks that match, with numbers below `before`. `lanes` returns the names of all lanes. */
+/** Where tasks are found. */
+export interface ListParts {
+  /** The schema of the tables. */
+  readonly schema: string;
+  /** Returns the names of all lanes. */
+  readonly lanes: () => Promise<string[]>;
+  /** The number of a lane. */
+  readonly laneId: (name: string) => number;
+}
+
+/** Whether no task can match. */
+function isImpossible({ batchId, parentId, states }: TaskFilter): boolean {
+  return (batchId !== undefined && !isId("bat", batchId)) ||
+    (parentId !== undefined && !isParent(parentId)) || states?.length === 0;
+}
+
+async function lanesOf({ lanes, laneId }: ListParts, { host }: TaskFilter) {
+  if (host === undefined) return undefined;
+  return (await lanes()).filter((lane) => laneIsOfHost(lane, host)).map(laneId);
+}
+
+/** Finds queued tasks that match and whose time has not come; `next` continues the list. */
+export async function upcoming(
+  session: Session,
+  parts: ListParts,
+  filter: TaskFilter,
+  limit: number,
+  after: DuePlace,
+): Promise<{ readonly seqs: number[]; readonly next?: DuePlace }> {
+  if (isImpossible(filter)) return { seqs: [] };
+  const hostLanes = await lanesOf(parts, filter);
+  const query = searchUpcoming(parts.schema, filter, hostLanes, after, limit + 1);
+  const rows = await session.run(query.statement, ...query.values);
+  const found = rows.slice(0, limit).map(([seq, dueAt]) => ({ seq, dueAt }));
+  const seqs = found.map(({ seq }) => seq);
+  const last = rows.length > limit ? found.at(-1) : undefined;
+  return last ? { seqs, next: last } : { seqs };
+}
+
+/** Finds tasks that match, with numbers below `before`. */
 export async function matching(
   session: Session,
-  { schema, lanes, laneId }: {
-    schema: string;
-    lanes: () => Promise<string[]>;
-    laneId: (name: string) => number;
-  },
+  parts: ListParts,
   filter: TaskFilter,
   limit: number,
   before: number,
 ): Promise<Matching> {
-  if (filter.batchId !== undefined && !isId("bat", filter.batchId)) return { seqs: [] };
-  if (filter.parentId !== undefined && !isParent(filter.parentId)) return { seqs: [] };
-  if (filter.states?.length === 0) return { seqs: [] };
-  const { host } = filter;
-  const hostLanes = host === undefined
-    ? undefined
-    : (await lanes()).filter((lane) => laneIsOfHost(lane, host)).map(laneId);
+  if (isImpossible(filter)) return { seqs: [] };
+  const { schema } = parts;
+  const hostLanes = await lanesOf(parts, filter);
   const seqs: number[] = [];
   let next = filter.until === undefined
     ? before
@@ -72,17 +104,55 @@ function search(
   const values: unknown[] = [];
   const value = (given: unknown) => `$${values.push(given)}`;
   const driver = driverOf(schema, filter, value, before, window);
+  const tests = testsOf(schema, filter, hostLanes, value);
+  const text = `
+    WITH span AS MATERIALIZED (${driver})
+    SELECT f.seq, (SELECT count(*) FROM span), (SELECT min(seq) FROM span)
+      FROM (SELECT 1) one LEFT JOIN (
+        SELECT t.seq FROM span s JOIN ${schema}.task t USING (seq)
+         WHERE ${tests.join(" AND ") || "true"} ORDER BY t.seq DESC LIMIT ${value(most)}) f ON true
+     ORDER BY f.seq DESC`;
+  // Not prepared: a plan that suits one filter's values may be slow for another's.
+  return { statement: { name: "", text }, values };
+}
+
+/** The query for queued tasks whose time has not come, the first of them first. */
+function searchUpcoming(
+  schema: string,
+  filter: TaskFilter,
+  hostLanes: readonly number[] | undefined,
+  { dueAt, seq }: DuePlace,
+  most: number,
+) {
+  const values: unknown[] = [];
+  const value = (given: unknown) => `$${values.push(given)}`;
+  const [due, last] = [value(dueAt), value(seq)];
+  const tests = testsOf(schema, filter, hostLanes, value);
+  const text = `
+    SELECT t.seq, t.due_at FROM ${schema}.task t
+     WHERE ${["t.state = 0", `(t.due_at, t.seq) > (${due}, ${last})`, ...tests].join(" AND ")}
+     ORDER BY t.due_at, t.seq LIMIT ${value(most)}`;
+  return { statement: { name: "", text }, values };
+}
+
+/** What a filter asks of a row. */
+function testsOf(
+  schema: string,
+  filter: TaskFilter,
+  hostLanes: readonly number[] | undefined,
+  value: (given: unknown) => string,
+): string[] {
   const tests: string[] = [];
+  const tagged = (tag: string | undefined) =>
+    tests.push(
+      `EXISTS (SELECT 1 FROM ${schema}.tag g WHERE g.tag = ${value(tag)} AND g.seq = t.seq)`,
+    );
   const every: Record<Exclude<keyof TaskFilter, keyof GivenTexts>, () => void> = {
     states: () =>
       tests.push(`t.state = ANY(${value(filter.states?.map((state) => STATE[state]))})`),
     type: () => tests.push(`t.type = ${value(filter.type)}`),
-    tag: () =>
-      tests.push(
-        `EXISTS (SELECT 1 FROM ${schema}.tag g WHERE g.tag = ${
-          value(filter.tag)
-        } AND g.seq = t.seq)`,
-      ),
+    tag: () => tagged(filter.tag),
+    tags: () => filter.tags?.forEach(tagged),
     batchId: () => tests.push(`t.batch = ${value(sequenceOf(filter.batchId as string))}`),
     host: () => tests.push(`t.lane = ANY(${value(hostLanes)}::int[])`),
     reason: () => tests.push(`t.reason = ${value(filter.reason)}`),
@@ -99,6 +169,8 @@ function search(
     owner: () => tests.push(`t.owner = ${value(filter.owner)}`),
     since: () => tests.push(`t.seq >= ${value(firstSequenceAt(filter.since as number))}`),
     until: () => tests.push(`t.seq < ${value(firstSequenceAt(filter.until as number + 1))}`),
+    finishedSince: () => tests.push(`t.finished_at >= ${value(filter.finishedSince)}`),
+    finishedUntil: () => tests.push(`t.finished_at <= ${value(filter.finishedUntil)}`),
     source: () =>
       tests.push(
         filter.source === "api" ? "t.source IS NULL" : `t.source = ${value(filter.source)}`,
@@ -110,15 +182,7 @@ function search(
   for (const name of GIVEN_TEXTS) {
     if (filter[name] !== undefined) tests.push(`t.${columnOf(name)} = ${value(filter[name])}`);
   }
-  const text = `
-    WITH span AS MATERIALIZED (${driver})
-    SELECT f.seq, (SELECT count(*) FROM span), (SELECT min(seq) FROM span)
-      FROM (SELECT 1) one LEFT JOIN (
-        SELECT t.seq FROM span s JOIN ${schema}.task t USING (seq)
-         WHERE ${tests.join(" AND ") || "true"} ORDER BY t.seq DESC LIMIT ${value(most)}) f ON true
-     ORDER BY f.seq DESC`;
-  // Not prepared: a plan that suits one filter's values may be slow for another's.
-  return { statement: { name: "", text }, values };
+  return tests;
 }
 
 function driverOf(
@@ -145,7 +209,8 @@ function driverOf(
   }
   if ("batch" in search) return by("task", `batch = ${value(search.batch)}`);
   if (filter.key !== undefined) return by("task", `key = ${value(filter.key)}`);
-  if (filter.tag !== undefined) return by("tag", `tag = ${value(filter.tag)}`);
+  const tag = filter.tag ?? filter.tags?.[0];
+  if (tag !== undefined) return by("tag", `tag = ${value(tag)}`);
   if (filter.source !== undefined && filter.source !== "api") {
     return by("task", `source = ${value(filter.source)}`);
   }

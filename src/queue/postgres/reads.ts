@@ -6,10 +6,10 @@
 
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import { type Counts, noCounts, TASK_STATES } from "../../task/state.ts";
-import type { TaskRecord } from "../../task/task.ts";
+import type { TaskRecord, TaskSummary } from "../../task/task.ts";
 import type { StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { batchRecordOf, summaryOf } from "../core/row.ts";
-import { formatCursor, parseCursor } from "../cursor.ts";
+import { dueAfter, formatCursor, formatDueCursor, parseCursor, parseDueCursor } from "../cursor.ts";
 import type {
   BatchPage,
   BatchTask,
@@ -23,11 +23,14 @@ import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
 import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import type { Session } from "./connection.ts";
 import type { LaneTable } from "./lane_names.ts";
-import { type Matching, matching } from "./lists.ts";
+import { type ListParts, type Matching, matching, upcoming } from "./lists.ts";
 import type { Pool, PooledSession } from "./pool.ts";
 import type { Sql } from "./sql.ts";
 import { readChanges } from "./tail.ts";
 import { batchFrom, recordOf, type StoredContent, type Unit } from "./unit.ts";
+
+/** The most that one count returns. */
+const COUNTED_AT_ONCE = 10_000;
 
 /** What reading needs. */
 export interface ReadsParts {
@@ -74,15 +77,36 @@ export abstract class Reads {
   async list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
     const before = parseCursor(cursor);
     const { seqs, next } = await this.matching(filter, limit, before);
+    const tasks = await this.#summaries(seqs);
+    return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+  }
+
+  async upcoming(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
+    this.mustBeOpen();
+    const after = cursor === undefined ? dueAfter(this.now()) : parseDueCursor(cursor);
+    const { seqs, next } = await this.readers.use((session) =>
+      upcoming(session, this.#listParts(session), filter, limit, after)
+    );
+    const byId = new Map((await this.#summaries(seqs)).map((task) => [sequenceOf(task.id), task]));
+    const tasks = seqs.flatMap((seq) => byId.get(seq) ?? []);
+    return next === undefined ? { tasks } : { tasks, nextCursor: formatDueCursor(next) };
+  }
+
+  async count(filter: TaskFilter, cursor?: string) {
+    const { seqs, next } = await this.matching(filter, COUNTED_AT_ONCE, parseCursor(cursor));
+    const count = seqs.length;
+    return next === undefined ? { count } : { count, nextCursor: formatCursor(next) };
+  }
+
+  async #summaries(seqs: readonly number[]): Promise<TaskSummary[]> {
     const rows = await this.readWithLanes(this.sql.summaries, seqs);
-    const tasks = rows.map((values) => {
+    return rows.map((values) => {
       const { retry: _, ...summary } = summaryOf(
         rowFrom(values, this.laneTable),
         values[ROW_WIDTH],
       );
       return summary;
     });
-    return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
   }
 
   async findBatch(id: string) {
@@ -189,14 +213,17 @@ export abstract class Reads {
 
   protected matching(filter: TaskFilter, limit: number, before: number): Promise<Matching> {
     this.mustBeOpen();
-    return this.readers.use((session) => {
-      const parts = {
-        schema: this.schema,
-        lanes: () => this.laneTable.readAll(session),
-        laneId: (name: string) => this.laneTable.id(name),
-      };
-      return matching(session, parts, filter, limit, before);
-    });
+    return this.readers.use((session) =>
+      matching(session, this.#listParts(session), filter, limit, before)
+    );
+  }
+
+  #listParts(session: Session): ListParts {
+    return {
+      schema: this.schema,
+      lanes: () => this.laneTable.readAll(session),
+      laneId: (name) => this.laneTable.id(name),
+    };
   }
 
   /** A scheduler that holds the current state of these lanes. */

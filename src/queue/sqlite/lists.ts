@@ -9,17 +9,22 @@
  */
 
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
-import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
+import { GIVEN_TEXTS, type GivenTexts, type TaskSummary } from "../../task/task.ts";
 import type { Page, TaskFilter } from "../engine.ts";
-import { formatCursor } from "../cursor.ts";
+import { dueAfter, type DuePlace, formatCursor, formatDueCursor } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
 import { type Row, summaryOf } from "../core/row.ts";
 import { columnOf, STATE } from "./file/rows.ts";
+import { ASIDE } from "./file/statements.ts";
 import type { SqliteStorage } from "./storage.ts";
 
 /** Rows that one page reads, in steps: usually the first step is enough. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;
+/** Rows that one page by due time reads. */
+const UPCOMING_WINDOW = 2_000;
+/** The most that one count returns. */
+const COUNTED_AT_ONCE = 10_000;
 
 type Value = string | number;
 
@@ -37,12 +42,63 @@ export function list(
   before: number,
 ): Page {
   const { seqs, next } = matching(storage, filter, limit, before);
-  const tasks = seqs.map((seq) => {
+  const tasks = summariesOf(storage, seqs);
+  return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+}
+
+function summariesOf(storage: SqliteStorage, seqs: readonly number[]): TaskSummary[] {
+  return seqs.map((seq) => {
     const body = storage.sql.body.get(seq) as { spec: string } | undefined;
     const { retry: _, ...summary } = summaryOf(storage.row(seq) as Row, body?.spec);
     return summary;
   });
-  return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+}
+
+/** Counts the next of those that match, with numbers below `before`. */
+export function count(storage: SqliteStorage, filter: TaskFilter, before: number) {
+  const { seqs, next } = matching(storage, filter, COUNTED_AT_ONCE, before);
+  return next === undefined ? { count: seqs.length } : { count: seqs.length, next };
+}
+
+/** What a task can wait behind besides its time: the values of its bits. */
+const PARKED = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** Queued tasks whose time has not come, the first of them first. */
+export function upcoming(
+  storage: SqliteStorage,
+  filter: TaskFilter,
+  limit: number,
+  after: DuePlace | undefined,
+): Page {
+  const { dueAt, seq } = after ?? dueAfter(storage.now);
+  const tests = testsOf(storage, filter);
+  // The index has a range for each value, in the order of the time.
+  const spans = PARKED.map((parked) => `
+    SELECT * FROM (
+      SELECT seq, due_at FROM task INDEXED BY task_aside
+       WHERE parked = ${parked} AND ${ASIDE} AND due_at >= ? AND (due_at > ? OR seq > ?)
+         AND era = ?
+       ORDER BY due_at, seq LIMIT ${UPCOMING_WINDOW})`);
+  const span = [dueAt, dueAt, seq, storage.generation];
+  const rows = storage.db.prepare(`
+    WITH span AS MATERIALIZED (
+      SELECT * FROM (${spans.join(" UNION ALL ")}) ORDER BY due_at, seq LIMIT ${UPCOMING_WINDOW})
+    SELECT span.seq, span.due_at AS dueAt, ${
+    tests.map(({ sql }) => sql).join(" AND ") || "1"
+  } AS fits
+      FROM span CROSS JOIN task USING (seq) ORDER BY span.due_at, span.seq`)
+    .all(
+      ...PARKED.flatMap(() => span),
+      ...tests.flatMap(({ values }) => values),
+    ) as unknown as (DuePlace & { fits: number })[];
+  const found = rows.filter(({ fits }) => fits === 1);
+  const tasks = summariesOf(storage, found.slice(0, limit).map(({ seq }) => seq));
+  const last = found.length > limit
+    ? found[limit - 1]
+    : rows.length === UPCOMING_WINDOW
+    ? rows.at(-1)
+    : undefined;
+  return last ? { tasks, nextCursor: formatDueCursor(last) } : { tasks };
 }
 
 /** The numbers of those that match, newest first, and where the search continues. */
@@ -163,7 +219,8 @@ function driverOf(
   const search = searchOf(filter.q ?? "");
   if ("batch" in search) return by("task INDEXED BY task_batch WHERE batch = ?", search.batch);
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
-  if (filter.tag !== undefined) return by("tag WHERE tag = ?", filter.tag);
+  const tag = filter.tag ?? filter.tags?.[0];
+  if (tag !== undefined) return by("tag WHERE tag = ?", tag);
   if (filter.source !== undefined && filter.source !== "api") {
     return by("task INDEXED BY task_source WHERE source = ?", filter.source);
   }
@@ -182,6 +239,8 @@ function driverOf(
   };
 }
 
+const TAGGED = "EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)";
+
 type Test<Field extends keyof TaskFilter> = (
   value: NonNullable<TaskFilter[Field]>,
   storage: SqliteStorage,
@@ -193,6 +252,9 @@ const test = (sql: string, ...values: Value[]): Clause => ({ sql, values });
 const marked = ({ sweeping, generation }: SqliteStorage) =>
   sweeping ? `(state = 0 AND era < ${generation})` : "0";
 
+const finishedAt = (storage: SqliteStorage) =>
+  `iif(${marked(storage)}, ${storage.shutdownAt}, finished_at)`;
+
 /** What each field of a filter asks of a row of `task`. */
 const OWN_TESTS: {
   readonly [Field in Exclude<keyof TaskFilter, keyof GivenTexts>]-?: Test<Field>;
@@ -203,7 +265,8 @@ const OWN_TESTS: {
       ...states.map((state) => STATE[state]),
     ),
   type: (type) => test("type = ?", type),
-  tag: (tag) => test("EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)", tag),
+  tag: (tag) => test(TAGGED, tag),
+  tags: (tags) => test(tags.map(() => TAGGED).join(" AND ") || "1", ...tags),
   batchId: (id) => isId("bat", id) ? test("batch = ?", sequenceOf(id)) : test("0"),
   host: (host, { lanes }) => {
     const numbers = lanes.matching((lane) => laneIsOfHost(lane, host));
@@ -228,6 +291,8 @@ const OWN_TESTS: {
   owner: (owner) => test("owner = ?", owner),
   since: (since) => test("seq >= ?", firstSequenceAt(since)),
   until: (until) => test("seq < ?", firstSequenceAt(until + 1)),
+  finishedSince: (since, storage) => test(`${finishedAt(storage)} >= ?`, since),
+  finishedUntil: (until, storage) => test(`${finishedAt(storage)} <= ?`, until),
   source: (source) => source === "api" ? test("source IS NULL") : test("source = ?", source),
 };
 

@@ -30,7 +30,7 @@ import { pragma } from "./file/schema.ts";
 import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
-import { list } from "./lists.ts";
+import { count, list, upcoming } from "./lists.ts";
 import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
 import { purge } from "./purge.ts";
 import { batchTasks, deliveries, findDelivery, listBatches, schedules } from "./records.ts";
@@ -57,6 +57,8 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
   cancelWaiting,
   reviveSome,
   list,
+  upcoming,
+  count,
   listBatches,
   batchTasks,
   changesAfter,

@@ -283,6 +283,7 @@ Deno.test("real answers are what the document says", async () => {
   await api.finish(1, REJECTED);
   const [failed] = (await check("GET", "/tasks", "/tasks?state=failed&limit=1")).data;
   await check("GET", "/tasks", "/tasks?limit=1");
+  await check("GET", "/tasks/count", "/tasks/count?state=failed");
   await check("GET", "/events");
   const told = await check("GET", "/tasks/{id}/events", `/tasks/${failed.id}/events`);
   const lastEventId = /^id: (\d+)/.exec(told)?.[1] ?? assert.fail();

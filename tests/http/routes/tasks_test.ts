@@ -324,3 +324,36 @@ Deno.test("secrets are masked in the redirects of an attempt and in a JSON body 
   }]);
   assert.equal(payload.body, `{"user":"ada","password":"***"}`);
 });
+
+Deno.test("a change of many tasks reports its progress to callers that accept NDJSON", async () => {
+  await using api = await Api.open();
+  for (let i = 0; i < 3; i++) await api.accept({ delay: "1h", tags: ["x"] });
+  const headers = { accept: "application/x-ndjson" };
+  const cancelled = await api.raw("/tasks?tags=x", { method: "DELETE", headers });
+  assert.equal(cancelled.status, 200);
+  assert.equal(cancelled.headers.get("content-type"), "application/x-ndjson");
+  const lines = (await cancelled.text()).trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines, [{ changed: 3 }, { cancelled: 3, aborting: 0 }]);
+  const retried = await api.raw("/tasks/retry?finishedSince=1h", { method: "POST", headers });
+  assert.match(await retried.text(), /\{"changed":3\}\n\{"retried":3,"expired":0\}\n$/);
+  const refused = await api.raw("/tasks", { method: "DELETE", headers });
+  assert.equal(refused.status, 422);
+  await refused.body?.cancel();
+});
+
+Deno.test("tasks are counted, and those that are not due are listed by their time", async () => {
+  await using api = await Api.open();
+  const later = await api.accept({ delay: "2h", tags: ["a", "b"] });
+  const sooner = await api.accept({ delay: "1h", tags: ["a"] });
+  await api.accept({ tags: ["a"] });
+  assert.deepEqual((await api.get("/tasks/count?tag=a")).body, { count: 3, complete: true });
+  assert.deepEqual((await api.get("/tasks/count?tags=a,b")).body, { count: 1, complete: true });
+  assert.equal((await api.get("/tasks/count?limit=1")).status, 422);
+  const first = (await api.get("/tasks?sort=due&limit=1")).body;
+  assert.deepEqual(first.data.map(({ id }: { id: string }) => id), [sooner]);
+  const second = (await api.get(`/tasks?sort=due&limit=1&cursor=${first.nextCursor}`)).body;
+  assert.deepEqual(second.data.map(({ id }: { id: string }) => id), [later]);
+  for (const query of ["sort=name", "sort=due&format=csv", "sort=due&cursor=nonsense"]) {
+    assert.equal((await api.get(`/tasks?${query}`)).status, 422, query);
+  }
+});

@@ -14,7 +14,8 @@ const insertBodies = (rows: number) => `
     VALUES ${Array(rows).fill("(?, ?, ?, CAST(? AS TEXT))").join(", ")}`;
 
 /** What the index "task_aside" holds: tasks that are queued and not simply due. */
-const ASIDE = "state = 0 AND (parked > 0 OR due_at > created_at)";
+/** The condition of the index of queued tasks that are not simply due. */
+export const ASIDE = "state = 0 AND (parked > 0 OR due_at > created_at)";
 
 const TEXTS = {
   begin: `BEGIN`,

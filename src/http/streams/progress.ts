@@ -1,0 +1,60 @@
+/**
+ * The progress of a change of many tasks, as NDJSON: `{"changed": 500}` after each
+ * transaction, and the result as the last line.
+ *
+ * @module
+ */
+
+import type { OnPart } from "../../queue/engine.ts";
+import { type RequestContext, respond } from "../context.ts";
+import { API_HEADERS, Refusal } from "../problems.ts";
+
+const NDJSON = "application/x-ndjson";
+
+/**
+ * Makes the change and responds with its result; with progress, if the caller
+ * accepts NDJSON. A reader that leaves does not stop the change.
+ */
+export async function respondWithProgress(
+  context: RequestContext,
+  status: number,
+  change: (onPart?: OnPart) => Promise<Readonly<Record<string, number>>>,
+): Promise<Response> {
+  const { headers } = context.request;
+  if (!headers.get("accept")?.includes(NDJSON)) {
+    return respond(context, status, await change());
+  }
+  const encoder = new TextEncoder();
+  let isOpen = true;
+  const begun = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const write = (line: unknown) => {
+        begun.resolve();
+        if (isOpen) controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
+      };
+      const end = () => {
+        if (isOpen) controller.close();
+        isOpen = false;
+      };
+      change((changed) => write({ changed })).then(write, (error) => {
+        // Before the first line the error becomes the response.
+        begun.reject(error);
+        write({ error: error instanceof Refusal ? error.details.detail : "Internal error" });
+      }).finally(end);
+    },
+    cancel() {
+      isOpen = false;
+    },
+  });
+  await begun.promise;
+  return new Response(body, {
+    status,
+    headers: {
+      "content-type": NDJSON,
+      ...API_HEADERS,
+      "x-accel-buffering": "no",
+      "x-request-id": context.requestId,
+    },
+  });
+}
