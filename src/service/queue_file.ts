@@ -7,7 +7,7 @@
  */
 
 import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Clock, sleep } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { QueueEngine } from "../queue/engine.ts";
@@ -40,6 +40,7 @@ export function watchQueueFile(
   if (queue.kind !== "sqlite") return undefined;
   const { path } = queue;
   const opened = Deno.statSync(path);
+  removeBackups(path);
   let isGone = false;
 
   async function check(): Promise<void> {
@@ -73,8 +74,20 @@ export function watchQueueFile(
       ]);
       return { fileBytes, logBytes, freeBytes };
     },
-    backupPath: (id) => `${path}.backup-${id}`,
+    backupPath: (id) => `${path}${BACKUP}${id}`,
   };
+}
+
+const BACKUP = ".backup-";
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:-wal|-shm)?$/;
+
+/** Removes backups that an earlier process had not sent when it was killed. */
+function removeBackups(path: string): void {
+  const prefix = basename(path) + BACKUP;
+  for (const { name } of Deno.readDirSync(dirname(path))) {
+    if (!name.startsWith(prefix) || !UUID.test(name.slice(prefix.length))) continue;
+    Deno.removeSync(join(dirname(path), name));
+  }
 }
 
 /** Free bytes for this process on the file system of a folder; `undefined` without the permission. */

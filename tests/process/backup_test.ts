@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
+import { needsRoot } from "../support/needs.ts";
 import { aFolder, ROOT, START, startPostrider } from "../support/process.ts";
 
 const LATER = { url: "https://example.org/", delay: "10d" };
+
+/** Runs `deno task backup FILE`. */
+function backUp(url: string, file: string): Promise<Deno.CommandOutput> {
+  const args = ["run", "-A", "src/cli/backup.ts", file];
+  return new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { POSTRIDER_URL: url } })
+    .output();
+}
 
 Deno.test("a backup taken under load holds every task acknowledged before, and starts cleanly", async () => {
   await using data = await aFolder();
@@ -21,20 +29,12 @@ Deno.test("a backup taken under load holds every task acknowledged before, and s
     const loads = [load(), load(), load(), load()];
     while (acknowledged.length < 200) await api.call("/livez");
     counted = acknowledged.length;
-    const backup = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "src/cli/backup.ts", copy],
-      cwd: ROOT,
-      env: { POSTRIDER_URL: api.url },
-    }).output();
+    const backup = await backUp(api.url, copy);
     assert.equal(backup.code, 0, new TextDecoder().decode(backup.stderr));
     isOver = true;
     await Promise.all(loads);
     assert.ok(acknowledged.length > counted);
-    const again = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "src/cli/backup.ts", copy],
-      cwd: ROOT,
-      env: { POSTRIDER_URL: api.url },
-    }).output();
+    const again = await backUp(api.url, copy);
     assert.equal(again.code, 1);
     assert.match(new TextDecoder().decode(again.stderr), /it exists/);
     const { body: status } = await api.call<{ schema: number; disk: { freeBytes: number } }>(
@@ -69,11 +69,45 @@ Deno.test("a queue file that is moved away is noticed, and used again when it is
   assert.deepEqual([status, body.code], [503, "engine_down"]);
   assert.equal((await api.call("/readyz")).status, 503);
   assert.equal((await api.call("/livez")).status, 200);
+  const copy = `${data.path}/saved.db`;
+  assert.equal((await backUp(api.url, copy)).code, 0);
   await Deno.rename(`${path}.moved`, path);
   await service.lines.find(/queue file is back/);
   assert.equal((await api.call("/fetch", LATER)).status, 202);
   assert.equal((await api.call("/readyz")).status, 200);
+  await using saved = startPostrider({
+    data: data.path,
+    env: { POSTRIDER_QUEUE: `sqlite:${copy}` },
+  });
+  assert.equal((await (await saved.listening).counts()).queued, 1);
 });
+
+Deno.test("a start removes the backups of a killed process, and no other file", async () => {
+  await using data = await aFolder();
+  const own = `postrider.db.backup-${crypto.randomUUID()}`;
+  const others = ["postrider.db.backup-2026-11-30", "postrider.db.backup", `x${own}`];
+  for (const name of [own, ...others]) await Deno.writeTextFile(`${data.path}/${name}`, "");
+  await using service = startPostrider({ data: data.path });
+  await service.listening;
+  const left = Array.from(Deno.readDirSync(data.path), ({ name }) => name);
+  assert.deepEqual(left.filter((name) => name.includes(".backup")).sort(), others.sort());
+});
+
+Deno.test(
+  "a backup that does not fit on the disk is refused, and submits go on",
+  needsRoot("unshare"),
+  async () => {
+    await using data = await aFolder();
+    const mount = `mount -t tmpfs -o size=40m none "$0" && exec "$@"`;
+    const command = ["unshare", "--mount", "sh", "-c", mount, data.path, ...START];
+    await using service = startPostrider({ data: data.path, command });
+    const api = await service.listening;
+    const { status, body } = await api.call<{ code: string; detail: string }>("/admin/backup", {});
+    assert.deepEqual([status, body.code], [507, "storage_full"]);
+    assert.match(body.detail, /the copy needs \d+ bytes beside the queue, \d+ are free/);
+    assert.equal((await api.call("/fetch", LATER)).status, 202);
+  },
+);
 
 /** Ends a service without notice, with tasks in its log. */
 async function killed(data: string): Promise<void> {

@@ -204,6 +204,6 @@ export const triggerOperations: readonly Operation[] = [
       headers: ["ContentDisposition", "ContentLength"],
       content: { "application/vnd.sqlite3": { schema: { type: "string", format: "binary" } } },
     }],
-    refusals: ["invalid", "not_supported", "engine_down"],
+    refusals: ["invalid", "not_supported", "engine_down", "storage_full"],
   },
 ];

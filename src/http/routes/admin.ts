@@ -10,6 +10,9 @@ import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
+/** What a backup leaves free for the tasks that are stored meanwhile, in bytes. */
+const KEPT_FREE_BYTES = 64 * 2 ** 20;
+
 /** What backs up the engines that have tools of their own. */
 const OTHER_TOOLS: Readonly<Record<string, string>> = {
   postgres: "use pg_dump",
@@ -33,6 +36,14 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
     if (!engine.backup || !queueFile) {
       const tool = OTHER_TOOLS[engine.name] ?? "use its own tools";
       throw new Refusal("not_supported", `Cannot back up a ${engine.name} queue: ${tool}`);
+    }
+    const { fileBytes, logBytes, freeBytes = Infinity } = await queueFile.usage();
+    const needed = fileBytes + logBytes + KEPT_FREE_BYTES;
+    if (freeBytes < needed) {
+      throw new Refusal(
+        "storage_full",
+        `Cannot back up: the copy needs ${needed} bytes beside the queue, ${freeBytes} are free`,
+      );
     }
     const path = queueFile.backupPath(crypto.randomUUID());
     const remove = () => Deno.remove(path).catch(() => {});

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { backup, DatabaseSync } from "node:sqlite";
 import { compact } from "../../lib/compact.ts";
 import type { Failpoint } from "../../lib/failpoints.ts";
 import { claim } from "../core/claims.ts";
@@ -25,6 +24,7 @@ import {
   unpackSettlement,
   unpackSubmission,
 } from "./codec.ts";
+import { Backups } from "./file/backup.ts";
 import { Ballast } from "./file/ballast.ts";
 import { pragma } from "./file/schema.ts";
 import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
@@ -175,6 +175,7 @@ const CLAIM_AGAIN_MS = 1_000;
 export class Store {
   readonly #storage: SqliteStorage;
   readonly #ballast: Ballast | undefined;
+  readonly #backups: Backups | undefined;
   /** In the order in which they are served. */
   #claims: { n: number; limit: number }[] = [];
   /** What was found in the file. */
@@ -185,9 +186,11 @@ export class Store {
     now: number,
     ballast?: Ballast,
     failpoint?: Failpoint,
+    reader?: Deno.FsFile,
   ) {
     this.#storage = new SqliteStorage(db, failpoint);
     this.#ballast = ballast;
+    this.#backups = reader && new Backups(db, reader);
     ballast?.hold(now);
     const recovered = this.#storage.transaction(now, () => {
       const interrupted = this.#storage.running();
@@ -238,6 +241,7 @@ export class Store {
     const pageBytes = pragma(db, "page_size");
     if (free * 2 < pages || free * pageBytes < COMPACT_FREE_BYTES) return;
     if ((pages - free) * pageBytes > COMPACT_USED_BYTES) return;
+    if (this.#backups?.isRunning) return;
     try {
       db.exec("VACUUM");
       db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -246,22 +250,20 @@ export class Store {
     }
   }
 
-  /** Copies the file as of the last commit to a new one at `path`. No group runs meanwhile. */
-  async backup(path: string): Promise<void> {
-    // Created first, so that only the owner may read it.
-    Deno.openSync(path, { createNew: true, write: true, mode: 0o600 }).close();
-    await backup(this.#storage.db, path, { rate: BACKUP_PAGES });
-    const copy = new DatabaseSync(path);
-    setInUse(copy, false);
-    copy.close();
+  /** Copies the file as of the last commit to a new one at `path`. Groups run meanwhile. */
+  backup(path: string): Promise<void> {
+    if (!this.#backups) return Promise.reject(new Error("the file is not open for reading"));
+    return this.#backups.make(path);
   }
 
   /** Closes the file, without a log beside it. */
   close(): void {
+    this.#backups?.giveUp("the queue was closed");
     try {
       setInUse(this.#storage.db, false);
     } finally {
       this.#storage.db.close();
+      this.#backups?.close();
     }
   }
 
@@ -343,6 +345,7 @@ export class Store {
   /** Without the ballast the log can be copied into the file, and its own space is free too. */
   #makeRoom(now: number): void {
     this.#ballast?.release(now);
+    this.#backups?.giveUp("the disk is full");
     try {
       this.#storage.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     } catch {
@@ -363,8 +366,6 @@ export class Store {
 const COMPACT_FREE_BYTES = 16 * 2 ** 20;
 /** Used bytes that are copied within about half a second. */
 const COMPACT_USED_BYTES = 16 * 2 ** 20;
-/** Pages copied by one step of a backup. */
-const BACKUP_PAGES = 2_000;
 
 /** Tasks that expire in one transaction; the rest follows in the next. */
 const EXPIRED_AT_ONCE = 500;
@@ -403,5 +404,6 @@ export function openStore(
   },
 ): Store {
   const ballast = new Ballast(`${path}.ballast`, ballastBytes);
-  return new Store(openFile(path, whenMoved), now, ballast, failpoint);
+  const file = openFile(path, whenMoved);
+  return new Store(file, now, ballast, failpoint, Deno.openSync(path));
 }

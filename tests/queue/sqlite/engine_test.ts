@@ -417,3 +417,40 @@ Deno.test("sqlite: the file shrinks when most of its tasks were purged", async (
     assert.deepEqual((await world.claim(5)).map(({ id }) => id), [last]);
   });
 });
+
+Deno.test("sqlite: submits and claims go on while a backup is made, and it holds what was stored before", async () => {
+  await using file = await aFile();
+  const copy = `${file.path}.copy`;
+  const [before, after] = await file.live(async (world) => {
+    const payload = JSON.stringify({ text: "x".repeat(700_000) });
+    const before = await world.insert(...Array.from({ length: 60 }, () => ({ payload })));
+    const ended: string[] = [];
+    const backup = world.engine.backup!(copy).then(() => ended.push("backup"));
+    const after = await world.insert({}, { payload });
+    ended.push("insert");
+    assert.equal((await world.claim(2)).length, 2);
+    // Asked for while one is made: it waits for its turn, and is as good.
+    await Promise.all([backup, world.engine.backup!(`${copy}2`)]);
+    assert.deepEqual(ended, ["insert", "backup"]);
+    return [before, after];
+  });
+  for (const [path, hasLater] of [[copy, false], [`${copy}2`, true]] as const) {
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    await using engine = await open(path, file.clock);
+    assert.equal(engine.file?.logIssue, undefined);
+    for (const id of before) assert.ok(await engine.find(id), id);
+    assert.equal(await engine.find(after[0]!) !== undefined, hasLater);
+  }
+});
+
+Deno.test("sqlite: a backup that is interrupted by the end of the engine is rejected", async () => {
+  await using file = await aFile();
+  await file.live(async (world) => {
+    await world.insert({ payload: JSON.stringify({ text: "x".repeat(9_000_000) }) });
+    const backup = assert.rejects(world.engine.backup!(`${file.path}.copy`), /closed/);
+    await world.engine[Symbol.asyncDispose]();
+    await backup;
+  }).catch((error) => {
+    if (!/closed/.test(error.message)) throw error;
+  });
+});

@@ -29,7 +29,7 @@ const IOERR_WRITE = 778;
  * fewer and longer copies. The ballast must be larger, so that a copy succeeds on a
  * full disk.
  */
-const CHECKPOINT_PAGES = 2_000;
+export const CHECKPOINT_PAGES = 2_000;
 
 /**
  * Page cache in KiB. Not more: when pages of an index move, SQLite gives one a

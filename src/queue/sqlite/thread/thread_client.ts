@@ -158,6 +158,7 @@ export class ThreadClient {
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = new EngineError("The queue is closed");
+    for (const pending of this.#backups.values()) pending.reject(this.#ended);
     this.#undoWake();
     const closed = new Promise<void>((resolve) => this.#onClosed = resolve);
     for (const n of this.#pending.numbers()) {
