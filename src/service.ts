@@ -43,6 +43,7 @@ import { maxQueuedOf } from "./task/key_limits.ts";
 import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
+import { openFailureLog } from "./worker/failures.ts";
 import { purgeOn } from "./worker/pruner.ts";
 import { openTelemetry } from "./worker/telemetry.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
@@ -110,6 +111,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     await channelSettings(config, file.current, VERSION) as unknown as Json;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
+  const ending = new AbortController();
+  stack.defer(() => ending.abort());
   const { queue: url, maxQueued } = config;
   const thread = options.threads?.queue;
   const ca = await readCa(config);
@@ -124,6 +127,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       clock,
       maxQueued,
       thread,
+      onFailed: openFailureLog(log, clock, ending.signal),
       onFatal: fatal,
       ...compact({ force: options.force }),
       node: {
@@ -142,8 +146,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   let readTargets: TargetReader = openTargetReader();
   file.follow(({ channels }) => void (readTargets = openTargetReader(channels)));
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
-  const ending = new AbortController();
-  stack.defer(() => ending.abort());
   const queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   const state = { accepting: true, ready: true };
 
@@ -183,6 +185,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     ids,
     clock,
     log,
+    ending: ending.signal,
     metrics,
     acceptance,
     hooks: () => file.current.hooks,
@@ -276,7 +279,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       random: Math.random,
       log,
       concurrency: config.concurrency,
-      telemetry: openTelemetry({ clock, log, metrics, traces }),
+      telemetry: openTelemetry({ clock, log, metrics, traces, ending: ending.signal }),
       onFatal: fatal,
     });
   }

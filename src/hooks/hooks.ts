@@ -23,7 +23,7 @@ import {
   type Verdict,
 } from "./receive.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
-import { sampleWarnings } from "../lib/sampled_log.ts";
+import { sampleLines } from "../lib/sampled_log.ts";
 import { openTokenBuckets } from "../lib/token_bucket.ts";
 import { keyOf } from "./preset.ts";
 
@@ -43,6 +43,8 @@ export interface HookParts {
   readonly log: Log;
   /** Counts deliveries by verdict. */
   readonly metrics: Metrics;
+  /** Aborts when the service ends. */
+  readonly ending?: AbortSignal;
 }
 
 /** A delivery as received. */
@@ -90,9 +92,9 @@ export interface HookReceiver {
 
 /** Opens the receiver. */
 export function openHooks(parts: HookParts): HookReceiver {
-  const { engine, ids, clock, hooks, acceptance, log, metrics } = parts;
+  const { engine, ids, clock, hooks, acceptance, log, metrics, ending } = parts;
   const take = openTokenBuckets(clock);
-  const warn = sampleWarnings(log, clock);
+  const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
   const counted = new Map<string, Partial<Record<HookVerdict, number>>>();
 

@@ -10,7 +10,8 @@
 
 import { type Context, Hono } from "hono";
 import { createdAtOf } from "../lib/ids.ts";
-import { sampleWarnings } from "../lib/sampled_log.ts";
+import type { Log } from "../lib/log.ts";
+import { sampleLines } from "../lib/sampled_log.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { appriseRoutes } from "./routes/apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
@@ -67,12 +68,18 @@ export interface App {
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
 export function createApp(dependencies: Dependencies): App {
-  const { engine, log, metrics, clock, basePath, corsOrigins, trustsProxy } = dependencies;
+  const { engine, metrics, clock, basePath, corsOrigins, trustsProxy } = dependencies;
   const counters = openWindowCounters(dependencies.clock);
   const history = openHistory(dependencies.clock);
-  const warn = sampleWarnings(log, clock);
+  const sample = sampleLines(dependencies.log, clock, dependencies.closing);
+  // Every request fails while the queue is unavailable.
+  const log: Log = {
+    ...dependencies.log,
+    error: (message, fields = {}) =>
+      sample(`${message} ${fields.error}`, message, fields, `${fields.requestId}`, "error"),
+  };
   const sessions = openSessions(dependencies.keys, () => clock.now());
-  const refuseWrongKey = openWrongKeys(clock, warn);
+  const refuseWrongKey = openWrongKeys(clock, sample);
   const authenticate = openAuth({
     keys: dependencies.keys,
     anonymous: dependencies.anonymous,

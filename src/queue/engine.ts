@@ -29,6 +29,7 @@ export * from "./pause.ts";
 import type { CancelReason, Settlement } from "../task/outcome.ts";
 import type { Hosts } from "../task/host_limits.ts";
 import type { Counts, TaskState } from "../task/state.ts";
+import type { TaskError } from "../task/task.ts";
 import type {
   DeliverySummary,
   ScheduleChange,
@@ -212,6 +213,22 @@ export interface LaneStatus {
   readonly heldUntil?: number;
   /** Why it is held. */
   readonly reason?: string;
+}
+
+/** A task that failed without the settlement of an attempt: by a crash, or by damage to its payload. */
+export interface FailedTask {
+  /** `tsk_…` */
+  readonly id: string;
+  /** Notification or request. */
+  readonly type: TaskType;
+  /** Where it was to go. */
+  readonly lane: string;
+  /** Attempts since it was accepted or revived. */
+  readonly attempts: number;
+  /** Why it failed. */
+  readonly reason: Reason;
+  /** Its error. */
+  readonly error: TaskError;
 }
 
 /** What is known of an engine's file. */

@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { compact } from "../lib/compact.ts";
-import type { QueueEngine } from "./engine.ts";
+import type { FailedTask, QueueEngine } from "./engine.ts";
 import { openMemoryEngine } from "./memory/engine.ts";
 import type { NodeOptions } from "./cluster.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres/url.ts";
@@ -29,6 +29,8 @@ export interface QueueOptions {
   readonly maxQueued?: number;
   /** The module of the engine's thread; the crash suite has its own. */
   readonly thread?: URL | undefined;
+  /** Called for each task that failed without the settlement of an attempt, also while this opens. */
+  readonly onFailed?: (task: FailedTask) => void;
   /** Called when the engine has died and nothing can be stored any more. */
   readonly onFatal?: (error: Error) => void;
   /** Whether a queue is opened although it was moved elsewhere. */
@@ -89,7 +91,7 @@ export function shownQueueUrl(text: string): string {
 
 /** The driver is loaded only when it is used. */
 async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<QueueEngine> {
-  const { clock, maxQueued, node, force, onFatal } = options;
+  const { clock, maxQueued, node, force, onFailed, onFatal } = options;
   const { openPostgresEngine } = await import("./postgres/engine.ts");
   const alone: NodeOptions = {
     name: "check",
@@ -102,7 +104,7 @@ async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<Qu
     ...rest,
     url,
     clock,
-    ...compact({ maxQueued, force, onFatal }),
+    ...compact({ maxQueued, force, onFailed, onFatal }),
     ...compact({ listenUrl: listenUrl === undefined ? undefined : parsePostgresUrl(listenUrl) }),
   });
 }

@@ -6,7 +6,7 @@
 
 import type { CancelReason, Settlement } from "./outcome.ts";
 import type { RetrySchedule } from "./retry.ts";
-import type { OnUnknown } from "./task.ts";
+import type { OnUnknown, TaskError } from "./task.ts";
 
 /** What an engine knows of a task that was running when the process died. */
 export interface InterruptedTask {
@@ -28,6 +28,12 @@ export interface InterruptedTask {
   readonly expiresAt?: number;
 }
 
+/** The error of an attempt that a crash interrupted. */
+export const CRASHED: TaskError = {
+  code: "crashed",
+  detail: "The service stopped while this attempt was running; it may have had its effect.",
+};
+
 /** Interrupted attempts in a row before a task fails: it may be what ends the service. */
 const MAX_INTERRUPTED = 3;
 
@@ -37,10 +43,6 @@ const MAX_INTERRUPTED = 3;
  * ends the task.
  */
 export function settleInterrupted(task: InterruptedTask, now: number): Settlement {
-  const error = {
-    code: "crashed",
-    detail: "The service stopped while this attempt was running; it may have had its effect.",
-  };
   const base = {
     id: task.id,
     attempt: task.attempt,
@@ -50,7 +52,7 @@ export function settleInterrupted(task: InterruptedTask, now: number): Settlemen
       startedAt: task.startedAt,
       endedAt: now,
       outcome: "unknown",
-      error,
+      error: CRASHED,
     },
     possibleDuplicate: true,
   } as const;

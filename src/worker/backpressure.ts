@@ -10,7 +10,9 @@
  * @module
  */
 
-import type { Log } from "../lib/log.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log, LogFields } from "../lib/log.ts";
+import { type LogSampled, sampleLines } from "../lib/sampled_log.ts";
 import { DEFAULT_LANE_LIMIT } from "../task/host_limits.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import type { ClaimedTask } from "../task/task.ts";
@@ -70,16 +72,18 @@ interface LaneHealth {
 }
 
 /** Opens it without any lane; `log` records breakers that open and close. */
-export function openBackpressure(log: Log): Backpressure {
-  return new LaneBackpressure(log);
+export function openBackpressure(log: Log, clock: Clock): Backpressure {
+  return new LaneBackpressure(log, sampleLines(log, clock));
 }
 
 class LaneBackpressure implements Backpressure {
   readonly #log: Log;
+  readonly #sample: LogSampled;
   readonly #lanes = new Map<string, LaneHealth>();
 
-  constructor(log: Log) {
+  constructor(log: Log, sample: LogSampled) {
     this.#log = log;
+    this.#sample = sample;
   }
 
   adjust({ task, outcome, settlement, byUs, running }: FinishedAttempt): Settlement {
@@ -102,6 +106,10 @@ class LaneBackpressure implements Backpressure {
     if (isTooMany && isNews) health.notBefore = settlement.at;
     if (health.limit >= DEFAULT_LANE_LIMIT) this.#lanes.delete(lane);
     return limit === undefined ? settlement : { ...settlement, adaptiveLimit: limit };
+  }
+
+  #warnOpened(lane: string, why: LogFields): void {
+    this.#sample("breaker", "Circuit breaker opened", { lane, ...why }, lane);
   }
 
   #healthOf(lane: string): LaneHealth {
@@ -127,7 +135,7 @@ class LaneBackpressure implements Backpressure {
     health.openMs = Math.min(health.openMs * 2 || FIRST_OPEN_MS, MAX_OPEN_MS);
     const until = settlement.at + health.openMs;
     const reason = `breaker: ${health.faults} network faults in a row, the last ${fault}`;
-    this.#log.warn("Circuit breaker opened", { lane, forMs: health.openMs, fault });
+    this.#warnOpened(lane, { forMs: health.openMs, fault });
     health.notBefore = until;
     const { hold } = settlement;
     const longest = hold && hold.until > until ? hold : { until, reason };
@@ -147,7 +155,7 @@ class LaneBackpressure implements Backpressure {
     if (!hold || outcome.kind !== "deferred") return settlement;
     const health = this.#healthOf(lane);
     if (health.openMs === 0) {
-      this.#log.warn("Circuit breaker opened", { lane, reason: hold.reason });
+      this.#warnOpened(lane, { reason: hold.reason });
     }
     if (startedAt >= health.notBefore) {
       health.openMs = Math.max(1, outcome.hold?.forMs ?? 0);

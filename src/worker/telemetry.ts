@@ -9,11 +9,11 @@ import type { Clock } from "../lib/clock.ts";
 import { readJsonText } from "../lib/held_text.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { sampleWarnings } from "../lib/sampled_log.ts";
 import { noTraces, type SpanAttributes, traceIdOf, type Traces } from "../lib/traces.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import { maskUrl } from "../task/secrets.ts";
 import type { ClaimedTask, Json } from "../task/task.ts";
+import { openFailureLog } from "./failures.ts";
 
 /** Observes attempts. */
 export interface AttemptTelemetry {
@@ -42,28 +42,15 @@ export interface TelemetryParts {
   readonly metrics: Metrics;
   /** Gets the spans. */
   readonly traces: Traces;
+  /** Aborts when the service ends. */
+  readonly ending?: AbortSignal;
 }
 
 /** Opens the telemetry of attempts. */
-export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): AttemptTelemetry {
-  const warn = sampleWarnings(log, clock);
-
-  /** One line for each task that failed for good, at most one a second of each error. */
-  function warnFailed(task: ClaimedTask, outcome: Outcome, { reason }: Settlement): void {
-    const { code = "unknown", detail } = "error" in outcome ? outcome.error : {};
-    const fields = {
-      task: task.id,
-      type: task.type,
-      target: task.lane,
-      attempts: task.attempt,
-      reason,
-      code,
-      detail,
-      next: `POST /tasks/${task.id}/retry`,
-      requestId: task.requestId,
-    };
-    warn(`failed ${code}`, "Task failed", fields, task.id);
-  }
+export function openTelemetry(
+  { clock, log, metrics, traces, ending }: TelemetryParts,
+): AttemptTelemetry {
+  const logFailed = openFailureLog(log, clock, ending);
 
   return {
     begin(task) {
@@ -106,7 +93,14 @@ export function openTelemetry({ clock, log, metrics, traces }: TelemetryParts): 
             ...(typeof status === "number" ? { "http.response.status_code": status } : {}),
             ...(error === undefined ? {} : { "error.type": error }),
           }, error);
-          if (settlement.event === "fail") warnFailed(task, outcome, settlement);
+          if (settlement.event === "fail") {
+            logFailed({
+              ...task,
+              attempts: attempt,
+              reason: settlement.reason,
+              error: "error" in outcome ? outcome.error : { code: "unknown", detail: "" },
+            });
+          }
           log.debug("Attempt ended", {
             task: id,
             attempt,

@@ -103,7 +103,7 @@ class SlotWorker implements Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#backpressure = openBackpressure(parts.log);
+    this.#backpressure = openBackpressure(parts.log, parts.clock);
     this.#digests = openDigests(parts);
   }
 

@@ -232,3 +232,17 @@ Deno.test.each(["", '"', "a b", "é", "x".repeat(256)])(
     assert.match(body.detail, /Idempotency-Key/);
   },
 );
+
+Deno.test("requests while the queue is unavailable are one log line a second, with their number", async () => {
+  const insert = () => Promise.reject(new EngineError("The file is gone"));
+  await using api = await Api.open({ engine: broken({ insert }) });
+  for (let n = 0; n < 20; n++) {
+    assert.equal((await api.post("/fetch", GET)).body.code, "engine_down");
+  }
+  assert.equal(api.errors.length, 1);
+  await api.clock.advance(1_000);
+  assert.equal(api.errors.length, 2);
+  const { message, fields } = api.errors[1] as { message: string; fields: Record<string, unknown> };
+  assert.deepEqual([message, fields.count], ["Queue engine failed", 19]);
+  assert.equal((fields.ids as string[]).length, 19);
+});

@@ -43,6 +43,32 @@ Deno.test("nothing that was acknowledged is lost by twenty kill -9 under load", 
   assert.deepEqual({ queued, running }, { queued: 0, running: 0 });
 });
 
+Deno.test("a task that a crash ends for good is one log line of the next start", async () => {
+  await using data = await aFolder();
+  await using upstream = startUpstream();
+  const ids: string[] = [];
+  {
+    await using service = startPostrider({ data: data.path, env: upstream.env });
+    const api = await service.listening;
+    for (let i = 0; i < 2; i++) {
+      const task = { url: `${upstream.url}/hold`, method: "POST", onUnknown: "stop" };
+      ids.push((await api.call<{ id: string }>("/fetch", task)).body.id);
+    }
+    await upstream.held(2);
+    service.kill("SIGKILL");
+    await service.exit;
+  }
+  await using service = startPostrider({ data: data.path, env: upstream.env });
+  const [line] = await service.lines.find(/^.*"Task failed".*$/);
+  const { task, target, code, reason, next } = JSON.parse(line);
+  assert.ok(ids.includes(task));
+  const { host } = new URL(upstream.url);
+  assert.deepEqual([target, code, reason], [`http://${host}`, "crashed", "unknown"]);
+  assert.equal(next, `check whether it had its effect, then POST /tasks/${task}/retry`);
+  const other = ids.find((id) => id !== task);
+  await service.lines.find(new RegExp(`"Task failed".*"task":"${other}"`));
+});
+
 Deno.test("what ran at a crash is made again within five seconds of the restart, and marked", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();

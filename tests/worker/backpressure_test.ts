@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../support/fake_clock.ts";
 import { silentLog } from "../support/silent_log.ts";
 import { decide, type Outcome } from "../../src/task/outcome.ts";
 import type { ClaimedTask } from "../../src/task/task.ts";
@@ -18,7 +19,7 @@ const TOO_MANY: Outcome = {
 
 /** A lane that is tried at the given times, one attempt after the other. */
 function aLane(running = 64) {
-  const backpressure = openBackpressure(silentLog);
+  const backpressure = openBackpressure(silentLog, new FakeClock());
   return (at: number, outcome: Outcome, { byUs = false, startedAt = at, lane = "a" } = {}) => {
     const task = {
       id: "tsk_1",

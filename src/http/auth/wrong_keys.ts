@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from "../../lib/clock.ts";
-import type { WarnSampled } from "../../lib/sampled_log.ts";
+import type { LogSampled } from "../../lib/sampled_log.ts";
 import { Refusal } from "../problems.ts";
 
 /** Tries that a client has at once, and those that it gets back per second. */
@@ -21,7 +21,7 @@ const MAX_CLIENTS = 10_000;
 export type RefuseWrongKey = (address: string | undefined, requestId: string) => never;
 
 /** Opens the counts. */
-export function openWrongKeys(clock: Clock, warn: WarnSampled): RefuseWrongKey {
+export function openWrongKeys(clock: Clock, warn: LogSampled): RefuseWrongKey {
   const clients = new Map<string, { tries: number; at: number }>();
   return (address, requestId) => {
     const client = networkOf(address ?? "");

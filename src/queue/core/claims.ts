@@ -4,10 +4,11 @@
  * @module
  */
 
+import type { TaskError } from "../../task/task.ts";
 import type { Turn } from "../lanes/lane_scheduler.ts";
 import { isBatchFull, releaseNext } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
-import { expire } from "./lifecycle.ts";
+import { expire, reportFailed } from "./lifecycle.ts";
 import { pauseTask } from "./pauses.ts";
 import { BEHIND, type Row } from "./row.ts";
 import { undelivered } from "./rules.ts";
@@ -17,10 +18,10 @@ import { transition } from "./transition.ts";
 /** Tasks read in one go. */
 const READ_AT_ONCE = 16;
 
-const DAMAGED = JSON.stringify({
+const DAMAGED: TaskError = {
   code: "damaged",
   detail: "The stored payload of this task is damaged and cannot be read; it was not sent.",
-});
+};
 
 /** Takes up to `limit` tasks that are due; each attempt is counted. */
 export function claim<Found extends Due, Claimed>(
@@ -88,8 +89,9 @@ function begin(storage: Storage, row: Row): boolean {
 function failDamaged(storage: Storage, row: Row): void {
   row.reason = "damaged";
   row.delivery = undelivered(row.duplicate);
-  row.error = DAMAGED;
+  row.error = JSON.stringify(DAMAGED);
   // The scheduler counts the task as running only when its turn is over.
   storage.scheduler.started(row.lane);
   transition(storage, row, "fail");
+  reportFailed(storage, row, DAMAGED);
 }

@@ -10,10 +10,10 @@
  * @module
  */
 
-import { settleInterrupted } from "../../task/crash.ts";
+import { CRASHED, settleInterrupted } from "../../task/crash.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { isFinal, next, type TaskState } from "../../task/state.ts";
-import type { NewTask } from "../../task/task.ts";
+import type { NewTask, TaskError } from "../../task/task.ts";
 import type { Cancelled, Changed, Erased, Revived, Room } from "../engine.ts";
 import { waitsInBatch } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
@@ -110,6 +110,13 @@ export function recover(storage: Storage, row: Row): void {
     ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
   }, storage.now);
   apply(storage, row, settledOf(settlement));
+  if (row.state === "failed") reportFailed(storage, row, CRASHED);
+}
+
+/** Reports a task that failed without the settlement of an attempt. */
+export function reportFailed(storage: Storage, row: Row, error: TaskError): void {
+  const { id, type, lane, attempt, reason } = row;
+  storage.failed.push({ id, type, lane, attempts: attempt, reason: reason ?? "unknown", error });
 }
 
 /**

@@ -18,7 +18,7 @@ import type { Counts, TaskState } from "../../task/state.ts";
 import type { FollowUp, OnUnknown, TaskRecord } from "../../task/task.ts";
 import type { ScheduleChange, StoredDelivery } from "../../task/trigger.ts";
 import type { NewBatch } from "../../task/batch.ts";
-import type { Idempotency, Inserted, TaskChange } from "../engine.ts";
+import type { FailedTask, Idempotency, Inserted, TaskChange } from "../engine.ts";
 import type { LaneScheduler, Turn } from "../lanes/lane_scheduler.ts";
 import type { BatchRow, Content, Row } from "./row.ts";
 import type { Settled } from "./settled.ts";
@@ -45,6 +45,8 @@ export interface Storage {
   readonly ids: IdSource;
   /** Tasks that have ended since `makeFollowUps` last ran. */
   readonly ended: Ended[];
+  /** Tasks that failed in this transaction without the settlement of an attempt. */
+  readonly failed: FailedTask[];
   /** The words of `watchKey` that have listeners. */
   readonly watched: { readonly size: number; has(word: string): boolean };
   /** Tasks by state. */

@@ -29,7 +29,13 @@ import { Pauses } from "../core/pauses.ts";
 import { undelivered } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
-import { EngineError, type Idempotency, type Inserted, type TaskChange } from "../engine.ts";
+import {
+  EngineError,
+  type FailedTask,
+  type Idempotency,
+  type Inserted,
+  type TaskChange,
+} from "../engine.ts";
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
 
 /** What is stored of a task besides its row. */
@@ -63,6 +69,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
   readonly scheduler = new LaneScheduler();
   readonly ids: IdSource;
   readonly ended: Ended[] = [];
+  /** Always empty: no payload in memory is damaged, and none outlives a crash. */
+  readonly failed: FailedTask[] = [];
   readonly watched: { readonly size: number; has(word: string): boolean };
   readonly counts: Counts = noCounts();
   readonly pauses = new Pauses();

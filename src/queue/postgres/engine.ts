@@ -25,6 +25,7 @@ import {
   type Durability,
   EngineAwayError,
   EngineError,
+  type FailedTask,
   type Inserted,
   type QueueEngine,
   type Submission,
@@ -70,6 +71,8 @@ export interface PostgresOptions {
   readonly ca?: string | undefined;
   /** Whether to open a queue that was moved elsewhere. */
   readonly force?: boolean;
+  /** Called for each task that failed without the settlement of an attempt, also while this opens. */
+  readonly onFailed?: (task: FailedTask) => void;
   /** Called for a fatal error; an unavailable database is not one. */
   readonly onFatal?: (error: Error) => void;
   /** Takes all times from `clock` instead of the server; for tests with a fake clock. */
@@ -608,7 +611,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   /** Informs claims, timers, watchers and other nodes of a committed transaction. */
   protected override follow(
-    { offers, nextExpiry, hasChanges, final, aborting, freed }: Outcome,
+    { offers, nextExpiry, hasChanges, final, failed, aborting, freed }: Outcome,
   ): void {
     for (const row of offers) {
       this.#offer(this.laneTable.id(row.lane), row.priority, row.dueAt, true);
@@ -620,6 +623,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     }
     if (nextExpiry < this.#nextExpiry) this.#expireAt(nextExpiry);
     for (const row of final) this.#ownWatchers.notify(changeOf(row, undefined));
+    for (const task of failed) this.#options.onFailed?.(task);
     for (const row of aborting) {
       this.#ownWatchers.notify({ ...changeOf(row, undefined), abort: row.aborting ?? "request" });
       this.#notices.sendNow({ abort: row.id });

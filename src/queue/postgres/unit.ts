@@ -32,7 +32,7 @@ import type { Pauses } from "../core/pauses.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import { claimedOf } from "../core/row.ts";
-import type { Idempotency, Inserted } from "../engine.ts";
+import type { FailedTask, Idempotency, Inserted } from "../engine.ts";
 import { LaneScheduler, type LaneTerms, type Turn } from "../lanes/lane_scheduler.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import {
@@ -100,6 +100,8 @@ export interface Outcome {
   readonly hasChanges: boolean;
   /** Tasks that have become final. */
   readonly final: readonly Row[];
+  /** Tasks that failed without the settlement of an attempt. */
+  readonly failed: readonly FailedTask[];
   /** Running tasks that are to be aborted. */
   readonly aborting: readonly Row[];
   /** Lanes in which fewer tasks run than before, or whose terms have changed. */
@@ -114,6 +116,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   readonly scheduler = new RecordingScheduler();
   readonly ids: IdSource;
   readonly ended: Ended[] = [];
+  readonly failed: FailedTask[] = [];
   /** Always empty: `Tail` reads changes back in order and notifies the watchers. */
   readonly watched = new Set<string>();
   readonly counts = noCounts();
@@ -733,6 +736,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       nextExpiry: this.#nextExpiry,
       hasChanges: changed.length + this.#inserted.length > 0,
       final: changed.filter(({ state }) => state !== "queued" && state !== "running"),
+      failed: this.failed,
       aborting: changed.filter(({ state, aborting }) => state === "running" && aborting !== null),
       freed: this.#freed,
     };

@@ -13,7 +13,13 @@ import type { Settlement } from "../../task/outcome.ts";
 import { type Backend, type Commands, openLocalEngine } from "../core/local_engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
-import { EngineAwayError, type OpenedFile, type QueueEngine, type Submission } from "../engine.ts";
+import {
+  EngineAwayError,
+  type FailedTask,
+  type OpenedFile,
+  type QueueEngine,
+  type Submission,
+} from "../engine.ts";
 import { packSettlement, packSubmission } from "./codec.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
@@ -32,6 +38,8 @@ export interface SqliteOptions {
   readonly whenMoved?: WhenMoved;
   /** The module of the thread; the crash suite has its own. */
   readonly thread?: URL | undefined;
+  /** Called for each task that failed without the settlement of an attempt, also while this opens. */
+  readonly onFailed?: (task: FailedTask) => void;
   /** Called when the thread has died and nothing can be stored any more. */
   readonly onFatal?: (error: Error) => void;
 }

@@ -24,7 +24,7 @@ import { Pauses } from "../core/pauses.ts";
 import { undelivered } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
-import type { Idempotency, Inserted, TaskChange } from "../engine.ts";
+import type { FailedTask, Idempotency, Inserted, TaskChange } from "../engine.ts";
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
 import { packClaim, type PackedClaim } from "./codec.ts";
 import { Batches } from "./file/batches.ts";
@@ -93,6 +93,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
   readonly watched = new Set<string>();
   /** Watched changes of the present transaction. */
   changes: TaskChange[] = [];
+  failed: FailedTask[] = [];
   readonly ended: Ended[] = [];
   readonly ids: IdSource;
   /** Changes up to then were looked through for such as have been overtaken. */
@@ -136,6 +137,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     const was = this.now;
     this.now = now;
     this.changes = [];
+    this.failed = [];
     this.sql.begin.run();
     try {
       if (now < was - SET_BACK_MS) this.#setBack(was);
@@ -169,6 +171,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
   load(): void {
     Object.assign(this, readMeta(this.sql));
     this.changes = [];
+    this.failed = [];
     this.ended.length = 0;
     this.#changed = [];
     this.#dirty = this.#generationDirty = false;

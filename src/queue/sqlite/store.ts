@@ -15,7 +15,7 @@ import { type Commands, type CommandTable, COMMON_COMMANDS } from "../core/local
 import type { Row } from "../core/row.ts";
 import { isUnused } from "../core/rules.ts";
 import { insertSubmission } from "../core/submissions.ts";
-import type { Inserted, OpenedFile, TaskChange } from "../engine.ts";
+import type { FailedTask, Inserted, OpenedFile, TaskChange } from "../engine.ts";
 import { cancelSome, reviveSome } from "./cancel_retry.ts";
 import { changesAfter } from "./changes.ts";
 import {
@@ -152,6 +152,8 @@ export interface Reply {
   readonly answers: readonly Answered[];
   /** Watched changes. */
   readonly changes: readonly TaskChange[];
+  /** Tasks that failed without the settlement of an attempt. */
+  readonly failed?: readonly FailedTask[];
   /** When the thread has to run again at the latest, in milliseconds since the epoch. */
   readonly wakeAt?: number;
   /** The highest sequence number ever stored. */
@@ -354,11 +356,17 @@ export class Store {
   }
 
   #reply(answers: readonly Answered[], changes: readonly TaskChange[], now: number): Reply {
-    const { scheduler, nextExpiry, last, pauses } = this.#storage;
+    const { scheduler, nextExpiry, last, pauses, failed } = this.#storage;
     const dueAt = scheduler.nextAt();
     // A due task that was not taken waits for a claim, not for its time.
     const wakeAt = Math.min(nextExpiry, pauses.nextEnd, dueAt > now ? dueAt : Infinity);
-    return { answers, changes, last, ...(wakeAt === Infinity ? {} : { wakeAt }) };
+    return {
+      answers,
+      changes,
+      last,
+      ...(failed.length === 0 ? {} : { failed }),
+      ...(wakeAt === Infinity ? {} : { wakeAt }),
+    };
   }
 }
 

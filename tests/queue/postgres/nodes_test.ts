@@ -277,14 +277,15 @@ test("a node that was given up finds out, aborts its attempts and goes on; other
 
 test("a node that returns under its name has its former tasks at once", async (nodes) => {
   const a = await nodes.start("a");
-  await insert(a, {}, {});
-  assert.equal((await claim(a)).length, 2);
+  const [, , stopped] = await insert(a, {}, {}, { onUnknown: "stop" });
+  assert.equal((await claim(a)).length, 3);
   // As a process that is killed: its row stays, its connections end.
   await nodes.sql(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'postrider a%'",
   );
   const again = await nodes.start("a");
-  assert.equal(again.engine.recovered, 2);
+  assert.equal(again.engine.recovered, 3);
+  assert.deepEqual(nodes.failed.map(({ id, error }) => [id, error.code]), [[stopped, "crashed"]]);
   assert.equal((await claim(again)).length, 2);
 });
 

@@ -6,6 +6,7 @@
 
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type IdSource, openIds } from "../../../src/lib/ids.ts";
+import type { FailedTask } from "../../../src/queue/engine.ts";
 import { openPostgresEngine, type PostgresEngine } from "../../../src/queue/postgres/engine.ts";
 import { parsePostgresUrl } from "../../../src/queue/postgres/url.ts";
 import type { Settlement } from "../../../src/task/outcome.ts";
@@ -27,6 +28,8 @@ export class Nodes implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly schema = `nodes_${++Nodes.#schemas}`;
   readonly #open: TestNode[] = [];
+  /** What the nodes have reported as failed. */
+  readonly failed: FailedTask[] = [];
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -47,6 +50,7 @@ export class Nodes implements AsyncDisposable {
       random: Math.random,
       name,
       report: () => ({ role: "all", version: "test", running: 0, concurrency: 10 }),
+      onFailed: (task) => this.failed.push(task),
     });
     const random = crypto.getRandomValues.bind(crypto);
     const ids = openIds(() => systemClock.now(), random, engine.lastSequence, engine.idTurn);

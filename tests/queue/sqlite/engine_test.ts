@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { EngineDamagedError, EngineError, EngineInUseError } from "../../../src/queue/engine.ts";
-import { openSqliteEngine } from "../../../src/queue/sqlite/engine.ts";
+import {
+  EngineDamagedError,
+  EngineError,
+  EngineInUseError,
+  type FailedTask,
+} from "../../../src/queue/engine.ts";
+import { openSqliteEngine, type SqliteOptions } from "../../../src/queue/sqlite/engine.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { World } from "../world.ts";
 
@@ -80,6 +85,12 @@ Deno.test("sqlite: a task that is interrupted three times in a row fails, and an
     });
     assert.deepEqual(await world.counts(), { failed: 1 });
   });
+  assert.deepEqual(
+    file.failed.map((
+      { id, reason, attempts, lane, error },
+    ) => [id, reason, attempts, lane, error.code]),
+    [[id, "crashed", 6, "http://example.org:80", "crashed"]],
+  );
 });
 
 Deno.test("sqlite: a shutdown's cancellation outlives the restart, the sweep rewrites the rows, new tasks do not wait for it", async () => {
@@ -352,6 +363,10 @@ Deno.test("sqlite: a damaged payload is never sent, and its task fails as damage
       limit: 64,
     }]);
   });
+  assert.deepEqual(file.failed.map(({ id, error }) => [id, error.code]), [
+    [damaged, "damaged"],
+    [specless, "damaged"],
+  ]);
 });
 
 /** A file in a folder of its own. */
@@ -359,12 +374,16 @@ async function aFile() {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/q.db`;
   const clock = new FakeClock();
+  const failed: FailedTask[] = [];
   return {
     path,
     clock,
+    /** What the engines have reported as failed. */
+    failed,
     /** Opens an engine on the file, uses it, and closes it. */
     async live<T>(work: (world: World) => Promise<T>): Promise<T> {
-      await using world = new World(await open(path, clock), clock);
+      const onFailed = (task: FailedTask) => failed.push(task);
+      await using world = new World(await open(path, clock, { onFailed }), clock);
       return await work(world);
     },
     sql(text: string): void {
@@ -393,8 +412,8 @@ async function changedIds(world: World, after: number, limit = 10_000): Promise<
   return (await world.engine.changesAfter(after, limit)).map(({ id }) => id);
 }
 
-function open(path: string, clock = new FakeClock()) {
-  return openSqliteEngine({ path, clock, ballastBytes: 0 });
+function open(path: string, clock = new FakeClock(), options: Partial<SqliteOptions> = {}) {
+  return openSqliteEngine({ path, clock, ballastBytes: 0, ...options });
 }
 
 Deno.test("sqlite: the file shrinks when most of its tasks were purged", async () => {

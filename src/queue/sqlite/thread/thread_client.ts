@@ -14,6 +14,7 @@ import {
   EngineDamagedError,
   EngineError,
   EngineInUseError,
+  type FailedTask,
   type TaskChange,
 } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
@@ -52,6 +53,8 @@ export interface ThreadClientOptions {
   readonly thread?: URL | undefined;
   /** Called for each watched change when it is on disk. */
   readonly onChange: (change: TaskChange) => void;
+  /** Called for each task that failed without the settlement of an attempt. */
+  readonly onFailed?: (task: FailedTask) => void;
   /** Called when the thread has died. */
   readonly onFatal?: (error: Error) => void;
 }
@@ -218,7 +221,7 @@ export class ThreadClient {
     }
   }
 
-  #receive({ answers, changes, wakeAt = Infinity, last }: Reply): void {
+  #receive({ answers, changes, failed = [], wakeAt = Infinity, last }: Reply): void {
     this.#inFlight--;
     this.last = last;
     if ((this.#outbox.length > 0 || this.#woken) && !this.#ended) this.#schedule();
@@ -228,6 +231,7 @@ export class ThreadClient {
       else pending?.resolve(value);
     }
     for (const change of changes) this.#options.onChange(change);
+    for (const task of failed) this.#options.onFailed?.(task);
     this.#wake(wakeAt);
   }
 
