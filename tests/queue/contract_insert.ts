@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { base64Bytes } from "../../src/lib/base64.ts";
 import { textOfJson } from "../../src/lib/held_text.ts";
 import { EngineError } from "../../src/queue/engine.ts";
+import type { NewTask } from "../../src/task/task.ts";
 import { type OpenEngine, World } from "./world.ts";
+
+const LETTERS = "x".repeat(2_000);
 
 /** Registers the tests for an engine. */
 export function insertContract(name: string, open: OpenEngine): void {
@@ -48,6 +51,35 @@ export function insertContract(name: string, open: OpenEngine): void {
     }
     const shown = JSON.parse((await world.engine.find(id))?.payload ?? "{}");
     assert.equal(base64Bytes(shown.attachments[0].content), 1_500_000);
+  });
+
+  Deno.test(`${name}: a large submission is stored once, in its order, or not at all`, async () => {
+    await using world = await World.open(open, 3_000);
+    const known = await world.insertOne();
+    const many = (last: Partial<NewTask> = {}) => [
+      ...Array.from({ length: 2_000 }, () => world.aTask({ payload: `{"text":"${LETTERS}"}` })),
+      world.aTask(last),
+    ];
+    await assert.rejects(world.engine.insert({ tasks: many({ id: known }) }), EngineError);
+    assert.deepEqual(await world.counts(), { queued: 1 });
+    const idempotency = { scope: "s", key: "k", fingerprint: "f", expiresAt: 2e12 };
+    const batch = { id: world.ids("bat"), createdAt: world.clock.now() };
+    const tasks = many().map((task) => ({ ...task, batchId: batch.id }));
+    const [first, second] = await Promise.all([
+      world.engine.insert({ tasks, batch, idempotency }),
+      world.engine.insert({ tasks: many(), idempotency }),
+    ]);
+    assert.deepEqual(first, { kind: "stored" });
+    assert.deepEqual(second, { kind: "replayed", id: batch.id });
+    assert.deepEqual(await world.engine.insert({ tasks: many() }), {
+      kind: "refused",
+      code: "queue_full",
+    });
+    assert.deepEqual(await world.counts(), { queued: 2_002 });
+    const stored = await world.engine.batchTasks(batch.id);
+    assert.deepEqual(stored.map(({ id }) => id), tasks.map(({ id }) => id));
+    const { id, payload } = tasks.at(-2)!;
+    assert.equal((await world.find(id)).payload, payload);
   });
 
   Deno.test(`${name}: a submission with one task that cannot be stored stores none`, async () => {

@@ -20,7 +20,7 @@ import {
   type QueueEngine,
   type Submission,
 } from "../engine.ts";
-import { packSettlement, packSubmission } from "./codec.ts";
+import { packSettlement } from "./codec.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
 
@@ -98,7 +98,7 @@ class SqliteBackend implements Backend {
 
   insert(submission: Submission) {
     if (this.#refusal !== undefined) return Promise.reject(new EngineAwayError(this.#refusal));
-    return this.#thread.run("insert", packSubmission(submission), this.#maxQueued);
+    return this.#thread.insert(submission, this.#maxQueued);
   }
 
   claim(limit: number, signal: AbortSignal) {

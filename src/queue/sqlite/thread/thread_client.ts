@@ -8,6 +8,7 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../lib/clock.ts";
 import { Slab } from "../../../lib/slab.ts";
+import { turn } from "../../../lib/steps.ts";
 import type { ClaimedTask } from "../../../task/task.ts";
 import { MAX_WAIT_MS } from "../../core/rules.ts";
 import {
@@ -15,10 +16,20 @@ import {
   EngineError,
   EngineInUseError,
   type FailedTask,
+  type Inserted,
+  type Submission,
   type TaskChange,
 } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
-import { buffersOf, type PackedClaim, type PackedSubmission, unpackClaim } from "../codec.ts";
+import {
+  buffersOf,
+  buffersOfTasks,
+  type PackedClaim,
+  type PackedSubmission,
+  packInPortions,
+  packSubmission,
+  unpackClaim,
+} from "../codec.ts";
 import type { Command, Opened, Reply, ThreadCommands } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
@@ -104,6 +115,8 @@ export class ThreadClient {
   /** A task has fallen due: a group is sent even without commands. */
   #woken = false;
   #inFlight = 0;
+  /** The number of the latest submission whose tasks were sent in portions. */
+  #uploads = 0;
   #wakeAt = Infinity;
   #undoWake = () => {};
   #ended: Error | undefined;
@@ -128,6 +141,17 @@ export class ThreadClient {
     ...args: Parameters<ThreadCommands[Name]>
   ): Promise<ReturnType<ThreadCommands[Name]>> {
     return this.#send(name, args).answer as Promise<ReturnType<ThreadCommands[Name]>>;
+  }
+
+  /**
+   * Stores a submission, at most `maxQueued` tasks being queued then. The tasks of a
+   * large one are sent beforehand, in portions with pauses: sending ten thousand at
+   * once would keep the event loop for 40 ms. The thread stores them together.
+   */
+  insert(submission: Submission, maxQueued: number): Promise<Inserted> {
+    return submission.tasks.length > 1
+      ? this.#insertInPortions(submission, maxQueued)
+      : this.run("insert", packSubmission(submission), maxQueued);
   }
 
   /** Waits until a task is due; resolves with none when the signal aborts. */
@@ -171,6 +195,26 @@ export class ThreadClient {
     post(this.#worker, { close: true });
     await closed;
     this.#worker.terminate();
+  }
+
+  async #insertInPortions(submission: Submission, maxQueued: number): Promise<Inserted> {
+    const portions = packInPortions(submission.tasks);
+    let tasks = portions.next().value ?? [];
+    let sent = 0;
+    const upload = this.#uploads + 1;
+    for (const next of portions) {
+      if (sent === 0) this.#uploads++;
+      if (this.#ended) throw this.#ended;
+      this.#worker.postMessage(
+        { upload: { n: upload, tasks } } satisfies ToThread,
+        buffersOfTasks(tasks),
+      );
+      sent += tasks.length;
+      tasks = next;
+      await turn();
+    }
+    const rest: PackedSubmission = { ...submission, tasks };
+    return await this.run("insert", sent === 0 ? rest : { ...rest, upload }, maxQueued);
   }
 
   #send(name: Command["do"], args: readonly unknown[]): { n: number; answer: Promise<unknown> } {

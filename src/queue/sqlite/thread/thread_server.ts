@@ -9,13 +9,22 @@
 import type { Failpoint } from "../../../lib/failpoints.ts";
 import type { EngineError } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
-import { buffersOf } from "../codec.ts";
-import { type Group, type Opened, openStore, type Reply, type Store } from "../store.ts";
+import { buffersOf, type PackedSubmission, type PackedTask } from "../codec.ts";
+import {
+  type Command,
+  type Group,
+  type Opened,
+  openStore,
+  type Reply,
+  type Store,
+} from "../store.ts";
 
 /** Messages of the main thread. */
 export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number; whenMoved: WhenMoved } }
   | { readonly group: Group }
+  /** Tasks of a submission that follows in a group with the same number. */
+  | { readonly upload: { readonly n: number; readonly tasks: readonly PackedTask[] } }
   /** To give free space of the file back. */
   | { readonly compact: true }
   /** Where to write a copy of the file. */
@@ -34,6 +43,7 @@ export type FromThread =
 /** Serves the queue from this Worker. */
 export function serveQueue(failpoint: Failpoint): void {
   let store: Store | undefined;
+  const uploads = new Map<number, PackedTask[]>();
 
   self.onmessage = ({ data: message }: MessageEvent<ToThread>) => {
     if ("open" in message) {
@@ -53,17 +63,37 @@ export function serveQueue(failpoint: Failpoint): void {
         () => post({ backedUp: { path } }),
         (error) => post({ backedUp: { path, error: String(error.message ?? error) } }),
       );
+    } else if ("upload" in message) {
+      const { n, tasks } = message.upload;
+      const before = uploads.get(n);
+      if (before) before.push(...tasks);
+      else uploads.set(n, [...tasks]);
     } else if ("group" in message) {
       if (!store) return;
-      const reply = store.run(message.group);
+      const { now, commands } = message.group;
+      const group = uploads.size === 0
+        ? message.group
+        : { now, commands: commands.map((command) => whole(command, uploads)) };
+      const reply = store.run(group);
       // The queue has its own copy: the memory is not left to the next garbage collection.
-      for (const buffer of buffersOf(message.group.commands)) buffer.transfer(0);
+      for (const buffer of buffersOf(group.commands)) buffer.transfer(0);
       self.postMessage({ reply } satisfies FromThread, buffersOf(reply.answers));
     } else {
       store?.close();
       post({ closed: true });
     }
   };
+}
+
+/** A command with the tasks that were sent before it. */
+function whole(command: Command, uploads: Map<number, PackedTask[]>): Command {
+  if (command.do !== "insert") return command;
+  const [submission, maxQueued] = command.with as [PackedSubmission, number];
+  const { upload, ...rest } = submission;
+  if (upload === undefined) return command;
+  const tasks = [...uploads.get(upload) ?? [], ...submission.tasks];
+  uploads.delete(upload);
+  return { ...command, with: [{ ...rest, tasks }, maxQueued] };
 }
 
 function post(message: FromThread): void {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../../src/queue/engine.ts";
-import type { PackedTask } from "../../../../src/queue/sqlite/codec.ts";
+import type { PackedSubmission, PackedTask } from "../../../../src/queue/sqlite/codec.ts";
 import { FULL_GROUP, ThreadClient } from "../../../../src/queue/sqlite/thread/thread_client.ts";
+import { openIds } from "../../../../src/lib/ids.ts";
+import type { NewTask } from "../../../../src/task/task.ts";
 import type { Opened, Reply } from "../../../../src/queue/sqlite/store.ts";
 import type { FromThread, ToThread } from "../../../../src/queue/sqlite/thread/thread_server.ts";
 import { FakeClock, settled } from "../../../support/fake_clock.ts";
@@ -55,6 +57,32 @@ Deno.test("a batch as large as a full group is sent at once", async () => {
   assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 2]);
 });
 
+Deno.test("a large submission crosses in portions, and other commands go before it", async () => {
+  const { line, thread } = setup();
+  const tasks = Array.from({ length: 10_000 }, aTask);
+  const inserting = line.insert({ tasks }, 20_000);
+  line.run("counts").catch(() => {});
+  while (!thread.commands.includes("insert")) {
+    await settled();
+    if (thread.groups.length === 1) thread.reply({});
+  }
+  const sizes = thread.portions.map(({ length }) => length);
+  assert.ok(sizes.length > 5 && Math.max(...sizes) < 1_000, sizes.join());
+  assert.deepEqual(thread.commands, ["counts", "insert"]);
+  const { tasks: rest, upload } = thread.groups[1]?.commands[0]?.with[0] as PackedSubmission;
+  assert.equal(sizes.reduce((sum, size) => sum + size, rest.length), 10_000);
+  assert.equal(upload, 1);
+  thread.reply({ answers: [{ n: 2, value: { kind: "stored" } }] });
+  assert.deepEqual(await inserting, { kind: "stored" });
+});
+
+Deno.test("a large submission fails with the thread", async () => {
+  const { line, thread } = setup();
+  const inserting = line.insert({ tasks: Array.from({ length: 10_000 }, aTask) }, 20_000);
+  thread.onerror({ message: "out of memory", preventDefault() {} });
+  await assert.rejects(inserting, EngineError);
+});
+
 Deno.test("the thread is woken at the time it asked for, and after five minutes at the latest", async () => {
   const { clock, thread } = setup({ wakeAt: 600_000 });
   await clock.advance(299_999);
@@ -92,6 +120,25 @@ Deno.test("the death of the thread rejects every pending command, and is reporte
   assert.equal(thread.terminated, true);
 });
 
+const ids = openIds(() => 0, (bytes) => bytes.fill(7));
+
+function aTask(): NewTask {
+  return {
+    id: ids("tsk"),
+    type: "fetch",
+    channel: "http",
+    lane: "http://example.org:80",
+    payload: "{}",
+    label: "GET http://example.org/",
+    createdAt: 0,
+    dueAt: 0,
+    priority: 5,
+    retry: [],
+    timeoutMs: 1_000,
+    onUnknown: "retry",
+  };
+}
+
 function setup(opened: Partial<Opened> = {}) {
   const clock = new FakeClock(0);
   const thread = new FakeThread();
@@ -119,12 +166,18 @@ function setup(opened: Partial<Opened> = {}) {
 /** The thread's side of the connection, which the test controls. */
 class FakeThread {
   groups: Extract<ToThread, { group: unknown }>["group"][] = [];
+  portions: (readonly PackedTask[])[] = [];
   terminated = false;
   onmessage: (event: { data: FromThread }) => void = () => {};
   onerror: (event: { message: string; preventDefault(): void }) => void = () => {};
 
   postMessage(message: ToThread): void {
     if ("group" in message) this.groups.push(message.group);
+    if ("upload" in message) this.portions.push(message.upload.tasks);
+  }
+
+  get commands(): string[] {
+    return this.groups.flatMap(({ commands }) => commands.map((command) => command.do));
   }
 
   reply(reply: Partial<Reply>): void {
