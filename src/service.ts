@@ -12,6 +12,7 @@ import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings, readCa } from "./service/channel_settings.ts";
 import { PROBLEM_CODES } from "./http/problems.ts";
+import { openHistory, withHistory } from "./http/stats/history.ts";
 import { createApp } from "./http/app.ts";
 import { trustsNone } from "./http/request/client.ts";
 import { openServer } from "./http/server.ts";
@@ -149,7 +150,13 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   const state = { accepting: true, ready: true };
 
-  const metrics = openMetrics({ version: VERSION, engine: engine.name }, PROBLEM_CODES);
+  const run = `${config.node ?? Deno.hostname()} ${clock.now()} ${Deno.pid}`;
+  const history = openHistory({ engine, clock, run });
+  stack.defer(() => history.close());
+  const metrics = withHistory(
+    openMetrics({ version: VERSION, engine: engine.name }, PROBLEM_CODES),
+    history,
+  );
   const traces = openTraces(VERSION);
   const outbox = config.mail.kind === "outbox"
     ? openOutboxReader(config.mail.directory)
@@ -242,6 +249,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     clock,
     log,
     metrics,
+    history,
     traces,
     ids,
     keys: () => apiKeys,
@@ -279,7 +287,14 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       random: Math.random,
       log,
       concurrency: config.concurrency,
-      telemetry: openTelemetry({ clock, log, metrics, traces, ending: ending.signal }),
+      telemetry: openTelemetry({
+        clock,
+        log,
+        metrics,
+        traces,
+        ending: ending.signal,
+        count: history.attempted.bind(history),
+      }),
       onFatal: fatal,
     });
   }

@@ -25,7 +25,6 @@ import { allowOrigin, preflight } from "./cors.ts";
 import { clientOf } from "./request/client.ts";
 import { encodeBody } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
-import { openHistory } from "./stats/history.ts";
 import { hookRoutes } from "./routes/hooks.ts";
 import { openWindowCounters } from "./stats/window_counters.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -68,9 +67,8 @@ export interface App {
 
 /** Makes the app; its `fetch` is what `Deno.serve` takes. */
 export function createApp(dependencies: Dependencies): App {
-  const { engine, metrics, clock, basePath, corsOrigins, trustsProxy } = dependencies;
+  const { engine, metrics, history, clock, basePath, corsOrigins, trustsProxy } = dependencies;
   const counters = openWindowCounters(dependencies.clock);
-  const history = openHistory(dependencies.clock);
   const sample = sampleLines(dependencies.log, clock, dependencies.closing);
   // Every request fails while the queue is unavailable.
   const log: Log = {
@@ -89,11 +87,12 @@ export function createApp(dependencies: Dependencies): App {
   });
   engine.watch("final", ({ at, id, type, state }) => {
     // The system clock may have been set back in the meantime.
-    counters.settled(Math.max(0, at - createdAtOf(id)));
+    const ms = Math.max(0, at - createdAtOf(id));
+    counters.settled(ms);
     metrics.finished(type, state);
-    history.finished(state);
+    history.finished(type, state, ms);
   });
-  const submits = submitRoutes(dependencies, counters, history);
+  const submits = submitRoutes(dependencies, counters);
   const routes = [
     ...submits,
     ...appriseRoutes(dependencies, submits),
@@ -110,7 +109,7 @@ export function createApp(dependencies: Dependencies): App {
     ...statusRoutes(dependencies, counters),
     ...metricsRoutes(dependencies),
     ...openapiRoutes(dependencies.version, basePath),
-    ...pageRoutes(dependencies, { authenticate, counters, history }),
+    ...pageRoutes(dependencies, { authenticate, counters }),
     ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
     ...docsRoutes(),
     ...manualRoutes(dependencies.version, authenticate),

@@ -27,6 +27,7 @@ export * from "./errors.ts";
 export * from "./pause.ts";
 
 import type { CancelReason, Settlement } from "../task/outcome.ts";
+import type { HistoryPart } from "../task/history.ts";
 import type { Hosts } from "../task/host_limits.ts";
 import type { Counts, TaskState } from "../task/state.ts";
 import type { TaskError } from "../task/task.ts";
@@ -353,6 +354,10 @@ export interface QueueEngine extends AsyncDisposable {
   moveLanes(prefixes: readonly string[], used: readonly string[], to: string): Promise<number>;
   /** Ends the holds of a host's lanes; resolves with their names. */
   releaseHolds(host: string): Promise<string[]>;
+  /** Stores counts of the past; one of the same step and process is replaced, old ones are deleted. */
+  writeHistory(parts: readonly HistoryPart[]): Promise<void>;
+  /** The counts of steps of this length that began at `since` or later, of all processes. */
+  history(stepMs: number, since: number): Promise<HistoryPart[]>;
   /** All schedules, by name. */
   schedules(): Promise<StoredSchedule[]>;
   /** Deliveries of a hook, newest first. Throws a `RangeError` for a malformed cursor. */

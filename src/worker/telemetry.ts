@@ -10,6 +10,7 @@ import { readJsonText } from "../lib/held_text.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { noTraces, type SpanAttributes, traceIdOf, type Traces } from "../lib/traces.ts";
+import type { EndedAttempt } from "../task/history.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import { maskUrl } from "../task/secrets.ts";
 import type { ClaimedTask, Json } from "../task/task.ts";
@@ -44,11 +45,13 @@ export interface TelemetryParts {
   readonly traces: Traces;
   /** Aborts when the service ends. */
   readonly ending?: AbortSignal;
+  /** Counts the attempt for the dashboard. */
+  readonly count?: (attempt: EndedAttempt) => void;
 }
 
 /** Opens the telemetry of attempts. */
 export function openTelemetry(
-  { clock, log, metrics, traces, ending }: TelemetryParts,
+  { clock, log, metrics, traces, ending, count }: TelemetryParts,
 ): AttemptTelemetry {
   const logFailed = openFailureLog(log, clock, ending);
 
@@ -87,6 +90,8 @@ export function openTelemetry(
             { type, channel, outcome: kind, host_class: hostClassOf(task.lane) },
             seconds,
           );
+          const isUntried = outcome.kind === "deferred" && outcome.untried === true;
+          if (!isUntried) count?.(endedAttempt(task, outcome, settlement, seconds * 1_000));
           const status = membersOf(outcome.evidence).status;
           span.end({
             "postrider.outcome": kind,
@@ -115,6 +120,18 @@ export function openTelemetry(
       };
     },
   };
+}
+
+function endedAttempt(
+  { lane }: ClaimedTask,
+  outcome: Outcome,
+  { event, reason = "unknown" }: Settlement,
+  ms: number,
+): EndedAttempt {
+  const ended = { lane, outcome: outcome.kind, ms: Math.max(0, ms) };
+  if (event !== "fail") return ended;
+  const code = "error" in outcome ? outcome.error.code : "unknown";
+  return { ...ended, failure: { reason, code } };
 }
 
 /** What a call is about, by OpenTelemetry's conventions for HTTP and server spans. */

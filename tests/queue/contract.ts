@@ -8,6 +8,7 @@ import { batchContract } from "./contract_batches.ts";
 import { claimContract } from "./contract_claims.ts";
 import { followUpContract } from "./contract_follow_ups.ts";
 import { clockContract } from "./contract_clock.ts";
+import { historyContract } from "./contract_history.ts";
 import { insertContract } from "./contract_insert.ts";
 import { keyContract } from "./contract_keys.ts";
 import { listContract } from "./contract_lists.ts";
@@ -22,6 +23,7 @@ import type { OpenEngine } from "./world.ts";
 /** Registers the tests for an engine. */
 export function engineContract(name: string, open: OpenEngine): void {
   insertContract(name, open);
+  historyContract(name, open);
   claimContract(name, open);
   clockContract(name, open);
   batchContract(name, open);

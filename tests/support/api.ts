@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { ApiKey } from "../../src/http/auth/auth.ts";
 import { createApp } from "../../src/http/app.ts";
+import { openHistory, withHistory } from "../../src/http/stats/history.ts";
 import type { Dependencies } from "../../src/http/dependencies.ts";
 import type { Hooks } from "../../src/hooks/hook_settings.ts";
 import type { Scheduler } from "../../src/schedules/scheduler.ts";
@@ -100,7 +101,8 @@ export class Api implements AsyncDisposable {
     };
     const ids = openIds(() => clock.now(), (bytes) => bytes.fill(7));
     const acceptance = openSubmitParser(ports);
-    const metrics = openMetrics({ version: "1.2.3", engine: "memory" });
+    const history = openHistory({ engine, clock, run: "test" });
+    const metrics = withHistory(openMetrics({ version: "1.2.3", engine: "memory" }), history);
     const triggers = openTriggers({
       metrics,
       engine,
@@ -119,6 +121,7 @@ export class Api implements AsyncDisposable {
       clock,
       log,
       metrics,
+      history,
       traces: noTraces,
       ids,
       keys: () => keys,

@@ -1,5 +1,5 @@
 // The script of the dashboard. Every page is complete without it; the script keeps
-// the page up to date, sends requests for buttons and forms, and draws the chart.
+// the page up to date, and sends requests for buttons and forms.
 //
 // Nothing here builds HTML from data: the page is fetched again from the server, and
 // its sections replace the old ones.
@@ -46,11 +46,7 @@ function swap(fresh) {
     const next = fresh.getElementById(part.id);
     if (!next || sent.get(part.id) === next.outerHTML) continue;
     sent.set(part.id, next.outerHTML);
-    if (part.id === "chart") {
-      part.dataset.series = next.dataset.series;
-      part.setAttribute("aria-label", next.getAttribute("aria-label"));
-      drawChart(part);
-    } else if (part.id === "list" && isHeld(part)) update(part, next);
+    if (part.id === "list" && isHeld(part)) update(part, next);
     else replace(part, next);
   }
 }
@@ -153,6 +149,9 @@ function follow(url) {
 
 /** Times on hover are those of the reader, with the zone. */
 const LOCAL_TIME = { dateStyle: "medium", timeStyle: "long" };
+const LOCAL_DAY = { weekday: "short", day: "numeric" };
+const LOCAL_CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const LOCAL_DAY_AND_CLOCK = { ...LOCAL_DAY, ...LOCAL_CLOCK };
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
 function updateTimes() {
@@ -163,6 +162,17 @@ function updateTimes() {
     const text = `${Math.floor(size / unit)} ${name}`;
     time.title = new Date(time.dateTime).toLocaleString([], LOCAL_TIME);
     time.textContent = size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`;
+  }
+  for (const time of document.querySelectorAll("time.clock, time.day")) {
+    const at = new Date(time.dateTime);
+    time.title = at.toLocaleString([], LOCAL_TIME);
+    time.textContent = at.toLocaleString([], time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK);
+  }
+  // The bars of a chart say when they were.
+  for (const title of document.querySelectorAll("title[data-at]")) {
+    const at = new Date(title.dataset.at).toLocaleString([], LOCAL_DAY_AND_CLOCK);
+    title.textContent = title.textContent.replace(/^.*?: /, `${at}: `);
+    delete title.dataset.at;
   }
 }
 
@@ -373,70 +383,6 @@ async function send(form, isDryRun) {
   toast(body.detail ?? body.title);
 }
 
-// ---- The chart.
-
-let chart;
-
-function drawChart(place) {
-  if (!globalThis.uPlot) return;
-  const { at, accepted, succeeded, failed } = JSON.parse(place.dataset.series);
-  const data = [at, accepted, succeeded, failed];
-  // Shortly after the start there are few points: show at least ten minutes.
-  if (at.at(-1) - at[0] < 600) {
-    data[0] = [at.at(-1) - 600, ...at];
-    for (let i = 1; i < data.length; i++) data[i] = [null, ...data[i]];
-  }
-  if (chart) return chart.setData(data);
-  const style = getComputedStyle(document.body);
-  const probe = document.createElement("i");
-  document.body.append(probe);
-  // A canvas does not support light-dark(): an element resolves it.
-  const color = (name) => {
-    probe.className = `badge ${name}`;
-    return getComputedStyle(probe).color;
-  };
-  const grid = { stroke: color("queued"), width: 0.3 };
-  const axis = { stroke: style.color, grid, ticks: grid };
-  const line = (label, name) => ({ label, stroke: color(name), width: 2 });
-  chart = new globalThis.uPlot(
-    {
-      width: place.clientWidth - 8,
-      height: 190,
-      legend: { show: true, live: false },
-      cursor: { drag: { x: false, y: false } },
-      scales: {
-        y: { range: (_chart, _low, high) => [0, Math.max(1, high * 1.1)] },
-      },
-      axes: [{ ...axis, space: 80, values: (_chart, ticks) => ticks.map(clockTime) }, {
-        ...axis,
-        size: 60,
-      }],
-      series: [
-        {},
-        line("accepted a second", "running"),
-        line("succeeded", "succeeded"),
-        line("failed", "failed"),
-      ],
-    },
-    data,
-    place,
-  );
-  probe.remove();
-}
-
-function clockTime(seconds) {
-  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  return new Date(seconds * 1_000).toLocaleTimeString([], time);
-}
-
-function redrawChart() {
-  const place = $("chart");
-  if (!place) return;
-  chart?.destroy();
-  chart = undefined;
-  drawChart(place);
-}
-
 // ---- Start.
 
 document.addEventListener("click", ({ target }) => {
@@ -455,10 +401,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target, event.submitter?.name === "dryRun").catch((error) => toast(error.message));
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawChart);
-addEventListener("resize", redrawChart);
 
-redrawChart();
 tickSelected();
 updateTimes();
 setInterval(updateTimes, 5_000);

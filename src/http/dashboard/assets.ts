@@ -4,8 +4,6 @@
  * @module
  */
 
-import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
-import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import dashboard from "../assets/dashboard.js" with { type: "text" };
 import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
 import docs from "../assets/docs.js" with { type: "text" };
@@ -27,8 +25,6 @@ const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs.css": () => docsStyle,
   "manual.css": () => manualStyle,
   "icon.svg": () => icon,
-  "uplot.js": () => uplot,
-  "uplot.css": () => uplotStyle,
   "swagger-ui.js": async () =>
     (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
   "swagger-ui.css": async () =>

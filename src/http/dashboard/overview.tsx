@@ -1,17 +1,22 @@
 /**
- * The overview page.
+ * The overview page: is it well, what waits, what happened, and why tasks failed.
  *
  * @module
  */
 
+import type { Child } from "hono/jsx";
 import type { LaneStatus, NodeStatus, QueuedKinds } from "../../queue/engine.ts";
-import type { WorkerStatus } from "../../task/ports.ts";
+import { addTally, noTally, quantilesOf, type Tally, tallyAt } from "../../task/history.ts";
+import type { QueueFile, WorkerStatus } from "../../task/ports.ts";
 import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import type { Series } from "../stats/history.ts";
-import type { Quantiles, WindowCounters } from "../stats/window_counters.ts";
+import { endedAs, type Shown } from "../stats/history.ts";
+import type { WindowCounters } from "../stats/window_counters.ts";
+import { FinishedChart, percent, QuantileList } from "./charts.tsx";
+import { Badge, bytes, duration, Fact, grouped, Moment, TaskTable } from "./components.tsx";
 import type { Concern } from "./health.ts";
-import { Badge, duration, Fact, grouped, Moment, TaskTable } from "./components.tsx";
+import { BusiestHosts, failedLink, Failures, TypeTable } from "./rollups.tsx";
+import { type LookBack, WindowSwitch } from "./windows.tsx";
 
 /** What is shown. */
 export interface Overview {
@@ -23,8 +28,12 @@ export interface Overview {
   readonly queued: QueuedKinds;
   /** How many pauses are in force. */
   readonly pauses: number;
-  /** Throughput of the last hour. */
-  readonly series: Series;
+  /** How far the page looks back. */
+  readonly period: LookBack;
+  /** The history of that time. */
+  readonly shown: Shown;
+  /** Tasks that failed within the last hour. */
+  readonly failedLastHour: number;
   /** Rates and latencies. */
   readonly counters: WindowCounters;
   /** Status of the worker. */
@@ -36,7 +45,13 @@ export interface Overview {
   /** The latest accepted tasks. */
   readonly latest: readonly TaskSummary[];
   /** The engine. */
-  readonly engine: { readonly name: string; readonly durable: boolean };
+  readonly engine: {
+    readonly name: string;
+    readonly durable: boolean;
+    readonly durability: string;
+  };
+  /** The disk of the queue's file, where it has one. */
+  readonly disk: Awaited<ReturnType<QueueFile["usage"]>> | undefined;
   /** The nodes that share the queue; none where the engine serves one process. */
   readonly nodes: readonly NodeStatus[];
   /** What is not well. */
@@ -47,71 +62,214 @@ export interface Overview {
 
 /** The content of the overview. */
 export function OverviewContent(props: Overview) {
-  const { counts, failed, latest, now, series } = props;
-  const rate = (values: readonly number[]) => values.at(-2) ?? 0;
-  const said =
-    `Tasks per second over the last hour; currently ${rate(series.accepted)} accepted, ` +
-    `${rate(series.succeeded)} succeeded, ${rate(series.failed)} not`;
+  const { failed, latest, now, shown, period } = props;
   return (
     <>
       <section id="health" data-live aria-label="Health">
         <Health concerns={props.concerns} />
-      </section>
-      <section id="counts" data-live aria-label="Tasks by state">
         {props.engine.durable
           ? null
           : <p class="notice">Tasks are kept in memory: they are lost when the process ends.</p>}
-        <ul class="counts">
-          {TASK_STATES.map((state) => (
-            <li>
-              <a href={`/ui/tasks?state=${state}`}>
-                <strong>{grouped(counts[state])}</strong> <Badge word={state} />
-              </a>
-            </li>
-          ))}
-        </ul>
       </section>
-      <section aria-label="The last hour">
-        <div
-          id="chart"
-          class="chart"
-          role="img"
-          aria-label={said}
-          data-live
-          data-series={JSON.stringify(series)}
-        >
+      <section id="now" data-live aria-label="Now">
+        <Now {...props} />
+      </section>
+      <section id="throughput" data-live>
+        <div class="heading">
+          <h2>Throughput</h2>
+          <WindowSwitch path="/" now={period} />
         </div>
-      </section>
-      <section id="figures" data-live aria-label="Figures">
+        <FinishedChart shown={shown} name={period.name} />
         <Figures {...props} />
       </section>
-      {props.nodes.length === 0 ? null : (
-        <section id="nodes" data-live>
-          <h2>Nodes</h2>
-          <Nodes nodes={props.nodes} now={now} />
-        </section>
-      )}
+      <section id="failures" data-live>
+        <h2>Failures, {period.name}</h2>
+        <Failures shown={shown} since={period.since} />
+      </section>
+      <section id="rollups" data-live>
+        <h2>Types and hosts, {period.name}</h2>
+        <div class="columns">
+          <TypeTable shown={shown} />
+          <BusiestHosts shown={shown} since={period.since} />
+        </div>
+      </section>
       <section id="failed" data-live>
         <h2>Recent failures</h2>
-        {failed.length === 0 ? <p>No task has failed.</p> : <TaskTable tasks={failed} now={now} />}
+        {failed.length === 0
+          ? <p class="empty">No task has failed.</p>
+          : <TaskTable tasks={failed} now={now} />}
       </section>
       <section id="latest" data-live>
         <h2>Recently accepted</h2>
         {latest.length === 0
           ? (
-            <p>
+            <p class="empty">
               No tasks yet: <a href="/ui/send">send one</a>.
             </p>
           )
           : <TaskTable tasks={latest} now={now} />}
       </section>
+      <section id="system" data-live>
+        <h2>System</h2>
+        <System {...props} />
+        {props.nodes.length === 0 ? null : <Nodes nodes={props.nodes} now={now} />}
+      </section>
     </>
   );
 }
 
+/** One sentence that answers "is it well?", and a link to the first thing that is not. */
+function Health({ concerns: [first, ...others] }: { concerns: readonly Concern[] }) {
+  if (!first) {
+    return (
+      <p class="health well">
+        <strong>All is well.</strong> No task failed in the last hour, and none is late.
+      </p>
+    );
+  }
+  return (
+    <p class="health">
+      <strong>Not well:</strong> <a href={first.href}>{first.text}</a>
+      {others.map(({ text, href }) => (
+        <>
+          {" · "}
+          <a href={href}>{text}</a>
+        </>
+      ))}
+    </p>
+  );
+}
+
+/** The figures that matter at this moment, each with a link to what is behind it. */
+function Now({ queued, worker, failedLastHour, now, counts }: Overview) {
+  const oldest = queued.oldestDueAt === undefined ? "none" : duration(now - queued.oldestDueAt);
+  return (
+    <>
+      <ul class="now">
+        <Figure name="due" href="/ui/tasks?state=queued" value={grouped(queued.due)}>
+          oldest {oldest}
+        </Figure>
+        <Figure name="scheduled" href="/ui/tasks?state=queued" value={grouped(queued.scheduled)}>
+          their time is later
+        </Figure>
+        <Figure name="retrying" href="/ui/tasks?state=queued" value={grouped(queued.retrying)}>
+          wait for their next attempt
+        </Figure>
+        {queued.paused === 0
+          ? null
+          : (
+            <Figure name="paused" href="/ui/lanes#pauses" value={grouped(queued.paused)}>
+              a pause covers them
+            </Figure>
+          )}
+        <Figure name="running" href="/ui/tasks?state=running" value={grouped(counts.running)}>
+          of {grouped(worker.concurrency)} here
+        </Figure>
+        <Figure
+          name="failed"
+          href={failedLink("1h", {})}
+          value={grouped(failedLastHour)}
+          bad={failedLastHour > 0}
+        >
+          in the last hour
+        </Figure>
+      </ul>
+      <ul class="counts" aria-label="All tasks by state">
+        {TASK_STATES.map((state) => (
+          <li>
+            <a href={`/ui/tasks?state=${state}`}>
+              <strong>{grouped(counts[state])}</strong> <Badge word={state} />
+            </a>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Figure(
+  { name, href, value, bad, children }: {
+    readonly name: string;
+    readonly href: string;
+    readonly value: string;
+    readonly bad?: boolean;
+    readonly children?: Child;
+  },
+) {
+  return (
+    <li>
+      <a href={href} class={bad ? "bad" : undefined}>
+        <span class="name">{name}</span>
+        <strong>{value}</strong>
+        <small>{children}</small>
+      </a>
+    </li>
+  );
+}
+
+function Figures({ counters, shown: { total } }: Overview) {
+  const types = Object.values(tallyAt(total, "types")) as Tally[];
+  const ends = noTally();
+  let accepted = 0;
+  for (const type of types) {
+    addTally(ends, tallyAt(type, "ms"));
+    accepted += Number(type.accepted ?? 0);
+  }
+  const [succeeded, failed] = [endedAs(total, "succeeded"), endedAs(total, "failed")];
+  const ended = endedAs(total, "cancelled") + endedAs(total, "expired");
+  const rates = counters.rates();
+  return (
+    <dl class="facts">
+      <Fact name="Succeeded">{grouped(succeeded)}</Fact>
+      <Fact name="Failed">{`${grouped(failed)} (${percent(failed, succeeded + failed)})`}</Fact>
+      <Fact name="Cancelled or expired">{grouped(ended)}</Fact>
+      <Fact name="Accepted by request">{grouped(accepted)}</Fact>
+      <Fact name="Now">{`${rates.accepted} accepted, ${rates.settled} finished per second`}</Fact>
+      <Fact name="Latency from end to end">
+        <QuantileList of={quantilesOf(ends)} />
+      </Fact>
+      <Fact name="Latency of an accept">
+        <QuantileList of={quantilesOf(tallyAt(total, "accept"))} />
+      </Fact>
+    </dl>
+  );
+}
+
+function System({ worker, pauses, held, engine, disk, startedAt, now }: Overview) {
+  return (
+    <dl class="facts">
+      <Fact name="Engine">
+        {`${engine.name}, survives ${SURVIVES[engine.durability] ?? "a restart"}`}
+      </Fact>
+      <Fact name="Queue file">
+        {disk && `${bytes(disk.fileBytes)}, log ${bytes(disk.logBytes)}`}
+      </Fact>
+      <Fact name="Free disk">{disk?.freeBytes === undefined ? null : bytes(disk.freeBytes)}</Fact>
+      <Fact name="Running attempts">{`${worker.running} of ${grouped(worker.concurrency)}`}</Fact>
+      <Fact name="Threads">{threads(worker)}</Fact>
+      <Fact name="Pauses">{pauses === 0 ? "none" : <a href="/ui/lanes#pauses">{pauses}</a>}</Fact>
+      <Fact name="Held hosts and relays">
+        {held.length === 0 ? "none" : <a href="/ui/lanes">{held.length}</a>}
+      </Fact>
+      <Fact name="Uptime">{duration(now - startedAt)}</Fact>
+    </dl>
+  );
+}
+
+const SURVIVES: Readonly<Record<string, string>> = {
+  memory: "nothing",
+  disk: "a power cut",
+  replicated: "the loss of a server",
+};
+
+function threads({ threads, lost }: WorkerStatus): string {
+  return lost.length === 0 ? `${threads.length}` : `${threads.length}, ${lost.length} lost`;
+}
+
 function Nodes({ nodes, now }: { nodes: readonly NodeStatus[]; now: number }) {
   return (
-    <table>
+    <table id="nodes">
+      <caption>Nodes</caption>
       <thead>
         <tr>
           <th scope="col">Name</th>
@@ -140,64 +298,4 @@ function Nodes({ nodes, now }: { nodes: readonly NodeStatus[]; now: number }) {
       </tbody>
     </table>
   );
-}
-
-/** One sentence that answers "is it well?", and a link to the first thing that is not. */
-function Health({ concerns: [first, ...others] }: { concerns: readonly Concern[] }) {
-  if (!first) {
-    return (
-      <p class="health well">
-        <strong>All is well.</strong> No task failed in the last hour, and none is late.
-      </p>
-    );
-  }
-  return (
-    <p class="health">
-      <strong>Not well:</strong> <a href={first.href}>{first.text}</a>
-      {others.map(({ text, href }) => (
-        <>
-          {" · "}
-          <a href={href}>{text}</a>
-        </>
-      ))}
-    </p>
-  );
-}
-
-function Figures(
-  { counters, worker, queued, pauses, held, engine, startedAt, now }: Overview,
-) {
-  const { accepted, settled } = counters.rates();
-  const { accept, finish } = counters.latency();
-  return (
-    <dl class="facts">
-      <Fact name="Accepted">{`${accepted} per second`}</Fact>
-      <Fact name="Finished">{`${settled} per second`}</Fact>
-      <Fact name="Accept latency p50 · p95 · p99">{quantiles(accept)}</Fact>
-      <Fact name="End-to-end latency p50 · p95 · p99">{quantiles(finish)}</Fact>
-      <Fact name="Running attempts">{`${worker.running} of ${grouped(worker.concurrency)}`}</Fact>
-      <Fact name="Threads">{threads(worker)}</Fact>
-      <Fact name="Queued due · scheduled · retrying · paused">
-        {[queued.due, queued.scheduled, queued.retrying, queued.paused].map(grouped).join(" · ")}
-      </Fact>
-      <Fact name="Oldest due task">
-        {queued.oldestDueAt === undefined ? "none" : duration(now - queued.oldestDueAt)}
-      </Fact>
-      <Fact name="Pauses">{pauses === 0 ? "none" : <a href="/ui/lanes#pauses">{pauses}</a>}</Fact>
-      <Fact name="Held hosts and relays">
-        {held.length === 0 ? "none" : <a href="/ui/lanes">{held.length}</a>}
-      </Fact>
-      <Fact name="Engine">{engine.name}</Fact>
-      <Fact name="Uptime">{duration(now - startedAt)}</Fact>
-    </dl>
-  );
-}
-
-function threads({ threads, lost }: WorkerStatus): string {
-  return lost.length === 0 ? `${threads.length}` : `${threads.length}, ${lost.length} lost`;
-}
-
-function quantiles({ p50, p95, p99 }: Quantiles): string {
-  if (p50 === undefined) return "–";
-  return [p50, p95 ?? p50, p99 ?? p50].map(duration).join(" · ");
 }

@@ -112,9 +112,6 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
         <meta name="color-scheme" content="light dark" />
         <title>{title} · Postrider</title>
         <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
-        {scripts.includes("uplot.js")
-          ? <link rel="stylesheet" href="/ui/assets/uplot.css" />
-          : null}
         <link rel="stylesheet" href="/ui/assets/dashboard.css" />
         {styles.map((name) => <link rel="stylesheet" href={`/ui/assets/${name}`} />)}
         {scripts.map((name) => <script src={`/ui/assets/${name}`} defer></script>)}

@@ -149,11 +149,12 @@ export const TASK_FILTERS = {
 /** The names of the query parameters of a filter. */
 export const FILTER_NAMES = Object.keys(TASK_FILTERS) as (keyof FilterRequest)[];
 
-const EXPECTED_MOMENT =
+/** What `momentOf` expects. */
+export const EXPECTED_MOMENT =
   'Expected a time such as "2030-01-31T12:00:00Z", or a duration back from now such as "24h"';
 
 /** A time, or the moment that long before `now`. */
-function momentOf(value: string, now: number): number | undefined {
+export function momentOf(value: string, now: number): number | undefined {
   const back = parseDuration(value);
   return back === undefined ? parseTime(value) : Math.max(0, now - back);
 }

@@ -18,7 +18,6 @@ import { requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
 import { preferredWait, query, type RequestContext, respond, traceparentOf } from "../context.ts";
 import { type Idempotent, openIdempotency } from "../request/idempotency.ts";
-import type { History } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { dryRunView } from "./dry_run.ts";
@@ -40,7 +39,6 @@ const MAX_BYTES = 32 * 2 ** 20;
 export function submitRoutes(
   dependencies: Dependencies,
   counters: WindowCounters,
-  history: History,
 ): Route[] {
   const { engine, clock, ids, metrics, traces, log, acceptance } = dependencies;
   const rateOf = (name: string) => dependencies.keyLimits().get(name)?.rate ?? dependencies.rate;
@@ -101,7 +99,6 @@ export function submitRoutes(
     const stored = await store(draft, once, owner, held);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);
-    history.accepted(draft.drafted.length);
     metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
     log.debug("Submit accepted", {
       tasks: draft.drafted.length,

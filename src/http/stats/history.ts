@@ -1,87 +1,301 @@
 /**
- * Throughput of the last hour in steps of five seconds, for the chart of the dashboard.
+ * Counts what the service does, and keeps the counts in the queue: once a
+ * minute, when there is something new, for three lengths of steps.
+ *
+ * What is shown are the stored counts of all nodes, and those of this process
+ * that are not stored yet.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
+import type { Metrics } from "../../lib/metrics.ts";
+import type { QueueEngine } from "../../queue/engine.ts";
+import {
+  addTally,
+  bucketOf,
+  count,
+  countAt,
+  type EndedAttempt,
+  HISTORY_STEPS,
+  noTally,
+  OTHER_HOSTS,
+  type Tally,
+  tallyAt,
+  withFewHosts,
+} from "../../task/history.ts";
 import type { TaskState } from "../../task/state.ts";
 
-/** Length of a step, in seconds. */
-const STEP_S = 5;
-const STEPS = 720;
+const MINUTE_MS = 60_000;
+/** Hosts that are counted by name within a minute. */
+const MAX_HOSTS = 500;
+/** Hosts with the most attempts, and with the most failures, that are stored by name. */
+const STORED_HOSTS = 30;
+/** Steps that are kept for a later try while the queue cannot store them. */
+const MAX_UNSTORED = 200;
+/** How long stored counts are shown before they are read again, in milliseconds. */
+const READ_AGAIN_MS = 10_000;
 
-/** What is counted. */
-export type Counted = "accepted" | "succeeded" | "failed";
-
-/** Tasks per second by step, oldest first; the last step is incomplete. */
-export interface Series extends Readonly<Record<Counted, readonly number[]>> {
-  /** Start of each step, in seconds since the epoch. */
-  readonly at: readonly number[];
+/** Counts of a length of time up to now. */
+export interface Shown {
+  /** The length of a step, in milliseconds. */
+  readonly stepMs: number;
+  /** The start of the first step, in milliseconds since the epoch. */
+  readonly from: number;
+  /** One tally for each step, oldest first; the last step is not over. */
+  readonly steps: readonly Tally[];
+  /** The sum of the steps. */
+  readonly total: Tally;
 }
 
-/** Counts tasks and keeps the counts of an hour. */
+/** Counts, and keeps the counts. */
 export interface History {
-  /** Counts accepted tasks. */
-  accepted(tasks: number): void;
-  /** Counts a task that became final; cancelled and expired ones are in no series. */
-  finished(state: TaskState): void;
-  /** Tasks that failed within the last hour, since the start. */
-  failedLastHour(): number;
-  /** The steps since the start, at most an hour. */
-  series(): Series;
+  /** A submit of this many tasks was accepted within `ms` milliseconds. */
+  accepted(type: string, tasks: number, ms: number): void;
+  /** A task became final `ms` milliseconds after it was accepted. */
+  finished(type: string, state: TaskState, ms: number): void;
+  /** An attempt ended. */
+  attempted(attempt: EndedAttempt): void;
+  /** A hook received a delivery. */
+  delivered(hook: string, verdict: string): void;
+  /** The counts from `since` to now, in the shortest steps that are kept for so long. */
+  read(since: number): Promise<Shown>;
+  /** Stores what is not stored yet, and ends. */
+  close(): Promise<void>;
 }
 
-/** Opens an empty history. */
-export function openHistory(clock: Clock): History {
-  const begin = stepOf(clock.monotonic());
-  let last = begin;
-  const rings = { accepted: ring(), succeeded: ring(), failed: ring() };
+/** What a history needs. */
+export interface HistoryParts {
+  /** Keeps the counts. */
+  readonly engine: Pick<QueueEngine, "history" | "writeHistory">;
+  /** Tells the minute. */
+  readonly clock: Clock;
+  /** Identifies this process. */
+  readonly run: string;
+}
 
-  function advance(): void {
-    const now = stepOf(clock.monotonic());
-    const stale = Math.min(STEPS, now - last);
-    for (let i = 1; i <= stale; i++) {
-      for (const counts of Object.values(rings)) counts[(last + i) % STEPS] = 0;
+/** Opens a history. */
+export function openHistory(parts: HistoryParts): History {
+  return new StoredHistory(parts);
+}
+
+/** The counts of a process in one step. */
+interface Step {
+  readonly stepMs: number;
+  readonly at: number;
+  readonly run: string;
+  tally: Tally;
+}
+
+/** The stored counts of one length of steps. */
+interface Stored {
+  readonly readAt: number;
+  readonly steps: ReadonlyMap<number, Tally>;
+  /** Sums from a start on, by that start. */
+  readonly sums: Map<number, Tally>;
+}
+
+class StoredHistory implements History {
+  readonly #parts: HistoryParts;
+  /** The minute that is counted. */
+  #current: Step;
+  /** Minutes that are over and not stored yet. */
+  #unstored: Step[] = [];
+  /** The latest step of each length. */
+  readonly #latest = new Map<number, Step>();
+  /** Steps that have changed since they were stored. */
+  #changed = new Set<Step>();
+  readonly #stored = new Map<number, Stored>();
+  #runs = 0;
+  /** Storing and reading take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #undo: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(parts: HistoryParts) {
+    this.#parts = parts;
+    this.#current = this.#minute();
+  }
+
+  accepted(type: string, tasks: number, ms: number): void {
+    const tally = this.#now();
+    count(tally, tasks, "types", type, "accepted");
+    count(tally, 1, "accept", bucketOf(ms));
+  }
+
+  finished(type: string, state: TaskState, ms: number): void {
+    const tally = this.#now();
+    count(tally, 1, "types", type, state);
+    count(tally, 1, "types", type, "ms", bucketOf(ms));
+  }
+
+  attempted({ lane, outcome, ms, failure }: EndedAttempt): void {
+    const tally = this.#now();
+    const hosts = tallyAt(tally, "hosts");
+    const isNamed = Object.hasOwn(hosts, lane) || Object.keys(hosts).length < MAX_HOSTS;
+    const host = isNamed ? lane : OTHER_HOSTS;
+    count(tally, 1, "hosts", host, "attempts");
+    count(tally, 1, "hosts", host, outcome);
+    count(tally, 1, "hosts", host, "ms", bucketOf(ms));
+    if (!failure) return;
+    count(tally, 1, "hosts", host, "failed");
+    count(tally, 1, "hosts", host, "reasons", `${failure.reason} ${failure.code}`);
+  }
+
+  delivered(hook: string, verdict: string): void {
+    count(this.#now(), 1, "hooks", hook, verdict);
+  }
+
+  async read(since: number): Promise<Shown> {
+    const now = this.#parts.clock.now();
+    const { stepMs } = HISTORY_STEPS.find(({ stepMs, keptMs }) => now - since <= keptMs - stepMs) ??
+      HISTORY_STEPS.at(-1) as typeof HISTORY_STEPS[number];
+    const from = startOf(since, stepMs);
+    const stored = await this.#inTurn(() => this.#readStored(stepMs, now));
+    const steps: Tally[] = [];
+    for (let at = from; at <= now; at += stepMs) steps.push(stored.steps.get(at) ?? noTally());
+    let sum = stored.sums.get(from);
+    if (!sum) {
+      sum = noTally();
+      for (const step of steps) addTally(sum, step);
+      stored.sums.set(from, sum);
     }
-    last = now;
+    const total = sumOf(sum);
+    for (const { at, tally } of [...this.#unstored, this.#current]) {
+      const place = Math.floor((at - from) / stepMs);
+      const step = steps[place];
+      if (!step) continue;
+      steps[place] = sumOf(step, tally);
+      addTally(total, tally);
+    }
+    return { stepMs, from, steps, total };
   }
 
-  function add(counts: Float64Array, count: number): void {
-    advance();
-    counts[last % STEPS] = (counts[last % STEPS] ?? 0) + count;
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#undo?.();
+    await this.#inTurn(() => this.#store());
   }
 
+  /** The tally of this minute; begins one, and the wait for its end. */
+  #now(): Tally {
+    const now = this.#parts.clock.now();
+    if (startOf(now, MINUTE_MS) !== this.#current.at) this.#endMinute();
+    this.#storeLater();
+    return this.#current.tally;
+  }
+
+  #storeLater(): void {
+    if (this.#undo || this.#isClosed) return;
+    const { clock } = this.#parts;
+    const delayMs = this.#current.at + MINUTE_MS - clock.now();
+    this.#undo = clock.after(Math.min(delayMs, MINUTE_MS), () => {
+      this.#undo = undefined;
+      this.#inTurn(() => this.#store());
+    });
+  }
+
+  #minute(): Step {
+    const at = startOf(this.#parts.clock.now(), MINUTE_MS);
+    const run = this.#runs === 0 ? this.#parts.run : `${this.#parts.run}.${this.#runs}`;
+    return { stepMs: MINUTE_MS, at, run, tally: noTally() };
+  }
+
+  /** Adds the minute to the steps that it belongs to, and begins another. */
+  #endMinute(): void {
+    const ended = this.#current;
+    if (Object.keys(ended.tally).length > 0) {
+      ended.tally = withFewHosts(ended.tally, STORED_HOSTS);
+      this.#unstored.push(ended);
+      this.#changed.add(ended);
+      for (const { stepMs } of HISTORY_STEPS.slice(1)) {
+        const at = startOf(ended.at, stepMs);
+        let step = this.#latest.get(stepMs);
+        if (step?.at !== at || step.run !== ended.run) {
+          step = { stepMs, at, run: ended.run, tally: noTally() };
+          this.#latest.set(stepMs, step);
+        }
+        addTally(step.tally, ended.tally);
+        step.tally = withFewHosts(step.tally, STORED_HOSTS);
+        this.#changed.add(step);
+      }
+    }
+    // After the clock was set back, these steps may be stored already.
+    if (this.#parts.clock.now() < ended.at) this.#runs++;
+    this.#current = this.#minute();
+  }
+
+  async #store(): Promise<void> {
+    const isOver = startOf(this.#parts.clock.now(), MINUTE_MS) !== this.#current.at;
+    if (isOver || this.#isClosed) this.#endMinute();
+    const changed = [...this.#changed].slice(-MAX_UNSTORED);
+    this.#unstored = this.#unstored.slice(-MAX_UNSTORED);
+    if (changed.length === 0) return;
+    const minutes = this.#unstored.length;
+    this.#changed = new Set();
+    try {
+      await this.#parts.engine.writeHistory(
+        changed.map(({ tally, ...step }) => ({ ...step, tally: JSON.stringify(tally) })),
+      );
+      this.#unstored.splice(0, minutes);
+      this.#stored.clear();
+    } catch {
+      // The queue is away, which is reported elsewhere: stored with the next minute.
+      this.#changed = new Set([...changed, ...this.#changed]);
+      this.#storeLater();
+    }
+  }
+
+  async #readStored(stepMs: number, now: number): Promise<Stored> {
+    const { engine, clock } = this.#parts;
+    const known = this.#stored.get(stepMs);
+    if (known && clock.monotonic() - known.readAt < READ_AGAIN_MS) return known;
+    const keptMs = HISTORY_STEPS.find((step) => step.stepMs === stepMs)?.keptMs ?? 0;
+    const steps = new Map<number, Tally>();
+    for (const { at, tally } of await engine.history(stepMs, now - keptMs)) {
+      let step = steps.get(at);
+      if (!step) steps.set(at, step = noTally());
+      addTally(step, JSON.parse(tally));
+    }
+    const stored = { readAt: clock.monotonic(), steps, sums: new Map() };
+    this.#stored.set(stepMs, stored);
+    return stored;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+function startOf(at: number, stepMs: number): number {
+  return Math.floor(at / stepMs) * stepMs;
+}
+
+function sumOf(...tallies: Tally[]): Tally {
+  const sum = noTally();
+  for (const tally of tallies) addTally(sum, tally);
+  return sum;
+}
+
+/** Tasks that ended in a state, of all types. */
+export function endedAs(tally: Tally, state: TaskState): number {
+  const types = Object.values(tallyAt(tally, "types"));
+  return types.reduce<number>((sum, type) => sum + countAt(type as Tally, state), 0);
+}
+
+/** Metrics that count in the history as well. */
+export function withHistory(metrics: Metrics, history: History): Metrics {
   return {
-    accepted: (tasks) => add(rings.accepted, tasks),
-    finished(state) {
-      if (state === "succeeded" || state === "failed") add(rings[state], 1);
+    ...metrics,
+    accepted(type, tasks, seconds) {
+      metrics.accepted(type, tasks, seconds);
+      history.accepted(type, tasks, seconds * 1_000);
     },
-    failedLastHour() {
-      advance();
-      return rings.failed.reduce((sum, count) => sum + count, 0);
-    },
-    series() {
-      advance();
-      const first = Math.max(begin, last - STEPS + 1);
-      const steps = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-      const now = Math.floor(clock.now() / 1_000 / STEP_S) * STEP_S;
-      const shown = (counts: Float64Array) =>
-        steps.map((step) => Math.round((counts[step % STEPS] ?? 0) / STEP_S * 10) / 10);
-      return {
-        at: steps.map((step) => now - (last - step) * STEP_S),
-        accepted: shown(rings.accepted),
-        succeeded: shown(rings.succeeded),
-        failed: shown(rings.failed),
-      };
+    delivered(hook, verdict) {
+      metrics.delivered(hook, verdict);
+      history.delivered(hook, verdict);
     },
   };
-}
-
-function stepOf(monotonicMs: number): number {
-  return Math.floor(monotonicMs / 1_000 / STEP_S);
-}
-
-function ring(): Float64Array {
-  return new Float64Array(STEPS);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../../lib/clock.ts";
+import type { Quantiles } from "../../task/history.ts";
 
 /** Counts tasks and measures durations. */
 export interface WindowCounters {
@@ -16,16 +17,6 @@ export interface WindowCounters {
   rates(): { readonly accepted: number; readonly settled: number };
   /** Of the latest thousand, in milliseconds: duration of a submit, and from there to the final state. */
   latency(): { readonly accept: Quantiles; readonly finish: Quantiles };
-}
-
-/** Quantiles in milliseconds; absent without samples. */
-export interface Quantiles {
-  /** The median. */
-  readonly p50?: number;
-  /** The 95th percentile. */
-  readonly p95?: number;
-  /** The 99th percentile. */
-  readonly p99?: number;
 }
 
 const WINDOW_S = 60;

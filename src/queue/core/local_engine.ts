@@ -47,6 +47,8 @@ const PLAIN = {
   lanes: true,
   lane: true,
   purge: true,
+  writeHistory: true,
+  history: true,
 } as const satisfies Partial<Record<keyof QueueEngine, true>>;
 
 type Plain = keyof typeof PLAIN;

@@ -8,6 +8,7 @@
 import { compact } from "../../lib/compact.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
+import { forgottenBefore } from "../../task/history.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { cancel, revive, settle } from "../core/lifecycle.ts";
@@ -112,6 +113,16 @@ const commands: CommandTable<MemoryStorage, Commands> = {
   limitHosts: (storage, hosts) => storage.scheduler.limitHosts(new Map(hosts)),
   limitLane: (storage, lane, limit) => void storage.scheduler.set(lane, { limit }),
   purge,
+  writeHistory: ({ history }, parts) => {
+    for (const part of parts) {
+      history.set(`${part.stepMs}/${part.at}/${part.run}`, part);
+      for (const [name, { stepMs, at }] of history) {
+        if (stepMs === part.stepMs && at < forgottenBefore(part)) history.delete(name);
+      }
+    }
+  },
+  history: ({ history }, stepMs, since) =>
+    [...history.values()].filter((part) => part.stepMs === stepMs && part.at >= since),
 };
 
 class MemoryBackend implements Backend {

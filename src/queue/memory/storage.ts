@@ -9,6 +9,7 @@ import type { JsonText } from "../../lib/json.ts";
 import { Heap } from "../../lib/heap.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
+import type { HistoryPart } from "../../task/history.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import { type Counts, noCounts, type TaskState } from "../../task/state.ts";
 import type { AttemptRecord, ClaimedTask, FollowUp, TaskRecord } from "../../task/task.ts";
@@ -84,6 +85,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
   readonly schedules = new Map<string, StoredSchedule>();
   /** By sequence number. */
   readonly deliveries = new Map<number, StoredDelivery>();
+  /** By step, start and process. */
+  readonly history = new Map<string, HistoryPart>();
   /** By scope and key. */
   readonly idempotency = new Map<string, Idempotency & { readonly id: string }>();
   /** The latest change's number. */

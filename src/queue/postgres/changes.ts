@@ -10,6 +10,7 @@
 
 import { compact } from "../../lib/compact.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
+import { forgottenBefore, type HistoryPart } from "../../task/history.ts";
 import type { Hosts } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
 import { TASK_STATES } from "../../task/state.ts";
@@ -245,6 +246,17 @@ export abstract class Changes extends Reads {
     this.pausesChanged();
     if (ended.some(({ all }) => !all)) await this.#applyPauses(true);
     this.reopenAll();
+  }
+
+  async writeHistory(parts: readonly HistoryPart[]): Promise<void> {
+    this.mustBeOpen();
+    await this.writers.transaction(async (session) => {
+      for (const part of parts) {
+        await session.run(this.sql.writeHistory, part.stepMs, part.at, part.run, part.tally);
+        await session.run(this.sql.forgetHistory, part.stepMs, forgottenBefore(part));
+      }
+      return true;
+    });
   }
 
   async runNow(id: string): Promise<Changed> {

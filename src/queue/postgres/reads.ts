@@ -5,6 +5,7 @@
  */
 
 import { isId, sequenceOf } from "../../lib/ids.ts";
+import type { HistoryPart } from "../../task/history.ts";
 import { type Counts, noCounts, TASK_STATES } from "../../task/state.ts";
 import type { TaskRecord, TaskSummary } from "../../task/task.ts";
 import type { StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
@@ -194,6 +195,11 @@ export abstract class Reads {
     if (!isId("hkd", id)) return undefined;
     const [values] = await this.read(this.sql.delivery, sequenceOf(id));
     return values?.[1] === id ? { ...deliverySummary(values), content: values[5] } : undefined;
+  }
+
+  async history(stepMs: number, since: number): Promise<HistoryPart[]> {
+    const rows = await this.read(this.sql.history, stepMs, since);
+    return rows.map(([stepMs, at, run, tally]) => ({ stepMs, at, run, tally }));
   }
 
   protected read(statement: Sql[keyof Sql], ...values: readonly unknown[]) {

@@ -157,6 +157,16 @@ CREATE TABLE @.state (
 );
 INSERT INTO @.state VALUES (1, NULL, 0, 0, 0);
   `,
+  // What was counted in each step of each length; "run" is the process that counted.
+  `
+CREATE TABLE @.history (
+  step  int    NOT NULL, -- its length in milliseconds
+  at    bigint NOT NULL,
+  run   text   NOT NULL,
+  tally text   NOT NULL, -- JSON
+  PRIMARY KEY (step, at, run)
+);
+  `,
 ];
 
 /** Created again whenever a newer version opens the schema. */

@@ -260,6 +260,11 @@ const TEXTS = {
     SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tallied),
            array(SELECT batch || ':' || count(*) FROM tasks WHERE batch IS NOT NULL GROUP BY batch)`,
 
+  writeHistory: `
+    INSERT INTO @.history VALUES ($1, $2, $3, $4)
+    ON CONFLICT (step, at, run) DO UPDATE SET tally = excluded.tally`,
+  forgetHistory: `DELETE FROM @.history WHERE step = $1 AND at < $2`,
+  history: `SELECT step, at, run, tally FROM @.history WHERE step = $1 AND at >= $2`,
   pauses: `SELECT record FROM @.pause ORDER BY seq`,
   insertPause: `INSERT INTO @.pause (seq, record) VALUES ($1, $2)`,
   dropPause: `DELETE FROM @.pause WHERE seq = $1`,

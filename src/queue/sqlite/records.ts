@@ -1,9 +1,10 @@
 /**
- * Reading batches, schedules and deliveries.
+ * Reading batches, schedules and deliveries; the history.
  *
  * @module
  */
 
+import { forgottenBefore, type HistoryPart } from "../../task/history.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { DeliverySummary, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
@@ -83,4 +84,17 @@ export function findDelivery({ sql }: SqliteStorage, id: string): StoredDelivery
 
 function deliverySummaryOf({ id, hook, received_at, verdict }: DeliveryRow): DeliverySummary {
   return { id, hook, receivedAt: received_at, verdict: JSON.parse(verdict) };
+}
+
+/** Stores counts of the past. */
+export function writeHistory({ sql }: SqliteStorage, parts: readonly HistoryPart[]): void {
+  for (const part of parts) {
+    sql.writeHistory.run(part.stepMs, part.at, part.run, part.tally);
+    sql.forgetHistory.run(part.stepMs, forgottenBefore(part));
+  }
+}
+
+/** The counts of steps of this length. */
+export function history({ sql }: SqliteStorage, stepMs: number, since: number): HistoryPart[] {
+  return sql.history.all(stepMs, since) as unknown as HistoryPart[];
 }

@@ -33,7 +33,15 @@ import { cancelWaiting, sweep } from "./generation.ts";
 import { count, list, upcoming } from "./lists.ts";
 import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
 import { purge } from "./purge.ts";
-import { batchTasks, deliveries, findDelivery, listBatches, schedules } from "./records.ts";
+import {
+  batchTasks,
+  deliveries,
+  findDelivery,
+  history,
+  listBatches,
+  schedules,
+  writeHistory,
+} from "./records.ts";
 import { SqliteStorage } from "./storage.ts";
 
 /** The commands of the thread. */
@@ -65,6 +73,8 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
   schedules,
   deliveries,
   findDelivery,
+  writeHistory,
+  history,
   limitHosts: (storage, hosts) => {
     storage.hosts = new Map(hosts);
     storage.scheduler.limitHosts(storage.hosts);

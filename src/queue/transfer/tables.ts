@@ -107,6 +107,7 @@ export const NAMED: readonly Table[] = [
     "id:text",
     "expires_at:bigint",
   ),
+  table("history", "history", "step:int", "at:bigint", "run:text", "tally:text"),
 ];
 
 /** The lanes have numbers of their own in each engine. */

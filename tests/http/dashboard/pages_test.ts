@@ -51,7 +51,7 @@ Deno.test("the overview shows counts, the last hour and recent failures", async 
   assert.match(text, /<strong>1<\/strong> <span class="badge failed">/);
   assert.match(text, /GET https:\/\/example\.org\/bad/);
   assert.match(text, /http_404: Gone for good/);
-  assert.match(text, /data-series="\{&quot;at&quot;:\[\d+\]/);
+  assert.match(text, /Finished tasks per minute, last hour: 0 succeeded, 1 failed/);
   assert.match(text, /kept in memory: they are lost when the process ends/);
 });
 
@@ -158,7 +158,7 @@ Deno.test("assets are served with an ETag and not sent again when unchanged", as
   const paths = [...text.matchAll(/(?:src|href)="(\/ui\/assets\/[^"]+)"/g)].map(([, path = ""]) =>
     path
   );
-  assert.ok(paths.length >= 5, paths.join());
+  assert.ok(paths.length >= 4, paths.join());
   for (const path of [...paths, "/ui/assets/swagger-ui.js", "/ui/assets/swagger-ui.css"]) {
     const response = await api.raw(path);
     assert.equal(response.status, 200, path);
@@ -285,7 +285,9 @@ Deno.test("the overview shows what queued tasks wait for, and the page of hosts 
   await api.accept({ delay: "1h" });
   const { body } = await api.post("/pauses", { host: "paused.test", reason: "Maintenance" });
   const overview = await (await api.raw("/")).text();
-  assert.match(overview, /due · scheduled · retrying · paused<\/dt><dd>1 · 1 · 0 · 0</);
+  assert.match(overview, /due<\/span><strong>1<\/strong>/);
+  assert.match(overview, /scheduled<\/span><strong>1<\/strong>/);
+  assert.match(overview, /retrying<\/span><strong>0<\/strong>/);
   assert.match(overview, /href="\/ui\/lanes#pauses">1</);
   const lanes = await (await api.raw("/ui/lanes")).text();
   assert.match(lanes, /host paused\.test/);

@@ -132,6 +132,7 @@ async function fill(url: string): Promise<void> {
     content: "{}",
   };
   await engine.insert({ tasks: [], delivery });
+  await engine.writeHistory([{ stepMs: 60_000, at: 120_000, run: "a", tally: `{"n":1}` }]);
   for (let at = 0; at < 2_500; at += 500) {
     await engine.insert({
       tasks: Array.from({ length: 500 }, () => aTask(ids, { dueAt: later, tags: ["many"] })),
@@ -165,6 +166,7 @@ async function contentsOf(url: string) {
       id
     ),
     changes: await engine.changesAfter(0, 5_000),
+    history: await engine.history(60_000, 0),
   };
 }
 

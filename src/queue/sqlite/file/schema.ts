@@ -199,6 +199,16 @@ const MIGRATIONS: readonly string[] = [
     copied_to INTEGER
   ) STRICT;
   `,
+  // What was counted in each step of each length; "run" is the process that counted.
+  `
+  CREATE TABLE history (
+    step  INTEGER NOT NULL, -- its length in milliseconds
+    at    INTEGER NOT NULL,
+    run   TEXT    NOT NULL,
+    tally TEXT    NOT NULL, -- JSON
+    PRIMARY KEY (step, at, run)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version of the file that this program writes. */

@@ -160,6 +160,10 @@ const TEXTS = {
     DELETE FROM delivery WHERE seq IN
       (SELECT seq FROM delivery INDEXED BY delivery_received WHERE received_at < ? LIMIT ?)`,
 
+  writeHistory: `INSERT OR REPLACE INTO history (step, at, run, tally) VALUES (?, ?, ?, ?)`,
+  forgetHistory: `DELETE FROM history WHERE step = ? AND at < ?`,
+  history: `SELECT step AS stepMs, at, run, tally FROM history WHERE step = ? AND at >= ?`,
+
   lanes: `SELECT id, name, most, held_until, reason FROM lane`,
   insertLane: `INSERT INTO lane (id, name) VALUES (?, ?)`,
   limitLane: `UPDATE lane SET most = ? WHERE id = ?`,

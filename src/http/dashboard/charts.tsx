@@ -1,0 +1,187 @@
+/**
+ * Charts as inline SVG: drawn on the server, so that they need no script.
+ *
+ * @module
+ */
+
+import { countAt, type Quantiles, type Tally } from "../../task/history.ts";
+import type { Shown } from "../stats/history.ts";
+import { endedAs } from "../stats/history.ts";
+import { timeView } from "../views/time_view.ts";
+import { duration, grouped } from "./components.tsx";
+
+const HEIGHT = 100;
+const BAR = 10;
+
+/** A chart of finished tasks by step, the failed ones on top. */
+export function FinishedChart({ shown, name }: { shown: Shown; name: string }) {
+  const { from, stepMs, steps, total } = shown;
+  const bars = steps.map((tally, index) => ({
+    at: from + index * stepMs,
+    succeeded: endedAs(tally, "succeeded"),
+    failed: endedAs(tally, "failed"),
+  }));
+  const most = roundUp(Math.max(1, ...bars.map((bar) => bar.succeeded + bar.failed)));
+  const per = `per ${stepName(stepMs)}`;
+  const said = `Finished tasks ${per}, ${name}: ${endedAs(total, "succeeded")} succeeded, ` +
+    `${endedAs(total, "failed")} failed`;
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="scale">{`${grouped(most)} ${per}`}</span>
+        <span class="legend">
+          <span class="key succeeded">succeeded</span> <span class="key failed">failed</span>
+        </span>
+      </figcaption>
+      <svg
+        viewBox={`0 0 ${bars.length * BAR} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={said}
+      >
+        {bars.map(({ at, succeeded, failed }, index) => {
+          const [low, high] = [size(succeeded, most), size(failed, most)];
+          return (
+            <g>
+              <title data-at={timeView(at)}>
+                {`${utcClock(at)}: ${grouped(succeeded)} succeeded, ${grouped(failed)} failed`}
+              </title>
+              <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
+              {succeeded === 0
+                ? null
+                : <Bar index={index} bottom={0} size={low} word="succeeded" />}
+              {failed === 0 ? null : <Bar index={index} bottom={low} size={high} word="failed" />}
+            </g>
+          );
+        })}
+      </svg>
+      <Axis shown={shown} />
+    </figure>
+  );
+}
+
+function Bar(
+  { index, bottom, size, word }: { index: number; bottom: number; size: number; word: string },
+) {
+  const y = Math.max(0, HEIGHT - bottom - size);
+  return (
+    <rect
+      class={`bar ${word}`}
+      x={index * BAR + 1}
+      y={round(y)}
+      width={BAR - 2}
+      height={round(size)}
+    />
+  );
+}
+
+/** What is more than nothing can be seen. */
+function size(count: number, most: number): number {
+  return count === 0 ? 0 : Math.max(2, count / most * HEIGHT);
+}
+
+function Axis({ shown: { from, stepMs, steps } }: { shown: Shown }) {
+  const lengthMs = steps.length * stepMs;
+  const isDays = lengthMs > 2 * 86_400_000;
+  const ticks = [0, 0.25, 0.5, 0.75].map((part) => from + Math.round(part * steps.length) * stepMs);
+  return (
+    <p class="axis">
+      {ticks.map((at) => (
+        <time class={isDays ? "day" : "clock"} datetime={timeView(at)}>
+          {isDays ? utcDay(at) : utcClock(at)}
+        </time>
+      ))}
+      <span>now</span>
+    </p>
+  );
+}
+
+/** A small chart of two measures of a part of a tally: all of it, and what was bad of it. */
+export function Sparkline(
+  { steps, path, all, bad }: {
+    readonly steps: readonly Tally[];
+    readonly path: readonly string[];
+    readonly all: readonly string[];
+    readonly bad: string;
+  },
+) {
+  const values = steps.map((step) => ({
+    all: all.reduce((sum, name) => sum + countAt(step, ...path, name), 0),
+    bad: countAt(step, ...path, bad),
+  }));
+  const most = Math.max(1, ...values.map(({ all }) => all));
+  const draw = (of: (value: typeof values[number]) => number) =>
+    values.map((value, index) => {
+      const count = of(value);
+      if (count === 0) return "";
+      const high = Math.max(6, count / most * HEIGHT);
+      return `M${index * BAR + 1},${HEIGHT}v${-round(high)}h${BAR - 2}v${round(high)}z`;
+    }).join("");
+  return (
+    <svg
+      class="spark"
+      viewBox={`0 0 ${values.length * BAR} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
+      <path class="all" d={draw(({ all }) => all)} />
+      <path class="failed" d={draw(({ bad }) => Math.min(bad, most))} />
+    </svg>
+  );
+}
+
+/** A share of a whole as a bar. */
+export function ShareBar({ part, whole }: { part: number; whole: number }) {
+  const width = whole === 0 ? 0 : Math.max(1, round(part / whole * 100));
+  return (
+    <svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="hit" x="0" y="0" width="100" height="8" />
+      <rect class="failed" x="0" y="0" width={width} height="8" />
+    </svg>
+  );
+}
+
+/** Quantiles, each with its name. */
+export function QuantileList({ of: { p50, p95, p99 } }: { of: Quantiles }) {
+  if (p50 === undefined) return <>none yet</>;
+  return (
+    <span class="quantiles">
+      {([["p50", p50], ["p95", p95], ["p99", p99]] as const).map(([name, ms]) => (
+        <span>
+          <small>{name}</small> {duration(ms ?? p50)}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+/** A part as a percentage of the whole. */
+export function percent(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return "0 %";
+  const share = part / whole * 100;
+  return share < 0.1 ? "< 0.1 %" : `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;
+}
+
+function stepName(stepMs: number): string {
+  const minutes = stepMs / 60_000;
+  if (minutes === 1) return "minute";
+  return minutes < 60 ? `${minutes} minutes` : `${minutes / 60} hours`;
+}
+
+/** The next number that begins with 1, 2 or 5 and has only zeros after it. */
+function roundUp(value: number): number {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return ([1, 2, 5].find((first) => first * unit >= value) ?? 10) * unit;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function utcClock(at: number): string {
+  return `${(timeView(at) ?? "").slice(11, 16)} UTC`;
+}
+
+function utcDay(at: number): string {
+  return (timeView(at) ?? "").slice(5, 10);
+}
