@@ -12,6 +12,7 @@
 
 import { createHash } from "node:crypto";
 import type { JsonText } from "./json.ts";
+import { runAtOnce, type Steps } from "./steps.ts";
 
 /** A JSON text with tokens in the place of its long base64 texts. */
 export interface HeldText {
@@ -31,8 +32,18 @@ export interface HeldText {
 const MIN_HELD = 65_536;
 /** The member whose texts are taken out. */
 const MEMBER = new TextEncoder().encode('"content"');
-/** Bytes that are looked at in one turn of the event loop. */
-const CHECKED_AT_ONCE = 2 ** 20;
+/** Bytes that one step looks at or decodes. */
+const STEP_BYTES = 2 ** 20;
+/** What decoding that many costs, in about microseconds. */
+const DECODE_COST = 3_500;
+/** What checking that many costs. */
+const CHECK_COST = 1_500;
+/** What searching that many costs. */
+const SEARCH_COST = 500;
+/** What a member of that name costs. */
+const MEMBER_COST = 1;
+/** The most white space between a name and its value. */
+const MAX_BLANKS = 64;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const PADDING = 0x3d;
@@ -59,23 +70,21 @@ export function storedBase64(text: string): { length: number; padding: number } 
 }
 
 /**
- * Takes the long texts out of a body that is not checked yet, with pauses. Rejects
- * with a `TypeError` when it is not UTF-8.
+ * Takes the long texts out of a body that is not checked yet, in steps. Throws a
+ * `TypeError` when it is not UTF-8.
  */
-export async function holdText(
-  bytes: Uint8Array<ArrayBuffer>,
-  pause: () => Promise<void>,
-): Promise<HeldText> {
-  const isHeld = new Set<number>();
-  for (const { start, end } of longTexts(bytes)) {
-    if (await isBase64Text(bytes.subarray(start, end), pause)) isHeld.add(start);
+export function* holdSteps(bytes: Uint8Array<ArrayBuffer>): Steps<HeldText> {
+  const held: LongText[] = [];
+  for (const text of yield* longTexts(bytes)) {
+    if (yield* isBase64Text(bytes.subarray(text.start, text.end))) held.push(text);
   }
-  return hold(bytes, ({ start }) => isHeld.has(start));
+  return yield* hold(bytes, held);
 }
 
 /** The text of stored JSON, with tokens in the place of its long texts. */
 export function readJsonText(json: JsonText): HeldText {
-  return typeof json === "string" ? new Held(json, []) : hold(json, () => true);
+  if (typeof json === "string") return new Held(json, []);
+  return runAtOnce(hold(json, runAtOnce(longTexts(json))));
 }
 
 /** The whole text, long texts included. */
@@ -88,43 +97,75 @@ interface LongText {
   readonly end: number;
 }
 
-function hold(bytes: Uint8Array<ArrayBuffer>, isHeld: (text: LongText) => boolean): HeldText {
+/** Decodes UTF-8 in steps. Throws a `TypeError` when it is not UTF-8. */
+export function* decodeSteps(bytes: Uint8Array<ArrayBuffer>): Steps<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+    const part = bytes.subarray(at, at + STEP_BYTES);
+    text += decoder.decode(part, { stream: true });
+    yield (part.length / STEP_BYTES) * DECODE_COST;
+  }
+  return text + decoder.decode();
+}
+
+function* hold(bytes: Uint8Array<ArrayBuffer>, texts: readonly LongText[]): Steps<HeldText> {
   const held: Uint8Array<ArrayBuffer>[] = [];
   let text = "";
   let from = 0;
-  for (const long of longTexts(bytes)) {
-    if (!isHeld(long)) continue;
-    const { start, end } = long;
+  for (const { start, end } of texts) {
     const value = bytes.subarray(start, end);
-    text += `${decoder.decode(bytes.subarray(from, start))}${PREFIX}`;
+    text += `${yield* decodeSteps(bytes.subarray(from, start))}${PREFIX}`;
     text += `${held.length}:${value.length}:${paddingOf(value)}`;
     held.push(value);
     from = end;
   }
-  return new Held(text + decoder.decode(bytes.subarray(from)), held);
+  return new Held(text + (yield* decodeSteps(bytes.subarray(from))), held);
 }
 
 /** The long texts without escapes that are values of the member, in their order. */
-function* longTexts(bytes: Uint8Array<ArrayBuffer>): Generator<LongText> {
-  for (let at = bytes.indexOf(QUOTE); at >= 0; at = bytes.indexOf(QUOTE, at)) {
-    if (!isMemberAt(bytes, at)) {
-      at++;
+function* longTexts(bytes: Uint8Array<ArrayBuffer>): Steps<LongText[]> {
+  const found: LongText[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const until = at + STEP_BYTES;
+    const member = memberFrom(bytes, at, until);
+    if (member < 0) {
+      at = until;
+      yield SEARCH_COST;
       continue;
     }
-    at = startOfValue(bytes, at + MEMBER.length);
+    yield MEMBER_COST + ((member - at) / STEP_BYTES) * SEARCH_COST;
+    at = startOfValue(bytes, member + MEMBER.length);
     if (bytes[at] !== QUOTE) continue;
     const start = at + 1;
     const end = bytes.indexOf(QUOTE, start);
-    if (end < 0) return;
+    if (end < 0) break;
     at = end + 1;
     if (end - start < MIN_HELD || bytes.subarray(start, end).includes(BACKSLASH)) continue;
-    yield { start, end };
+    found.push({ start, end });
   }
+  return found;
+}
+
+/** How far a search may go on when a byte is the last one of the member's length (Horspool). */
+const SKIP = new Uint8Array(256).fill(MEMBER.length);
+MEMBER.subarray(0, -1).forEach((byte, index) => SKIP[byte] = MEMBER.length - 1 - index);
+
+/** Where the member's name begins the next time, before `until`; -1 when it does not. */
+function memberFrom(bytes: Uint8Array, from: number, until: number): number {
+  const last = MEMBER.length - 1;
+  const end = Math.min(until, bytes.length - last);
+  for (let at = from; at < end; at += SKIP[bytes[at + last]!]!) {
+    if (bytes[at + last] === QUOTE && isMemberAt(bytes, at)) return at;
+  }
+  return -1;
 }
 
 function isMemberAt(bytes: Uint8Array, at: number): boolean {
-  return MEMBER.every((byte, index) => bytes[at + index] === byte);
+  for (let index = 0; index < MEMBER.length; index++) {
+    if (bytes[at + index] !== MEMBER[index]) return false;
+  }
+  return true;
 }
 
 function startOfValue(bytes: Uint8Array, at: number): number {
@@ -133,7 +174,8 @@ function startOfValue(bytes: Uint8Array, at: number): number {
 }
 
 function afterBlanks(bytes: Uint8Array, at: number): number {
-  while ([0x20, 0x09, 0x0a, 0x0d].includes(bytes[at] ?? 0)) at++;
+  const end = at + MAX_BLANKS;
+  while (at < end && [0x20, 0x09, 0x0a, 0x0d].includes(bytes[at] ?? 0)) at++;
   return at;
 }
 
@@ -141,13 +183,13 @@ function paddingOf(text: Uint8Array): number {
   return text.at(-2) === PADDING ? 2 : text.at(-1) === PADDING ? 1 : 0;
 }
 
-async function isBase64Text(text: Uint8Array, pause: () => Promise<void>): Promise<boolean> {
+function* isBase64Text(text: Uint8Array): Steps<boolean> {
   if (text.length % 4 !== 0) return false;
   const end = text.length - paddingOf(text);
-  for (let at = 0; at < end; at += CHECKED_AT_ONCE) {
-    if (at > 0) await pause();
-    const until = Math.min(end, at + CHECKED_AT_ONCE);
+  for (let at = 0; at < end; at += STEP_BYTES) {
+    const until = Math.min(end, at + STEP_BYTES);
     for (let i = at; i < until; i++) if (IS_BASE64[text[i] ?? 0] !== 1) return false;
+    yield ((until - at) / STEP_BYTES) * CHECK_COST;
   }
   return true;
 }

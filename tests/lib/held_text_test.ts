@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { base64Bytes, isBase64 } from "../../src/lib/base64.ts";
-import { holdText, readJsonText, textOfJson } from "../../src/lib/held_text.ts";
+import { decodeSteps, holdSteps, readJsonText, textOfJson } from "../../src/lib/held_text.ts";
+import { runAtOnce } from "../../src/lib/steps.ts";
 
 const LONG = "QUJD".repeat(20_000);
 const bytesOf = (json: unknown) => new TextEncoder().encode(JSON.stringify(json));
-const hold = (json: unknown) => holdText(bytesOf(json), () => Promise.resolve());
+const hold = (json: unknown) => runAtOnce(holdSteps(bytesOf(json)));
 
 Deno.test("A long file becomes a token, and is put back as bytes", async () => {
   const body = { subject: "s", attachments: [{ filename: "a", content: LONG }] };
@@ -59,4 +60,35 @@ Deno.test("The fingerprint of a text depends on its files, and not on the thread
   assert.equal(one?.fingerprint(), same?.fingerprint());
   assert.notEqual(one?.fingerprint(), other?.fingerprint());
   assert.doesNotMatch(one?.fingerprint() ?? "", /held:/);
+});
+
+Deno.test("A file is found wherever it begins, and white space around its name does not matter", () => {
+  for (const before of [0, 1, 7, 8, 2 ** 20 - 12, 2 ** 20 - 5, 2 ** 20, 2 ** 21 + 3]) {
+    for (const between of [":", ": ", "\n\t:\r\n  "]) {
+      const text = `{"text":"${"é".repeat(before / 2)}","content"${between}"${LONG}"}`;
+      const held = runAtOnce(holdSteps(new TextEncoder().encode(text)));
+      assert.ok(held.text.length < text.length - 70_000, `${before} ${between}`);
+      assert.equal(textOfJson(held.restore(held.text)), text);
+    }
+  }
+});
+
+Deno.test.each([
+  {
+    what: "searched, checked and decoded",
+    make: () => bytesOf({ content: "QUJD".repeat(2 ** 21) }),
+  },
+  { what: "decoded", make: () => bytesOf({ text: "ä".repeat(2 ** 22) }) },
+  { what: "searched", make: () => bytesOf({ list: Array(2 ** 20).fill(["content", "content"]) }) },
+])("A long body is $what in steps of at most a few milliseconds", ({ make }) => {
+  const bytes = make();
+  const costs = [...holdSteps(bytes)];
+  assert.ok(costs.length >= 8, `${costs.length} steps for ${bytes.length} bytes`);
+  assert.ok(costs.every((cost) => cost < 10_000));
+});
+
+Deno.test("Characters that lie across two steps are decoded, and what is not UTF-8 is refused", () => {
+  const text = `a${"€".repeat(2 ** 20)}`;
+  assert.equal(runAtOnce(decodeSteps(new TextEncoder().encode(text))), text);
+  assert.throws(() => runAtOnce(decodeSteps(new Uint8Array([0x61, 0xe2, 0x82]))), TypeError);
 });

@@ -9,7 +9,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
-import { type HeldText, holdText } from "../../lib/held_text.ts";
+import { decodeSteps, type HeldText, holdSteps } from "../../lib/held_text.ts";
 import { visit } from "jsonc-parser";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -41,7 +41,6 @@ const SMALL_BYTES = 16_384;
 const DEADLINE_MS = 30_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:; *charset="?utf-?8"? *)?$/i;
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const encoder = new TextEncoder();
 
 /** Reads a JSON body of at most `limit` bytes. Throws a `Refusal`. */
@@ -186,11 +185,15 @@ function readCounted(request: Request, limit: number, holdsTexts: boolean): Read
   return {
     whole: whole.then(async (bytes) => {
       const size = bytes.length;
-      if (!holdsTexts || size < MIN_HOLDING) return { text: decoded(bytes), size };
-      const held = await holdText(bytes, turn).catch(() => {
+      try {
+        if (!holdsTexts || size < MIN_HOLDING) {
+          return { text: await runInTurns(decodeSteps(bytes), turn), size };
+        }
+        const held = await runInTurns(holdSteps(bytes), turn);
+        return { text: held.text, size, held };
+      } catch {
         throw notUtf8();
-      });
-      return { text: held.text, size, held };
+      }
     }),
     leave,
   };
@@ -232,14 +235,6 @@ function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuf
     }
   }
   return { whole: read(), leave };
-}
-
-function decoded(bytes: Uint8Array<ArrayBuffer>): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw notUtf8();
-  }
 }
 
 function notUtf8(): Refusal {
