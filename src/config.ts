@@ -22,7 +22,14 @@ export type ReadConfig =
     /** The values as text, by name; some are secrets. */
     readonly texts: Readonly<Record<string, string | undefined>>;
   }
-  | { readonly wrong: readonly string[] };
+  | {
+    readonly wrong: readonly string[];
+    /** The settings that are valid by themselves. */
+    readonly valid: ValidSettings;
+  };
+
+/** Settings that are valid; invalid ones have no member. */
+export type ValidSettings = { readonly [Name in keyof Config]?: Config[Name] | undefined };
 
 /**
  * Reads all settings. `NAME_FILE` names a file with the value of `NAME`;
@@ -42,16 +49,22 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
       wrong.push(error.message);
     }
   }
-  const config = {
-    apiKeys: [],
-    basePath: "",
-    fetchAllow: [],
-    webhookSecrets: [],
-    ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
-  } as unknown as Config;
-  if (wrong.length === 0) wrong.push(...contradictions(config));
-  return wrong.length > 0 ? { wrong } : { config, unknown: unknownNames(env), texts };
+  for (const [field, value] of Object.entries(EMPTY)) {
+    if (field in values) values[field] ??= value;
+  }
+  const valid: ValidSettings = values;
+  wrong.push(...contradictions(valid));
+  if (wrong.length > 0) return { wrong, valid };
+  const set = Object.entries(values).filter(([, value]) => value !== undefined);
+  return {
+    config: Object.fromEntries(set) as unknown as Config,
+    unknown: unknownNames(env),
+    texts,
+  };
 }
+
+/** What settings are when they are not set. */
+const EMPTY = { apiKeys: [], basePath: "", fetchAllow: [], webhookSecrets: [] } as const;
 
 /** The settings as `--help` lists them. */
 export function describeSettings(): string {
@@ -92,7 +105,9 @@ function valueOf(setting: Setting<unknown>, text: string): unknown {
   throw new Error(`${setting.name}: expected ${setting.expects}, got ${got}${why}`);
 }
 
-function contradictions({ host, apiKeys, allowAnonymous, corsOrigins }: Config): string[] {
+/** Settings that are valid alone but not together. Those that are invalid alone are left out. */
+function contradictions({ host, apiKeys, allowAnonymous, corsOrigins }: ValidSettings): string[] {
+  if (host === undefined || apiKeys === undefined || allowAnonymous === undefined) return [];
   if (corsOrigins?.isAny && apiKeys.length === 0) {
     return [
       'POSTRIDER_CORS_ORIGINS: expected API keys for "*", or every web page could submit tasks',

@@ -84,9 +84,8 @@ async function main(args: readonly string[]): Promise<number> {
 
   const signals = listen();
   signals.second((code) => Deno.exit(code));
-  const read = settings();
-  if (arg === "--check") return await check(read.config);
-  return await serve(read, signals.first, arg === "--force");
+  if (arg === "--check") return await check();
+  return await serve(settings(), signals.first, arg === "--force");
 }
 
 async function serve(
@@ -128,11 +127,18 @@ async function serve(
   ]);
 }
 
-async function check(config: Config): Promise<number> {
-  const issues = await checkService(config);
-  if (issues.length === 0) return print("All settings are valid.");
-  printError("The settings are not valid", ...issues);
-  return EXIT.wrongSettings;
+async function check(): Promise<number> {
+  const read = readSettings();
+  const { wrong, valid } = "wrong" in read ? read : { wrong: [], valid: read.config };
+  const issues = [...wrong, ...await checkService(valid)];
+  if (issues.length > 0) {
+    printError(`The settings are not valid: ${issues.length} issue(s)`, ...issues);
+    return EXIT.wrongSettings;
+  }
+  if ("unknown" in read && read.unknown.length > 0) {
+    printError(`Unknown settings are ignored: ${read.unknown.join(", ")}`);
+  }
+  return print("All settings are valid.");
 }
 
 function reasonOf(error: unknown): string {

@@ -6,6 +6,7 @@
 
 import meta from "../deno.json" with { type: "json" };
 import { openTargetReader, type TargetReader } from "./channels/chat/table.ts";
+import type { ChannelSettings } from "./channels/table.ts";
 import { guardPorts, openGuard } from "./channels/guard/guard.ts";
 import { openOutboxReader } from "./channels/mail/outbox_reader.ts";
 import { logStartup } from "./service/startup_log.ts";
@@ -31,7 +32,7 @@ import { networkFileSystemAt } from "./queue/file_system.ts";
 import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./lib/loopback.ts";
 import { compact } from "./lib/compact.ts";
-import { openConfigFile } from "./config/config_file.ts";
+import { type ConfigFile, openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
@@ -108,8 +109,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     (file) => targetIssues(config, file),
   );
   let { apiKeys } = config;
-  const channelSettingsNow = async () =>
-    await channelSettings(config, file.current, VERSION) as unknown as Json;
+  const channelSettingsFor = (file: ConfigFile) => channelSettings(config, file, VERSION);
+  let channelsNow: ChannelSettings | undefined;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
   const ending = new AbortController();
@@ -225,15 +226,25 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       ({ apiKeys } = config);
       return true;
     },
-    async applySections(changed) {
-      if (changed.includes("schedules")) await takeSchedules();
-      if (changed.includes("relays")) await followRelays();
-      const isChannels = (["relays", "dkim", "channels"] as const)
+    async prepare(next, changed) {
+      const settings = await channelSettingsFor(next);
+      const isCertificates = settings.ca !== channelsNow?.ca;
+      const isChannels = isCertificates || (["relays", "dkim", "channels"] as const)
         .some((name) => changed.includes(name));
-      if (isChannels) await pool?.reopen(await channelSettingsNow());
+      return {
+        changed: pool && isCertificates ? [SETTINGS.caFile.name] : [],
+        async apply() {
+          if (changed.includes("schedules")) await takeSchedules();
+          if (changed.includes("relays")) await followRelays();
+          if (isChannels) await pool?.reopen(settings as unknown as Json);
+          channelsNow = settings;
+        },
+      };
     },
     log,
   });
+  // Such as a database that is away: the service goes on.
+  const failReload = (error: unknown) => log.error("Settings not reloaded completely", { error });
   const reloadAll = async () => {
     const reloaded = await reload();
     if (!("issues" in reloaded)) cluster?.announce("reload");
@@ -270,11 +281,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   // A node that only accepts makes no calls, and needs no threads for them.
   if (role !== "api") {
+    channelsNow = await channelSettingsFor(file.current);
     pool = stack.use(
       await openThreadPool({
         entry: options.threads?.channels ?? new URL("./channels/thread/thread.ts", import.meta.url),
         table: new URL("./channels/table.ts", import.meta.url),
-        settings: await channelSettingsNow(),
+        settings: channelsNow as unknown as Json,
         threads: config.threads,
         clock,
         log,
@@ -311,7 +323,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     await takeSchedules();
   }
   cluster?.onAnnouncement((what) => {
-    if (what === "reload") reload().catch(fatal);
+    if (what === "reload") reload().catch(failReload);
     else if (role !== "worker") triggers.schedules.refresh().catch(fatal);
   });
   worker?.start();
@@ -324,7 +336,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   return {
     url: server.url,
     log,
-    reload: () => void reloadAll().catch(fatal),
+    reload: () => void reloadAll().catch(failReload),
     async stop(how) {
       state.ready = false;
       await triggers.schedules.stop();

@@ -88,17 +88,21 @@ export function parseConfigFile(
       })),
     };
   }
-  const { file, issues: found } = readSections(yaml.value ?? {}, readFile);
-  const issues = found.length > 0 ? found : check(file);
+  const { file, issues: found, invalid } = readSections(yaml.value ?? {}, readFile);
+  const hasTargets = !invalid.has("aliases") && !invalid.has("channels");
+  const issues = hasTargets ? [...found, ...check(file)] : found;
   if (issues.length === 0) return { file };
-  return { wrong: issues.map((issue) => ({ ...issue, ...yaml.placeOf(issue.pointer) })) };
+  const wrong = issues.map((issue) => ({ ...issue, ...yaml.placeOf(issue.pointer) }));
+  return { wrong: wrong.sort((a, b) => a.line - b.line || a.column - b.column) };
 }
 
+/** Reads the sections. One that is invalid is empty, so that the others can be checked together. */
 function readSections(
   value: unknown,
   readFile: ReadFile,
-): { file: ConfigFile; issues: readonly Issue[] } {
+): { file: ConfigFile; issues: readonly Issue[]; invalid: ReadonlySet<string> } {
   const issues: Issue[] = [];
+  const invalid = new Set<string>();
   const known = Object.keys(SECTIONS);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const given: Record<string, unknown> = isObject ? { ...value } : {};
@@ -113,10 +117,18 @@ function readSections(
   const file: Record<string, unknown> = {};
   for (const [name, parse] of Object.entries(SECTIONS)) {
     const parsed = parse(given[name] ?? {}, readFile);
-    if (!parsed.issues) file[name] = parsed.value;
-    else for (const f of parsed.issues) issues.push({ ...f, pointer: `/${name}${f.pointer}` });
+    file[name] = parsed.issues ? emptySection(parse, readFile) : parsed.value;
+    if (!parsed.issues) continue;
+    invalid.add(name);
+    for (const f of parsed.issues) issues.push({ ...f, pointer: `/${name}${f.pointer}` });
   }
-  return { file: file as unknown as ConfigFile, issues };
+  return { file: file as unknown as ConfigFile, issues, invalid };
+}
+
+/** What a section is that the file does not have. */
+function emptySection(parse: (typeof SECTIONS)[keyof ConfigFile], readFile: ReadFile): unknown {
+  const empty = parse({}, readFile);
+  return "value" in empty ? empty.value : undefined;
 }
 
 /** The file cannot be used; the message has a line for each issue. */
@@ -165,8 +177,8 @@ function textOf(place: string, mayBeMissing: boolean, readFile: ReadFile): strin
 export interface LiveConfigFile {
   /** Its content. */
   readonly current: ConfigFile;
-  /** Reads the file again. Throws a `ConfigFileError` and changes nothing when it is invalid. */
-  reload(): void;
+  /** Reads the file again; `apply` puts it in force. Throws a `ConfigFileError`. */
+  readAgain(): { readonly next: ConfigFile; apply(): void };
   /** Calls `listener` now and after each reload. */
   follow(listener: (file: ConfigFile) => void): void;
 }
@@ -183,9 +195,15 @@ export function openConfigFile(
     get current() {
       return current;
     },
-    reload() {
-      current = readConfigFile(path, readFile, check);
-      for (const listener of listeners) listener(current);
+    readAgain() {
+      const next = readConfigFile(path, readFile, check);
+      return {
+        next,
+        apply() {
+          current = next;
+          for (const listener of listeners) listener(current);
+        },
+      };
     },
     follow(listener) {
       listeners.push(listener);

@@ -38,20 +38,20 @@ export async function channelSettings(
 }
 
 /** The name for EHLO: large providers refuse a client that gives only its address. */
-export function mailHostname({ mailHostname }: Config): string | undefined {
+export function mailHostname({ mailHostname }: Pick<Config, "mailHostname">): string | undefined {
   if (mailHostname !== undefined) return mailHostname;
   const name = Deno.hostname();
   return isHostName(name) ? name : undefined;
 }
 
 /** The folder beside the queue, or beside the downloads when the queue is not a file. */
-export function stateFolder({ queue, downloads }: Config): string {
+export function stateFolder({ queue, downloads }: Pick<Config, "queue" | "downloads">): string {
   const path = /^sqlite:(.+)$/.exec(queue)?.[1] ?? downloads;
   return dirname(path);
 }
 
 /** Reads the additional CA certificates (PEM). Rejects with a `RangeError` for a file without any. */
-export async function readCa({ caFile }: Config): Promise<string | undefined> {
+export async function readCa({ caFile }: Pick<Config, "caFile">): Promise<string | undefined> {
   if (caFile === undefined) return undefined;
   const pem = await Deno.readTextFile(caFile).catch((error) => {
     throw new RangeError(`Cannot read "${caFile}" as POSTRIDER_CA_FILE: ${error.message}`);

@@ -18,8 +18,11 @@ import { openSubmitParser, type SubmitParser } from "../task/input/parse_submit.
 import type { Issue } from "../task/issues.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
+/** The settings that decide about targets. */
+export type TargetSettings = Pick<Config, "templates" | "fetchAllow" | "mail" | "mailFrom">;
+
 /** Opens a parser of submits with the settings of a file, without a service. */
-export function submitParserFor(config: Config, file: ConfigFile): SubmitParser {
+export function submitParserFor(config: TargetSettings, file: ConfigFile): SubmitParser {
   const { relays, channels } = file;
   const templates = openMailTemplates(config.templates, readFolder);
   const guard = openGuard({ allow: config.fetchAllow });
@@ -42,7 +45,7 @@ export function aliasOf(
 }
 
 /** What in a file can never work, with pointers into the file. */
-export function targetIssues(config: Config, file: ConfigFile): Issue[] {
+export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] {
   const parser = submitParserFor(config, file);
   const context = { ids: () => "", now: 0 };
   const under = (path: readonly string[]) => (issue: Issue) => ({

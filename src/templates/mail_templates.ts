@@ -20,8 +20,8 @@ export interface MailTemplates {
   list(): readonly TemplateSummary[];
   /** Renders a template; an issue points to `/template` or `/data`. */
   render(name: string, data: Readonly<Record<string, Json>>): Parsed<RenderedTemplate>;
-  /** Reads the files again. Throws a `TemplateFileError` and changes nothing when one is wrong. */
-  reload(): void;
+  /** Reads the files again; the returned function puts them in force. Throws a `TemplateFileError`. */
+  readAgain(): () => void;
 }
 
 /** Reads the files of a folder, by name; throws a `Deno.errors.NotFound` when there is none. */
@@ -49,8 +49,9 @@ export function openMailTemplates(directory: string, readFolder: ReadFolder): Ma
         return { issues: [faultOf(name, error)] };
       }
     },
-    reload() {
-      templates = readAll(directory, readFolder);
+    readAgain() {
+      const next = readAll(directory, readFolder);
+      return () => void (templates = next);
     },
   };
 }

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { ConfigFileError, openConfigFile, readConfigFile } from "../../src/config/config_file.ts";
+import {
+  ConfigFileError,
+  openConfigFile,
+  parseConfigFile,
+  readConfigFile,
+} from "../../src/config/config_file.ts";
 
 const PATH = "/etc/postrider.yaml";
 
@@ -77,10 +82,23 @@ Deno.test("a reload applies the whole file or keeps the previous settings", () =
   const live = openConfigFile(PATH, from(files));
   live.follow(({ aliases }) => seen.push(aliases.size));
   files[PATH] = "aliases: {a: a@example.org, b: b@example.org}\nhosts: 3";
-  assert.throws(() => live.reload(), ConfigFileError);
+  assert.throws(() => live.readAgain(), ConfigFileError);
   assert.equal(live.current.aliases.size, 1);
   files[PATH] = "aliases: {a: a@example.org, b: b@example.org}";
-  live.reload();
+  live.readAgain().apply();
   assert.equal(live.current.aliases.size, 2);
   assert.deepEqual(seen, [1, 2]);
+});
+
+Deno.test("issues of sections and of their targets are reported together, in the order of the file", () => {
+  const text = "aliases: {a: [none]}\nhosts: {x: {rate: often}}\n";
+  const check = () => [{ pointer: "/aliases/a/0", detail: "Expected a mail address" }];
+  const parsed = parseConfigFile(text, Deno.readTextFileSync, check);
+  const wrong = "wrong" in parsed ? parsed.wrong : [];
+  assert.deepEqual(wrong.map(({ line, pointer }) => [line, pointer]), [
+    [1, "/aliases/a/0"],
+    [2, "/hosts/x/rate"],
+  ]);
+  const broken = parseConfigFile("aliases: 1\n", Deno.readTextFileSync, check);
+  assert.deepEqual("wrong" in broken && broken.wrong.map(({ pointer }) => pointer), ["/aliases"]);
 });

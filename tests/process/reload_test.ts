@@ -124,3 +124,49 @@ Deno.test("a reload puts relays in force, and says what needs a restart", async 
   await mail("Two");
   assert.deepEqual([first.subjects, second.subjects], [["One"], ["Two"]]);
 });
+
+Deno.test("a reload with anything wrong applies nothing, reports all of it, and the service goes on", async () => {
+  await using data = await aFolder();
+  const { path } = data;
+  const write = (name: string, text: string) => Deno.writeTextFile(`${path}/${name}`, text);
+  const certificates = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+  await Deno.mkdir(`${path}/templates`);
+  await write("templates/hello.txt.liquid", "---\nsubject: One\n---\nx");
+  await write("ca.pem", certificates);
+  await write("postrider.yaml", "aliases: {ops: [ada@example.org]}\n");
+  await write("keys", "web:old-secret\nroot:root-secret:admin\n");
+  const env = {
+    POSTRIDER_API_KEYS_FILE: `${path}/keys`,
+    POSTRIDER_CONFIG: `${path}/postrider.yaml`,
+    POSTRIDER_TEMPLATES: `${path}/templates`,
+    POSTRIDER_CA_FILE: `${path}/ca.pem`,
+  };
+  await using service = startPostrider({ data: path, env });
+  const { url } = await service.listening;
+  const reload = () => call(`${url}/admin/reload`, "root-secret", "POST");
+  const subject = async () => {
+    const mail = { to: "@ops", template: "hello" };
+    const { body } = await call(`${url}/notify?dryRun=true`, "old-secret", "POST", mail);
+    return JSON.stringify(body).match(/One|Two/)?.[0];
+  };
+  assert.equal(await subject(), "One");
+  await write("templates/hello.txt.liquid", "---\nsubject: Two\n---\nx");
+  await write("postrider.yaml", "aliases: {ops: [none]}\nhosts: 3\n");
+  await write("keys", "no key\n");
+  await Deno.remove(`${path}/ca.pem`);
+  const { status, body } = await reload();
+  assert.equal(status, 422);
+  const text = JSON.stringify(body.errors);
+  for (const part of [/API_KEYS/, /aliases\/ops/, /hosts/]) assert.match(text, part);
+  assert.equal(await subject(), "One");
+  await write("postrider.yaml", "aliases: {ops: [ada@example.org]}\n");
+  await write("keys", "web:old-secret\nroot:root-secret:admin\n");
+  const withoutCa = await reload();
+  assert.deepEqual([withoutCa.status, /ca\.pem/.test(withoutCa.body.detail)], [422, true]);
+  service.kill("SIGHUP");
+  await service.lines.find(/"Settings not reloaded: they are invalid".*ca\.pem/);
+  assert.equal(await subject(), "One");
+  await write("ca.pem", `${certificates}${certificates}`);
+  assert.deepEqual((await reload()).body.applied, ["templates", "POSTRIDER_CA_FILE"]);
+  assert.equal(await subject(), "Two");
+});

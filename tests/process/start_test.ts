@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 
 import { aFolder, START, startPostrider } from "../support/process.ts";
 
@@ -66,6 +67,80 @@ Deno.test.each([
   await using service = startPostrider({ data: data.path, command: [...START, flag] });
   assert.equal(await service.exit, code, service.lines.said.join("\n"));
   await service.lines.find(says);
+});
+
+Deno.test("--check reports all issues at once, of settings, files, folders and relays", async () => {
+  await using data = await aFolder();
+  const { path } = data;
+  await Deno.mkdir(`${path}/templates`);
+  await Deno.writeTextFile(`${path}/templates/hello.html.liquid`, "{% if %}");
+  await Deno.writeTextFile(`${path}/ca.pem`, "no certificate");
+  await Deno.writeTextFile(`${path}/queue.db`, "no database");
+  await Deno.writeTextFile(`${path}/file`, "");
+  await Deno.writeTextFile(
+    `${path}/postrider.yaml`,
+    "hosts: {x: {rate: often}}\nschedules: {s: {every: soon, fetch: {url: x}}}\n",
+  );
+  const env = {
+    POSTRIDER_PORT: "many",
+    POSTRIDER_HOST: "0.0.0.0",
+    POSTRIDER_QUEUE: `sqlite:${path}/queue.db`,
+    POSTRIDER_TEMPLATES: `${path}/templates`,
+    POSTRIDER_CONFIG: `${path}/postrider.yaml`,
+    POSTRIDER_CA_FILE: `${path}/ca.pem`,
+    POSTRIDER_DOWNLOADS: `${path}/file/downloads`,
+  };
+  await using check = startPostrider({ data: path, env, command: [...START, "--check"] });
+  assert.equal(await check.exit, 78);
+  const said = check.lines.said.join("\n");
+  const expected = [
+    /POSTRIDER_PORT: /,
+    /POSTRIDER_API_KEYS: expected at least one/,
+    /POSTRIDER_QUEUE: .*expected a SQLite file/,
+    /POSTRIDER_TEMPLATES: /,
+    /postrider\.yaml:1:\d+: \/hosts/,
+    /postrider\.yaml:2:\d+: \/schedules/,
+    /POSTRIDER_CA_FILE: /,
+    /POSTRIDER_DOWNLOADS: /,
+  ];
+  for (const pattern of expected) assert.match(said, pattern);
+});
+
+Deno.test("--check logs in to the relay although another setting is wrong", async () => {
+  await using data = await aFolder();
+  using closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr;
+  closed.close();
+  const env = { POSTRIDER_DRAIN: "soon", POSTRIDER_MAIL: `smtp://127.0.0.1:${port}` };
+  await using check = startPostrider({ data: data.path, env, command: [...START, "--check"] });
+  assert.equal(await check.exit, 78);
+  await check.lines.find(/POSTRIDER_DRAIN: /);
+  await check.lines.find(/POSTRIDER_MAIL: connection_refused/);
+});
+
+Deno.test("--check creates no folder, and names unknown settings", async () => {
+  await using data = await aFolder();
+  const under = `${data.path}/not/there`;
+  const env = {
+    POSTRIDER_QUEUE: `sqlite:${under}/q.db`,
+    POSTRIDER_DOWNLOADS: `${under}/downloads`,
+    POSTRIDER_MAIL: `outbox:${under}/outbox`,
+    POSTRIDER_PROT: "80",
+  };
+  await using check = startPostrider({ data: data.path, env, command: [...START, "--check"] });
+  assert.equal(await check.exit, 0, check.lines.said.join("\n"));
+  await check.lines.find(/Unknown settings are ignored: POSTRIDER_PROT/);
+  assert.deepEqual(Array.from(Deno.readDirSync(data.path)), []);
+});
+
+Deno.test("--check refuses a queue file that a newer Postrider has written", async () => {
+  await using data = await aFolder();
+  const path = `${data.path}/postrider.db`;
+  using db = new DatabaseSync(path);
+  db.exec("CREATE TABLE task (id); PRAGMA user_version = 999");
+  await using check = startPostrider({ data: data.path, command: [...START, "--check"] });
+  assert.equal(await check.exit, 78);
+  await check.lines.find(/POSTRIDER_QUEUE: .*written by a newer Postrider \(file version 999/);
 });
 
 Deno.test.each([

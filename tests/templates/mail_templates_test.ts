@@ -103,10 +103,10 @@ Deno.test("a reload takes new files, and changes nothing when one is wrong", () 
   const templates = openMailTemplates("", () => new Map(Object.entries(files)));
   const subject = () => (templates.render("a", {}) as { value: { subject: string } }).value.subject;
   files["a.txt.liquid"] = "---\nsubject: Two\n---\nx";
-  templates.reload();
+  templates.readAgain()();
   assert.equal(subject(), "Two");
   files["a.txt.liquid"] = "{% if %}";
-  assert.throws(() => templates.reload(), TemplateFileError);
+  assert.throws(() => templates.readAgain(), TemplateFileError);
   assert.equal(subject(), "Two");
 });
 

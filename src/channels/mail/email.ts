@@ -66,22 +66,13 @@ export function openEmailChannel(settings: MailSettings, options: EmailOptions):
 }
 
 /**
- * Connects to a relay and logs in, or creates the folder of the outbox; resolves
- * with the error, if there is one.
+ * Connects to a relay and logs in; resolves with the error, if there is one. An outbox has none.
  */
 export async function verifyRelay(
   settings: OutboxSettings | RelayRule["relay"],
   options: EmailOptions,
 ): Promise<TaskError | undefined> {
-  if (settings.kind === "outbox") {
-    try {
-      await Deno.mkdir(settings.directory, { recursive: true, mode: 0o700 });
-      return undefined;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return { code: "outbox_failed", detail: `Cannot create the folder of the outbox: ${why}` };
-    }
-  }
+  if (settings.kind === "outbox") return undefined;
   try {
     const session = await openerOf(settings, options)(new AbortController().signal);
     await session.close();
