@@ -13,6 +13,7 @@ import { logStartup } from "./service/startup_log.ts";
 import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings, readCa } from "./service/channel_settings.ts";
 import { PROBLEM_CODES } from "./http/problems.ts";
+import { openSignOuts } from "./http/auth/sign_outs.ts";
 import { openHistory, withHistory } from "./http/stats/history.ts";
 import { createApp } from "./http/app.ts";
 import { trustsNone } from "./http/request/client.ts";
@@ -261,6 +262,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     log,
     metrics,
     history,
+    signOuts: await openSignOuts({ engine, clock, signal: ending.signal }),
     traces,
     ids,
     keys: () => apiKeys,

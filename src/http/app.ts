@@ -76,7 +76,7 @@ export function createApp(dependencies: Dependencies): App {
     error: (message, fields = {}) =>
       sample(`${message} ${fields.error}`, message, fields, `${fields.requestId}`, "error"),
   };
-  const sessions = openSessions(dependencies.keys, () => clock.now());
+  const sessions = openSessions(dependencies.keys, () => clock.now(), dependencies.signOuts);
   const refuseWrongKey = openWrongKeys(clock, sample);
   const authenticate = openAuth({
     keys: dependencies.keys,

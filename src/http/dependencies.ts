@@ -16,6 +16,7 @@ import type { SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Keys } from "../task/key_limits.ts";
 import type { Ports, Reloaded } from "../task/ports.ts";
+import type { SignOuts } from "./auth/sign_outs.ts";
 import type { History } from "./stats/history.ts";
 import type { Anonymous, ApiKey } from "./auth/auth.ts";
 import type { CorsOrigins } from "./cors.ts";
@@ -46,6 +47,8 @@ export interface Dependencies {
   readonly metrics: Metrics;
   /** Counts of the past, for the dashboard. */
   readonly history: History;
+  /** Sessions of the dashboard that were signed out. */
+  readonly signOuts: SignOuts;
   /** OpenTelemetry spans of submits. */
   readonly traces: Traces;
   /** The quotas in force, by the name of the API key. */

@@ -232,6 +232,14 @@ export interface FailedTask {
   readonly error: TaskError;
 }
 
+/** A session of the dashboard that was signed out. */
+export interface EndedSession {
+  /** Its id. */
+  readonly id: string;
+  /** When it would have ended, in milliseconds since the epoch. */
+  readonly until: number;
+}
+
 /** What is known of an engine's file. */
 export interface OpenedFile {
   /** The version of its tables. */
@@ -358,6 +366,10 @@ export interface QueueEngine extends AsyncDisposable {
   writeHistory(parts: readonly HistoryPart[]): Promise<void>;
   /** The counts of steps of this length that began at `since` or later, of all processes. */
   history(stepMs: number, since: number): Promise<HistoryPart[]>;
+  /** Stores that a session was signed out that would end then, in milliseconds since the epoch. */
+  endSession(id: string, until: number): Promise<void>;
+  /** The sessions that were signed out and would not have ended yet. */
+  endedSessions(): Promise<EndedSession[]>;
   /** All schedules, by name. */
   schedules(): Promise<StoredSchedule[]>;
   /** Deliveries of a hook, newest first. Throws a `RangeError` for a malformed cursor. */

@@ -15,6 +15,7 @@ import { listContract } from "./contract_lists.ts";
 import { modelContract } from "./contract_model.ts";
 import { ownerContract } from "./contract_owners.ts";
 import { pauseContract } from "./contract_pauses.ts";
+import { sessionContract } from "./contract_sessions.ts";
 import { stateContract } from "./contract_states.ts";
 import { cancelRetryContract } from "./contract_cancel_retry.ts";
 import { triggerContract } from "./contract_triggers.ts";
@@ -24,6 +25,7 @@ import type { OpenEngine } from "./world.ts";
 export function engineContract(name: string, open: OpenEngine): void {
   insertContract(name, open);
   historyContract(name, open);
+  sessionContract(name, open);
   claimContract(name, open);
   clockContract(name, open);
   batchContract(name, open);

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { ApiKey } from "../../src/http/auth/auth.ts";
 import { createApp } from "../../src/http/app.ts";
+import { openSignOuts, type SignOuts } from "../../src/http/auth/sign_outs.ts";
 import { openHistory, withHistory } from "../../src/http/stats/history.ts";
 import type { Dependencies } from "../../src/http/dependencies.ts";
 import type { Hooks } from "../../src/hooks/hook_settings.ts";
@@ -72,10 +73,17 @@ export class Api implements AsyncDisposable {
       clock,
       ...(maxQueued === undefined ? {} : { maxQueued }),
     });
-    return new Api(clock, options.engine?.(memory) ?? memory, options);
+    const engine = options.engine?.(memory) ?? memory;
+    const { signal } = new AbortController();
+    return new Api(clock, engine, await openSignOuts({ engine, clock, signal }), options);
   }
 
-  private constructor(clock: FakeClock, engine: QueueEngine, options: ApiOptions) {
+  private constructor(
+    clock: FakeClock,
+    engine: QueueEngine,
+    signOuts: SignOuts,
+    options: ApiOptions,
+  ) {
     this.clock = clock;
     this.engine = engine;
     const log: Log = {
@@ -122,6 +130,7 @@ export class Api implements AsyncDisposable {
       log,
       metrics,
       history,
+      signOuts,
       traces: noTraces,
       ids,
       keys: () => keys,

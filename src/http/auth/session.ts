@@ -2,15 +2,16 @@
  * Dashboard sessions: a cookie instead of an API key.
  *
  * The cookie holds the name of the key, an expiry and an id, signed with the
- * digest of the key. So nothing has to be stored: a session survives a restart,
- * and ends at once when its secret is removed. Only sessions that were signed
- * out are remembered, until they expire.
+ * digest of the key. So a session survives a restart, and ends at once when its
+ * secret is removed. Only sessions that were signed out are stored.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
+
+import type { SignOuts } from "./sign_outs.ts";
 
 /** What a session needs of an API key. */
 export interface SigningKey {
@@ -30,26 +31,25 @@ export interface Sessions<Key extends SigningKey> {
   begin(key: Key, isSecure: boolean): string;
   /** The key that a request is signed in with; `undefined` without a valid session. */
   keyOf(request: Request): Key | undefined;
-  /** Ends the session of a request; returns the `Set-Cookie` header that removes the cookie. */
-  end(request: Request, isSecure: boolean): string;
+  /** Ends the session of a request; resolves with the `Set-Cookie` header that removes the cookie. */
+  end(request: Request, isSecure: boolean): Promise<string>;
 }
 
 /** Opens sessions for the keys in force; `now` is the time in milliseconds since the epoch. */
 export function openSessions<Key extends SigningKey>(
   keys: () => readonly Key[],
   now: () => number,
+  signOuts: SignOuts,
 ): Sessions<Key> {
-  /** Expiry of each session that was signed out, in seconds since the epoch. */
-  const ended = new Map<string, number>();
-
   function read(request: Request): { key: Key; id: string; until: number } | undefined {
     const [name, expiry = "", id = "", signature = ""] = cookieOf(request).split(":");
     const until = Number(expiry);
-    if (!/^\d{1,12}$/.test(expiry) || until * 1_000 <= now() || ended.has(id)) return undefined;
+    if (!/^\d{1,12}$/.test(expiry) || until * 1_000 <= now()) return undefined;
+    if (signOuts.has(id)) return undefined;
     const given = Buffer.from(signature);
     const key = keys().find((one) => {
       if (one.name !== name) return false;
-      const expected = Buffer.from(signatureOf(one, until, id));
+      const expected = Buffer.from(signatureOf(one, until, id, signOuts.realm));
       return expected.length === given.length && timingSafeEqual(expected, given);
     });
     return key && { key, id, until };
@@ -59,16 +59,13 @@ export function openSessions<Key extends SigningKey>(
     begin(key, isSecure) {
       const until = Math.floor(now() / 1_000) + LIFETIME_S;
       const id = crypto.getRandomValues(new Uint8Array(12)).toBase64({ alphabet: "base64url" });
-      const value = `${key.name}:${until}:${id}:${signatureOf(key, until, id)}`;
+      const value = `${key.name}:${until}:${id}:${signatureOf(key, until, id, signOuts.realm)}`;
       return cookie(encodeURIComponent(value), LIFETIME_S, isSecure);
     },
     keyOf: (request) => read(request)?.key,
-    end(request, isSecure) {
+    async end(request, isSecure) {
       const session = read(request);
-      if (session) {
-        for (const [id, until] of ended) if (until * 1_000 <= now()) ended.delete(id);
-        ended.set(session.id, session.until);
-      }
+      if (session) await signOuts.add(session.id, session.until * 1_000);
       return cookie("", 0, isSecure);
     },
   };
@@ -86,10 +83,14 @@ export function isOwnPage({ headers }: Request, host: string): boolean {
   return origin === `http://${host}` || origin === `https://${host}`;
 }
 
-function signatureOf({ name, digest }: SigningKey, until: number, id: string): string {
-  return createHmac("sha256", digest).update(`postrider session ${name} ${until} ${id}`).digest(
-    "base64url",
-  );
+function signatureOf(
+  { name, digest }: SigningKey,
+  until: number,
+  id: string,
+  realm: string,
+): string {
+  const text = ["postrider session", name, until, id, ...(realm === "" ? [] : [realm])].join(" ");
+  return createHmac("sha256", digest).update(text).digest("base64url");
 }
 
 function cookieOf({ headers }: Request): string {

@@ -58,12 +58,12 @@ export function signInRoutes(
     }
   }
 
-  function signOut(context: RequestContext): Response {
+  async function signOut(context: RequestContext): Promise<Response> {
     const { request, requestId, client } = context;
     if (!isOwnPage(request, client().host)) {
       return show(context, 403, "/", otherSite(context));
     }
-    return seeOther("/ui/signin", requestId, sessions.end(request, isSecure(context)));
+    return seeOther("/ui/signin", requestId, await sessions.end(request, isSecure(context)));
   }
 
   return [

@@ -49,6 +49,8 @@ const PLAIN = {
   purge: true,
   writeHistory: true,
   history: true,
+  endSession: true,
+  endedSessions: true,
 } as const satisfies Partial<Record<keyof QueueEngine, true>>;
 
 type Plain = keyof typeof PLAIN;

@@ -121,6 +121,12 @@ const commands: CommandTable<MemoryStorage, Commands> = {
       }
     }
   },
+  endSession: ({ endedSessions, now }, id, until) => {
+    for (const [old, until] of endedSessions) if (until <= now) endedSessions.delete(old);
+    endedSessions.set(id, until);
+  },
+  endedSessions: ({ endedSessions, now }) =>
+    [...endedSessions].flatMap(([id, until]) => until > now ? [{ id, until }] : []),
   history: ({ history }, stepMs, since) =>
     [...history.values()].filter((part) => part.stepMs === stepMs && part.at >= since),
 };

@@ -87,6 +87,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
   readonly deliveries = new Map<number, StoredDelivery>();
   /** By step, start and process. */
   readonly history = new Map<string, HistoryPart>();
+  /** The end of each session that was signed out. */
+  readonly endedSessions = new Map<string, number>();
   /** By scope and key. */
   readonly idempotency = new Map<string, Idempotency & { readonly id: string }>();
   /** The latest change's number. */

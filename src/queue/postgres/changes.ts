@@ -259,6 +259,15 @@ export abstract class Changes extends Reads {
     });
   }
 
+  async endSession(id: string, until: number): Promise<void> {
+    this.mustBeOpen();
+    await this.writers.transaction(async (session) => {
+      await session.run(this.sql.forgetSessions, this.now());
+      await session.run(this.sql.endSession, id, until);
+      return true;
+    });
+  }
+
   async runNow(id: string): Promise<Changed> {
     return await this.changeOne(id, runNow) ?? "not_found";
   }

@@ -15,6 +15,7 @@ import type {
   BatchPage,
   BatchTask,
   DeliveryPage,
+  EndedSession,
   LaneStatus,
   Page,
   TaskChange,
@@ -200,6 +201,11 @@ export abstract class Reads {
   async history(stepMs: number, since: number): Promise<HistoryPart[]> {
     const rows = await this.read(this.sql.history, stepMs, since);
     return rows.map(([stepMs, at, run, tally]) => ({ stepMs, at, run, tally }));
+  }
+
+  async endedSessions(): Promise<EndedSession[]> {
+    const rows = await this.read(this.sql.endedSessions, this.now());
+    return rows.map(([id, until]) => ({ id, until }));
   }
 
   protected read(statement: Sql[keyof Sql], ...values: readonly unknown[]) {

@@ -167,6 +167,13 @@ CREATE TABLE @.history (
   PRIMARY KEY (step, at, run)
 );
   `,
+  // Sessions of the dashboard that were signed out before their end.
+  `
+CREATE TABLE @.ended_session (
+  id    text   PRIMARY KEY,
+  until bigint NOT NULL
+);
+  `,
 ];
 
 /** Created again whenever a newer version opens the schema. */

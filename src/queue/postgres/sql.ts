@@ -264,6 +264,10 @@ const TEXTS = {
     INSERT INTO @.history VALUES ($1, $2, $3, $4)
     ON CONFLICT (step, at, run) DO UPDATE SET tally = excluded.tally`,
   forgetHistory: `DELETE FROM @.history WHERE step = $1 AND at < $2`,
+  endSession: `
+    INSERT INTO @.ended_session VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET until = $2`,
+  forgetSessions: `DELETE FROM @.ended_session WHERE until <= $1`,
+  endedSessions: `SELECT id, until FROM @.ended_session WHERE until > $1`,
   history: `SELECT step, at, run, tally FROM @.history WHERE step = $1 AND at >= $2`,
   pauses: `SELECT record FROM @.pause ORDER BY seq`,
   insertPause: `INSERT INTO @.pause (seq, record) VALUES ($1, $2)`,

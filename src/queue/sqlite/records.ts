@@ -1,5 +1,5 @@
 /**
- * Reading batches, schedules and deliveries; the history.
+ * Reading batches, schedules and deliveries; the history; sessions.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { isId, sequenceOf } from "../../lib/ids.ts";
 import { batchRecordOf, type BatchRow } from "../core/row.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
-import type { DeliveryPage } from "../engine.ts";
+import type { DeliveryPage, EndedSession } from "../engine.ts";
 import type { SqliteStorage } from "./storage.ts";
 
 /** Batches that were submitted before that number, newest first. */
@@ -92,6 +92,20 @@ export function writeHistory({ sql }: SqliteStorage, parts: readonly HistoryPart
     sql.writeHistory.run(part.stepMs, part.at, part.run, part.tally);
     sql.forgetHistory.run(part.stepMs, forgottenBefore(part));
   }
+}
+
+/** Stores that a session was signed out. */
+export function endSession({ sql, now }: SqliteStorage, id: string, until: number): void {
+  sql.forgetSessions.run(now);
+  sql.endSession.run(id, until);
+}
+
+/** The sessions that were signed out and would not have ended yet. */
+export function endedSessions({ sql, now }: SqliteStorage): EndedSession[] {
+  return sql.endedSessions.all(now).map(({ id, until }) => ({
+    id: String(id),
+    until: Number(until),
+  }));
 }
 
 /** The counts of steps of this length. */

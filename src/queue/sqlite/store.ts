@@ -36,6 +36,8 @@ import { purge } from "./purge.ts";
 import {
   batchTasks,
   deliveries,
+  endedSessions,
+  endSession,
   findDelivery,
   history,
   listBatches,
@@ -75,6 +77,8 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
   findDelivery,
   writeHistory,
   history,
+  endSession,
+  endedSessions,
   limitHosts: (storage, hosts) => {
     storage.hosts = new Map(hosts);
     storage.scheduler.limitHosts(storage.hosts);

@@ -107,6 +107,7 @@ export const NAMED: readonly Table[] = [
     "id:text",
     "expires_at:bigint",
   ),
+  table("ended_session", "ended_session", "id:text", "until:bigint"),
   table("history", "history", "step:int", "at:bigint", "run:text", "tally:text"),
 ];
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { openSignOuts } from "../../../src/http/auth/sign_outs.ts";
+import type { Cluster } from "../../../src/queue/cluster.ts";
+import { openQueue } from "../../../src/queue/open.ts";
 import { Api } from "../../support/api.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
 
 const ORIGIN = "http://localhost:8000";
 const KEYS = parseApiKeys("ada:first-secret,eye:other-secret:read,send:third-secret:fetch");
@@ -97,6 +101,21 @@ Deno.test("signing out ends the session, and no other", async () => {
   assert.equal((await api.raw("/ui/signout", signOut)).status, 303);
   assert.equal((await api.get("/tasks", headers)).status, 401);
   assert.equal((await api.get("/tasks", other.headers)).status, 200);
+});
+
+Deno.test("what was signed out on one node is signed out on another, and after a restart", async () => {
+  const clock = new FakeClock();
+  await using engine = await openQueue("memory:", { clock });
+  const { signal } = new AbortController();
+  const shared = { ...engine, durable: true, cluster: {} as Cluster };
+  const open = () => openSignOuts({ engine: shared, clock, signal });
+  const [here, there] = [await open(), await open()];
+  await here.add("one", clock.now() + 60_000);
+  assert.deepEqual([here.has("one"), there.has("one")], [true, false]);
+  await clock.advance(2_000);
+  assert.deepEqual([there.has("one"), (await open()).has("one")], [true, true]);
+  const { realm } = await openSignOuts({ engine, clock, signal });
+  assert.deepEqual([here.realm, realm === ""], ["", false]);
 });
 
 Deno.test("behind a proxy that changes Host, Sec-Fetch-Site proves the own page", async () => {

@@ -209,6 +209,13 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (step, at, run)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Sessions of the dashboard that were signed out before their end.
+  `
+  CREATE TABLE ended_session (
+    id    TEXT    PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version of the file that this program writes. */

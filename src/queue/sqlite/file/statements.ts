@@ -162,6 +162,9 @@ const TEXTS = {
 
   writeHistory: `INSERT OR REPLACE INTO history (step, at, run, tally) VALUES (?, ?, ?, ?)`,
   forgetHistory: `DELETE FROM history WHERE step = ? AND at < ?`,
+  endSession: `INSERT OR REPLACE INTO ended_session (id, until) VALUES (?, ?)`,
+  forgetSessions: `DELETE FROM ended_session WHERE until <= ?`,
+  endedSessions: `SELECT id, until FROM ended_session WHERE until > ?`,
   history: `SELECT step AS stepMs, at, run, tally FROM history WHERE step = ? AND at >= ?`,
 
   lanes: `SELECT id, name, most, held_until, reason FROM lane`,
