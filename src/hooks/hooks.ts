@@ -76,16 +76,26 @@ export type Received =
   | { readonly kind: "refused"; readonly code: "queue_full" | "storage_full" }
   | { readonly kind: "not_found" };
 
-/** Receives and replays deliveries. */
+/** What a stored delivery would create. */
+export interface DeliveryPreview {
+  /** As stored. */
+  readonly delivery: StoredDelivery;
+  /** What the sender sent. */
+  readonly content: DeliveryContent;
+  /** What the current configuration makes of it. */
+  readonly evaluation: Evaluation;
+}
+
+/** Receives, shows and replays deliveries. */
 export interface HookReceiver {
   /** A hook of the current configuration. */
   find(name: string): Hook | undefined;
   /** All hooks of the current configuration. */
   list(): readonly Hook[];
-  /** How many deliveries of a hook had each verdict since the start; those with none are absent. */
-  counts(name: string): Readonly<Partial<Record<HookVerdict, number>>>;
   /** Verifies a delivery, maps it, and stores it with its tasks. */
   receive(hook: Hook, incoming: Incoming): Promise<Received>;
+  /** A stored delivery, and what the current configuration would make of it; stores nothing. */
+  preview(hook: Hook, id: string): Promise<DeliveryPreview | undefined>;
   /** Maps a stored delivery again with the current configuration. */
   replay(hook: Hook, id: string, requestId: string): Promise<Received>;
 }
@@ -96,15 +106,6 @@ export function openHooks(parts: HookParts): HookReceiver {
   const take = openTokenBuckets(clock);
   const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
-  const counted = new Map<string, Partial<Record<HookVerdict, number>>>();
-
-  function count({ name }: Hook, verdict: HookVerdict): void {
-    metrics.delivered(name, verdict);
-    const counts = counted.get(name) ?? {};
-    counts[verdict] = (counts[verdict] ?? 0) + 1;
-    counted.set(name, counts);
-  }
-
   function evaluated(
     hook: Hook,
     content: DeliveryContent,
@@ -223,12 +224,17 @@ export function openHooks(parts: HookParts): HookReceiver {
   return {
     find: (name) => hooks().get(name),
     list: () => [...hooks().values()],
-    counts: (name) => counted.get(name) ?? {},
     async receive(hook, incoming) {
       const result = await receive(hook, incoming);
       const verdict = verdictOf(result);
-      if (verdict) count(hook, verdict);
+      if (verdict) metrics.delivered(hook.name, verdict);
       return result;
+    },
+    async preview(hook, id) {
+      const stored = await engine.findDelivery(id);
+      if (stored?.hook !== hook.name) return undefined;
+      const content = JSON.parse(stored.content) as DeliveryContent;
+      return { delivery: stored, content, evaluation: evaluated(hook, content, id, "") };
     },
     async replay(hook, id, requestId) {
       const stored = await engine.findDelivery(id);

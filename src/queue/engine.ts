@@ -24,6 +24,7 @@
 export * from "./change.ts";
 export * from "./cluster.ts";
 export * from "./errors.ts";
+export { laneIsOfHost } from "./host.ts";
 export * from "./pause.ts";
 
 import type { CancelReason, Settlement } from "../task/outcome.ts";

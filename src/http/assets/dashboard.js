@@ -178,9 +178,10 @@ function updateTimes() {
 
 // ---- The API: buttons that send a request.
 
-async function ask(call) {
+async function ask(call, json) {
   const [method, path] = call.split(" ");
-  const answer = await fetch(BASE + path, { method });
+  const request = json ? { body: json, headers: { "content-type": "application/json" } } : {};
+  const answer = await fetch(BASE + path, { method, ...request });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(body.detail ?? answer.statusText);
   return body;
@@ -243,7 +244,7 @@ async function press({ dataset }) {
   if (dataset.bulk) return await pressBulk(dataset);
   if (!await confirmed(dataset.confirm)) return;
   const undo = dataset.undo && (() => ask(dataset.undo));
-  await run(() => ask(dataset.call), dataset.done, undo);
+  await run(() => ask(dataset.call, dataset.body), dataset.done, undo);
 }
 
 async function pressBulk({ bulk, undo }) {
@@ -395,6 +396,16 @@ document.addEventListener("change", ({ target }) => {
     for (const one of ticks()) one.checked = target.checked;
     select(ticks());
   } else if (target.name === "task") select([target]);
+});
+/** A clock time of a form is the latest such moment of the reader's. */
+document.addEventListener("submit", ({ target }) => {
+  const field = target.elements[target.dataset.clock];
+  const [, hours, minutes] = /^\s*(\d\d?):(\d\d)\s*$/.exec(field?.value) ?? [];
+  if (minutes === undefined) return;
+  const at = new Date();
+  at.setHours(Number(hours), Number(minutes), 0, 0);
+  if (at > new Date()) at.setDate(at.getDate() - 1);
+  field.value = at.toISOString();
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.send) return;

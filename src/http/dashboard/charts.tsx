@@ -40,6 +40,7 @@ export function FinishedChart({ shown, name }: { shown: Shown; name: string }) {
         aria-label={said}
       >
         {bars.map(({ at, succeeded, failed }, index) => {
+          if (succeeded + failed === 0) return null;
           const [low, high] = [size(succeeded, most), size(failed, most)];
           return (
             <g>

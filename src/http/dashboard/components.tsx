@@ -65,6 +65,8 @@ export function bytes(count: number): string {
 export interface ActionProps {
   /** Method and path of the request: `DELETE /tasks/tsk_…`. */
   readonly call: string;
+  /** The JSON body of the request. */
+  readonly body?: Readonly<Record<string, unknown>>;
   /** The question to confirm first; none when absent. */
   readonly confirm?: string;
   /** The message after success. */
@@ -78,12 +80,13 @@ export interface ActionProps {
 }
 
 /** A button that sends a request to the API and shows the result. */
-export function Action({ call, confirm, done, undo, danger, children }: ActionProps) {
+export function Action({ call, body, confirm, done, undo, danger, children }: ActionProps) {
   return (
     <button
       type="button"
       class={danger ? "danger" : undefined}
       data-call={call}
+      data-body={body && JSON.stringify(body)}
       data-confirm={confirm}
       data-done={done}
       data-undo={undo}

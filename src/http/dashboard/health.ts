@@ -36,10 +36,16 @@ export interface HealthFacts {
   readonly queued: QueuedKinds;
   /** Tasks that failed within the last hour. */
   readonly failedLastHour: number;
+  /** The host or relay where most of them failed. */
+  readonly worstHost?: string | undefined;
+  /** Schedules whose latest run created no task. */
+  readonly failedSchedules: readonly string[];
+  /** Hooks with deliveries of the last hour that created nothing and should have. */
+  readonly troubledHooks: readonly string[];
 }
 
 /** A due task that waits longer than this is late, in milliseconds. */
-const LATE_MS = 60_000;
+export const LATE_MS = 60_000;
 const LOW_DISK_BYTES = 1e9;
 const HOUR_MS = 3_600_000;
 
@@ -62,8 +68,10 @@ export function concernsOf(facts: HealthFacts): Concern[] {
     },
     facts.failedLastHour > 0 &&
     {
-      text: `${count(facts.failedLastHour, "task")} failed in the last hour`,
-      href: "/ui/tasks?state=failed",
+      text: `${count(facts.failedLastHour, "task")} failed in the last hour${
+        facts.worstHost === undefined ? "" : `, most of them at ${facts.worstHost}`
+      }`,
+      href: "/ui/tasks?state=failed&finishedSince=1h",
     },
     held.length > 0 &&
     {
@@ -75,6 +83,20 @@ export function concernsOf(facts: HealthFacts): Concern[] {
       text: `The oldest due task has waited for ${duration(late)}`,
       href: "/ui/tasks?state=queued",
     },
+    facts.failedSchedules.length > 0 &&
+    {
+      text: `The last run of ${some(facts.failedSchedules, "schedule")} created no task`,
+      href: "/ui/schedules",
+    },
+    facts.troubledHooks.length > 0 &&
+    {
+      text: `Deliveries to ${
+        some(facts.troubledHooks, "hook")
+      } were rejected or failed in the last hour`,
+      href: facts.troubledHooks.length === 1
+        ? `/ui/hooks/${encodeURIComponent(facts.troubledHooks[0] ?? "")}?since=1h`
+        : "/ui/hooks?since=1h",
+    },
     facts.pauses > 0 &&
     { text: `${count(facts.pauses, "pause")} in force`, href: "/ui/lanes#pauses" },
   ];
@@ -83,4 +105,9 @@ export function concernsOf(facts: HealthFacts): Concern[] {
 
 function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
+}
+
+/** The only one by its name, several by their number. */
+function some(names: readonly string[], what: string): string {
+  return names.length === 1 ? `the ${what} ${names[0]}` : `${names.length} ${what}s`;
 }

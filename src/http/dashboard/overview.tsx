@@ -14,7 +14,7 @@ import { endedAs, type Shown } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import { FinishedChart, percent, QuantileList } from "./charts.tsx";
 import { Badge, bytes, duration, Fact, grouped, Moment, TaskTable } from "./components.tsx";
-import type { Concern } from "./health.ts";
+import { type Concern, LATE_MS } from "./health.ts";
 import { BusiestHosts, failedLink, Failures, TypeTable } from "./rollups.tsx";
 import { type LookBack, WindowSwitch } from "./windows.tsx";
 
@@ -142,12 +142,17 @@ function Health({ concerns: [first, ...others] }: { concerns: readonly Concern[]
 
 /** The figures that matter at this moment, each with a link to what is behind it. */
 function Now({ queued, worker, failedLastHour, now, counts }: Overview) {
-  const oldest = queued.oldestDueAt === undefined ? "none" : duration(now - queued.oldestDueAt);
+  const waitedMs = now - (queued.oldestDueAt ?? now);
   return (
     <>
       <ul class="now">
-        <Figure name="due" href="/ui/tasks?state=queued" value={grouped(queued.due)}>
-          oldest {oldest}
+        <Figure
+          name="due"
+          href="/ui/tasks?state=queued"
+          value={grouped(queued.due)}
+          bad={waitedMs > LATE_MS}
+        >
+          {queued.due === 0 ? "nothing waits" : `oldest waits ${duration(waitedMs)}`}
         </Figure>
         <Figure name="scheduled" href="/ui/tasks?state=queued" value={grouped(queued.scheduled)}>
           their time is later

@@ -5,13 +5,16 @@
  */
 
 import type { RequestContext } from "../context.ts";
+import { OTHER_HOSTS, type Tally } from "../../task/history.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { endedAs } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import { concernsOf } from "./health.ts";
 import { lookBackOf } from "./windows.tsx";
-import { endedAs } from "../stats/history.ts";
 import { OverviewContent } from "./overview.tsx";
+import { troubleOf } from "./hooks.tsx";
 import type { MakePage } from "./page.tsx";
+import { hostName, hostsOf } from "./rollups.tsx";
 
 const MAX_LANES = 200;
 const HOUR_MS = 3_600_000;
@@ -24,7 +27,7 @@ export interface OverviewParts {
 
 /** Makes the overview. */
 export function overviewPage(dependencies: Dependencies, own: OverviewParts): MakePage {
-  const { engine, ports, clock, history } = dependencies;
+  const { engine, ports, clock, history, hooks, schedules } = dependencies;
 
   return async function overview(context: RequestContext) {
     const period = lookBackOf(context, clock.now(), "1h");
@@ -38,7 +41,7 @@ export function overviewPage(dependencies: Dependencies, own: OverviewParts): Ma
         ports.queueFile?.usage(),
         engine.lanes(MAX_LANES),
         engine.list({ states: ["failed"] }, 5),
-        engine.list({}, 10),
+        engine.list({}, 5),
         hour(),
         history.read(period.from),
       ]);
@@ -56,6 +59,12 @@ export function overviewPage(dependencies: Dependencies, own: OverviewParts): Ma
       pauses: pauses.length,
       queued,
       failedLastHour,
+      worstHost: worstHostOf(lastHour.total),
+      failedSchedules: schedules.list().filter(({ record }) => record.error !== undefined)
+        .map(({ name }) => name),
+      troubledHooks: hooks.list().map(({ name }) => name).filter((name) =>
+        troubleOf(lastHour.total, name) > 0
+      ),
     });
     const content = (
       <OverviewContent
@@ -85,4 +94,12 @@ export function overviewPage(dependencies: Dependencies, own: OverviewParts): Ma
       content,
     } as const;
   };
+}
+
+/** The host where more than half of the failed tasks failed, if several failed. */
+function worstHostOf(total: Tally): string | undefined {
+  const hosts = hostsOf(total).filter(({ failed }) => failed > 0);
+  const all = hosts.reduce((sum, { failed }) => sum + failed, 0);
+  const worst = hosts.find(({ failed }) => failed * 2 > all);
+  return all > 1 && worst && worst.lane !== OTHER_HOSTS ? hostName(worst.lane) : undefined;
 }

@@ -63,7 +63,7 @@ export function Failures({ shown, since }: { shown: Shown; since: string }) {
   const all = reasons.reduce((sum, { failed }) => sum + failed, 0);
   return (
     <div class="columns">
-      <table>
+      <table class="dense few">
         <caption>By reason</caption>
         <thead>
           <tr>
@@ -76,17 +76,18 @@ export function Failures({ shown, since }: { shown: Shown; since: string }) {
           {reasons.map(({ reason, code, failed }) => (
             <tr>
               <td data-name="Reason" class="what">
-                <a href={failedLink(since, { reason })}>{code}</a> <small>{reason}</small>
+                <a href={failedLink(since, { reason })}>{code}</a>{" "}
+                <span class="unit">{reason}</span>
               </td>
               <td data-name="Failed" class="number">{grouped(failed)}</td>
-              <td data-name="Share">
+              <td data-name="Share" class="wide">
                 <ShareBar part={failed} whole={all} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-      <table>
+      <table class="dense few">
         <caption>By host</caption>
         <thead>
           <tr>
@@ -102,7 +103,7 @@ export function Failures({ shown, since }: { shown: Shown; since: string }) {
                 <HostLink lane={lane} href={failedLink(since, { host: lane })} />
               </td>
               <td data-name="Failed" class="number">{grouped(failed)}</td>
-              <td data-name="Share">
+              <td data-name="Share" class="wide">
                 <ShareBar part={failed} whole={all} />
               </td>
             </tr>
@@ -136,7 +137,7 @@ export function TypeTable({ shown }: { shown: Shown }) {
   const types = Object.entries(tallyAt(shown.total, "types"));
   if (types.length === 0) return <p class="empty">No task was accepted or ended.</p>;
   return (
-    <table>
+    <table class="dense few">
       <caption>By type</caption>
       <thead>
         <tr>
@@ -185,7 +186,7 @@ export function BusiestHosts({ shown, since }: { shown: Shown; since: string }) 
     .sort((a, b) => b.attempts - a.attempts).slice(0, ROWS);
   if (hosts.length === 0) return <p class="empty">No attempt has ended.</p>;
   return (
-    <table>
+    <table class="dense few">
       <caption>
         Busiest hosts and relays · <a href={`/ui/lanes?since=${since}`}>all</a>
       </caption>
@@ -195,7 +196,7 @@ export function BusiestHosts({ shown, since }: { shown: Shown; since: string }) 
           <th scope="col" class="wide">Attempts</th>
           <th scope="col" class="number">Attempts</th>
           <th scope="col" class="number">Not delivered</th>
-          <th scope="col" class="number">p95</th>
+          <th scope="col" class="number minor">p95</th>
         </tr>
       </thead>
       <tbody>
@@ -209,7 +210,7 @@ export function BusiestHosts({ shown, since }: { shown: Shown; since: string }) 
             </td>
             <td data-name="Attempts" class="number">{grouped(attempts)}</td>
             <td data-name="Not delivered" class="number">{percent(bad, attempts)}</td>
-            <td data-name="p95" class="number">{p95 === undefined ? "–" : duration(p95)}</td>
+            <td data-name="p95" class="number minor">{p95 === undefined ? "–" : duration(p95)}</td>
           </tr>
         ))}
       </tbody>

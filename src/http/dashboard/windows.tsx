@@ -30,8 +30,13 @@ export interface LookBack {
 }
 
 /** Reads `?since=`: `1h`, `24h`, `7d`, or any moment of the last seven days. */
-export function lookBackOf(context: RequestContext, now: number, usual: WindowName): LookBack {
-  const { since = usual } = query(context, ["since"]);
+export function lookBackOf(
+  context: RequestContext,
+  now: number,
+  usual: WindowName,
+  others: readonly string[] = [],
+): LookBack {
+  const { since = usual } = query(context, ["since", ...others]);
   const known = NAMES.find((name) => name === since);
   if (known) return { since: known, from: now - WINDOWS[known].ms, name: WINDOWS[known].name };
   const from = momentOf(since.trim(), now);

@@ -158,16 +158,23 @@ function GroupList({ group, current }: { group: Group; current: ManualPage }) {
 function OnThisPage({ page }: { page: ManualPage }) {
   const sections = page.sections.filter(({ level }) => level === 2);
   if (sections.length < 3) return null;
+  const list = (
+    <ul>
+      {sections.map(({ anchor, heading }) => (
+        <li>
+          <a href={`#${anchor}`}>{heading}</a>
+        </li>
+      ))}
+    </ul>
+  );
   return (
-    <nav class="on-this-page" aria-label="On this page">
-      <ul>
-        {sections.map(({ anchor, heading }) => (
-          <li>
-            <a href={`#${anchor}`}>{heading}</a>
-          </li>
-        ))}
-      </ul>
-    </nav>
+    <>
+      <nav class="on-this-page wide-only" aria-label="On this page">{list}</nav>
+      <details class="on-this-page phone-only">
+        <summary>On this page</summary>
+        <nav aria-label="On this page">{list}</nav>
+      </details>
+    </>
   );
 }
 

@@ -59,6 +59,54 @@ Deno.test("the page of a hook lists deliveries with their results and a replay b
   assert.equal((await api.raw("/ui/hooks/unknown")).status, 404);
 });
 
+Deno.test("the page of a delivery shows its payload, and what the hook makes of it now", async () => {
+  const hooksOf = (subject: string) => {
+    const notify = { to: "ada@example.org", subject };
+    const parsed = parseHooks({ builds: { preset: "github", secret: SECRET, notify } }, () => "");
+    return parsed.issues ? assert.fail() : parsed.value;
+  };
+  const hookSettings = new Map(hooksOf("{{ payload.ref }}"));
+  await using api = await Api.open({ hookSettings });
+  const body = JSON.stringify({ ref: "main", apiToken: "planted-secret" });
+  const headers = { "content-type": "application/json", ...SENDERS.github?.headers(body) };
+  const { body: delivery } = await api.call("POST", "/hooks/builds", { body, headers });
+  const before = await api.engine.counts();
+  hookSettings.set("builds", hooksOf("Now {{ payload.ref }}").get("builds")!);
+  const page = await html(api, `/ui/hooks/builds/${delivery.id}`);
+  assert.match(page, /notify: Now main/);
+  assert.match(page, /&quot;ref&quot;: &quot;main&quot;/);
+  assert.match(page, /&quot;apiToken&quot;: &quot;\*\*\*&quot;/);
+  assert.doesNotMatch(page, /planted-secret|sha256=/);
+  assert.deepEqual(await api.engine.counts(), before);
+  hookSettings.set("builds", hooksOf("{{ payload.nothing.at.all }}").get("builds")!);
+  assert.match(await html(api, `/ui/hooks/builds/${delivery.id}`), /It cannot be mapped/);
+  assert.equal((await api.raw("/ui/hooks/builds/hkd_unknown")).status, 404);
+});
+
+Deno.test("the pages of hooks show verdicts over time, and the overview names a hook that rejects", async () => {
+  const notify = { to: "ada@example.org", subject: "s" };
+  const parsed = parseHooks({ builds: { preset: "github", secret: SECRET, notify } }, () => "");
+  await using api = await Api.open({ hookSettings: parsed.issues ? assert.fail() : parsed.value });
+  const body = JSON.stringify({ ref: "main" });
+  const headers = { "content-type": "application/json", ...SENDERS.github?.headers(body) };
+  await api.call("POST", "/hooks/builds", { body, headers });
+  await api.call("POST", "/hooks/builds", {
+    body,
+    headers: { ...headers, "x-hub-signature-256": "sha256=00" },
+  });
+  assert.match(await html(api, "/ui/hooks"), /class="error">1 rejected/);
+  const page = await html(api, "/ui/hooks/builds");
+  assert.match(page, /badge rejected">.*?class="number">1<.*?wrong signature or token/s);
+  assert.match(
+    await html(api, "/"),
+    /Not well:.*href="\/ui\/hooks\/builds\?since=1h">Deliveries to the hook builds were rejected/s,
+  );
+  await api.finish();
+  await api.clock.advance(2 * 3_600_000);
+  assert.match(await html(api, "/"), /All is well/);
+  assert.match(await html(api, "/ui/hooks?since=1h"), />none</);
+});
+
 Deno.test("templates are shown as their mails would look, in a frame that runs nothing", async () => {
   const templates = openMailTemplates("", () => new Map());
   await using api = await Api.open({

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { resendOf } from "../../../src/http/dashboard/curl.ts";
 import { bytes, distance, duration } from "../../../src/http/dashboard/components.tsx";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
 import { Api } from "../../support/api.ts";
 import { Events } from "../../support/events.ts";
 
@@ -262,9 +263,65 @@ Deno.test("the overview says in a sentence whether the service is well", async (
   const failed = await overview();
   assert.match(
     failed,
-    /Not well:.*href="\/ui\/tasks\?state=failed">1 task failed in the last hour/s,
+    /Not well:.*href="\/ui\/tasks\?state=failed&amp;finishedSince=1h">1 task failed in the last hour/s,
   );
   assert.ok(failed.includes(id));
+});
+
+/** Records an attempt that failed for good. */
+function failAt(api: Api, lane: string, code = "http_404"): void {
+  api.parts.history.attempted({
+    lane,
+    outcome: "rejected",
+    ms: 10,
+    failure: { reason: "rejected", code },
+  });
+}
+
+Deno.test("the overview groups failures by reason and by host, over the time that is chosen", async () => {
+  await using api = await Api.open();
+  failAt(api, "https://old.test:443", "http_410");
+  await api.clock.advance(3 * 3_600_000);
+  failAt(api, "https://a.test:443");
+  failAt(api, "https://a.test:443");
+  failAt(api, "mail:b.test:587", "smtp_550");
+  const hour = await html(api, "/");
+  assert.match(
+    hour,
+    /href="\/ui\/tasks\?state=failed&amp;reason=rejected&amp;finishedSince=1h">http_404</,
+  );
+  assert.match(
+    hour,
+    /href="[^"]*host=https%3A%2F%2Fa.test%3A443&amp;finishedSince=1h" title="[^"]*">a\.test<\/a><\/td><td[^>]*>2</,
+  );
+  assert.match(hour, />b\.test:587</);
+  assert.doesNotMatch(hour, /old\.test/);
+  const day = await html(api, "/?since=24h");
+  assert.match(day, /old\.test/);
+  assert.match(day, /href="\/\?since=24h" aria-current="true"/);
+  assert.equal((await api.raw("/?since=8d")).status, 422);
+  assert.equal((await api.raw("/?since=never")).status, 422);
+});
+
+Deno.test("the page of hosts shows which fails most, and has buttons for operators only", async () => {
+  const keys = parseApiKeys("ops:ops-secret:read+operate,eye:eye-secret:read");
+  await using api = await Api.open({ keys, anonymous: "refused" });
+  failAt(api, "https://few.test:443");
+  for (let n = 0; n < 3; n++) failAt(api, "https://many.test:443");
+  await api.engine.pause({
+    id: "pau_01jgghzb00e008081040g20820",
+    host: "few.test",
+    by: "ops",
+    createdAt: api.clock.now(),
+  });
+  const page = async (secret: string) =>
+    await (await api.raw("/ui/lanes", { headers: { authorization: `Bearer ${secret}` } })).text();
+  const seen = await page("ops-secret");
+  assert.ok(seen.indexOf("many.test") < seen.indexOf("few.test"));
+  assert.match(seen, /badge paused/);
+  assert.ok(seen.includes('data-body="{&quot;host&quot;:&quot;https://many.test:443&quot;}"'));
+  assert.match(seen, /data-call="DELETE \/pauses\/pau_01jgghzb00e008081040g20820"/);
+  assert.doesNotMatch(await page("eye-secret"), /data-call/);
 });
 
 Deno.test("an unexpected error of a page is a page with a way back", async () => {
