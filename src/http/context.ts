@@ -5,11 +5,14 @@
  */
 
 import type { Context } from "hono";
+import { isPlainObject } from "../lib/json.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Caller } from "./auth/auth.ts";
 import type { Client } from "./request/client.ts";
-import { encodeBody } from "./request/encoding.ts";
+import { hasLongText, jsonSteps } from "../lib/json_steps.ts";
+import { runInTurns, turn } from "../lib/steps.ts";
+import { encodeBody, type EncodedBody } from "./request/encoding.ts";
 import { API_HEADERS, refuseIssues } from "./problems.ts";
 
 /** One request and what a handler needs besides it. */
@@ -103,12 +106,37 @@ export function preferredWait({ headers }: Request): number | undefined {
 
 /** Makes a JSON response. */
 export function respond(
-  { request, requestId }: RequestContext,
+  context: RequestContext,
   status: number,
   body: unknown,
   headers?: Readonly<Record<string, string>>,
 ): Response {
-  const encoded = encodeBody(request, JSON.stringify(body));
+  const encoded = encodeBody(context.request, JSON.stringify(body));
+  return respondWith(context, status, encoded, headers);
+}
+
+/** The same, in turns with other requests when the payload of the task has long texts. */
+export async function respondInTurns(
+  context: RequestContext,
+  status: number,
+  view: Readonly<Record<string, unknown>>,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Response> {
+  const { payload } = view;
+  if (!isPlainObject(payload) || !hasLongText(payload)) {
+    return respond(context, status, view, headers);
+  }
+  // Not compressed, which would take ten times as long.
+  const body = await runInTurns(jsonSteps(view), turn);
+  return respondWith(context, status, { body, headers: {} }, headers);
+}
+
+function respondWith(
+  { requestId }: RequestContext,
+  status: number,
+  encoded: EncodedBody,
+  headers: Readonly<Record<string, string>> | undefined,
+): Response {
   return new Response(encoded.body, {
     status,
     headers: {

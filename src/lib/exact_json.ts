@@ -24,14 +24,36 @@ const SOURCE_JSON = JSON as unknown as SourceJson;
  * seldom looks like one: after its quote comes no number.
  */
 const MAY_LOSE = /(?:^|[\s:,[])-?(?:\d[\d.]*[eE]|[\d.]{16})/;
+/** The pattern is quicker for shorter texts only. */
+const SHORT = 4_096;
+
+/** Whether a JSON text may have a number that a double cannot hold. */
+function mayLose(text: string): boolean {
+  if (text.length <= SHORT) return MAY_LOSE.test(text);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) at = endOfString(text, at + 1);
+    else if (code >= 0x30 && code <= 0x39) {
+      const from = at;
+      while (isInNumber(text.charCodeAt(at + 1))) at++;
+      const next = text.charCodeAt(at + 1);
+      if (at - from >= 15 || next === 0x65 || next === 0x45) return true;
+    }
+  }
+  return false;
+}
+
+/** Whether a character is a digit or a point. */
+function isInNumber(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || code === 0x2e;
+}
 
 /**
  * Parses JSON. A number that a double cannot hold exactly, such as 12345678901234567891 or
  * 1e400, becomes a string with its digits as they are written.
  */
 export function parseExact(text: string): Json {
-  // The pattern takes as long as parsing, and a string has no numbers.
-  if (text.startsWith('"') || !MAY_LOSE.test(text)) return JSON.parse(text);
+  if (!mayLose(text)) return JSON.parse(text);
   return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {
     return typeof value === "number" && !isExact(source, value) ? source : value;
   });
@@ -70,7 +92,7 @@ export class ExactNumber {
  * type does not say.
  */
 export function parseWithNumbers(text: string): Json {
-  if (!MAY_LOSE.test(text)) return JSON.parse(text);
+  if (!mayLose(text)) return JSON.parse(text);
   return SOURCE_JSON.parse(text, (_, value, { source = "" }) => {
     return typeof value === "number" && !isExact(source, value) ? new ExactNumber(source) : value;
   });
@@ -185,6 +207,12 @@ export function skipSpace(text: string, from: number): number {
   }
 }
 
+/** Whether a number or a word of JSON goes on with this character. */
+function isInWord(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x2d && code <= 0x39) || code === 0x2b ||
+    code === 0x45;
+}
+
 /** Where the valid JSON value that begins at `from` ends. */
 function endOfValue(text: string, from: number): number {
   let depth = 0;
@@ -203,7 +231,7 @@ function endOfValue(text: string, from: number): number {
         break;
       default: {
         // A number or a word.
-        while (at < text.length && !/[\s,\]}[{":]/.test(text[at + 1] ?? ",")) at++;
+        while (isInWord(text.charCodeAt(at + 1))) at++;
       }
     }
     if (depth === 0) return at + 1;

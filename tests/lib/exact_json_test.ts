@@ -117,4 +117,15 @@ Deno.test("numbers that only stand in strings do not make parsing slow, others s
   }
   const value = { sha: "3e5f9a", long: "12345678901234567891" };
   assert.deepEqual(parseWithNumbers(JSON.stringify(value)), value);
+  // Long texts are searched in another way.
+  const long = '1e400, \\"'.repeat(1_000);
+  const quoted = JSON.stringify(long);
+  for (const number of ["1e400", "-1E400", "12345678901234567891", "0.12345678901234567"]) {
+    for (const text of [`${number},${quoted}`, `${quoted},${number}`, `${quoted}, [${number} ]`]) {
+      const parsed = JSON.stringify(parseWithNumbers(`[${text}]`));
+      assert.ok(parsed.replaceAll(quoted, "").includes(number), text.slice(-30));
+    }
+  }
+  const others = [long, 1, -2.5, true, null, "1e400"];
+  assert.deepEqual(parseExact(JSON.stringify(others)), others);
 });

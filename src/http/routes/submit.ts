@@ -16,7 +16,14 @@ import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
 import { requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
-import { preferredWait, query, type RequestContext, respond, traceparentOf } from "../context.ts";
+import {
+  preferredWait,
+  query,
+  type RequestContext,
+  respond,
+  respondInTurns,
+  traceparentOf,
+} from "../context.ts";
 import { type Idempotent, openIdempotency } from "../request/idempotency.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -155,7 +162,9 @@ export function submitRoutes(
     if (!draft.batch) {
       if (!first) throw new TypeError("Cannot answer a submit without a task");
       const location = { location: `/tasks/${first.task.id}`, ...headers };
-      if (wait === undefined) return respond(context, 202, acceptedView(first), location);
+      if (wait === undefined) {
+        return await respondInTurns(context, 202, acceptedView(first), location);
+      }
       return await answerTask(context, first.task.id, wait, location);
     }
     const location = { location: `/batches/${draft.batch.id}`, ...headers };

@@ -27,6 +27,36 @@ export function weightOf(value: unknown): number {
   return weight;
 }
 
+/** The most values in one request. */
+const MAX_VALUES = 10_000;
+/** Members that are taken as they are, whatever they hold. */
+const FREE = ["data", "json"];
+
+/** What is wrong with a request of so many values that checking each would delay other callers. */
+function sizeIssue(request: PlainObject): Issue | undefined {
+  let left = MAX_VALUES;
+  const count = (value: unknown) => {
+    left--;
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value)) {
+      for (let at = 0; at < value.length && left > 0; at++) count(value[at]);
+      return;
+    }
+    for (const name in value) {
+      if (left <= 0) return;
+      if (!FREE.includes(name)) count((value as PlainObject)[name]);
+    }
+  };
+  for (const name in request) {
+    if (!FREE.includes(name)) count(request[name]);
+    if (left <= 0) {
+      const detail = `Expected at most ${MAX_VALUES} values in a request, data and json excepted`;
+      return { pointer: pointerTo([name]), detail };
+    }
+  }
+  return undefined;
+}
+
 /** The requests of one submit. */
 export interface Requests<Request> {
   /** Whether the response is a batch, as it is for a list of one too. */
@@ -57,6 +87,8 @@ export function collectAllErrors<Request>(
   { standIns = {}, dependents = {} }: SecondPass = {},
 ): (members: PlainObject) => Parsed<Request> {
   return (members) => {
+    const tooMany = sizeIssue(members);
+    if (tooMany) return { issues: [tooMany] };
     const parsed = parse(members);
     if (!parsed.issues) return parsed;
     const wrong = new Set(parsed.issues.map(memberOf));

@@ -5,6 +5,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
+import { hasLongText, jsonSteps } from "../../lib/json_steps.ts";
 import type { Steps } from "../../lib/steps.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import { laneOf, type ParsedFetch } from "./fetch.ts";
@@ -66,7 +67,7 @@ export function draftNotify(
     const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
     return outgoingOf(request, sentBy).map((outgoing) => {
       const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
-      const task = newTask(place, payload, options, context, batchId);
+      const task = newTask(place, options, context, batchId);
       if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
       if (digest) task.dueAt = windowEnd(task.dueAt, digest);
       if (followUps) task.followUps = [...task.followUps ?? [], ...followUps];
@@ -93,36 +94,44 @@ export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext)
     const payload = given.ifChanged ? { ...given, ifChanged: compact({ owner }) } : given;
     const label = `${payload.method} ${maskUrl(payload.url)}`;
     const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
-    return [{ task: newTask(place, payload, options, context, batchId), payload }];
+    return [{ task: newTask(place, options, context, batchId), payload }];
   });
 }
 
 /** What making a task costs, in about microseconds, beside its payload of 500 characters a microsecond. */
 const TASK_COST = 10;
 
+/** A task whose payload is not yet JSON text. */
+interface Unwritten {
+  readonly task: Mutable<NewTask>;
+  readonly payload: Payload;
+}
+
 function* draft<Request>(
   { isBatch, requests, concurrency }: Requests<Request>,
   { ids, now, owner }: SubmitContext,
-  make: (request: Request, batchId: string | undefined) => DraftedTask[],
+  make: (request: Request, batchId: string | undefined) => Unwritten[],
 ): Steps<Draft> {
   const id = isBatch ? ids("bat") : undefined;
   const drafted: DraftedTask[] = [];
   for (const request of requests) {
-    let cost = 0;
-    for (const one of make(request, id)) {
-      drafted.push(one);
-      cost += TASK_COST + one.task.payload.length / 500;
+    for (const { task, payload } of make(request, id)) {
+      if (hasLongText(payload)) task.payload = yield* jsonSteps(payload);
+      else {
+        task.payload = JSON.stringify(payload);
+        if (isBatch) yield TASK_COST + task.payload.length / 500;
+      }
+      drafted.push({ task, payload });
     }
-    if (isBatch) yield cost;
   }
   return id === undefined
     ? { drafted }
     : { drafted, batch: { id, createdAt: now, ...compact({ owner, concurrency }) } };
 }
 
+/** A task without its payload. */
 function newTask(
   place: Destination,
-  payload: Payload,
   options: SubmitOptions,
   { ids, now, owner, source, requestId, traceparent }: SubmitContext,
   batchId: string | undefined,
@@ -135,7 +144,7 @@ function newTask(
     type: place.type,
     channel: place.channel,
     lane: place.lane,
-    payload: JSON.stringify(payload),
+    payload: "",
     label: place.label,
     createdAt: now,
     dueAt: delayMs === undefined ? Math.max(now, runAt ?? now) : now + delayMs,

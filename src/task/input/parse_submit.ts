@@ -177,7 +177,8 @@ function areSame(one: RawFollowUps, other: RawFollowUps): boolean {
 function spreadIssue({ isBatch, requests }: Requests<ParsedNotify>): Issue | undefined {
   let tasks = 0;
   let weight = 0;
-  for (const { mail, notes, options } of requests) {
+  for (const { mail, notes, options, fallback } of requests) {
+    if (fallback) weight += weightOf(fallback);
     if (notes.length === 0) {
       tasks++;
       continue;
@@ -193,7 +194,7 @@ function spreadIssue({ isBatch, requests }: Requests<ParsedNotify>): Issue | und
   return weight <= MAX_SPREAD ? undefined : {
     pointer,
     detail: `Expected at most ${MAX_SPREAD} characters in all, with the content counted for each ` +
-      "target",
+      "target and each fallback",
   };
 }
 

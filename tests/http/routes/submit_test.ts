@@ -47,6 +47,39 @@ Deno.test.each([
   assert.deepEqual((await api.get(`/tasks/${accepted.body.id}`)).body, accepted.body);
 });
 
+Deno.test("a text of megabytes is answered, stored and repeated like a short one", async () => {
+  await using api = await Api.open();
+  const mail = { ...MAIL, text: `"ü🚚\n`.repeat(500_000), key: "k" };
+  const headers = { "idempotency-key": "k", "accept-encoding": "gzip" };
+  const accepted = await api.post("/notify", mail, headers);
+  assert.equal(accepted.status, 202);
+  assert.equal(accepted.headers.get("content-encoding"), null);
+  assert.ok(accepted.body.payload.text === mail.text);
+  const read = await api.get(`/tasks/${accepted.body.id}`);
+  assert.deepEqual(read.body, accepted.body);
+  assert.equal((await api.post("/notify", mail, headers)).body.id, accepted.body.id);
+  const other = await api.post("/notify", { ...mail, text: `${mail.text}.` }, headers);
+  assert.equal(other.body.code, "idempotency_conflict");
+  const [claimed] = await api.claim();
+  assert.ok(JSON.parse(textOfJson(claimed?.payload ?? "")).text === mail.text);
+});
+
+Deno.test("a task with a long text and its fallback keep it", async () => {
+  await using api = await Api.open();
+  const text = "long ".repeat(100_000);
+  const file = { filename: "a", content: "QUJD".repeat(300_000) };
+  const mail = { ...MAIL, text, attachments: [file], retry: 0, fallback: "grace@example.org" };
+  const { body } = await api.post("/notify", mail);
+  for (const to of ["ada@example.org", "grace@example.org"]) {
+    const [task] = await api.claim();
+    const payload = JSON.parse(textOfJson(task?.payload ?? ""));
+    assert.equal(payload.to[0].address, to);
+    assert.ok(payload.text === text && payload.attachments[0].content === file.content);
+    await api.settle(task!, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  }
+  assert.equal((await api.get(`/tasks/${body.id}`)).body.state, "failed");
+});
+
 Deno.test("secrets of a request are stored for the channel and masked in responses", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/fetch", {

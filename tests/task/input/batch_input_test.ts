@@ -80,3 +80,28 @@ Deno.test.each([
     }
   }
 });
+
+const MANY = Array.from({ length: 20_000 }, (_, n) => `f${n}`);
+
+Deno.test.each([
+  { name: "to", body: { to: MANY } },
+  { name: "headers", body: { to: "ada@example.org", headers: Object.fromEntries(MANY.entries()) } },
+  { name: "attachments", body: { to: "ada@example.org", attachments: MANY.map(() => ({})) } },
+  { name: "onFailure", body: { to: "ada@example.org", onFailure: { notify: { to: MANY } } } },
+  { name: "f9999", body: Object.fromEntries(MANY.map((name) => [name, 1])) },
+])("a request with 20,000 values in $name is refused before each is checked", ({ name, body }) => {
+  assert.deepEqual(parseNotify(body, notifyPorts()), {
+    issues: [{
+      pointer: `/${name}`,
+      detail: "Expected at most 10000 values in a request, data and json excepted",
+    }],
+  });
+});
+
+Deno.test("the values of data and json are not counted", () => {
+  const url = "https://example.org/";
+  assert.equal(parseFetch({ url, method: "POST", json: MANY }, allowAll).issues, undefined);
+  const notify = { to: "ada@example.org", template: "generic", data: { rows: MANY } };
+  const { issues = [] } = parseNotify(notify, notifyPorts());
+  assert.deepEqual(issues.filter(({ detail }) => /values/.test(detail)), []);
+});

@@ -100,3 +100,24 @@ Deno.test("a batch comes first and its tasks follow in order", () => {
   assert.deepEqual(batch, { id: drafted[0]?.task.batchId, createdAt: NOW, owner: "ci" });
   assert.deepEqual(drafted.map(({ task }) => task.batchId), [batch?.id, batch?.id]);
 });
+
+Deno.test("payloads with long texts are written in steps, each target on its own", () => {
+  const parsed = parseNotify({
+    to: ["json://a.example/", "json://b.example/", "json://c.example/", "ada@example.org"],
+    text: "x".repeat(4_000_000),
+  }, notifyPorts());
+  assert.ok("value" in parsed);
+  const costs = [...draftNotify(parsed.value, context(), MAIL)];
+  assert.ok(costs.length > 60, `${costs.length} steps`);
+  const { drafted } = runAtOnce(draftNotify(parsed.value, context(), MAIL));
+  for (const { task, payload } of drafted) {
+    assert.ok(task.payload instanceof Uint8Array);
+    assert.ok(textOfJson(task.payload) === JSON.stringify(payload));
+  }
+});
+
+Deno.test("a batch is drafted in steps, one for each task", () => {
+  const parsed = parseFetch({ urls: Array(100).fill("https://example.org/") }, allowAll);
+  assert.ok("value" in parsed);
+  assert.equal([...draftFetch(parsed.value, context())].length, 100);
+});

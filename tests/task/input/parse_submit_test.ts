@@ -282,3 +282,14 @@ Deno.test.each([
   const batch = { requests: [{ url: URL_ }, { url: URL_, ...options }] };
   assert.deepEqual(pointersOf(batch), fits ? undefined : ["/requests/1/expires"]);
 });
+
+Deno.test("the content of each fallback counts for the size of a submit", () => {
+  const text = "x".repeat(20 * 2 ** 20);
+  const fallback = ["a@example.org", "b@example.org", "c@example.org", "d@example.org"];
+  const pointers = (to: string[]) =>
+    notify({ to: "ada@example.org", text, fallback: to }, context()).issues?.map(
+      ({ pointer }) => pointer,
+    );
+  assert.equal(pointers(fallback.slice(0, 2)), undefined);
+  assert.deepEqual(pointers(fallback), ["/to"]);
+});

@@ -1,0 +1,62 @@
+/**
+ * Writes JSON with long strings in steps, as bytes: `JSON.stringify` of a text of
+ * 27 MB takes 90 ms, and its result is copied once more wherever it goes.
+ *
+ * @module
+ */
+
+import type { Steps } from "./steps.ts";
+
+/** Longer strings are written in slices of this length, in characters. */
+const SLICE = 262_144;
+/** Characters written in a microsecond. */
+const SPEED = 200;
+
+/** Whether a member of an object is a string that `jsonSteps` writes in slices. */
+export function hasLongText(value: object): boolean {
+  return Object.values(value).some((member) => typeof member === "string" && member.length > SLICE);
+}
+
+/** Writes a value as `JSON.stringify` does. */
+export function* jsonSteps(value: object): Steps<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  const long: string[] = [];
+  const mark = crypto.randomUUID();
+  const frame = JSON.stringify(value, (_, member) => {
+    if (typeof member !== "string" || member.length <= SLICE) return member;
+    long.push(member);
+    return mark;
+  });
+  const parts: Uint8Array[] = [];
+  for (const [index, part] of frame.split(`"${mark}"`).entries()) {
+    if (index > 0) {
+      parts.push(QUOTE);
+      for (const slice of slices(long[index - 1] ?? "")) {
+        parts.push(encoder.encode(JSON.stringify(slice).slice(1, -1)));
+        yield slice.length / SPEED;
+      }
+      parts.push(QUOTE);
+    }
+    parts.push(encoder.encode(part));
+    yield part.length / SPEED;
+  }
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const QUOTE = new Uint8Array([0x22]);
+
+/** Cuts a text, but no surrogate pair. */
+export function* slices(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(text.length, at + SLICE);
+    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
+    yield text.slice(at, end);
+    at = end;
+  }
+}
