@@ -70,10 +70,11 @@ const SEVERITIES: readonly Severity[] = ["failure", "warning", "info", "success"
 
 function contentBlocks(content: Content): Block[] {
   return content.markdown === undefined
-    ? parsePlain(plainOf(content))
+    ? parsePlain(plainOf(content, Infinity))
     : parseMarkdown(content.markdown);
 }
 
-function plainOf({ text, html, markdown }: Content): string {
-  return text ?? (html === undefined ? markdown ?? "" : htmlToPlain(html));
+/** Lines are wrapped at `wrap` where HTML has none of its own. */
+function plainOf({ text, html, markdown }: Content, wrap?: number): string {
+  return text ?? (html === undefined ? markdown ?? "" : htmlToPlain(html, compact({ wrap })));
 }

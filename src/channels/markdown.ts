@@ -24,22 +24,45 @@ export function parseMarkdown(markdown: string): Block[] {
 
 /** Reads plain text: paragraphs and lines stay, URLs become links, nothing else is markup. */
 export function parsePlain(text: string): Block[] {
-  return text.trim().split(/\n(?:[ \t]*\n)+/).filter((part) => part !== "")
+  return text.replace(/\r\n?/g, "\n").replace(/^\s*\n|\s+$/g, "")
+    .split(/\n(?:[ \t]*\n)+/).filter((part) => part !== "")
     .map((part) => ({ kind: "paragraph", inlines: inlinesOfText(part) }));
 }
+
+/** A URL in a text, wherever it is; RFC 3986 allows none of the characters that end it. */
+const URL_IN_TEXT = /(?<![\p{L}\p{N}])(?:https?|ftp):\/\/[^\s<>"`{}|\\^\p{Cc}]+/giu;
 
 /** The text with its URLs as links. */
 function inlinesOfText(text: string): Inline[] {
   const inlines: Inline[] = [];
   let from = 0;
-  for (const { index, lastIndex, url } of parser.linkify.match(text) ?? []) {
+  for (const { 0: found, index } of text.matchAll(URL_IN_TEXT)) {
+    const href = withoutTail(found, text.slice(Math.max(0, index - 3), index));
+    if (/:\/*$/.test(href)) continue;
     if (index > from) inlines.push({ kind: "text", text: text.slice(from, index) });
-    const words: Inline = { kind: "text", text: text.slice(index, lastIndex) };
-    inlines.push({ kind: "link", href: url, inlines: [words] });
-    from = lastIndex;
+    inlines.push({ kind: "link", href, inlines: [{ kind: "text", text: href }] });
+    from = index + href.length;
   }
   if (from < text.length) inlines.push({ kind: "text", text: text.slice(from) });
   return inlines;
+}
+
+/** The URL without what belongs to the sentence or to a pair of marks around it. */
+function withoutTail(url: string, before: string): string {
+  const [marks = ""] = /[*_~]*$/.exec(before) ?? [];
+  const unopened = new Map([[")", excess(url, "(", ")")], ["]", excess(url, "[", "]")]]);
+  let end = url.length;
+  for (; end > 0; end--) {
+    const last = url.charAt(end - 1);
+    const extra = unopened.get(last) ?? 0;
+    if (extra > 0) unopened.set(last, extra - 1);
+    else if (!/[.,:;!?'\u201d\u2019\u00bb\u2026]/.test(last) && !marks.includes(last)) break;
+  }
+  return url.slice(0, end);
+}
+
+function excess(text: string, open: string, close: string): number {
+  return text.split(close).length - text.split(open).length;
 }
 
 interface Node {
@@ -119,6 +142,11 @@ function inlinesIn(block: Block): readonly Inline[] {
   return "inlines" in block ? block.inlines : [];
 }
 
+/** A picture within a link is its words: no service takes a link within a link. */
+function unlinked(inline: Inline): readonly Inline[] {
+  return inline.kind === "link" ? inline.inlines : [inline];
+}
+
 function inlinesOf(nodes: readonly Node[]): Inline[] {
   return nodes.flatMap(({ token, children }): Inline[] => {
     switch (token.type) {
@@ -130,7 +158,7 @@ function inlinesOf(nodes: readonly Node[]): Inline[] {
         return [{ kind: "code", text: token.content }];
       case "link_open": {
         const href = String(token.attrGet("href") ?? "");
-        return [{ kind: "link", href, inlines: inlinesOf(children) }];
+        return [{ kind: "link", href, inlines: inlinesOf(children).flatMap(unlinked) }];
       }
       case "image": {
         const href = String(token.attrGet("src") ?? "");

@@ -49,10 +49,14 @@ export interface Dialect {
   readonly pre: (text: string, language?: string) => string;
   /** Before each line of a quotation. */
   readonly quote: string;
+  /** Whether the marks of quotations and lists may stand before lines of code: readers skip them. */
+  readonly marksCode?: { readonly quotes?: boolean; readonly items?: boolean };
   /** A link; `words` is markup already. */
   readonly link: (href: string, words: string) => string;
   /** A link whose words are its address; like any other when absent. */
   readonly bareLink?: (href: string) => string;
+  /** The same before text that a reader would take for a part of it. */
+  readonly enclosedLink?: (href: string) => string;
   /** A line break within a paragraph. */
   readonly lineBreak?: string;
   /** Between a mark and a letter that would otherwise belong to one word. */
@@ -61,6 +65,8 @@ export interface Dialect {
   readonly bullet: string;
   /** Escapes text that is no markup. */
   readonly escape: (text: string) => string;
+  /** Escapes what would be markup at the beginning of a line, in escaped text. */
+  readonly escapeLine?: (text: string) => string;
 }
 
 /** Writes blocks in a dialect. */
@@ -87,7 +93,7 @@ function writeBlock(dialect: Dialect, block: Block): string {
     case "pre":
       return dialect.pre(block.text, block.language);
     case "quote":
-      return writeBlocks(dialect, block.blocks).replace(/^/gm, dialect.quote);
+      return writeQuote(dialect, block.blocks);
     case "list":
       return writeItems(dialect, block);
     case "table":
@@ -98,16 +104,27 @@ function writeBlock(dialect: Dialect, block: Block): string {
   }
 }
 
+/** Code in a quotation keeps its letters where a mark before a line would become one of them. */
+function writeQuote(dialect: Dialect, blocks: readonly Block[]): string {
+  const quoted = (text: string) => text.replace(/^/gm, dialect.quote);
+  if (dialect.marksCode?.quotes) return quoted(writeBlocks(dialect, blocks));
+  return blocks.map((block) => {
+    const text = writeBlock(dialect, block);
+    return block.kind === "pre" ? text : quoted(text);
+  }).join("\n\n");
+}
+
 function writeItems(dialect: Dialect, { start, items }: Extract<Block, { kind: "list" }>): string {
   let number = start ?? 0;
   return items.map(({ blocks, isContinued }) => {
     const mark = isContinued ? "   " : start === undefined ? dialect.bullet : `${number}. `;
     if (!isContinued) number++;
+    const indent = " ".repeat(Math.max(3, mark.length));
     return mark + blocks.map((block, i) => {
       const text = writeBlock(dialect, block);
-      // Code keeps its columns.
-      const indented = block.kind === "pre" ? text : text.replaceAll("\n", "\n   ");
-      return i === 0 ? indented : `\n   ${indented}`;
+      const keepsColumns = block.kind === "pre" && !dialect.marksCode?.items;
+      const indented = keepsColumns ? text : text.replaceAll("\n", `\n${indent}`);
+      return i === 0 ? indented : `\n${indent}${indented}`;
     }).join("");
   }).join("\n");
 }
@@ -118,32 +135,61 @@ function writeInlines(
   marks: ReadonlySet<string> = new Set(),
 ): string {
   let written = "";
-  let wasMark = false;
+  let last: Inline | undefined;
   for (const inline of inlines) {
-    const text = writeInline(dialect, inline, marks);
-    const isMark = inline.kind !== "text" && inline.kind !== "link";
-    const touches = isMark && /[\p{L}\p{N}]$/u.test(written) ||
-      wasMark && /^[\p{L}\p{N}]/u.test(text);
+    const startsLine = written === "" ? marks.size === 0 : written.endsWith("\n");
+    const text = writeInline(dialect, inline, { marks, startsLine });
+    const touches = isMark(inline) && /[\p{L}\p{N}]$/u.test(written.slice(-2)) ||
+      last !== undefined && isMark(last) && /^[\p{L}\p{N}]/u.test(text);
     if (touches && dialect.wordBreak) written += dialect.wordBreak;
+    if (last?.kind === "link" && isBare(last) && /^[\\*_~`|]/.test(text)) {
+      const { href } = last;
+      const enclosed = dialect.enclosedLink?.(href);
+      if (enclosed) written = written.slice(0, -href.length) + enclosed;
+    }
     written += text;
-    wasMark = isMark;
+    last = inline;
   }
   return written;
 }
 
-function writeInline(dialect: Dialect, inline: Inline, marks: ReadonlySet<string>): string {
+function isMark({ kind }: Inline): boolean {
+  return kind !== "text" && kind !== "link";
+}
+
+/** Whether the words of a link are its address, perhaps in a form that is easier to read. */
+function isBare({ href, inlines }: Extract<Inline, { kind: "link" }>): boolean {
+  const words = inlines.map((one) => "text" in one ? one.text : "").join("");
+  return words === href || words === readable(href);
+}
+
+function readable(href: string): string {
+  try {
+    return decodeURI(href);
+  } catch {
+    return href;
+  }
+}
+
+function writeInline(
+  dialect: Dialect,
+  inline: Inline,
+  { marks, startsLine }: { readonly marks: ReadonlySet<string>; readonly startsLine: boolean },
+): string {
   switch (inline.kind) {
     case "text": {
-      const lines = inline.text.split("\n").map((line) => dialect.escape(line));
+      const { escapeLine = (line: string) => line } = dialect;
+      const lines = inline.text.split("\n").map((line, i) => {
+        const escaped = dialect.escape(line);
+        return i > 0 || startsLine ? escapeLine(escaped) : escaped;
+      });
       return lines.join(dialect.lineBreak ?? "\n");
     }
     case "code":
       return dialect.code(inline.text);
-    case "link": {
-      const words = inline.inlines.map((one) => "text" in one ? one.text : "").join("");
-      if (dialect.bareLink && words === inline.href) return dialect.bareLink(inline.href);
+    case "link":
+      if (dialect.bareLink && isBare(inline)) return dialect.bareLink(inline.href);
       return dialect.link(inline.href, writeInlines(dialect, inline.inlines, marks));
-    }
     default: {
       // A mark within the same mark would end it.
       if (marks.has(inline.kind)) return writeInlines(dialect, inline.inlines, marks);
@@ -284,7 +330,7 @@ function divideInline(inline: Inline, fits: (head: Inline) => boolean): Divided<
     const parts = divideText(inline.text, (text) => fits({ ...inline, text }), ["\n", " "]);
     return parts && [{ ...inline, text: parts[0].trimEnd() }, {
       ...inline,
-      text: parts[1].replace(/^\s+/, ""),
+      text: withoutBreak(parts[1]),
     }];
   }
   const of = (inlines: readonly Inline[]): Inline => ({ ...inline, inlines });
@@ -296,6 +342,11 @@ function divided<T, U>(
   of: (list: readonly T[]) => U,
 ): Divided<U> {
   return head.length === 0 ? undefined : [of(head), of(tail)];
+}
+
+/** A text after a cut: without the blanks or line breaks at the cut, but for an indent. */
+export function withoutBreak(text: string): string {
+  return text.replace(/^(?:\s*\n|[^\S\n]+)/, "");
 }
 
 /** Cuts a text where it fits, in the last third at one of the given separators. */

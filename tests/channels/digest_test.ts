@@ -52,6 +52,10 @@ const URL = "https://example.org/build-42_a~b!c#d+e";
 const members: { readonly form: string; readonly content: Partial<EmailPayload> }[] = [
   { form: "text", content: { text: `See ${URL}` } },
   { form: "html", content: { html: `<p>See <a href="${URL}">it</a></p>` } },
+  {
+    form: "html with long lines",
+    content: { html: `<p>${"word ".repeat(40)}<a href="${URL}">it</a>` },
+  },
   { form: "markdown", content: { markdown: `See <${URL}>` } },
 ];
 
@@ -67,6 +71,7 @@ Deno.test.each(members)(
     );
     const blocks = blocksOf(note);
     assert.ok(write(telegramDialect, blocks).includes(`href="${URL}"`));
+    assert.doesNotMatch(write(telegramDialect, blocks), /word\nword/);
     assert.ok(write(slackDialect, blocks).includes(`<${URL}|`));
     assert.ok(write(markdownDialect, blocks).includes(URL));
   },

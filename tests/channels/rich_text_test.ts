@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import {
   cardDialect,
+  discordDialect,
   markdownDialect,
   plainMarkdownDialect,
   slackDialect,
   telegramDialect,
 } from "../../src/channels/chat/dialects.ts";
+import { characters, cut } from "../../src/channels/chat/pieces.ts";
 import { parseMarkdown, parsePlain } from "../../src/channels/markdown.ts";
 import { cutBlocks, type Dialect, write } from "../../src/channels/rich_text.ts";
 
@@ -85,4 +87,71 @@ Deno.test("a card shows plain text in its lines, and what it lacks plainly", () 
 Deno.test("Markdown for a service that shows it keeps headings, languages and the service's own marks", () => {
   const markdown = "## Head\n\n```js\na < b\n```\n\n||spoiler|| <#42> <t:1:R> 2 \\* 3";
   assert.equal(write(markdownDialect, parseMarkdown(markdown)), markdown);
+});
+
+const urls: readonly { readonly text: string; readonly url: string }[] = [
+  { text: "<https://e.org/a_b-c>", url: "https://e.org/a_b-c" },
+  { text: "url=https://e.org/a_b~c!d", url: "https://e.org/a_b~c!d" },
+  { text: "`https://e.org/a_b`", url: "https://e.org/a_b" },
+  { text: "**https://e.org/a_b**", url: "https://e.org/a_b" },
+  { text: "(see https://e.org/a_(b)_c).", url: "https://e.org/a_(b)_c" },
+  { text: "a|https://e.org/a_b|c", url: "https://e.org/a_b" },
+  {
+    text: "https://user:pa_ss@e.org:8080/a_b?c=*d*#e_f",
+    url: "https://user:pa_ss@e.org:8080/a_b?c=*d*#e_f",
+  },
+  { text: '"https://e.org/ä_b", he said', url: "https://e.org/ä_b" },
+];
+
+Deno.test.each(urls)("plain text keeps its URL wherever it is: $text", ({ text, url }) => {
+  const blocks = parsePlain(text);
+  assert.ok(write(telegramDialect, blocks).includes(`href="${url}"`));
+  assert.ok(write(slackDialect, blocks).includes(`<${url}|${url}>`));
+  for (const dialect of [plainMarkdownDialect, cardDialect]) {
+    const written = write(dialect, blocks);
+    assert.ok(written.includes(url), written);
+    // Readers take what follows a URL for a part of it, unless it is enclosed.
+    if (dialect === plainMarkdownDialect) assert.doesNotMatch(written, /https:[^\s>]*\\/);
+  }
+});
+
+Deno.test("code keeps its letters within a quotation and a list, and nothing in it ends it", () => {
+  const code = "if x:\n    y = __init__  # ``` *z*";
+  const fenced = `~~~py\n${code}\n~~~`;
+  const within = {
+    quote: fenced.replace(/^/gm, "> "),
+    item: `10. item\n\n${fenced.replace(/^/gm, "    ")}\n\nafter **b**`,
+  };
+  for (const [place, markdown] of Object.entries(within)) {
+    const blocks = parseMarkdown(markdown);
+    const again = JSON.stringify(parseMarkdown(write(markdownDialect, blocks)));
+    assert.ok(again.includes(JSON.stringify(code)), `${place}: ${again}`);
+    assert.ok(write(telegramDialect, blocks).includes(`>${code}</code></pre>`), place);
+    const slack = write(slackDialect, blocks);
+    assert.equal(slack.split("```").length, 3, slack);
+    assert.ok(slack.replaceAll("\u200b", "").includes(code), slack);
+  }
+});
+
+Deno.test("a picture in a link is one link, and an address of mail stays as it is", () => {
+  const picture = parseMarkdown("[![logo](https://e.org/i.png)](https://e.org/l_k)");
+  assert.equal(write(telegramDialect, picture), '<a href="https://e.org/l_k">logo</a>');
+  assert.equal(write(slackDialect, picture), "<https://e.org/l_k|logo>");
+  assert.equal(write(discordDialect, parseMarkdown("a_b@e.org")), "a\\_b@e.org");
+  assert.equal(
+    write(discordDialect, parseMarkdown("<https://e.org/ä_b>")),
+    "https://e.org/%C3%A4_b",
+  );
+  assert.equal(
+    write(plainMarkdownDialect, parsePlain("a **b**- c\r\n- d")),
+    "a \\*\\*b\\*\\*- c\n\\- d",
+  );
+});
+
+Deno.test("a cut keeps the indent of the line that follows it", () => {
+  const text = Array.from({ length: 40 }, (_, i) => `    line ${i}`).join("\n");
+  const written = (blocks: Parameters<typeof write>[1]) => write(plainMarkdownDialect, blocks);
+  const all = cutBlocks(parsePlain(text), (piece) => written(piece).length <= 100, 100);
+  assert.equal(all.map(written).join("\n"), text);
+  assert.equal(cut(text, characters(100), 100).join("\n"), text);
 });

@@ -15,13 +15,18 @@ export function escapeSlack(text: string): string {
 /** Keeps a mark of Slack's apart from a word. */
 const ZERO_WIDTH_SPACE = "\u200b";
 
+/** Nothing can be escaped in Slack's code, and three backticks would end it. */
+function withoutFences(code: string): string {
+  return code.replaceAll("``", `\`${ZERO_WIDTH_SPACE}\``);
+}
+
 /** Slack's mrkdwn. */
 export const slackDialect: Dialect = {
   strong: ["*", "*"],
   em: ["_", "_"],
   s: ["~", "~"],
-  code: (text) => `\`${escapeSlack(text)}\``,
-  pre: (text) => `\`\`\`\n${escapeSlack(text)}\n\`\`\``,
+  code: (text) => text.includes("`") ? escapeSlack(text) : `\`${escapeSlack(text)}\``,
+  pre: (text) => `\`\`\`\n${escapeSlack(withoutFences(text))}\n\`\`\``,
   quote: ">",
   link: (href, words) => `<${escapeSlack(href).replaceAll("|", "%7C")}|${words}>`,
   wordBreak: ZERO_WIDTH_SPACE,
@@ -32,8 +37,8 @@ export const slackDialect: Dialect = {
 /** The mrkdwn of Google Chat and Rocket.Chat, in which nothing can be escaped. */
 export const chatDialect: Dialect = {
   ...slackDialect,
-  code: (text) => `\`${text}\``,
-  pre: (text) => `\`\`\`\n${text}\n\`\`\``,
+  code: (text) => text.includes("`") ? text : `\`${text}\``,
+  pre: (text) => `\`\`\`\n${withoutFences(text)}\n\`\`\``,
   quote: "> ",
   link: (href, words) => `<${href.replaceAll("|", "%7C")}|${words.replaceAll("|", "¦")}>`,
   bareLink: (href) => href,
@@ -71,7 +76,7 @@ const FURTHER_MARKUP = /[|<]/g;
 /** What Markdown reads as markup at the beginning of a line: headings, quotations, lists. */
 const LINE_MARKUP = /^(\s*)(?:([-+#>])|(\d+)(?=[.)]))/;
 
-/** Markdown again, for services that show it; Discord's, which most others read as well. */
+/** Markdown again, for services that show it. */
 export const markdownDialect: Dialect = {
   strong: ["**", "**"],
   em: ["*", "*"],
@@ -86,16 +91,31 @@ export const markdownDialect: Dialect = {
     return `${fence}${language}\n${text}\n${fence}`;
   },
   quote: "> ",
-  link: (href, words) => `[${words}](${href.replaceAll(")", "%29")})`,
+  marksCode: { quotes: true, items: true },
+  link: (href, words) => isAddressOf(href, words) ? words : markdownLink(href, words),
   // Escaped it would be another address.
   bareLink: (href) => href,
+  enclosedLink: (href) => `<${href}>`,
   bullet: "- ",
-  escape: (text) => escapeLine(text.replace(MARKUP, "\\$&")),
+  escape: (text) => text.replace(MARKUP, "\\$&"),
+  escapeLine,
 };
+
+function markdownLink(href: string, words: string): string {
+  return `[${words}](${href.replaceAll(")", "%29")})`;
+}
+
+/** Readers of Markdown link an address of mail themselves; Discord takes no other link to it. */
+function isAddressOf(href: string, words: string): boolean {
+  return href === `mailto:${words.replaceAll("\\", "")}`;
+}
+
+/** Discord's Markdown: it finds lines of code anywhere, and keeps their indent. */
+export const discordDialect: Dialect = { ...markdownDialect, marksCode: { quotes: true } };
 
 /** Markdown from plain text, in which nothing was meant as markup. */
 export const plainMarkdownDialect: Dialect = {
-  ...markdownDialect,
+  ...discordDialect,
   escape: (text) => markdownDialect.escape(text).replace(FURTHER_MARKUP, "\\$&"),
 };
 
@@ -105,20 +125,21 @@ export const plainMarkdownDialect: Dialect = {
  */
 export const cardDialect: Dialect = {
   strong: markdownDialect.strong,
-  link: markdownDialect.link,
+  link: markdownLink,
   bareLink: (href) => href,
   bullet: markdownDialect.bullet,
   em: ["_", "_"],
   s: ["", ""],
   code: (text) => escapeCard(text),
-  pre: (text) => text.split("\n").map(escapeCard).join("\n\n"),
+  pre: (text) => text.split("\n").map((line) => escapeLine(escapeCard(line))).join("\n\n"),
   quote: "| ",
   lineBreak: "\n\n",
   escape: escapeCard,
+  escapeLine,
 };
 
 function escapeCard(text: string): string {
-  return escapeLine(text.replace(/[\\*_[\]~`]/g, "\\$&"));
+  return text.replace(/[\\*_[\]~`]/g, "\\$&");
 }
 
 function escapeLine(text: string): string {

@@ -10,8 +10,9 @@ import type { Attachment, ChatPayload, Severity } from "../../task/payloads.ts";
 import { digestBlocks, digestTitle, worstSeverity } from "../digest.ts";
 import { htmlToPlain } from "../html_text.ts";
 import { parseMarkdown, parsePlain } from "../markdown.ts";
-import { type Block, write } from "../rich_text.ts";
+import { type Block, cutBlocks, write } from "../rich_text.ts";
 import { markdownDialect } from "./dialects.ts";
+import { truncate } from "./pieces.ts";
 
 /** A note, ready for any service. */
 export interface Note {
@@ -67,6 +68,16 @@ function digestNote(first: ChatPayload, others: readonly ChatPayload[]): Note {
 export function blocksOf({ text, isMarkdown, blocks }: Note): readonly Block[] {
   if (blocks) return blocks;
   return isMarkdown ? parseMarkdown(text) : parsePlain(text);
+}
+
+/** The text of a note as one message, in Markdown if it is; what does not fit is cut off with a mark. */
+export function singleText(note: Note, fits: (text: string) => boolean): string {
+  const { title, text, isMarkdown } = note;
+  const whole = text || title;
+  if (!isMarkdown || fits(whole)) return truncate(whole, fits);
+  const written = (blocks: readonly Block[]) => write(markdownDialect, blocks);
+  const [piece = []] = cutBlocks(blocksOf(note), (blocks) => fits(written(blocks)), 1);
+  return written(piece);
 }
 
 /** The same note, naming the files that a service does not take. */

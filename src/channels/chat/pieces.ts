@@ -4,6 +4,8 @@
  * @module
  */
 
+import { withoutBreak } from "../rich_text.ts";
+
 /** The most messages that one note becomes; the rest is cut off with a mark. */
 const MAX_PIECES = 10;
 const MARK = "…";
@@ -25,7 +27,7 @@ export function cut(
     }
     const end = goodEnd(rest, longestFit(rest, fits));
     pieces.push(rest.slice(0, end).trimEnd());
-    rest = rest.slice(end).replace(/^\s+/, "");
+    rest = withoutBreak(rest.slice(end));
   }
   if (rest !== "" || pieces.length === 0) pieces.push(rest);
   return pieces;
@@ -46,6 +48,12 @@ export function characters(limit: number): (piece: string) => boolean {
 /** For limits in bytes. */
 export function bytes(limit: number): (piece: string) => boolean {
   return (piece) => piece.length <= limit && encoder.encode(piece).length <= limit;
+}
+
+/** For limits in bytes of the JSON that is sent, in which quotes and line breaks take two. */
+export function jsonBytes(limit: number): (piece: string) => boolean {
+  return (piece) =>
+    piece.length <= limit && encoder.encode(JSON.stringify(piece)).length - 2 <= limit;
 }
 
 const encoder = new TextEncoder();

@@ -131,6 +131,31 @@ Deno.test("a push is cut off with a mark, by bytes where the service counts byte
   assert.ok(new TextEncoder().encode(message).length <= 4_096);
 });
 
+Deno.test("Markdown that is cut off is closed, so that its mark is no code", async () => {
+  await using recorder = openRecorder();
+  const lines = Array.from({ length: 6_000 }, (_, i) => `x_${i} = 1`).join("\n");
+  for (const target of [TARGETS.ntfy, TARGETS.gotify]) {
+    await send(aNote(target, { markdown: `Log:\n\n\`\`\`\n${lines}\n\`\`\`\n\nend` }), recorder);
+    assert.match(recorder.requests.at(-1)?.json.message, /\nx_\d+ = 1\n```\n\n…$/);
+  }
+});
+
+Deno.test("what a service limits in bytes is measured as it is sent, with its escapes", async () => {
+  await using recorder = openRecorder();
+  const sizes: [string, number][] = [[TARGETS.workflows, 28_000], [TARGETS.googlechat, 32_000]];
+  for (const [target, limit] of sizes) {
+    for (const text of ['"'.repeat(60_000), "ü\n".repeat(30_000), "\\_".repeat(30_000)]) {
+      recorder.requests.length = 0;
+      const { markdown: _, ...note } = aNote(target, { title: '"'.repeat(2_000), text });
+      await send(note, recorder);
+      for (const { json } of recorder.requests) {
+        const bytes = new TextEncoder().encode(JSON.stringify(json)).length;
+        assert.ok(bytes <= limit, `${bytes} bytes to ${target}`);
+      }
+    }
+  }
+});
+
 Deno.test("what was cut off is sent on from where it was, not anew", async () => {
   const limited = () =>
     new Response('{"ok":false,"parameters":{"retry_after":7}}', { status: 429 });

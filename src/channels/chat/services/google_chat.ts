@@ -7,7 +7,7 @@
 import { cutBlocks, write } from "../../rich_text.ts";
 import { chatDialect } from "../dialects.ts";
 import { blocksOf, SIGNS, withoutFiles } from "../note.ts";
-import { bytes, characters, truncate } from "../pieces.ts";
+import { characters, jsonBytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
 const ORIGIN = "https://chat.googleapis.com";
@@ -43,7 +43,7 @@ export const googleChat: ChatService = {
     const title = truncate(note.title, characters(TITLE_CHARACTERS));
     const head = title === "" ? sign : `${sign}*${title}*\n`;
     const text = (blocks: Parameters<typeof write>[1]) => write(chatDialect, blocks);
-    const fits = bytes(TEXT_BYTES);
+    const fits = jsonBytes(TEXT_BYTES);
     const pieces = cutBlocks(blocksOf(withoutFiles(note)), (piece) => fits(head + text(piece)));
     const query = new URLSearchParams({
       key,

@@ -5,8 +5,8 @@
  */
 
 import type { Severity } from "../../../task/payloads.ts";
-import { withoutFiles } from "../note.ts";
-import { bytes, truncate } from "../pieces.ts";
+import { singleText, withoutFiles } from "../note.ts";
+import { bytes } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
@@ -40,13 +40,14 @@ export const gotify: ChatService = {
   },
 
   preview({ origin, access: { path, token = "" } }, note) {
-    const { title, text, isMarkdown, severity } = withoutFiles(note);
+    const said = withoutFiles(note);
+    const { title, isMarkdown, severity } = said;
     return [{
       url: `${origin}${path}/message`,
       headers: { "x-gotify-key": token },
       json: {
         ...(title === "" ? {} : { title }),
-        message: truncate(text || title, bytes(MESSAGE_BYTES)),
+        message: singleText(said, bytes(MESSAGE_BYTES)),
         priority: PRIORITIES[severity],
         ...(isMarkdown ? { extras: { "client::display": { contentType: "text/markdown" } } } : {}),
       },

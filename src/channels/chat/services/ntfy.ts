@@ -5,7 +5,7 @@
  */
 
 import type { Severity } from "../../../task/payloads.ts";
-import { type Note, withoutFiles } from "../note.ts";
+import { type Note, singleText, withoutFiles } from "../note.ts";
 import { bytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { basicAuth, type ChatUrl, originOf } from "../url.ts";
@@ -64,10 +64,11 @@ export const ntfy: ChatService = {
   },
 };
 
-function message({ title, text, isMarkdown, severity }: Note) {
+function message(note: Note) {
+  const { title, isMarkdown, severity } = note;
   return {
     ...(title === "" ? {} : { title: truncate(title, bytes(TITLE_BYTES)) }),
-    message: truncate(text || title, bytes(MESSAGE_BYTES)),
+    message: singleText(note, bytes(MESSAGE_BYTES)),
     ...(isMarkdown ? { markdown: true } : {}),
     ...RANKS[severity],
   };

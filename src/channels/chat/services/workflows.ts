@@ -8,7 +8,7 @@ import type { Severity } from "../../../task/payloads.ts";
 import { cutBlocks, write } from "../../rich_text.ts";
 import { cardDialect } from "../dialects.ts";
 import { blocksOf, withoutFiles } from "../note.ts";
-import { bytes, truncate } from "../pieces.ts";
+import { jsonBytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 import { originOf } from "../url.ts";
 
@@ -73,7 +73,7 @@ export const workflows: ChatService = {
 
   preview({ origin, access: { path } }, note) {
     const { title, severity } = note;
-    const fits = bytes(TEXT_BYTES);
+    const fits = jsonBytes(TEXT_BYTES);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
       (piece) => fits(write(cardDialect, piece)),
@@ -81,7 +81,7 @@ export const workflows: ChatService = {
     ).map((piece) => write(cardDialect, piece)).filter((piece) => piece !== "");
     const block = (text: string, more = {}) => ({ type: "TextBlock", text, wrap: true, ...more });
     const items = [
-      ...(title === "" ? [] : [block(cardDialect.escape(truncate(title, bytes(TITLE_BYTES))), {
+      ...(title === "" ? [] : [block(cardDialect.escape(truncate(title, jsonBytes(TITLE_BYTES))), {
         size: "Large",
         weight: "Bolder",
       })]),
