@@ -50,6 +50,8 @@ export type Outcome =
       /**
        * How many attempts so far failed because the other side refused everybody
        * (a relay that takes no session); they use up no step of the retry schedule.
+       * When it is set, zero included, the fault cannot be the task's own: a probe that
+       * meets a known outage is handed back.
        */
       readonly uncounted?: number;
     }

@@ -16,9 +16,9 @@ import type { MailSettings, OutboxSettings } from "./mail_settings.ts";
 import { openTokens } from "./oauth.ts";
 import { openOutbox } from "./outbox.ts";
 import { type DkimKey, type RelayRule, relaysFor } from "./relays.ts";
-import { errorOf, isRelayFault } from "./smtp_classify.ts";
+import { errorOf, isRelayFault, refusesSession } from "./smtp_classify.ts";
 import { openSession } from "./smtp_connect.ts";
-import { SmtpError } from "./smtp_fault.ts";
+import { SmtpError, type SmtpFault } from "./smtp_fault.ts";
 import { openSmtpPool, type SmtpPool } from "./smtp_pool.ts";
 import type { Sent, SmtpWaits } from "./smtp_session.ts";
 
@@ -53,7 +53,7 @@ const LATE_MS = 50;
 /** Composing takes less; what takes longer has waited for other large mails. */
 const LONG_MS = 1_000;
 /** How often a mail is moved to another session because its own was refused. */
-const MAX_MOVES = 5;
+const MAX_MOVES = MAX_SESSIONS;
 const WAITS: SmtpWaits = { connect: 15_000, greeting: 30_000, reply: 300_000, dot: DOT_MS };
 
 /** Opens the channel. */
@@ -156,7 +156,8 @@ class EmailChannel implements Channel {
       return await this.#composer.withMessage(attempt, { date, signal }, (message) => {
         // A large mail waits for its turn.
         if (this.#clock.monotonic() - calledAt > LONG_MS) this.#beginLate(context, deadline);
-        return this.#deliver(new Mail(message, before, date), context, deadline);
+        const mail = new Mail(message, before, { date, number: attempt.number });
+        return this.#deliver(mail, context, deadline);
       });
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error;
@@ -233,6 +234,7 @@ class EmailChannel implements Channel {
     context: DeliverContext & Deadline & { readonly silenceMs: number | undefined },
   ): Promise<boolean> {
     const { signal, shutdown, progress, silenceMs } = context;
+    let isMoved = false;
     for (let moves = 0;;) {
       const { session, waitedMs } = await pool.acquire(signal, silenceMs);
       if (waitedMs > LATE_MS) this.#beginLate(context, context);
@@ -244,11 +246,29 @@ class EmailChannel implements Channel {
         onDot,
         silenceMs,
       });
-      const isElsewhere = neverBegan(sent) && !signal.aborted &&
-        // The relay hung up between two mails, or takes no mail over one more session.
-        (isStale || (moves++ < MAX_MOVES && pool.learnLimit()));
+      const isUnbegun = !signal.aborted && neverBegan(sent);
+      const refusal = refusesSession(sent);
+      if (!signal.aborted && moves < MAX_MOVES) {
+        // The relay takes no mail over one more session.
+        const isCertain = (isUnbegun && !isStale) || refusal === "yes";
+        const isElsewhere = isCertain
+          ? pool.giveUp(session)
+          : refusal === "maybe" && pool.suspect(session);
+        if (isElsewhere) {
+          moves++;
+          isMoved = true;
+          continue;
+        }
+      }
+      if (isMoved && sent.kind === "taken") pool.confirm();
       pool.release(session);
-      if (isElsewhere) continue;
+      // The relay hung up between two mails.
+      if (isUnbegun && isStale) continue;
+      if (isUnbegun && sent.fault.status === 421) {
+        const error = new SmtpError(sent.fault);
+        pool.refuse(error);
+        throw error;
+      }
       // RFC 4954 §6: a login or TLS is missing, which is the fault of no mail.
       if (sent.kind === "failed" && sent.fault?.status === 530) throw new SmtpError(sent.fault);
       return mail.note(sent, session) && !signal.aborted;
@@ -287,8 +307,10 @@ function causeOf({ reason }: AbortSignal): string {
   return String(reason);
 }
 
-/** Whether a session ended, or was refused, before anything was said of the mail. */
-function neverBegan(sent: Sent): boolean {
-  return sent.kind === "failed" && !sent.dotLeft && sent.fault?.stage === "mail" &&
-    isRelayFault(sent.fault) && sent.fault.code !== "timeout";
+/** Whether a session ended, or was refused, before the relay accepted anything of the mail. */
+function neverBegan(sent: Sent): sent is Sent & { readonly fault: SmtpFault } {
+  if (sent.kind !== "failed" || sent.dotLeft || !sent.fault) return false;
+  const { stage, status, code } = sent.fault;
+  return isRelayFault(sent.fault) && code !== "timeout" &&
+    (stage === "mail" || (stage === "rcpt" && status === 421 && sent.refused.length === 0));
 }

@@ -17,6 +17,7 @@ import type { Message } from "./message.ts";
 import { queueIdOf } from "./queue_id.ts";
 import {
   errorOf,
+  isOutOfReach,
   isRelayFault,
   recipientError,
   recipientResults,
@@ -34,6 +35,7 @@ export class Mail {
   readonly message: Message;
   readonly #before: MailCarry;
   readonly #date: number;
+  readonly #number: number;
   #relay = "";
   readonly #tried: { relay: string; code: string; stage: string; detail: string }[] = [];
   readonly #results: Map<string, RecipientResult>;
@@ -42,11 +44,16 @@ export class Mail {
   #session: SmtpSession | undefined;
   #failed: Extract<Sent, { kind: "failed" }> | undefined;
 
-  /** Continues after the previous attempt; `date` is when the first one began. */
-  constructor(message: Message, before: MailCarry, date: number) {
+  /** Continues after the previous attempt; `date` is when the first one began, `number` that of this one. */
+  constructor(
+    message: Message,
+    before: MailCarry,
+    { date, number }: { readonly date: number; readonly number: number },
+  ) {
     this.message = message;
     this.#before = before;
     this.#date = date;
+    this.#number = number;
     this.#results = new Map(before.recipients.map((result) => [result.address, result]));
   }
 
@@ -119,8 +126,15 @@ export class Mail {
     const error = { code, detail: this.#tried.length > 1 ? this.#withTried("") : detail };
     const outcome = relayOutcome(fault, error);
     if (hasWaited) return this.outcome({ ...outcome, untried: true });
-    if (!refusesEverybody(fault)) return this.outcome(outcome, fault);
-    return this.outcome({ ...outcome, uncounted: (this.#before.uncounted ?? 0) + 1 }, fault);
+    const { uncounted = 0 } = this.#before;
+    if (refusesEverybody(fault)) {
+      return this.outcome({ ...outcome, uncounted: uncounted + 1 }, fault);
+    }
+    const isFirst = this.#number - uncounted === 1;
+    return this.outcome(
+      isOutOfReach(fault) && isFirst ? { ...outcome, uncounted } : outcome,
+      fault,
+    );
   }
 
   /** The outcome of all recipients; `instead` when no relay decided it. */

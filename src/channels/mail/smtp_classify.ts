@@ -41,8 +41,34 @@ function holdMs({ stage, code, status }: SmtpFault): number {
 }
 
 /** Whether the relay answered and refuses everybody: then the mail has not been tried. */
-export function refusesEverybody({ code, status }: SmtpFault): boolean {
-  return status !== undefined || CONFIG.has(code);
+export function refusesEverybody({ stage, code, status }: SmtpFault): boolean {
+  return CONFIG.has(code) || (status !== undefined && stage !== "mail" && stage !== "rcpt");
+}
+
+/** Whether the relay was never reached, so that no mail can be the reason. */
+export function isOutOfReach({ stage, status }: SmtpFault): boolean {
+  return status === undefined && (stage === "connect" || stage === "greeting");
+}
+
+/**
+ * Whether a refusal is meant for one more session instead of the mail, or may be:
+ * relays limit sessions in many words. What names the system or its load is (RFC 3463:
+ * x.3.2, x.4.5; and 432); what names the address, the mailbox or the content is not
+ * (x.1, x.2, x.5.3, x.6).
+ */
+export function refusesSession(sent: Sent): "yes" | "maybe" | "no" {
+  if (sent.kind !== "failed") return "no";
+  const { fault, refused } = sent;
+  const replies = fault ? [fault] : refused.map((one) => ({ ...one, stage: "rcpt" as const }));
+  const words = replies.map(({ stage, status = 0, reply = "" }) => {
+    const isDecided = stage === "mail" || stage === "rcpt" || stage === "data" || stage === "dot";
+    if (!isDecided || status < 400 || status >= 500 || status === 421) return "no";
+    const [, detail = ""] = /^4\d\d[ -]4\.(\d\.\d{1,3})(?!\d)/.exec(reply) ?? [];
+    if (status === 432 || detail === "3.2" || detail === "4.5") return "yes";
+    const isEarly = stage === "mail" || stage === "rcpt";
+    return isEarly && !/^(?:[126]\.|5\.3$)/.test(detail) ? "maybe" : "no";
+  });
+  return words.includes("no") ? "no" : words.includes("maybe") ? "maybe" : "yes";
 }
 
 /**

@@ -48,7 +48,7 @@ export async function openSession(
   const abort = () => wire.cut(new SmtpError(abortFault(signal, "greeting")));
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const relay = await greet(wire, settings, options);
+    const relay = await greet(wire, settings, options, signal);
     return openSmtpSession(wire, relay, options);
   } catch (error) {
     wire.cut();
@@ -64,11 +64,14 @@ async function connect(
   { clock, ca, waits }: SessionOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const addresses = isAddress(host) ? [host] : await resolveName(host).catch(() => []);
+  const addresses = isAddress(host)
+    ? [host]
+    : await orAborted(resolveName(host).catch(() => []), signal, "connect");
   if (signal.aborted) throw new SmtpError(abortFault(signal, "connect"));
   if (addresses.length === 0) throw new SmtpError({ stage: "connect", code: "dns_failed" });
   const secure = tls === "implicit";
-  const socketOptions = { clock, ca, alpn: [], connectMs: waits.connect, signal };
+  const connectMs = waits.connect / addresses.length;
+  const socketOptions = { clock, ca, alpn: [], connectMs, signal };
   return await firstOf(
     addresses,
     (address) => openSocket({ address, port, name: host, secure }, socketOptions),
@@ -84,6 +87,7 @@ async function greet(
   wire: SmtpWire,
   settings: RelaySettings,
   options: SessionOptions,
+  signal: AbortSignal,
 ): Promise<Relay> {
   const { tls, login } = settings;
   const { waits, oauth } = options;
@@ -94,7 +98,7 @@ async function greet(
   let offers = await sayHello(wire, name, waits.greeting);
   let secure = tls === "implicit";
   if (tls === "required" || (tls === "opportunistic" && offers.has("STARTTLS"))) {
-    secure = await startTls(wire, settings, options);
+    secure = await orAborted(startTls(wire, settings, options), signal, "tls");
     if (secure) offers = await sayHello(wire, name, waits.greeting);
   }
   const credentials = oauth ?? login;
@@ -106,10 +110,11 @@ async function greet(
       throw new SmtpError({ stage: "login", code: "auth_failed", reason });
     }
     const methods = (offers.get("AUTH") ?? "").toUpperCase().split(/\s+/).filter(Boolean);
-    await logIn(wire, methods, credentials, waits.greeting).catch((error) => {
+    const loggedIn = logIn(wire, methods, credentials, waits.greeting).catch((error) => {
       if (!(error instanceof TokenError)) throw error;
       throw new SmtpError({ stage: "login", code: "oauth_failed", reason: error.message });
     });
+    await orAborted(loggedIn, signal, "login");
   }
   return { offers, secure, remote: remoteOf(wire.socket) };
 }
@@ -192,6 +197,20 @@ function refused(reply: Parameters<typeof refusalFault>[0]): SmtpFault {
   return reply.status < 400
     ? { stage: "greeting", code: "bad_response", reply: reply.text }
     : refusalFault(reply, "greeting");
+}
+
+/** Rejects at once when the signal aborts; what the promise becomes after that is ignored. */
+function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  stage: SmtpFault["stage"],
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new SmtpError(abortFault(signal, stage)));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
 
 function abortFault({ reason }: AbortSignal, stage: SmtpFault["stage"]): SmtpFault {

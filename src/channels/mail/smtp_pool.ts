@@ -1,10 +1,11 @@
 /**
  * Sessions with one relay, kept open for the next mail.
  *
- * A relay often limits the sessions of one client and refuses a further one.
- * That is not an error of the mail: the pool remembers the limit, and the mail
- * waits for an open session. Only when no session can be opened at all is the
- * relay unusable, and all waiting attempts fail.
+ * A relay often limits the sessions of one client: it refuses a further one, or
+ * is silent. That is not an error of the mail. Further sessions are opened beside
+ * those that work, and the mail takes the first that is free; the pool remembers
+ * the limit. Only when no session can be opened at all is the relay unusable, and
+ * all waiting attempts fail.
  *
  * @module
  */
@@ -44,8 +45,20 @@ export interface SmtpPool {
   acquire(signal: AbortSignal, silenceMs?: number): Promise<Acquired>;
   /** Takes a session back. */
   release(session: SmtpSession): void;
-  /** Whether other sessions are open; if so, remembers that the relay accepts no further one. */
-  learnLimit(): boolean;
+  /**
+   * Whether other sessions are open; if so, closes this one and remembers that the
+   * relay accepts no mail over it beside them.
+   */
+  giveUp(session: SmtpSession): boolean;
+  /**
+   * The same for a refusal that may be about the mail. It is, when it comes over a
+   * session that has carried another, or over the only one: the limit is then as before.
+   */
+  suspect(session: SmtpSession): boolean;
+  /** A mail that was refused over a suspected session was accepted over another. */
+  confirm(): void;
+  /** Fails all that wait, when the relay accepts no mail at all. */
+  refuse(error: SmtpError): void;
   /** Closes idle sessions now and the others as they come back. */
   close(): Promise<void>;
 }
@@ -80,7 +93,11 @@ class Pool implements SmtpPool {
   #opening = 0;
   #limit: number;
   #refusedAt = 0;
-  #closed = false;
+  /** Until then a refusal that may be about the mail is taken to be, on the monotonic clock. */
+  #unsuspectingUntil = -Infinity;
+  /** The limit before the first suspicion that is still open. */
+  #unsuspected: number | undefined;
+  readonly #closed = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -100,8 +117,10 @@ class Pool implements SmtpPool {
       const idle = turn > 0 || this.#waiting.size === 0 ? this.#takeIdle() : undefined;
       if (idle) return { session: idle, waitedMs };
       if (this.#mayOpen()) {
-        const session = await this.#openOne(signal, silenceMs);
-        if (session) return { session, waitedMs };
+        if (this.#open === 0) {
+          return { session: await this.#openFirst(signal, silenceMs), waitedMs };
+        }
+        this.#openFurther();
       }
       const since = clock.monotonic();
       await this.#turn(signal);
@@ -112,32 +131,56 @@ class Pool implements SmtpPool {
   release(session: SmtpSession): void {
     const carried = (this.#carried.get(session) ?? 0) + 1;
     this.#carried.set(session, carried);
-    if (!session.usable || carried >= this.#options.mails || this.#closed) {
-      return this.#drop(session);
-    }
-    const undo = this.#options.clock.after(this.#options.idleMs, () => {
-      this.#idle.splice(this.#idle.findIndex((idle) => idle.session === session), 1);
-      this.#drop(session);
-    });
-    this.#idle.push({ session, undo });
-    this.#wakeNext();
+    if (!session.usable || carried >= this.#options.mails) return this.#drop(session);
+    this.#keep(session);
   }
 
-  learnLimit(): boolean {
-    const others = this.#open + this.#opening - 1;
-    if (others < 1) return false;
-    this.#limit = Math.min(this.#limit, others);
-    this.#refusedAt = this.#options.clock.monotonic();
+  giveUp(session: SmtpSession): boolean {
+    if (!this.#learnLimit()) return false;
+    this.#drop(session);
     return true;
   }
 
+  suspect(session: SmtpSession): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now < this.#unsuspectingUntil) return false;
+    const limit = this.#limit;
+    if (!session.proven && this.giveUp(session)) {
+      this.#unsuspected ??= limit;
+      return true;
+    }
+    this.#unsuspectingUntil = now + GROW_MS;
+    this.#limit = this.#unsuspected ?? limit;
+    this.#unsuspected = undefined;
+    return false;
+  }
+
+  confirm(): void {
+    this.#unsuspected = undefined;
+  }
+
+  refuse({ fault }: SmtpError): void {
+    // What was learned before the relay failed says nothing about the time after it.
+    this.#limit = this.#options.max;
+    for (const { fail } of [...this.#waiting]) fail(new SmtpError(fault, true));
+  }
+
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closed.abort("shutdown");
     for (const { session, undo } of this.#idle.splice(0)) {
       undo();
       this.#drop(session);
     }
     await Promise.all(this.#closing);
+  }
+
+  /** Whether other sessions are open or about to be; if so, they are as many as the relay bears. */
+  #learnLimit(): boolean {
+    const others = this.#open + this.#opening - 1;
+    if (others < 1) return false;
+    this.#limit = Math.min(this.#limit, others);
+    this.#refusedAt = this.#options.clock.monotonic();
+    return true;
   }
 
   /** The first session is opened alone, to find out whether the relay can be used at all. */
@@ -151,8 +194,7 @@ class Pool implements SmtpPool {
     return this.#open + this.#opening < this.#limit;
   }
 
-  /** `undefined` when the relay takes no further session beside those that are open. */
-  async #openOne(signal: AbortSignal, silenceMs?: number): Promise<SmtpSession | undefined> {
+  async #openFirst(signal: AbortSignal, silenceMs?: number): Promise<SmtpSession> {
     this.#opening++;
     try {
       const session = await this.#options.open(signal, silenceMs);
@@ -162,13 +204,41 @@ class Pool implements SmtpPool {
       this.#wakeAll();
       return session;
     } catch (error) {
-      const isRefused = !signal.aborted && error instanceof SmtpError && this.learnLimit();
       this.#opening--;
-      if (isRefused) return undefined;
-      if (error instanceof SmtpError && !signal.aborted) this.#failAll(error);
+      if (error instanceof SmtpError && !signal.aborted) this.refuse(error);
       else this.#wakeNext();
       throw error;
     }
+  }
+
+  /** For whoever is next: the mail that asked for it may get another one before. */
+  #openFurther(): void {
+    this.#opening++;
+    const opening = this.#options.open(this.#closed.signal).then(
+      (session) => {
+        this.#opening--;
+        this.#open++;
+        this.#keep(session);
+      },
+      (error) => {
+        const isLimit = this.#learnLimit();
+        this.#opening--;
+        if (isLimit || this.#closed.signal.aborted) return;
+        if (!(error instanceof SmtpError)) throw error;
+        this.refuse(error);
+      },
+    ).finally(() => this.#closing.delete(opening));
+    this.#closing.add(opening);
+  }
+
+  #keep(session: SmtpSession): void {
+    if (this.#closed.signal.aborted) return this.#drop(session);
+    const undo = this.#options.clock.after(this.#options.idleMs, () => {
+      this.#idle.splice(this.#idle.findIndex((idle) => idle.session === session), 1);
+      this.#drop(session);
+    });
+    this.#idle.push({ session, undo });
+    this.#wakeNext();
   }
 
   #takeIdle(): SmtpSession | undefined {
@@ -196,10 +266,6 @@ class Pool implements SmtpPool {
 
   #wakeAll(): void {
     for (const { wake } of [...this.#waiting]) wake();
-  }
-
-  #failAll({ fault }: SmtpError): void {
-    for (const { fail } of [...this.#waiting]) fail(new SmtpError(fault, true));
   }
 
   #turn(signal: AbortSignal): Promise<void> {

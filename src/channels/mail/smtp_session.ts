@@ -65,6 +65,8 @@ export interface SmtpSession {
   readonly secure: boolean;
   /** Whether it has carried a mail before: the relay may have hung up since. */
   readonly used: boolean;
+  /** Whether the relay has accepted a mail over it. */
+  readonly proven: boolean;
   /** Whether another mail may be sent over it. */
   readonly usable: boolean;
   /** Sends a mail to these recipients. Resolves however it ends. */
@@ -104,6 +106,7 @@ class Session implements SmtpSession {
   readonly #offers: Relay["offers"];
   readonly #waits: SmtpWaits;
   #used = false;
+  #proven = false;
   #usable = true;
 
   constructor(wire: SmtpWire, relay: Relay, { waits }: { readonly waits: SmtpWaits }) {
@@ -116,6 +119,10 @@ class Session implements SmtpSession {
 
   get used(): boolean {
     return this.#used;
+  }
+
+  get proven(): boolean {
+    return this.#proven;
   }
 
   get usable(): boolean {
@@ -197,6 +204,7 @@ class Session implements SmtpSession {
     }, replyMs);
     const reply = await this.#wire.reply("dot", this.#waits.dot);
     expect(reply, "dot", DONE);
+    this.#proven = true;
     return { kind: "taken", reply: reply.text, refused: progress.refused, ...dsn };
   }
 

@@ -89,10 +89,21 @@ export class SmtpWire {
     return this.#socket;
   }
 
-  /** Sends a command and resolves with its reply; rejects with an `SmtpError`. */
-  ask(command: string, stage: SmtpStage, waitMs: number): Promise<Reply> {
+  /**
+   * Sends a command and resolves with its reply; rejects with an `SmtpError`. A reply
+   * that came before the command is the relay's goodbye, or belongs to nothing.
+   */
+  async ask(command: string, stage: SmtpStage, waitMs: number): Promise<Reply> {
+    if (this.#early.length > 0) {
+      const { status, text } = await this.reply(stage, waitMs);
+      throw new SmtpError(
+        status === 421
+          ? refusalFault({ status, text }, stage)
+          : { stage, code: "bad_response", reply: text },
+      );
+    }
     this.#socket.write(`${command}\r\n`);
-    return this.reply(stage, waitMs);
+    return await this.reply(stage, waitMs);
   }
 
   /** Resolves with the next reply; rejects with an `SmtpError`. */
@@ -116,8 +127,12 @@ export class SmtpWire {
     }
     // A relay that replies before the final dot has rejected the mail.
     if (!this.isOpen) {
-      const reply = await this.reply("body", waitMs);
-      throw new SmtpError(refusalFault(reply, "body"));
+      const { status, text } = await this.reply("body", waitMs);
+      throw new SmtpError(
+        status >= 400
+          ? refusalFault({ status, text }, "body")
+          : { stage: "body", code: "bad_response", reply: text },
+      );
     }
     const last = bytes.subarray(Math.floor((bytes.length - 1) / CHUNK_BYTES) * CHUNK_BYTES);
     onDot();
@@ -227,6 +242,9 @@ const DOT = Buffer.from(".\r\n");
 const RESET = Object.assign(new Error("The connection ended"), { code: "ECONNRESET" });
 
 /** A reply that refuses a step, as a fault. */
-export function refusalFault({ status, text }: Reply, stage: SmtpStage): SmtpError["fault"] {
+export function refusalFault(
+  { status, text }: Pick<Reply, "status" | "text">,
+  stage: SmtpStage,
+): SmtpError["fault"] {
   return { stage, code: `smtp_${status}`, status, reply: text };
 }

@@ -146,7 +146,13 @@ const faults: {
     hold: 5_000,
   },
   // The sender.
-  { when: "421 at MAIL FROM", script: { mail: "421 busy" }, kind: "deferred", code: "smtp_421" },
+  {
+    when: "421 at MAIL FROM",
+    script: { mail: "421 busy" },
+    kind: "deferred",
+    code: "smtp_421",
+    hold: 5_000,
+  },
   { when: "450 at MAIL FROM", script: { mail: "450 later" }, kind: "deferred", code: "smtp_450" },
   { when: "451 at MAIL FROM", script: { mail: "451 oops" }, kind: "deferred", code: "smtp_451" },
   {

@@ -8,10 +8,12 @@ import assert from "node:assert/strict";
 import type { Channel } from "../../../src/channels/channel.ts";
 import { type EmailOptions, openEmailChannel } from "../../../src/channels/mail/email.ts";
 import { parseMailUrl, type RelaySettings } from "../../../src/channels/mail/mail_settings.ts";
+import type { RelayRule } from "../../../src/channels/mail/relays.ts";
 import { masking } from "../../../src/channels/mail/smtp_auth.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { EmailPayload } from "../../../src/task/payloads.ts";
 import { aContext, anAttempt, anEmail } from "../support/attempts.ts";
+import { serveHttp } from "../support/http_servers.ts";
 import { openRawRelay, type Script } from "../support/raw_relay.ts";
 
 // deno-lint-ignore no-explicit-any -- results are JSON of many shapes
@@ -22,7 +24,7 @@ function relayAt(port: number, query = "tls=none", login = ""): RelaySettings {
 }
 
 function openChannel(
-  relays: readonly RelaySettings[],
+  relays: readonly RelayRule["relay"][],
   options: Partial<EmailOptions> = {},
 ): Channel & AsyncDisposable {
   const channel = openEmailChannel(parseMailUrl("outbox:unused"), {
@@ -47,7 +49,13 @@ const limits: { readonly how: string; readonly tooMany?: Script }[] = [
   { how: "554 at the greeting", tooMany: { greeting: "554 5.7.1 too many connections" } },
   { how: "a hang-up", tooMany: { greeting: "drop" } },
   { how: "421 at EHLO", tooMany: { ehlo: "421 4.7.0 too many" } },
+  { how: "silence", tooMany: { greeting: "hang" } },
   { how: "421 at MAIL FROM", tooMany: { mail: "421 4.7.0 too many" } },
+  { how: "450 at MAIL FROM", tooMany: { mail: "450 4.7.1 Error: too much mail" } },
+  { how: "a hang-up at MAIL FROM", tooMany: { mail: "drop" } },
+  { how: "421 at RCPT TO", tooMany: { rcpt: "421 too many" } },
+  { how: "451 at RCPT TO", tooMany: { rcpt: "451 too many sessions" } },
+  { how: "432 after the dot", tooMany: { dot: "432 4.3.2 Concurrent connections limit exceeded" } },
 ];
 
 Deno.test.each(limits)(
@@ -59,9 +67,82 @@ Deno.test.each(limits)(
       Array.from({ length: 20 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
     );
     assert.deepEqual([...new Set(outcomes.map(({ kind }) => kind))], ["delivered"]);
-    assert.equal(relay.taken.length, 20);
+    assert.equal(
+      new Set(relay.taken.map(({ text }) => /^Message-ID: .*$/m.exec(text)?.[0])).size,
+      20,
+    );
   },
 );
+
+Deno.test("A refusal that is about the mail soon closes no more sessions, however often it comes", async () => {
+  await using relay = openRawRelay();
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcomes = await Promise.all(
+    Array.from({ length: 400 }, () => channel.deliver(anAttempt(to("r450")), aContext())),
+  );
+  assert.deepEqual([...new Set(outcomes.map(({ kind }) => kind))], ["deferred"]);
+  assert.ok(relay.connections <= 30, `${relay.connections} connections`);
+});
+
+Deno.test("A mail waits for no session that is still being opened when another becomes free", async () => {
+  await using relay = openRawRelay({ sessions: 2, tooMany: { greeting: "hang" } });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcomes = await Promise.all(
+    Array.from({ length: 40 }, () => channel.deliver(within(5_000), aContext())),
+  );
+  assert.ok(outcomes.every(({ kind }) => kind === "delivered"));
+});
+
+Deno.test("After an outage as many sessions are opened as before it", async () => {
+  const state: { isDown: boolean } = { isDown: false };
+  const script = {
+    get greeting() {
+      return state.isDown ? "drop" : "220 ready";
+    },
+    get mail() {
+      return state.isDown ? "drop" : "250 ok";
+    },
+  } as Script;
+  await using relay = openRawRelay(script);
+  await using channel = openChannel([relayAt(relay.port)]);
+  const send = () =>
+    Promise.all(
+      Array.from({ length: 30 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
+    );
+  await send();
+  state.isDown = true;
+  assert.ok((await send()).every(({ kind }) => kind === "deferred"));
+  state.isDown = false;
+  const before = relay.connections;
+  assert.ok((await send()).every(({ kind }) => kind === "delivered"));
+  assert.equal(relay.connections - before, 8);
+});
+
+Deno.test("An attempt that is aborted while TLS or a token is awaited ends at once", async () => {
+  const waits = { starttls: "220 go", quiet: true };
+  await using relay = openRawRelay({ ehlo: "250-relay\n250 STARTTLS", ...waits });
+  await using channel = openChannel([relayAt(relay.port, "tls=required")]);
+  const [asked, end] = [Promise.withResolvers<void>(), Promise.withResolvers<Response>()];
+  await using endpoint = serveHttp(() => {
+    asked.resolve();
+    return end.promise;
+  });
+  await using modern = openRawRelay({ ehlo: "250-relay\n250 AUTH XOAUTH2" });
+  const oauth = { user: "a", tokenUrl: `${endpoint.url}/`, clientId: "c", refreshToken: "refresh" };
+  await using other = openChannel([{ ...relayAt(modern.port), oauth }]);
+  const [first, second] = [aContext(), aContext()];
+  const outcomes = [
+    channel.deliver(within(60_000), first),
+    other.deliver(within(60_000), second),
+  ];
+  await Promise.all([relay.tlsAwaited, asked.promise]);
+  first.abort("timeout");
+  second.abort("timeout");
+  const [tls, token]: Any = await Promise.all(outcomes);
+  assert.deepEqual([tls.error.code, tls.evidence.stage], ["timeout", "tls"]);
+  assert.deepEqual([token.error.code, token.evidence.stage], ["timeout", "login"]);
+  end.resolve(Response.json({ access_token: "late" }));
+});
 
 Deno.test("1,000 mails over a relay that takes two sessions need one attempt each", async () => {
   await using relay = openRawRelay({ sessions: 2 });
@@ -208,6 +289,18 @@ const garbled: readonly {
   { when: "25 after the dot", script: { dot: "25" }, kind: "unknown", stage: "dot" },
   { when: "25 and NUL after the dot", script: { dot: "25\0" }, kind: "unknown", stage: "dot" },
   { when: "999 after the dot", script: { dot: "999 x" }, kind: "unknown", stage: "dot" },
+  {
+    when: "a second reply at MAIL FROM",
+    script: { mail: "250 ok\n250 ok" },
+    kind: "deferred",
+    stage: "rcpt",
+  },
+  {
+    when: "a second reply at DATA",
+    script: { data: "354 go on\n250 ok" },
+    kind: "deferred",
+    stage: "body",
+  },
   {
     when: "two codes after the dot",
     script: { dot: "250-a\n251 b" },

@@ -15,6 +15,8 @@ export interface Script {
   readonly greeting?: Answer;
   readonly ehlo?: Answer;
   readonly starttls?: Answer;
+  /** Says nothing after STARTTLS, where TLS begins. */
+  readonly quiet?: boolean;
   readonly auth?: Answer;
   readonly mail?: Answer;
   /** One answer for all, or one by address; `r550@…` is answered 550 in any case. */
@@ -53,6 +55,8 @@ export interface RawRelay extends AsyncDisposable {
   readonly dotSeen: Promise<void>;
   /** Resolves once DATA was answered. */
   readonly dataSeen: Promise<void>;
+  /** Resolves once STARTTLS was answered and TLS has begun. */
+  readonly tlsAwaited: Promise<void>;
 }
 
 const BROKEN = Symbol("broken");
@@ -63,6 +67,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
   const taken: TakenMail[] = [];
   const dot = Promise.withResolvers<void>();
   const data = Promise.withResolvers<void>();
+  const tls = Promise.withResolvers<void>();
   const conns = new Set<Deno.TcpConn>();
   const talks: Promise<void>[] = [];
   let connections = 0;
@@ -89,7 +94,12 @@ export function openRawRelay(script: Script = {}): RawRelay {
         await say(script.ehlo ?? "250-relay\n250 SIZE 1000000");
       } else if (verb === "STAR") {
         await say(script.starttls ?? "502 what");
-        if (script.starttls?.startsWith("220")) return await spoilTls(conn);
+        if (!script.starttls?.startsWith("220")) continue;
+        await conn.read(new Uint8Array(16_384));
+        tls.resolve();
+        if (script.quiet) await say("hang");
+        // What is no TLS.
+        await say("500 what");
       } else if (verb === "AUTH" || line === "") await say(script.auth ?? "235 welcome");
       else if (verb === "MAIL") {
         from = address;
@@ -157,6 +167,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
     },
     dotSeen: dot.promise,
     dataSeen: data.promise,
+    tlsAwaited: tls.promise,
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
@@ -164,12 +175,6 @@ export function openRawRelay(script: Script = {}): RawRelay {
       await Promise.all(talks);
     },
   };
-}
-
-/** Answers the first words of TLS with what is none. */
-async function spoilTls(conn: Deno.TcpConn): Promise<void> {
-  await conn.read(new Uint8Array(16_384));
-  await conn.write(new TextEncoder().encode("500 what\r\n"));
 }
 
 async function* linesOf(conn: Deno.TcpConn): AsyncGenerator<string, void, void> {
