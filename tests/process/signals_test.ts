@@ -43,6 +43,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "SIGTERM to npx drains the service when npm's shell is bash",
+  ...needs("npx"),
+  async fn() {
+    await using data = await aFolder();
+    const env = { npm_config_script_shell: "bash" };
+    const command = ["npx", "-y", `deno@${Deno.version.deno}`, "task", "start"];
+    await using service = startPostrider({ data: data.path, env, command });
+    await service.listening;
+    service.kill("SIGTERM");
+    await service.lines.find(/Drained/);
+    await service.exit;
+  },
+});
+
 Deno.test("aborted tasks have the delivery unknown, and queued tasks were never attempted", async () => {
   await using data = await aFolder();
   await using upstream = startUpstream();

@@ -13,7 +13,7 @@ import { CHECKPOINT_PAGES, setInUse } from "./file.ts";
 import { pragma } from "./schema.ts";
 
 /** Bytes read and written at once. */
-const PART_BYTES = 2 ** 20;
+const PART_BYTES = 4 * 2 ** 20;
 /** Bytes after which the copy is flushed: the disk's queue stays short for the commits. */
 const FLUSH_BYTES = 16 * 2 ** 20;
 
