@@ -9,6 +9,7 @@ import { linesOf } from "../support/lines.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider, type TaskView } from "../support/process.ts";
 import { startUpstream } from "../support/upstream.ts";
+import { runInTerminal, startFiles, withoutService } from "../support/terminal.ts";
 import { openSite, PICTURES } from "../site/site.ts";
 
 /** The tasks of an NDJSON response. */
@@ -151,75 +152,19 @@ Deno.test({
     await using data = await aFolder();
     const host = `127.0.0.1:${server.addr.port}`;
     const typed = `${Deno.execPath()} run -A src/cli/fetch.ts http://${host}/big.bin --save`;
-    const process = new Deno.Command("script", {
-      args: ["-qefc", typed, "/dev/null"],
-      cwd: ROOT,
-      env: {
-        POSTRIDER_URL: "",
-        POSTRIDER_PORT: "1",
-        POSTRIDER_FETCH_ALLOW: host,
-        POSTRIDER_DOWNLOADS: data.path,
+    const { code, seen } = await runInTerminal(
+      typed,
+      { ...withoutService(host), POSTRIDER_DOWNLOADS: data.path },
+      (seen) => {
+        if (/big\.bin +█{5}░{5} +50% +1\.0 MiB\/2\.0 MiB +[\d.]+ .?i?B\/s/.test(seen)) {
+          released.resolve();
+        }
       },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    let seen = "";
-    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-      seen += text;
-      if (/big\.bin +█{5}░{5} +50% +1\.0 MiB\/2\.0 MiB +[\d.]+ .?i?B\/s/.test(seen)) {
-        released.resolve();
-      }
-    }
-    assert.equal((await process.status).code, 0, seen);
+    );
+    assert.equal(code, 0, seen);
     assert.match(seen, /200 +2\.0 MiB +[\d.]+ s {2}http.*big\.bin {2}-> .*big\.bin/);
     await server.shutdown();
   },
-});
-
-/** Serves 2 MiB under each path, of which `/slow…` stop in the middle until `release()`. */
-function startFiles() {
-  const half = new Uint8Array(2 ** 20).fill(7);
-  const released = Promise.withResolvers<void>();
-  const stopped = Promise.withResolvers<void>();
-  const ranges: (string | null)[] = [];
-  let waiting = 0;
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const { pathname } = new URL(request.url);
-    const range = request.headers.get("range");
-    ranges.push(range);
-    const from = Number(/=(\d+)/.exec(range ?? "")?.[1] ?? 0);
-    const whole = new Uint8Array([...half, ...half]).subarray(from);
-    const headers = {
-      etag: '"v1"',
-      "content-length": String(whole.length),
-      ...(range ? { "content-range": `bytes ${from}-${2 ** 21 - 1}/${2 ** 21}` } : {}),
-    };
-    if (!pathname.startsWith("/slow")) return new Response(whole, { headers });
-    const body = new ReadableStream({
-      async pull(controller) {
-        controller.enqueue(whole.slice(0, whole.length / 2));
-        if (++waiting === 2) stopped.resolve();
-        await released.promise;
-        controller.enqueue(whole.slice(whole.length / 2));
-        controller.close();
-      },
-    }, { highWaterMark: 0 });
-    return new Response(body, { status: range ? 206 : 200, headers });
-  });
-  return {
-    host: `127.0.0.1:${server.addr.port}`,
-    ranges,
-    stopped: stopped.promise,
-    release: released.resolve,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
-
-const withoutService = (host: string) => ({
-  POSTRIDER_URL: "",
-  POSTRIDER_PORT: "1",
-  POSTRIDER_FETCH_ALLOW: host,
 });
 
 Deno.test({
@@ -233,20 +178,14 @@ Deno.test({
     const typed = `${Deno.execPath()} run -A src/cli/fetch.ts ${
       urls.map((url) => `'${url}'`).join(" ")
     } --save`;
-    const process = new Deno.Command("script", {
-      args: ["-qefc", typed, "/dev/null"],
-      cwd: ROOT,
-      env: { ...withoutService(files.host), POSTRIDER_DOWNLOADS: data.path },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    let seen = "";
-    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-      seen += text;
-      if (/slow-1.*50%/.test(seen) && /slow-2.*50%/.test(seen)) files.release();
-    }
-    assert.equal((await process.status).code, 0, seen);
+    const { code, seen } = await runInTerminal(
+      typed,
+      { ...withoutService(files.host), POSTRIDER_DOWNLOADS: data.path },
+      (seen) => {
+        if (/slow-1.*50%/.test(seen) && /slow-2.*50%/.test(seen)) files.release();
+      },
+    );
+    assert.equal(code, 0, seen);
     for (const name of names) assert.ok(seen.includes(`200    2.0 MiB`) && seen.includes(name));
     // deno-lint-ignore no-control-regex -- what moves the cursor takes no column
     const lines = seen.replace(/\x1b\[\w+/g, "").split(/\r?\n/).filter((line) => /%/.test(line));

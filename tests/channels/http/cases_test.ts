@@ -12,29 +12,12 @@ import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { aFolder } from "../../support/process.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openTestHttp } from "../support/http_channel.ts";
-import { hang, serveRaw, type TestServer } from "../support/http_servers.ts";
-
-/** One response on its connection; `cut` closes the connection there, `hangs` never does. */
-interface Answer {
-  readonly status?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-  /** The bytes of the body that are sent before the connection is closed. */
-  readonly cut?: number;
-  /** Send no Content-Length: the body ends with the connection. */
-  readonly untilClose?: true;
-  /** Leave the connection open after `cut` bytes. */
-  readonly hangs?: true;
-  /** Sent before the response. */
-  readonly interim?: string;
-  /** Send head and body byte by byte. */
-  readonly dripped?: true;
-}
+import { type Answer, type MakeAnswer, serveAnswers } from "../support/answers.ts";
 
 interface Row {
   readonly name: string;
   /** The answers to the attempts in order; the last one repeats. */
-  readonly answers: readonly ((from: number, path: string) => Answer)[];
+  readonly answers: readonly MakeAnswer[];
   readonly payload?: Partial<FetchPayload>;
   /** The most attempts; a deferred one is followed by the next. */
   readonly tries?: number;
@@ -459,40 +442,4 @@ async function brief(outcome: Outcome, downloads: string, show: Row["show"]): Pr
   const more = show ? `, ${show(result)}` : "";
   const bytes = result.bytes === undefined ? "" : ` ${result.bytes} bytes`;
   return `delivered ${result.status}${bytes}${more}`;
-}
-
-function serveAnswers(answers: Row["answers"]): TestServer {
-  let count = 0;
-  return serveRaw(async (conn, head) => {
-    const [, from = "0"] = /^range: bytes=(\d+)-/im.exec(head) ?? [];
-    const path = head.split(" ", 2)[1] ?? "";
-    const answer = answers[Math.min(count++, answers.length - 1)]?.(Number(from), path) ?? {};
-    const { status = "200 OK", headers = {}, body = "", untilClose, hangs } = answer;
-    const bytes = Buffer.from(body);
-    const lines = Object.entries({
-      ...headers,
-      ...(untilClose ? { connection: "close" } : { "content-length": String(bytes.length) }),
-    }).map(([name, value]) =>
-      Buffer.from(`${name}: ${value}\r\n`, name === "location" ? "latin1" : "utf8")
-    );
-    const response = Buffer.concat([
-      Buffer.from(`${answer.interim ?? ""}HTTP/1.1 ${status}\r\n`),
-      ...lines,
-      Buffer.from("\r\n"),
-      bytes.subarray(0, answer.cut),
-    ]);
-    if (answer.dripped) { for (const byte of response) await drip(conn, byte); }
-    else await write(conn, response);
-    if (hangs) await hang(conn);
-  });
-}
-
-/** Lets the client read each byte on its own. */
-async function drip(conn: Deno.TcpConn, byte: number): Promise<void> {
-  await conn.write(Uint8Array.of(byte));
-  await new Promise((resolve) => setTimeout(resolve));
-}
-
-async function write(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
