@@ -30,7 +30,7 @@ function layoutOf(columns: number): Layout {
  */
 export function labelsOf(urls: readonly string[], columns: number): string[] {
   const { label } = layoutOf(columns);
-  const texts = urls.map((url) => plain(url).replace(/^https?:\/\//, ""));
+  const texts = urls.map((url) => plain(decoded(url)).replace(/^https?:\/\//, ""));
   const paths = texts.map((text) => text.replace(/[?#].*$/, ""));
   for (const cut of [cutStart, cutMiddle]) {
     for (const parts of [paths, texts]) {
@@ -42,6 +42,15 @@ export function labelsOf(urls: readonly string[], columns: number): string[] {
     const number = `${at + 1} `;
     return number + cutStart(path, label - number.length);
   });
+}
+
+/** A URL with its letters readable, where they are percent-encoded. */
+function decoded(url: string): string {
+  try {
+    return decodeURI(url);
+  } catch {
+    return url;
+  }
 }
 
 /** One line: the label, a bar when the length is known, the bytes and the rate. */

@@ -21,7 +21,7 @@ import { fetchSchema } from "../task/input/fetch.ts";
 import { LINE_BYTES } from "../task/input/mail_parts.ts";
 import { notifySchema } from "../task/input/notify.ts";
 import type { Issue } from "../task/issues.ts";
-import { shield } from "../task/placeholders.ts";
+import { shield, shieldJson, shieldUrl } from "../task/placeholders.ts";
 import type { TaskType } from "../task/task.ts";
 import {
   type Escape,
@@ -154,7 +154,8 @@ function bodyEscapeOf(headers: Json | undefined): Escape | undefined {
   const name = Object.keys(headers).find((one) => one.toLowerCase() === "content-type");
   const type = String(name === undefined ? "" : headers[name]);
   if (/[/+]json\b/i.test(type)) return "json";
-  return /^application\/x-www-form-urlencoded\b/i.test(type) ? "url" : undefined;
+  if (/^application\/x-www-form-urlencoded\b/i.test(type)) return "url";
+  return /[/+](?:xml|html)\b/i.test(type) ? "html" : undefined;
 }
 
 function parseText(text: string, place: Place, issues: Issue[]): Mapping {
@@ -199,13 +200,16 @@ function rendererOf(text: string, place: Place): Mapping["fill"] {
   const isUrl = !isJson && (URL_FIELDS.has(name) || URL_START.test(text));
   if (isUrl) {
     const [first = ""] = FIRST_VALUE.exec(text) ?? [];
+    // Placeholders in this member are replaced in their encoded form too.
+    const shieldsAs = name === "url" ? shieldUrl : shield;
     const [start, rest] = [
-      rendererFor(first, follows),
-      rendererFor(text.slice(first.length), follows, "url"),
+      rendererFor(first, follows, undefined, shieldsAs),
+      rendererFor(text.slice(first.length), follows, "url", shieldsAs),
     ];
     return (scope) => start(scope) + rest(scope);
   }
-  const render = rendererFor(text, follows, escapeFor(name, place));
+  const escape = escapeFor(name, place);
+  const render = rendererFor(text, follows, escape, escape === "json" ? shieldJson : shield);
   const isHeader = !isJson && place.path.at(-2) === "headers";
   return !isJson && (isHeader || LINE_FIELDS.has(name)) ? (scope) => asLine(render(scope)) : render;
 }
@@ -215,11 +219,16 @@ function escapeFor(name: string, { isJson, bodyEscape }: Place): Escape | undefi
   return name === "html" ? "html" : name === "body" ? bodyEscape : undefined;
 }
 
-function rendererFor(text: string, follows: boolean, escape?: Escape): (scope: Scope) => string {
+function rendererFor(
+  text: string,
+  follows: boolean,
+  escape: Escape | undefined,
+  shieldsAs: (text: string) => string,
+): (scope: Scope) => string {
   const later = follows ? text.replace(LATER, (mark) => `{% raw %}${mark}{% endraw %}`) : text;
   const template = parseTemplate(later, {
     ...(escape ? { escape } : {}),
-    ...(follows ? { finish: shield } : {}),
+    ...(follows ? { finish: shieldsAs } : {}),
   });
   return (scope) => template.render(scope);
 }
@@ -234,8 +243,9 @@ function shieldAll(value: Json): Json {
   if (typeof value === "string") return shield(value);
   if (Array.isArray(value)) return value.map(shieldAll);
   if (!isPlainObject(value) || value instanceof ExactNumber) return value;
+  // Names are not searched for placeholders.
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [shield(name), shieldAll(inner as Json)]),
+    Object.entries(value).map(([name, inner]) => [name, shieldAll(inner as Json)]),
   );
 }
 

@@ -144,6 +144,20 @@ export class ExactJson {
   }
 }
 
+/** Writes JSON in which each `ExactJson` is as its author wrote it. */
+export function writeExact(value: unknown): string {
+  if (value instanceof ExactJson) return value.text;
+  if (Array.isArray(value)) return `[${value.map(writeExact).join(",")}]`;
+  if (!isPlainObject(value) || value instanceof ExactNumber) return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, inner]) =>
+    `${JSON.stringify(name)}:${writeExact(inner)}`
+  );
+  return `{${members.join(",")}}`;
+}
+
+/** A small letter may be written so within a name. */
+const ESCAPED_LETTER = /\\u00[67][\da-f]/i;
+
 /**
  * Replaces each member `name` of a parsed object by its `ExactJson`, also in those objects
  * and lists below it whose names are in `containers`. `text` is what `value` was parsed from.
@@ -154,7 +168,7 @@ export function keepMembersAsText(
   name: string,
   containers: ReadonlySet<string>,
 ): void {
-  if (!text.includes(`"${name}"`)) return;
+  if (!text.includes(`"${name}"`) && !ESCAPED_LETTER.test(text)) return;
   visit(value, skipSpace(text, 0));
 
   /** Goes through a value that begins at `from`; returns where it ends. */
@@ -177,7 +191,8 @@ export function keepMembersAsText(
     let at = skipSpace(text, from + 1);
     while (text[at] !== "}") {
       const end = endOfString(text, at + 1) + 1;
-      const member = text.slice(at + 1, end - 1);
+      const literal = text.slice(at, end);
+      const member = literal.includes("\\") ? JSON.parse(literal) : literal.slice(1, -1);
       const begin = skipSpace(text, skipSpace(text, end) + 1);
       if (containers.has(member)) at = visit(object[member], begin);
       else {

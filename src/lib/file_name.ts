@@ -5,6 +5,7 @@
  */
 
 import { decodeExtended, parse } from "content-disposition";
+import { decodeWords } from "postal-mime";
 import { replaceUnseen } from "./text.ts";
 
 const MAX_BYTES = 150;
@@ -50,7 +51,9 @@ export function dispositionName(header: string | undefined): string | undefined 
   if (header === undefined) return undefined;
   const { filename, "filename*": extended } = parse(utf8Of(header)).parameters;
   // The parser leaves an extended value alone that it cannot decode, as when it is quoted.
-  return (extended && decodeExtended(extended)) ?? filename;
+  const decoded = extended && decodeExtended(extended);
+  // Encoded words belong to mails, but servers send them and browsers decode them.
+  return decoded ?? (filename && decodeWords(filename));
 }
 
 /** Header values arrive with a character for each byte, but many servers send UTF-8. */

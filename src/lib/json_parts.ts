@@ -9,8 +9,10 @@ import { skipSpace } from "./exact_json.ts";
 import { endOfString } from "./json.ts";
 import type { Steps } from "./steps.ts";
 
-/** Limits of each part. */
+/** How a large object is divided. */
 export interface PartLimits {
+  /** A member that is one part, also when it is an array. */
+  readonly whole?: string;
   /** Deepest nesting of arrays and objects in the whole. */
   readonly depth: number;
   /** The most values in one part. */
@@ -22,10 +24,10 @@ export class PartTooLarge extends RangeError {
   /** `PartTooLarge`. */
   override name = "PartTooLarge";
   /** Which limit. */
-  readonly limit: keyof PartLimits;
+  readonly limit: "depth" | "values";
 
   /** Names the limit that is exceeded. */
-  constructor(limit: keyof PartLimits) {
+  constructor(limit: PartTooLarge["limit"]) {
     super(`Cannot parse JSON: a part exceeds the limit of ${limit}`);
     this.limit = limit;
   }
@@ -50,7 +52,7 @@ export function* parseInParts(
       const nameEnd = Math.min(endOfString(text, at + 1) + 1, text.length);
       const name = String(JSON.parse(text.slice(at, nameEnd)));
       at = expect(":", skipSpace(text, nameEnd));
-      const isList = text[at] === "[";
+      const isList = text[at] === "[" && name !== limits.whole;
       const list: unknown[] = [];
       if (isList) at = skipSpace(text, at + 1);
       if (isList && text[at] === "]") at++;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { writeExact } from "../lib/exact_json.ts";
 import { isTimeZone } from "../lib/time.ts";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
@@ -77,7 +78,7 @@ export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec>
       overlap: overlap as ScheduleSpec["overlap"],
       missed: missed as ScheduleSpec["missed"],
       type,
-      body: JSON.stringify(body),
+      body: writeExact(body),
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Finds targets in `postrider.yaml` that can never work: aliases, and what hooks and
- * schedules submit.
+ * Finds targets in `postrider.yaml` that can never work: aliases, channels, and what hooks
+ * and schedules submit.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import { parseBodyText } from "../task/input/body_text.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";
 import { openSubmitParser, type SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
+import type { SubmitParserPorts } from "../task/ports.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** The settings that decide about targets. */
@@ -23,17 +24,25 @@ export type TargetSettings = Pick<Config, "templates" | "fetchAllow" | "mail" | 
 
 /** Opens a parser of submits with the settings of a file, without a service. */
 export function submitParserFor(config: TargetSettings, file: ConfigFile): SubmitParser {
-  const { relays, channels } = file;
+  const { relays } = file;
   const templates = openMailTemplates(config.templates, readFolder);
-  const guard = openGuard({ allow: config.fetchAllow });
   return openSubmitParser({
-    refuseUrl: (url) => guard.refuseUrl(url),
-    readTargets: openTargetReader(channels),
+    ...targetPorts(config, file),
     aliasOf: (name) => aliasOf(file, name),
     render: (template, data) => templates.render(template, data),
     mailLaneOf: (sender) => relaysFor(relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
   });
+}
+
+type TargetPorts = Pick<SubmitParserPorts, "refuseUrl" | "readTargets">;
+
+function targetPorts(
+  config: Pick<Config, "fetchAllow">,
+  { channels }: ConfigFile,
+): TargetPorts {
+  const guard = openGuard({ allow: config.fetchAllow });
+  return { refuseUrl: (url) => guard.refuseUrl(url), readTargets: openTargetReader(channels) };
 }
 
 /** The targets of `@name`: an alias, or a channel that the file defines. */
@@ -52,11 +61,19 @@ export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] 
     ...issue,
     pointer: pointerTo(path) + issue.pointer,
   });
+  const ports = targetPorts(config, file);
+  const unusable = (target: string, pointer: string): Issue[] => {
+    const detail = whyUnusable(target, ports);
+    return detail === undefined ? [] : [{ pointer, detail }];
+  };
   return [
     ...[...file.aliases].flatMap(([name, targets]) =>
-      targets.flatMap((target, index) => aliasIssues(target, index, file)).map(
-        under(["aliases", name]),
+      targets.flatMap((target, index) =>
+        unusable(target, `/${index}`).map(under(["aliases", name]))
       )
+    ),
+    ...Object.keys(file.channels).flatMap((name) =>
+      unusable(`${name}://x`, "/url").map(under(["channels", name]))
     ),
     ...[...file.hooks.values()].flatMap((hook) =>
       checkHook(hook, parser, context).map(under(["hooks", hook.name]))
@@ -68,10 +85,11 @@ export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] 
   ];
 }
 
-/** A target can be a secret, so it is not shown. */
-function aliasIssues(target: string, index: number, { channels }: ConfigFile): Issue[] {
-  const readTargets = openTargetReader(channels);
-  const parsed = target.includes("://") ? readTargets(target) : parseMailbox(target);
-  if (typeof parsed === "object") return [];
-  return [{ pointer: `/${index}`, detail: parsed ?? "Expected a mail address" }];
+/** Why a target can never work. It can be a secret, so it is not shown. */
+function whyUnusable(target: string, { readTargets, refuseUrl }: TargetPorts): string | undefined {
+  if (!target.includes("://")) return parseMailbox(target) ? undefined : "Expected a mail address";
+  const places = readTargets(target);
+  if (typeof places === "string") return places;
+  const refused = places.map(({ url }) => refuseUrl(url)).find((error) => error !== undefined);
+  return refused?.detail;
 }

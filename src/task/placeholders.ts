@@ -34,6 +34,27 @@ export function shield(text: string): string {
   return text.replaceAll("{", '{{"{"}}');
 }
 
+/** As `shield`, for a URL: there, encoded braces make a placeholder too. */
+export function shieldUrl(text: string): string {
+  return shield(text).replace(/%7B/gi, "%7B%7B%22%7B%22%7D%7D");
+}
+
+/** As `shield`, for a part of a JSON text: a value, or what is inside a string. */
+export function shieldJson(text: string): string {
+  const shielded = (part: string) => part.replaceAll("{", '{{\\"{\\"}}');
+  if (!isJson(text)) return shielded(text);
+  return text.replace(JSON_STRING, (literal, colon) => colon ? literal : shielded(literal));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Replaces the placeholders of a payload, which is JSON text. */
 export function fillPayload(payload: string, data: EventData): string {
   if (!payload.includes("{{") && !/%7B%7B/i.test(payload)) return payload;
@@ -106,12 +127,7 @@ const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
 
 /** In a JSON body a value cannot break out of its string, and the rest stays as written. */
 function fillJsonText(text: string, data: EventData): string {
-  if (!text.includes("{{")) return text;
-  try {
-    JSON.parse(text);
-  } catch {
-    return text;
-  }
+  if (!text.includes("{{") || !isJson(text)) return text;
   return text.replace(JSON_STRING, (literal, colon) => {
     if (colon !== undefined || !literal.includes("{{")) return literal;
     return JSON.stringify(fillJsonValue(JSON.parse(literal), data));

@@ -45,7 +45,15 @@ Deno.test.each([
   }
 });
 
+Deno.test("a label shows letters that are percent-encoded", () => {
+  assert.deepEqual(labelsOf(["http://a/%E5%86%99%20%2F1", "http://a/%ff"], 79), [
+    "a/写 %2F1",
+    "a/%ff",
+  ]);
+});
+
 Deno.test("a label does not control the terminal", () => {
+  assert.deepEqual(labelsOf(["http://a/%1b[2J"], 79), ["a/ [2J"]);
   assert.deepEqual(labelsOf(["http://a/\x1b[2J"], 79), ["a/ [2J"]);
 });
 

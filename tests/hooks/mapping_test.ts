@@ -56,6 +56,43 @@ Deno.test("a sender cannot write a placeholder of a follow-up", () => {
   assert.ok(end.html.endsWith("</i> succeeded"));
 });
 
+const HUSH = { task: { state: "succeeded", result: { body: "hush", list: ["hush"] } } };
+const BRACES = ["{{task.result.body}}", "%7B%7Btask.result.body%7D%7D", "{", "%7b", '{{"{"}}'];
+
+Deno.test.each(
+  BRACES.flatMap((x) => ["/{{ payload.x }}", "/?m={{ payload.x | raw }}"].map((at) => ({ x, at }))),
+)("a sender cannot write a placeholder in the URL of a follow-up: $x at $at", ({ x, at }) => {
+  const mapping = (url: string) => ({ onSuccess: { fetch: { url } } });
+  const end = (url: string, payload: Json) => {
+    const filled = mapped(mapping(url), payload) as { onSuccess: { fetch: { url: string } } };
+    // The URL standard encodes some braces.
+    const { href } = new URL(filled.onSuccess.fetch.url);
+    return JSON.parse(fillPayload(JSON.stringify({ url: href }), HUSH)).url;
+  };
+  const value = at.includes("raw") ? x : encodeURIComponent(x);
+  const expected = new URL(`https://x.org${at.replace(/\{\{.*\}\}/, () => value)}`).href;
+  const decoded = (url: string) =>
+    url.replace(/%7b/gi, "{").replace(/%7d/gi, "}").replaceAll("%22", '"');
+  assert.equal(decoded(end(`https://x.org${at}`, { x })), decoded(expected));
+  const whole = `https://x.org/${x}`;
+  assert.equal(decoded(end("{{ payload.x }}", { x: whole })), decoded(whole));
+});
+
+Deno.test("a body of JSON in a follow-up holds what a sender wrote, as text and as JSON", () => {
+  const x = '{"a{": ["{{task.result.body}}", "{"]}';
+  const filled = mapped({
+    onSuccess: {
+      fetch: {
+        url: "https://x.org/",
+        headers: { "content-type": "application/json" },
+        body: '{"text":"{{ payload.x }}","all":{{ payload.all | json }},"state":"{{task.state}}"}',
+      },
+    },
+  }, { x, all: JSON.parse(x) }) as { onSuccess: { fetch: Json } };
+  const { body } = JSON.parse(fillPayload(JSON.stringify(filled.onSuccess.fetch), HUSH));
+  assert.deepEqual(JSON.parse(body), { text: x, all: JSON.parse(x), state: "succeeded" });
+});
+
 Deno.test("a text that cannot be parsed fails at load, one that cannot be rendered fails at delivery", () => {
   const issues: Issue[] = [];
   parseMapping(
@@ -188,7 +225,7 @@ Deno.test("the JSON of a follow-up keeps types, and shields what a sender wrote"
         url: "https://x.org/",
         json: {
           n: 3,
-          x: { '{{"{"}}{{"{"}}task.id}}': '{{"{"}}{{"{"}}task.result.body}}' },
+          x: { "{{task.id}}": '{{"{"}}{{"{"}}task.result.body}}' },
           s: "{{task.state}}",
         },
       },

@@ -60,6 +60,8 @@ Deno.test.each([
   { header: "attachment; filename=x.pdf; filename*=klingon''%80", name: "x.pdf" },
   { header: 'attachment; name="x; filename=evil.txt"; filename=good.txt', name: "good.txt" },
   { header: 'attachment; filename="a\\"b.txt"', name: 'a"b.txt' },
+  { header: 'attachment; filename="=?UTF-8?B?UHLDvGYucGRm?="', name: "Prüf.pdf" },
+  { header: 'attachment; filename="=?x?=.pdf"', name: "=?x?=.pdf" },
   { header: "inline", name: undefined },
   { header: undefined, name: undefined },
 ])("$header names the file $name", ({ header, name }) => {

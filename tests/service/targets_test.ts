@@ -56,6 +56,11 @@ Deno.test.each([
     wrong: ["2:31 /schedules/s/notify/to"],
   },
   { yaml: 'aliases:\n  ops: [a@example.org, "ntfy://"]\n', wrong: ["2:24 /aliases/ops/1"] },
+  { yaml: 'aliases:\n  ops: ["json://intranet/x"]\n', wrong: ["2:9 /aliases/ops/0"] },
+  {
+    yaml: 'channels:\n  pager: {url: "http://10.0.0.1/{{ target.path }}", body: "{{ text }}"}\n',
+    wrong: ["2:16 /channels/pager/url"],
+  },
 ])("a target that can never work is refused with its place: $wrong", ({ yaml, wrong }) => {
   assert.deepEqual(wrongIn(yaml), wrong);
 });

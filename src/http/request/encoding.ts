@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { qualityOf } from "./quality.ts";
 
 /** A smaller text is sent faster than it is compressed. */
 const MIN_LENGTH = 4_096;
@@ -16,11 +17,7 @@ const LEVEL = 4;
 
 /** Whether the client accepts gzip (RFC 9110 §12.5.3). */
 export function acceptsGzip({ headers }: Request): boolean {
-  const given = headers.get("accept-encoding");
-  return given !== null && given.split(",").some((coding) => {
-    const [name = "", weight = ""] = coding.split(";").map((part) => part.trim().toLowerCase());
-    return (name === "gzip" || name === "*") && !/^q=0(?:\.0*)?$/.test(weight);
-  });
+  return qualityOf(headers.get("accept-encoding"), ["gzip", "*"]) > 0;
 }
 
 /** A body and the headers that describe its encoding. */

@@ -27,6 +27,7 @@ import {
 import { type Idempotent, openIdempotency } from "../request/idempotency.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { qualityOf } from "../request/quality.ts";
 import { dryRunView } from "./dry_run.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import { openRateLimit } from "../request/rate_limit.ts";
@@ -286,11 +287,11 @@ function applied(headers: Headers, wait: number | undefined): Headers {
   return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
 }
 
-function wantsLines({ request }: RequestContext): boolean {
-  const accept = request.headers.get("accept") ?? "";
-  return accept.split(",").some((range) =>
-    /^\s*application\/x-ndjson\s*(?:;|$)/i.test(range) && !/;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range)
-  );
+/** NDJSON where the client names it, and does not like JSON more. */
+function wantsLines({ request: { headers } }: RequestContext): boolean {
+  const accept = headers.get("accept");
+  const lines = qualityOf(accept, ["application/x-ndjson"]);
+  return lines > 0 && lines >= qualityOf(accept, ["application/json", "application/*", "*/*"]);
 }
 
 /** The task with its long texts in the place of their tokens. */

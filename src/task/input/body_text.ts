@@ -31,7 +31,7 @@ export function parseBodyText(text: string): unknown {
  * own. Throws a `PartTooLarge` too.
  */
 export function bodyTextSteps(text: string, limits: PartLimits): Steps<unknown> {
-  return parseInParts(text, limits, (part, member) => {
+  return parseInParts(text, { ...limits, whole: "json" }, (part, member) => {
     const value = parseExact(part);
     if (member === "json") return new ExactJson(part.trimEnd());
     if (REQUEST_CONTAINERS.has(member)) keepMembersAsText(part, value, "json", REQUEST_CONTAINERS);

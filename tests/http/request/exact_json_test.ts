@@ -24,6 +24,7 @@ Deno.test.each(JSON_TEXTS.map((json) => ({ json })))(
       `{${target},"json":${json}}`,
       `{"requests":[{${target},"json": ${json} }]}`,
       `{"requests":[{${target}}],"json":${json}}`,
+      `{${target},"\\u006as\\u006Fn":${json}}`,
     ];
     for (const body of bodies) {
       const { status } = await api.call("POST", "/fetch", { ...post, body });
@@ -37,6 +38,17 @@ Deno.test.each(JSON_TEXTS.map((json) => ({ json })))(
   },
 );
 
+Deno.test("an array in a body above 1 MiB is sent as it was written", async () => {
+  await using api = await Api.open();
+  const json = "[ 1.0,\t1e400 ]";
+  const filler = " ".repeat(1.1 * 2 ** 20);
+  const body = `{"requests":[{${target}}],${filler}"json":${json}}`;
+  const { status } = await api.call("POST", "/fetch", { ...post, body });
+  assert.equal(status, 202);
+  const [task] = await api.claim();
+  assert.equal(JSON.parse(textOfJson(task?.payload ?? "")).body, json);
+});
+
 Deno.test("a follow-up sends its JSON as it was written, with its placeholders filled in", async () => {
   await using api = await Api.open();
   const json = '{ "id":12345678901234567891, "of":"{{task.id}}","f":1.0 }';
@@ -47,9 +59,9 @@ Deno.test("a follow-up sends its JSON as it was written, with its placeholders f
   assert.equal(JSON.parse(textOfJson(task?.payload ?? "")).body, json.replace("{{task.id}}", id));
 });
 
-Deno.test("a schedule sends the numbers of its JSON as they were written", async () => {
+Deno.test("a schedule sends its JSON as it was written", async () => {
   await using api = await Api.open();
-  const json = '{"id":12345678901234567891,"f":1.0,"e":1e400}';
+  const json = '{ "id":12345678901234567891,\n"f":1.0,"e":1e400, "a":"\\u00e9","a":[ ] }';
   const body = `{"every":"1h","fetch":{${target},"json":${json}}}`;
   const { status } = await api.call("PUT", "/schedules/s", { ...post, method: "PUT", body });
   assert.ok(status < 300, String(status));

@@ -161,7 +161,7 @@ Deno.test("GET /schedules answers whatever is stored", async () => {
   }
 });
 
-Deno.test("the numbers of a scheduled request are sent as they were written", async () => {
+Deno.test("the JSON of a scheduled request is sent as it was written", async () => {
   await using api = await Api.open();
   const text = '{"every": "1h", "fetch": {"url": "https://example.org/", "method": "POST", ' +
     '"json": {"id": 12345678901234567891, "rate": 1.50}}}';
@@ -172,7 +172,7 @@ Deno.test("the numbers of a scheduled request are sent as they were written", as
   assert.equal(api.schedules.find("nightly")!.version, version);
   const { body } = await api.post("/schedules/nightly/run");
   const task = await api.engine.find(body.lastId);
-  assert.equal(JSON.parse(task?.payload ?? "").body, '{"id":12345678901234567891,"rate":1.50}');
+  assert.equal(JSON.parse(task?.payload ?? "").body, '{"id": 12345678901234567891, "rate": 1.50}');
 });
 
 Deno.test("the runs of a schedule are counted from 0 on", async () => {

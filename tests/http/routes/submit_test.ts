@@ -230,10 +230,14 @@ Deno.test("a waiting request is answered when the service stops", async () => {
   assert.equal((await answer).status, 202);
 });
 
-Deno.test("a batch whose Accept excludes application/x-ndjson gets JSON", async () => {
+Deno.test.each([
+  "application/json, application/x-ndjson;q=0",
+  "application/json, application/x-ndjson;q=0.9",
+  "application/x-ndjson;q=0.1, */*",
+])("a batch whose Accept prefers JSON gets JSON: %s", async (accept) => {
   await using api = await Api.open();
-  const headers = { accept: "application/json, application/x-ndjson;q=0" };
-  const { status, body } = await api.post("/fetch", { urls: ["https://example.org/"] }, headers);
+  const urls = ["https://example.org/"];
+  const { status, body } = await api.post("/fetch", { urls }, { accept });
   assert.deepEqual([status, body.total], [202, 1]);
 });
 
