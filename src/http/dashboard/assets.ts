@@ -4,12 +4,16 @@
  * @module
  */
 
+import api from "../assets/api.js" with { type: "text" };
 import dashboard from "../assets/dashboard.js" with { type: "text" };
 import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
+import tasksStyle from "../assets/tasks.css" with { type: "text" };
 import docs from "../assets/docs.js" with { type: "text" };
 import liveWorker from "../assets/live-worker.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
 import manualStyle from "../assets/manual.css" with { type: "text" };
+import send from "../assets/send.js" with { type: "text" };
+import tasks from "../assets/tasks.js" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
 import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
@@ -19,7 +23,10 @@ import type { Route } from "../route.ts";
 /** Swagger UI is loaded on first use: few callers open it. */
 const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
   "dashboard.js": () => dashboard,
-  "dashboard.css": () => dashboardStyle,
+  "api.js": () => api,
+  "send.js": () => send,
+  "tasks.js": () => tasks,
+  "dashboard.css": () => `${dashboardStyle}\n${tasksStyle}`,
   "docs.js": () => docs,
   "live-worker.js": () => liveWorker,
   "docs.css": () => docsStyle,

@@ -6,7 +6,8 @@
 
 import type { BatchRecord } from "../../task/batch.ts";
 import type { TaskSummary } from "../../task/task.ts";
-import { Action, Bar, Fact, Moment, TaskTable } from "./components.tsx";
+import { Action, Bar, Fact, Moment } from "./components.tsx";
+import { TaskTable } from "./task_table.tsx";
 
 /** The content of the list of batches. */
 export function BatchesContent(

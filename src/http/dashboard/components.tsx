@@ -7,7 +7,6 @@
 
 import type { Child } from "hono/jsx";
 import { TASK_STATES } from "../../task/state.ts";
-import type { TaskSummary } from "../../task/task.ts";
 import { timeView } from "../views/time_view.ts";
 
 /** A state, an outcome or a delivery as a coloured badge. */
@@ -77,10 +76,12 @@ export interface ActionProps {
   readonly children?: Child;
   /** The action deletes or cancels something. */
   readonly danger?: boolean;
+  /** Changes this many tasks, with progress; `exactly` is the path that counts them. */
+  readonly all?: { readonly count: number; readonly exactly?: string | undefined };
 }
 
 /** A button that sends a request to the API and shows the result. */
-export function Action({ call, body, confirm, done, undo, danger, children }: ActionProps) {
+export function Action({ call, body, confirm, done, undo, danger, all, children }: ActionProps) {
   return (
     <button
       type="button"
@@ -90,6 +91,8 @@ export function Action({ call, body, confirm, done, undo, danger, children }: Ac
       data-confirm={confirm}
       data-done={done}
       data-undo={undo}
+      data-all={all?.count}
+      data-exactly={all?.exactly}
     >
       {children}
     </button>
@@ -111,84 +114,6 @@ export function Fact({ name, children }: { name: string; children?: Child }) {
 /** A link to the tasks with this tag, key, … */
 export function FilterLink({ by, value }: { by: string; value: string }) {
   return <a class="chip" href={`/ui/tasks?${new URLSearchParams({ [by]: value })}`}>{value}</a>;
-}
-
-/** A table of tasks. */
-export function TaskTable(
-  { tasks, now, select }: {
-    readonly tasks: readonly TaskSummary[];
-    readonly now: number;
-    readonly select?: boolean;
-  },
-) {
-  return (
-    <table class="tasks">
-      <thead>
-        <tr>
-          {select
-            ? (
-              <th scope="col" class="tick">
-                <input type="checkbox" id="tick-all" aria-label="Select all tasks shown" />
-              </th>
-            )
-            : null}
-          <th scope="col">State</th>
-          <th scope="col">Task</th>
-          <th scope="col">Attempt</th>
-          <th scope="col">Accepted</th>
-          <th scope="col">Tags and key</th>
-        </tr>
-      </thead>
-      <tbody>
-        {tasks.map((task) => <TaskRow task={task} now={now} select={select === true} />)}
-      </tbody>
-    </table>
-  );
-}
-
-function TaskRow({ task, now, select }: { task: TaskSummary; now: number; select: boolean }) {
-  const waits = task.state === "queued" && task.dueAt !== undefined && task.dueAt > now;
-  return (
-    <tr data-id={task.id}>
-      {select
-        ? (
-          <td class="tick">
-            <input
-              type="checkbox"
-              id={`tick-${task.id}`}
-              name="task"
-              value={task.id}
-              aria-label={`Select ${task.label}`}
-            />
-          </td>
-        )
-        : null}
-      <td data-name="State">
-        <Badge word={task.state} />
-        {waits
-          ? (
-            <>
-              <Moment at={task.dueAt} now={now} />
-            </>
-          )
-          : null}
-      </td>
-      <td data-name="Task" class="what">
-        <a class="label" title={task.label} href={`/ui/tasks/${task.id}`}>
-          {task.label.trim() || task.id}
-        </a>
-        {task.error ? <small class="error">{task.error.code}: {task.error.detail}</small> : null}
-      </td>
-      <td data-name="Attempt">{task.attempt}</td>
-      <td data-name="Accepted">
-        <Moment at={task.createdAt} now={now} />
-      </td>
-      <td data-name="Tags and key">
-        {task.tags?.map((tag) => <FilterLink by="tag" value={tag} />)}
-        {task.key === undefined ? null : <FilterLink by="key" value={task.key} />}
-      </td>
-    </tr>
-  );
 }
 
 /** The progress of a batch. */

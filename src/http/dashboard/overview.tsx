@@ -13,9 +13,10 @@ import type { TaskSummary } from "../../task/task.ts";
 import { endedAs, type Shown } from "../stats/history.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import { FinishedChart, percent, QuantileList } from "./charts.tsx";
-import { Badge, bytes, duration, Fact, grouped, Moment, TaskTable } from "./components.tsx";
+import { Badge, bytes, duration, Fact, grouped, Moment } from "./components.tsx";
 import { type Concern, LATE_MS } from "./health.ts";
 import { BusiestHosts, failedLink, Failures, TypeTable } from "./rollups.tsx";
+import { TaskTable } from "./task_table.tsx";
 import { type LookBack, WindowSwitch } from "./windows.tsx";
 
 /** What is shown. */

@@ -5,7 +5,7 @@
  */
 
 import { isId } from "../../lib/ids.ts";
-import type { TaskState } from "../../task/state.ts";
+import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { seenTask } from "../auth/access.ts";
 import { mayOperate } from "../auth/auth.ts";
@@ -18,38 +18,34 @@ import { waitingFor } from "../views/waiting_for.ts";
 import type { MakePage } from "./page.tsx";
 import { Redirect } from "./respond.tsx";
 import { TaskContent } from "./task.tsx";
-import { TasksContent } from "./tasks.tsx";
+import { readTableView } from "./table_view.ts";
+import { type Count, type Matches, TasksContent } from "./tasks.tsx";
 
 const LISTED = 50;
 const MAX_LISTED = 200;
 /** Pages of the latest tasks in which a request id is looked for. */
 const REQUEST_PAGES = 10;
-/** Pages that are counted for a bulk action; beyond it the count says "or more". */
-const COUNT_PAGES = 10;
 
 /** Each page by its path. */
 export function taskPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
   const { engine, ports, clock } = dependencies;
 
   async function tasks(context: RequestContext) {
-    const { cursor, ...given } = query(context, [...FILTER_NAMES, "cursor"]);
-    // A form sends its empty fields as well.
-    const words: FilterWords = Object.fromEntries(
-      Object.entries(given).map(([name, value]) => [name, value.trim()])
-        .filter(([, value]) => value !== ""),
-    );
+    const { cursor, sort, ...given } = query(context, [...FILTER_NAMES, "cursor", "sort"]);
+    const words = wordsOf(given);
+    const byDue = sort === "due";
     const target = words.q === undefined ? undefined : await targetOf(words.q);
     if (target) throw new Redirect(target);
-    const found = await search(words, cursor || undefined);
-    const operates = mayOperate(context.caller, undefined);
-    const isSearch = operates && Object.keys(words).length > 0 && !("fault" in found);
-    const matches = isSearch ? await countMatches(words) : undefined;
+    const found = await search(words, cursor || undefined, byDue);
+    const matches = "fault" in found ? undefined : await countMatches(words);
     const content = (
       <TasksContent
         now={clock.now()}
         words={words}
-        operates={operates}
+        byDue={byDue}
+        operates={mayOperate(context.caller, undefined)}
         matches={matches}
+        view={readTableView(context.request.headers.get("cookie"))}
         {...found}
       />
     );
@@ -73,36 +69,35 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
   }
 
   /** How many tasks the bulk actions of a search would change. */
-  async function countMatches(words: FilterWords) {
-    const filter = readFilter(words, clock.now());
-    const count = async (states: readonly TaskState[]) => {
-      const wanted = filter.states?.filter((state) => states.includes(state)) ?? states;
-      if (wanted.length === 0) return { count: 0, isMore: false };
-      let count = 0;
-      let cursor: string | undefined;
-      for (let page = 0; page < COUNT_PAGES; page++) {
-        const { tasks, nextCursor } = await engine.list(
-          { ...filter, states: wanted },
-          MAX_LISTED,
-          cursor,
-        );
-        count += tasks.length;
-        cursor = nextCursor;
-        if (cursor === undefined) break;
-      }
-      return { count, isMore: cursor !== undefined };
+  async function countMatches(words: FilterWords): Promise<Matches> {
+    const { states: given, ...filter } = readFilter(words, clock.now());
+    const counts = Object.keys(filter).length === 0 ? await engine.counts() : undefined;
+    const count = async (states: readonly TaskState[]): Promise<Count> => {
+      const wanted = given?.filter((state) => states.includes(state)) ?? states;
+      if (wanted.length === 0) return { count: 0 };
+      if (counts) return { count: wanted.reduce((sum, state) => sum + counts[state], 0) };
+      // All states are no filter: without one, fewer rows are read.
+      const isAll = wanted.length === TASK_STATES.length;
+      const part = await engine.count(isAll ? filter : { ...filter, states: wanted });
+      if (part.nextCursor === undefined) return { count: part.count };
+      const exactly = new URLSearchParams({ ...words, state: wanted.join(",") });
+      return { count: part.count, exactly: `/tasks/count?${exactly}` };
     };
-    const [active, retryable] = await Promise.all([
+    const [all, active, retryable] = await Promise.all([
+      count(TASK_STATES),
       count(["queued", "running"]),
       count(["failed", "cancelled", "expired"]),
     ]);
-    return { active, retryable };
+    return { all, active, retryable };
   }
 
   /** An invalid search is explained on the page, beside the form. */
-  async function search(words: FilterWords, cursor: string | undefined) {
+  async function search(words: FilterWords, cursor: string | undefined, byDue: boolean) {
     try {
-      return await engine.list(readFilter(words, clock.now()), LISTED, cursor);
+      const filter = readFilter(words, clock.now());
+      return byDue
+        ? await engine.upcoming(filter, LISTED, cursor)
+        : await engine.list(filter, LISTED, cursor);
     } catch (error) {
       const tasks: TaskSummary[] = [];
       if (error instanceof Refusal) return { tasks, fault: error.details.detail };
@@ -140,4 +135,14 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
   }
 
   return { "/ui/tasks": tasks, "/ui/tasks/{id}": task };
+}
+
+/** The search of a form, which sends its empty fields as well, and several tags in one field. */
+function wordsOf(given: FilterWords): FilterWords {
+  const { tag, ...words } = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, value.trim()])
+      .filter(([, value]) => value !== ""),
+  ) as FilterWords;
+  if (tag === undefined) return words;
+  return tag.includes(",") ? { ...words, tags: tag } : { ...words, tag };
 }

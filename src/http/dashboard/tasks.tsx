@@ -8,10 +8,14 @@
 import { TASK_STATES } from "../../task/state.ts";
 import type { TaskSummary } from "../../task/task.ts";
 import { type FilterWords, REASONS, TASK_TYPES } from "../request/task_filter.ts";
-import { Action, grouped, TaskTable } from "./components.tsx";
+import { Action, grouped } from "./components.tsx";
+import { type Column, COLUMNS, type TableView } from "./table_view.ts";
+import { TaskTable } from "./task_table.tsx";
 
 /** Counts of matching tasks, up to a limit. */
 export interface Matches {
+  /** All of them. */
+  readonly all: Count;
   /** Those that can be cancelled. */
   readonly active: Count;
   /** Those that can be retried. */
@@ -22,8 +26,8 @@ export interface Matches {
 export interface Count {
   /** The number. */
   readonly count: number;
-  /** Whether there are more. */
-  readonly isMore: boolean;
+  /** The path that counts them all, if there are more. */
+  readonly exactly?: string | undefined;
 }
 
 /** What is shown. */
@@ -32,83 +36,145 @@ export interface TaskList {
   readonly now: number;
   /** The search. */
   readonly words: FilterWords;
+  /** Only queued tasks that are not due, by their time. */
+  readonly byDue: boolean;
   /** What is wrong with the search. */
   readonly fault?: string | undefined;
   /** The matching tasks, newest first. */
   readonly tasks: readonly TaskSummary[];
-  /** How many tasks a bulk action would change; absent without a search. */
+  /** How many tasks match; absent when the search is wrong. */
   readonly matches?: Matches | undefined;
   /** Cursor of the next page. */
   readonly nextCursor?: string | undefined;
   /** Whether the caller may change tasks of all owners. */
   readonly operates: boolean;
+  /** Columns and density. */
+  readonly view: TableView;
 }
 
 /** The content of the list. */
-export function TasksContent(
-  { now, words, fault, tasks, nextCursor, operates, matches }: TaskList,
-) {
-  const query = new URLSearchParams(words);
-  const next = new URLSearchParams({ ...words, ...(nextCursor ? { cursor: nextCursor } : {}) });
+export function TasksContent(list: TaskList) {
+  const { now, words, fault, tasks, nextCursor, operates, byDue, view } = list;
+  const order = byDue ? { sort: "due" } : {};
+  const next = new URLSearchParams({ ...words, ...order, cursor: nextCursor ?? "" });
   return (
     <>
-      <SearchForm words={words} />
+      <SearchForm words={words} byDue={byDue} />
       {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
-      {operates ? <Bulk query={query} matches={matches} /> : null}
-      <p>
+      <Toolbar list={list} />
+      {operates ? <Bulk list={list} /> : null}
+      <p class="offer" role="status">
         <button type="button" id="offer" hidden>0 new</button>
       </p>
-      <section id="list" data-live aria-label="Tasks, newest first">
+      <section
+        id="list"
+        data-live
+        aria-label={byDue ? "Tasks, the next one first" : "Tasks, newest first"}
+      >
         {tasks.length === 0
-          ? <p>No task matches{nextCursor ? " among those searched so far" : ""}.</p>
-          : <TaskTable tasks={tasks} now={now} select={operates} />}
+          ? <Nothing list={list} />
+          : <TaskTable tasks={tasks} now={now} select={operates} view={view} />}
         {nextCursor
           ? (
             <p>
-              <a rel="next" href={`/ui/tasks?${next}`}>Older tasks</a>
+              <a rel="next" href={`/ui/tasks?${next}`}>{byDue ? "Later tasks" : "Older tasks"}</a>
             </p>
           )
           : null}
       </section>
+      <ViewForm view={view} />
     </>
   );
 }
 
-function SearchForm({ words }: { words: FilterWords }) {
-  const more = ["key", "batch", "host", "parent"] as const;
-  const isNarrow = [...more, "reason" as const].some((name) => words[name] !== undefined);
+function Nothing({ list: { words, nextCursor, fault } }: { list: TaskList }) {
+  if (fault !== undefined) return null;
+  if (Object.keys(words).length === 0) {
+    return (
+      <p class="empty">
+        No task yet. <a href="/ui/send">Send the first one</a>, or read how to with the{" "}
+        <a href="/manual">manual</a>.
+      </p>
+    );
+  }
+  return (
+    <p class="empty">
+      No task matches{nextCursor ? " among those searched so far" : ""}.{" "}
+      <a href="/ui/tasks">Show all tasks</a>
+    </p>
+  );
+}
+
+const AGES = [["15m", "last 15 minutes"], ["1h", "last hour"], ["24h", "last 24 hours"], [
+  "7d",
+  "last 7 days",
+]] as const;
+
+/** The rarer fields, with their labels. */
+const FURTHER = {
+  key: "Key",
+  batch: "Batch",
+  host: "Host",
+  parent: "Parent",
+  source: "Source",
+  owner: "Owner",
+  until: "Accepted until",
+  finishedSince: "Finished since",
+  finishedUntil: "Finished until",
+} as const;
+
+function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
+  const further = Object.entries(FURTHER) as [keyof typeof FURTHER, string][];
+  const isNarrow = [...further.map(([name]) => name), "reason" as const]
+    .some((name) => words[name] !== undefined);
+  const { since = "" } = words;
+  const isOther = since !== "" && AGES.every(([age]) => age !== since);
   return (
     <form class="search" role="search" action="/ui/tasks">
-      <label>
-        <span>Subject, recipient or URL</span>
-        <input type="search" name="q" value={words.q ?? ""} />
+      <label class="text">
+        <span>Subject, recipient, URL or id</span>
+        <input type="search" name="q" value={words.q ?? ""} aria-keyshortcuts="/" />
       </label>
-      <Choice name="state" words={words} values={TASK_STATES} />
-      <Choice name="type" words={words} values={TASK_TYPES} />
+      <Choice name="state" label="State" words={words} values={TASK_STATES} />
+      <Choice name="type" label="Type" words={words} values={TASK_TYPES} />
       <label>
         <span>Tag</span>
-        <input name="tag" value={words.tag ?? ""} />
+        <input
+          name="tag"
+          value={words.tags ?? words.tag ?? ""}
+          placeholder="one, or several: a, b"
+        />
       </label>
+      <label>
+        <span>Accepted</span>
+        <select name="since">
+          <option value="">any time</option>
+          {AGES.map(([age, text]) => <option value={age} selected={age === since}>{text}</option>)}
+          {isOther ? <option value={since} selected>since {since}</option> : null}
+        </select>
+      </label>
+      {byDue ? <input type="hidden" name="sort" value="due" /> : null}
+      <button type="submit">Search</button>
       <details open={isNarrow}>
         <summary>More</summary>
         <div class="row">
-          {more.map((name) => (
+          {further.map(([name, label]) => (
             <label>
-              <span>{name}</span>
+              <span>{label}</span>
               <input name={name} value={words[name] ?? ""} />
             </label>
           ))}
-          <Choice name="reason" words={words} values={REASONS} />
+          <Choice name="reason" label="Reason" words={words} values={REASONS} />
         </div>
       </details>
-      <button type="submit">Search</button>
     </form>
   );
 }
 
 function Choice(
-  { name, words, values }: {
+  { name, label, words, values }: {
     readonly name: "state" | "type" | "reason";
+    readonly label: string;
     readonly words: FilterWords;
     readonly values: readonly string[];
   },
@@ -118,7 +184,7 @@ function Choice(
   const shown = chosen === "" || values.includes(chosen) ? values : [chosen, ...values];
   return (
     <label>
-      <span>{name}</span>
+      <span>{label}</span>
       <select name={name}>
         <option value="">any</option>
         {shown.map((value) => <option value={value} selected={value === chosen}>{value}</option>)}
@@ -127,7 +193,46 @@ function Choice(
   );
 }
 
-function Bulk({ query, matches }: { query: URLSearchParams; matches: Matches | undefined }) {
+/** How many match, the order, the exports, and the choice of columns. */
+function Toolbar({ list: { words, byDue, matches } }: { list: TaskList }) {
+  const query = new URLSearchParams(words);
+  const link = (more: Record<string, string>) =>
+    new URLSearchParams({ ...words, ...more }).toString();
+  return (
+    <div class="toolbar">
+      <p id="matches" data-live>
+        {matches === undefined ? null : (
+          <>
+            <strong
+              data-count={matches.all.exactly}
+            >
+              {shown(matches.all)}
+            </strong>{" "}
+            {matches.all.count === 1 ? "task" : "tasks"}
+            {Object.keys(words).length === 0 ? "" : matches.all.count === 1 ? " matches" : " match"}
+          </>
+        )}
+      </p>
+      <p role="group" aria-label="Order" class="choice">
+        <a href={`/ui/tasks?${query}`} aria-current={byDue ? undefined : "true"}>Newest</a>
+        <a href={`/ui/tasks?${link({ sort: "due" })}`} aria-current={byDue ? "true" : undefined}>
+          Next due
+        </a>
+      </p>
+      <p>
+        Export <a href={`/tasks?${link({ format: "csv" })}`} download="tasks.csv">CSV</a>{" "}
+        <a href={`/tasks?${link({ format: "ndjson" })}`} download="tasks.ndjson">NDJSON</a>
+      </p>
+      <button type="button" id="view-open" class="quiet" hidden>Columns</button>
+    </div>
+  );
+}
+
+function Bulk({ list: { words, matches, byDue } }: { list: TaskList }) {
+  const query = new URLSearchParams(words);
+  const isSearch = Object.keys(words).length > 0 && !byDue;
+  const { state: _, reason: _reason, ...others } = words;
+  const undo = new URLSearchParams({ ...others, state: "cancelled", reason: "request" });
   return (
     <div id="bulk" class="bulk" data-live role="group" aria-label="Bulk actions">
       <span id="ticked" aria-live="polite">None selected</span>
@@ -154,26 +259,29 @@ function Bulk({ query, matches }: { query: URLSearchParams; matches: Matches | u
         Run <SelectedCount />selected now
       </button>
       <button type="button" id="unselect" class="quiet" hidden>Clear selection</button>
-      {matches && matches.active.count > 0
+      {isSearch && matches && matches.active.count > 0
         ? (
           <Action
             call={`DELETE /tasks?${query}`}
             confirm={`Cancel all ${shown(matches.active)} tasks that match this search and are ` +
               "not final, including those not shown?"}
             done="Cancelled"
+            undo={`POST /tasks/retry?${undo}`}
+            all={matches.active}
             danger
           >
             Cancel all {shown(matches.active)}
           </Action>
         )
         : null}
-      {matches && matches.retryable.count > 0
+      {isSearch && matches && matches.retryable.count > 0
         ? (
           <Action
             call={`POST /tasks/retry?${query}`}
             confirm={`Retry all ${shown(matches.retryable)} tasks that match this search and ` +
               "failed, were cancelled or expired, including those not shown?"}
             done="Queued again"
+            all={matches.retryable}
           >
             Retry all {shown(matches.retryable)}
           </Action>
@@ -188,6 +296,38 @@ function SelectedCount() {
   return <span class="number"></span>;
 }
 
-function shown({ count, isMore }: Count): string {
-  return isMore ? `${grouped(count)} or more` : grouped(count);
+function shown({ count, exactly }: Count): string {
+  return exactly ? `${grouped(count)} or more` : grouped(count);
+}
+
+/** A template: the form exists only once it is opened, because a script keeps what it says. */
+function ViewForm({ view }: { view: TableView }) {
+  return (
+    <template id="view-form">
+      <form method="dialog">
+        <h2>Columns of the list</h2>
+        <div class="checks">
+          {(Object.entries(COLUMNS) as [Column, string][]).map(([name, label]) => (
+            <label>
+              <input
+                type="checkbox"
+                name="view"
+                value={name}
+                checked={view.columns.includes(name)}
+              />{" "}
+              {label}
+            </label>
+          ))}
+          <label>
+            <input type="checkbox" name="view" value="compact" checked={view.compact} />{" "}
+            Compact rows
+          </label>
+        </div>
+        <div class="row">
+          <button type="submit" value="yes">Show</button>
+          <button type="submit" value="no" class="quiet">Leave as it is</button>
+        </div>
+      </form>
+    </template>
+  );
 }

@@ -65,7 +65,7 @@ const downloadHeaders = [
 ];
 
 const PROGRESS = "With Accept: application/x-ndjson the response reports its progress: a line " +
-  '{"changed": 500} after each part, and the result as the last line.';
+  '{"changed": 500, "startedAt": …, "at": …} after each part, and the result as the last line.';
 
 function withProgress(result: Json): Record<string, Json> {
   return {

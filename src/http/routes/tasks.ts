@@ -120,6 +120,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return await respondWithProgress(
       context,
       200,
+      () => clock.now(),
       (onPart) => engine.cancelAll(wanted, "request", nameOf(context.caller), onPart),
     );
   }
@@ -158,7 +159,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     requireAccepting();
     const filter = await filterOrAll(context, "retry everything that has ended", clock.now());
     const wanted = narrowed(filter, context, true);
-    return await respondWithProgress(context, 202, async (onPart) => {
+    return await respondWithProgress(context, 202, () => clock.now(), async (onPart) => {
       const { full, ...revived } = await engine.reviveAll(wanted, roomOf(context), onPart);
       if (full > 0 && revived.retried === 0) throw new Refusal("queue_full", NOTHING_QUEUED);
       return { ...revived, ...(full > 0 ? { refused: full } : {}) };

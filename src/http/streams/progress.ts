@@ -1,6 +1,7 @@
 /**
- * The progress of a change of many tasks, as NDJSON: `{"changed": 500}` after each
- * transaction, and the result as the last line.
+ * The progress of a change of many tasks, as NDJSON: `{"changed": 500, …}` after each
+ * transaction, and the result as the last line. The times tell which tasks it has
+ * changed: those that became final between `startedAt` and `at`.
  *
  * @module
  */
@@ -8,6 +9,7 @@
 import type { OnPart } from "../../queue/engine.ts";
 import { type RequestContext, respond } from "../context.ts";
 import { API_HEADERS, Refusal } from "../problems.ts";
+import { timeView } from "../views/time_view.ts";
 
 const NDJSON = "application/x-ndjson";
 
@@ -18,6 +20,7 @@ const NDJSON = "application/x-ndjson";
 export async function respondWithProgress(
   context: RequestContext,
   status: number,
+  now: () => number,
   change: (onPart?: OnPart) => Promise<Readonly<Record<string, number>>>,
 ): Promise<Response> {
   const { headers } = context.request;
@@ -37,11 +40,15 @@ export async function respondWithProgress(
         if (isOpen) controller.close();
         isOpen = false;
       };
-      change((changed) => write({ changed })).then(write, (error) => {
-        // Before the first line the error becomes the response.
-        begun.reject(error);
-        write({ error: error instanceof Refusal ? error.details.detail : "Internal error" });
-      }).finally(end);
+      const startedAt = timeView(now());
+      change((changed) => write({ changed, startedAt, at: timeView(now()) })).then(
+        write,
+        (error) => {
+          // Before the first line the error becomes the response.
+          begun.reject(error);
+          write({ error: error instanceof Refusal ? error.details.detail : "Internal error" });
+        },
+      ).finally(end);
     },
     cancel() {
       isOpen = false;

@@ -333,9 +333,13 @@ Deno.test("a change of many tasks reports its progress to callers that accept ND
   assert.equal(cancelled.status, 200);
   assert.equal(cancelled.headers.get("content-type"), "application/x-ndjson");
   const lines = (await cancelled.text()).trim().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(lines, [{ changed: 3 }, { cancelled: 3, aborting: 0 }]);
+  const at = new Date(api.clock.now()).toISOString();
+  assert.deepEqual(lines, [
+    { changed: 3, startedAt: at, at },
+    { cancelled: 3, aborting: 0 },
+  ]);
   const retried = await api.raw("/tasks/retry?finishedSince=1h", { method: "POST", headers });
-  assert.match(await retried.text(), /\{"changed":3\}\n\{"retried":3,"expired":0\}\n$/);
+  assert.match(await retried.text(), /\{"changed":3,.*\}\n\{"retried":3,"expired":0\}\n$/);
   const refused = await api.raw("/tasks", { method: "DELETE", headers });
   assert.equal(refused.status, 422);
   await refused.body?.cancel();
