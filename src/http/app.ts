@@ -16,6 +16,7 @@ import { adminRoutes } from "./routes/admin.ts";
 import { appriseRoutes } from "./routes/apprise.ts";
 import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
 import { clientRoutes } from "./routes/client.ts";
+import { duplicateRoutes } from "./routes/duplicate.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { openSessions } from "./auth/session.ts";
 import { openWrongKeys } from "./auth/wrong_keys.ts";
@@ -96,6 +97,7 @@ export function createApp(dependencies: Dependencies): App {
   const routes = [
     ...submits,
     ...appriseRoutes(dependencies, submits),
+    ...duplicateRoutes(dependencies, submits),
     ...taskRoutes(dependencies),
     ...taskBodyRoutes(dependencies),
     ...eventRoutes(dependencies),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatDuration } from "../../lib/duration.ts";
+import { optionsOf } from "../../task/resubmit.ts";
 import type { TaskRecord } from "../../task/task.ts";
 
 /** A command, and what it leaves out. */
@@ -43,33 +43,6 @@ export function resendOf(
     command: `curl ${quoted(`${origin}/${task.type}`)}${key} --json ${quoted(body)}`,
     leftOut: left.flatMap(([isLeft, what]) => isLeft ? [what] : []),
   };
-}
-
-/** The options of a submit that a task keeps. */
-function optionsOf(task: TaskRecord): Record<string, unknown> {
-  const { key, tags, priority, retry, timeoutMs, onUnknown, retain } = task;
-  const options: Record<string, unknown> = {
-    key,
-    tags,
-    priority,
-    retry: retry.length === 0 ? 0 : retrySteps(retry),
-    timeout: formatDuration(timeoutMs),
-    onUnknown,
-    retain,
-  };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-/** `5s, 1m, 10m*3`: equal waits in a row are one step. */
-function retrySteps(waits: readonly number[]): string {
-  const steps: { ms: number; times: number }[] = [];
-  for (const ms of waits) {
-    const last = steps.at(-1);
-    if (last?.ms === ms) last.times++;
-    else steps.push({ ms, times: 1 });
-  }
-  return steps.map(({ ms, times }) => `${formatDuration(ms)}${times > 1 ? `*${times}` : ""}`)
-    .join(", ");
 }
 
 /** Quotes a text as one word of a POSIX shell. */

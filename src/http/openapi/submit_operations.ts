@@ -9,7 +9,8 @@ import { type Answer, json, type Operation, parameter } from "./operation.ts";
 import type { ProblemCode } from "../problems.ts";
 import { ref } from "./shapes.ts";
 
-const submitHeaders = [
+/** The headers and the query of a submit. */
+export const submitHeaders: readonly Json[] = [
   parameter(
     "header",
     "Idempotency-Key",
@@ -52,7 +53,8 @@ export const submitRefusals: ProblemCode[] = [
 /** The headers of an accepted submit. */
 export const submitHeadersOut = ["Location", "PreferenceApplied", "RateLimit", "RateLimitPolicy"];
 
-const submitAnswers: Answer[] = [
+/** The answers of a submit. */
+export const submitAnswers: Answer[] = [
   {
     status: "200",
     description:

@@ -18,6 +18,7 @@ import {
 } from "./operation.ts";
 import type { Json } from "../../task/task.ts";
 import { ref } from "./shapes.ts";
+import { submitAnswers, submitHeaders, submitRefusals } from "./submit_operations.ts";
 
 const filter = Object.entries<{ description: string; values?: readonly string[] }>(TASK_FILTERS)
   .map(([name, { description, values }]) =>
@@ -191,6 +192,29 @@ export const taskOperations: readonly Operation[] = [
     parameters: [taskId, wait],
     answers: [answered(200, "Task", "The task.")],
     refusals: looking,
+  },
+  {
+    method: "POST",
+    path: "/tasks/{id}/duplicate",
+    id: "duplicateTask",
+    tag: "Tasks",
+    summary: "Submit a task once more",
+    description:
+      "A new task with the payload and the options of this one, secrets too; without its times, " +
+      "batch, callback and follow-ups. The body, if there is one, is a JSON merge patch (RFC " +
+      "7396): fields to replace, or null to leave out.",
+    parameters: [taskId, ...submitHeaders],
+    body: {
+      required: false,
+      content: {
+        "application/json": {
+          schema: { type: "object", additionalProperties: true },
+          example: { delay: "10m" },
+        },
+      },
+    },
+    answers: submitAnswers,
+    refusals: [...submitRefusals, "address_refused", "forbidden", "not_retryable"],
   },
   {
     method: "GET",

@@ -301,6 +301,9 @@ Deno.test("real answers are what the document says", async () => {
   });
   await check("POST", "/tasks/{id}/retry", `/tasks/${failed.id}/retry`);
   await check("POST", "/tasks/{id}/retry", `/tasks/${failed.id}/retry`);
+  const twice = `/tasks/${failed.id}/duplicate`;
+  await check("POST", "/tasks/{id}/duplicate", twice);
+  await check("POST", "/tasks/{id}/duplicate", `${twice}?dryRun=true`, { priority: 1 });
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);
   await check("DELETE", "/tasks/{id}", `/tasks/${failed.id}`);
   await check("POST", "/tasks/{id}/run", `/tasks/${failed.id}/run`);

@@ -1,0 +1,89 @@
+/**
+ * `POST /tasks/{id}/duplicate`: submits a task once more, with all that it keeps.
+ *
+ * The body, if there is one, is a JSON merge patch (RFC 7396) of what would be
+ * submitted. So a form can change one field without ever seeing the secrets of
+ * the others.
+ *
+ * @module
+ */
+
+import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
+import { submitBodyOf } from "../../task/resubmit.ts";
+import { MASK } from "../../task/secrets.ts";
+import { operatedTask } from "../auth/access.ts";
+import type { RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal, refuseIssues } from "../problems.ts";
+import { readJson } from "../request/body.ts";
+import type { Route } from "../route.ts";
+
+const MAX_BYTES = 32 * 2 ** 20;
+/** Fields that are shown with a mask in the place of their secrets. */
+const MASKED_FIELDS = ["url", "headers", "body", "to", "unsubscribe"];
+/** Request headers that are passed on. */
+const HEADERS = ["authorization", "idempotency-key", "prefer", "traceparent"];
+
+/** The route; `submits` contains `POST /notify` and `POST /fetch`. */
+export function duplicateRoutes(
+  { engine, clock }: Dependencies,
+  submits: readonly Route[],
+): Route[] {
+  async function duplicate(context: RequestContext): Promise<Response> {
+    const task = await operatedTask(engine, context);
+    const { request } = context;
+    const patch = await patchOf(request);
+    const made = submitBodyOf(task);
+    if ("missing" in made) throw new Refusal("not_retryable", made.missing);
+    const path = `/${task.type}`;
+    const submit = submits.find((route) => route.path === path);
+    if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
+    const body = new TextEncoder().encode(JSON.stringify(merged(made.body, patch)));
+    const headers = new Headers({
+      "content-type": "application/json",
+      "content-length": `${body.length}`,
+    });
+    for (const name of HEADERS) {
+      const value = request.headers.get(name);
+      if (value !== null) headers.set(name, value);
+    }
+    const { signal } = request;
+    const url = new URL(path, request.url);
+    return await submit.answer({
+      ...context,
+      request: new Request(url, { method: "POST", headers, body, signal }),
+    });
+  }
+
+  async function patchOf(request: Request): Promise<PlainObject> {
+    if (!request.headers.has("content-type")) return {};
+    const { value } = await readJson(request, MAX_BYTES, clock);
+    if (!isPlainObject(value)) {
+      throw refuseIssues([{ pointer: "", detail: "Expected an object with what is different" }]);
+    }
+    const masked = Object.entries(value)
+      .filter(([name, part]) =>
+        MASKED_FIELDS.includes(name) && JSON.stringify(part)?.includes(MASK)
+      )
+      .map(([name]) => ({
+        pointer: `/${name}`,
+        detail: `Expected the secret instead of ${MASK}, or leave the field as it was`,
+      }));
+    if (masked.length > 0) throw refuseIssues(masked);
+    return value;
+  }
+
+  return [{ method: "POST", path: "/tasks/{id}/duplicate", answer: duplicate }];
+}
+
+/** RFC 7396: members that are null are removed, objects are merged, all else is replaced. */
+function merged(target: PlainObject, patch: PlainObject): PlainObject {
+  const result: Record<string, unknown> = { ...target };
+  for (const [name, part] of Object.entries(patch)) {
+    const before = result[name];
+    if (part === null) delete result[name];
+    else if (isPlainObject(part)) result[name] = merged(isPlainObject(before) ? before : {}, part);
+    else result[name] = part;
+  }
+  return result;
+}

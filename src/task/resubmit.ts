@@ -1,0 +1,111 @@
+/**
+ * The body of the submit that a task would come from: for sending it once more.
+ *
+ * @module
+ */
+
+import { compact } from "../lib/compact.ts";
+import { formatDuration } from "../lib/duration.ts";
+import { storedBase64 } from "../lib/held_text.ts";
+import type { Attachment, ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
+import type { Payload } from "./payloads.ts";
+import type { TaskRecord } from "./task.ts";
+
+/** A body, or why there is none. */
+export type Resubmit =
+  | { readonly body: Readonly<Record<string, unknown>> }
+  | { readonly missing: string };
+
+/**
+ * The body with everything that the task keeps, secrets too: for its channel, never
+ * to be shown. It has no times, no batch and no follow-ups.
+ */
+export function submitBodyOf(task: TaskRecord): Resubmit {
+  if (task.payload === undefined) return { missing: "Its payload was erased" };
+  const payload: Payload = JSON.parse(task.payload);
+  const { attachments = [] } = payload as { attachments?: readonly Attachment[] };
+  if (attachments.some(({ content }) => storedBase64(content) !== undefined)) {
+    return { missing: "Its attachments are too long to be read back" };
+  }
+  const fields = "url" in payload
+    ? fetchFields(payload)
+    : "target" in payload
+    ? chatFields(payload)
+    : mailFields(payload);
+  return { body: compact({ ...fields, ...optionsOf(task) }) };
+}
+
+/** The options of a submit that a task keeps. */
+export function optionsOf(task: TaskRecord): Record<string, unknown> {
+  const { key, tags, priority, retry, timeoutMs, onUnknown, retain } = task;
+  return compact({
+    key,
+    tags,
+    priority,
+    retry: retry.length === 0 ? 0 : retrySteps(retry),
+    timeout: formatDuration(timeoutMs),
+    onUnknown,
+    retain,
+  });
+}
+
+function fetchFields(payload: FetchPayload): Record<string, unknown> {
+  const { headers, headerNames = {}, ifChanged, expect, ...rest } = payload;
+  const named = Object.entries(headers).map(([name, value]) => [headerNames[name] ?? name, value]);
+  const { withinMs, ...expected } = expect ?? {};
+  return {
+    ...rest,
+    headers: Object.fromEntries(named),
+    ifChanged: ifChanged && true,
+    expect: expect &&
+      compact({
+        ...expected,
+        within: withinMs === undefined ? undefined : formatDuration(withinMs),
+      }),
+  };
+}
+
+function chatFields({ target, title, text, markdown, html, severity, attachments }: ChatPayload) {
+  return {
+    to: target,
+    title: title === "" ? undefined : title,
+    text,
+    markdown,
+    html,
+    severity,
+    attachments: attachments.length > 0 ? attachments : undefined,
+  };
+}
+
+function mailFields(mail: EmailPayload): Record<string, unknown> {
+  const { digestMax: _, gathered: _gathered, attachments, headers, ...rest } = mail;
+  const list = (boxes: readonly Mailbox[]) => boxes.length > 0 ? boxes.map(boxText) : undefined;
+  return {
+    ...rest,
+    from: boxText(mail.from),
+    to: list(mail.to),
+    cc: list(mail.cc),
+    bcc: list(mail.bcc),
+    replyTo: mail.replyTo && boxText(mail.replyTo),
+    bounce: mail.bounce && boxText(mail.bounce),
+    headers: Object.keys(headers).length > 0 ? headers : undefined,
+    attachments: attachments.length > 0 ? attachments : undefined,
+  };
+}
+
+/** RFC 5322: a display name that holds anything but words is quoted. */
+function boxText({ name, address }: Mailbox): string {
+  return name === undefined ? address : `"${name.replace(/["\\]/g, "\\$&")}" <${address}>`;
+}
+
+/** `5s, 1m, 10m*3`: equal waits in a row are one step. */
+function retrySteps(waits: readonly number[]): string {
+  const steps: { ms: number; times: number }[] = [];
+  for (const ms of waits) {
+    const last = steps.at(-1);
+    if (last?.ms === ms) last.times++;
+    else steps.push({ ms, times: 1 });
+  }
+  return steps.map(({ ms, times }) => `${formatDuration(ms)}${times > 1 ? `*${times}` : ""}`)
+    .join(", ");
+}
