@@ -48,7 +48,7 @@ export function duplicateRoutes(
       if (value !== null) headers.set(name, value);
     }
     const { signal } = request;
-    const url = new URL(path, request.url);
+    const url = new URL(path + new URL(request.url).search, request.url);
     return await submit.answer({
       ...context,
       request: new Request(url, { method: "POST", headers, body, signal }),
