@@ -182,6 +182,10 @@ async function press(button) {
   if (dataset.bulk) return await pressBulk(dataset, refresh);
   if (dataset.all) return await pressAll(button, refresh);
   if (!await confirmed(dataset.confirm)) return;
+  if (dataset.leads !== undefined) {
+    const { id } = await ask(dataset.call, dataset.body);
+    return location.assign(`${BASE}/ui/${id.startsWith("bat") ? "batches" : "tasks"}/${id}`);
+  }
   const undo = dataset.undo && (() => run(() => ask(dataset.undo), "Undone"));
   await run(() => ask(dataset.call, dataset.body), dataset.done, undo);
 }

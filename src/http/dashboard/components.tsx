@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * Components shared by the pages: states, times, task tables, buttons that call the API.
  *
@@ -76,12 +75,15 @@ export interface ActionProps {
   readonly children?: Child;
   /** The action deletes or cancels something. */
   readonly danger?: boolean;
+  /** The page of what the response describes comes next. */
+  readonly leads?: boolean;
   /** Changes this many tasks, with progress; `exactly` is the path that counts them. */
   readonly all?: { readonly count: number; readonly exactly?: string | undefined };
 }
 
 /** A button that sends a request to the API and shows the result. */
-export function Action({ call, body, confirm, done, undo, danger, all, children }: ActionProps) {
+export function Action(props: ActionProps) {
+  const { call, body, confirm, done, undo, danger, leads, all, children } = props;
   return (
     <button
       type="button"
@@ -91,6 +93,7 @@ export function Action({ call, body, confirm, done, undo, danger, all, children 
       data-confirm={confirm}
       data-done={done}
       data-undo={undo}
+      data-leads={leads}
       data-all={all?.count}
       data-exactly={all?.exactly}
     >

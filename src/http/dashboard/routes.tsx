@@ -6,19 +6,19 @@
 
 import { seenTask } from "../auth/access.ts";
 import { type Authenticate, requireScope } from "../auth/auth.ts";
-import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Route } from "../route.ts";
 import { batchPages } from "./batch_pages.tsx";
 import { furtherPages } from "./further_pages.tsx";
 import { hookPages } from "./hook_pages.tsx";
+import { imageOf } from "./image.ts";
 import { lanesPage } from "./lanes_page.tsx";
 import { pulses } from "./live.ts";
 import { mailPage } from "./mail.ts";
 import { overviewPage, type OverviewParts } from "./overview_page.tsx";
 import type { Frame, MakePage } from "./page.tsx";
 import { refusePage, respondPage } from "./respond.tsx";
-import { SendContent } from "./send.tsx";
+import { sendPage } from "./send_page.tsx";
 import { taskPages } from "./task_pages.tsx";
 
 /** What the pages need besides the dependencies of the API. */
@@ -38,15 +38,6 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     ...hookPages(dependencies),
     ...furtherPages(dependencies),
   };
-
-  function send(context: RequestContext) {
-    query(context, []);
-    return {
-      title: "Send",
-      place: "send",
-      content: <SendContent caller={context.caller} />,
-    } as const;
-  }
 
   /** A page for callers with the scope; without a session it redirects to the sign-in page. */
   function page(path: string, make: MakePage, scope = true): Route {
@@ -72,11 +63,17 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
 
   return [
     ...Object.entries(pages).map(([path, make]) => page(path, make)),
-    page("/ui/send", send, false),
+    page("/ui/send", sendPage(dependencies), false),
     {
       method: "GET",
       path: "/ui/tasks/{id}/mail",
       answer: async (context) => mailPage(context, await seenTask(engine, context)),
+    },
+    {
+      method: "GET",
+      path: "/ui/tasks/{id}/image",
+      answer: async (context) =>
+        imageOf(context, await seenTask(engine, context), dependencies.ports.downloads),
     },
     { method: "GET", path: "/ui/live", answer: (context) => pulses(dependencies, context) },
   ];

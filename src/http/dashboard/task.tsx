@@ -8,9 +8,13 @@
 
 import { isFinal } from "../../task/state.ts";
 import type { TaskProgress } from "../../task/ports.ts";
-import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import type { WaitCause } from "../views/waiting_for.ts";
 import { resendOf } from "./curl.ts";
-import { Action, Badge, bytes, duration, Fact, FilterLink, Moment } from "./components.tsx";
+import { Action, Badge, bytes, Fact, FilterLink, Moment } from "./components.tsx";
+import { Explain } from "./explain.tsx";
+import { PayloadPreview, ResultPreview } from "./preview.tsx";
+import { Timeline } from "./timeline.tsx";
 
 /** What is shown. */
 export interface TaskPage {
@@ -20,12 +24,18 @@ export interface TaskPage {
   readonly task: TaskRecord;
   /** As the API shows it, with secrets masked. */
   readonly view: Readonly<Record<string, unknown>>;
-  /** What it waits for, as a phrase. */
-  readonly waits?: string | undefined;
+  /** What it waits for. */
+  readonly waits?: WaitCause | undefined;
   /** Progress of the running attempt. */
   readonly progress?: TaskProgress | undefined;
+  /** The mail as it was written to the outbox. */
+  readonly source?: string | undefined;
   /** Whether the caller may change it. */
   readonly operates: boolean;
+  /** Whether the caller may end pauses and holds. */
+  readonly operatesAll: boolean;
+  /** Whether the caller may submit tasks of its type. */
+  readonly submits: boolean;
   /** Whether the API needs a key. */
   readonly needsKey: boolean;
   /** Origin of the API. */
@@ -34,8 +44,9 @@ export interface TaskPage {
 
 /** The content of a task's page. */
 export function TaskContent(
-  { now, task, view, waits, progress, operates, origin, needsKey }: TaskPage,
+  { now, task, view, waits, progress, source, origin, needsKey, ...may }: TaskPage,
 ) {
+  const { operates, operatesAll, submits } = may;
   const resend = resendOf(task, view.payload, origin, needsKey);
   return (
     <>
@@ -48,7 +59,9 @@ export function TaskContent(
           {task.aborting ? <span class="notice">being aborted</span> : null}
         </p>
         {task.error ? <p class="error">{task.error.code}: {task.error.detail}</p> : null}
-        {waits === undefined ? null : <p>Waits for {waits}</p>}
+        {task.state === "queued"
+          ? <Explain task={task} cause={waits} now={now} operates={operatesAll} />
+          : null}
         {progress ? <Progress progress={progress} /> : null}
         {operates ? <TaskActions task={task} now={now} /> : null}
         <dl class="facts">
@@ -86,24 +99,59 @@ export function TaskContent(
       </section>
       <section id="attempts" data-live>
         <h2>Attempts</h2>
-        <Timeline task={task} now={now} />
+        <Timeline
+          task={task}
+          attempts={view.attempts as readonly { readonly evidence?: unknown }[]}
+          now={now}
+        />
       </section>
       <section id="result" data-live>
         <h2>Result</h2>
-        {view.result === undefined ? <p>No result yet.</p> : <Data value={view.result} />}
+        <ResultPreview task={task} result={view.result} />
       </section>
       <section>
         <h2>Payload</h2>
-        <Payload task={task} view={view} />
+        <PayloadPreview task={task} payload={view.payload} source={source} />
       </section>
       <section>
         <h2>Send again</h2>
-        <pre tabindex={0}><code id="curl">{resend.command}</code></pre>
-        {resend.leftOut.length === 0 ? null : <p>Without {resend.leftOut.join(", ")}.</p>}
-        <button type="button" data-copy="curl">Copy</button>
+        {submits && task.payload !== undefined
+          ? (
+            <p class="row">
+              <Action
+                call={`POST /tasks/${task.id}/duplicate`}
+                confirm="Send it once more, with all its options?"
+                done="Sent once more"
+                leads
+              >
+                Duplicate
+              </Action>
+              <a class="button" href={`/ui/send?from=${task.id}`}>Edit and send</a>
+              <span>
+                {duplicateLeavesOut(task)}
+              </span>
+            </p>
+          )
+          : null}
+        <details id="resend">
+          <summary>As a command</summary>
+          <pre tabindex={0}><code id="curl">{resend.command}</code></pre>
+          {resend.leftOut.length === 0 ? null : <p>Without {resend.leftOut.join(", ")}.</p>}
+          <button type="button" data-copy="curl">Copy</button>
+        </details>
       </section>
     </>
   );
+}
+
+/** What a duplicate does not have. */
+export function duplicateLeavesOut({ expiresAt, batchId }: TaskRecord): string {
+  const left = [
+    ...(expiresAt === undefined ? [] : ["its expiry"]),
+    ...(batchId === undefined ? [] : ["its batch"]),
+    "callbacks and follow-ups",
+  ];
+  return `With the same options and secrets, due at once; without ${left.join(", ")}.`;
 }
 
 function Progress({ progress }: { progress: TaskProgress }) {
@@ -144,85 +192,4 @@ function TaskActions({ task, now }: { task: TaskRecord; now: number }) {
         : null}
     </p>
   );
-}
-
-function Timeline({ task, now }: { task: TaskRecord; now: number }) {
-  const { attempts, state, attempt, dueAt } = task;
-  return (
-    <ol class="timeline">
-      <li>
-        <strong>Accepted</strong> <Moment at={task.createdAt} now={now} />
-      </li>
-      {attempts.map((one) => <Attempt attempt={one} now={now} />)}
-      {state === "running"
-        ? (
-          <li>
-            <strong>Attempt {attempt}</strong> <Badge word="running" />
-          </li>
-        )
-        : null}
-      {state === "queued" && dueAt !== undefined
-        ? (
-          <li>
-            <strong>Attempt {attempt + 1}</strong> {dueAt > now
-              ? (
-                <>
-                  due <Moment at={dueAt} now={now} />
-                </>
-              )
-              : "is due"}
-          </li>
-        )
-        : null}
-      {task.finishedAt === undefined ? null : (
-        <li>
-          <Badge word={state} /> <Moment at={task.finishedAt} now={now} /> ·{" "}
-          {duration(task.finishedAt - task.createdAt)} after acceptance
-        </li>
-      )}
-    </ol>
-  );
-}
-
-function Attempt({ attempt, now }: { attempt: AttemptRecord; now: number }) {
-  const { number, startedAt, endedAt, outcome, error, evidence } = attempt;
-  return (
-    <li>
-      <strong>Attempt {number}</strong> <Badge word={outcome} /> <Moment at={startedAt} now={now} />
-      {" "}
-      · took {duration(endedAt - startedAt)}
-      {error ? <p class="error">{error.code}: {error.detail}</p> : null}
-      {evidence === undefined ? null : (
-        <details id={`evidence-${number}-${startedAt}`}>
-          <summary>Evidence</summary>
-          <Data value={evidence} />
-        </details>
-      )}
-    </li>
-  );
-}
-
-function Payload({ task, view }: { task: TaskRecord; view: Readonly<Record<string, unknown>> }) {
-  if (view.payload === undefined) return <p>The payload was erased or cannot be read.</p>;
-  const { html, ...rest } = view.payload as Record<string, unknown>;
-  return (
-    <>
-      <Data value={rest} />
-      {typeof html === "string"
-        ? (
-          <iframe
-            class="mail"
-            title="The HTML of the mail, without scripts and remote images"
-            src={`/ui/tasks/${task.id}/mail`}
-            sandbox=""
-          >
-          </iframe>
-        )
-        : null}
-    </>
-  );
-}
-
-function Data({ value }: { value: unknown }) {
-  return <pre tabindex={0}><code>{JSON.stringify(value, null, 2)}</code></pre>;
 }

@@ -14,7 +14,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
 import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
 import { taskViewForOthers } from "../views/task_view.ts";
-import { waitingFor } from "../views/waiting_for.ts";
+import { waitCause } from "../views/waiting_for.ts";
 import type { MakePage } from "./page.tsx";
 import { Redirect } from "./respond.tsx";
 import { TaskContent } from "./task.tsx";
@@ -23,6 +23,8 @@ import { type Count, type Matches, TasksContent } from "./tasks.tsx";
 
 const LISTED = 50;
 const MAX_LISTED = 200;
+/** Bytes of a mail's source that are shown. */
+const MAX_SOURCE = 65_536;
 /** Pages of the latest tasks in which a request id is looked for. */
 const REQUEST_PAGES = 10;
 
@@ -113,7 +115,7 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
     const task = await seenTask(engine, context);
     const now = clock.now();
     const waits = task.state === "queued"
-      ? waitingFor(task, {
+      ? waitCause(task, {
         lane: await engine.lane(task.lane),
         pauses: await engine.pauses(),
         worker: ports.worker(),
@@ -126,12 +128,24 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
         waits={waits}
         view={taskViewForOthers(task)}
         progress={ports.progressOf(task.id)}
+        source={await sourceOfMail(task.id)}
         operates={mayOperate(context.caller, task.owner)}
+        operatesAll={context.caller.scopes.has("operate")}
+        submits={context.caller.scopes.has(task.type) &&
+          mayOperate(context.caller, task.owner)}
         needsKey={context.caller.name !== undefined}
         origin={`${context.client().scheme}://${context.client().host}${dependencies.basePath}`}
       />
     );
     return { title: task.label.trim() || task.id, place: "tasks", live: true, content } as const;
+  }
+
+  /** The beginning of a mail in the outbox. */
+  async function sourceOfMail(id: string): Promise<string | undefined> {
+    const mail = await ports.outbox?.read(id);
+    if (!mail) return undefined;
+    const text = new TextDecoder().decode(mail.subarray(0, MAX_SOURCE));
+    return mail.length > MAX_SOURCE ? `${text}\n…` : text;
   }
 
   return { "/ui/tasks": tasks, "/ui/tasks/{id}": task };

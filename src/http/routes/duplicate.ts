@@ -38,7 +38,9 @@ export function duplicateRoutes(
     const path = `/${task.type}`;
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
-    const body = new TextEncoder().encode(JSON.stringify(merged(made.body, patch)));
+    const body = new TextEncoder().encode(
+      JSON.stringify(merged(made.body, spelled(patch, made.body))),
+    );
     const headers = new Headers({
       "content-type": "application/json",
       "content-length": `${body.length}`,
@@ -74,6 +76,15 @@ export function duplicateRoutes(
   }
 
   return [{ method: "POST", path: "/tasks/{id}/duplicate", answer: duplicate }];
+}
+
+/** The patch with the header names as the body spells them: their case says nothing. */
+function spelled(patch: PlainObject, { headers }: PlainObject): PlainObject {
+  if (!isPlainObject(patch.headers) || !isPlainObject(headers)) return patch;
+  const names = new Map(Object.keys(headers).map((name) => [name.toLowerCase(), name]));
+  const renamed = Object.entries(patch.headers)
+    .map(([name, value]) => [names.get(name.toLowerCase()) ?? name, value]);
+  return { ...patch, headers: Object.fromEntries(renamed) };
 }
 
 /** RFC 7396: members that are null are removed, objects are merged, all else is replaced. */

@@ -20,8 +20,10 @@ import { seenTask } from "../auth/access.ts";
 const PIECE_BYTES = 262_144;
 
 /** Bytes that can be read from any position. */
-interface Source {
+export interface Source {
+  /** A file name. */
   readonly name: string;
+  /** Its length. */
   readonly bytes: number;
   /** Of the whole body, hex; the ETag. */
   readonly sha256: string | undefined;
@@ -39,7 +41,8 @@ export function taskBodyRoutes({ engine, ports }: Dependencies): Route[] {
   return [{ method: "GET", path: "/tasks/{id}/body", answer: body }];
 }
 
-async function sourceOf({ id, result }: TaskRecord, downloads: string): Promise<Source> {
+/** Where the body of a response is kept. Throws a `Refusal` when it is not, or not whole. */
+export async function sourceOf({ id, result }: TaskRecord, downloads: string): Promise<Source> {
   const { saved, body, truncated, sha256 } = membersOf(result);
   const digest = typeof sha256 === "string" ? sha256 : undefined;
   const { name, path } = membersOf(saved);

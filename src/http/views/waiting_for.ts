@@ -20,29 +20,61 @@ export interface WaitCauses {
   readonly worker: Pick<WorkerStatus, "running" | "concurrency">;
 }
 
+/** What holds a waiting task back. */
+export interface WaitCause {
+  /**
+   * `pause`: an operator; `hold`: a server's answer or a breaker; `time` and `retry`:
+   * its own time; `key`, `batch`, `lane` and `worker`: other tasks.
+   */
+  readonly kind: "pause" | "hold" | "time" | "retry" | "key" | "batch" | "lane" | "worker";
+  /** A sentence's end behind "it waits for". */
+  readonly text: string;
+  /** When it ends, as far as that is known; milliseconds since the epoch. */
+  readonly until?: number | undefined;
+  /** The pause. */
+  readonly pause?: Pause;
+}
+
 /** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
-export function waitingFor(
+export function waitingFor(task: TaskSummary, causes: WaitCauses, now: number): string | undefined {
+  return waitCause(task, causes, now)?.text;
+}
+
+/** What holds a task back; `undefined` for one that waits for nothing but its turn. */
+export function waitCause(
   task: TaskSummary,
   { lane, pauses, worker }: WaitCauses,
   now: number,
-): string | undefined {
+): WaitCause | undefined {
   const { state, dueAt = 0, attempt, behind, key } = task;
   if (state !== "queued") return undefined;
   const pause = pauses.find((pause) => pauseCovers(pause, task));
-  if (pause) return pauseText(pause);
+  if (pause) return { kind: "pause", text: pauseText(pause), until: pause.until, pause };
   const held = lane.heldUntil !== undefined && lane.heldUntil > Math.max(now, dueAt);
   if (held) {
     const why = lane.reason === undefined ? "" : `: ${lane.reason}`;
-    return `${lane.lane}, which is held until ${timeView(lane.heldUntil)}${why}`;
+    const text = `${lane.lane}, which is held until ${timeView(lane.heldUntil)}${why}`;
+    return { kind: "hold", text, until: lane.heldUntil };
   }
-  if (dueAt > now) return attempt > 0 ? `its next attempt, ${timeView(dueAt)}` : itsTime(dueAt);
-  if (behind === "key") return `earlier tasks of its key ${JSON.stringify(key)}`;
-  if (behind === "batch") return "others of its batch: its concurrency limit is reached";
+  if (dueAt > now) {
+    return attempt > 0
+      ? { kind: "retry", text: `its next attempt, ${timeView(dueAt)}`, until: dueAt }
+      : { kind: "time", text: itsTime(dueAt), until: dueAt };
+  }
+  if (behind === "key") {
+    return { kind: "key", text: `earlier tasks of its key ${JSON.stringify(key)}` };
+  }
+  if (behind === "batch") {
+    return { kind: "batch", text: "others of its batch: its concurrency limit is reached" };
+  }
   if (lane.running >= lane.limit) {
-    return `the concurrency limit of ${lane.lane}: ${lane.running} of ${lane.limit} running`;
+    const text = `the concurrency limit of ${lane.lane}: ${lane.running} of ${lane.limit} running`;
+    return { kind: "lane", text };
   }
   if (worker.running >= worker.concurrency) {
-    return `POSTRIDER_CONCURRENCY: ${worker.running} of ${worker.concurrency} attempts running`;
+    const text =
+      `POSTRIDER_CONCURRENCY: ${worker.running} of ${worker.concurrency} attempts running`;
+    return { kind: "worker", text };
   }
   return undefined;
 }

@@ -70,7 +70,7 @@ Deno.test.each([
 Deno.test("a merge patch changes what is submitted once more", async () => {
   await using api = await Api.open();
   const id = await api.accept(REQUEST);
-  const patch = { headers: { "X-Old": null, "X-New": "2" }, priority: null, delay: "1h" };
+  const patch = { headers: { "x-old": null, "X-New": "2" }, priority: null, delay: "1h" };
   const { body } = await api.post(`/tasks/${id}/duplicate`, patch);
   const task = await api.engine.find(body.id);
   const { headers } = JSON.parse(task?.payload ?? "");
