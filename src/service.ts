@@ -230,7 +230,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     async prepare(next, changed) {
       const settings = await channelSettingsFor(next);
       const isCertificates = settings.ca !== channelsNow?.ca;
-      const isChannels = isCertificates || (["relays", "dkim", "channels"] as const)
+      const isChannels = isCertificates || (["relays", "dkim", "callbacks", "channels"] as const)
         .some((name) => changed.includes(name));
       return {
         changed: pool && isCertificates ? [SETTINGS.caFile.name] : [],

@@ -14,6 +14,7 @@ import type { Outcome } from "../task/outcome.ts";
 import type { FetchPayload } from "../task/payloads.ts";
 import type { Json } from "../task/task.ts";
 import type { Channel } from "./channel.ts";
+import { type CallbackSecrets, secretsFor } from "./callback_settings.ts";
 import { webhookKey } from "./webhook_secret.ts";
 
 /** What the channel needs. */
@@ -24,16 +25,20 @@ export interface CallbackOptions {
   readonly clock: Clock;
   /** Each of them signs, so that they can be rotated; without any, nothing is signed. */
   readonly secrets: readonly string[];
+  /** Hosts with secrets of their own, which sign instead. */
+  readonly own?: CallbackSecrets;
 }
 
 /** Opens the channel; `http` is closed by the caller. */
-export function openCallbackChannel({ http, clock, secrets }: CallbackOptions): Channel {
-  const keys = secrets.map(webhookKey);
+export function openCallbackChannel(
+  { http, clock, secrets, own = {} }: CallbackOptions,
+): Channel {
   return {
     async deliver(attempt, context) {
       const payload = JSON.parse(textOfJson(attempt.payload)) as FetchPayload;
       const timestamp = Math.floor(clock.now() / 1_000);
       const signed = `${attempt.taskId}.${timestamp}.${payload.body ?? ""}`;
+      const keys = secretsFor(payload.url, own, secrets).map(webhookKey);
       const signatures = keys.map((key) =>
         `v1,${createHmac("sha256", key).update(signed).digest("base64")}`
       );

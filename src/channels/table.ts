@@ -8,6 +8,7 @@ import { compact } from "../lib/compact.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Json } from "../task/task.ts";
 import { openCallbackChannel } from "./callback.ts";
+import type { CallbackSecrets } from "./callback_settings.ts";
 import type { Channel, ChannelTable, OpenChannels } from "./channel.ts";
 import { openCompute } from "./compute/threaded_compute.ts";
 import { openChatChannel } from "./chat/channel.ts";
@@ -51,13 +52,15 @@ export interface ChannelSettings {
   readonly retentionMs?: number;
   /** Each of them signs callbacks. */
   readonly webhookSecrets?: readonly string[];
+  /** Secrets of single receivers of callbacks. */
+  readonly callbacks?: CallbackSecrets;
 }
 
 /** Opens every channel. */
 const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable => {
   const given = settings as unknown as ChannelSettings;
   const { mail, relays, dkim, fetchAllow, version, self, hostname, ca, downloads, tokens } = given;
-  const { webhookSecrets: secrets = [], channels: custom = {} } = given;
+  const { webhookSecrets: secrets = [], callbacks: own = {}, channels: custom = {} } = given;
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim, channels: custom }, clock, onLost });
@@ -73,7 +76,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     retentionMs,
   });
   const channels = new Map<string, Channel>([
-    ["callback", openCallbackChannel({ http, clock, secrets })],
+    ["callback", openCallbackChannel({ http, clock, secrets, own })],
     ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],
     ["http", http],
     ...[...SERVICES, ...customServices(custom)].map((service) =>

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type CallbackSecrets, parseCallbacks } from "../channels/callback_settings.ts";
 import { type ChannelDefinitions, parseChannels } from "../channels/chat/custom_settings.ts";
 import { type DkimKey, parseDkim, parseRelays, type RelayRule } from "../channels/mail/relays.ts";
 import { type Hooks, parseHooks } from "../hooks/hook_settings.ts";
@@ -22,6 +23,8 @@ import { type Keys, parseKeys } from "../task/key_limits.ts";
 export interface ConfigFile {
   /** Lists of targets by name. */
   readonly aliases: Aliases;
+  /** Secrets of single receivers of callbacks. */
+  readonly callbacks: CallbackSecrets;
   /** Channels without code, by name. */
   readonly channels: ChannelDefinitions;
   /** DKIM keys that sign mails. */
@@ -49,6 +52,7 @@ const SECTIONS: {
   ) => Parsed<ConfigFile[Name]>;
 } = {
   aliases: parseAliases,
+  callbacks: parseCallbacks,
   channels: parseChannels,
   dkim: parseDkim,
   hosts: parseHosts,

@@ -14,7 +14,10 @@ import type { Config } from "../config/settings.ts";
 /** Collects them. Rejects with a `RangeError` when the file of certificates cannot be read. */
 export async function channelSettings(
   config: Config,
-  { relays, dkim, channels }: Pick<ConfigFile, "relays" | "dkim" | "channels">,
+  { relays, dkim, callbacks, channels }: Pick<
+    ConfigFile,
+    "relays" | "dkim" | "callbacks" | "channels"
+  >,
   version: string,
 ): Promise<ChannelSettings> {
   const { mail, fetchAllow, downloads, retentionMs, host, port, webhookSecrets, egressProxy } =
@@ -25,6 +28,7 @@ export async function channelSettings(
     mail,
     relays,
     dkim,
+    callbacks,
     channels,
     fetchAllow,
     downloads,

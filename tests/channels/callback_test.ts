@@ -45,6 +45,23 @@ Deno.test("the independent library verifies a callback, with the new secret and 
   assert.throws(() => new Webhook(secretOf(1)).verify(`${body} `, headers));
 });
 
+Deno.test("a host with a secret of its own gets signatures of that secret alone", async () => {
+  await using http = openTestHttp();
+  await using receiver = startReceiver();
+  await using other = startReceiver();
+  const own = { [new URL(receiver.url).host]: [secretOf(7)] };
+  const channel = openCallbackChannel({ http, clock: systemClock, secrets: [secretOf(1)], own });
+  for (const { url } of [receiver, other]) {
+    await channel.deliver(anAttempt(aFetch(url, EVENT)), aContext());
+  }
+  const verify = ({ received: [first] }: typeof receiver, byte: number) =>
+    new Webhook(secretOf(byte)).verify(first!.body, first!.headers);
+  verify(receiver, 7);
+  verify(other, 1);
+  assert.throws(() => verify(receiver, 1));
+  assert.throws(() => verify(other, 7));
+});
+
 Deno.test("without a secret a callback has an id and a time, and no signature", async () => {
   await using http = openTestHttp();
   await using receiver = startReceiver();

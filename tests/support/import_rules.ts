@@ -22,6 +22,7 @@ const channelSeam: Rule = {
 const settingsParsers: Rule = {
   name: "each part's parser of its own settings",
   files: [
+    "src/channels/callback_settings.ts",
     "src/channels/guard/egress_proxy.ts",
     "src/channels/guard/fetch_allow.ts",
     "src/channels/guard/guard.ts",
