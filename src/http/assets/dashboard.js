@@ -208,5 +208,10 @@ document.addEventListener("submit", ({ target }) => {
 });
 
 updateTimes();
+// The menu of a phone scrolls: the entry of this page is in view.
+document.querySelector("nav [aria-current=page]")?.scrollIntoView({
+  inline: "center",
+  block: "nearest",
+});
 setInterval(updateTimes, 5_000);
 if (document.body.dataset.follow) follow(document.body.dataset.follow);

@@ -218,7 +218,7 @@ function Verdicts({ hook, shown }: { hook: string; shown: Shown }) {
           <th scope="col">Verdict</th>
           <th scope="col" class="wide">Over time</th>
           <th scope="col" class="number">Deliveries</th>
-          <th scope="col">Meaning</th>
+          <th scope="col" class="minor">Meaning</th>
         </tr>
       </thead>
       <tbody>
