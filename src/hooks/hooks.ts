@@ -103,7 +103,7 @@ export interface HookReceiver {
 /** Opens the receiver. */
 export function openHooks(parts: HookParts): HookReceiver {
   const { engine, ids, clock, hooks, acceptance, log, metrics, ending } = parts;
-  const take = openTokenBuckets(clock);
+  const take = engine.cluster?.takeToken.bind(engine.cluster) ?? openTokenBuckets(clock);
   const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
   function evaluated(
@@ -186,7 +186,7 @@ export function openHooks(parts: HookParts): HookReceiver {
       warn(`rejected ${hook.name}`, message, { hook: hook.name, requestId });
       return { kind: "forged" };
     }
-    const retryAfterMs = take(hook.name, hook.rate).waitMs;
+    const retryAfterMs = (await take(`hook ${hook.name}`, hook.rate)).waitMs;
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const id = ids("hkd");
     const content = { headers: plainHeaders(headers), body: decoder.decode(body) };

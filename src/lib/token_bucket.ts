@@ -20,6 +20,9 @@ export interface Taken {
 /** Takes a token from the bucket of this name. */
 export type TakeToken = (name: string, rate: Rate) => Taken;
 
+/** The same from buckets that may be elsewhere. */
+export type TakeSharedToken = (name: string, rate: Rate) => Taken | Promise<Taken>;
+
 /**
  * Opens a set of buckets, one for each name and full at first. A bucket fills
  * evenly; one whose rate changes keeps its tokens. Buckets are never dropped,

@@ -5,6 +5,9 @@
  */
 
 import type { IdTurn } from "../lib/ids.ts";
+import type { Rate } from "../lib/rate_text.ts";
+import type { Taken } from "../lib/token_bucket.ts";
+import type { BreakerChange, LaneHealth } from "../task/lane_health.ts";
 
 /** What a node does: accepts and shows, attempts, or both. */
 export type NodeRole = "all" | "api" | "worker";
@@ -46,6 +49,12 @@ export interface Cluster {
   announce(what: Announcement): void;
   /** Calls `listener` when another node has announced something. */
   onAnnouncement(listener: (what: Announcement) => void): void;
+  /** What is known of a lane that had faults, as of this node's last claim or settlement there. */
+  healthOf(lane: string): LaneHealth | undefined;
+  /** Calls `listener` when a settlement of this node has opened or closed a breaker. */
+  onBreaker(listener: (change: BreakerChange) => void): void;
+  /** Takes a token from a bucket that all nodes share; see `openTokenBuckets`. */
+  takeToken(name: string, rate: Rate): Promise<Taken>;
 }
 
 /** How a process joins the other nodes. */

@@ -10,6 +10,7 @@
 
 import { compact } from "../lib/compact.ts";
 import { MAX_DURATION_MS } from "../lib/duration.ts";
+import type { LaneEvidence } from "./lane_health.ts";
 import { retryDelay, type RetrySchedule } from "./retry.ts";
 import type { TaskEvent } from "./state.ts";
 import type { AttemptRecord, ClaimedTask, Delivery, Json, Reason, TaskError } from "./task.ts";
@@ -109,6 +110,8 @@ export interface Settlement {
   readonly adaptiveLimit?: number;
   /** Pauses the task's lane until then, in milliseconds since the epoch. */
   readonly hold?: { readonly until: number; readonly reason: string };
+  /** What the attempt showed about lanes; for engines that nodes share, which draw the conclusion. */
+  readonly evidence?: readonly LaneEvidence[];
 }
 
 /**

@@ -1,27 +1,26 @@
 /**
- * Adapts each lane to the way its host or relay answers.
+ * Tells what each finished attempt shows about its lane, and how the lane is
+ * treated from then on; see `task/lane_health.ts`.
  *
- * Two mechanisms work per lane. A circuit breaker opens after ten network
- * faults in a row, or at once when a relay refuses every session; while it is
- * open, one attempt at a time probes at growing intervals. The adaptive
- * concurrency limit is halved when a host answers "too many requests", and
- * grows by one after each full round of good answers.
+ * A process that is alone keeps in memory what it has learned. Nodes that share
+ * a queue keep it there: the settlement carries the evidence, and the engine
+ * draws the conclusion in the transaction that stores it.
  *
  * @module
  */
 
 import type { Clock } from "../lib/clock.ts";
-import type { Log, LogFields } from "../lib/log.ts";
-import { type LogSampled, sampleLines } from "../lib/sampled_log.ts";
-import { DEFAULT_LANE_LIMIT } from "../task/host_limits.ts";
+import type { Log } from "../lib/log.ts";
+import { sampleLines } from "../lib/sampled_log.ts";
+import type { Cluster } from "../queue/engine.ts";
+import {
+  type BreakerChange,
+  type LaneEvidence,
+  type LaneHealth,
+  learn,
+} from "../task/lane_health.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import type { ClaimedTask } from "../task/task.ts";
-
-/** Network faults in a row that open the breaker. */
-const OPENS_AFTER = 10;
-/** How long the breaker is open the first time; each failed probe doubles it. */
-const FIRST_OPEN_MS = 5_000;
-const MAX_OPEN_MS = 5 * 60_000;
 
 /** Lanes that redirects may add: their names come from servers. */
 const MAX_LANES = 10_000;
@@ -53,143 +52,127 @@ export interface FinishedAttempt {
 
 /** Learns from finished attempts. */
 export interface Backpressure {
-  /** Returns the settlement, with the hold and the concurrency limit of its lane added. */
+  /**
+   * Returns the settlement, with the hold and the concurrency limit of its lane
+   * added, or with the evidence from which an engine of several nodes decides them.
+   */
   adjust(finished: FinishedAttempt): Settlement;
 }
 
-/** What is kept of a lane that had faults. */
-interface LaneHealth {
-  faults: number;
-  /** How long the breaker is open; zero while it is closed. */
-  openMs: number;
-  /** Attempts that began before this time are ignored, in milliseconds since the epoch. */
-  notBefore: number;
-  limit: number;
-  /** Answers since the limit last grew. */
-  answers: number;
-  /** Whether the refusal that opened the breaker is listed with a task. */
-  isListed: boolean;
+/**
+ * Opens it without any lane, or with those that the other nodes have learned
+ * about; `log` records breakers that open and close.
+ */
+export function openBackpressure(
+  log: Log,
+  clock: Clock,
+  cluster?: Pick<Cluster, "healthOf" | "onBreaker">,
+): Backpressure {
+  const report = breakerLog(log, clock);
+  if (!cluster) return new OwnBackpressure(report);
+  cluster.onBreaker(report);
+  return new SharedBackpressure(cluster);
 }
 
-/** Opens it without any lane; `log` records breakers that open and close. */
-export function openBackpressure(log: Log, clock: Clock): Backpressure {
-  return new LaneBackpressure(log, sampleLines(log, clock));
-}
-
-class LaneBackpressure implements Backpressure {
-  readonly #log: Log;
-  readonly #sample: LogSampled;
+/** Keeps what it learns in memory. */
+class OwnBackpressure implements Backpressure {
+  readonly #report: (change: BreakerChange) => void;
   readonly #lanes = new Map<string, LaneHealth>();
 
-  constructor(log: Log, sample: LogSampled) {
-    this.#log = log;
-    this.#sample = sample;
+  constructor(report: (change: BreakerChange) => void) {
+    this.#report = report;
   }
 
-  adjust({ task, outcome, settlement, byUs, running }: FinishedAttempt): Settlement {
-    const { lane } = task;
-    if (outcome.hold?.probe) return this.#countRefusal(task, outcome, settlement);
-    if (byUs || outcome.shared) return settlement;
-    const { otherLane } = outcome;
-    // After a redirect, the host of the task has answered, whatever the other one did.
-    if (otherLane !== undefined && networkFaultOf(outcome)) this.#noteFault(otherLane);
-    const fault = otherLane === undefined ? networkFaultOf(outcome) : undefined;
-    const isTooMany = otherLane === undefined && isTooManyRequests(outcome);
-    if (!this.#lanes.has(lane) && fault === undefined && !isTooMany) return settlement;
-    const health = this.#healthOf(lane);
-    const isNews = task.startedAt >= health.notBefore;
-    if (fault !== undefined) {
-      return isNews ? this.#countFault(lane, health, fault, settlement) : settlement;
+  adjust(finished: FinishedAttempt): Settlement {
+    if (isOrdinary(finished) && !this.#lanes.has(finished.task.lane)) return finished.settlement;
+    const { running } = finished;
+    const { at } = finished.settlement;
+    let settlement = withoutAttempt(finished, this.#lanes.get(finished.task.lane));
+    for (const evidence of evidenceOf(finished)) {
+      const { lane } = evidence;
+      const known = this.#lanes.get(lane);
+      if (!known && lane !== finished.task.lane && this.#lanes.size >= MAX_LANES) continue;
+      const { health, hold, adaptiveLimit, breaker } = learn(known, evidence, { at, running });
+      if (health) this.#lanes.set(lane, health);
+      else this.#lanes.delete(lane);
+      if (breaker) this.#report(breaker);
+      if (adaptiveLimit !== undefined) settlement = { ...settlement, adaptiveLimit };
+      const isLonger = hold && !(settlement.hold && settlement.hold.until > hold.until);
+      if (isLonger) settlement = { ...settlement, hold };
     }
-    if (isTooMany && isNews) health.limit = Math.min(health.limit, running());
-    const limit = this.#countAnswer(lane, health, isTooMany && isNews);
-    if (isTooMany && isNews) health.notBefore = settlement.at;
-    if (health.limit >= DEFAULT_LANE_LIMIT) this.#lanes.delete(lane);
-    return limit === undefined ? settlement : { ...settlement, adaptiveLimit: limit };
-  }
-
-  #warnOpened(lane: string, why: LogFields): void {
-    this.#sample("breaker", "Circuit breaker opened", { lane, ...why }, lane);
-  }
-
-  #healthOf(lane: string): LaneHealth {
-    let health = this.#lanes.get(lane);
-    if (!health) {
-      const limit = DEFAULT_LANE_LIMIT;
-      health = { faults: 0, openMs: 0, notBefore: 0, limit, answers: 0, isListed: false };
-      this.#lanes.set(lane, health);
-    }
-    return health;
-  }
-
-  /** Counts a fault that a redirect ran into; the breaker itself opens by a task of that lane. */
-  #noteFault(lane: string): void {
-    if (this.#lanes.size >= MAX_LANES && !this.#lanes.has(lane)) return;
-    const health = this.#healthOf(lane);
-    if (health.faults < OPENS_AFTER - 1) health.faults++;
-  }
-
-  #countFault(lane: string, health: LaneHealth, fault: string, settlement: Settlement): Settlement {
-    health.faults++;
-    if (health.faults < OPENS_AFTER) return settlement;
-    health.openMs = Math.min(health.openMs * 2 || FIRST_OPEN_MS, MAX_OPEN_MS);
-    const until = settlement.at + health.openMs;
-    const reason = `breaker: ${health.faults} network faults in a row, the last ${fault}`;
-    this.#warnOpened(lane, { forMs: health.openMs, fault });
-    health.notBefore = until;
-    const { hold } = settlement;
-    const longest = hold && hold.until > until ? hold : { until, reason };
-    return { ...settlement, hold: longest, adaptiveLimit: 1 };
-  }
-
-  /**
-   * The other side refuses everybody: the breaker opens at once. The first refusal is
-   * listed with its task; those of later probes are not, and cost their tasks no attempt.
-   */
-  #countRefusal(
-    { lane, startedAt }: ClaimedTask,
-    outcome: Outcome,
-    settlement: Settlement,
-  ): Settlement {
-    const { hold } = settlement;
-    if (!hold || outcome.kind !== "deferred") return settlement;
-    const health = this.#healthOf(lane);
-    if (health.openMs === 0) {
-      this.#warnOpened(lane, { reason: hold.reason });
-    }
-    if (startedAt >= health.notBefore) {
-      health.openMs = Math.max(1, outcome.hold?.forMs ?? 0);
-      health.notBefore = hold.until;
-    }
-    const isRelease = health.isListed && outcome.uncounted !== undefined &&
-      settlement.event === "retry";
-    if (!outcome.untried) health.isListed = true;
-    const event = isRelease ? "release" : settlement.event;
-    return { ...settlement, event, adaptiveLimit: 1 };
-  }
-
-  /** Records a response; returns the new concurrency limit when it changed. */
-  #countAnswer(lane: string, health: LaneHealth, isTooMany: boolean): number | undefined {
-    const wasOpen = health.openMs > 0;
-    if (wasOpen) this.#log.info("Circuit breaker closed", { lane });
-    health.faults = health.openMs = 0;
-    health.isListed = false;
-    if (isTooMany) {
-      health.answers = 0;
-      return health.limit = Math.max(1, Math.floor(health.limit / 2));
-    }
-    health.answers++;
-    if (health.answers >= health.limit && health.limit < DEFAULT_LANE_LIMIT) {
-      health.answers = 0;
-      return laneLimit(++health.limit);
-    }
-    return wasOpen ? laneLimit(health.limit) : undefined;
+    return settlement;
   }
 }
 
-/** At the default the adaptive limit stops limiting, so that an operator may allow more. */
-function laneLimit(limit: number): number {
-  return limit >= DEFAULT_LANE_LIMIT ? Number.MAX_SAFE_INTEGER : limit;
+/** Leaves what it learns to the engine. */
+class SharedBackpressure implements Backpressure {
+  readonly #cluster: Pick<Cluster, "healthOf">;
+
+  constructor(cluster: Pick<Cluster, "healthOf">) {
+    this.#cluster = cluster;
+  }
+
+  adjust(finished: FinishedAttempt): Settlement {
+    const known = this.#cluster.healthOf(finished.task.lane);
+    if (isOrdinary(finished) && !known) return finished.settlement;
+    const settlement = withoutAttempt(finished, known);
+    // An answer of a lane without faults says nothing, and costs the database nothing.
+    const evidence = evidenceOf(finished).filter(({ kind }) => known || kind !== "answer");
+    return evidence.length === 0 ? settlement : { ...settlement, evidence };
+  }
+}
+
+/** Logs breakers: each that closes, and samples of those that open. */
+function breakerLog(log: Log, clock: Clock): (change: BreakerChange) => void {
+  const sample = sampleLines(log, clock);
+  return (change) => {
+    const { lane, is } = change;
+    if (is === "closed") return log.info("Circuit breaker closed", { lane });
+    const why = is === "refused"
+      ? { reason: change.reason }
+      : { forMs: change.forMs, fault: change.fault };
+    sample("breaker", "Circuit breaker opened", { lane, ...why }, lane);
+  };
+}
+
+/** Whether the attempt can only be an answer of its lane. */
+function isOrdinary({ outcome }: FinishedAttempt): boolean {
+  return outcome.kind === "delivered" && outcome.hold === undefined &&
+    outcome.otherLane === undefined;
+}
+
+function evidenceOf({ task, outcome, settlement, byUs }: FinishedAttempt): LaneEvidence[] {
+  const { lane, startedAt } = task;
+  const { hold, otherLane } = outcome;
+  if (hold?.probe) {
+    if (!settlement.hold || outcome.kind !== "deferred") return [];
+    const { forMs, reason } = hold;
+    return [{ kind: "refused", lane, startedAt, forMs, reason, isListed: !outcome.untried }];
+  }
+  if (byUs || outcome.shared) return [];
+  const code = networkFaultOf(outcome);
+  // After a redirect, the host of the task has answered, whatever the other one did.
+  if (otherLane !== undefined) {
+    const answer: LaneEvidence = { kind: "answer", lane, startedAt };
+    if (code === undefined) return [answer];
+    return [{ kind: "fault", lane: otherLane, startedAt, code, isElsewhere: true }, answer];
+  }
+  if (code !== undefined) return [{ kind: "fault", lane, startedAt, code }];
+  return [{ kind: isTooManyRequests(outcome) ? "too_many" : "answer", lane, startedAt }];
+}
+
+/**
+ * The first refusal of everybody is listed with its task; those of later probes
+ * are not, and cost their tasks no attempt.
+ */
+function withoutAttempt(
+  { outcome, settlement }: FinishedAttempt,
+  known: LaneHealth | undefined,
+): Settlement {
+  const isProbe = outcome.hold?.probe === true && outcome.kind === "deferred" &&
+    outcome.uncounted !== undefined;
+  if (!isProbe || !known?.isListed || settlement.event !== "retry") return settlement;
+  return { ...settlement, event: "release" };
 }
 
 function networkFaultOf(outcome: Outcome): string | undefined {

@@ -103,7 +103,7 @@ class SlotWorker implements Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#backpressure = openBackpressure(parts.log, parts.clock);
+    this.#backpressure = openBackpressure(parts.log, parts.clock, parts.engine.cluster);
     this.#digests = openDigests(parts);
   }
 
@@ -248,6 +248,7 @@ class SlotWorker implements Worker {
 }
 
 /** The task goes back as if it had not been claimed; what was learned about its lane is kept. */
-function released({ id, attempt, at, hold, adaptiveLimit }: Settlement): Settlement {
-  return { id, attempt, event: "release", at, dueAt: at, ...compact({ hold, adaptiveLimit }) };
+function released({ id, attempt, at, hold, adaptiveLimit, evidence }: Settlement): Settlement {
+  const learned = compact({ hold, adaptiveLimit, evidence });
+  return { id, attempt, event: "release", at, dueAt: at, ...learned };
 }

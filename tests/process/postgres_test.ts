@@ -179,6 +179,70 @@ test("a SIGTERM lets running attempts end, and the node leaves the list", async 
   assert.deepEqual(seen.nodes.map(({ name }) => name), ["b"]);
 });
 
+test("a host that two nodes cannot reach is held after ten faults together, and released by one answer", async (world) => {
+  const env = { POSTRIDER_CONCURRENCY: "1" };
+  const [one, two] = await Promise.all([
+    world.start("a", env).listening,
+    world.start("b", env).listening,
+  ]);
+  using host = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let connections = 0;
+  let answers = false;
+  (async () => {
+    for await (const connection of host) {
+      connections++;
+      if (answers) {
+        await connection.read(new Uint8Array(4_096));
+        const text = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        await connection.write(new TextEncoder().encode(text));
+      }
+      connection.close();
+    }
+  })().catch(() => {});
+  const { port } = host.addr as Deno.NetAddr;
+  const urls = Array.from({ length: 30 }, (_, n) => `http://127.0.0.1:${port}/${n}`);
+  const { body } = await one.call<{ id: string }>("/fetch", { urls, retry: 0 });
+  const held = async (api: Api) => {
+    const { hosts } = (await api.call<Status>("/status")).body;
+    return hosts.find(({ reason }) => reason?.startsWith("breaker"));
+  };
+  for (const api of [one, two]) {
+    while (!await held(api)) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.match((await held(api))!.reason!, /^breaker: 10 network faults in a row/);
+  }
+  assert.ok(connections === 10 || connections === 11, `${connections} connections`);
+  answers = true;
+  const { body: batch } = await two.call<Batch>(`/batches/${body.id}?wait=30s`);
+  assert.ok(batch.done);
+  assert.equal(batch.counts.succeeded, 30 - batch.counts.failed);
+  assert.equal(await held(two), undefined);
+});
+
+test("the rate of an API key is one for all nodes", async (world) => {
+  const env = { POSTRIDER_RATE: "4/1h", POSTRIDER_API_KEYS: "ada:secret-of-ada" };
+  const nodes = await Promise.all([
+    world.start("a", env).listening,
+    world.start("b", env).listening,
+  ]);
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, n) =>
+      fetch(`${nodes[n % 2]!.url}/fetch`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: "Bearer secret-of-ada" },
+        body: JSON.stringify({ url: world.target("/") }),
+      }).then(async (response) => {
+        await response.body?.cancel();
+        return response;
+      })),
+  );
+  const accepted = answers.filter(({ status }) => status === 202);
+  const left = accepted.map(({ headers }) => headers.get("ratelimit")?.split(";")[1]);
+  assert.deepEqual(left.sort(), ["r=0", "r=1", "r=2", "r=3"]);
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.equal(refused.length, 6);
+  for (const { headers } of refused) assert.ok(Number(headers.get("retry-after")) > 800);
+});
+
 test("a node that cannot use its database says why, and never shows the password", async (world) => {
   const port = (await freePort()).toString();
   for (
@@ -210,6 +274,12 @@ interface Status {
   readonly durable: boolean;
   readonly durability: string;
   readonly nodes: readonly { readonly name: string; readonly role: string }[];
+  readonly hosts: readonly { readonly lane: string; readonly reason?: string }[];
+}
+
+interface Batch {
+  readonly done: boolean;
+  readonly counts: { readonly succeeded: number; readonly failed: number };
 }
 
 /** Resolves when a path answers so; rejects when it does not within the time. */

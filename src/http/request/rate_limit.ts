@@ -6,27 +6,31 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import type { Rate } from "../../lib/rate_text.ts";
-import { openTokenBuckets } from "../../lib/token_bucket.ts";
+import { openTokenBuckets, type TakeSharedToken } from "../../lib/token_bucket.ts";
 import { Refusal } from "../problems.ts";
 
 /**
  * Counts one submit of this key and returns the `RateLimit` headers for its
  * answer; throws a `Refusal` with `Retry-After` when the rate is exceeded.
  */
-export type CountSubmit = (name: string) => Readonly<Record<string, string>>;
+export type CountSubmit = (name: string) => Promise<Readonly<Record<string, string>>>;
 
-/** Opens a limit for each key; `rateOf` is the rate of one, if it has any. */
+/**
+ * Opens a limit for each key; `rateOf` is the rate of one, if it has any. Nodes
+ * that share a queue pass `takeShared`, and so share the limits.
+ */
 export function openRateLimit(
   rateOf: (name: string) => Rate | undefined,
   clock: Clock,
+  takeShared?: TakeSharedToken,
 ): CountSubmit {
-  const take = openTokenBuckets(clock);
-  return (name) => {
+  const take = takeShared ?? openTokenBuckets(clock);
+  return async (name) => {
     const rate = rateOf(name);
     if (!rate) return {};
     const { count, windowMs } = rate;
     const policy = `"default";q=${count};w=${Math.ceil(windowMs / 1_000)}`;
-    const { left, waitMs, fullMs } = take(name, rate);
+    const { left, waitMs, fullMs } = await take(`key ${name}`, rate);
     const headers = {
       "ratelimit-policy": policy,
       "ratelimit": `"default";r=${Math.floor(left)};t=${Math.ceil(fullMs / 1_000)}`,

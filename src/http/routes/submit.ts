@@ -50,7 +50,7 @@ export function submitRoutes(
 ): Route[] {
   const { engine, clock, ids, metrics, traces, log, acceptance } = dependencies;
   const rateOf = (name: string) => dependencies.keyLimits().get(name)?.rate ?? dependencies.rate;
-  const takeToken = openRateLimit(rateOf, clock);
+  const takeToken = openRateLimit(rateOf, clock, engine.cluster?.takeToken.bind(engine.cluster));
   const idempotency = openIdempotency(clock);
 
   async function submit(
@@ -90,7 +90,7 @@ export function submitRoutes(
     if (!dependencies.accepting()) {
       throw shuttingDown();
     }
-    const headers = takeToken(caller.name ?? "");
+    const headers = await takeToken(caller.name ?? "");
     const { dryRun } = query(context, ["dryRun"]);
     if (dryRun !== undefined && dryRun !== "true") {
       throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);

@@ -154,13 +154,16 @@ export interface NewTaskRow {
   readonly payload: JsonText;
 }
 
-/** Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's slot, $2 its change. */
+/**
+ * Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's
+ * slot, $2 its change, $3 and $4 the change of the API keys' queued tasks.
+ */
 export const INSERT_TASKS = `
   WITH announced AS MATERIALIZED (SELECT @.announce_change()),
   given AS MATERIALIZED (
     SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number,
            CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END AS turn
-      FROM announced, ${unnest(NEW_COLUMNS, 3, "n")} ORDER BY n.place),
+      FROM announced, ${unnest(NEW_COLUMNS, 5, "n")} ORDER BY n.place),
   tasks AS (
     INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
     SELECT ${
@@ -169,9 +172,9 @@ export const INSERT_TASKS = `
   bodies AS (INSERT INTO @.body (seq, checksum, spec, payload) SELECT seq, checksum, spec, payload FROM given),
   changes AS (
     INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
-  SELECT @.add_tally($1, $2::bigint[])`;
+  SELECT @.add_tallies($1, $2::bigint[], $3::text[], $4::bigint[])`;
 
-/** The values of `INSERT_TASKS` after the first two. */
+/** The values of `INSERT_TASKS` after the first four. */
 export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): unknown[] {
   const rows = tasks.map(({ row }) => row);
   return [
@@ -196,24 +199,25 @@ const REPORT_COLUMNS = [
   { name: "result", type: "text" },
   { name: "carry", type: "text" },
 ];
-const REPORTS_FROM = 4 + CHANGED_COLUMNS.length;
+const REPORTS_FROM = 6 + CHANGED_COLUMNS.length;
 
 /**
  * Stores changed rows, and the reports of attempts. $1 is the tally's
- * slot, $2 its change, $3 the node that running tasks belong to.
+ * slot, $2 its change, $3 and $4 the change of the API keys' queued tasks, $5 the node
+ * that running tasks belong to.
  */
 export const UPDATE_TASKS = `
   WITH announced AS MATERIALIZED (SELECT @.announce_change()),
   given AS MATERIALIZED (
     SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number
-      FROM announced, ${unnest(CHANGED_COLUMNS, 4, "n")} ORDER BY n.place),
+      FROM announced, ${unnest(CHANGED_COLUMNS, 6, "n")} ORDER BY n.place),
   tasks AS (
     UPDATE @.task t
        SET ${
   CHANGING.map(({ name }) => `${name} = ${name === "change" ? "n.number" : `n.${name}`}`).join(", ")
 },
            folded = CASE WHEN n.erase THEN NULL ELSE t.folded END,
-           node = CASE WHEN n.state = 1 THEN coalesce(t.node, $3::int) END
+           node = CASE WHEN n.state = 1 THEN coalesce(t.node, $5::int) END
       FROM given n WHERE t.seq = n.seq),
   reports AS (
     INSERT INTO @.result AS r (seq, attempts, result, carry)
@@ -223,7 +227,7 @@ export const UPDATE_TASKS = `
            result = excluded.result, carry = coalesce(excluded.carry, r.carry)),
   changes AS (
     INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
-  SELECT @.add_tally($1, $2::bigint[])`;
+  SELECT @.add_tallies($1, $2::bigint[], $3::text[], $4::bigint[])`;
 
 /** The record, result and carried state of an attempt, as JSON. */
 export interface Report {
@@ -233,7 +237,7 @@ export interface Report {
   readonly carry: string | undefined;
 }
 
-/** The values of `UPDATE_TASKS` after the first three. */
+/** The values of `UPDATE_TASKS` after the first five. */
 export function updateValues(
   rows: readonly Row[],
   reports: readonly Report[],

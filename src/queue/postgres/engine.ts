@@ -10,8 +10,11 @@
 
 import { type Clock, sleep, systemClock } from "../../lib/clock.ts";
 import { type IdSource, type IdTurn, isId, openIds, sequenceOf } from "../../lib/ids.ts";
+import type { Rate } from "../../lib/rate_text.ts";
+import type { Taken } from "../../lib/token_bucket.ts";
+import type { BreakerChange, LaneHealth } from "../../task/lane_health.ts";
 import type { Settlement } from "../../task/outcome.ts";
-import type { ClaimedTask } from "../../task/task.ts";
+import type { ClaimedTask, NewTask } from "../../task/task.ts";
 import { claim as claimDue } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { keyName } from "../core/keys.ts";
@@ -44,6 +47,7 @@ import { type Notice, Notices } from "./notices.ts";
 import { CHANGED_AT_ONCE, Changes } from "./changes.ts";
 import { Pool, type PooledSession } from "./pool.ts";
 import { migrate, refuseMoved } from "./schema.ts";
+import { SharedBuckets } from "./buckets.ts";
 import { type Sql, statementsOf } from "./sql.ts";
 import { Tail } from "./tail.ts";
 import { type Outcome, Unit } from "./unit.ts";
@@ -167,6 +171,10 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   #last = 0;
   #recovered = 0;
   #announced: (what: Announcement) => void = () => {};
+  #breakerChanged: (change: BreakerChange) => void = () => {};
+  /** What is known of lanes that had faults. */
+  readonly #health = new Map<string, LaneHealth>();
+  readonly #buckets: SharedBuckets;
   #isOpen = false;
   #nextExpiry = Infinity;
   #undoBeat: () => void = () => {};
@@ -211,6 +219,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       onNotice: (notice) => this.#onNotice(notice),
       inBackground: (work) => this.#inBackground(work),
     });
+    this.#buckets = new SharedBuckets(this.readers, sql);
     this.#inserts = new Grouped((group) => this.#insertPlain(group), {
       maxItems: INSERTED_AT_ONCE,
       maxGroups: 2,
@@ -251,6 +260,19 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   onAnnouncement(listener: (what: Announcement) => void): void {
     this.#announced = listener;
+  }
+
+  healthOf(lane: string): LaneHealth | undefined {
+    return this.#health.get(lane);
+  }
+
+  onBreaker(listener: (change: BreakerChange) => void): void {
+    this.#breakerChanged = listener;
+  }
+
+  takeToken(name: string, rate: Rate): Promise<Taken> {
+    this.mustBeOpen();
+    return this.#buckets.take(name, rate);
   }
 
   protected override claimsIdle(): Promise<void> {
@@ -320,8 +342,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       throw new EngineError("Cannot insert tasks: the shutdown has cancelled all queued tasks");
     }
     const { tasks, batch, idempotency, schedule, delivery } = submission;
-    const isPlain = submission.quota === undefined && batch === undefined &&
-      idempotency === undefined && schedule === undefined &&
+    const isPlain = batch === undefined && idempotency === undefined && schedule === undefined &&
       delivery === undefined && tasks.every(({ key }) => key === undefined);
     try {
       const inserted = isPlain
@@ -420,28 +441,19 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 
   async #insertTogether(group: Submission[]): Promise<Inserted[]> {
-    const tasks = group.flatMap((one) => one.tasks).map((task) => ({
-      row: newRow(task),
-      content: contentOf(task),
-    }));
+    const submissions = group.map(({ tasks, ...rest }) => ({ ...rest, tasks: rowsOf(tasks) }));
+    const owners = unique(group.flatMap(({ quota }) => quota ? [quota.owner] : []));
     const { maxQueued = DEFAULT_MAX_QUEUED } = this.#options;
+    let answers: Inserted[] = [];
     const outcome = await this.writers.use(async (session) => {
       const unit = this.unit(session);
-      await unit.loadCounts();
-      if (unit.counts.queued + tasks.length > maxQueued) return undefined;
-      insertSubmission(unit, { tasks }, maxQueued);
+      await unit.loadCounts(owners);
+      answers = submissions.map((one) => insertSubmission(unit, one, maxQueued));
+      if (answers.every(({ kind }) => kind !== "stored")) return undefined;
       return unit.isOneStatement ? await unit.write() : await this.#inTransaction(session, unit);
     });
-    if (outcome) {
-      this.follow(outcome);
-      return group.map(() => ({ kind: "stored" }));
-    }
-    if (group.length > 1) {
-      const each: Inserted[] = [];
-      for (const one of group) each.push(...await this.#insertTogether([one]));
-      return each;
-    }
-    return [{ kind: "refused", code: "queue_full" }];
+    if (outcome) this.follow(outcome);
+    return answers;
   }
 
   async #inTransaction(session: PooledSession, unit: Unit): Promise<Outcome> {
@@ -458,15 +470,14 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   async #insertAlone(submission: Submission): Promise<Inserted> {
     const { maxQueued = DEFAULT_MAX_QUEUED } = this.#options;
-    const tasks = submission.tasks.map((task) => ({ row: newRow(task), content: contentOf(task) }));
+    const tasks = rowsOf(submission.tasks);
     const keys = tasks.flatMap(({ row }) => row.key === null ? [] : [keyName(row)]);
     let answer: Inserted = { kind: "stored" };
     const outcome = await this.write(
       async (unit) => {
         await unit.loadKeys([...new Set(keys)]);
         await unit.loadSubmission(submission);
-        await unit.loadCounts();
-        if (submission.quota) await unit.loadQueuedOf(submission.quota.owner);
+        await unit.loadCounts(submission.quota ? [submission.quota.owner] : []);
         answer = insertSubmission(unit, { ...submission, tasks }, maxQueued);
         return answer.kind === "stored";
       },
@@ -497,6 +508,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
         const names = [...new Set(places.map(({ lane }) => lane))];
         await this.laneTable.read(session, names);
         locked = await unit.lockLanes(names.map((id) => this.laneTable.name(id)));
+        this.#noteHealth(unit);
         const now = unit.now;
         const turns = places
           .filter(({ lane }) => locked.includes(this.laneTable.name(lane)))
@@ -562,25 +574,34 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 
   async #settleGroup(group: Settled[]): Promise<boolean[]> {
-    const holds = group.some(({ hold, adaptiveLimit }) =>
-      hold !== undefined || adaptiveLimit !== undefined
-    );
+    const evidence = group.flatMap(({ evidence = [] }) => evidence);
+    const changesLanes = evidence.length > 0 ||
+      group.some(({ hold, adaptiveLimit }) => hold !== undefined || adaptiveLimit !== undefined);
+    const lanes = changesLanes ? unique(evidence.map(({ lane }) => lane)) : undefined;
     let answers: boolean[] = [];
     const outcome = await this.write(async (unit) => {
-      await unit.loadTasks(group.map(({ id }) => sequenceOf(id)), { holds });
+      await unit.loadTasks(group.map(({ id }) => sequenceOf(id)), { lanes });
       answers = group.map((one) => {
         const row = unit.row(sequenceOf(one.id));
-        return settle(
-          unit,
-          row?.id === one.id ? row : undefined,
-          this.#onServerTime(one, unit.now),
-        );
+        if (row?.id !== one.id || row.state !== "running" || row.attempt !== one.attempt) {
+          return false;
+        }
+        return settle(unit, row, unit.learn(row.lane, this.#onServerTime(one, unit.now)));
       });
+      this.#noteHealth(unit);
       makeFollowUps(unit);
       return true;
     });
     if (outcome) this.follow(outcome);
     return answers;
+  }
+
+  /** Remembers what is known of the lanes that were read. */
+  #noteHealth({ health }: Unit): void {
+    for (const [lane, known] of health) {
+      if (known) this.#health.set(lane, known);
+      else this.#health.delete(lane);
+    }
   }
 
   /** Converts times to the server's clock, so that a wrong clock on this machine changes no wait. */
@@ -611,7 +632,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   /** Informs claims, timers, watchers and other nodes of a committed transaction. */
   protected override follow(
-    { offers, nextExpiry, hasChanges, final, failed, aborting, freed }: Outcome,
+    { offers, nextExpiry, hasChanges, final, failed, aborting, freed, breakers }: Outcome,
   ): void {
     for (const row of offers) {
       this.#offer(this.laneTable.id(row.lane), row.priority, row.dueAt, true);
@@ -622,6 +643,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       this.#notices.freed(id);
     }
     if (nextExpiry < this.#nextExpiry) this.#expireAt(nextExpiry);
+    for (const change of breakers) this.#breakerChanged(change);
     for (const row of final) this.#ownWatchers.notify(changeOf(row, undefined));
     for (const task of failed) this.#options.onFailed?.(task);
     for (const row of aborting) {
@@ -827,4 +849,12 @@ function asEngineError(error: unknown): Error {
   if (!(error instanceof Error)) return new EngineError(String(error));
   if (sqlStateOf(error) === undefined) return error;
   return new EngineError(`The database rejected the statement: ${error.message}`, { cause: error });
+}
+
+function rowsOf(tasks: readonly NewTask[]) {
+  return tasks.map((task) => ({ row: newRow(task), content: contentOf(task) }));
+}
+
+function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
 }

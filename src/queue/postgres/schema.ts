@@ -174,6 +174,24 @@ CREATE TABLE @.ended_session (
   until bigint NOT NULL
 );
   `,
+  `
+ALTER TABLE @.lane ADD COLUMN health text; -- JSON, what is known of a lane that had faults; NULL: nothing
+
+-- Queued tasks by API key: one row for each key and connection that writes, as in "tally".
+CREATE TABLE @.owner_tally (owner text, slot int, queued bigint NOT NULL, PRIMARY KEY (owner, slot))
+  WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+INSERT INTO @.owner_tally
+SELECT owner, 0, count(*) FROM @.task WHERE state = 0 AND owner IS NOT NULL GROUP BY owner;
+
+-- Token buckets: when all that was taken has flowed back, in milliseconds since the epoch.
+CREATE TABLE @.bucket (name text PRIMARY KEY, paid_at double precision NOT NULL)
+  WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- Queued tasks that are not simply due are counted from these.
+CREATE INDEX task_later  ON @.task (due_at) INCLUDE (attempt) WHERE state = 0 AND behind < 4 AND due_at > created_at;
+CREATE INDEX task_behind ON @.task (due_at) WHERE state = 0 AND behind BETWEEN 1 AND 3;
+CREATE INDEX task_paused ON @.task (seq) WHERE state = 0 AND behind >= 4;
+  `,
 ];
 
 /** Created again whenever a newer version opens the schema. */
@@ -212,11 +230,12 @@ BEGIN
 END $$;
 
 -- Locks tasks in the order in which all do: lanes, keys, tasks. A task's lane and key never change.
-CREATE OR REPLACE FUNCTION @.lock_tasks(p_seqs bigint[], p_lanes boolean) RETURNS SETOF @.task
+CREATE OR REPLACE FUNCTION @.lock_tasks(p_seqs bigint[], p_lanes boolean, p_more int[]) RETURNS SETOF @.task
 LANGUAGE plpgsql AS $$
 BEGIN
   IF p_lanes THEN
-    PERFORM 1 FROM @.lane WHERE id IN (SELECT lane FROM @.task WHERE seq = ANY(p_seqs))
+    PERFORM 1 FROM @.lane
+      WHERE id IN (SELECT lane FROM @.task WHERE seq = ANY(p_seqs) UNION SELECT unnest(p_more))
       ORDER BY id FOR UPDATE;
   END IF;
   PERFORM @.lock_keys(array(SELECT key_name FROM @.task WHERE seq = ANY(p_seqs) AND key IS NOT NULL));
@@ -225,8 +244,9 @@ END $$;
 
 -- A node that was given up has no row, and claims nothing more: to give it up means to delete the
 -- row, which waits for the claims that are under way.
-CREATE OR REPLACE FUNCTION @.lock_lanes(p_node int, p_lanes int[]) RETURNS TABLE (
-  id int, own_limit int, adaptive_limit int, paid_at double precision, held_until bigint, reason text, running bigint)
+CREATE OR REPLACE FUNCTION @.open_lanes(p_node int, p_lanes int[]) RETURNS TABLE (
+  id int, own_limit int, adaptive_limit int, paid_at double precision, held_until bigint, reason text,
+  running bigint, health text)
 LANGUAGE plpgsql AS $$
 DECLARE mine int[];
 BEGIN
@@ -236,7 +256,7 @@ BEGIN
   SELECT array_agg(q.id) INTO mine FROM (
     SELECT l.id FROM @.lane l WHERE l.id = ANY(p_lanes) ORDER BY l.id FOR UPDATE SKIP LOCKED) q;
   RETURN QUERY SELECT l.id, l.own_limit, l.adaptive_limit, l.paid_at, l.held_until, l.reason,
-      (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1)
+      (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1), l.health
     FROM @.lane l WHERE l.id = ANY(mine);
 END $$;
 
@@ -246,10 +266,43 @@ CREATE OR REPLACE FUNCTION @.add_tally(p_slot int, p_counts bigint[]) RETURNS vo
     (SELECT array_agg(a + b ORDER BY place)
        FROM unnest(t.counts, p_counts) WITH ORDINALITY AS pair (a, b, place))
 $$;
+
+-- The same, and the queued tasks of API keys.
+CREATE OR REPLACE FUNCTION @.add_tallies(p_slot int, p_counts bigint[], p_owners text[], p_queued bigint[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM @.add_tally(p_slot, p_counts);
+  IF p_owners = '{}' THEN RETURN; END IF;
+  INSERT INTO @.owner_tally AS o
+  SELECT owner, p_slot, queued FROM unnest(p_owners, p_queued) AS n (owner, queued) ORDER BY owner
+  ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued;
+END $$;
+
+-- A bucket of p_count tokens that fills within p_window_ms. Returns how many of p_wanted were
+-- taken, and in how many milliseconds the bucket is full again.
+CREATE OR REPLACE FUNCTION @.take_tokens(
+  p_name text, p_wanted int, p_count double precision, p_window_ms double precision)
+RETURNS TABLE (taken int, debt_ms double precision) LANGUAGE plpgsql AS $$
+DECLARE
+  every_ms double precision := p_window_ms / p_count;
+  paid double precision;
+  moment double precision;
+BEGIN
+  -- A crash of the server may forget the last of them.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  INSERT INTO @.bucket AS b VALUES (p_name, 0)
+  ON CONFLICT (name) DO UPDATE SET paid_at = b.paid_at RETURNING b.paid_at INTO paid;
+  moment := extract(epoch FROM clock_timestamp()) * 1000;
+  paid := greatest(paid, moment);
+  taken := greatest(0, least(p_wanted, floor((moment + p_window_ms - paid) / every_ms + 1e-6)));
+  debt_ms := paid - moment + taken * every_ms;
+  IF taken > 0 THEN UPDATE @.bucket SET paid_at = paid + taken * every_ms WHERE name = p_name; END IF;
+  RETURN NEXT;
+END $$;
 `;
 
 /** Version of the functions; nodes of different versions may run at the same time. */
-const FUNCTIONS_VERSION = 1;
+const FUNCTIONS_VERSION = 2;
 
 /** Held while a node registers, and while the queue is moved. */
 export const NODES_LOCK = "((9::bigint << 56) | 1)";

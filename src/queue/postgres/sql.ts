@@ -10,8 +10,18 @@ import type { Statement } from "./connection.ts";
 /** Selects the state of lanes; $ids is the expression for their numbers. */
 const laneStatus = (ids: string) => `
   SELECT l.id, l.own_limit, l.adaptive_limit, l.paid_at, l.held_until, l.reason,
-         (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1) AS running
+         (SELECT count(*) FROM @.task r WHERE r.lane = l.id AND r.state = 1) AS running, l.health
     FROM @.lane l WHERE l.id = ANY(${ids})`;
+
+/** The first due task of every lane and priority; a skip scan from one to the next. */
+const PLACES = `place AS (
+      (SELECT lane, priority, due_at FROM @.task WHERE state = 0 AND behind = 0
+        ORDER BY lane, priority, due_at LIMIT 1)
+      UNION ALL
+      SELECT n.* FROM place p CROSS JOIN LATERAL (
+        SELECT lane, priority, due_at FROM @.task
+         WHERE state = 0 AND behind = 0 AND (lane, priority) > (p.lane, p.priority)
+         ORDER BY lane, priority, due_at LIMIT 1) n)`;
 
 const BATCH_COLUMNS = "seq, id, created_at, owner, total, counts, bytes, follows, concurrency";
 
@@ -38,8 +48,9 @@ const TEXTS = {
       UPDATE @.body b SET payload = NULL, checksum = n.checksum FROM n WHERE b.seq = n.seq)
     UPDATE @.result r SET result = NULL, carry = NULL FROM n WHERE r.seq = n.seq`,
 
-  /** Locks tasks, and before them their lanes ($2) and keys. */
-  lockTasks: `SELECT ${ROW_COLUMNS} FROM @.lock_tasks($1::bigint[], $2) t ORDER BY t.seq`,
+  /** Locks tasks, and before them their lanes ($2), further lanes ($3) and keys. */
+  lockTasks:
+    `SELECT ${ROW_COLUMNS} FROM @.lock_tasks($1::bigint[], $2, $3::int[]) t ORDER BY t.seq`,
   tasks: `SELECT ${ROW_COLUMNS} FROM @.task t WHERE t.seq = ANY($1::bigint[]) ORDER BY t.seq`,
   contents: `
     SELECT b.seq, b.spec, b.payload, b.checksum, r.attempts, r.result
@@ -66,7 +77,7 @@ const TEXTS = {
      ORDER BY t.seq LIMIT $1 FOR UPDATE SKIP LOCKED`,
 
   /** Locks the lanes that no other node is claiming from; fails with PR001 for a node that was given up. */
-  lockLanes: `SELECT * FROM @.lock_lanes($1, $2::int[])`,
+  lockLanes: `SELECT * FROM @.open_lanes($1, $2::int[])`,
   lanes: laneStatus("$1::int[]"),
   laneIds: `
     WITH made AS (
@@ -85,6 +96,9 @@ const TEXTS = {
            reason = CASE WHEN $4 > held_until THEN $5 ELSE reason END,
            held_until = greatest(held_until, coalesce($4, 0))
      WHERE id = $1`,
+  setHealth: `
+    UPDATE @.lane l SET health = n.health
+      FROM unnest($1::int[], $2::text[]) AS n (id, health) WHERE l.id = n.id`,
   setPaid: `
     UPDATE @.lane l SET paid_at = n.paid_at
       FROM unnest($1::int[], $2::double precision[]) AS n (id, paid_at) WHERE l.id = n.id`,
@@ -115,16 +129,9 @@ const TEXTS = {
              WHERE t.lane = a.lane AND t.priority = a.priority AND t.state = 0 AND t.behind = 0 AND t.due_at >= a.head
              ORDER BY t.due_at LIMIT 1)
       FROM unnest($1::int[], $2::smallint[], $3::bigint[]) AS a (lane, priority, head)`,
-  /** Every lane and priority with queued tasks; a skip scan from one to the next. */
+  /** Every lane and priority with queued tasks. */
   places: `
-    WITH RECURSIVE place AS (
-      (SELECT lane, priority, due_at FROM @.task WHERE state = 0 AND behind = 0
-        ORDER BY lane, priority, due_at LIMIT 1)
-      UNION ALL
-      SELECT n.* FROM place p CROSS JOIN LATERAL (
-        SELECT lane, priority, due_at FROM @.task
-         WHERE state = 0 AND behind = 0 AND (lane, priority) > (p.lane, p.priority)
-         ORDER BY lane, priority, due_at LIMIT 1) n)
+    WITH RECURSIVE ${PLACES}
     SELECT lane, priority, due_at FROM place`,
 
   lockKeys: `SELECT @.lock_keys($1::text[])`,
@@ -189,6 +196,13 @@ const TEXTS = {
   counts: `
     SELECT coalesce(sum(counts[1]), 0), coalesce(sum(counts[2]), 0), coalesce(sum(counts[3]), 0),
            coalesce(sum(counts[4]), 0), coalesce(sum(counts[5]), 0), coalesce(sum(counts[6]), 0)
+      FROM @.tally`,
+  /** The same, and how many queued tasks each of the API keys $1 has. */
+  countsWithOwners: `
+    SELECT coalesce(sum(counts[1]), 0), coalesce(sum(counts[2]), 0), coalesce(sum(counts[3]), 0),
+           coalesce(sum(counts[4]), 0), coalesce(sum(counts[5]), 0), coalesce(sum(counts[6]), 0),
+           array(SELECT (SELECT coalesce(sum(o.queued), 0) FROM @.owner_tally o WHERE o.owner = w.owner)
+                   FROM unnest($1::text[]) WITH ORDINALITY AS w (owner, place) ORDER BY w.place)
       FROM @.tally`,
   expiring: `
     SELECT seq FROM @.task WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2`,
@@ -256,7 +270,12 @@ const TEXTS = {
     changes AS (
       INSERT INTO @.changed SELECT max(change), array_agg(seq ORDER BY change) FROM tasks HAVING count(*) > 0),
     tallied AS (
-      SELECT @.add_tally($1, ARRAY[-count(*), 0, 0, 0, count(*), 0]) FROM tasks HAVING count(*) > 0)
+      SELECT @.add_tally($1, ARRAY[-count(*), 0, 0, 0, count(*), 0]) FROM tasks HAVING count(*) > 0),
+    owners AS (
+      INSERT INTO @.owner_tally AS o
+      SELECT t.owner, $1, -count(*) FROM @.task t JOIN waiting w USING (seq)
+       WHERE t.owner IS NOT NULL GROUP BY t.owner ORDER BY t.owner
+      ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued)
     SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tallied),
            array(SELECT batch || ':' || count(*) FROM tasks WHERE batch IS NOT NULL GROUP BY batch)`,
 
@@ -276,20 +295,31 @@ const TEXTS = {
   queuedAfter: `
     SELECT seq FROM @.task WHERE state = 0 AND seq > $1 AND (NOT $2 OR behind >= 4)
      ORDER BY seq LIMIT 500`,
-  /** Counts queued tasks by what they wait for at $1; and the due time of the oldest one that is due. */
+  /**
+   * Counts queued tasks by what they wait for at $1, and the due time of the oldest one that is due.
+   * Reads only tasks that are not simply due, each group from an index of its own.
+   */
   queued: `
-    SELECT count(*), count(*) FILTER (WHERE behind >= 4),
-           count(*) FILTER (WHERE behind < 4 AND due_at > $1 AND due_at > created_at AND attempt = 0),
-           count(*) FILTER (WHERE behind < 4 AND due_at > $1 AND due_at > created_at AND attempt > 0),
-           min(due_at) FILTER (WHERE behind < 4 AND NOT (due_at > $1 AND due_at > created_at))
-      FROM @.task WHERE state = 0`,
-  queuedOf: `SELECT count(*) FROM @.task WHERE state = 0 AND owner = $1`,
+    WITH RECURSIVE ${PLACES},
+    later AS MATERIALIZED (
+      SELECT count(*) FILTER (WHERE attempt = 0) AS scheduled, count(*) FILTER (WHERE attempt > 0) AS retrying
+        FROM @.task WHERE state = 0 AND behind < 4 AND due_at > created_at AND due_at > $1)
+    SELECT (SELECT coalesce(sum(counts[1]), 0) FROM @.tally),
+           (SELECT count(*) FROM @.task WHERE state = 0 AND behind >= 4), scheduled, retrying,
+           least((SELECT min(due_at) FROM place WHERE due_at <= $1),
+                 (SELECT min(due_at) FROM @.task WHERE state = 0 AND behind BETWEEN 1 AND 3 AND due_at <= $1))
+      FROM later`,
   moveLanes: `
     WITH moved AS (UPDATE @.task SET lane = $2 WHERE state = 0 AND lane = ANY($1::int[]) RETURNING 1)
     SELECT count(*) FROM moved`,
   releaseLanes: `
     UPDATE @.lane SET held_until = 0, reason = NULL
      WHERE id = ANY($1::int[]) AND held_until > $2 RETURNING id`,
+  /** Takes up to $2 tokens from each bucket $1, of which $3 fit into $4 ms. */
+  takeTokens: `
+    SELECT t.* FROM unnest($1::text[], $2::int[], $3::double precision[], $4::double precision[])
+             WITH ORDINALITY AS w (name, wanted, count, window_ms, place)
+     CROSS JOIN LATERAL @.take_tokens(w.name, w.wanted, w.count, w.window_ms) t ORDER BY w.place`,
   writeAttempts: `UPDATE @.result SET attempts = $2 WHERE seq = $1`,
 
   /** Tasks with `retain: none` that a shutdown has cancelled and whose payload is still stored. */

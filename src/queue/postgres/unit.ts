@@ -17,6 +17,7 @@ import { type Counts, noCounts, TASK_STATES, type TaskState } from "../../task/s
 import type { AttemptRecord, FollowUp, TaskRecord } from "../../task/task.ts";
 import type { ScheduleChange, StoredDelivery } from "../../task/trigger.ts";
 import { sequenceOf } from "../../lib/ids.ts";
+import { compact } from "../../lib/compact.ts";
 import {
   type BatchRow,
   type Content,
@@ -33,6 +34,7 @@ import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import { claimedOf } from "../core/row.ts";
 import type { FailedTask, Idempotency, Inserted } from "../engine.ts";
+import { type BreakerChange, type LaneHealth, learn } from "../../task/lane_health.ts";
 import { LaneScheduler, type LaneTerms, type Turn } from "../lanes/lane_scheduler.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import {
@@ -75,7 +77,10 @@ export interface Found extends Due {
 /** What a unit needs of its engine. */
 export interface UnitContext {
   readonly sql: Sql;
-  readonly lanes: LaneNames & { read(session: Session, ids: readonly number[]): Promise<void> };
+  readonly lanes: LaneNames & {
+    has(name: string): boolean;
+    read(session: Session, ids: readonly number[]): Promise<void>;
+  };
   /** Stores the lanes of new tasks in a transaction of its own: `lanes` must not cache a lane that is rolled back. */
   readonly storeLanes: (names: readonly string[]) => Promise<void>;
   readonly now: number;
@@ -106,6 +111,8 @@ export interface Outcome {
   readonly aborting: readonly Row[];
   /** Lanes in which fewer tasks run than before, or whose terms have changed. */
   readonly freed: ReadonlySet<string>;
+  /** Breakers that have opened or closed. */
+  readonly breakers: readonly BreakerChange[];
 }
 
 /** The rows of one transaction. */
@@ -150,6 +157,12 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   #idempotency: Inserted | undefined;
   readonly pauses: Pauses;
   readonly #queuedOf = new Map<string, number>();
+  /** By how much the number of queued tasks of API keys has changed. */
+  readonly #owners = new Map<string, number>();
+  /** What is known of the lanes that were read; `undefined` of a lane without faults. */
+  readonly health = new Map<string, LaneHealth | undefined>();
+  readonly #changedHealth = new Set<string>();
+  readonly #breakers: BreakerChange[] = [];
   readonly #claimedFrom = new Set<string>();
   readonly #versions = new Map<string, number>();
   #nextExpiry = Infinity;
@@ -166,13 +179,21 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
 
   // Locking and reading.
 
-  /** Locks tasks, and reads all rows that ending, cancelling or reviving them may need. */
-  async loadTasks(seqs: readonly number[], { holds = false } = {}): Promise<void> {
+  /**
+   * Locks tasks, and reads all rows that ending, cancelling or reviving them may
+   * need; with `lanes`, also the lanes of the tasks and those of that name.
+   */
+  async loadTasks(
+    seqs: readonly number[],
+    { lanes }: { lanes?: readonly string[] | undefined } = {},
+  ): Promise<void> {
     if (seqs.length === 0) return;
-    const { sql } = this.#context;
-    const rows = await this.#session.run(sql.lockTasks, seqs, holds);
+    const { sql, lanes: table } = this.#context;
+    const more = (lanes ?? []).filter((name) => table.has(name));
+    const ids = more.map((name) => table.id(name));
+    const rows = await this.#session.run(sql.lockTasks, seqs, lanes !== undefined, ids);
     await this.#takeRows(rows.map((values) => values.slice(0, ROW_WIDTH)));
-    if (holds) await this.loadLanes([...this.#rows.values()].map(({ lane }) => lane));
+    if (lanes) await this.loadLanes([...[...this.#rows.values()].map(({ lane }) => lane), ...more]);
     await this.#loadNeighbours([...this.#rows.values()]);
   }
 
@@ -258,16 +279,15 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     this.pauses.set(rows.map(([record]) => JSON.parse(record)));
   }
 
-  /** Reads how many queued tasks an API key has. */
-  async loadQueuedOf(owner: string): Promise<void> {
-    const [row] = await this.#session.run(this.#context.sql.queuedOf, owner);
-    this.#queuedOf.set(owner, row?.[0] ?? 0);
-  }
-
-  /** Reads how many tasks are in each state. */
-  async loadCounts(): Promise<void> {
-    const [row] = await this.#session.run(this.#context.sql.counts);
+  /** Reads how many tasks are in each state, and how many of each of these API keys are queued. */
+  async loadCounts(owners: readonly string[] = []): Promise<void> {
+    const { sql } = this.#context;
+    const [row] = owners.length === 0
+      ? await this.#session.run(sql.counts)
+      : await this.#session.run(sql.countsWithOwners, owners);
     TASK_STATES.forEach((state, at) => this.counts[state] = row?.[at] ?? 0);
+    const queued: unknown[] = row?.[TASK_STATES.length] ?? [];
+    owners.forEach((owner, at) => this.#queuedOf.set(owner, Number(queued[at] ?? 0)));
   }
 
   /** Reads the stored content of tasks, for `policy` and `record`. */
@@ -363,15 +383,35 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   }
 
   #seedLane(
-    [id, own, adaptiveLimit, paidAt, heldUntil, reason, running]: readonly unknown[],
+    [id, own, adaptiveLimit, paidAt, heldUntil, reason, running, health]: readonly unknown[],
   ): void {
     const name = this.#context.lanes.name(id as number);
+    this.health.set(name, health === null ? undefined : JSON.parse(health as string));
     this.scheduler.seed(name, {
       ...(own === null ? {} : { limit: own as number }),
       ...(adaptiveLimit === null ? {} : { adaptiveLimit: adaptiveLimit as number }),
       ...(heldUntil ? { heldUntil: heldUntil as number, reason: reason as string } : {}),
     });
     this.scheduler.restore(name, { running: running as number, paidAt: paidAt as number });
+  }
+
+  /** Draws the conclusions of a settlement's evidence for its lanes, which have been read. */
+  learn(lane: string, settled: Settled): Settled {
+    let { hold, adaptiveLimit } = settled;
+    for (const evidence of settled.evidence ?? []) {
+      // A redirect may lead to a host that no task has named.
+      if (!this.health.has(evidence.lane)) continue;
+      const step = learn(this.health.get(evidence.lane), evidence, {
+        at: this.now,
+        running: () => this.scheduler.statusOf(lane, this.now).running,
+      });
+      this.health.set(evidence.lane, step.health);
+      this.#changedHealth.add(evidence.lane);
+      if (step.breaker) this.#breakers.push(step.breaker);
+      if (step.hold && !(hold && hold.until > step.hold.until)) ({ hold } = step);
+      adaptiveLimit = step.adaptiveLimit ?? adaptiveLimit;
+    }
+    return { ...settled, ...compact({ hold, adaptiveLimit }) };
   }
 
   // The storage that the lifecycle uses.
@@ -421,8 +461,10 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
   }
 
   #countOwner({ owner }: Row, by: number): void {
-    const queued = owner === null ? undefined : this.#queuedOf.get(owner);
-    if (owner !== null && queued !== undefined) this.#queuedOf.set(owner, queued + by);
+    if (owner === null) return;
+    this.#owners.set(owner, (this.#owners.get(owner) ?? 0) + by);
+    const queued = this.#queuedOf.get(owner);
+    if (queued !== undefined) this.#queuedOf.set(owner, queued + by);
   }
 
   queuedOf(owner: string): number {
@@ -599,7 +641,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
         sql.setLane,
         id,
         limit ?? null,
-        adaptiveLimit ?? null,
+        adaptiveLimit === undefined ? null : Math.min(adaptiveLimit, MAX_INT),
         heldUntil ?? null,
         reason ?? null,
       );
@@ -623,15 +665,21 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     }
     const inserted = this.#inserted;
     await this.#context.storeLanes(inserted.map(({ row }) => row.lane));
-    const counts = TASK_STATES.map((state) => this.#tally[state]);
-    const none = TASK_STATES.map(() => 0);
+    await this.#writeHealth();
+    const owners = [...this.#owners].filter(([, by]) => by !== 0);
+    const tallies = [
+      TASK_STATES.map((state) => this.#tally[state]),
+      owners.map(([owner]) => owner),
+      owners.map(([, by]) => by),
+    ];
+    const none = [TASK_STATES.map(() => 0), [], []];
     if (inserted.length > 0) {
       const tasks = inserted.map(({ row, content }) => ({ row, ...content }));
       const changedToo = this.#changed.size > 0;
       await session.run(
         sql.insertTasks,
         slot,
-        changedToo ? none : counts,
+        ...changedToo ? none : tallies,
         ...insertValues(tasks, lanes),
       );
       await this.#writeTags();
@@ -642,7 +690,7 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       await session.run(
         sql.updateTasks,
         slot,
-        counts,
+        ...tallies,
         node,
         ...updateValues(rows, this.#reports, lanes),
       );
@@ -681,6 +729,17 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
     if (this.#erased.length > 0) await this.#writeErased();
     for (const write of this.#extra) await write(session);
     return this.#outcome();
+  }
+
+  async #writeHealth(): Promise<void> {
+    const { sql, lanes } = this.#context;
+    const names = [...this.#changedHealth];
+    if (names.length === 0) return;
+    const texts = names.map((name) => {
+      const health = this.health.get(name);
+      return health ? JSON.stringify(health) : null;
+    });
+    await this.#session.run(sql.setHealth, names.map((name) => lanes.id(name)), texts);
   }
 
   async #writeTags(): Promise<void> {
@@ -739,9 +798,13 @@ export class Unit implements SubmissionStorage, ClaimStorage<Found, ClaimedTask>
       failed: this.failed,
       aborting: changed.filter(({ state, aborting }) => state === "running" && aborting !== null),
       freed: this.#freed,
+      breakers: this.#breakers,
     };
   }
 }
+
+/** The largest value of a column of the type `int`. */
+const MAX_INT = 2 ** 31 - 1;
 
 /** A lane and priority from which to claim. */
 export interface DueTurn {

@@ -225,6 +225,10 @@ export async function openPostgresTarget(url: PostgresUrl): Promise<Target> {
         await side.run(`
           INSERT INTO @.tally SELECT 0, array(
             SELECT count(t.seq) FROM generate_series(0, 5) s LEFT JOIN @.task t ON t.state = s GROUP BY s ORDER BY s)`);
+        await side.run("DELETE FROM @.owner_tally");
+        await side.run(`
+          INSERT INTO @.owner_tally
+          SELECT owner, 0, count(*) FROM @.task WHERE state = 0 AND owner IS NOT NULL GROUP BY owner`);
         await side.run(`
           SELECT setval('@.change_seq', greatest(1, (SELECT max(change) FROM @.task)))`);
         await side.run("DELETE FROM @.move");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { TaskChange } from "../../../src/queue/engine.ts";
-import type { ClaimedTask } from "../../../src/task/task.ts";
+import type { BreakerChange } from "../../../src/task/lane_health.ts";
+import type { ClaimedTask, NewTask } from "../../../src/task/task.ts";
 import { hasPostgres, openCluster } from "../../support/postgres.ts";
 import {
   aTask,
@@ -364,4 +365,172 @@ test("a pause on one node holds on the others at once, and so does its end", asy
   const waiting = claim(b);
   assert.equal(await a.engine.resume(pause.id), true);
   assert.equal((await waiting).length, 1);
+});
+
+const FAULT = { kind: "fault", code: "connection_refused" } as const;
+
+/** Settles an attempt as one that showed something about its lane. */
+function settleWith(
+  node: TestNode,
+  task: ClaimedTask,
+  evidence: { kind: "fault"; code: string } | { kind: "too_many" } | { kind: "answer" },
+  lane = task.lane,
+): Promise<boolean> {
+  return settle(node, task, {
+    event: "retry",
+    dueAt: Date.now(),
+    evidence: [{ ...evidence, lane, startedAt: task.startedAt }],
+  });
+}
+
+test("network faults in a row are counted over all nodes, and the tenth opens the breaker once", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  const changes: BreakerChange[] = [];
+  for (const { engine } of all) engine.onBreaker((change) => changes.push(change));
+  await insert(all[0]!, ...Array.from({ length: 12 }, () => ({})));
+  const claimed = [
+    ...(await claim(all[0]!, 6)).map((task) => [all[0]!, task] as const),
+    ...(await claim(all[1]!, 6)).map((task) => [all[1]!, task] as const),
+  ];
+  assert.equal(claimed.length, 12);
+  // An answer in between begins the row anew.
+  const [first, second, ...rest] = claimed;
+  await settleWith(first![0], first![1], FAULT);
+  await settleWith(second![0], second![1], { kind: "answer" });
+  await Promise.all(rest.map(([node, task]) => settleWith(node, task, FAULT)));
+  const { limit, reason, heldUntil } = await all[1]!.engine.lane(LANE);
+  assert.equal(limit, 1);
+  assert.match(reason ?? "", /^breaker: 10 network faults in a row/);
+  assert.ok((heldUntil ?? 0) > Date.now());
+  assert.deepEqual(changes.map(({ lane, is }) => [lane, is]), [[LANE, "open"]]);
+  for (const node of all) assert.deepEqual(await claimNow(node), []);
+});
+
+test("a probe that is answered on one node closes the breaker for all, also after a restart", async (nodes) => {
+  const a = await nodes.start("a");
+  await insert(a, {}, {}, {});
+  const tasks = await claim(a, 3);
+  await nodes.sql(`UPDATE @.lane SET adaptive_limit = 1, health =
+    '{"faults":9,"openMs":0,"notBefore":0,"limit":64,"answers":0,"isListed":false}'`);
+  await settleWith(a, tasks[0]!, FAULT);
+  assert.equal((await a.engine.lane(LANE)).limit, 1);
+  await a.engine.releaseHolds("example.org");
+  await settle(a, tasks[1]!, { event: "release", dueAt: Date.now() });
+  await settle(a, tasks[2]!, { event: "release", dueAt: Date.now() });
+  const b = await nodes.start("b");
+  const closed = Promise.withResolvers<BreakerChange>();
+  b.engine.onBreaker(closed.resolve);
+  await nodes.sql(
+    `UPDATE @.lane SET health = replace(health, '"notBefore":', '"notBefore":0,"was":')`,
+  );
+  const [probe] = await claim(b, 3);
+  assert.equal(b.engine.healthOf(LANE)?.openMs, 5_000);
+  await settleWith(b, probe!, { kind: "answer" });
+  assert.deepEqual(await closed.promise, { lane: LANE, is: "closed" });
+  assert.equal((await a.engine.lane(LANE)).limit, 64);
+  assert.equal(b.engine.healthOf(LANE), undefined);
+});
+
+test("too many requests halve what runs on all nodes together", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  await insert(all[0]!, ...Array.from({ length: 12 }, () => ({})));
+  const [task] = await claim(all[0]!, 6);
+  assert.equal((await claim(all[1]!, 6)).length, 6);
+  await settleWith(all[0]!, task!, { kind: "too_many" });
+  assert.equal((await all[1]!.engine.lane(LANE)).limit, 6);
+});
+
+test("a redirect's fault counts for the other lane, and opens nothing by itself", async (nodes) => {
+  const a = await nodes.start("a");
+  const other = "http://other.example:80";
+  await insert(a, {}, { lane: other });
+  const task = (await claim(a)).find(({ lane }) => lane === LANE)!;
+  const fault = { ...FAULT, lane: other, startedAt: task.startedAt, isElsewhere: true } as const;
+  const unknown = { ...fault, lane: "http://never.example:80" };
+  await settle(a, task, { evidence: [unknown, ...Array.from({ length: 12 }, () => fault)] });
+  assert.equal((await a.engine.lane(other)).heldUntil, undefined);
+  assert.equal(a.engine.healthOf(LANE), undefined);
+  assert.equal(
+    JSON.parse(await nodes.sql(`SELECT health FROM @.lane WHERE name = '${other}'`)).faults,
+    9,
+  );
+});
+
+test("a bucket of tokens is shared, and never gives more than it holds", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+  const rate = { count: 10, windowMs: 3_600_000 };
+  const answers = (await Promise.all(
+    Array.from({ length: 24 }, (_, at) => all[at % 3]!.engine.takeToken("key ada", rate)),
+  )).sort((x, y) => y.left - x.left);
+  const taken = answers.filter(({ waitMs }) => waitMs === 0);
+  assert.deepEqual(taken.map(({ left }) => Math.floor(left)), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+  const waits = answers.filter(({ waitMs }) => waitMs > 0).map(({ waitMs }) => waitMs);
+  assert.equal(waits.length, 14);
+  for (const waitMs of waits) assert.ok(waitMs > 300_000 && waitMs <= 360_000, `${waitMs}`);
+  assert.equal((await all[0]!.engine.takeToken("key bob", rate)).waitMs, 0);
+});
+
+test("the queued tasks of an API key are counted over all nodes, whatever becomes of them", async (nodes) => {
+  const all = [await nodes.start("a"), await nodes.start("b")];
+  const [a, b] = all as [TestNode, TestNode];
+  const quota = { owner: "ada", maxQueued: 5 };
+  const submit = (node: TestNode, fields: Partial<NewTask> = {}) =>
+    node.engine.insert({ tasks: [aTask(node, { owner: "ada", ...fields })], quota });
+  for (let n = 0; n < 5; n++) assert.equal((await submit(all[n % 2]!)).kind, "stored");
+  const refused = { kind: "refused", code: "queue_full", quota: 5 };
+  assert.deepEqual(await submit(b), refused);
+  assert.deepEqual(await submit(a, { key: "k" }), refused);
+  await insert(b, { owner: "bob" });
+  const counted = async () =>
+    (await nodes.sql("SELECT owner, sum(queued) FROM @.owner_tally GROUP BY 1 ORDER BY 1")).split(
+      "\n",
+    );
+  assert.deepEqual(await counted(), ["ada|5", "bob|1"]);
+  const [task] = await claim(b, 1);
+  await settle(b, task!, { event: "retry", dueAt: Date.now() + 60_000 });
+  assert.deepEqual(await counted(), ["ada|5", "bob|1"]);
+  const pause = { id: a.ids("pau"), type: "fetch", by: "ops", createdAt: Date.now() } as const;
+  await a.engine.pause(pause);
+  assert.deepEqual(await counted(), ["ada|5", "bob|1"]);
+  await a.engine.resume(pause.id);
+  await a.engine.cancel(task!.id, "request");
+  assert.deepEqual(await counted(), ["ada|4", "bob|1"]);
+  assert.equal((await submit(a)).kind, "stored");
+  assert.equal(await a.engine.revive(task!.id, { maxQueued: 100, quota }), "full");
+  await b.engine.cancelWaiting();
+  assert.deepEqual(await counted(), ["ada|0", "bob|0"]);
+});
+
+test("queued tasks are counted by what they wait for as the rows say", async (nodes) => {
+  const a = await nodes.start("a");
+  const later = Date.now() + 3_600_000;
+  const ids = await insert(a, {}, {}, { dueAt: later }, { key: "k" }, { key: "k" }, {
+    lane: "mail:relay:25",
+    type: "notify",
+  });
+  const pause = { id: a.ids("pau"), host: "relay:25", by: "ops", createdAt: Date.now() } as const;
+  await a.engine.pause(pause);
+  const [task] = await claim(a, 1);
+  await settle(a, task!, { event: "retry", dueAt: later });
+  const { oldestDueAt, ...kinds } = await a.engine.queued();
+  assert.deepEqual(kinds, { due: 3, scheduled: 1, retrying: 1, paused: 1 });
+  assert.ok(oldestDueAt && oldestDueAt <= Date.now());
+  for (const id of ids) await a.engine.cancel(id, "request");
+  assert.deepEqual(await a.engine.queued(), { due: 0, scheduled: 0, retrying: 0, paused: 0 });
+});
+
+test("a schema of the first version is migrated with what is queued in it", async (nodes) => {
+  const a = await nodes.start("a");
+  await insert(a, { owner: "ada" }, { owner: "ada" }, {});
+  await a.engine[Symbol.asyncDispose]();
+  await nodes.sql(`
+    DROP TABLE @.owner_tally, @.bucket;
+    DROP INDEX @.task_later, @.task_behind, @.task_paused;
+    ALTER TABLE @.lane DROP COLUMN health;
+    UPDATE @.meta SET version = '1.1'`);
+  const again = await nodes.start("a");
+  const quota = { owner: "ada", maxQueued: 2 };
+  const refused = await again.engine.insert({ tasks: [aTask(again, { owner: "ada" })], quota });
+  assert.equal(refused.kind, "refused");
+  assert.equal((await claim(again)).length, 3);
 });
