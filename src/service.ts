@@ -35,6 +35,7 @@ import { isLoopback } from "./lib/loopback.ts";
 import { compact } from "./lib/compact.ts";
 import { type ConfigFile, openConfigFile } from "./config/config_file.ts";
 import { openTriggers } from "./service/triggers.ts";
+import { openSharedFolder, type SharedFolder } from "./service/shared_folder.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
@@ -110,7 +111,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     (file) => targetIssues(config, file),
   );
   let { apiKeys } = config;
-  const channelSettingsFor = (file: ConfigFile) => channelSettings(config, file, VERSION);
+  let saves: SharedFolder | undefined;
+  const channelSettingsFor = (file: ConfigFile) =>
+    channelSettings(config, file, VERSION, saves?.refusal);
   let channelsNow: ChannelSettings | undefined;
   const templates = openMailTemplates(config.templates, readFolder);
   await using stack = new AsyncDisposableStack();
@@ -149,6 +152,18 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   let readTargets: TargetReader = openTargetReader();
   file.follow(({ channels }) => void (readTargets = openTargetReader(channels)));
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
+  saves = cluster && await openSharedFolder({
+    cluster,
+    folder: config.downloads,
+    clock,
+    log,
+    signal: ending.signal,
+    async onChange() {
+      if (!pool) return;
+      channelsNow = await channelSettingsFor(file.current);
+      await pool.reopen(channelsNow as unknown as Json);
+    },
+  });
   const queueFile = watchQueueFile({ url, engine, clock, log, signal: ending.signal });
   const state = { accepting: true, ready: true };
 
@@ -177,6 +192,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       relaysFor(file.current.relays, sender)[0]?.relay.lane ?? config.mail.lane,
     mailFrom: config.mailFrom,
     downloads: config.downloads,
+    refuseSave: () => saves?.refusal,
     progressOf: (id) => worker?.progressOf(id),
     runningTasks: () => worker?.runningTasks() ?? [],
     worker: () => ({ ...workload(), threads: pool?.status() ?? [], lost: pool?.lost ?? [] }),

@@ -46,6 +46,8 @@ export interface ChannelSettings {
   readonly tokens?: string;
   /** The folder of all downloads. */
   readonly downloads?: string;
+  /** Why nothing can be saved there. */
+  readonly refusesSave?: string;
   /** Channels that the settings define. */
   readonly channels?: ChannelDefinitions;
   /** How long final tasks are kept, in milliseconds. */
@@ -64,7 +66,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim, channels: custom }, clock, onLost });
-  const { retentionMs, egressProxy } = given;
+  const { retentionMs, egressProxy, refusesSave } = given;
   const http = openHttpChannel({
     guard,
     version,
@@ -73,6 +75,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     compute,
     egressProxy,
     downloads,
+    refusesSave,
     retentionMs,
   });
   const channels = new Map<string, Channel>([

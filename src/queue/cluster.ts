@@ -37,6 +37,14 @@ export interface NodeStatus extends NodeReport {
 /** What one node may announce to all others. */
 export type Announcement = "schedules" | "reload";
 
+/** A folder that all nodes should see. */
+export interface MarkedFolder {
+  /** The mark that was read from it; absent when there is none. */
+  readonly mark: string | undefined;
+  /** Writes another mark. */
+  write(mark: string): Promise<void>;
+}
+
 /** The nodes that share an engine. */
 export interface Cluster {
   /** Which sequence numbers this node's ids have. */
@@ -55,6 +63,12 @@ export interface Cluster {
   onBreaker(listener: (change: BreakerChange) => void): void;
   /** Takes a token from a bucket that all nodes share; see `openTokenBuckets`. */
   takeToken(name: string, rate: Rate): Promise<Taken>;
+  /**
+   * Agrees with the other nodes on one folder; `true` when it is the one that this
+   * node sees. Where no live node sees it, this node marks its own. Rejects with
+   * the error of `write`, and then agrees on nothing.
+   */
+  agreeOnFolder(folder: MarkedFolder): Promise<boolean>;
 }
 
 /** How a process joins the other nodes. */

@@ -19,6 +19,7 @@ export async function channelSettings(
     "relays" | "dkim" | "callbacks" | "channels"
   >,
   version: string,
+  refusesSave?: string,
 ): Promise<ChannelSettings> {
   const { mail, fetchAllow, downloads, retentionMs, host, port, webhookSecrets, egressProxy } =
     config;
@@ -37,7 +38,7 @@ export async function channelSettings(
     version,
     webhookSecrets,
     tokens: stateFolder(config),
-    ...compact({ ca, hostname, egressProxy }),
+    ...compact({ ca, hostname, egressProxy, refusesSave }),
   };
 }
 

@@ -85,6 +85,8 @@ export interface RenderedTemplate {
 export interface NotifyPorts {
   /** Why this URL may not be called, by its text alone; nothing is resolved. */
   refuseUrl(url: URL): TaskError | undefined;
+  /** Why this node cannot save what a fetch receives; `undefined` when it can. */
+  readonly refuseSave?: (() => string | undefined) | undefined;
   /** The targets in a channel's URL, at least one; a sentence when there is none. */
   readTargets(text: string): readonly ReadTarget[] | string;
   /** The targets of an alias, by its name without the `@`. */

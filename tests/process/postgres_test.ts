@@ -13,7 +13,7 @@ class World implements AsyncDisposable {
   readonly #sink: Deno.HttpServer<Deno.NetAddr>;
   readonly url = cluster!.url({ schema: `process_${++schemas}` });
   /** Resolve to let the requests of `/slow` go. */
-  readonly gate = Promise.withResolvers<void>();
+  gate = Promise.withResolvers<void>();
   /** Called at each request. */
   arrived = (_path: string) => {};
 
@@ -243,6 +243,53 @@ test("the rate of an API key is one for all nodes", async (world) => {
   for (const { headers } of refused) assert.ok(Number(headers.get("retry-after")) > 800);
 });
 
+test("saved bodies go to one folder, and a node with another one refuses them with the reason", async (world) => {
+  const shared = `${world.folder}/shared`;
+  const api = await world.start("front", { POSTRIDER_ROLE: "api", POSTRIDER_DOWNLOADS: shared })
+    .listening;
+  await world.start("back", { POSTRIDER_ROLE: "worker", POSTRIDER_DOWNLOADS: shared }).listening;
+  const { body } = await api.call<{ id: string }>("/fetch", { url: world.target("/"), save: "a" });
+  assert.equal((await api.final(body.id)).state, "succeeded");
+  const file = (url: string) => fetch(`${url}/tasks/${body.id}/body`);
+  assert.equal(await (await file(api.url)).text(), "ok");
+  const stranger = world.start("stranger", { POSTRIDER_DOWNLOADS: `${world.folder}/own` });
+  const other = await stranger.listening;
+  const refused = await other.call<Problem>("/fetch", { url: world.target("/"), save: true });
+  assert.equal(refused.status, 422);
+  assert.deepEqual(refused.body.errors?.map(({ pointer }) => pointer), ["/save"]);
+  assert.match(refused.body.errors?.[0]?.detail ?? "", /POSTRIDER_DOWNLOADS/);
+  const missing = await file(other.url);
+  assert.equal(missing.status, 404);
+  assert.match((await missing.json()).detail, /another node/);
+  assert.equal((await other.call("/fetch", { url: world.target("/") })).status, 202);
+  assert.match(stranger.lines.said.join("\n"), /cannot save/);
+});
+
+test("a node that is stopped while the database is away ends, and its attempt is made again", async (world) => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
+    const node = world.start("a", { POSTRIDER_DRAIN: "1s" });
+    const api = await node.listening;
+    const arrived = Promise.withResolvers<void>();
+    world.arrived = (path) => path === "/slow" && arrived.resolve();
+    const { body } = await api.call<{ id: string }>("/fetch", { url: world.target("/slow") });
+    await arrived.promise;
+    await cluster!.stop("immediate");
+    try {
+      await becomes(api, "/readyz", 503, 5_000);
+      node.kill(signal);
+      assert.equal(await node.exit, code, node.lines.said.join("\n"));
+    } finally {
+      await cluster!.start();
+    }
+    world.gate.resolve();
+    const again = world.start("a");
+    const task = await (await again.listening).final(body.id);
+    assert.deepEqual([task.state, task.attempt], ["succeeded", 2]);
+    await again[Symbol.asyncDispose]();
+    world.gate = Promise.withResolvers<void>();
+  }
+});
+
 test("a node that cannot use its database says why, and never shows the password", async (world) => {
   const port = (await freePort()).toString();
   for (
@@ -275,6 +322,10 @@ interface Status {
   readonly durability: string;
   readonly nodes: readonly { readonly name: string; readonly role: string }[];
   readonly hosts: readonly { readonly lane: string; readonly reason?: string }[];
+}
+
+interface Problem {
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
 interface Batch {

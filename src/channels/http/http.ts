@@ -51,6 +51,8 @@ export interface HttpOptions {
   readonly egressProxy?: EgressProxy | undefined;
   /** The folder of all downloads; nothing is saved without one. */
   readonly downloads?: string | undefined;
+  /** Why nothing can be saved there; the attempt is then made again later, on another node perhaps. */
+  readonly refusesSave?: string | undefined;
   /** How long what identifies a response is kept for `ifChanged`, in milliseconds; a week when absent. */
   readonly retentionMs?: number | undefined;
   /** Decodes bodies and extracts from them; on this thread when absent. */
@@ -93,9 +95,12 @@ class HttpChannel implements Channel {
   }
 
   async deliver(attempt: Attempt, context: DeliverContext): Promise<Outcome> {
-    const { clock, downloads } = this.#options;
+    const { clock, downloads, refusesSave } = this.#options;
     const payload = JSON.parse(textOfJson(attempt.payload)) as FetchPayload;
     const begunAt = clock.monotonic();
+    if (payload.save !== undefined && refusesSave !== undefined) {
+      return { kind: "deferred", error: { code: "storage_failed", detail: refusesSave } };
+    }
     let download: Download | undefined;
     try {
       if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {

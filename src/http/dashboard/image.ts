@@ -9,7 +9,7 @@
 
 import type { RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
-import { sourceOf } from "../routes/task_body.ts";
+import { type SavedFiles, sourceOf } from "../routes/task_body.ts";
 import type { TaskRecord } from "../../task/task.ts";
 
 const MAX_BYTES = 10 * 2 ** 20;
@@ -32,9 +32,9 @@ export function mayBeImage({ result }: Pick<TaskRecord, "result">): boolean {
 export async function imageOf(
   { requestId }: RequestContext,
   task: TaskRecord,
-  downloads: string,
+  ports: SavedFiles,
 ): Promise<Response> {
-  const source = await sourceOf(task, downloads);
+  const source = await sourceOf(task, ports);
   if (source.bytes > MAX_BYTES) {
     throw new Refusal("not_found", "The image is too large to be shown");
   }

@@ -73,7 +73,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
       method: "GET",
       path: "/ui/tasks/{id}/image",
       answer: async (context) =>
-        imageOf(context, await seenTask(engine, context), dependencies.ports.downloads),
+        imageOf(context, await seenTask(engine, context), dependencies.ports),
     },
     { method: "GET", path: "/ui/live", answer: (context) => pulses(dependencies, context) },
   ];

@@ -8,6 +8,7 @@
 import { create } from "content-disposition";
 import { parse as parseRange } from "range-parser";
 import { compact } from "../../lib/compact.ts";
+import type { Ports } from "../../task/ports.ts";
 import type { Json, TaskRecord } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -36,20 +37,30 @@ export function taskBodyRoutes({ engine, ports }: Dependencies): Route[] {
   async function body(context: RequestContext): Promise<Response> {
     query(context, []);
     const task = await seenTask(engine, context);
-    return await serve(context, await sourceOf(task, ports.downloads));
+    return await serve(context, await sourceOf(task, ports));
   }
   return [{ method: "GET", path: "/tasks/{id}/body", answer: body }];
 }
 
+const ELSEWHERE =
+  "The file is on another node: POSTRIDER_DOWNLOADS of this one is not on the volume " +
+  "that all nodes share";
+
+/** Where saved files are. */
+export type SavedFiles = Pick<Ports, "downloads" | "refuseSave">;
+
 /** Where the body of a response is kept. Throws a `Refusal` when it is not, or not whole. */
-export async function sourceOf({ id, result }: TaskRecord, downloads: string): Promise<Source> {
+export async function sourceOf({ id, result }: TaskRecord, ports: SavedFiles): Promise<Source> {
   const { saved, body, truncated, sha256 } = membersOf(result);
   const digest = typeof sha256 === "string" ? sha256 : undefined;
   const { name, path } = membersOf(saved);
   if (typeof name === "string" && typeof path === "string") {
-    const file = `${downloads}/${path}`;
+    const file = `${ports.downloads}/${path}`;
     const stat = await Deno.stat(file).catch(() => undefined);
-    if (!stat?.isFile) throw new Refusal("not_found", "The file was deleted");
+    if (!stat?.isFile) {
+      const isElsewhere = ports.refuseSave?.() !== undefined;
+      throw new Refusal("not_found", isElsewhere ? ELSEWHERE : "The file was deleted");
+    }
     return { name, bytes: stat.size, sha256: digest, open: (from, to) => readFile(file, from, to) };
   }
   if (typeof body !== "string" || truncated === true) {

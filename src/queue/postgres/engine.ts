@@ -35,10 +35,11 @@ import {
   type TaskChange,
   type Watched,
 } from "../engine.ts";
-import type { Announcement, Cluster, NodeReport, NodeStatus } from "../cluster.ts";
+import type { Announcement, Cluster, MarkedFolder, NodeReport, NodeStatus } from "../cluster.ts";
 import { Claimer } from "./claimer.ts";
 import { rowFrom } from "./columns.ts";
 import { Connection, type ConnectionOptions, type Session, sqlStateOf } from "./connection.ts";
+import { agreeOnFolder } from "./folder.ts";
 import { Grouped } from "./group.ts";
 import { Hints, type Place } from "./hints.ts";
 import { LaneTable } from "./lane_names.ts";
@@ -273,6 +274,11 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   takeToken(name: string, rate: Rate): Promise<Taken> {
     this.mustBeOpen();
     return this.#buckets.take(name, rate);
+  }
+
+  agreeOnFolder(folder: MarkedFolder): Promise<boolean> {
+    this.mustBeOpen();
+    return agreeOnFolder(this.readers, this.schema, this.#node.id, folder);
   }
 
   protected override claimsIdle(): Promise<void> {

@@ -183,6 +183,10 @@ CREATE TABLE @.owner_tally (owner text, slot int, queued bigint NOT NULL, PRIMAR
 INSERT INTO @.owner_tally
 SELECT owner, 0, count(*) FROM @.task WHERE state = 0 AND owner IS NOT NULL GROUP BY owner;
 
+-- The mark of the folder that all nodes see, and what each node sees.
+ALTER TABLE @.state ADD COLUMN folder text;
+ALTER TABLE @.node ADD COLUMN folder text;
+
 -- Token buckets: when all that was taken has flowed back, in milliseconds since the epoch.
 CREATE TABLE @.bucket (name text PRIMARY KEY, paid_at double precision NOT NULL)
   WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -108,16 +108,20 @@ export const fetchSchema = z.toJSONSchema(schema, {
   unrepresentable: "any",
 }) as Record<string, Json>;
 
+/** What the parser asks of the service. */
+export type FetchPorts = Pick<Ports, "refuseUrl" | "refuseSave">;
+
 /**
  * Parses the body of `POST /fetch`: one request, `{"requests":[…]}` or
- * `{"urls":[…]}`. `refuseUrl` says which URLs may not be called, by their text.
+ * `{"urls":[…]}`. `ports` says which URLs may not be called, by their text, and whether
+ * this node can save.
  */
 export function* fetchSteps(
   body: unknown,
-  refuseUrl: Ports["refuseUrl"],
+  ports: FetchPorts,
 ): Steps<Parsed<Requests<ParsedFetch>>> {
   if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = collectAllErrors((members: PlainObject) => parseOne(members, refuseUrl), {
+  const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports), {
     standIns: { url: "https://example.org/" },
   });
   const shared = { alternatives: FETCH_ALTERNATIVES, parse, costOf };
@@ -136,9 +140,9 @@ export function* fetchSteps(
 /** The same at once. */
 export function parseFetch(
   body: unknown,
-  refuseUrl: Ports["refuseUrl"],
+  ports: FetchPorts,
 ): Parsed<Requests<ParsedFetch>> {
-  return runAtOnce(fetchSteps(body, refuseUrl));
+  return runAtOnce(fetchSteps(body, ports));
 }
 
 /** About 50 µs, and the checks of a long URL or body. */
@@ -146,13 +150,13 @@ function costOf({ payload: { url, body = "" } }: ParsedFetch): number {
   return 50 + url.length / 50 + body.length / 500;
 }
 
-function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<ParsedFetch> {
+function parseOne(members: PlainObject, ports: FetchPorts): Parsed<ParsedFetch> {
   const checked = schema.safeParse(members);
   if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
   const issues: Issue[] = [];
   const target = readUrl(raw.url, issues);
-  const refused = target && refuseUrl(target);
+  const refused = target && ports.refuseUrl(target);
   if (refused) issues.push({ pointer: "/url", detail: refused.detail, code: "address_refused" });
   const bodies = BODIES.filter((name) => raw[name] !== undefined);
   const method = (raw.method ?? (bodies.length > 0 ? "POST" : "GET")).toUpperCase();
@@ -170,6 +174,8 @@ function parseOne(members: PlainObject, refuseUrl: Ports["refuseUrl"]): Parsed<P
   if (typeof raw.save === "string" && !isFileName(raw.save)) {
     issues.push({ pointer: "/save", detail: EXPECTED.save });
   }
+  const unsaved = raw.save === undefined ? undefined : ports.refuseSave?.();
+  if (unsaved !== undefined) issues.push({ pointer: "/save", detail: unsaved });
   if (raw.ifChanged && method !== "GET") {
     issues.push({ pointer: "/ifChanged", detail: EXPECTED.ifChanged });
   }

@@ -179,7 +179,7 @@ function draftedNotify(
 }
 
 function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<FollowUpTask[]> {
-  const parsed = parseFetch(request, ports.refuseUrl);
+  const parsed = parseFetch(request, ports);
   if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedFetch) =>

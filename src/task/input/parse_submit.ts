@@ -74,7 +74,7 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
       body,
       parts,
       context.now,
-      (rest) => fetchSteps(rest, ports.refuseUrl),
+      (rest) => fetchSteps(rest, ports),
     );
     if (submit.issues) return submit;
     const { requests, followUps } = submit.value;

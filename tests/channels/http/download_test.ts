@@ -240,6 +240,18 @@ Deno.test("A folder that cannot be written defers the attempt", async () => {
   assert.equal(last.error.code, "storage_failed");
 });
 
+Deno.test("A node that cannot save puts off attempts that would save, without a request", async () => {
+  await using server = serveHttp(() => new Response(CONTENT));
+  await using channel = openTestHttp({ downloads: "unused", refusesSave: "Another folder" });
+  const saving = await channel.deliver(anAttempt(aFetch(server.url, { save: true })), aContext());
+  assert.deepEqual(saving, {
+    kind: "deferred",
+    error: { code: "storage_failed", detail: "Another folder" },
+  });
+  const other = await channel.deliver(anAttempt(aFetch(server.url)), aContext());
+  assert.equal(other.kind, "delivered");
+});
+
 const names: { path: string; disposition?: string; save?: string; name: string }[] = [
   { path: "/", name: "body" },
   { path: "/a/b.png", name: "b.png" },

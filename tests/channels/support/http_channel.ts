@@ -11,7 +11,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 
 /** What a test can change. */
 export interface TestHttpOptions
-  extends Pick<HttpOptions, "ca" | "waits" | "downloads" | "egressProxy"> {
+  extends Pick<HttpOptions, "ca" | "waits" | "downloads" | "refusesSave" | "egressProxy"> {
   /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
   readonly allow?: string;
   /** What every name resolves to; the system's resolver is used when absent. */

@@ -527,10 +527,37 @@ test("a schema of the first version is migrated with what is queued in it", asyn
     DROP TABLE @.owner_tally, @.bucket;
     DROP INDEX @.task_later, @.task_behind, @.task_paused;
     ALTER TABLE @.lane DROP COLUMN health;
+    ALTER TABLE @.state DROP COLUMN folder;
+    ALTER TABLE @.node DROP COLUMN folder;
     UPDATE @.meta SET version = '1.1'`);
   const again = await nodes.start("a");
   const quota = { owner: "ada", maxQueued: 2 };
   const refused = await again.engine.insert({ tasks: [aTask(again, { owner: "ada" })], quota });
   assert.equal(refused.kind, "refused");
   assert.equal((await claim(again)).length, 3);
+});
+
+test("nodes agree on the folder that the first of them has marked, until none sees it", async (nodes) => {
+  const a = await nodes.start("a");
+  const b = await nodes.start("b");
+  const folder = (mark?: string) => ({
+    mark,
+    write(text: string) {
+      this.mark = text;
+      return Promise.resolve();
+    },
+  });
+  const shared = folder();
+  const own = folder("of another queue");
+  assert.equal(await a.engine.agreeOnFolder(shared), true);
+  assert.equal(await b.engine.agreeOnFolder(own), false);
+  assert.equal(own.mark, "of another queue");
+  assert.equal(await b.engine.agreeOnFolder(folder()), false);
+  assert.equal(await b.engine.agreeOnFolder(shared), true);
+  await a.engine[Symbol.asyncDispose]();
+  assert.equal(await b.engine.agreeOnFolder(own), true, "no other node sees the marked folder");
+  assert.notEqual(own.mark, shared.mark);
+  const failing = { mark: undefined, write: () => Promise.reject(new Error("read-only")) };
+  await assert.rejects(b.engine.agreeOnFolder(failing), /read-only/);
+  assert.equal(await b.engine.agreeOnFolder(own), true);
 });

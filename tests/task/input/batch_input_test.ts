@@ -27,17 +27,22 @@ Deno.test.each([
     wrong: ["/bogus", "/delay", "/urls/1", "/urls/2"],
   },
 ])("a fetch is told all that is wrong with $body at once", ({ body, wrong }) => {
-  assert.deepEqual(pointers(parseFetch(body, allowAll)), wrong);
+  assert.deepEqual(pointers(parseFetch(body, { refuseUrl: allowAll })), wrong);
 });
 
 Deno.test("an address that may not be called is reported together with other issues", () => {
   const refuse = ({ hostname }: URL) =>
     hostname.startsWith("10.") ? { code: "address_refused", detail: "Not public" } : undefined;
   const body = { url: "http://10.0.0.1", timeout: "1ms", bogus: 1 };
-  assert.deepEqual(pointers(parseFetch(body, refuse)), ["/bogus", "/timeout", "/url"]);
+  assert.deepEqual(pointers(parseFetch(body, { refuseUrl: refuse })), [
+    "/bogus",
+    "/timeout",
+    "/url",
+  ]);
   const many = { urls: ["http://10.0.0.1", "https://example.org"], timeout: "1ms" };
-  assert.deepEqual(pointers(parseFetch(many, refuse)), ["/timeout", "/urls/0"]);
-  const [only, ...others] = parseFetch({ url: "http://10.0.0.1" }, refuse).issues ?? [];
+  assert.deepEqual(pointers(parseFetch(many, { refuseUrl: refuse })), ["/timeout", "/urls/0"]);
+  const [only, ...others] = parseFetch({ url: "http://10.0.0.1" }, { refuseUrl: refuse }).issues ??
+    [];
   assert.deepEqual({ only, others }, {
     only: { pointer: "/url", detail: "Not public", code: "address_refused" },
     others: [],
@@ -65,7 +70,11 @@ const STRANGE = [null, true, -1, 1.5, 101, 1e300, "", "\u0000", "x".repeat(70_00
 }];
 
 Deno.test.each([
-  { path: "fetch", schema: fetchSchema, parse: (body: unknown) => parseFetch(body, allowAll) },
+  {
+    path: "fetch",
+    schema: fetchSchema,
+    parse: (body: unknown) => parseFetch(body, { refuseUrl: allowAll }),
+  },
   {
     path: "notify",
     schema: notifySchema,

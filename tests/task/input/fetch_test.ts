@@ -13,7 +13,7 @@ const allowAll = () => undefined;
 const URL_TEXT = "https://example.org/";
 
 function requestsOf(body: unknown): readonly ParsedFetch[] {
-  const parsed = parseFetch(body, allowAll);
+  const parsed = parseFetch(body, { refuseUrl: allowAll });
   assert.deepEqual(parsed.issues ?? [], []);
   return "value" in parsed ? parsed.value.requests : [];
 }
@@ -23,7 +23,7 @@ function payloadOf(body: unknown) {
 }
 
 function faultsIn(body: unknown): readonly Issue[] {
-  return parseFetch(body, allowAll).issues ?? [];
+  return parseFetch(body, { refuseUrl: allowAll }).issues ?? [];
 }
 
 Deno.test("a URL alone is a GET that follows five redirects", () => {
@@ -200,7 +200,7 @@ Deno.test.each([
   { body: { requests: [{ url: URL_TEXT }] } },
   { body: { urls: [URL_TEXT] } },
 ])("a list with one entry is a batch: $body", ({ body }) => {
-  const parsed = parseFetch(body, allowAll);
+  const parsed = parseFetch(body, { refuseUrl: allowAll });
   assert.ok("value" in parsed && parsed.value.isBatch);
 });
 
@@ -271,4 +271,13 @@ Deno.test("the JSON Schema knows every field and no other", () => {
     "timeout",
     "url",
   ]);
+});
+
+Deno.test("a node that cannot save refuses save with its reason, and nothing else", () => {
+  const ports = { refuseUrl: allowAll, refuseSave: () => "This node cannot save" };
+  const url = "https://example.org/";
+  assert.deepEqual(parseFetch({ url, save: true }, ports).issues, [
+    { pointer: "/save", detail: "This node cannot save" },
+  ]);
+  assert.equal(parseFetch({ url }, ports).issues, undefined);
 });

@@ -18,7 +18,7 @@ function context(more: Partial<SubmitContext> = {}): SubmitContext {
 }
 
 function fetches(body: unknown, more?: Partial<SubmitContext>) {
-  const parsed = parseFetch(body, allowAll);
+  const parsed = parseFetch(body, { refuseUrl: allowAll });
   if (!("value" in parsed)) throw new TypeError("Expected a valid body");
   return runAtOnce(draftFetch(parsed.value, context(more)));
 }

@@ -13,7 +13,7 @@ const allowAll = () => undefined;
 
 /** The payload of a request with these fields. */
 export function payloadWith(fields: object): FetchPayload {
-  const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
+  const parsed = parseFetch({ url: "https://example.org/", ...fields }, { refuseUrl: allowAll });
   assert.ok(!parsed.issues, JSON.stringify(parsed.issues));
   const [request] = parsed.value.requests;
   assert.ok(request);
@@ -22,6 +22,6 @@ export function payloadWith(fields: object): FetchPayload {
 
 /** Where a request with these fields is wrong. */
 export function pointersIn(fields: object): string[] | undefined {
-  const parsed = parseFetch({ url: "https://example.org/", ...fields }, allowAll);
+  const parsed = parseFetch({ url: "https://example.org/", ...fields }, { refuseUrl: allowAll });
   return parsed.issues?.map(({ pointer }) => pointer);
 }
