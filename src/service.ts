@@ -61,6 +61,9 @@ export const VERSION: string = meta.version;
 /** Time for open responses to end at a stop, in milliseconds. */
 const CLOSE_MS = 500;
 
+/** Time for settlements at a stop while the database is away, in milliseconds. */
+const SETTLE_MS = 1_000;
+
 /** What the service needs from its process. */
 export interface ServiceOptions {
   /** Whether the log goes to a terminal. */
@@ -369,7 +372,10 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   async function cancelsQueue(): Promise<boolean> {
     if (!cluster) return true;
     if (config.onSigint !== "cancel") return false;
-    const others = (await cluster.nodes()).length - 1;
+    // While the database is away nothing can be cancelled.
+    const nodes = await cluster.nodes().catch(() => undefined);
+    if (!nodes) return false;
+    const others = nodes.length - 1;
     if (others > 0) log.warn("Queued tasks stay: other nodes are running", { nodes: others });
     return others <= 0;
   }
@@ -377,6 +383,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   /** Ctrl+C on a shared queue: attempts go back to it, and what waits stays for the other nodes. */
   async function handBack(): Promise<void> {
     state.accepting = false;
+    cluster?.settleWithin(SETTLE_MS);
     const attempts = await worker?.stop("drain", 0);
     log.info("Stopped: attempts were handed back, queued tasks stay for the other nodes", {
       finished: attempts?.finished ?? 0,
@@ -405,11 +412,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
 
   async function drain(): Promise<void> {
     log.info("Draining", { running: worker?.running ?? 0, forMs: config.drainMs });
+    cluster?.settleWithin(config.drainMs + SETTLE_MS);
     const attempts = await worker?.stop("drain", config.drainMs);
-    const { queued } = await engine.counts();
+    const kept = await engine.counts().then(({ queued }) => queued, () => undefined);
     log.info("Drained: queued tasks stay for the next start", {
       finished: attempts?.finished ?? 0,
-      kept: queued,
+      kept,
       aborted: attempts?.released ?? 0,
       unknown: attempts?.unknown ?? 0,
     });

@@ -57,6 +57,11 @@ export interface Cluster {
   announce(what: Announcement): void;
   /** Calls `listener` when another node has announced something. */
   onAnnouncement(listener: (what: Announcement) => void): void;
+  /**
+   * This node is stopping: settlements that an unavailable database does not take
+   * within `ms` are dropped, and their attempts count as interrupted.
+   */
+  settleWithin(ms: number): void;
   /** What is known of a lane that had faults, as of this node's last claim or settlement there. */
   healthOf(lane: string): LaneHealth | undefined;
   /** Calls `listener` when a settlement of this node has opened or closed a breaker. */

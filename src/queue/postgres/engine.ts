@@ -160,9 +160,13 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   readonly #ownWatchers = new Watchers();
   readonly #inserts: Grouped<Submission, Inserted>;
   readonly #settlements: Grouped<Settled, boolean>;
-  /** Ids of the tasks that this node runs, by number. */
-  readonly #live = new Map<number, string>();
-  readonly #ending = new AbortController();
+  /** The attempts that this node runs, by the number of their task. */
+  readonly #live = new Map<number, { readonly id: string; readonly attempt: number }>();
+  /** Attempts that others recover, because this node was given up; they are not settled here. */
+  readonly #lost = new Set<string>();
+  /** Aborts when settlements are not retried any more. */
+  readonly #dropping = new AbortController();
+  #undoDropping: () => void = () => {};
   /** Background work that is running. */
   readonly #background = new Set<Promise<unknown>>();
   #claims!: Pool;
@@ -261,6 +265,10 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   onAnnouncement(listener: (what: Announcement) => void): void {
     this.#announced = listener;
+  }
+
+  settleWithin(ms: number): void {
+    this.#undoDropping = systemClock.after(ms, () => this.#dropping.abort());
   }
 
   healthOf(lane: string): LaneHealth | undefined {
@@ -374,6 +382,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   async settle(settlement: Settlement): Promise<boolean> {
     this.mustBeOpen();
     if (!isId("tsk", settlement.id)) return false;
+    if (this.#lost.delete(`${settlement.id} ${settlement.attempt}`)) return false;
     const settled = settledOf(settlement);
     for (let waitMs = RETRY_MS;; waitMs = Math.min(MAX_RETRY_MS, waitMs * 2)) {
       try {
@@ -382,8 +391,9 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
         return isSettled;
       } catch (error) {
         if (!isTemporary(error) || this.#closed) throw asEngineError(error);
+        if (this.#dropping.signal.aborted) return false;
         const delayMs = waitMs * (0.5 + this.#options.random());
-        await sleep(systemClock, delayMs, this.#ending.signal).catch(() => {});
+        await sleep(systemClock, delayMs, this.#dropping.signal).catch(() => {});
       }
     }
   }
@@ -413,7 +423,8 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 
   async #close(): Promise<void> {
-    this.#ending.abort();
+    this.#undoDropping();
+    this.#dropping.abort();
     for (const undo of [this.#undoBeat, this.#undoRescan, this.#undoExpiry, this.#undoPauses]) {
       undo();
     }
@@ -543,7 +554,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     } finally {
       this.#late = undefined;
     }
-    for (const { id } of claimed) this.#live.set(sequenceOf(id), id);
+    for (const { id, attempt } of claimed) this.#live.set(sequenceOf(id), { id, attempt });
     await this.#correctHints(places, locked, closedUntil, late);
     if (outcome) this.follow(outcome);
     return claimed;
@@ -704,7 +715,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       await this.#lookForAborts();
       await this.#claimer.between(() => this.#releaseLostClaims());
       const given = await this.readers.use((session) => this.#node.giveUpOthers(session));
-      if (given > 0 || this.#node.isLeader) await this.#recoverOrphans();
+      if (given > 0 || !isAlive || this.#node.isLeader) await this.#recoverOrphans();
       if (this.#node.isLeader) await this.#expireDue();
     } catch (error) {
       if (!isTemporary(error) && !this.#closed) throw error;
@@ -715,8 +726,10 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   /** Another node gave this one up and recovers its attempts: aborts them here, and registers again. */
   async #registerAgain(): Promise<void> {
-    for (const id of this.#live.values()) this.#ownWatchers.notify(lostChange(id, this.now()));
+    const lost = [...this.#live.values()];
     this.#live.clear();
+    for (const { id, attempt } of lost) this.#lost.add(`${id} ${attempt}`);
+    for (const { id } of lost) this.#ownWatchers.notify(lostChange(id, this.now()));
     await this.#node.register(this.writers);
   }
 

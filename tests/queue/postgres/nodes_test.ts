@@ -276,6 +276,20 @@ test("a node that was given up finds out, aborts its attempts and goes on; other
   await insert(a, {});
 });
 
+test("a node that was given up settles none of its attempts, also before others recover them", async (nodes) => {
+  const a = await nodes.start("a");
+  const [id] = await insert(a, {});
+  const [task] = await claim(a);
+  const settled = Promise.withResolvers<boolean>();
+  a.engine.watch("running", () => settle(a, task!, { event: "cancel" }).then(settled.resolve));
+  await nodes.sql("DELETE FROM @.node WHERE name = 'a'");
+  assert.equal(await settled.promise, false);
+  await until("the attempt is over", async () => (await a.engine.find(id!))?.state === "queued");
+  const [again] = await claim(a);
+  assert.deepEqual([again?.id, again?.attempt], [id, 2]);
+  assert.equal(await settle(a, again!), true);
+});
+
 test("a node that returns under its name has its former tasks at once", async (nodes) => {
   const a = await nodes.start("a");
   const [, , stopped] = await insert(a, {}, {}, { onUnknown: "stop" });
