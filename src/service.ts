@@ -114,7 +114,6 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     (file) => targetIssues(config, file),
   );
   let { apiKeys } = config;
-  let saves: SharedFolder | undefined;
   const channelSettingsFor = (file: ConfigFile) =>
     channelSettings(config, file, VERSION, saves?.refusal);
   let channelsNow: ChannelSettings | undefined;
@@ -155,7 +154,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   let readTargets: TargetReader = openTargetReader();
   file.follow(({ channels }) => void (readTargets = openTargetReader(channels)));
   file.follow(({ hosts }) => void engine.limitHosts(hosts).catch(fatal));
-  saves = cluster && await openSharedFolder({
+  const saves: SharedFolder | undefined = cluster && await openSharedFolder({
     cluster,
     folder: config.downloads,
     clock,

@@ -79,13 +79,15 @@ export interface LaneStep {
   readonly adaptiveLimit?: number;
   /** Until when the lane is held, in milliseconds since the epoch. */
   readonly hold?: { readonly until: number; readonly reason: string };
+  /** Set when the breaker has opened or closed. */
   readonly breaker?: BreakerChange;
 }
 
-/** When the evidence is taken, and how many attempts of the lane are running, this one included. */
+/** The moment at which evidence is weighed. */
 export interface LaneMoment {
   /** In milliseconds since the epoch. */
   readonly at: number;
+  /** How many attempts of the lane are running, this one included. */
   readonly running: () => number;
 }
 

@@ -533,7 +533,7 @@ test("queued tasks are counted by what they wait for as the rows say", async (no
   assert.deepEqual(await a.engine.queued(), { due: 0, scheduled: 0, retrying: 0, paused: 0 });
 });
 
-test("a schema of the first version is migrated with what is queued in it", async (nodes) => {
+test("an older schema is migrated with what is queued in it", async (nodes) => {
   const a = await nodes.start("a");
   await insert(a, { owner: "ada" }, { owner: "ada" }, {});
   await a.engine[Symbol.asyncDispose]();
@@ -543,7 +543,7 @@ test("a schema of the first version is migrated with what is queued in it", asyn
     ALTER TABLE @.lane DROP COLUMN health;
     ALTER TABLE @.state DROP COLUMN folder;
     ALTER TABLE @.node DROP COLUMN folder;
-    UPDATE @.meta SET version = '1.1'`);
+    UPDATE @.meta SET version = '3.1'`);
   const again = await nodes.start("a");
   const quota = { owner: "ada", maxQueued: 2 };
   const refused = await again.engine.insert({ tasks: [aTask(again, { owner: "ada" })], quota });

@@ -117,7 +117,9 @@ Deno.test("payloads with long texts are written in steps, each target on its own
 });
 
 Deno.test("a batch is drafted in steps, one for each task", () => {
-  const parsed = parseFetch({ urls: Array(100).fill("https://example.org/") }, allowAll);
+  const parsed = parseFetch({ urls: Array(100).fill("https://example.org/") }, {
+    refuseUrl: allowAll,
+  });
   assert.ok("value" in parsed);
   assert.equal([...draftFetch(parsed.value, context())].length, 100);
 });
