@@ -2,7 +2,8 @@
  * Runs every code block of the README, the manual and `src/README.md`.
  *
  * Each document has a service of its own, started as the README says, and its
- * blocks run in their order. A block that cannot run says so behind its language:
+ * blocks run in their order: once directly, and once through Debian's nginx with its
+ * default settings. A block that cannot run says so behind its language:
  * "```sh not run: REASON". A block whose comment names a refusal
  * (`# 422 {"code":"invalid", …`) has to be refused with that code; no other may
  * be refused. Blocks of other languages than these are samples.
@@ -17,6 +18,7 @@ import { parseConfigFile } from "../../src/config/config_file.ts";
 import { openSite } from "../site/site.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
+import { startNginx } from "../support/proxies.ts";
 
 interface Block {
   readonly language: string;
@@ -45,17 +47,27 @@ interface World {
 
 const runnable = ({ language, info }: Block) => info === "" && language in RUNNERS;
 
-Deno.test.each(DOCUMENTS.filter((path) => BLOCKS.get(path)?.some(runnable)))(
-  "the code blocks of %s do what they say",
-  needs("curl"),
-  async (path, t) => {
+const RUN = DOCUMENTS.filter((path) => BLOCKS.get(path)?.some(runnable));
+
+Deno.test.each(
+  ["directly", "through nginx with its defaults"].flatMap((way) =>
+    RUN.map((path) => ({ path, way }))
+  ),
+)(
+  "the code blocks of $path do what they say, $way",
+  needs("curl", "nginx"),
+  async ({ path, way }, t) => {
     await using folder = await aFolder();
     await using site = openSite();
     await using postrider = startPostrider({
       data: `${folder.path}/data`,
       env: { POSTRIDER_FETCH_ALLOW: site.host },
     });
-    const { url } = await postrider.listening;
+    const { url: upstream } = await postrider.listening;
+    const { url, proxy } = way === "directly"
+      ? { url: upstream, proxy: undefined }
+      : await startNginx(folder.path, upstream);
+    await using _proxy = proxy;
     const world = { url, site: site.host, folder: folder.path };
     for (const { language, code } of (BLOCKS.get(path) ?? []).filter(runnable)) {
       await t.step(`${language}: ${code.split("\n")[0]}`, () => RUNNERS[language]?.(code, world));
