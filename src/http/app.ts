@@ -113,7 +113,7 @@ export function createApp(dependencies: Dependencies): App {
     ...openapiRoutes(dependencies.version, basePath),
     ...pageRoutes(dependencies, { authenticate, counters }),
     ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
-    ...docsRoutes(),
+    ...docsRoutes(dependencies.version, authenticate),
     ...manualRoutes(dependencies.version, authenticate),
     ...assetRoutes(),
     ...clientRoutes(),

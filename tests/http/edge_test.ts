@@ -151,7 +151,7 @@ Deno.test.each(["proxy.example", "10.0.0.0/33", "10.0.0", "*"])(
   (text) => void assert.throws(() => parseTrustedProxies(text), RangeError),
 );
 
-Deno.test.each(["/openapi.json", "/ui/assets/swagger-ui.js", "/ui/send", "/metrics/grafana.json"])(
+Deno.test.each(["/openapi.json", "/docs", "/ui/send", "/metrics/grafana.json"])(
   "%s is compressed for clients that accept it",
   async (path) => {
     await using api = await Api.open();

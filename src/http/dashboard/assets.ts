@@ -8,7 +8,6 @@ import api from "../assets/api.js" with { type: "text" };
 import dashboard from "../assets/dashboard.js" with { type: "text" };
 import dashboardStyle from "../assets/dashboard.css" with { type: "text" };
 import tasksStyle from "../assets/tasks.css" with { type: "text" };
-import docs from "../assets/docs.js" with { type: "text" };
 import liveWorker from "../assets/live-worker.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
 import manualStyle from "../assets/manual.css" with { type: "text" };
@@ -20,22 +19,16 @@ import { Refusal } from "../problems.ts";
 import { type EncodedBody, encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 
-/** Swagger UI is loaded on first use: few callers open it. */
-const ASSETS: Readonly<Record<string, () => string | Promise<string>>> = {
+const ASSETS: Readonly<Record<string, () => string>> = {
   "dashboard.js": () => dashboard,
   "api.js": () => api,
   "send.js": () => send,
   "tasks.js": () => tasks,
   "dashboard.css": () => `${dashboardStyle}\n${tasksStyle}`,
-  "docs.js": () => docs,
   "live-worker.js": () => liveWorker,
   "docs.css": () => docsStyle,
   "manual.css": () => manualStyle,
   "icon.svg": () => icon,
-  "swagger-ui.js": async () =>
-    (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
-  "swagger-ui.css": async () =>
-    (await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } })).default,
 };
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -54,20 +47,20 @@ interface Asset {
 export function assetRoutes(): Route[] {
   const kept = new Map<string, Asset>();
 
-  async function load(name: string): Promise<Asset> {
+  function load(name: string): Asset {
     const known = kept.get(name);
     if (known) return known;
     const read = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
     if (!read) throw new Refusal("not_found", "No such asset");
-    const text = await read();
+    const text = read();
     const asset = { encode: encodeOnce(text), etag: weakTag(text) };
     kept.set(name, asset);
     return asset;
   }
 
-  async function asset(context: RequestContext): Promise<Response> {
+  function asset(context: RequestContext): Response {
     const name = param(context, "name");
-    const { encode, etag } = await load(name);
+    const { encode, etag } = load(name);
     const { body, headers: encoding } = encode(context.request);
     const headers = {
       etag,

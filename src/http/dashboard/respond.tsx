@@ -5,6 +5,7 @@
  */
 
 import type { Child } from "hono/jsx";
+import type { Authenticate, Caller } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, respondError } from "../problems.ts";
@@ -24,6 +25,19 @@ export function respondPage(
     status,
     headers: { ...pageHeaders(requestId), ...headers },
   });
+}
+
+/** The caller of an open page; a caller who is signed in sees the navigation of the dashboard. */
+export function callerIfAny(
+  context: RequestContext,
+  authenticate: Authenticate,
+): Caller | undefined {
+  try {
+    return authenticate(context.request, context);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
 
 /** Shows an error as a page; redirects to the sign-in page when a key is missing. */

@@ -7,9 +7,9 @@
 
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
-import type { Authenticate, Caller } from "../auth/auth.ts";
+import type { Authenticate } from "../auth/auth.ts";
 import { param, query, type RequestContext } from "../context.ts";
-import { respondPage } from "../dashboard/respond.tsx";
+import { callerIfAny, respondPage } from "../dashboard/respond.tsx";
 import { Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { type ManualPage, renderPage } from "./markdown.ts";
@@ -35,19 +35,14 @@ export function manualRoutes(version: string, authenticate: Authenticate): Route
     }));
   const pages = () => groups().flatMap(({ pages }) => pages);
 
-  /** A caller who is signed in sees the navigation of the dashboard. */
-  function callerOf(context: RequestContext): Caller | undefined {
-    try {
-      return authenticate(context.request, context);
-    } catch (error) {
-      if (error instanceof Refusal) return undefined;
-      throw error;
-    }
-  }
-
   function show(context: RequestContext, title: string, content: Child): Response {
     const frame = { title, place: "manual", version, styles: ["manual.css"] } as const;
-    return respondPage(context, 200, { ...frame, caller: callerOf(context) }, content);
+    return respondPage(
+      context,
+      200,
+      { ...frame, caller: callerIfAny(context, authenticate) },
+      content,
+    );
   }
 
   function index(context: RequestContext): Response {
