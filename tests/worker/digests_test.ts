@@ -1,6 +1,5 @@
 import { textOfJson } from "../../src/lib/held_text.ts";
 import assert from "node:assert/strict";
-import { runAtOnce } from "../../src/lib/steps.ts";
 
 import { openIds } from "../../src/lib/ids.ts";
 import { silentLog } from "../support/silent_log.ts";
@@ -8,7 +7,7 @@ import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
 import { parseNotify } from "../../src/task/input/notify.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import type { EmailPayload } from "../../src/task/payloads.ts";
-import { draftNotify } from "../../src/task/input/new_task.ts";
+import { draftShortNotify } from "../../src/task/input/new_task.ts";
 import { openWorker } from "../../src/worker/worker.ts";
 import { FakeChannel } from "../support/fake_channel.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
@@ -152,7 +151,9 @@ function setup(channel: FakeChannel) {
       const body = { to: "ada@example.org", subject, digest, ...more };
       const parsed = parseNotify(body, notifyPorts());
       if (!("value" in parsed)) throw new TypeError(JSON.stringify(parsed));
-      const { drafted } = runAtOnce(draftNotify(parsed.value, { ids, now: clock.now() }, MAIL));
+      const [request] = parsed.value.requests;
+      assert.ok(request);
+      const { drafted } = draftShortNotify(request, { ids, now: clock.now() }, MAIL);
       const tasks = drafted.map(({ task }) => task);
       await engine.insert({ tasks });
       return tasks[0]?.id ?? "";

@@ -120,11 +120,8 @@ export function* fetchSteps(
   body: unknown,
   ports: FetchPorts,
 ): Steps<Parsed<Requests<ParsedFetch>>> {
-  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports), {
-    standIns: { url: "https://example.org/" },
-  });
-  const shared = { alternatives: FETCH_ALTERNATIVES, parse, costOf };
+  if (!isPlainObject(body) || !hasList(body)) return single(body, ports);
+  const shared = { alternatives: FETCH_ALTERNATIVES, parse: parserOf(ports), costOf };
   if (Object.hasOwn(body, "urls")) {
     const others = ["requests", "url"].filter((name) => Object.hasOwn(body, name));
     const detail = "Not together with urls: remove one of the two";
@@ -132,9 +129,7 @@ export function* fetchSteps(
       ? { issues: others.map((name) => ({ pointer: pointerTo([name]), detail })) }
       : yield* parseEntries(body, { ...shared, name: "urls", bare: "url" });
   }
-  return Object.hasOwn(body, "requests")
-    ? yield* parseEntries(body, { ...shared, name: "requests" })
-    : parseSingle(body, parse);
+  return yield* parseEntries(body, { ...shared, name: "requests" });
 }
 
 /** The same at once. */
@@ -142,7 +137,25 @@ export function parseFetch(
   body: unknown,
   ports: FetchPorts,
 ): Parsed<Requests<ParsedFetch>> {
-  return runAtOnce(fetchSteps(body, ports));
+  return isPlainObject(body) && hasList(body)
+    ? runAtOnce(fetchSteps(body, ports))
+    : single(body, ports);
+}
+
+function hasList(body: PlainObject): boolean {
+  return Object.hasOwn(body, "requests") || Object.hasOwn(body, "urls");
+}
+
+function single(body: unknown, ports: FetchPorts): Parsed<Requests<ParsedFetch>> {
+  return isPlainObject(body)
+    ? parseSingle(body, parserOf(ports))
+    : { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
+}
+
+function parserOf(ports: FetchPorts): (members: PlainObject) => Parsed<ParsedFetch> {
+  return collectAllErrors((members) => parseOne(members, ports), {
+    standIns: { url: "https://example.org/" },
+  });
 }
 
 /** About 50 µs, and the checks of a long URL or body. */

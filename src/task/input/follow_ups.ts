@@ -11,7 +11,6 @@ import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
 import type { Issue, Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
-import { runAtOnce } from "../../lib/steps.ts";
 import { placeholderIssues } from "../placeholder_paths.ts";
 import { hasPlaceholders } from "../placeholders.ts";
 import { type ParsedNotify, parseNotify } from "./notify.ts";
@@ -22,7 +21,7 @@ import { DEFAULT_RETRIES } from "../retry.ts";
 import { maskUrl } from "../secrets.ts";
 import { TASK_STATES } from "../state.ts";
 import type { MailContext } from "./outgoing.ts";
-import { draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
+import { draftShortFetch, draftShortNotify, type SubmitContext } from "./new_task.ts";
 import type { FollowUp, FollowUpTask, NewTask } from "../task.ts";
 
 /** What reading follow-ups needs. */
@@ -172,8 +171,7 @@ function draftedNotify(
   if (parsed.value.requests.some(({ anyHost }) => anyHost)) foundAnyHost?.();
   return {
     value: parsed.value.requests.flatMap((one: ParsedNotify) =>
-      runAtOnce(draftNotify({ isBatch: false, requests: [one] }, NO_CONTEXT, mail)).drafted
-        .map(({ task }) => timeless(task, one.options))
+      draftShortNotify(one, NO_CONTEXT, mail).drafted.map(({ task }) => timeless(task, one.options))
     ),
   };
 }
@@ -183,8 +181,7 @@ function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<Fo
   if (parsed.issues) return parsed;
   return {
     value: parsed.value.requests.flatMap((one: ParsedFetch) =>
-      runAtOnce(draftFetch({ isBatch: false, requests: [one] }, NO_CONTEXT)).drafted
-        .map(({ task }) => timeless(task, one.options))
+      draftShortFetch(one, NO_CONTEXT).drafted.map(({ task }) => timeless(task, one.options))
     ),
   };
 }

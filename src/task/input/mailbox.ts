@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isPlainLine } from "../../lib/text.ts";
+import { isLongerThan, isPlainLine } from "../../lib/text.ts";
 import type { Mailbox } from "../payloads.ts";
 
 /** RFC 5321 §4.5.3.1.1, in octets. */
@@ -36,7 +36,7 @@ const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>,;:@\\]*))<([^<>]*)>$/u;
 export function parseMailbox(text: string): Mailbox | undefined {
   if (text.length > MAX_TEXT || !isPlainLine(text)) return undefined;
   const trimmed = text.trim();
-  const named = NAMED.exec(trimmed);
+  const named = trimmed.endsWith(">") ? NAMED.exec(trimmed) : null;
   if (!named) {
     const address = parseAddress(trimmed);
     return address === undefined ? undefined : { address };
@@ -51,20 +51,14 @@ export function parseMailbox(text: string): Mailbox | undefined {
 function parseAddress(text: string): string | undefined {
   const at = text.lastIndexOf("@");
   const local = text.slice(0, at);
-  if (at < 1 || byteLength(local) > MAX_LOCAL || !LOCAL.test(local)) return undefined;
+  // RFC 6531 counts the octets of UTF-8.
+  if (at < 1 || isLongerThan(local, MAX_LOCAL) || !LOCAL.test(local)) return undefined;
   const domain = asciiDomain(text.slice(at + 1));
-  if (domain === undefined || byteLength(local) + 1 + domain.length > MAX_ADDRESS) {
+  if (domain === undefined || isLongerThan(local, MAX_ADDRESS - 1 - domain.length)) {
     return undefined;
   }
   return `${local}@${domain}`;
 }
-
-/** RFC 6531 counts the octets of UTF-8. */
-function byteLength(text: string): number {
-  return encoder.encode(text).length;
-}
-
-const encoder = new TextEncoder();
 
 /** The URL standard's host parser knows UTS 46; it also turns `1.2` into an address. */
 function asciiDomain(text: string): string | undefined {

@@ -61,18 +61,43 @@ export function draftNotify(
   context: SubmitContext,
   sentBy: MailContext,
 ): Steps<Draft> {
-  const isMany = asked.requests.some(({ mail, notes }) => notes.length + (mail ? 1 : 0) > 1);
-  return draft(isMany ? { ...asked, isBatch: true } : asked, context, (request, batchId) => {
-    const { options, quiet, fallback, digest } = request;
-    const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
-    return outgoingOf(request, sentBy).map((outgoing) => {
-      const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
-      const task = newTask(place, options, context, batchId);
-      if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
-      if (digest) task.dueAt = windowEnd(task.dueAt, digest);
-      if (followUps) task.followUps = [...task.followUps ?? [], ...followUps];
-      return { task, payload };
-    });
+  return draft(
+    asked.requests.some(isMany) ? { ...asked, isBatch: true } : asked,
+    context,
+    (request, batchId) => notifyTasks(request, context, sentBy, batchId),
+  );
+}
+
+/** The same of one short notification, at once. */
+export function draftShortNotify(
+  request: ParsedNotify,
+  context: SubmitContext,
+  sentBy: MailContext,
+): Draft {
+  const batch = isMany(request) ? newBatch(context) : undefined;
+  const drafted = notifyTasks(request, context, sentBy, batch?.id).map(written);
+  return batch ? { drafted, batch } : { drafted };
+}
+
+function isMany({ mail, notes }: ParsedNotify): boolean {
+  return notes.length + (mail ? 1 : 0) > 1;
+}
+
+function notifyTasks(
+  request: ParsedNotify,
+  context: SubmitContext,
+  sentBy: MailContext,
+  batchId: string | undefined,
+): Unwritten[] {
+  const { options, quiet, fallback, digest } = request;
+  const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
+  return outgoingOf(request, sentBy).map((outgoing) => {
+    const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
+    const task = newTask(place, options, context, batchId);
+    if (quiet) task.dueAt = afterQuiet(task.dueAt, quiet);
+    if (digest) task.dueAt = windowEnd(task.dueAt, digest);
+    if (followUps) task.followUps = [...task.followUps ?? [], ...followUps];
+    return { task, payload };
   });
 }
 
@@ -89,13 +114,24 @@ function gatheredLater(
 
 /** Makes tasks of HTTP requests, one step each. */
 export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext): Steps<Draft> {
+  return draft(asked, context, (request, batchId) => [fetchTask(request, context, batchId)]);
+}
+
+/** The same of one short request, at once. */
+export function draftShortFetch(request: ParsedFetch, context: SubmitContext): Draft {
+  return { drafted: [written(fetchTask(request, context, undefined))] };
+}
+
+function fetchTask(
+  { options, payload: given, target }: ParsedFetch,
+  context: SubmitContext,
+  batchId: string | undefined,
+): Unwritten {
   const { owner } = context;
-  return draft(asked, context, ({ options, payload: given, target }, batchId) => {
-    const payload = given.ifChanged ? { ...given, ifChanged: compact({ owner }) } : given;
-    const label = `${payload.method} ${maskUrl(payload.url)}`;
-    const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
-    return [{ task: newTask(place, options, context, batchId), payload }];
-  });
+  const payload = given.ifChanged ? { ...given, ifChanged: compact({ owner }) } : given;
+  const label = `${payload.method} ${maskUrl(payload.url)}`;
+  const place = { type: "fetch", channel: "http", lane: laneOf(target), label } as const;
+  return { task: newTask(place, options, context, batchId), payload };
 }
 
 /** What making a task costs, in about microseconds, beside its payload of 500 characters a microsecond. */
@@ -107,15 +143,20 @@ interface Unwritten {
   readonly payload: Payload;
 }
 
+function written(unwritten: Unwritten): DraftedTask {
+  unwritten.task.payload = JSON.stringify(unwritten.payload);
+  return unwritten;
+}
+
 function* draft<Request>(
   { isBatch, requests, concurrency }: Requests<Request>,
-  { ids, now, owner }: SubmitContext,
+  context: SubmitContext,
   make: (request: Request, batchId: string | undefined) => Unwritten[],
 ): Steps<Draft> {
-  const id = isBatch ? ids("bat") : undefined;
+  const batch = isBatch ? newBatch(context, concurrency) : undefined;
   const drafted: DraftedTask[] = [];
   for (const request of requests) {
-    for (const { task, payload } of make(request, id)) {
+    for (const { task, payload } of make(request, batch?.id)) {
       if (hasLongText(payload)) task.payload = yield* jsonSteps(payload);
       else {
         task.payload = JSON.stringify(payload);
@@ -124,9 +165,11 @@ function* draft<Request>(
       drafted.push({ task, payload });
     }
   }
-  return id === undefined
-    ? { drafted }
-    : { drafted, batch: { id, createdAt: now, ...compact({ owner, concurrency }) } };
+  return batch ? { drafted, batch } : { drafted };
+}
+
+function newBatch({ ids, now, owner }: SubmitContext, concurrency?: number): NewBatch {
+  return { id: ids("bat"), createdAt: now, ...compact({ owner, concurrency }) };
 }
 
 /** A task without its payload. */

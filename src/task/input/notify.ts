@@ -153,22 +153,30 @@ export function* notifySteps(
   body: unknown,
   ports: NotifyPorts,
 ): Steps<Parsed<Requests<ParsedNotify>>> {
-  if (!isPlainObject(body)) return { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
-  const parse = collectAllErrors((members: PlainObject) => parseOne(members, ports), {
-    dependents: DEPENDENTS,
-  });
-  if (!Object.hasOwn(body, "notifications")) return parseSingle(body, parse);
+  if (!isPlainObject(body) || !Object.hasOwn(body, "notifications")) return single(body, ports);
   return yield* parseEntries(body, {
     name: "notifications",
     alternatives: NOTIFY_ALTERNATIVES,
-    parse,
+    parse: parserOf(ports),
     costOf,
   });
 }
 
 /** The same at once. */
 export function parseNotify(body: unknown, ports: NotifyPorts): Parsed<Requests<ParsedNotify>> {
-  return runAtOnce(notifySteps(body, ports));
+  return isPlainObject(body) && Object.hasOwn(body, "notifications")
+    ? runAtOnce(notifySteps(body, ports))
+    : single(body, ports);
+}
+
+function single(body: unknown, ports: NotifyPorts): Parsed<Requests<ParsedNotify>> {
+  return isPlainObject(body)
+    ? parseSingle(body, parserOf(ports))
+    : { issues: [{ pointer: "", detail: "Expected a JSON object" }] };
+}
+
+function parserOf(ports: NotifyPorts): (members: PlainObject) => Parsed<ParsedNotify> {
+  return collectAllErrors((members) => parseOne(members, ports), { dependents: DEPENDENTS });
 }
 
 /** About 50 µs, 5 µs for each recipient, and what 20 characters of content cost when rendered. */

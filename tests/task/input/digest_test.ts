@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { runAtOnce } from "../../../src/lib/steps.ts";
 import { parseNotify } from "../../../src/task/input/notify.ts";
-import { draftNotify } from "../../../src/task/input/new_task.ts";
+import { draftShortNotify } from "../../../src/task/input/new_task.ts";
 import { openIds } from "../../../src/lib/ids.ts";
 import { notifyPorts } from "../../support/notify_ports.ts";
 
@@ -13,7 +12,9 @@ function drafted(more: Record<string, unknown>, now = NOW) {
   const parsed = parseNotify({ to: "ada@example.org", subject: "x", ...more }, notifyPorts());
   assert.ok("value" in parsed, JSON.stringify(parsed));
   const ids = openIds(() => now, (bytes) => bytes.fill(7));
-  return runAtOnce(draftNotify(parsed.value, { ids, now }, MAIL)).drafted.map(({ task }) => task);
+  const [request] = parsed.value.requests;
+  assert.ok(request);
+  return draftShortNotify(request, { ids, now }, MAIL).drafted.map(({ task }) => task);
 }
 
 Deno.test("what is gathered falls due together, at the end of its window", () => {
