@@ -11,10 +11,10 @@
 
 import { openIds } from "../../src/lib/ids.ts";
 import {
-  type PackedClaim,
+  type FlatList,
   packSettlement,
   packSubmission,
-  unpackClaim,
+  unpackClaims,
 } from "../../src/queue/sqlite/codec.ts";
 import { openFile } from "../../src/queue/sqlite/file/file.ts";
 import { type Command, Store } from "../../src/queue/sqlite/store.ts";
@@ -54,11 +54,11 @@ for (let group = 0; group < GROUPS; group++) {
   promises.writeSync(encoder.encode(tasks.map(({ id }) => `accepted ${id}\n`).join("")));
   if (random() < 0.5) continue;
   const [claimed] = run({ do: "claim", with: [8] });
-  const settled = (claimed?.value as PackedClaim[] | undefined ?? []).map(unpackClaim).map(settle);
+  const settled = unpackClaims(claimed?.value as FlatList | undefined ?? []).map(settle);
   if (settled.length === 0) continue;
-  run(
-    ...settled.map((settlement) => ({ do: "settle" as const, with: [packSettlement(settlement)] })),
-  );
+  const list: unknown[] = [];
+  for (const settlement of settled) packSettlement(list, settlement);
+  run({ do: "settleEach", with: [list] });
   promises.writeSync(encoder.encode(settled.map(({ id }) => `settled ${id}\n`).join("")));
 }
 

@@ -1,7 +1,7 @@
 /**
- * What crosses to the queue's thread and back for every task, as short lists: a
- * structured clone pays for each name of an object, and twice as much for what
- * is nested as for its JSON, which is what the file holds anyway.
+ * What crosses to the queue's thread and back for every task, as flat lists: a
+ * structured clone pays for each object and for each name in it, and twice as much
+ * for what is nested as for its JSON, which is what the file holds anyway.
  *
  * @module
  */
@@ -9,32 +9,69 @@
 import type { JsonText } from "../../lib/json.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../task/task.ts";
-import { claimedOf, type Content, contentOf, newRow, type Row } from "../core/row.ts";
+import {
+  claimedOf,
+  type ClaimedRow,
+  type Content,
+  contentOf,
+  newRow,
+  type Row,
+} from "../core/row.ts";
 import { bytesOf, type Settled, textOf } from "../core/settled.ts";
 import type { StoredSubmission } from "../core/submissions.ts";
+import type { TaskChange } from "../change.ts";
 import type { Submission } from "../engine.ts";
-import { type Body, givenValuesOf, newRowFrom, type Values } from "./file/rows.ts";
+import { type Body, GIVEN_SIZE, newRowFrom, pushGiven } from "./file/rows.ts";
 
-/** A new task. */
-export type PackedTask = readonly [
-  row: Values,
-  spec: string,
-  payload: JsonText,
-  tags: Content["tags"],
-  followUps: Content["followUps"],
-];
+/** Values of one thing after the other; each takes as many as its `…_SIZE` says. */
+export type FlatList = readonly unknown[];
+
+/** The values of a new task: those of `pushGiven`, spec, payload, tags, follow-ups. */
+export const TASK_SIZE: number = GIVEN_SIZE + 4;
+
+/** Appends a new task to a list. */
+export function packTask(list: unknown[], task: NewTask): void {
+  const { spec, payload, tags, followUps } = contentOf(task);
+  pushGiven(list, newRow(task), task.lane);
+  list.push(spec, payload, tags, followUps);
+}
+
+/** Reads the new task that begins at `at`. */
+export function unpackTask(
+  list: FlatList,
+  at: number,
+): { readonly row: Row; readonly content: Content } {
+  const [spec, payload, tags, followUps] = list.slice(at + GIVEN_SIZE, at + TASK_SIZE) as [
+    string,
+    JsonText,
+    Content["tags"],
+    Content["followUps"],
+  ];
+  return { row: newRowFrom(list, at), content: { spec, payload, tags, followUps } };
+}
 
 /** A submission with its tasks packed. */
 export interface PackedSubmission extends Omit<Submission, "tasks"> {
   /** In the order of their ids. */
-  readonly tasks: readonly PackedTask[];
+  readonly tasks: FlatList;
   /** The number under which the tasks before these were sent. */
   readonly upload?: number;
 }
 
 /** Packs a submission. */
 export function packSubmission(submission: Submission): PackedSubmission {
-  return { ...submission, tasks: submission.tasks.map(packTask) };
+  const tasks: unknown[] = [];
+  for (const task of submission.tasks) packTask(tasks, task);
+  return { ...submission, tasks };
+}
+
+/** Unpacks a submission. */
+export function unpackSubmission(packed: PackedSubmission): StoredSubmission {
+  const tasks = [];
+  for (let at = 0; at < packed.tasks.length; at += TASK_SIZE) {
+    tasks.push(unpackTask(packed.tasks, at));
+  }
+  return { ...packed, tasks };
 }
 
 /** What packing a task and sending it costs, in about microseconds, beside its texts of 200 characters a microsecond. */
@@ -43,13 +80,13 @@ const TASK_COST = 6;
 const PORTION_COST = 5_000;
 
 /** Packs tasks in portions, each of which takes the event loop for a short time only. */
-export function* packInPortions(tasks: readonly NewTask[]): Generator<PackedTask[]> {
-  let portion: PackedTask[] = [];
+export function* packInPortions(tasks: readonly NewTask[]): Generator<FlatList> {
+  let portion: unknown[] = [];
   let cost = 0;
   for (const task of tasks) {
-    const packed = packTask(task);
-    portion.push(packed);
-    cost += costOf(packed);
+    const from = portion.length;
+    packTask(portion, task);
+    cost += costOf(portion, from);
     if (cost < PORTION_COST) continue;
     yield portion;
     portion = [];
@@ -59,44 +96,22 @@ export function* packInPortions(tasks: readonly NewTask[]): Generator<PackedTask
 }
 
 /** Bytes are handed over, which costs nothing. */
-function costOf([, spec, payload, , followUps = ""]: PackedTask): number {
-  const letters = typeof payload === "string" ? payload.length : 0;
-  return TASK_COST + (spec.length + letters + followUps.length) / 200;
+function costOf(list: FlatList, from: number): number {
+  let letters = 0;
+  for (let at = from; at < list.length; at++) {
+    const value = list[at];
+    if (typeof value === "string") letters += value.length;
+  }
+  return TASK_COST + letters / 200;
 }
 
-/** Unpacks a submission. */
-export function unpackSubmission(packed: PackedSubmission): StoredSubmission {
-  return { ...packed, tasks: packed.tasks.map(unpackTask) };
-}
+/** The values of a settlement: those of `packSettlement`. */
+export const SETTLEMENT_SIZE = 11;
 
-function packTask(task: NewTask): PackedTask {
-  const { spec, payload, tags, followUps } = contentOf(task);
-  return [givenValuesOf(newRow(task)), spec, payload, tags, followUps];
-}
-
-function unpackTask([row, spec, payload, tags, followUps]: PackedTask) {
-  return { row: newRowFrom(row), content: { spec, payload, tags, followUps } };
-}
-
-/** A settlement. */
-export type PackedSettlement = readonly [
-  id: string,
-  attempt: number,
-  event: Settlement["event"],
-  at: number,
-  delivery: Settlement["delivery"],
-  record: string | undefined,
-  error: string | undefined,
-  result: string | undefined,
-  carry: string | undefined,
-  bytes: number,
-  rest: Partial<Settled> | undefined,
-];
-
-/** Packs a settlement. Copying it twice, by way of `settledOf`, would double the cost. */
-export function packSettlement(settlement: Settlement): PackedSettlement {
+/** Appends a settlement to a list. Copying it twice, by way of `settledOf`, would double the cost. */
+export function packSettlement(list: unknown[], settlement: Settlement): void {
   const { id, attempt, event, at, delivery, record, result, carry, ...rest } = settlement;
-  return [
+  list.push(
     id,
     attempt,
     event,
@@ -107,94 +122,146 @@ export function packSettlement(settlement: Settlement): PackedSettlement {
     textOf(result),
     textOf(carry),
     bytesOf(settlement),
-    Object.keys(rest).length > 0 ? rest : undefined,
-  ];
+    isEmpty(rest) ? undefined : rest,
+  );
 }
 
-/** Unpacks a settlement. */
-export function unpackSettlement(packed: PackedSettlement): Settled {
-  const [id, attempt, event, at, delivery, record, error, result, carry, bytes, rest] = packed;
+/** Reads the settlement that begins at `from`. */
+export function unpackSettlement(list: FlatList, from: number): Settled {
+  const [id, attempt, event, at, delivery, record, error, result, carry, bytes, rest] = list
+    .slice(from, from + SETTLEMENT_SIZE) as [
+      id: string,
+      attempt: number,
+      event: Settlement["event"],
+      at: number,
+      delivery: Settlement["delivery"],
+      record: string | undefined,
+      error: string | undefined,
+      result: string | undefined,
+      carry: string | undefined,
+      bytes: number,
+      rest: Partial<Settled> | undefined,
+    ];
   const settled = { id, attempt, event, at, record, error, result, carry, bytes, ...rest };
   return delivery === undefined ? settled : { ...settled, delivery };
 }
 
-/** A claimed task. */
-export type PackedClaim = readonly [
-  id: Row["id"],
-  type: Row["type"],
-  lane: Row["lane"],
-  attempt: Row["attempt"],
-  startedAt: Row["startedAt"],
-  dueAt: Row["dueAt"],
-  createdAt: Row["createdAt"],
-  expiresAt: Row["expiresAt"],
-  duplicate: Row["duplicate"],
-  spec: string,
-  payload: JsonText,
-  carry: string | null,
-];
-
-/** Packs a task that has just been claimed. */
-export function packClaim(row: Row, body: Body, carry: string | null): PackedClaim {
-  const { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate } = row;
-  const { spec, payload } = body;
-  return [
-    id,
-    type,
-    lane,
-    attempt,
-    startedAt,
-    dueAt,
-    createdAt,
-    expiresAt,
-    duplicate,
-    spec,
-    payload ?? "",
-    carry,
-  ];
+/** A task that was claimed, with what was read along with its row; `carry` is JSON text. */
+export interface HandedOver {
+  readonly row: ClaimedRow;
+  readonly body: Body;
+  readonly carry: string | null;
 }
 
-/** Unpacks a task that has been claimed. */
-export function unpackClaim(packed: PackedClaim): ClaimedTask {
-  const [id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate, ...rest] =
-    packed;
-  const row = { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
-  return claimedOf(row, ...rest);
+/** The values of a claimed task: those of `packClaims`. */
+const CLAIM_SIZE = 12;
+
+/** Packs tasks that have just been claimed. */
+export function packClaims(tasks: readonly HandedOver[]): FlatList {
+  const list: unknown[] = [];
+  for (const { row, body: { spec, payload }, carry } of tasks) {
+    const { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate } = row;
+    list.push(
+      id,
+      type,
+      lane,
+      attempt,
+      startedAt,
+      dueAt,
+      createdAt,
+      expiresAt,
+      duplicate,
+      spec,
+      payload ?? "",
+      carry,
+    );
+  }
+  return list;
 }
 
-/** Where the payload of a `PackedClaim` is. */
-const CLAIM_PAYLOAD = 9;
-/** Where the payload of a `PackedTask` is. */
-const TASK_PAYLOAD = 2;
+/** Unpacks tasks that have been claimed. */
+export function unpackClaims(list: FlatList): ClaimedTask[] {
+  const tasks: ClaimedTask[] = [];
+  for (let at = 0; at < list.length; at += CLAIM_SIZE) {
+    const [id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate, ...rest] =
+      list.slice(at, at + CLAIM_SIZE) as [
+        id: Row["id"],
+        type: Row["type"],
+        lane: Row["lane"],
+        attempt: Row["attempt"],
+        startedAt: Row["startedAt"],
+        dueAt: Row["dueAt"],
+        createdAt: Row["createdAt"],
+        expiresAt: Row["expiresAt"],
+        duplicate: Row["duplicate"],
+        spec: string,
+        payload: JsonText,
+        carry: string | null,
+      ];
+    const row = { id, type, lane, attempt, startedAt, dueAt, createdAt, expiresAt, duplicate };
+    tasks.push(claimedOf(row, ...rest));
+  }
+  return tasks;
+}
 
-/** The memory of long payloads in commands or in their results, which is handed over instead of copied. */
+/** The values of a change: those of `packChanges`. */
+const CHANGE_SIZE = 8;
+
+/** Packs changes. */
+export function packChanges(changes: readonly TaskChange[]): FlatList {
+  const list: unknown[] = [];
+  for (const { id, type, state, attempt, at, change, batchId, ...rest } of changes) {
+    list.push(id, type, state, attempt, at, change, batchId, isEmpty(rest) ? undefined : rest);
+  }
+  return list;
+}
+
+/** Unpacks changes. */
+export function* unpackChanges(list: FlatList): Generator<TaskChange> {
+  for (let from = 0; from < list.length; from += CHANGE_SIZE) {
+    const [id, type, state, attempt, at, change, batchId, rest] = list
+      .slice(from, from + CHANGE_SIZE) as [
+        id: string,
+        type: TaskChange["type"],
+        state: TaskChange["state"],
+        attempt: number,
+        at: number,
+        change: number,
+        batchId: string | undefined,
+        rest: Partial<TaskChange> | undefined,
+      ];
+    const required = { id, type, state, attempt, at, change, ...rest };
+    yield batchId === undefined ? required : { ...required, batchId };
+  }
+}
+
+function isEmpty(members: object): boolean {
+  for (const _ in members) return false;
+  return true;
+}
+
+/** The memory of long payloads in lists, which is handed over instead of copied. */
+export function buffersIn(list: FlatList): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = [];
+  for (const value of list) {
+    if (value instanceof Uint8Array) buffers.push(value.buffer as ArrayBuffer);
+  }
+  return buffers;
+}
+
+/** The same of commands, or of their results. */
 export function buffersOf(
   messages: readonly {
-    readonly do?: string;
     readonly with?: readonly unknown[];
     readonly value?: unknown;
   }[],
 ): ArrayBuffer[] {
   const buffers: ArrayBuffer[] = [];
-  const add = (payload: unknown) => {
+  for (const { with: [first] = [], value = first } of messages) {
+    if (typeof value !== "object" || value === null) continue;
+    const { tasks = value, payload } = value as { tasks?: unknown; payload?: unknown };
+    if (Array.isArray(tasks)) buffers.push(...buffersIn(tasks));
     if (payload instanceof Uint8Array) buffers.push(payload.buffer as ArrayBuffer);
-  };
-  for (const { do: name, with: args, value } of messages) {
-    if (name === "insert") {
-      buffers.push(...buffersOfTasks((args?.[0] as PackedSubmission).tasks));
-    } else if (Array.isArray(value)) {
-      for (const item of value) if (Array.isArray(item)) add(item[CLAIM_PAYLOAD]);
-    } else if (typeof value === "object" && value !== null) {
-      add((value as { payload?: unknown }).payload);
-    }
   }
   return buffers;
-}
-
-/** The same of tasks. */
-export function buffersOfTasks(tasks: readonly PackedTask[]): ArrayBuffer[] {
-  return tasks.flatMap((task) => {
-    const payload = task?.[TASK_PAYLOAD];
-    return payload instanceof Uint8Array ? [payload.buffer] : [];
-  });
 }

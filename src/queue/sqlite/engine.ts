@@ -20,7 +20,6 @@ import {
   type QueueEngine,
   type Submission,
 } from "../engine.ts";
-import { packSettlement } from "./codec.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
 
@@ -106,7 +105,7 @@ class SqliteBackend implements Backend {
   }
 
   settle(settlement: Settlement) {
-    return this.#thread.run("settle", packSettlement(settlement));
+    return this.#thread.settle(settlement);
   }
 
   swept(): Promise<void> {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { GIVEN_SIZE, type Values } from "./file/rows.ts";
+import type { Content, Row } from "../core/row.ts";
+import { GIVEN_SIZE, pushGiven, type Values } from "./file/rows.ts";
 import type { Statements } from "./file/statements.ts";
 
 const BODY_SIZE = 4;
@@ -21,10 +22,10 @@ export class InsertBuffer {
     this.#sql = sql;
   }
 
-  /** Takes a row of `task` and one of `body`, in the order of their INSERTs. */
-  add(task: Values, body: Values): void {
-    this.#tasks.push(...task);
-    this.#bodies.push(...body);
+  /** Takes a row of `task`, with the number of its lane, and one of `body`. */
+  add(row: Row, lane: number, checksum: number, { spec, payload }: Content): void {
+    pushGiven(this.#tasks, row, lane);
+    this.#bodies.push(row.seq, checksum, spec, payload);
     if (++this.#rows === 16) this.#write(16);
   }
 

@@ -26,7 +26,7 @@ import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import type { FailedTask, Idempotency, Inserted, TaskChange } from "../engine.ts";
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
-import { packClaim, type PackedClaim } from "./codec.ts";
+import type { HandedOver } from "./codec.ts";
 import { Batches } from "./file/batches.ts";
 import { recordOf } from "./file/record.ts";
 import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./file/meta.ts";
@@ -34,8 +34,6 @@ import {
   type Body,
   bodyFrom,
   checksumOf,
-  GIVEN_LANE,
-  givenValuesOf,
   isIntact,
   LANE,
   rowFrom,
@@ -57,7 +55,7 @@ interface DueTask extends Due {
 }
 
 /** The open file. */
-export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, SubmissionStorage, Meta {
+export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, SubmissionStorage, Meta {
   /** For statements that are made for one query. */
   readonly db: DatabaseSync;
   /** Every statement that runs for each task. */
@@ -260,11 +258,10 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     return row;
   }
 
-  insertRow(row: Row, { spec, payload, tags, followUps }: Content): void {
+  insertRow(row: Row, content: Content): void {
     const { seq } = row;
-    const values = givenValuesOf(row);
-    values[GIVEN_LANE] = this.lanes.id(row.lane);
-    this.#inserts.add(values, [seq, checksumOf(spec, payload), spec, payload]);
+    const { spec, payload, tags, followUps } = content;
+    this.#inserts.add(row, this.lanes.id(row.lane), checksumOf(spec, payload), content);
     for (const tag of tags ?? []) this.sql.insertTag.run(tag, seq);
     if (followUps !== undefined) this.sql.insertFollowUps.run(seq, followUps);
     this.noteId(seq);
@@ -490,10 +487,10 @@ export class SqliteStorage implements ClaimStorage<DueTask, PackedClaim>, Submis
     return (head as { due_at: number } | undefined)?.due_at ?? Infinity;
   }
 
-  handOver({ row, body }: DueTask): PackedClaim | undefined {
+  handOver({ row, body }: DueTask): HandedOver | undefined {
     if (!isIntact(body)) return undefined;
     const stored = row.listed > 0 ? this.sql.carry.get(row.seq) : undefined;
-    return packClaim(row, body, (stored as { carry: string | null } | undefined)?.carry ?? null);
+    return { row, body, carry: (stored as { carry: string | null } | undefined)?.carry ?? null };
   }
 
   recall({ scope, key, fingerprint }: Idempotency): Inserted | undefined {

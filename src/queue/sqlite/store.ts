@@ -19,10 +19,15 @@ import type { FailedTask, Inserted, OpenedFile, TaskChange } from "../engine.ts"
 import { cancelSome, reviveSome } from "./cancel_retry.ts";
 import { changesAfter } from "./changes.ts";
 import {
-  type PackedSettlement,
+  type FlatList,
+  packChanges,
+  packClaims,
   type PackedSubmission,
+  SETTLEMENT_SIZE,
+  TASK_SIZE,
   unpackSettlement,
   unpackSubmission,
+  unpackTask,
 } from "./codec.ts";
 import { Backups } from "./file/backup.ts";
 import { Ballast } from "./file/ballast.ts";
@@ -46,10 +51,17 @@ import {
 } from "./records.ts";
 import { SqliteStorage } from "./storage.ts";
 
+/** The results of a list, one for each; `undefined` when each was stored or settled. */
+export type ListResults<Result> =
+  | readonly { readonly value?: Result; readonly fault?: Fault }[]
+  | undefined;
+
 /** The commands of the thread. */
 export interface ThreadCommands extends Commands {
   insert(submission: PackedSubmission, maxQueued: number): Inserted;
-  settle(settlement: PackedSettlement): boolean;
+  /** Submissions of one task; behind the values of each is what its API key may have queued. */
+  insertEach(list: FlatList, maxQueued: number): ListResults<Inserted>;
+  settleEach(list: FlatList): ListResults<boolean>;
   sweep(): boolean;
   watch(word: string): void;
   unwatch(word: string): void;
@@ -59,9 +71,32 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
   ...COMMON_COMMANDS,
   insert: (storage, submission, maxQueued) =>
     insertSubmission(storage, unpackSubmission(submission), maxQueued),
-  settle: (storage, packed) => {
-    const settled = unpackSettlement(packed);
-    return settle(storage, storage.find(settled.id), settled);
+  insertEach: (storage, list, maxQueued) => {
+    const results: { value: Inserted }[] = [];
+    let allStored = true;
+    for (let at = 0; at < list.length; at += LIST_SIZES.insertEach) {
+      const task = unpackTask(list, at);
+      const most = list[at + TASK_SIZE] as number | undefined;
+      const quota = most === undefined || task.row.owner === null
+        ? NO_QUOTA
+        : { quota: { owner: task.row.owner, maxQueued: most } };
+      const value = insertSubmission(storage, { tasks: [task], ...quota }, maxQueued);
+      allStored &&= value.kind === "stored";
+      results.push({ value });
+    }
+    return allStored ? undefined : results;
+  },
+  settleEach: (storage, list) => {
+    const results: { value: boolean }[] = [];
+    let allSettled = true;
+    for (let at = 0; at < list.length; at += LIST_SIZES.settleEach) {
+      const settled = unpackSettlement(list, at);
+      const value = settle(storage, storage.find(settled.id), settled);
+      makeFollowUps(storage);
+      allSettled &&= value;
+      results.push({ value });
+    }
+    return allSettled ? undefined : results;
   },
   cancelSome,
   cancelWaiting,
@@ -124,6 +159,14 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
   unwatch: (storage, word) => void storage.watched.delete(word),
 };
 
+const NO_QUOTA = {};
+
+/** How many values each item takes in the lists of these commands. */
+const LIST_SIZES = { insertEach: TASK_SIZE + 1, settleEach: SETTLEMENT_SIZE } as const;
+
+/** Commands that take a list of tasks or settlements. */
+export type ListName = keyof typeof LIST_SIZES;
+
 /** One command. */
 export interface Command {
   /** The number of the result. */
@@ -165,7 +208,7 @@ export interface Reply {
   /** Of this group's commands, and of earlier claims that waited. */
   readonly answers: readonly Answered[];
   /** Watched changes. */
-  readonly changes: readonly TaskChange[];
+  readonly changes: FlatList;
   /** Tasks that failed without the settlement of an attempt. */
   readonly failed?: readonly FailedTask[];
   /** When the thread has to run again at the latest, in milliseconds since the epoch. */
@@ -322,14 +365,14 @@ export class Store {
     for (const { n, limit } of this.#claims) {
       const tasks = claim(this.#storage, limit);
       if (tasks.length === 0) break;
-      served.push({ n, value: tasks });
+      served.push({ n, value: packClaims(tasks) });
     }
     return served;
   }
 
   #do(command: Command): unknown {
-    if (command.do === "insert" && this.#ballast?.hold(this.#storage.now) === false) {
-      return STORAGE_FULL;
+    if (isInsert(command) && this.#ballast?.hold(this.#storage.now) === false) {
+      return fullResult(command);
     }
     if (!LEAVES_ROWS_BUFFERED.has(command.do)) this.#storage.flush();
     const run = commands[command.do as keyof ThreadCommands] as (
@@ -343,13 +386,24 @@ export class Store {
 
   #alone(now: number, command: Command): Answered {
     const { n } = command;
+    const items = itemsOf(command);
+    if (items.length < 2) return this.#oneAlone(now, command);
+    const results = items.map((item) => {
+      const { value, fault } = this.#oneAlone(now, item);
+      return fault ? { fault } : (value as ListResults<unknown>)?.[0] ?? {};
+    });
+    return { n, value: results };
+  }
+
+  #oneAlone(now: number, command: Command): Answered {
+    const { n } = command;
     const once = () => this.#storage.transaction(now, () => this.#do(command));
     try {
       try {
         return { n, value: once() };
       } catch (error) {
         if (!isFull(error)) throw error;
-        if (command.do === "insert") return { n, value: STORAGE_FULL };
+        if (isInsert(command)) return { n, value: fullResult(command) };
         this.#makeRoom(now);
         return { n, value: once() };
       }
@@ -376,7 +430,7 @@ export class Store {
     const wakeAt = Math.min(nextExpiry, pauses.nextEnd, dueAt > now ? dueAt : Infinity);
     return {
       answers,
-      changes,
+      changes: packChanges(changes),
       last,
       ...(failed.length === 0 ? {} : { failed }),
       ...(wakeAt === Infinity ? {} : { wakeAt }),
@@ -402,9 +456,33 @@ function expireDue(storage: SqliteStorage): void {
 }
 
 /** Before these commands new rows need not be written, so several can be written at once. */
-const LEAVES_ROWS_BUFFERED: ReadonlySet<Command["do"]> = new Set(["insert", "settle"]);
+const LEAVES_ROWS_BUFFERED: ReadonlySet<Command["do"]> = new Set([
+  "insert",
+  "insertEach",
+  "settleEach",
+]);
 
 const STORAGE_FULL = { kind: "refused", code: "storage_full" } as const;
+
+function isInsert(command: Command): boolean {
+  return command.do === "insert" || command.do === "insertEach";
+}
+
+function fullResult(command: Command): unknown {
+  if (command.do === "insert") return STORAGE_FULL;
+  return itemsOf(command).map(() => ({ value: STORAGE_FULL }));
+}
+
+/** One command for each item of a list; none for a command without a list. */
+function itemsOf({ n, do: name, with: [list, ...more] }: Command): Command[] {
+  if (name !== "insertEach" && name !== "settleEach") return [];
+  const values = list as FlatList;
+  const size = LIST_SIZES[name];
+  return Array.from(
+    { length: values.length / size },
+    (_, at) => ({ n, do: name, with: [values.slice(at * size, (at + 1) * size), ...more] }),
+  );
+}
 
 function isClaiming(command: Command): boolean {
   return command.do === "claim" || command.do === "withdraw";

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { openIds } from "../../../src/lib/ids.ts";
 import {
-  type PackedClaim,
+  type FlatList,
   packSettlement,
   packSubmission,
+  packTask,
+  unpackClaims,
 } from "../../../src/queue/sqlite/codec.ts";
 import { Ballast } from "../../../src/queue/sqlite/file/ballast.ts";
 import { openFile } from "../../../src/queue/sqlite/file/file.ts";
 import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
-import type { ClaimedTask, NewTask, TaskRecord } from "../../../src/task/task.ts";
+import type { Settlement } from "../../../src/task/outcome.ts";
+import type { NewTask, TaskRecord } from "../../../src/task/task.ts";
 
 const STORED = { kind: "stored" };
 const FULL = { kind: "refused", code: "storage_full" };
@@ -21,7 +24,7 @@ Deno.test("tasks of a group are claimed in the transaction that stores them", as
     { do: "claim", with: [5] },
   );
   assert.deepEqual(answers.map(({ n }) => n), [2, 1]);
-  assert.equal((answers[1]?.value as ClaimedTask[]).length, 1);
+  assert.equal(unpackClaims(answers[1]?.value as FlatList).length, 1);
   const [withdrawn] = file.run({ do: "withdraw", with: [3] }).answers;
   assert.deepEqual(withdrawn, { n: 3, value: [] });
   assert.deepEqual(file.run({ do: "withdraw", with: [3] }).answers, []);
@@ -57,15 +60,48 @@ Deno.test("a released key passes to a task that is inserted in the same group", 
   file.run(kept(holder), { do: "claim", with: [9] });
   const { answers } = file.run(
     kept(heir),
-    {
-      do: "settle",
-      with: [packSettlement({ id: holder!.id, attempt: 1, event: "succeed", at: 0 })],
-    },
+    settling([{ id: holder!.id, attempt: 1, event: "succeed", at: 0 }]),
     kept(other),
     { do: "claim", with: [9] },
   );
-  const claimed = answers.at(-1)?.value as PackedClaim[];
-  assert.deepEqual(claimed.map(([id]) => id), [heir!.id]);
+  const claimed = unpackClaims(answers.at(-1)?.value as FlatList);
+  assert.deepEqual(claimed.map(({ id }) => id), [heir!.id]);
+});
+
+Deno.test("a list has no results when all of it is stored or settled, and else one for each", async () => {
+  await using file = await aStore();
+  const [one, two, three] = [aTask(), aTask(), aTask()];
+  const settlement = { id: one.id, attempt: 1, event: "succeed", at: 0 } as const;
+  const results = (...commands: Omit<Command, "n">[]) =>
+    file.run(...commands).answers.map(({ value }) => value);
+  assert.deepEqual(results(inserting([one, two], 2)), [undefined]);
+  assert.deepEqual(results(inserting([three], 2)), [[
+    { value: { kind: "refused", code: "queue_full" } },
+  ]]);
+  file.run({ do: "claim", with: [1] });
+  const settled = results(settling([settlement]), settling([settlement, settlement]));
+  assert.deepEqual(settled, [undefined, [{ value: false }, { value: false }]]);
+});
+
+Deno.test("a task of a list that cannot be stored does not affect the others", async () => {
+  await using file = await aStore();
+  const [one, two] = [aTask(), aTask()];
+  const { answers } = file.run(inserting([one, one, two], 10));
+  const [, wrong] = answers[0]?.value as { fault?: { name: string } }[];
+  assert.deepEqual(answers[0]?.value, [{}, { fault: wrong?.fault }, {}]);
+  assert.equal(wrong?.fault?.name, "EngineError");
+  const found = file.run(...[one, two].map(({ id }) => ({ do: "find" as const, with: [id] })));
+  assert.deepEqual(found.answers.map(({ value }) => (value as TaskRecord).id), [one.id, two.id]);
+});
+
+Deno.test("on a full disk each task of a list is refused", async () => {
+  await using file = await aStore();
+  file.run(inserting([aTask()], 1_000));
+  file.limitPages(1);
+  const many = Array.from({ length: 60 }, aTask);
+  const results = file.run(inserting(many, 1_000)).answers[0]?.value as { value: unknown }[];
+  assert.deepEqual(results.at(-1), { value: FULL });
+  assert.equal(results.length, many.length);
 });
 
 Deno.test("a command that fails is rejected, and the others of its group are done", async () => {
@@ -81,7 +117,7 @@ Deno.test("a command that fails is rejected, and the others of its group are don
   assert.deepEqual(answers.map(({ value }) => value).slice(0, 3), [STORED, undefined, STORED]);
   assert.equal(answers[1]?.fault?.name, "EngineError");
   assert.equal((answers[3]?.value as { queued: number }).queued, 2);
-  assert.equal((answers[4]?.value as ClaimedTask[]).length, 2);
+  assert.equal(unpackClaims(answers[4]?.value as FlatList).length, 2);
 });
 
 Deno.test("a quota counts what is stored, not what was rolled back", async () => {
@@ -133,7 +169,7 @@ Deno.test("claims that failed on a full disk are served when there is room", asy
   const served = [...refused.answers, ...file.run().answers].filter(({ value }) =>
     Array.isArray(value)
   );
-  assert.equal((served[0]?.value as ClaimedTask[]).length, 50);
+  assert.equal(unpackClaims(served[0]?.value as FlatList).length, 50);
 });
 
 Deno.test("released ballast is reserved again when there is room, and until then new tasks are refused", async () => {
@@ -168,6 +204,21 @@ function aTask(): NewTask {
 
 function aSubmission(tasks = 1) {
   return packSubmission({ tasks: Array.from({ length: tasks }, aTask) });
+}
+
+function inserting(tasks: readonly NewTask[], maxQueued: number): Omit<Command, "n"> {
+  const list: unknown[] = [];
+  for (const task of tasks) {
+    packTask(list, task);
+    list.push(undefined);
+  }
+  return { do: "insertEach", with: [list, maxQueued] };
+}
+
+function settling(settlements: readonly Settlement[]): Omit<Command, "n"> {
+  const list: unknown[] = [];
+  for (const settlement of settlements) packSettlement(list, settlement);
+  return { do: "settleEach", with: [list] };
 }
 
 function insertion(): Omit<Command, "n"> {

@@ -75,12 +75,10 @@ export type Values = SQLInputValue[];
 export const ROW_COLUMNS = FIELDS.map((field) => COLUMNS[field].name).join(", ");
 /** The place of the lane among them. */
 export const LANE = FIELDS.indexOf("lane");
-/** What an INSERT gives for them; the question marks stand for the values of `givenValuesOf`. */
+/** What an INSERT gives for them; the question marks stand for the values of `pushGiven`. */
 export const ROW_MARKS = FIELDS.map((field) => COLUMNS[field].initial ?? "?").join(", ");
 /** How many question marks that are. */
 export const GIVEN_SIZE = GIVEN.length;
-/** The place of the lane among the given values. */
-export const GIVEN_LANE = GIVEN.indexOf("lane");
 /** What an UPDATE sets, which `runUpdate` runs. */
 export const UPDATE_COLUMNS = CHANGING.map((field) => `${COLUMNS[field].name} = ?`).join(", ");
 
@@ -92,10 +90,16 @@ export const STATE: Record<TaskState, number> = Object.fromEntries(
 // Compiled from the table, once: a loop over the names takes twenty times as long for each row.
 /** Makes a row of the values of `ROW_COLUMNS`. */
 export const rowFrom = compile("values", objectOf(FIELDS)) as (values: Values) => Row;
-/** Makes the row of a new task of the values of `givenValuesOf`. */
-export const newRowFrom = compile("values", objectOf(GIVEN)) as (values: Values) => Row;
-/** What an INSERT is given. */
-export const givenValuesOf = compile("row", `[${GIVEN.map(writing)}]`) as (row: Row) => Values;
+/** Makes the row of a new task of the values that `pushGiven` has put into a list at `at`. */
+export const newRowFrom = compile("values, at", objectOf(GIVEN, "at + ")) as (
+  values: readonly unknown[],
+  at: number,
+) => Row;
+/** Appends what an INSERT is given to a list; `lane` is what stands for the row's lane. */
+export const pushGiven = compile(
+  "values, row, lane",
+  `void values.push(${GIVEN.map((field) => field === "lane" ? "lane" : writing(field))})`,
+) as (values: unknown[], row: Row, lane: string | number) => void;
 /** Runs the UPDATE of the columns that events change. */
 export const runUpdate = compile(
   "statement, row",
@@ -108,10 +112,10 @@ function compile(argument: string, expression: string): unknown {
 }
 
 /** A row of values of those columns, in which the others are as in a new task. */
-function objectOf(given: readonly (keyof Row)[]): string {
+function objectOf(given: readonly (keyof Row)[], from = ""): string {
   const field = (name: keyof Row) => {
     const at = given.indexOf(name);
-    const value = at < 0 ? COLUMNS[name].initial?.toLowerCase() as string : `values[${at}]`;
+    const value = at < 0 ? COLUMNS[name].initial?.toLowerCase() as string : `values[${from}${at}]`;
     const { as } = COLUMNS[name];
     return `${name}: ${as === "state" ? `STATES[${value}]` : as ? `${value} === 1` : value}`;
   };

@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../../../lib/clock.ts";
 import { Slab } from "../../../lib/slab.ts";
 import { turn } from "../../../lib/steps.ts";
+import type { Settlement } from "../../../task/outcome.ts";
 import type { ClaimedTask } from "../../../task/task.ts";
 import { MAX_WAIT_MS } from "../../core/rules.ts";
 import {
@@ -22,15 +23,19 @@ import {
 } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
 import {
+  buffersIn,
   buffersOf,
-  buffersOfTasks,
-  type PackedClaim,
+  type FlatList,
   type PackedSubmission,
   packInPortions,
+  packSettlement,
   packSubmission,
-  unpackClaim,
+  packTask,
+  TASK_SIZE,
+  unpackChanges,
+  unpackClaims,
 } from "../codec.ts";
-import type { Command, Opened, Reply, ThreadCommands } from "../store.ts";
+import type { Command, ListName, ListResults, Opened, Reply, ThreadCommands } from "../store.ts";
 import type { FromThread, ToThread } from "./thread_server.ts";
 
 /**
@@ -75,6 +80,15 @@ interface Pending {
   reject(error: Error): void;
 }
 
+/** Tasks or settlements that cross as one command. */
+interface OpenList {
+  readonly values: unknown[];
+  /** One for each. */
+  readonly pending: Pending[];
+}
+
+const STORED = { kind: "stored" } as const;
+
 const CLASSES = { EngineError, EngineDamagedError, EngineInUseError };
 
 /** Starts the thread; resolves when it has opened the file. */
@@ -109,6 +123,8 @@ export class ThreadClient {
   /** Running backups, by their paths. */
   readonly #backups = new Map<string, Pending>();
   #outbox: Command[] = [];
+  /** Lists in the outbox that further tasks or settlements may join. */
+  #open: { [Name in ListName]?: OpenList } = {};
   /** Of the outbox, in commands for one task. */
   #weight = 0;
   #scheduled = false;
@@ -149,9 +165,19 @@ export class ThreadClient {
    * once would keep the event loop for 40 ms. The thread stores them together.
    */
   insert(submission: Submission, maxQueued: number): Promise<Inserted> {
-    return submission.tasks.length > 1
-      ? this.#insertInPortions(submission, maxQueued)
-      : this.run("insert", packSubmission(submission), maxQueued);
+    const { tasks, quota, ...others } = submission;
+    if (tasks.length > 1) return this.#insertInPortions(submission, maxQueued);
+    const [task] = tasks;
+    if (!task || !isEmpty(others)) return this.run("insert", packSubmission(submission), maxQueued);
+    return this.#join("insertEach", STORED, (list) => {
+      packTask(list, task);
+      list.push(quota?.maxQueued);
+    }, maxQueued);
+  }
+
+  /** Settles an attempt. */
+  settle(settlement: Settlement): Promise<boolean> {
+    return this.#join("settleEach", true, (list) => packSettlement(list, settlement));
   }
 
   /** Waits until a task is due; resolves with none when the signal aborts. */
@@ -161,7 +187,7 @@ export class ThreadClient {
     const withdraw = () => this.#push(NO_RESULT, "withdraw", [n]);
     signal.addEventListener("abort", withdraw, { once: true });
     try {
-      return (await answer as PackedClaim[]).map(unpackClaim);
+      return unpackClaims(await answer as FlatList);
     } finally {
       signal.removeEventListener("abort", withdraw);
     }
@@ -207,14 +233,46 @@ export class ThreadClient {
       if (this.#ended) throw this.#ended;
       this.#worker.postMessage(
         { upload: { n: upload, tasks } } satisfies ToThread,
-        buffersOfTasks(tasks),
+        buffersIn(tasks),
       );
-      sent += tasks.length;
+      sent++;
       tasks = next;
       await turn();
     }
     const rest: PackedSubmission = { ...submission, tasks };
     return await this.run("insert", sent === 0 ? rest : { ...rest, upload }, maxQueued);
+  }
+
+  /**
+   * Adds one task or settlement to the list of this turn; resolves with `usual`
+   * unless the thread says otherwise. Other commands end the list: all that comes
+   * after them happens after them.
+   */
+  #join<Result>(
+    name: ListName,
+    usual: Result,
+    pack: (list: unknown[]) => void,
+    ...more: readonly unknown[]
+  ): Promise<Result> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const list = this.#open[name] ?? this.#openList(name, usual, more);
+    pack(list.values);
+    const promise = new Promise<unknown>((resolve, reject) => {
+      list.pending.push({ resolve, reject });
+    });
+    this.#weight++;
+    this.#schedule();
+    return promise as Promise<Result>;
+  }
+
+  #openList(name: ListName, usual: unknown, more: readonly unknown[]): OpenList {
+    const list: OpenList = { values: [], pending: [] };
+    const n = this.#pending.add({
+      resolve: (results) => resolveEach(list.pending, usual, results as ListResults<unknown>),
+      reject: (error) => list.pending.forEach(({ reject }) => reject(error)),
+    });
+    this.#outbox.push({ n, do: name, with: [list.values, ...more] });
+    return this.#open[name] = list;
   }
 
   #send(name: Command["do"], args: readonly unknown[]): { n: number; answer: Promise<unknown> } {
@@ -228,7 +286,9 @@ export class ThreadClient {
   #push(n: number, name: Command["do"], args: readonly unknown[]): void {
     if (this.#ended) return;
     this.#outbox.push({ n, do: name, with: args });
-    this.#weight += name === "insert" ? (args[0] as PackedSubmission).tasks.length : 1;
+    // The order of claims does not matter: they are served at the end of the group.
+    if (name !== "claim" && name !== "withdraw") this.#open = {};
+    this.#weight += name === "insert" ? (args[0] as PackedSubmission).tasks.length / TASK_SIZE : 1;
     this.#schedule();
   }
 
@@ -247,6 +307,7 @@ export class ThreadClient {
   #sendGroup(): void {
     const group = { now: this.#options.clock.now(), commands: this.#outbox };
     this.#outbox = [];
+    this.#open = {};
     this.#weight = 0;
     this.#woken = false;
     this.#inFlight++;
@@ -265,7 +326,7 @@ export class ThreadClient {
     }
   }
 
-  #receive({ answers, changes, failed = [], wakeAt = Infinity, last }: Reply): void {
+  #receive({ answers, changes = [], failed = [], wakeAt = Infinity, last }: Reply): void {
     this.#inFlight--;
     this.last = last;
     if ((this.#outbox.length > 0 || this.#woken) && !this.#ended) this.#schedule();
@@ -274,7 +335,7 @@ export class ThreadClient {
       if (fault) pending?.reject(errorOf(fault));
       else pending?.resolve(value);
     }
-    for (const change of changes) this.#options.onChange(change);
+    for (const change of unpackChanges(changes)) this.#options.onChange(change);
     for (const task of failed) this.#options.onFailed?.(task);
     this.#wake(wakeAt);
   }
@@ -303,6 +364,24 @@ export class ThreadClient {
     this.#onClosed?.();
     if (!closing) this.#options.onFatal?.(error);
   }
+}
+
+/** Resolves what was sent in one list; without results, each has gone as usual. */
+function resolveEach(
+  pending: readonly Pending[],
+  usual: unknown,
+  results: ListResults<unknown>,
+): void {
+  for (let at = 0; at < pending.length; at++) {
+    const { fault, value = usual } = results?.[at] ?? {};
+    if (fault) pending[at]?.reject(errorOf(fault));
+    else pending[at]?.resolve(value);
+  }
+}
+
+function isEmpty(members: object): boolean {
+  for (const _ in members) return false;
+  return true;
 }
 
 function next(worker: Worker): Promise<FromThread> {

@@ -9,7 +9,7 @@
 import type { Failpoint } from "../../../lib/failpoints.ts";
 import type { EngineError } from "../../engine.ts";
 import type { WhenMoved } from "../file/move.ts";
-import { buffersOf, type PackedSubmission, type PackedTask } from "../codec.ts";
+import { buffersOf, type FlatList, type PackedSubmission } from "../codec.ts";
 import {
   type Command,
   type Group,
@@ -24,7 +24,7 @@ export type ToThread =
   | { readonly open: { path: string; now: number; ballastBytes: number; whenMoved: WhenMoved } }
   | { readonly group: Group }
   /** Tasks of a submission that follows in a group with the same number. */
-  | { readonly upload: { readonly n: number; readonly tasks: readonly PackedTask[] } }
+  | { readonly upload: { readonly n: number; readonly tasks: FlatList } }
   /** To give free space of the file back. */
   | { readonly compact: true }
   /** Where to write a copy of the file. */
@@ -43,7 +43,7 @@ export type FromThread =
 /** Serves the queue from this Worker. */
 export function serveQueue(failpoint: Failpoint): void {
   let store: Store | undefined;
-  const uploads = new Map<number, PackedTask[]>();
+  const uploads = new Map<number, unknown[]>();
 
   self.onmessage = ({ data: message }: MessageEvent<ToThread>) => {
     if ("open" in message) {
@@ -66,8 +66,7 @@ export function serveQueue(failpoint: Failpoint): void {
     } else if ("upload" in message) {
       const { n, tasks } = message.upload;
       const before = uploads.get(n);
-      if (before) before.push(...tasks);
-      else uploads.set(n, [...tasks]);
+      uploads.set(n, before ? before.concat(tasks) : [...tasks]);
     } else if ("group" in message) {
       if (!store) return;
       const { now, commands } = message.group;
@@ -86,7 +85,7 @@ export function serveQueue(failpoint: Failpoint): void {
 }
 
 /** A command with the tasks that were sent before it. */
-function whole(command: Command, uploads: Map<number, PackedTask[]>): Command {
+function whole(command: Command, uploads: Map<number, unknown[]>): Command {
   if (command.do !== "insert") return command;
   const [submission, maxQueued] = command.with as [PackedSubmission, number];
   const { upload, ...rest } = submission;

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { EngineDamagedError, EngineError } from "../../../../src/queue/engine.ts";
-import type { PackedSubmission, PackedTask } from "../../../../src/queue/sqlite/codec.ts";
+import {
+  type FlatList,
+  type PackedSubmission,
+  TASK_SIZE,
+} from "../../../../src/queue/sqlite/codec.ts";
 import { FULL_GROUP, ThreadClient } from "../../../../src/queue/sqlite/thread/thread_client.ts";
 import { openIds } from "../../../../src/lib/ids.ts";
 import type { NewTask } from "../../../../src/task/task.ts";
@@ -45,7 +49,7 @@ Deno.test("the next group collects commands while one is in flight, and is sent 
 Deno.test("a batch as large as a full group is sent at once", async () => {
   const { line, thread } = setup();
   const insert = (tasks: number) => {
-    const packed = Array.from({ length: tasks }) as PackedTask[];
+    const packed = Array.from({ length: tasks * TASK_SIZE });
     line.run("insert", { tasks: packed }, 1_000).catch(() => {});
   };
   insert(FULL_GROUP - 1);
@@ -55,6 +59,50 @@ Deno.test("a batch as large as a full group is sent at once", async () => {
   assert.equal(thread.groups.length, 1);
   insert(1);
   assert.deepEqual(thread.groups.map((group) => group.commands.length), [1, 2]);
+});
+
+Deno.test("single tasks and settlements of one turn cross as two lists, and each gets its own result", async () => {
+  const { line, thread } = setup();
+  const settlement = { id: ids("tsk"), attempt: 1, event: "succeed", at: 0 } as const;
+  const results = Promise.allSettled([
+    line.insert({ tasks: [aTask()] }, 9),
+    line.settle(settlement),
+    line.insert({ tasks: [aTask()], quota: { owner: "ada", maxQueued: 1 } }, 9),
+    line.settle(settlement),
+    line.insert({ tasks: [aTask()] }, 9),
+  ]);
+  await settled();
+  assert.deepEqual(thread.commands, ["insertEach", "settleEach"]);
+  const refused = { kind: "refused", code: "queue_full", quota: 1 } as const;
+  const fault = { name: "EngineError", message: "malformed" } as const;
+  thread.reply({ answers: [{ n: 2 }, { n: 1, value: [{}, { value: refused }, { fault }] }] });
+  assert.deepEqual(
+    (await results).map((one) => one.status === "fulfilled" ? one.value : one.reason),
+    [{ kind: "stored" }, true, refused, true, new EngineError("malformed")],
+  );
+});
+
+Deno.test("another command comes after what was called before it, and before what was called after it", async () => {
+  const { line, thread } = setup();
+  const insert = (submission = {}) => {
+    line.insert({ tasks: [aTask()], ...submission }, 9).catch(() => {});
+  };
+  insert();
+  line.claim(1, new AbortController().signal);
+  insert();
+  line.run("cancelWaiting").catch(() => {});
+  insert();
+  insert({ idempotency: { scope: "", key: "k", fingerprint: "", expiresAt: 1 } });
+  insert();
+  await settled();
+  assert.deepEqual(thread.commands, [
+    "insertEach",
+    "claim",
+    "cancelWaiting",
+    "insertEach",
+    "insert",
+    "insertEach",
+  ]);
 });
 
 Deno.test("a large submission crosses in portions, and other commands go before it", async () => {
@@ -67,10 +115,10 @@ Deno.test("a large submission crosses in portions, and other commands go before 
     if (thread.groups.length === 1) thread.reply({});
   }
   const sizes = thread.portions.map(({ length }) => length);
-  assert.ok(sizes.length > 5 && Math.max(...sizes) < 1_000, sizes.join());
+  assert.ok(sizes.length > 5 && Math.max(...sizes) < 1_000 * TASK_SIZE, sizes.join());
   assert.deepEqual(thread.commands, ["counts", "insert"]);
   const { tasks: rest, upload } = thread.groups[1]?.commands[0]?.with[0] as PackedSubmission;
-  assert.equal(sizes.reduce((sum, size) => sum + size, rest.length), 10_000);
+  assert.equal(sizes.reduce((sum, size) => sum + size, rest.length), 10_000 * TASK_SIZE);
   assert.equal(upload, 1);
   thread.reply({ answers: [{ n: 2, value: { kind: "stored" } }] });
   assert.deepEqual(await inserting, { kind: "stored" });
@@ -166,7 +214,7 @@ function setup(opened: Partial<Opened> = {}) {
 /** The thread's side of the connection, which the test controls. */
 class FakeThread {
   groups: Extract<ToThread, { group: unknown }>["group"][] = [];
-  portions: (readonly PackedTask[])[] = [];
+  portions: FlatList[] = [];
   terminated = false;
   onmessage: (event: { data: FromThread }) => void = () => {};
   onerror: (event: { message: string; preventDefault(): void }) => void = () => {};
