@@ -17,6 +17,7 @@ import { customServices, SERVICES } from "./chat/table.ts";
 import { openEmailChannel } from "./mail/email.ts";
 import type { AllowEntry } from "./guard/fetch_allow.ts";
 import type { EgressProxy } from "./guard/egress_proxy.ts";
+import { withFetchedFiles } from "./fetched_files.ts";
 import { openGuard } from "./guard/guard.ts";
 import { openHttpChannel } from "./http/http.ts";
 import type { MailSettings } from "./mail/mail_settings.ts";
@@ -78,13 +79,19 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     refusesSave,
     retentionMs,
   });
+  const email = openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens });
+  const withFiles = (channel: Channel) => withFetchedFiles(channel, { http, downloads });
+  const customNames = new Set(Object.keys(custom));
   const channels = new Map<string, Channel>([
     ["callback", openCallbackChannel({ http, clock, secrets, own })],
-    ["email", openEmailChannel(mail, { clock, ca, hostname, relays, dkim, compute, tokens })],
+    ["email", withFiles(email)],
     ["http", http],
-    ...[...SERVICES, ...customServices(custom)].map((service) =>
-      [service.name, openChatChannel(service, http, compute)] as const
-    ),
+    ...[...SERVICES, ...customServices(custom)].map((service) => {
+      const channel = openChatChannel(service, http, compute);
+      // Other services are only told the names of files.
+      const takesFiles = service.name === "json" || customNames.has(service.name);
+      return [service.name, takesFiles ? withFiles(channel) : channel] as const;
+    }),
   ]);
   return Object.assign(channels, { close: () => compute.close() });
 };

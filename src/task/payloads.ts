@@ -22,8 +22,10 @@ export interface Mailbox {
 export interface Attachment {
   /** A bare file name, without path. */
   readonly filename: string;
-  /** Base64. */
+  /** Base64; empty until a file with a `url` has been fetched. */
   readonly content: string;
+  /** Where each attempt fetches the file. */
+  readonly url?: string;
   /** A MIME type; guessed from the name when absent. */
   readonly contentType?: string;
   /** The Content-ID by which the HTML refers to it; it is then shown inline. */

@@ -17,7 +17,7 @@ export function requireDraftScopes(caller: Caller, { drafted, batch, anyHost }: 
   if (anyHost && !caller.scopes.has("fetch")) {
     throw new Refusal(
       "forbidden",
-      "Expected an API key with the scope fetch, because a target or a callback names its host",
+      "Expected an API key with the scope fetch, because a target, a file or a callback names its host",
     );
   }
   for (const { followUps = [] } of [...drafted.map(({ task }) => task), batch ?? {}]) {

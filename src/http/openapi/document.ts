@@ -203,6 +203,7 @@ const HEADERS_OF_STATUS: Record<number, string[]> = {
   416: ["ContentRange"],
   429: ["RetryAfter", "RateLimit", "RateLimitPolicy"],
   503: ["RetryAfter"],
+  507: ["RetryAfter"],
 };
 
 const NAMES: Record<string, string> = {

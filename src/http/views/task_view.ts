@@ -209,8 +209,10 @@ function attachmentsView(attachments: readonly Attachment[]): View[] | undefined
   return attachments.length > 0 ? attachments.map(attachmentView) : undefined;
 }
 
-function attachmentView({ content, ...attachment }: Attachment): View {
-  return { ...attachment, bytes: base64Bytes(content) };
+function attachmentView({ content, url, ...attachment }: Attachment): View {
+  return url === undefined
+    ? { ...attachment, bytes: base64Bytes(content) }
+    : { ...attachment, url: maskUrl(url) };
 }
 
 /** A longer body is shown as its size: masking its secrets would mean to parse it. */

@@ -71,10 +71,11 @@ export interface NotifyRequest extends SubmitRequest {
   readonly severity?: "info" | "success" | "warning" | "failure";
   /** Further headers of a mail. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Files, in base64. */
+  /** Files: each with its content in base64, or with the URL that each attempt fetches. */
   readonly attachments?: readonly {
     readonly filename: string;
-    readonly content: string;
+    readonly content?: string;
+    readonly url?: string;
     readonly contentType?: string;
     readonly cid?: string;
   }[];

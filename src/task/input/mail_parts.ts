@@ -5,7 +5,10 @@
  */
 
 import { isBase64 } from "../../lib/base64.ts";
+import { pointerTo } from "../../lib/json.ts";
 import { isLongerThan, isOneLine, isPlainLine } from "../../lib/text.ts";
+import type { Issue } from "../issues.ts";
+import type { NotifyPorts } from "../ports.ts";
 
 /** The most files of one mail. */
 export const MAX_ATTACHMENTS = 100;
@@ -15,6 +18,7 @@ export const MAX_HEADERS = 100;
 export const LINE_BYTES = 998;
 const FILENAME_BYTES = 255;
 const MAX_URL_BYTES = 900;
+const URL_BYTES = 2_048;
 
 /** What is expected of each. */
 export const EXPECTED_PARTS = {
@@ -25,6 +29,8 @@ export const EXPECTED_PARTS = {
     `Expected a bare file name of 1 to ${FILENAME_BYTES} bytes, without a path and without ` +
     "characters that change the direction of text",
   content: "Expected the file's content in base64, padded and without line breaks",
+  source: "Expected either content or url",
+  url: `Expected an http:// or https:// URL of at most ${URL_BYTES} bytes`,
   contentType: `Expected a media type such as "application/pdf"`,
   dsn: "Expected true or false",
   unsubscribe: `Expected a URL such as "https://example.org/unsubscribe" or "mailto:u@example.org"`,
@@ -86,9 +92,10 @@ const CID = /^[\w.@+-]{1,200}$/;
 
 /** Checks the file at `index`. */
 export function checkAttachment(
-  { filename, content, contentType, cid }: {
+  { filename, content, url, contentType, cid }: {
     filename: string;
-    content: string;
+    content?: string | undefined;
+    url?: string | undefined;
     contentType?: string | undefined;
     cid?: string | undefined;
   },
@@ -101,9 +108,33 @@ export function checkAttachment(
   if (!isBare || isLongerThan(filename, FILENAME_BYTES)) {
     wrong(EXPECTED_PARTS.filename, ...at, "filename");
   }
-  if (!isBase64(content)) wrong(EXPECTED_PARTS.content, ...at, "content");
+  if ((content === undefined) === (url === undefined)) {
+    wrong(EXPECTED_PARTS.source, ...at, "content");
+  }
+  if (content !== undefined && !isBase64(content)) wrong(EXPECTED_PARTS.content, ...at, "content");
   if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) {
     wrong(EXPECTED_PARTS.contentType, ...at, "contentType");
   }
   if (cid !== undefined && !CID.test(cid)) wrong(EXPECTED_PARTS.cid, ...at, "cid");
+}
+
+/** Checks the URLs of files, and counts them. */
+export function checkAttachmentUrls(
+  attachments: readonly { readonly url?: string | undefined }[] | undefined,
+  ports: Pick<NotifyPorts, "refuseUrl">,
+  issues: Issue[],
+): number {
+  let count = 0;
+  for (const [index, { url: text }] of (attachments ?? []).entries()) {
+    if (text === undefined) continue;
+    count++;
+    const pointer = pointerTo(["attachments", index, "url"]);
+    const url = URL.parse(text);
+    const isFit = url && /^https?:$/.test(url.protocol) && url.username === "" &&
+      url.password === "" && !isLongerThan(text, URL_BYTES);
+    if (!isFit) issues.push({ pointer, detail: EXPECTED_PARTS.url });
+    const refused = isFit ? ports.refuseUrl(url) : undefined;
+    if (refused) issues.push({ pointer, detail: refused.detail, code: "address_refused" });
+  }
+  return count;
 }

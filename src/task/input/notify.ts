@@ -18,7 +18,13 @@ import { digestFields, type DigestOptions, readDigest } from "./digest.ts";
 import { type Issue, issuesOf, type Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { runAtOnce, type Steps } from "../../lib/steps.ts";
-import { checkAttachment, checkHeaders, EXPECTED_PARTS, readUnsubscribe } from "./mail_parts.ts";
+import {
+  checkAttachment,
+  checkAttachmentUrls,
+  checkHeaders,
+  EXPECTED_PARTS,
+  readUnsubscribe,
+} from "./mail_parts.ts";
 import { MAX_ATTACHMENTS } from "./mail_parts.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { contentFields, contentOf } from "./notify_content.ts";
@@ -112,7 +118,10 @@ export const notifyFields = {
   attachments: z.array(
     z.strictObject({
       filename: z.string({ error: EXPECTED_PARTS.filename }),
-      content: z.string({ error: EXPECTED_PARTS.content }).meta({ contentEncoding: "base64" }),
+      content: z.string({ error: EXPECTED_PARTS.content }).optional()
+        .meta({ description: "The file in base64.", contentEncoding: "base64" }),
+      url: z.string({ error: EXPECTED_PARTS.url }).optional()
+        .meta({ description: "Or where each attempt fetches it; takes the scope fetch." }),
       contentType: z.string({ error: EXPECTED_PARTS.contentType }).optional(),
       cid: z.string({ error: EXPECTED_PARTS.cid }).optional()
         .meta({ description: "Shown inline where the HTML says cid:…" }),
@@ -121,7 +130,7 @@ export const notifyFields = {
     }),
     { error: EXPECTED_PARTS.attachments },
   ).max(MAX_ATTACHMENTS, { error: EXPECTED_PARTS.attachments }).optional()
-    .meta({ description: "Files, in base64." }),
+    .meta({ description: "Files: each with its content in base64, or with a URL." }),
   fallback: z.union([
     target,
     z.array(target).min(1, { error: EXPECTED.fallback })
@@ -234,15 +243,19 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   const said = contentOf(raw, ports, issues);
   if (raw.headers) checkHeaders(raw.headers, wrong);
   raw.attachments?.forEach((attachment, i) => checkAttachment(attachment, i, wrong));
+  const urls = checkAttachmentUrls(raw.attachments, ports, issues);
   const options = readOptions(raw, DEFAULTS, issues);
   const quiet = raw.quiet && readQuiet(raw.quiet, issues);
   const digest = raw.digest && readDigest(raw.digest, issues);
   if (digest && raw.key !== undefined) {
     wrong("Not together with digest: its members are sent together", "key");
   }
+  if (digest && urls > 0) wrong("Not together with attachments by URL", "digest");
   if (issues.length > 0 || !said) return { issues };
   const { subject, ...content } = said;
-  const attachments = (raw.attachments ?? []) as Attachment[];
+  const attachments = (raw.attachments ?? []).map(({ content = "", ...file }) =>
+    ({ ...file, content }) as Attachment
+  );
   const common = {
     ...content,
     ...compact({ severity: raw.severity }),
@@ -274,7 +287,9 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
       options,
       ...(quiet ? { quiet } : {}),
       ...(digest ? { digest } : {}),
-      ...(to.anyHost || ways.some(({ anyHost }) => anyHost) ? { anyHost: true as const } : {}),
+      ...(to.anyHost || urls > 0 || ways.some(({ anyHost }) => anyHost)
+        ? { anyHost: true as const }
+        : {}),
       ...(ways.length > 0 ? { fallback: ways.map((way) => contentFor(way)) } : {}),
       ...contentFor(to, { cc, bcc }),
     },

@@ -180,7 +180,7 @@ Deno.test("real answers are what the document says", async () => {
     ports: {
       queueFile: {
         isGone: false,
-        usage: () => Promise.resolve({ fileBytes: 1, logBytes: 2, freeBytes: 3 }),
+        usage: () => Promise.resolve({ fileBytes: 1, logBytes: 2, freeBytes: 1e9 }),
         backupPath: (id) => `${folder}/${id}`,
       },
       aliasOf: () => ["ada@example.org"],

@@ -30,6 +30,19 @@ Deno.test("an address and a subject are a mail, with the patience that mail need
   assert.deepEqual(request?.options.retry.slice(0, 2), [5_000, 30_000]);
 });
 
+Deno.test("a file by URL is kept with its URL, takes any host, and is refused where the guard refuses it", () => {
+  const body = { ...TO, attachments: [{ filename: "a.txt", url: "https://example.org/a?b=c" }] };
+  const [request] = requestsOf(body);
+  assert.deepEqual(request?.mail?.attachments, [
+    { filename: "a.txt", url: "https://example.org/a?b=c", content: "" },
+  ]);
+  assert.equal(request?.anyHost, true);
+  const refuseUrl = () => ({ code: "address_refused", detail: "Not public" });
+  assert.deepEqual(parseNotify(body, notifyPorts({ refuseUrl })).issues, [
+    { pointer: "/attachments/0/url", detail: "Not public", code: "address_refused" },
+  ]);
+});
+
 Deno.test("several addresses are one mail", () => {
   const requests = requestsOf({
     to: ["ada@example.org", "Bob <bob@example.org>"],
@@ -109,6 +122,22 @@ Deno.test.each([
   {
     body: { ...TO, attachments: [{ ...FILE, contentType: "a/b\r\nX: y" }] },
     pointers: ["/attachments/0/contentType"],
+  },
+  {
+    body: { ...TO, attachments: [{ ...FILE, url: "https://example.org/a" }] },
+    pointers: ["/attachments/0/content"],
+  },
+  {
+    body: { ...TO, attachments: [FILE, { filename: "a", url: "ftp://example.org/a" }] },
+    pointers: ["/attachments/1/url"],
+  },
+  {
+    body: {
+      ...TO,
+      attachments: [{ filename: "a", url: "https://example.org/a" }],
+      digest: { key: "k", window: "1m" },
+    },
+    pointers: ["/digest"],
   },
   { body: { ...TO, attachments: [{ ...FILE, cid: "a>" }] }, pointers: ["/attachments/0/cid"] },
   { body: { ...TO, attachments: Array(101).fill(FILE) }, pointers: ["/attachments"] },

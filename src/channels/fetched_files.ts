@@ -1,0 +1,116 @@
+/**
+ * Attachments that a notification names by their URL: fetched at each attempt,
+ * through the guard, before the channel itself delivers.
+ *
+ * @module
+ */
+
+import { readJsonText } from "../lib/held_text.ts";
+import { laneOf } from "../task/input/fetch.ts";
+import type { Outcome } from "../task/outcome.ts";
+import type { Attachment, FetchPayload } from "../task/payloads.ts";
+import type { TaskError } from "../task/task.ts";
+import type { Attempt, Channel, DeliverContext } from "./channel.ts";
+
+/** What the fetches need. */
+export interface FileSource {
+  /** Makes the requests. */
+  readonly http: Channel;
+  /** The folder of all downloads. */
+  readonly downloads: string | undefined;
+}
+
+/** All files of one message, in bytes: as many as fit into a submit of 32 MiB as base64. */
+const MAX_BYTES = 24 * 2 ** 20;
+/** The name of the saved file. */
+const FILE = "file";
+
+/** A channel that gets the files of its messages before it delivers them. */
+export function withFetchedFiles(channel: Channel, source: FileSource): Channel {
+  const { graceMs, oneThread } = channel;
+  return {
+    ...(graceMs === undefined ? {} : { graceMs }),
+    ...(oneThread === undefined ? {} : { oneThread }),
+    async deliver(attempt, context) {
+      const held = readJsonText(attempt.payload);
+      // Hardly any message has one, and parsing a payload twice is dear.
+      if (!held.text.includes('"url":')) return await channel.deliver(attempt, context);
+      const payload = JSON.parse(held.text) as { attachments?: readonly Attachment[] };
+      const attachments: Attachment[] = [];
+      let left = MAX_BYTES;
+      for (const [index, file] of (payload.attachments ?? []).entries()) {
+        if (file.url === undefined) {
+          attachments.push(file);
+          continue;
+        }
+        const fetched = await fetchFile(file, { attempt, context, source, index, left });
+        if ("outcome" in fetched) return fetched.outcome;
+        left -= fetched.bytes.length;
+        const { url: _, ...rest } = file;
+        attachments.push({ ...rest, content: fetched.bytes.toBase64() });
+      }
+      const text = held.restore(JSON.stringify({ ...payload, attachments }));
+      const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+      return await channel.deliver({ ...attempt, payload: bytes }, context);
+    },
+    close: () => channel.close?.() ?? Promise.resolve(),
+  };
+}
+
+interface FileFetch {
+  readonly attempt: Attempt;
+  readonly context: DeliverContext;
+  readonly source: FileSource;
+  readonly index: number;
+  readonly left: number;
+}
+
+async function fetchFile(
+  { url = "", filename }: Attachment,
+  { attempt, context, source: { http, downloads }, index, left }: FileFetch,
+): Promise<{ readonly bytes: Uint8Array } | { readonly outcome: Outcome }> {
+  const request: FetchPayload = {
+    url,
+    method: "GET",
+    headers: {},
+    redirects: 5,
+    maxBytes: left,
+    save: FILE,
+  };
+  const folder = `${attempt.taskId}/attachment-${index}`;
+  const { carry: _, ...rest } = attempt;
+  const outcome = await http.deliver(
+    { ...rest, taskId: folder, payload: JSON.stringify(request) },
+    // Nothing of the message has left yet.
+    { ...context, progress() {} },
+  );
+  const path = `${downloads}/${folder}`;
+  if (outcome.kind !== "delivered") return { outcome: failed(outcome, filename, url) };
+  try {
+    return { bytes: await Deno.readFile(`${path}/${FILE}`) };
+  } catch (error) {
+    const detail = `Attachment "${filename}" could not be read: ${error}`;
+    return { outcome: { kind: "deferred", error: { code: "storage_failed", detail } } };
+  } finally {
+    await Deno.remove(path, { recursive: true }).catch(() => {});
+    // Other attachments may still be there.
+    await Deno.remove(`${downloads}/${attempt.taskId}`).catch(() => {});
+  }
+}
+
+/** The message was not sent; what its file's host did says nothing about the message's own receiver. */
+function failed(outcome: Outcome, filename: string, url: string): Outcome {
+  const { code = "unknown", detail = "" }: Partial<TaskError> = "error" in outcome
+    ? outcome.error
+    : {};
+  const error = { code, detail: `Attachment "${filename}": ${detail}` };
+  const otherLane = laneOf(new URL(url));
+  if (outcome.kind === "rejected") return { kind: "rejected", error, otherLane };
+  const retryAfterMs = outcome.kind === "deferred" ? outcome.retryAfterMs : undefined;
+  return {
+    kind: "deferred",
+    error,
+    otherLane,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
