@@ -31,7 +31,7 @@ export function parseCorsOrigins(text: string): CorsOrigins {
   return { allows: (origin) => known.has(origin), isAny: false };
 }
 
-const METHODS = "GET, HEAD, POST, PUT, DELETE";
+const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS =
   "authorization, content-type, idempotency-key, last-event-id, prefer, range, traceparent, x-request-id";
 const RESPONSE_HEADERS = "allow, content-disposition, content-range, etag, link, location, " +

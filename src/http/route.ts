@@ -9,7 +9,7 @@ import type { RequestContext } from "./context.ts";
 /** A route of the API. */
 export interface Route {
   /** Upper case. HEAD comes with GET. */
-  readonly method: "GET" | "POST" | "DELETE" | "PUT";
+  readonly method: "GET" | "POST" | "DELETE" | "PUT" | "PATCH";
   /** The path, with a parameter written as `{id}`. */
   readonly path: string;
   /** Needs no API key: health checks and documentation. */

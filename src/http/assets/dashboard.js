@@ -5,6 +5,7 @@
 // its sections replace the old ones.
 
 import { $, ask, BASE, confirmed, resultText, toast } from "./api.js";
+import "./schedule.js";
 import "./send.js";
 import {
   countExactly,
@@ -134,6 +135,13 @@ function follow(url) {
 const LOCAL_TIME = { dateStyle: "medium", timeStyle: "long" };
 const LOCAL_DAY = { weekday: "short", day: "numeric" };
 const LOCAL_CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const LOCAL_WHOLE = {
+  ...LOCAL_DAY,
+  month: "short",
+  year: "numeric",
+  ...LOCAL_CLOCK,
+  timeZoneName: "short",
+};
 const LOCAL_DAY_AND_CLOCK = { ...LOCAL_DAY, ...LOCAL_CLOCK };
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
@@ -150,6 +158,9 @@ function updateTimes() {
     const at = new Date(time.dateTime);
     time.title = at.toLocaleString([], LOCAL_TIME);
     time.textContent = at.toLocaleString([], time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK);
+  }
+  for (const time of document.querySelectorAll("time.local")) {
+    time.textContent = new Date(time.dateTime).toLocaleString([], LOCAL_WHOLE);
   }
   // The bars of a chart say when they were.
   for (const title of document.querySelectorAll("title[data-at]")) {

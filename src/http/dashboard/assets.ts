@@ -11,6 +11,7 @@ import tasksStyle from "../assets/tasks.css" with { type: "text" };
 import liveWorker from "../assets/live-worker.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
 import manualStyle from "../assets/manual.css" with { type: "text" };
+import schedule from "../assets/schedule.js" with { type: "text" };
 import send from "../assets/send.js" with { type: "text" };
 import tasks from "../assets/tasks.js" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
@@ -22,6 +23,7 @@ import type { Route } from "../route.ts";
 const ASSETS: Readonly<Record<string, () => string>> = {
   "dashboard.js": () => dashboard,
   "api.js": () => api,
+  "schedule.js": () => schedule,
   "send.js": () => send,
   "tasks.js": () => tasks,
   "dashboard.css": () => `${dashboardStyle}\n${tasksStyle}`,

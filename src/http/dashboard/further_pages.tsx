@@ -1,31 +1,21 @@
 /**
- * The data of the pages for schedules, templates and the outbox.
+ * The data of the pages for templates and the outbox.
  *
  * @module
  */
 
-import { mayOperate, maySee } from "../auth/auth.ts";
 import { param, query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
 import type { Json } from "../../task/task.ts";
 import { OutboxContent, TemplateContent, TemplatesContent } from "./mails.tsx";
 import type { MakePage } from "./page.tsx";
-import { SchedulesContent } from "./schedules.tsx";
 
 const LISTED = 50;
 
 /** Each page by its path. */
 export function furtherPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
-  const { ports, clock, schedules } = dependencies;
-
-  function allSchedules(context: RequestContext) {
-    query(context, []);
-    const seen = schedules.list().filter((kept) => maySee(context.caller, kept.record.owner));
-    const operates = mayOperate(context.caller, undefined);
-    const content = <SchedulesContent schedules={seen} now={clock.now()} operates={operates} />;
-    return { title: "Schedules", place: "schedules", live: true, content } as const;
-  }
+  const { ports, clock } = dependencies;
 
   function allTemplates(context: RequestContext) {
     query(context, []);
@@ -53,7 +43,6 @@ export function furtherPages(dependencies: Dependencies): Readonly<Record<string
   }
 
   return {
-    "/ui/schedules": allSchedules,
     "/ui/templates": allTemplates,
     "/ui/templates/{name}": oneTemplate,
     "/ui/outbox": outbox,

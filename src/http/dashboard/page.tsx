@@ -62,7 +62,7 @@ export interface Frame {
 }
 
 /** What the script of the pages imports: loaded at once instead of one after the other. */
-const MODULES = ["api.js", "send.js", "tasks.js"];
+const MODULES = ["api.js", "schedule.js", "send.js", "tasks.js"];
 
 const PLACES: readonly [Place, string, string][] = [
   ["overview", "/", "Overview"],

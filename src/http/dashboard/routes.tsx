@@ -18,6 +18,7 @@ import { mailPage } from "./mail.ts";
 import { overviewPage, type OverviewParts } from "./overview_page.tsx";
 import type { Frame, MakePage } from "./page.tsx";
 import { refusePage, respondPage } from "./respond.tsx";
+import { schedulePages } from "./schedule_pages.tsx";
 import { sendPage } from "./send_page.tsx";
 import { taskPages } from "./task_pages.tsx";
 
@@ -36,6 +37,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     ...batchPages(dependencies),
     "/ui/lanes": lanesPage(dependencies),
     ...hookPages(dependencies),
+    ...schedulePages(dependencies),
     ...furtherPages(dependencies),
   };
 

@@ -5,69 +5,87 @@
  * @module
  */
 
-import { nextTicks, whenView } from "../../schedules/schedule.ts";
+import { cronWords } from "../../schedules/cron_words.ts";
+import { nextTicks, type ScheduleSpec } from "../../schedules/schedule.ts";
 import type { ScheduleRecord } from "../../schedules/schedule_record.ts";
 import type { Schedule } from "../../schedules/scheduler.ts";
-import { Action, Badge, Moment } from "./components.tsx";
+import type { TaskState } from "../../task/state.ts";
+import { formatDuration } from "../../lib/duration.ts";
+import { timeView } from "../views/time_view.ts";
+import { Action, Badge, Fact, FilterLink, Moment } from "./components.tsx";
+import { ScheduleForm } from "./schedule_form.tsx";
+
+const NEXT_TIMES = 5;
 
 /** The content of the page. */
 export function SchedulesContent(
-  { schedules, now, operates }: {
+  { schedules, now, operates, creates }: {
     readonly schedules: readonly Schedule[];
     readonly now: number;
     readonly operates: boolean;
+    /** Whether the caller may submit anything. */
+    readonly creates: boolean;
   },
 ) {
   return (
-    <section id="schedules" data-live aria-label="Schedules, by name">
-      {schedules.length === 0
+    <>
+      {creates
         ? (
           <p>
-            No schedules. Create one with <code>PUT /schedules/NAME</code> or in{" "}
-            <code>postrider.yaml</code>.
+            <a class="button" href="/ui/schedules/new">New schedule</a>
           </p>
         )
-        : (
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">When</th>
-                <th scope="col">Next</th>
-                <th scope="col">Last</th>
-                <th scope="col">Runs</th>
-                {operates ? <th scope="col">Actions</th> : null}
-              </tr>
-            </thead>
-            <tbody>
-              {schedules.map((kept) => <Row kept={kept} now={now} operates={operates} />)}
-            </tbody>
-          </table>
-        )}
-    </section>
+        : null}
+      <section id="schedules" data-live aria-label="Schedules, by name">
+        {schedules.length === 0
+          ? (
+            <p class="empty">
+              No schedules. Create one here, with <code>PUT /schedules/NAME</code>, or in{" "}
+              <code>postrider.yaml</code>.
+            </p>
+          )
+          : (
+            <div class="wide">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">Name</th>
+                    <th scope="col">When</th>
+                    <th scope="col">Next</th>
+                    <th scope="col">Last</th>
+                    <th scope="col">Runs</th>
+                    {operates ? <th scope="col">Actions</th> : null}
+                  </tr>
+                </thead>
+                <tbody>
+                  {schedules.map((kept) => <Row kept={kept} now={now} operates={operates} />)}
+                </tbody>
+              </table>
+            </div>
+          )}
+      </section>
+    </>
   );
 }
 
 function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: boolean }) {
   const { spec, source, paused, lastAt, lastId, runs, skipped, error } = kept.record;
-  const when = Object.entries(whenView(spec)).map(([name, value]) => `${name} ${value}`).join(", ");
-  const path = lastId?.startsWith("bat") ? "batches" : "tasks";
   return (
     <tr>
       <td data-name="Name" class="what">
-        {kept.name}{" "}
+        <a href={`/ui/schedules/${encodeURIComponent(kept.name)}`}>{kept.name}</a>
         <small>{spec.type}, defined by {source === "file" ? "the file" : "the API"}</small>
         {error === undefined ? null : <small class="error">{error}</small>}
       </td>
       <td data-name="When">
-        <code>{when}</code>
+        <When spec={spec} />
       </td>
       <td data-name="Next">
         <NextTimes record={kept.record} now={now} />
       </td>
       <td data-name="Last">
         {lastId === undefined ? "never" : (
-          <a href={`/ui/${path}/${lastId}`}>
+          <a href={pageOfRun(lastId)}>
             <Moment at={lastAt} now={now} />
           </a>
         )}
@@ -87,15 +105,27 @@ function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: b
   );
 }
 
-/** The next run, and the four after it. */
-function NextTimes({ record, now }: { record: ScheduleRecord; now: number }) {
-  const { spec, createdAt, paused, nextAt } = record;
-  if (paused) return <Badge word="paused" />;
-  if (nextAt === undefined) return <Badge word="over" />;
-  const [second, ...further] = nextTicks(spec, nextAt, createdAt, 4);
+/** A cron in words and as it is written, with its zone; or an interval. */
+function When({ spec: { cron, timezone, everyMs } }: { spec: ScheduleSpec }) {
+  if (cron === undefined) return <>every {formatDuration(everyMs ?? 0)}</>;
   return (
     <>
-      <Moment at={nextAt} now={now} />
+      {cronWords(cron) ?? "By cron"}
+      <small>
+        <code>{cron}</code> {timezone}
+      </small>
+    </>
+  );
+}
+
+/** The next run, and the four after it. */
+function NextTimes({ record, now }: { record: ScheduleRecord; now: number }) {
+  if (record.paused) return <Badge word="paused" />;
+  const [first, second, ...further] = nextTimesOf(record);
+  if (first === undefined) return <Badge word="over" />;
+  return (
+    <>
+      <Moment at={first} now={now} />
       {second === undefined ? null : (
         <small>
           then <Moment at={second} now={now} />
@@ -108,6 +138,13 @@ function NextTimes({ record, now }: { record: ScheduleRecord; now: number }) {
       )}
     </>
   );
+}
+
+/** The next five times. */
+function nextTimesOf({ spec, createdAt, nextAt }: ScheduleRecord): number[] {
+  return nextAt === undefined
+    ? []
+    : [nextAt, ...nextTicks(spec, nextAt, createdAt, NEXT_TIMES - 1)];
 }
 
 function Actions({ name, paused, isFile }: { name: string; paused: boolean; isFile: boolean }) {
@@ -138,4 +175,149 @@ function Actions({ name, paused, isFile }: { name: string; paused: boolean; isFi
       )}
     </div>
   );
+}
+
+/** A run, with the state of what it created; without one, that was deleted. */
+export interface ShownRun {
+  /** The task or batch. */
+  readonly id: string;
+  /** Its time, in milliseconds since the epoch. */
+  readonly at: number;
+  /** The state of the task; of a batch, its worst final state. */
+  readonly state: TaskState | undefined;
+}
+
+/** The content of the page of one schedule. */
+export function ScheduleContent(
+  { kept, runs, definition, now, operates, zones }: {
+    readonly kept: Schedule;
+    /** Its latest runs, newest first. */
+    readonly runs: readonly ShownRun[];
+    /** Its definition with secrets masked. */
+    readonly definition: Readonly<Record<string, unknown>>;
+    readonly now: number;
+    /** Whether the caller may change it. */
+    readonly operates: boolean;
+    /** All time zones. */
+    readonly zones: readonly string[];
+  },
+) {
+  const { spec, source, owner, paused, createdAt, skipped, error, runs: count } = kept.record;
+  const zone = spec.timezone ?? "UTC";
+  const next = paused ? [] : nextTimesOf(kept.record);
+  return (
+    <>
+      <section id="schedule" data-live aria-label="State">
+        {paused ? <p class="notice">Paused: no run starts until it is resumed.</p> : null}
+        {error === undefined ? null : <p class="error">The last run created no task: {error}</p>}
+        {operates
+          ? <Actions name={kept.name} paused={paused === true} isFile={source === "file"} />
+          : null}
+        <dl class="facts">
+          <Fact name="When">
+            <When spec={spec} />
+          </Fact>
+          <Fact name="Submits">{spec.type}</Fact>
+          <Fact name="If the last run is not final">
+            {spec.overlap === "skip" ? "the run is left out" : "it runs all the same"}
+          </Fact>
+          <Fact name="Missed while stopped">
+            {spec.missed === "skip" ? "left out" : "one run at the start"}
+          </Fact>
+          <Fact name="Defined by">{source === "file" ? "postrider.yaml" : "the API"}</Fact>
+          <Fact name="Owner">{owner}</Fact>
+          <Fact name="Created">
+            <Moment at={createdAt} now={now} />
+          </Fact>
+          <Fact name="Runs">{`${count}${skipped > 0 ? `, ${skipped} left out` : ""}`}</Fact>
+          <Fact name="Tasks">
+            <FilterLink by="source" value={`schedule:${kept.name}`} />
+          </Fact>
+        </dl>
+        <h2>Next runs</h2>
+        {next.length === 0
+          ? <p>{paused ? "None while it is paused." : "None: it is over."}</p>
+          : (
+            <table class="narrow">
+              <thead>
+                <tr>
+                  <th scope="col">In {zone}</th>
+                  <th scope="col">Your time</th>
+                  <th scope="col">Begins</th>
+                </tr>
+              </thead>
+              <tbody>
+                {next.map((at) => (
+                  <tr>
+                    <td data-name={`In ${zone}`}>{inZone(at, zone)}</td>
+                    <td data-name="Your time">
+                      <time class="local" datetime={timeView(at)}>{timeView(at)}</time>
+                    </td>
+                    <td data-name="Begins">
+                      <Moment at={at} now={now} />
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        <h2>Last runs</h2>
+        {runs.length === 0 ? <p>None yet.</p> : (
+          <table class="narrow">
+            <thead>
+              <tr>
+                <th scope="col">Run</th>
+                <th scope="col">State</th>
+                <th scope="col">Began</th>
+              </tr>
+            </thead>
+            <tbody>
+              {runs.map(({ id, at, state }) => (
+                <tr>
+                  <td data-name="Run" class="what">
+                    {state === undefined ? <>{id} (deleted)</> : <a href={pageOfRun(id)}>{id}</a>}
+                  </td>
+                  <td data-name="State">{state === undefined ? null : <Badge word={state} />}</td>
+                  <td data-name="Began">
+                    <Moment at={at} now={now} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+      <section>
+        <h2>Definition</h2>
+        {operates && source === "api"
+          ? <ScheduleForm name={kept.name} definition={definition} zones={zones} />
+          : (
+            <>
+              {source === "file"
+                ? <p>It is defined in postrider.yaml: change it there, and reload.</p>
+                : null}
+              <pre tabindex={0}><code>{JSON.stringify(definition, null, 2)}</code></pre>
+            </>
+          )}
+      </section>
+    </>
+  );
+}
+
+function pageOfRun(id: string): string {
+  return `/ui/${id.startsWith("bat") ? "batches" : "tasks"}/${id}`;
+}
+
+/** A time as a clock in that zone shows it. */
+function inZone(at: number, timeZone: string): string {
+  return new Date(at).toLocaleString("en-GB", {
+    timeZone,
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
 }

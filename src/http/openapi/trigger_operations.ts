@@ -11,6 +11,9 @@ import { anything, open, ref, type Schemas } from "./shapes.ts";
 const hookName = parameter("path", "name", "The hook's name in postrider.yaml.");
 const deliveryId = parameter("path", "id", "hkd_…");
 const scheduleName = parameter("path", "name", `Letters, digits, ".", "_" and "-".`);
+const dryRun = parameter("query", "dryRun", "true: says when it would run, and stores nothing.", {
+  const: "true",
+});
 const storing: ProblemCode[] = ["queue_full", "shutting_down", "engine_down", "storage_full"];
 const finding: ProblemCode[] = ["not_found", "invalid"];
 
@@ -108,6 +111,32 @@ export const triggerOperations: readonly Operation[] = [
     refusals: ["invalid"],
   },
   {
+    method: "PATCH",
+    path: "/schedules/{name}",
+    id: "patchSchedule",
+    tag: "Triggers",
+    summary: "Change a part of a schedule",
+    description:
+      "The body is a JSON merge patch (RFC 7396) of the schedule's definition: fields to replace, " +
+      "or null to leave out. All else stays as it is, secrets too.",
+    parameters: [scheduleName, dryRun],
+    body: {
+      required: true,
+      content: json(open("A part of a definition."), { cron: "30 3 * * *" }),
+    },
+    answers: [answered(200, "Schedule", "Changed, or the same as before.", ["Location"])],
+    refusals: [
+      "invalid",
+      "address_refused",
+      "malformed_json",
+      "too_large",
+      "unsupported_media_type",
+      "forbidden",
+      "not_found",
+      ...storing,
+    ],
+  },
+  {
     method: "PUT",
     path: "/schedules/{name}",
     id: "putSchedule",
@@ -115,7 +144,7 @@ export const triggerOperations: readonly Operation[] = [
     summary: "Create or change a schedule",
     description:
       "An identical request changes nothing. Schedules of postrider.yaml cannot be changed here.",
-    parameters: [scheduleName],
+    parameters: [scheduleName, dryRun],
     body: {
       required: true,
       content: json(ref("ScheduleSpec"), {

@@ -81,6 +81,7 @@ export const triggerSchemas: { readonly [name: string]: Json } = {
   Schedule: shape({
     name: text("The last part of its path."),
     ...when,
+    "description?": text("The cron in words."),
     type: choice(["notify", "fetch"], "The kind of submit."),
     "label?": text("The label of the tasks that it creates."),
     ...rules,

@@ -9,8 +9,9 @@
  */
 
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
+import { mergePatch } from "../../lib/merge_patch.ts";
+import { maskIssues } from "../../task/masked_submit.ts";
 import { submitBodyOf } from "../../task/resubmit.ts";
-import { MASK } from "../../task/secrets.ts";
 import { operatedTask } from "../auth/access.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -19,8 +20,6 @@ import { readJson } from "../request/body.ts";
 import type { Route } from "../route.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
-/** Fields that are shown with a mask in the place of their secrets. */
-const MASKED_FIELDS = ["url", "headers", "body", "to", "unsubscribe"];
 /** Request headers that are passed on. */
 const HEADERS = ["authorization", "idempotency-key", "prefer", "traceparent"];
 
@@ -39,7 +38,7 @@ export function duplicateRoutes(
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
     const body = new TextEncoder().encode(
-      JSON.stringify(merged(made.body, spelled(patch, made.body))),
+      JSON.stringify(mergePatch(made.body, spelled(patch, made.body))),
     );
     const headers = new Headers({
       "content-type": "application/json",
@@ -63,14 +62,7 @@ export function duplicateRoutes(
     if (!isPlainObject(value)) {
       throw refuseIssues([{ pointer: "", detail: "Expected an object with what is different" }]);
     }
-    const masked = Object.entries(value)
-      .filter(([name, part]) =>
-        MASKED_FIELDS.includes(name) && JSON.stringify(part)?.includes(MASK)
-      )
-      .map(([name]) => ({
-        pointer: `/${name}`,
-        detail: `Expected the secret instead of ${MASK}, or leave the field as it was`,
-      }));
+    const masked = maskIssues(value);
     if (masked.length > 0) throw refuseIssues(masked);
     return value;
   }
@@ -85,16 +77,4 @@ function spelled(patch: PlainObject, { headers }: PlainObject): PlainObject {
   const renamed = Object.entries(patch.headers)
     .map(([name, value]) => [names.get(name.toLowerCase()) ?? name, value]);
   return { ...patch, headers: Object.fromEntries(renamed) };
-}
-
-/** RFC 7396: members that are null are removed, objects are merged, all else is replaced. */
-function merged(target: PlainObject, patch: PlainObject): PlainObject {
-  const result: Record<string, unknown> = { ...target };
-  for (const [name, part] of Object.entries(patch)) {
-    const before = result[name];
-    if (part === null) delete result[name];
-    else if (isPlainObject(part)) result[name] = merged(isPlainObject(before) ? before : {}, part);
-    else result[name] = part;
-  }
-  return result;
 }

@@ -11,16 +11,23 @@ import {
   nextTick,
   nextTicks,
   parseSchedule,
+  type ScheduleSpec,
   whenView,
 } from "../../schedules/schedule.ts";
+import { cronWords } from "../../schedules/cron_words.ts";
 import { freshRecord, redefined, type ScheduleRecord } from "../../schedules/schedule_record.ts";
 import type { Schedule } from "../../schedules/scheduler.ts";
 import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
+import type { QueueEngine } from "../../queue/engine.ts";
 import type { TaskState } from "../../task/state.ts";
 import { parseBodyText } from "../../task/input/body_text.ts";
 import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { isPlainObject } from "../../lib/json.ts";
+import { mergePatch } from "../../lib/merge_patch.ts";
+import { maskIssues } from "../../task/masked_submit.ts";
+import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { requireDraftScopes } from "../auth/draft_scopes.ts";
@@ -39,8 +46,12 @@ const BATCH_ENDS: readonly TaskState[] = ["failed", "expired", "cancelled", "suc
 export function scheduleRoutes(dependencies: Dependencies): Route[] {
   const { engine, schedules, clock, ids, acceptance } = dependencies;
 
-  function found(context: RequestContext, allowed: typeof maySee): Schedule {
-    query(context, []);
+  function found(
+    context: RequestContext,
+    allowed: typeof maySee,
+    parameters: readonly "dryRun"[] = [],
+  ): Schedule {
+    query(context, parameters);
     const kept = schedules.find(param(context, "name"));
     const owner = kept?.record.owner;
     if (!kept || !maySee(context.caller, owner)) {
@@ -57,7 +68,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function put(context: RequestContext): Promise<Response> {
-    query(context, []);
+    const isDryRun = isDryRunOf(context);
     if (!dependencies.accepting()) {
       throw shuttingDown();
     }
@@ -67,7 +78,32 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       throw refuseIssues([{ pointer: "/name", detail }]);
     }
     const { value } = await readJson(context.request, MAX_BYTES, clock);
-    const parsed = parseSchedule(value, clock.now());
+    return await define(context, name, value, isDryRun);
+  }
+
+  /** Changes fields of a schedule, and leaves the others as they are: secrets too. */
+  async function patch(context: RequestContext): Promise<Response> {
+    const { name, record } = found(context, mayOperate, ["dryRun"]);
+    const isDryRun = isDryRunOf(context);
+    if (!dependencies.accepting()) {
+      throw shuttingDown();
+    }
+    const { value } = await readJson(context.request, MAX_BYTES, clock);
+    if (!isPlainObject(value)) {
+      throw refuseIssues([{ pointer: "", detail: "Expected an object with what is different" }]);
+    }
+    const masked = maskIssues(value);
+    if (masked.length > 0) throw refuseIssues(masked);
+    return await define(context, name, mergePatch(definitionOf(record), value), isDryRun);
+  }
+
+  async function define(
+    context: RequestContext,
+    name: string,
+    definition: unknown,
+    isDryRun: boolean,
+  ): Promise<Response> {
+    const parsed = parseSchedule(definition, clock.now());
     if (parsed.issues) throw refuseIssues(parsed.issues);
     const { type, body } = parsed.value;
     requireScope(context.caller, type);
@@ -77,7 +113,12 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     }
     requireDraftScopes(context.caller, tried.value);
     const owner = context.caller.name;
-    const isNew = schedules.find(name) === undefined;
+    const before = schedules.find(name);
+    if (isDryRun) {
+      requireChange(context.caller, before?.record);
+      const record = freshRecord(parsed.value, "api", clock.now(), owner);
+      return answerOne(context, 200, { name, version: 0, record });
+    }
     const kept = await schedules.change(name, (before, ownedBy) => {
       requireChange(context.caller, before);
       if (before) return redefined(before, parsed.value, "api", clock.now());
@@ -85,7 +126,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       return freshRecord(parsed.value, "api", clock.now(), owner);
     });
     const location = { location: `/schedules/${name}` };
-    return answerOne(context, isNew ? 201 : 200, kept, location);
+    return answerOne(context, before ? 200 : 201, kept, location);
   }
 
   async function remove(context: RequestContext): Promise<Response> {
@@ -143,21 +184,15 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       ? []
       : [nextAt, ...nextTicks(spec, nextAt, createdAt, NEXT_TIMES - 1)];
     const runs = await Promise.all(
-      lastRuns.map(async ({ id, at }) => ({ id, at: timeView(at), state: await stateOf(id) })),
+      lastRuns.map(async ({ id, at }) => ({
+        id,
+        at: timeView(at),
+        state: await stateOfRun(engine, id),
+      })),
     );
     const view = scheduleView(kept, label(kept));
     const whole = { ...view, lastRuns: runs, nextTimes: more.map(timeView) };
     return respond(context, status, whole, headers);
-  }
-
-  /** The state of a task, or of a batch as if it were one; `undefined` once it is deleted. */
-  async function stateOf(id: string): Promise<TaskState | undefined> {
-    if (!id.startsWith("bat")) return (await engine.find(id))?.state;
-    const batch = await engine.findBatch(id);
-    if (!batch) return undefined;
-    const { counts, done } = batch;
-    if (!done) return counts.running > 0 ? "running" : "queued";
-    return BATCH_ENDS.find((state) => counts[state] > 0);
   }
 
   /** The label of the task that a run would create; it holds no secrets. */
@@ -177,11 +212,37 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       path: one,
       answer: (context) => answerOne(context, 200, found(context, maySee)),
     },
+    { method: "PATCH", path: one, answer: patch },
     { method: "DELETE", path: one, answer: remove },
     { method: "POST", path: `${one}/run`, answer: run },
     { method: "POST", path: `${one}/pause`, answer: pause },
     { method: "POST", path: `${one}/resume`, answer: resume },
   ];
+}
+
+function isDryRunOf(context: RequestContext): boolean {
+  const { dryRun } = query(context, ["dryRun"]);
+  if (dryRun === undefined || dryRun === "true") return dryRun === "true";
+  throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
+}
+
+/** The state of a task, or of a batch as if it were one; `undefined` once it is deleted. */
+export async function stateOfRun(
+  engine: QueueEngine,
+  id: string,
+): Promise<TaskState | undefined> {
+  if (!id.startsWith("bat")) return (await engine.find(id))?.state;
+  const batch = await engine.findBatch(id);
+  if (!batch) return undefined;
+  const { counts, done } = batch;
+  if (!done) return counts.running > 0 ? "running" : "queued";
+  return BATCH_ENDS.find((state) => counts[state] > 0);
+}
+
+/** A schedule as a request defines it, with its secrets. */
+export function definitionOf({ spec }: { readonly spec: ScheduleSpec }): Record<string, Json> {
+  const { overlap, missed, type, body } = spec;
+  return { ...whenView(spec), overlap, missed, [type]: JSON.parse(body) };
 }
 
 function notFound(): Refusal {
@@ -207,6 +268,7 @@ function scheduleView(kept: Schedule, label: string | undefined): View {
   return {
     name: kept.name,
     ...whenView(spec),
+    description: spec.cron === undefined ? undefined : cronWords(spec.cron),
     type: spec.type,
     label,
     overlap: spec.overlap,

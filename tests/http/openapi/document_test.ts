@@ -338,6 +338,7 @@ Deno.test("real answers are what the document says", async () => {
   await check("PUT", "/schedules/{name}", "/schedules/nightly", nightly);
   await check("PUT", "/schedules/{name}", "/schedules/nightly", { ...nightly, overlap: "allow" });
   await check("PUT", "/schedules/{name}", "/schedules/nightly", { ...nightly, every: "1h" });
+  await check("PATCH", "/schedules/{name}", "/schedules/nightly", { overlap: "skip" });
   await check("GET", "/schedules");
   await check("GET", "/schedules/{name}", "/schedules/nightly");
   await check("GET", "/schedules/{name}", "/schedules/none");

@@ -212,3 +212,43 @@ Deno.test("the tasks of a schedule carry it as their source, and are found by it
   const list = await (await api.raw(href)).text();
   assert.equal(list.match(/value="tsk_/g)?.length, 1);
 });
+
+Deno.test("a part of a schedule is changed, and its secrets stay", async () => {
+  await using api = await Api.open();
+  const fetch = { url: "https://example.org/?token=s3cret", tags: ["a"], priority: 3 };
+  const definition = { cron: "0 3 * * *", timezone: "Europe/Vienna", fetch };
+  await api.call("PUT", "/schedules/s", { json: definition });
+  const patch = { cron: "30 8 * * 1-5", fetch: { priority: null, tags: ["b"] } };
+  const tried = await api.call("PATCH", "/schedules/s?dryRun=true", { json: patch });
+  assert.equal(tried.body.description, "At 08:30, Monday through Friday");
+  assert.equal(tried.body.nextTimes.length, 5);
+  assert.equal(api.schedules.find("s")?.record.spec.cron, "0 3 * * *");
+  const { status, body } = await api.call("PATCH", "/schedules/s", { json: patch });
+  assert.equal(status, 200);
+  assert.equal(body.timezone, "Europe/Vienna");
+  const { spec } = api.schedules.find("s")!.record;
+  assert.deepEqual(JSON.parse(spec.body), { url: fetch.url, tags: ["b"] });
+  const every = { cron: null, timezone: null, every: "1h" };
+  assert.equal((await api.call("PATCH", "/schedules/s", { json: every })).body.every, "1h");
+  for (
+    const [json, pointer] of [
+      [{ fetch: { url: "https://example.org/?token=***" } }, "/fetch/url"],
+      [{ cron: "0 3 * * *" }, "/every"],
+      [[1], ""],
+    ] as const
+  ) {
+    const refused = await api.call("PATCH", "/schedules/s", { json });
+    assert.equal(refused.status, 422, JSON.stringify(json));
+    assert.equal(refused.body.errors[0].pointer, pointer);
+  }
+  assert.equal((await api.call("PATCH", "/schedules/none", { json: {} })).status, 404);
+});
+
+Deno.test("a schedule is tried without being stored", async () => {
+  await using api = await Api.open();
+  const json = { every: "1h", fetch: { url: "https://example.org/" } };
+  const { status, body } = await api.call("PUT", "/schedules/s?dryRun=true", { json });
+  assert.equal(status, 200);
+  assert.equal(body.nextTimes.length, 5);
+  assert.equal(api.schedules.find("s"), undefined);
+});

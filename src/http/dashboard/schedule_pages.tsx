@@ -1,0 +1,85 @@
+/**
+ * The data of the pages of schedules.
+ *
+ * @module
+ */
+
+import { maskSubmit } from "../../task/masked_submit.ts";
+import type { Json } from "../../task/task.ts";
+import { mayOperate, maySee } from "../auth/auth.ts";
+import { param, query, type RequestContext } from "../context.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { Refusal } from "../problems.ts";
+import { definitionOf, stateOfRun } from "../routes/schedules.ts";
+import type { MakePage } from "./page.tsx";
+import { ScheduleForm } from "./schedule_form.tsx";
+import { ScheduleContent, SchedulesContent } from "./schedules.tsx";
+
+const EXAMPLE = {
+  cron: "0 8 * * 1-5",
+  timezone: "UTC",
+  overlap: "skip",
+  missed: "skip",
+  notify: { to: "ada@example.org", subject: "Good morning", text: "It is time." },
+};
+
+/** Each page by its path. */
+export function schedulePages(
+  { engine, clock, schedules }: Dependencies,
+): Readonly<Record<string, MakePage>> {
+  function list(context: RequestContext) {
+    query(context, []);
+    const { caller } = context;
+    const content = (
+      <SchedulesContent
+        schedules={schedules.list().filter((kept) => maySee(caller, kept.record.owner))}
+        now={clock.now()}
+        operates={mayOperate(caller, undefined)}
+        creates={submits(context)}
+      />
+    );
+    return { title: "Schedules", place: "schedules", live: true, content } as const;
+  }
+
+  function create(context: RequestContext) {
+    query(context, []);
+    if (!submits(context)) {
+      throw new Refusal("forbidden", "Expected an API key with the scope notify or fetch");
+    }
+    const content = <ScheduleForm definition={EXAMPLE} zones={zones()} />;
+    return { title: "New schedule", place: "schedules", content } as const;
+  }
+
+  async function one(context: RequestContext) {
+    query(context, []);
+    const { caller } = context;
+    const kept = schedules.find(param(context, "name"));
+    if (!kept || !maySee(caller, kept.record.owner)) {
+      throw new Refusal("not_found", "No such schedule, or this API key may not see it");
+    }
+    const { lastRuns = [], owner } = kept.record;
+    const content = (
+      <ScheduleContent
+        kept={kept}
+        runs={await Promise.all(
+          lastRuns.map(async (run) => ({ ...run, state: await stateOfRun(engine, run.id) })),
+        )}
+        definition={maskSubmit(definitionOf(kept.record)) as Record<string, Json>}
+        now={clock.now()}
+        operates={mayOperate(caller, owner) && submits(context)}
+        zones={zones()}
+      />
+    );
+    return { title: `Schedule ${kept.name}`, place: "schedules", live: true, content } as const;
+  }
+
+  return { "/ui/schedules": list, "/ui/schedules/new": create, "/ui/schedules/{name}": one };
+}
+
+function submits({ caller: { scopes } }: RequestContext): boolean {
+  return scopes.has("notify") || scopes.has("fetch");
+}
+
+function zones(): string[] {
+  return ["UTC", ...Intl.supportedValuesOf("timeZone")];
+}
