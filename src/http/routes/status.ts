@@ -5,6 +5,7 @@
  */
 
 import { EngineError, type QueuedKinds } from "../../queue/engine.ts";
+import { sleep } from "../../lib/clock.ts";
 import { isId } from "../../lib/ids.ts";
 import { requireScope } from "../auth/auth.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
@@ -15,6 +16,8 @@ import { seenBatch, seenTask } from "../auth/access.ts";
 import { timeView } from "../views/time_view.ts";
 import { statusView } from "../views/task_view.ts";
 
+/** The engine is down when it takes longer than this to count its tasks, in milliseconds. */
+const MAX_ANSWER_MS = 3_000;
 /** Most lanes shown. */
 const MAX_LANES = 100;
 
@@ -114,12 +117,19 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   }
 
   async function engineFault(): Promise<string | undefined> {
+    const late = new AbortController();
     try {
-      await engine.counts();
-      return undefined;
+      // A database that does not answer is as good as none.
+      const answered = await Promise.race([
+        engine.counts().then(() => true),
+        sleep(clock, MAX_ANSWER_MS, late.signal).then(() => false, () => false),
+      ]);
+      return answered ? undefined : "engine_down";
     } catch (error) {
       if (error instanceof EngineError) return "engine_down";
       throw error;
+    } finally {
+      late.abort();
     }
   }
 

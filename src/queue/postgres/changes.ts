@@ -41,6 +41,8 @@ import { batchFrom, type Outcome, type Unit } from "./unit.ts";
 
 /** Tasks cancelled, retried, expired or recovered in one transaction. */
 export const CHANGED_AT_ONCE = 500;
+/** Tasks that a single statement rewrites: a call has a deadline. */
+const PORTION = 10_000;
 /** Tasks that a purge examines in one transaction. */
 const PURGE_WINDOW = 20_000;
 
@@ -88,13 +90,24 @@ export abstract class Changes extends Reads {
     return { cancelled, aborting };
   }
 
-  /** Cancels all queued tasks in one transaction; only the last running node calls it. */
+  /** Cancels all queued tasks, in portions; only the last running node calls it. */
   async cancelWaiting(): Promise<number> {
     this.mustBeOpen();
     this.isShutDown = true;
     await this.claimsIdle();
-    const waited = await this.writers.transaction(async (session) => {
-      const [row] = await session.run(this.sql.cancelWaiting, session.slot, this.now());
+    let cancelled = 0;
+    for (let portion = PORTION; portion === PORTION;) {
+      portion = await this.#cancelPortion();
+      cancelled += portion;
+    }
+    await this.#eraseCancelled();
+    this.changesCommitted();
+    return cancelled;
+  }
+
+  async #cancelPortion(): Promise<number> {
+    const cancelled = await this.writers.transaction(async (session) => {
+      const [row] = await session.run(this.sql.cancelWaiting, session.slot, this.now(), PORTION);
       const batches = (row?.[2] ?? []).map((one: string) => one.split(":").map(Number));
       for (const [seq, count] of batches as [number, number][]) {
         const [values] = await session.run(this.sql.lockBatches, [seq]);
@@ -107,9 +120,7 @@ export abstract class Changes extends Reads {
       }
       return row?.[0] as number;
     });
-    await this.#eraseCancelled();
-    this.changesCommitted();
-    return waited ?? 0;
+    return cancelled ?? 0;
   }
 
   /** Erases the payloads of tasks with `retain: none` that the shutdown has just cancelled. */
@@ -210,13 +221,18 @@ export abstract class Changes extends Reads {
     const from = rows.filter(([, name]) => isUnused(name, prefixes, used)).map(([id]) => id);
     if (from.length === 0) return 0;
     await this.storeLanes([to]);
-    const [row] = await this.writers.use(async (session) => {
-      await session.run(this.sql.releaseLanes, from, 0);
-      return await session.run(this.sql.moveLanes, from, this.laneTable.id(to));
-    });
+    await this.writers.use((session) => session.run(this.sql.releaseLanes, from, 0));
+    let moved = 0;
+    for (let portion = PORTION; portion === PORTION;) {
+      const [row] = await this.writers.use((session) =>
+        session.run(this.sql.moveLanes, from, this.laneTable.id(to), PORTION)
+      );
+      portion = row?.[0] ?? 0;
+      moved += portion;
+    }
     this.reopenAll();
     await this.rescan();
-    return row?.[0] ?? 0;
+    return moved;
   }
 
   protected async readPauses(): Promise<void> {

@@ -14,8 +14,12 @@ import { systemClock } from "../../lib/clock.ts";
 import { EngineAwayError, EngineError } from "../errors.ts";
 import type { PostgresUrl } from "./url.ts";
 
-/** The longest a call may take, in milliseconds. */
+/** The longest a call may take, in milliseconds: here, and in the server, which gives up first. */
 const CALL_MS = 8_000;
+const STATEMENT_MS = 5_000;
+const LOCK_MS = 3_000;
+/** The same for a migration or a move, which reads or writes everything. */
+const LONG_CALL_MS = 3_600_000;
 /** The longest that opening a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
 
@@ -47,6 +51,8 @@ export interface ConnectionOptions {
   readonly random: () => number;
   /** PEM certificates to trust in addition to the system's. */
   readonly ca?: string | undefined;
+  /** Whether calls may take long, as those of a migration or a move do. */
+  readonly isLong?: boolean;
 }
 
 /** SQL states after which the same transaction may succeed: serialization failure, deadlock, lock timeout. */
@@ -73,11 +79,13 @@ function isUnavailable(error: unknown): boolean {
 export class Connection implements Session {
   readonly #client: pg.Client;
   readonly #prepare: boolean;
+  readonly #callMs: number;
   #failed: Error | undefined;
 
-  private constructor(client: pg.Client, prepare: boolean) {
+  private constructor(client: pg.Client, { url, isLong }: ConnectionOptions) {
     this.#client = client;
-    this.#prepare = prepare;
+    this.#prepare = url.prepare;
+    this.#callMs = isLong ? LONG_CALL_MS : CALL_MS;
     client.on("error", (error) => this.#failed ??= error);
     client.on("end", () => this.#failed ??= new Error("The connection was closed"));
   }
@@ -97,10 +105,8 @@ export class Connection implements Session {
     }
   }
 
-  static async #open(
-    { url, applicationName, ca }: ConnectionOptions,
-    encrypted: boolean,
-  ): Promise<Connection> {
+  static async #open(options: ConnectionOptions, encrypted: boolean): Promise<Connection> {
+    const { url, applicationName, ca, isLong } = options;
     const { host, port, user, password, database, schema, sslMode } = url;
     const isVerified = sslMode === "verify-ca" || sslMode === "verify-full";
     const client = new pg.Client({
@@ -118,15 +124,15 @@ export class Connection implements Session {
       },
       types: { getTypeParser: parserOf },
     });
-    const connection = new Connection(client, url.prepare);
+    const connection = new Connection(client, options);
     try {
       await within(CONNECT_MS, client.connect());
       // One statement for all settings, so that a pooler cannot run them on different connections.
       await connection.run({
         name: "",
         text: `SELECT set_config('search_path', '${schema}', false),
-                      set_config('statement_timeout', '5000', false),
-                      set_config('lock_timeout', '3000', false),
+                      set_config('statement_timeout', '${isLong ? 0 : STATEMENT_MS}', false),
+                      set_config('lock_timeout', '${isLong ? 0 : LOCK_MS}', false),
                       set_config('idle_in_transaction_session_timeout', '5000', false),
                       set_config('jit', 'off', false),
                       CASE WHEN current_setting('synchronous_commit') = 'off'
@@ -155,7 +161,7 @@ export class Connection implements Session {
         rowMode: "array",
         ...(this.#prepare && name !== "" ? { name } : {}),
       });
-      const { rows } = await within(CALL_MS, query);
+      const { rows } = await within(this.#callMs, query);
       return rows;
     } catch (error) {
       if (error instanceof pg.DatabaseError && !isUnavailable(error)) throw error;
@@ -167,7 +173,7 @@ export class Connection implements Session {
 
   /** Runs several statements without values, such as a migration. */
   async runScript(text: string): Promise<void> {
-    await within(CALL_MS * 10, this.#client.query(text));
+    await within(this.#callMs, this.#client.query(text));
   }
 
   /** Calls `listener` for each notification. */

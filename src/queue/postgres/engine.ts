@@ -107,7 +107,7 @@ export async function openPostgresEngine(options: PostgresOptions): Promise<Post
   const { url, ca, name } = options;
   const sql = statementsOf(url.schema);
   const connection = { url, ca, random: options.random, applicationName: `postrider ${name}` };
-  const first = await Connection.open(connection);
+  const first = await Connection.open({ ...connection, isLong: true });
   let durability: Durability;
   try {
     await migrate(first, url.schema, options.migrate ?? "auto");

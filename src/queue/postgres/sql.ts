@@ -253,11 +253,11 @@ const TEXTS = {
     SELECT @.add_tally($1, $2::bigint[])`,
   dropBatches: `DELETE FROM @.batch WHERE seq = ANY($1::bigint[])`,
 
-  /** Cancels all queued tasks at the time $2. */
+  /** Cancels up to $3 queued tasks at the time $2. */
   cancelWaiting: `
     WITH announced AS MATERIALIZED (SELECT @.announce_change()),
     waiting AS MATERIALIZED (
-      SELECT t.seq FROM announced, @.task t WHERE t.state = 0 ORDER BY t.seq FOR UPDATE OF t),
+      SELECT t.seq FROM announced, @.task t WHERE t.state = 0 ORDER BY t.seq LIMIT $3 FOR UPDATE OF t),
     tasks AS (
       UPDATE @.task t
          SET state = 4, behind = 0, reason = 'shutdown', finished_at = $2, aborting = NULL,
@@ -310,7 +310,10 @@ const TEXTS = {
                  (SELECT min(due_at) FROM @.task WHERE state = 0 AND behind BETWEEN 1 AND 3 AND due_at <= $1))
       FROM later`,
   moveLanes: `
-    WITH moved AS (UPDATE @.task SET lane = $2 WHERE state = 0 AND lane = ANY($1::int[]) RETURNING 1)
+    WITH moved AS (
+      UPDATE @.task SET lane = $2
+       WHERE seq IN (SELECT seq FROM @.task WHERE state = 0 AND lane = ANY($1::int[]) LIMIT $3)
+         AND state = 0 RETURNING 1)
     SELECT count(*) FROM moved`,
   releaseLanes: `
     UPDATE @.lane SET held_until = 0, reason = NULL

@@ -35,6 +35,7 @@ class Side implements AsyncDisposable {
       url,
       applicationName: "postrider migrate",
       random: () => 0.5,
+      isLong: true,
     });
     const side = new Side(connection, url.schema);
     await side.run(`SELECT pg_advisory_lock(${NODES_LOCK})`);

@@ -116,3 +116,25 @@ Deno.test("no figure is negative after the system clock was set back", async () 
     finish: { p50: 0, p95: 0, p99: 0 },
   });
 });
+
+Deno.test("a queue that does not answer within three seconds makes the service not ready", async () => {
+  let answers = true;
+  await using api = await Api.open({
+    engine: (memory) =>
+      new Proxy(memory, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          if (name === "counts" && !answers) return () => new Promise(() => {});
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+  });
+  assert.equal((await api.get("/readyz")).status, 200);
+  answers = false;
+  const asked = api.get("/readyz");
+  await api.clock.advance(2_999);
+  await api.clock.advance(1);
+  const { status, body, headers } = await asked;
+  assert.deepEqual([status, body.reason], [503, "engine_down"]);
+  assert.ok(Number(headers.get("retry-after")) > 0);
+});
