@@ -41,7 +41,45 @@ Deno.test("A file of 20 MiB arrives as it was, and takes a few times its size", 
   assert.ok(peak - before < 350, `${peak - before} MiB more than the ${before} MiB before`);
 });
 
-function residentMiB(pid: number): number {
+Deno.test("Three mails of 20 MiB are tried one at a time, and leave little behind", async () => {
+  await using folder = await aFolder();
+  await using service = startPostrider({
+    data: folder.path,
+    command: START,
+    env: {
+      // Nothing listens there.
+      POSTRIDER_MAIL: "smtp://127.0.0.1:1?tls=none",
+      // As in `deno task start` and in the image.
+      MALLOC_MMAP_THRESHOLD_: "1048576",
+      MALLOC_TRIM_THRESHOLD_: "1048576",
+    },
+  });
+  const api = await service.listening;
+  const mail = { to: "ada@example.org", subject: "A file", text: "Here it is", retry: 0 };
+  const { body: small } = await api.call<{ id: string }>("/notify", mail);
+  assert.equal((await api.final(small.id)).state, "failed");
+  const before = residentMiB(service.pid);
+  Deno.writeTextFileSync(`/proc/${service.pid}/clear_refs`, "5");
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const file = { filename: "a.bin", content: "QUJD".repeat(7_000_000) };
+    const { body } = await api.call<{ id: string }>("/notify", { ...mail, attachments: [file] });
+    ids.push(body.id);
+  }
+  const ended = await Promise.all(ids.map((id) => api.final(id)));
+  assert.deepEqual(ended.map(({ error, attempt }) => [error?.code, attempt]), [
+    ["connection_refused", 1],
+    ["connection_refused", 1],
+    ["connection_refused", 1],
+  ]);
+  // Copies that waited for a garbage collection, or for the next mail, made it 100 MiB more.
+  const most = residentMiB(service.pid, "VmHWM");
+  assert.ok(most - before < 190, `${most - before} MiB more than the ${before} MiB before`);
+  const after = residentMiB(service.pid);
+  assert.ok(after - before < 75, `${after - before} MiB more than the ${before} MiB before`);
+});
+
+function residentMiB(pid: number, field = "VmRSS"): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024);
+  return Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024);
 }

@@ -10,6 +10,7 @@ import { GIVEN_SIZE, pushGiven, type Values } from "./file/rows.ts";
 import type { Statements } from "./file/statements.ts";
 
 const BODY_SIZE = 4;
+const NOTHING: Values = [null, null, null, null];
 
 /** New tasks of the present transaction that are not yet written. */
 export class InsertBuffer {
@@ -24,9 +25,13 @@ export class InsertBuffer {
 
   /** Takes a row of `task`, with the number of its lane, and one of `body`. */
   add(row: Row, lane: number, checksum: number, { spec, payload }: Content): void {
+    const isLong = payload instanceof Uint8Array;
+    if (isLong) this.flush();
     pushGiven(this.#tasks, row, lane);
     this.#bodies.push(row.seq, checksum, spec, payload);
-    if (++this.#rows === 16) this.#write(16);
+    this.#rows++;
+    if (isLong) this.#writeLong();
+    else if (this.#rows === 16) this.#write(16);
   }
 
   /** Writes what is left, which has to be done before anything is read. */
@@ -38,6 +43,14 @@ export class InsertBuffer {
     this.#sql[`insertTasks${rows}`].run(...this.#tasks.splice(0, rows * GIVEN_SIZE));
     this.#sql[`insertBodies${rows}`].run(...this.#bodies.splice(0, rows * BODY_SIZE));
     this.#rows -= rows;
+  }
+
+  /** The statement keeps a copy of what it was given until it runs again: here with nothing. */
+  #writeLong(): void {
+    this.#sql.insertTasks1.run(...this.#tasks.splice(0));
+    this.#sql.insertLongBody.run(...this.#bodies.splice(0));
+    this.#sql.insertLongBody.run(...NOTHING);
+    this.#rows = 0;
   }
 
   /** Drops what is not yet written, as after a rollback. */

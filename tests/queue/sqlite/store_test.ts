@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openIds } from "../../../src/lib/ids.ts";
 import {
+  buffersOf,
   type FlatList,
   packSettlement,
   packSubmission,
@@ -48,6 +49,20 @@ Deno.test("many new tasks of one group are stored as submitted, and can be read 
     found.map(({ id, payload, retry }) => ({ id, payload, retry })),
     given.map(({ id, payload, retry }) => ({ id, payload, retry })),
   );
+});
+
+Deno.test("a payload of bytes is handed from thread to thread, never copied", async () => {
+  await using file = await aStore();
+  const payload = new TextEncoder().encode(`{"text":"${"x".repeat(2 ** 20)}"}`);
+  const insert = {
+    do: "insert" as const,
+    with: [packSubmission({ tasks: [{ ...aTask(), payload }] }), 9],
+  };
+  assert.deepEqual(buffersOf([insert]), [payload.buffer]);
+  const { answers } = file.run(insert, { do: "claim", with: [1] });
+  const [buffer, ...more] = buffersOf(answers);
+  assert.equal(buffer?.byteLength, payload.length);
+  assert.deepEqual(more, []);
 });
 
 Deno.test("a released key passes to a task that is inserted in the same group", async () => {

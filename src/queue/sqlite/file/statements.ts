@@ -28,6 +28,10 @@ const TEXTS = {
   insertBodies1: insertBodies(1),
   insertBodies4: insertBodies(4),
   insertBodies16: insertBodies(16),
+  /** Inserts nothing when it is given nothing. */
+  insertLongBody: `
+    INSERT INTO body (seq, checksum, spec, payload)
+    SELECT ?1, ?2, ?3, CAST(?4 AS TEXT) WHERE ?1 IS NOT NULL`,
   insertTag: `INSERT OR IGNORE INTO tag (tag, seq) VALUES (?, ?)`,
 
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
