@@ -43,15 +43,6 @@ export function noTally(): Tally {
   return Object.create(null);
 }
 
-/** Adds to the count at `path`. */
-export function count(tally: Tally, add: number, ...path: string[]): void {
-  const last = path.length - 1;
-  let place = tally;
-  for (let depth = 0; depth < last; depth++) place = branch(place, path[depth] as string);
-  const name = path[last] as string;
-  place[name] = Number(place[name] ?? 0) + add;
-}
-
 /** Adds all counts of `from`. */
 export function addTally(into: Tally, from: Tally): void {
   for (const [name, value] of Object.entries(from)) {
@@ -88,11 +79,14 @@ function place(tally: Tally, path: readonly string[]): number | Tally | undefine
 }
 
 /** Buckets of a histogram for each doubling: a quantile is at most a tenth off. */
-const BUCKETS = 4;
+const PER_DOUBLING = 4;
+/** Buckets of a histogram; the last one counts what takes longer than two years. */
+export const BUCKETS = 145;
 
-/** The name of the bucket that counts durations of about `ms` milliseconds. */
-export function bucketOf(ms: number): string {
-  return String(ms < 1 ? 0 : Math.floor(Math.log2(ms) * BUCKETS) + 1);
+/** The bucket that counts durations of about `ms` milliseconds. */
+export function bucketOf(ms: number): number {
+  if (!(ms >= 1)) return 0;
+  return Math.min(BUCKETS - 1, Math.floor(Math.log2(ms) * PER_DOUBLING) + 1);
 }
 
 /** Quantiles in milliseconds; absent without samples. */
@@ -116,7 +110,7 @@ export function quantilesOf(histogram: Tally): Quantiles {
     let left = part * all;
     for (const [bucket, samples] of buckets) {
       if (left <= samples) {
-        return Math.round(2 ** ((bucket - 1 + left / samples) / BUCKETS) * 10) / 10;
+        return Math.round(2 ** ((bucket - 1 + left / samples) / PER_DOUBLING) * 10) / 10;
       }
       left -= samples;
     }

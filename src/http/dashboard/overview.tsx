@@ -15,7 +15,7 @@ import type { WindowCounters } from "../stats/window_counters.ts";
 import { FinishedChart, percent, QuantileList } from "./charts.tsx";
 import { Badge, bytes, duration, Fact, grouped, Moment } from "./components.tsx";
 import { type Concern, LATE_MS } from "./health.ts";
-import { BusiestHosts, failedLink, Failures, TypeTable } from "./rollups.tsx";
+import { BusiestHosts, failedLink, Failures, Submitters, TypeTable } from "./rollups.tsx";
 import { TaskTable } from "./task_table.tsx";
 import { type LookBack, WindowSwitch } from "./windows.tsx";
 
@@ -88,9 +88,12 @@ export function OverviewContent(props: Overview) {
         <Failures shown={shown} since={period.since} />
       </section>
       <section id="rollups" data-live>
-        <h2>Types and hosts, {period.name}</h2>
+        <h2>Types, submitters and hosts, {period.name}</h2>
         <div class="columns">
-          <TypeTable shown={shown} />
+          <div class="stack">
+            <TypeTable shown={shown} />
+            <Submitters shown={shown} />
+          </div>
           <BusiestHosts shown={shown} since={period.since} />
         </div>
       </section>
@@ -241,9 +244,12 @@ function Figures({ counters, shown: { total } }: Overview) {
   );
 }
 
-function System({ worker, pauses, held, engine, disk, startedAt, now }: Overview) {
+function System(
+  { worker, queued, counters, pauses, held, engine, disk, startedAt, now }: Overview,
+) {
   return (
     <dl class="facts">
+      <Fact name="Due tasks, at this rate">{drain(queued.due, counters.rates().settled)}</Fact>
       <Fact name="Engine">
         {`${engine.name}, survives ${SURVIVES[engine.durability] ?? "a restart"}`}
       </Fact>
@@ -260,6 +266,14 @@ function System({ worker, pauses, held, engine, disk, startedAt, now }: Overview
       <Fact name="Uptime">{duration(now - startedAt)}</Fact>
     </dl>
   );
+}
+
+/** How long the due tasks take if as many end as in the last minute. */
+function drain(due: number, perSecond: number): string {
+  if (due === 0) return "none wait";
+  return perSecond === 0
+    ? "none ended in the last minute"
+    : `done in ${duration(due / perSecond * 1_000)}`;
 }
 
 const SURVIVES: Readonly<Record<string, string>> = {

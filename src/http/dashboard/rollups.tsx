@@ -180,6 +180,57 @@ export function TypeTable({ shown }: { shown: Shown }) {
   );
 }
 
+/** What each kind of submitter submits, and the list of its tasks. */
+const SUBMITTERS: Readonly<Record<string, { unit: string; filter: (name: string) => object }>> = {
+  key: {
+    unit: "tasks",
+    filter: (owner) => owner === "anonymous" ? { source: "api" } : { owner },
+  },
+  hook: { unit: "deliveries", filter: (name) => ({ source: `hook:${name}` }) },
+  schedule: { unit: "runs", filter: (name) => ({ source: `schedule:${name}` }) },
+};
+
+/** Who submitted most. */
+export function Submitters({ shown }: { shown: Shown }) {
+  const rows = Object.entries(tallyAt(shown.total, "submitters"))
+    .map(([who, count]) => ({ who, count: Number(count) }))
+    .sort((a, b) => b.count - a.count).slice(0, ROWS);
+  if (rows.length === 0) return null;
+  return (
+    <table class="dense few">
+      <caption>Submitted by</caption>
+      <thead>
+        <tr>
+          <th scope="col">Key, hook or schedule</th>
+          <th scope="col" class="wide">Over time</th>
+          <th scope="col" class="number">Submitted</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ who, count }) => {
+          const [kind = "", ...words] = who.split(" ");
+          const name = words.join(" ");
+          const { unit = "", filter = () => ({}) } = SUBMITTERS[kind] ?? {};
+          const href = `/ui/tasks?${new URLSearchParams(Object.entries(filter(name)))}`;
+          return (
+            <tr>
+              <td data-name="Who" class="what">
+                <a href={href}>{name}</a> <span class="unit">{kind}</span>
+              </td>
+              <td data-name="Over time" class="wide">
+                <Sparkline steps={shown.steps} path={["submitters"]} all={[who]} bad="" />
+              </td>
+              <td data-name="Submitted" class="number">
+                {grouped(count)} <span class="unit">{unit}</span>
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
 /** The hosts with the most attempts. */
 export function BusiestHosts({ shown, since }: { shown: Shown; since: string }) {
   const hosts = hostsOf(shown.total).filter(({ lane }) => lane !== OTHER_HOSTS)

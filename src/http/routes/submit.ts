@@ -14,7 +14,7 @@ import { traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
-import { requireScope } from "../auth/auth.ts";
+import { nameOf, requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
 import {
   preferredWait,
@@ -48,7 +48,7 @@ export function submitRoutes(
   dependencies: Dependencies,
   counters: WindowCounters,
 ): Route[] {
-  const { engine, clock, ids, metrics, traces, log, acceptance } = dependencies;
+  const { engine, clock, ids, metrics, history, traces, log, acceptance } = dependencies;
   const rateOf = (name: string) => dependencies.keyLimits().get(name)?.rate ?? dependencies.rate;
   const takeToken = openRateLimit(rateOf, clock, engine.cluster?.takeToken.bind(engine.cluster));
   const idempotency = openIdempotency(clock);
@@ -107,6 +107,7 @@ export function submitRoutes(
     const stored = await store(draft, once, owner, held);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);
+    history.submitted(`key ${nameOf(caller)}`, draft.drafted.length);
     metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
     log.debug("Submit accepted", {
       tasks: draft.drafted.length,

@@ -13,22 +13,18 @@ import type { Metrics } from "../../lib/metrics.ts";
 import type { QueueEngine } from "../../queue/engine.ts";
 import {
   addTally,
-  bucketOf,
-  count,
   countAt,
   type EndedAttempt,
   HISTORY_STEPS,
   noTally,
-  OTHER_HOSTS,
   type Tally,
   tallyAt,
   withFewHosts,
 } from "../../task/history.ts";
 import type { TaskState } from "../../task/state.ts";
+import { Minute } from "./minute.ts";
 
 const MINUTE_MS = 60_000;
-/** Hosts that are counted by name within a minute. */
-const MAX_HOSTS = 500;
 /** Hosts with the most attempts, and with the most failures, that are stored by name. */
 const STORED_HOSTS = 30;
 /** Steps that are kept for a later try while the queue cannot store them. */
@@ -56,6 +52,8 @@ export interface History {
   finished(type: string, state: TaskState, ms: number): void;
   /** An attempt ended. */
   attempted(attempt: EndedAttempt): void;
+  /** An API key, a hook or a schedule submitted: `key ada`, 12 tasks; `hook builds`, a delivery. */
+  submitted(who: string, count: number): void;
   /** A hook received a delivery. */
   delivered(hook: string, verdict: string): void;
   /** The counts from `since` to now, in the shortest steps that are kept for so long. */
@@ -87,6 +85,13 @@ interface Step {
   tally: Tally;
 }
 
+/** The minute that is counted. */
+interface Present {
+  readonly at: number;
+  readonly run: string;
+  readonly counts: Minute;
+}
+
 /** The stored counts of one length of steps. */
 interface Stored {
   readonly readAt: number;
@@ -97,8 +102,9 @@ interface Stored {
 
 class StoredHistory implements History {
   readonly #parts: HistoryParts;
-  /** The minute that is counted. */
-  #current: Step;
+  #current: Present | undefined;
+  /** The start of the minute before. */
+  #lastAt = -Infinity;
   /** Minutes that are over and not stored yet. */
   #unstored: Step[] = [];
   /** The latest step of each length. */
@@ -109,41 +115,31 @@ class StoredHistory implements History {
   #runs = 0;
   /** Storing and reading take turns. */
   #turn: Promise<unknown> = Promise.resolve();
-  #undo: (() => void) | undefined;
+  #undo = () => {};
   #isClosed = false;
 
   constructor(parts: HistoryParts) {
     this.#parts = parts;
-    this.#current = this.#minute();
   }
 
   accepted(type: string, tasks: number, ms: number): void {
-    const tally = this.#now();
-    count(tally, tasks, "types", type, "accepted");
-    count(tally, 1, "accept", bucketOf(ms));
+    this.#now().accepted(type, tasks, ms);
   }
 
   finished(type: string, state: TaskState, ms: number): void {
-    const tally = this.#now();
-    count(tally, 1, "types", type, state);
-    count(tally, 1, "types", type, "ms", bucketOf(ms));
+    this.#now().finished(type, state, ms);
   }
 
-  attempted({ lane, outcome, ms, failure }: EndedAttempt): void {
-    const tally = this.#now();
-    const hosts = tallyAt(tally, "hosts");
-    const isNamed = Object.hasOwn(hosts, lane) || Object.keys(hosts).length < MAX_HOSTS;
-    const host = isNamed ? lane : OTHER_HOSTS;
-    count(tally, 1, "hosts", host, "attempts");
-    count(tally, 1, "hosts", host, outcome);
-    count(tally, 1, "hosts", host, "ms", bucketOf(ms));
-    if (!failure) return;
-    count(tally, 1, "hosts", host, "failed");
-    count(tally, 1, "hosts", host, "reasons", `${failure.reason} ${failure.code}`);
+  attempted(attempt: EndedAttempt): void {
+    this.#now().attempted(attempt);
+  }
+
+  submitted(who: string, tasks: number): void {
+    this.#now().submitted(who, tasks);
   }
 
   delivered(hook: string, verdict: string): void {
-    count(this.#now(), 1, "hooks", hook, verdict);
+    this.#now().delivered(hook, verdict);
   }
 
   async read(since: number): Promise<Shown> {
@@ -161,8 +157,11 @@ class StoredHistory implements History {
       stored.sums.set(from, sum);
     }
     const total = sumOf(sum);
-    for (const { at, tally } of [...this.#unstored, this.#current]) {
-      const place = Math.floor((at - from) / stepMs);
+    const present = this.#current
+      ? [{ at: this.#current.at, tally: this.#current.counts.tally() }]
+      : [];
+    for (const { at, tally } of [...this.#unstored, ...present]) {
+      const place = Math.min(steps.length - 1, Math.floor((at - from) / stepMs));
       const step = steps[place];
       if (!step) continue;
       steps[place] = sumOf(step, tally);
@@ -173,61 +172,62 @@ class StoredHistory implements History {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#undo?.();
+    this.#undo();
+    this.#endMinute();
     await this.#inTurn(() => this.#store());
   }
 
-  /** The tally of this minute; begins one, and the wait for its end. */
-  #now(): Tally {
-    const now = this.#parts.clock.now();
-    if (startOf(now, MINUTE_MS) !== this.#current.at) this.#endMinute();
-    this.#storeLater();
-    return this.#current.tally;
+  /**
+   * The counts of this minute. Only the first of a minute reads the clock: a timer
+   * ends it.
+   */
+  #now(): Minute {
+    return (this.#current ??= this.#begin()).counts;
   }
 
-  #storeLater(): void {
-    if (this.#undo || this.#isClosed) return;
-    const { clock } = this.#parts;
-    const delayMs = this.#current.at + MINUTE_MS - clock.now();
-    this.#undo = clock.after(Math.min(delayMs, MINUTE_MS), () => {
-      this.#undo = undefined;
+  #begin(): Present {
+    const now = this.#parts.clock.now();
+    const at = startOf(now, MINUTE_MS);
+    // After the clock was set back, a minute of that start may be stored already.
+    if (at <= this.#lastAt) this.#runs++;
+    this.#lastAt = at;
+    this.#storeAfter(at + MINUTE_MS - now);
+    const run = this.#runs === 0 ? this.#parts.run : `${this.#parts.run}.${this.#runs}`;
+    return { at, run, counts: new Minute() };
+  }
+
+  #storeAfter(delayMs: number): void {
+    if (this.#isClosed) return;
+    this.#undo();
+    this.#undo = this.#parts.clock.after(delayMs, () => {
+      this.#endMinute();
       this.#inTurn(() => this.#store());
     });
   }
 
-  #minute(): Step {
-    const at = startOf(this.#parts.clock.now(), MINUTE_MS);
-    const run = this.#runs === 0 ? this.#parts.run : `${this.#parts.run}.${this.#runs}`;
-    return { stepMs: MINUTE_MS, at, run, tally: noTally() };
-  }
-
-  /** Adds the minute to the steps that it belongs to, and begins another. */
+  /** Adds the minute to the steps that it belongs to. */
   #endMinute(): void {
-    const ended = this.#current;
-    if (Object.keys(ended.tally).length > 0) {
-      ended.tally = withFewHosts(ended.tally, STORED_HOSTS);
-      this.#unstored.push(ended);
-      this.#changed.add(ended);
-      for (const { stepMs } of HISTORY_STEPS.slice(1)) {
-        const at = startOf(ended.at, stepMs);
-        let step = this.#latest.get(stepMs);
-        if (step?.at !== at || step.run !== ended.run) {
-          step = { stepMs, at, run: ended.run, tally: noTally() };
-          this.#latest.set(stepMs, step);
-        }
-        addTally(step.tally, ended.tally);
-        step.tally = withFewHosts(step.tally, STORED_HOSTS);
-        this.#changed.add(step);
+    if (!this.#current) return;
+    const { at, run, counts } = this.#current;
+    this.#current = undefined;
+    const tally = withFewHosts(counts.tally(), STORED_HOSTS);
+    const ended: Step = { stepMs: MINUTE_MS, at, run, tally };
+    this.#unstored.push(ended);
+    this.#changed.add(ended);
+    for (const { stepMs } of HISTORY_STEPS.slice(1)) {
+      const at = startOf(ended.at, stepMs);
+      let step = this.#latest.get(stepMs);
+      if (step?.at !== at || step.run !== run) {
+        step = { stepMs, at, run, tally: noTally() };
+        this.#latest.set(stepMs, step);
       }
+      addTally(step.tally, tally);
+      step.tally = withFewHosts(step.tally, STORED_HOSTS);
+      this.#changed.add(step);
     }
-    // After the clock was set back, these steps may be stored already.
-    if (this.#parts.clock.now() < ended.at) this.#runs++;
-    this.#current = this.#minute();
   }
 
   async #store(): Promise<void> {
-    const isOver = startOf(this.#parts.clock.now(), MINUTE_MS) !== this.#current.at;
-    if (isOver || this.#isClosed) this.#endMinute();
     const changed = [...this.#changed].slice(-MAX_UNSTORED);
     this.#unstored = this.#unstored.slice(-MAX_UNSTORED);
     if (changed.length === 0) return;
@@ -242,7 +242,7 @@ class StoredHistory implements History {
     } catch {
       // The queue is away, which is reported elsewhere: stored with the next minute.
       this.#changed = new Set([...changed, ...this.#changed]);
-      this.#storeLater();
+      if (!this.#current) this.#storeAfter(MINUTE_MS);
     }
   }
 
@@ -296,6 +296,11 @@ export function withHistory(metrics: Metrics, history: History): Metrics {
     delivered(hook, verdict) {
       metrics.delivered(hook, verdict);
       history.delivered(hook, verdict);
+      if (verdict === "accepted") history.submitted(`hook ${hook}`, 1);
+    },
+    scheduled(schedule, result, count = 1) {
+      metrics.scheduled(schedule, result, count);
+      if (result === "created") history.submitted(`schedule ${schedule}`, count);
     },
   };
 }

@@ -303,6 +303,21 @@ Deno.test("the overview groups failures by reason and by host, over the time tha
   assert.equal((await api.raw("/?since=never")).status, 422);
 });
 
+Deno.test("the overview shows who submitted most, with links to their tasks", async () => {
+  const keys = parseApiKeys("ada:ada-secret:read+fetch,bob:bob-secret:fetch");
+  await using api = await Api.open({ keys, anonymous: "refused" });
+  const ada = { authorization: "Bearer ada-secret" };
+  await api.accept({}, ada);
+  await api.post("/fetch", { urls: ["https://example.org/1", "https://example.org/2"] }, {
+    authorization: "Bearer bob-secret",
+  });
+  const text = await (await api.raw("/", { headers: ada })).text();
+  assert.match(
+    text,
+    /href="\/ui\/tasks\?owner=bob">bob<.*?2 <span class="unit">tasks.*owner=ada">/s,
+  );
+});
+
 Deno.test("the page of hosts shows which fails most, and has buttons for operators only", async () => {
   const keys = parseApiKeys("ops:ops-secret:read+operate,eye:eye-secret:read");
   await using api = await Api.open({ keys, anonymous: "refused" });
