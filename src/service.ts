@@ -185,6 +185,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     ...guardPorts(() => guard),
     readTargets: (text) => readTargets(text),
     aliasOf: (name) => aliasOf(file.current, name),
+    aliasNames: () => Object.keys(file.current.channels).concat(...file.current.aliases.keys()),
     render: (template, data) => templates.render(template, data),
     templates: () => templates.list(),
     get outbox() {

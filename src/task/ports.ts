@@ -162,6 +162,8 @@ export interface Reloaded {
 export interface Ports extends NotifyPorts {
   /** The file of the queue; absent for other engines. */
   readonly queueFile?: QueueFile | undefined;
+  /** The names of aliases and of channels of the settings, without the `@`. */
+  aliasNames(): readonly string[];
   /** All templates, by name. */
   templates(): readonly TemplateSummary[];
   /** The outbox; absent when mails go to a relay. */

@@ -73,7 +73,7 @@ function chatFields({ target, title, text, markdown, html, severity, attachments
     markdown,
     html,
     severity,
-    attachments: attachments.length > 0 ? attachments : undefined,
+    attachments: attachmentFields(attachments),
   };
 }
 
@@ -89,7 +89,7 @@ function mailFields(mail: EmailPayload): Record<string, unknown> {
     replyTo: mail.replyTo && boxText(mail.replyTo),
     bounce: mail.bounce && boxText(mail.bounce),
     headers: Object.keys(headers).length > 0 ? headers : undefined,
-    attachments: attachments.length > 0 ? attachments : undefined,
+    attachments: attachmentFields(attachments),
   };
 }
 
@@ -108,4 +108,12 @@ function retrySteps(waits: readonly number[]): string {
   }
   return steps.map(({ ms, times }) => `${formatDuration(ms)}${times > 1 ? `*${times}` : ""}`)
     .join(", ");
+}
+
+/** Files as a submit takes them: each with its content or its URL. */
+function attachmentFields(attachments: readonly Attachment[]) {
+  if (attachments.length === 0) return undefined;
+  return attachments.map(({ content, url, ...file }) =>
+    url === undefined ? { ...file, content } : { ...file, url }
+  );
 }

@@ -96,6 +96,7 @@ export class Api implements AsyncDisposable {
     const { keys = [], remote = "127.0.0.1", ...parts } = rest;
     const ports: Ports = {
       ...notifyPorts(),
+      aliasNames: () => [],
       templates: () => [],
       outbox: undefined,
       mailLaneOf: () => "mail:localhost:25",

@@ -29,10 +29,13 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
     if (task) requireScope(caller, task.type);
     const templates = ports.templates().map(({ name }) => name);
     const before = task && sentBefore(task);
+    const aliases = [...new Set(ports.aliasNames())].sort();
     return {
       title: before ? "Send once more" : "Send",
       place: "send",
-      content: <SendContent caller={caller} templates={templates} before={before} />,
+      content: (
+        <SendContent caller={caller} templates={templates} aliases={aliases} before={before} />
+      ),
     };
   };
 }

@@ -52,7 +52,10 @@ Deno.test.each([
       html: "<b>h</b>",
       severity: "failure",
       headers: { "X-Build": "42" },
-      attachments: [{ filename: "a.txt", content: "aGk=" }],
+      attachments: [
+        { filename: "a.txt", content: "aGk=" },
+        { filename: "b.txt", url: "https://example.org/b.txt" },
+      ],
       unsubscribe: "https://example.org/u",
     },
   },
