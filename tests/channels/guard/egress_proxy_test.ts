@@ -5,6 +5,7 @@ import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openTestHttp } from "../support/http_channel.ts";
 import { serveHttp } from "../support/http_servers.ts";
 import { makeIdentity } from "../support/tls_relay.ts";
+import { startTunnel } from "../support/tunnel.ts";
 
 Deno.test.each([
   { text: "http://proxy:3128", proxy: { hostname: "proxy", port: 3_128 } },
@@ -22,57 +23,9 @@ Deno.test.each([
   assert.deepEqual(parseEgressProxy(text), proxy);
 });
 
-/** A proxy that tunnels, or answers CONNECT with `refusal`. */
-function startProxy(refusal?: string) {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const heads: string[] = [];
-  const open = new Set<Deno.TcpConn>();
-  const serve = async (conn: Deno.TcpConn) => {
-    open.add(conn);
-    let head = "";
-    const byte = new Uint8Array(1);
-    while (!head.endsWith("\r\n\r\n") && await conn.read(byte) !== null) {
-      head += String.fromCharCode(byte[0] ?? 0);
-    }
-    heads.push(head);
-    const [, port = ""] = /^CONNECT 127\.0\.0\.1:(\d+) /.exec(head) ?? [];
-    if (refusal !== undefined || port === "") {
-      await conn.write(new TextEncoder().encode(`HTTP/1.1 ${refusal ?? "400 x"}\r\n\r\n`));
-      return await conn.closeWrite();
-    }
-    const target = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
-    open.add(target);
-    await conn.write(
-      new TextEncoder().encode("HTTP/1.1 200 Connection established\r\nx: y\r\n\r\n"),
-    );
-    await Promise.all([
-      conn.readable.pipeTo(target.writable),
-      target.readable.pipeTo(conn.writable),
-    ]);
-  };
-  const serving = (async () => {
-    for await (const conn of listener) void serve(conn).catch(() => {});
-  })();
-  return {
-    heads,
-    proxy: { hostname: "127.0.0.1", port: listener.addr.port, authorization: "Basic abc" },
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await serving;
-      for (const conn of open) {
-        try {
-          conn.close();
-        } catch {
-          // A stream has closed it.
-        }
-      }
-    },
-  };
-}
-
 Deno.test("requests go through the proxy, to the address that the guard permits", async () => {
   await using server = serveHttp(({ headers }) => new Response(headers.get("host")));
-  await using proxy = startProxy();
+  await using proxy = startTunnel();
   await using channel = openTestHttp({ addresses: ["127.0.0.1"], egressProxy: proxy.proxy });
   const url = `http://a.org:${server.port}/`;
   const outcome = await channel.deliver(anAttempt(aFetch(url)), aContext());
@@ -95,7 +48,7 @@ Deno.test(
       cert: identity.ca,
       onListen() {},
     }, () => new Response("secret"));
-    await using proxy = startProxy();
+    await using proxy = startTunnel();
     {
       await using channel = openTestHttp({
         ca: identity.ca,
@@ -113,7 +66,7 @@ Deno.test(
 );
 
 Deno.test("the guard still decides: the proxy is not asked for a private address", async () => {
-  await using proxy = startProxy();
+  await using proxy = startTunnel();
   await using channel = openTestHttp({ addresses: ["10.0.0.1"], egressProxy: proxy.proxy });
   const outcome = await channel.deliver(anAttempt(aFetch("http://a.org/")), aContext());
   assert.ok(outcome.kind === "rejected");
@@ -123,8 +76,8 @@ Deno.test("the guard still decides: the proxy is not asked for a private address
 
 Deno.test("a proxy that refuses or is away is named, and the request was not sent", async () => {
   await using server = serveHttp(() => new Response());
-  await using refusing = startProxy("407 Proxy Authentication Required");
-  const gone = startProxy();
+  await using refusing = startTunnel("407 Proxy Authentication Required");
+  const gone = startTunnel();
   await gone[Symbol.asyncDispose]();
   for (const { proxy } of [refusing, gone]) {
     await using channel = openTestHttp({ egressProxy: proxy });

@@ -7,6 +7,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import {
@@ -20,6 +21,8 @@ import type { Channel } from "../../../src/channels/channel.ts";
 import { aContext, aFetch, anAttempt } from "./attempts.ts";
 import { openTestHttp } from "./http_channel.ts";
 import { serveRaw } from "./http_servers.ts";
+import { makeIdentity } from "./tls_relay.ts";
+import { startTunnel } from "./tunnel.ts";
 
 /** What came of a run. */
 export interface CorpusReport {
@@ -61,13 +64,24 @@ const CODINGS: readonly (readonly [string, Encode])[] = [
 ];
 const FRAMINGS = ["length", "chunked", "close"] as const;
 
-/** One answer, chosen by chance; `from` is where the requested range begins, if one was. */
+/** One answer, chosen by chance. */
 interface Answer {
-  readonly text: string;
-  readonly bytes: Uint8Array;
+  readonly status: 200 | 206;
+  /** The lines of the head that belong to the body. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Without those that are cut off. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly framing: (typeof FRAMINGS)[number];
+  readonly isCut: boolean;
 }
 
-/** Runs `count` tasks, each against its own generated server behaviour. */
+/** A way to a server, which gives the answers of the present task. */
+interface Way {
+  readonly url: string;
+  readonly channel: Channel;
+}
+
+/** Runs `count` tasks, each against its own generated server behaviour, on each way in turn. */
 export async function runCorpus(
   count: number,
   seed: number,
@@ -75,20 +89,106 @@ export async function runCorpus(
 ): Promise<CorpusReport> {
   const counts: Record<string, number> = {};
   const wrong: string[] = [];
-  await using channel = openTestHttp({ downloads });
+  await using stack = new AsyncDisposableStack();
+  const present: Present = { random: () => 0, answer: () => assert.fail("no task runs") };
+  const ways = Object.entries(await openWays(present, downloads, stack));
   for (let n = 0; n < count; n++) {
-    const [kind, fault] = await runTask(channel, seeded(seed * 1_000_003 + n), downloads);
-    counts[kind] = (counts[kind] ?? 0) + 1;
-    if (fault !== undefined) wrong.push(`seed ${seed}, task ${n}: ${fault}`);
+    const [name, way] = ways[n % ways.length]!;
+    present.random = seeded(seed * 1_000_003 + n);
+    const [kind, fault] = await runTask(way, present, downloads);
+    counts[`${name}: ${kind}`] = (counts[`${name}: ${kind}`] ?? 0) + 1;
+    if (fault !== undefined) wrong.push(`seed ${seed}, task ${n}, ${name}: ${fault}`);
   }
   return { counts, wrong };
 }
 
+/** The task that runs. */
+interface Present {
+  random: () => number;
+  answer: (range: string | undefined) => Answer;
+}
+
+/** HTTP/1.1 in clear text, through an egress proxy and over TLS; HTTP/2 directly and through the proxy. */
+async function openWays(
+  present: Present,
+  downloads: string,
+  stack: AsyncDisposableStack,
+): Promise<Record<string, Way>> {
+  const identity = stack.use(await makeIdentity());
+  const certificate = { key: identity.key, cert: identity.ca };
+  const raw = async (conn: Deno.TcpConn, head: string) => {
+    const { status, headers, bytes, framing, isCut } = present.answer(rangeOf(head));
+    const lines = [
+      ...headers.map(([name, value]) => `${name}: ${value}`),
+      ...(framing === "chunked" ? ["transfer-encoding: chunked"] : []),
+      ...(framing === "close" ? ["connection: close"] : []),
+    ];
+    const text = `HTTP/1.1 ${status} OK\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+    const body = framing === "chunked" ? chunked(bytes, present.random, isCut) : bytes;
+    const response = Buffer.concat([Buffer.from(text), body]);
+    for (let at = 0; at < response.length;) at += await conn.write(response.subarray(at));
+    await conn.closeWrite();
+  };
+  const plain = stack.use(serveRaw(raw));
+  const secure = stack.use(serveRaw(raw, certificate));
+  const http2 = stack.use(serveHttp2(present, certificate));
+  const tunnel = stack.use(startTunnel());
+  const open = (more = {}) =>
+    stack.use(openTestHttp({
+      downloads,
+      ca: identity.ca,
+      addresses: ["127.0.0.1"],
+      allow: "localhost,127.0.0.1",
+      waits: { connect: 5_000, idle: 5_000 },
+      ...more,
+    }));
+  const direct = open();
+  const proxied = open({ egressProxy: tunnel.proxy });
+  const tls = ({ port }: { port: number }) => `https://localhost:${port}`;
+  return {
+    "http": { url: plain.url, channel: direct },
+    "http, proxy": { url: plain.url, channel: proxied },
+    "https": { url: tls(secure), channel: direct },
+    "h2": { url: tls(http2), channel: direct },
+    "h2, proxy": { url: tls(http2), channel: proxied },
+  };
+}
+
+function rangeOf(head: string): string | undefined {
+  return /^range: bytes=(\d+)-/im.exec(head)?.[1];
+}
+
+/** Over HTTP/2 a body that is cut ends with a reset, or like a whole one where nothing frames it. */
+function serveHttp2(present: Present, certificate: Deno.TlsCertifiedKeyPem) {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, ...certificate, onListen() {} },
+    (request) => {
+      const range = rangeOf(`range: ${request.headers.get("range")}`);
+      const { status, headers, bytes, framing, isCut } = present.answer(range);
+      let at = 0;
+      const body = new ReadableStream({
+        pull(controller) {
+          if (at < bytes.length) {
+            const piece = bytes.slice(at, at += 1 + Math.floor(present.random() * 20_000));
+            return controller.enqueue(piece);
+          }
+          // Deno prints the error.
+          if (isCut && framing !== "close") return controller.error("");
+          controller.close();
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, { status, headers: headers.map(([name, value]) => [name, value]) });
+    },
+  );
+  return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
 async function runTask(
-  channel: Channel,
-  random: () => number,
+  { url, channel }: Way,
+  present: Present,
   downloads: string,
 ): Promise<[kind: string, fault?: string]> {
+  const { random } = present;
   const pick = <Item>(items: readonly Item[]): Item =>
     items[Math.floor(random() * items.length)] as Item;
   const size = Math.floor(random() ** 3 * 100_000);
@@ -106,25 +206,24 @@ async function runTask(
   let version = 0;
   let isAmbiguous = false;
   const log: string[] = [];
-  const answer = (head: string): Answer => {
-    const [, requested] = /^range: bytes=(\d+)-/im.exec(head) ?? [];
+  present.answer = (requested) => {
     if (random() < 0.15) version = 1 - version;
     const body = versions[version] ?? Buffer.alloc(0);
     const [coding, encode] = random() < 0.5 ? CODINGS[0]! : pick(CODINGS);
     const framing = pick(FRAMINGS);
     const isPart = requested !== undefined && Number(requested) < body.length && random() < 0.85;
-    const lines: string[] = hasTag ? [`etag: "v${version}"`] : [];
+    const headers: [string, string][] = hasTag ? [["etag", `"v${version}"`]] : [];
     let sent: Uint8Array = body;
     if (isPart) {
       const from = random() < 0.9 ? Number(requested) : Math.floor(random() * body.length);
       const to = random() < 0.7 ? body.length : from + Math.ceil(random() * (body.length - from));
       const total = random() < 0.9 ? body.length : pick(["*", body.length + 1]);
       sent = body.subarray(from, to);
-      lines.push(`content-range: bytes ${from}-${to - 1}/${total}`);
+      headers.push(["content-range", `bytes ${from}-${to - 1}/${total}`]);
       if (random() < 0.1) sent = sent.subarray(0, Math.floor(random() * sent.length));
     } else if (coding !== "identity") {
       sent = sent.length === 0 && random() < 0.5 ? sent : encode(body);
-      lines.push(`content-encoding: ${coding}`);
+      headers.push(["content-encoding", coding]);
     }
     const isCut = random() < 0.4;
     const cut = isCut ? Math.floor(random() * (sent.length + 1)) : sent.length;
@@ -135,24 +234,14 @@ async function runTask(
     if (framing === "close" && coding !== "identity" && cut === 0 && sent.length > 0) {
       isAmbiguous = true;
     }
-    if (framing === "length") lines.push(`content-length: ${sent.length}`);
-    if (framing === "chunked") lines.push("transfer-encoding: chunked");
-    if (framing === "close") lines.push("connection: close");
-    const status = isPart ? "206 Partial Content" : "200 OK";
-    log.push(`${status} ${framing} ${lines.join(", ")} cut ${cut}/${sent.length}`);
-    const bytes = sent.subarray(0, cut);
-    return {
-      text: `HTTP/1.1 ${status}\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`,
-      bytes: framing === "chunked" ? chunked(bytes, random, cut < sent.length) : bytes,
-    };
+    if (framing === "length") headers.push(["content-length", String(sent.length)]);
+    const status = isPart ? 206 : 200;
+    log.push(`${status} ${framing} ${headers.join("; ")} cut ${cut}/${sent.length}`);
+    const bytes = Uint8Array.from(sent.subarray(0, cut));
+    return { status, headers, bytes, framing, isCut: cut < sent.length };
   };
-  await using server = serveRaw(async (conn, head) => {
-    const { text, bytes } = answer(head);
-    const response = Buffer.concat([Buffer.from(text), bytes]);
-    for (let at = 0; at < response.length;) at += await conn.write(response.subarray(at));
-  });
   const attempt = anAttempt(
-    aFetch(`${server.url}/`, { method, ...(isSaved ? { save: true } : {}) }),
+    aFetch(`${url}/`, { method, ...(isSaved ? { save: true } : {}) }),
   );
   for (let number = 1; number <= 6; number++) {
     isAmbiguous = false;

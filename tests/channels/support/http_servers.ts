@@ -32,10 +32,14 @@ export type RawReply =
 
 /**
  * Serves raw bytes: reads a request's head, writes `reply` and closes. With
- * `null` it closes at once, before it reads.
+ * `null` it closes at once, before it reads. With `tls` it speaks TLS.
  */
-export function serveRaw(reply: RawReply): TestServer {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+export function serveRaw(reply: RawReply, tls?: Deno.TlsCertifiedKeyPem): TestServer {
+  const at = { hostname: "127.0.0.1", port: 0 };
+  // What is used of them is the same.
+  const listener = tls
+    ? Deno.listenTls({ ...at, ...tls }) as unknown as Deno.TcpListener
+    : Deno.listen(at);
   const { port } = listener.addr;
   const conns = new Set<Deno.TcpConn>();
   const serving: Promise<void>[] = [];
