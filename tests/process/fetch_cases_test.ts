@@ -14,6 +14,7 @@ import { CALLERS } from "./cases/callers.ts";
 import { FORMS } from "./cases/forms.ts";
 import { HOOKS } from "./cases/hooks.ts";
 import { EXACT } from "./cases/json.ts";
+import { THROUGH_PROXIES } from "./cases/streams.ts";
 import { type Case, openWorld } from "./cases/world.ts";
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -39,7 +40,14 @@ const KINDS: Readonly<Record<string, string>> = {
   F20: "URLs keep an empty query, and spans follow OpenTelemetry's conventions",
 };
 
-const CASES: readonly Case[] = [...BODIES, ...EXACT, ...FORMS, ...HOOKS, ...CALLERS];
+const CASES: readonly Case[] = [
+  ...BODIES,
+  ...EXACT,
+  ...FORMS,
+  ...HOOKS,
+  ...THROUGH_PROXIES,
+  ...CALLERS,
+];
 const WIDTH = 62;
 /** For a row that waits for what never comes. */
 const MAX_ROW_MS = 60_000;

@@ -14,10 +14,11 @@ import type { DeliverContext } from "../channel.ts";
 import { describeFault } from "../faults.ts";
 import { SharedFault } from "../http2/fault.ts";
 import { type Compute, TooCostlyError } from "../compute/compute.ts";
+import { BodyError } from "../compute/decoder.ts";
 import type { BodySink } from "../compute/decoder.ts";
 import { BodyDigest, codingsOf, tooLarge } from "./body.ts";
 import { classifyError, classifyResponse, isSafe, unexpected, unusable } from "./classify.ts";
-import type { Download } from "./download.ts";
+import { contentRangeOf, type Download, isWhole } from "./download.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
 import { unmetExpectation } from "./expectations.ts";
 import { extractFrom, unmetJsonOf } from "./extraction.ts";
@@ -120,6 +121,10 @@ export class HttpAttempt {
     const isTooLong = this.#totalBytes !== undefined && this.#totalBytes > maxBytes;
     // An unsafe request is delivered by its status: as much of the body is read as is allowed.
     if (isTooLong && coding === undefined && this.#effects === 0) throw tooLarge(maxBytes);
+    if (this.#isUnaskedPart(head)) {
+      const detail = `The server answered ${head.status} with a part of the body, unasked`;
+      throw new BodyError("bad_response", detail);
+    }
     const codings = codingsOf(coding);
     const consumer = this.#consume(method, head);
     return codings.length === 0 ? consumer : this.#compute.decode(consumer, codings);
@@ -275,6 +280,15 @@ export class HttpAttempt {
       if (signal.aborted) return outcome;
       throw error;
     }
+  }
+
+  /** A GET asks for the whole, unless the caller asks for a range. A download checks it itself. */
+  #isUnaskedPart(head: ResponseHead): boolean {
+    const { method, headers, expect } = this.#payload;
+    if (method !== "GET" || this.#download || headers.range !== undefined) return false;
+    if (expect?.status?.includes(206)) return false;
+    const range = contentRangeOf(head.headers);
+    return (head.status === 206 || (head.status === 200 && range !== undefined)) && !isWhole(range);
   }
 
   #consume(method: string, head: ResponseHead): BodyConsumer {

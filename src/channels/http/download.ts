@@ -338,6 +338,7 @@ export function contentRangeOf(headers: ResponseHead["headers"]): ContentRange |
   };
 }
 
-function isWhole(range: ContentRange | undefined): boolean {
+/** Whether a range is all of the representation. */
+export function isWhole(range: ContentRange | undefined): boolean {
   return range?.start === 0 && range.total === range.end + 1;
 }

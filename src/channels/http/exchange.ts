@@ -251,17 +251,24 @@ function emptyQuery({ href }: URL): string {
   return /^[^#]*\?/.test(href) ? "?" : "";
 }
 
+/** An `ETag` keeps its bytes, one for each character: it is sent back. */
 function flatten(raw: Readonly<Record<string, string | string[] | undefined>>) {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
     const text = typeof value === "string" ? value : value.join(", ");
-    headers[name] = NOT_ASCII.test(text) ? decoded(name, text) : text;
+    headers[name] = name !== "etag" && NOT_ASCII.test(text) ? decoded(name, text) : text;
   }
   return headers;
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
+
+/** The headers as they are shown: also an `ETag` is text. */
+export function shownHeaders(headers: ResponseHead["headers"]): Record<string, string> {
+  const { etag } = headers;
+  return { ...headers, ...compact({ etag: etag && decoded("etag", etag) }) };
+}
 
 /**
  * A header whose bytes are UTF-8, as many servers send it, else Latin-1. A `Location` is

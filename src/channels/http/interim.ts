@@ -5,6 +5,9 @@
  * connection at a 100. It ignores all other 1xx, so a 100 is renamed to 102 while undici
  * reads it. Remove this file once undici ignores 100 as well.
  *
+ * So is a 101, since nothing asks for another protocol: undici would report a lost connection,
+ * and now refuses the bytes that follow.
+ *
  * @module
  */
 
@@ -19,10 +22,12 @@ export function expectResponse(socket: object): void {
 }
 
 const [ZERO, ONE, TWO, LF, CR] = [0x30, 0x31, 0x32, 0x0a, 0x0d];
+const CONTINUE = (ONE * 256 + ZERO) * 256 + ZERO;
+const SWITCHING = CONTINUE + 1;
 /** Bytes of `HTTP/1.1 ` before the status. */
 const BEFORE_STATUS = 9;
 
-/** Renames each 100 that is read from the socket before a final response. */
+/** Renames each 100 and 101 that is read from the socket before a final response. */
 export function renameContinue(socket: Socket): Socket {
   const read = socket.read;
   /** Bytes of the current head so far, up to the end of its status. */
@@ -47,7 +52,7 @@ export function renameContinue(socket: Socket): Socket {
           return;
         }
         digits = at === BEFORE_STATUS ? byte : digits * 256 + byte;
-        if (digits === (ONE * 256 + ZERO) * 256 + ZERO) chunk[index] = TWO;
+        if (digits === CONTINUE || digits === SWITCHING) chunk[index] = TWO;
         at++;
       } else if (byte === LF && isLineEmpty) {
         at = 0;

@@ -6,7 +6,7 @@
 
 import { compact } from "../../lib/compact.ts";
 import type { Json, TaskError } from "../../task/task.ts";
-import type { Exchanged, ResponseHead } from "./exchange.ts";
+import { type Exchanged, type ResponseHead, shownHeaders } from "./exchange.ts";
 import type { Extracted } from "./extract.ts";
 import type { BodyConsumer } from "./body_consumer.ts";
 import { textOf } from "./text.ts";
@@ -69,7 +69,7 @@ export function resultOf(
     status: saved?.resumed ? 200 : status,
     url: url.href,
     hops: [...hops],
-    headers: { ...headers },
+    headers: shownHeaders(headers),
     contentType,
     notModified: notModified || undefined,
     // Both are of the whole body.

@@ -44,6 +44,9 @@ export function waitForBatch(
   });
 }
 
+/** Many proxies give up after 60 s, and a call may ask for just that. */
+const LONGEST_MS = 58_000;
+
 async function waitFor<Thing>(
   { engine, clock, closing }: Dependencies,
   watched: Watched,
@@ -58,7 +61,7 @@ async function waitFor<Thing>(
   const end = () => ended.resolve();
   // Watched before it is read, so that no change in between is missed.
   const unwatch = engine.watch(watched, (change) => mayBeOver(change) && end());
-  const undo = clock.after(ms, end);
+  const undo = clock.after(Math.min(ms, LONGEST_MS), end);
   signal.addEventListener("abort", end);
   closing.addEventListener("abort", end);
   try {

@@ -190,6 +190,26 @@ const PARTS: readonly Case[] = [
     whole,
   ]),
   resumed("416", AGAIN, [() => ({ status: "416 Range Not Satisfiable" }), whole]),
+  body(
+    "F2",
+    "cut, then the rest, by an ETag in UTF-8",
+    "succeeded, 1000 bytes, the file, attempt 2",
+    [
+      () => ({ headers: { etag: '"vé€"' }, body: FILE, cut: 400 }),
+      (from, path, head) =>
+        head.includes('if-range: "vé€"')
+          ? part(FILE, { etag: '"vé€"' })(from, path, head)
+          : { body: OTHER },
+    ],
+    SAVE,
+  ),
+  body("F2", "206 without save, unasked", INCOMPLETE, [() => part(FILE, { end: 400 })(0, "", "")]),
+  body("F2", "200 without save, with a part and its Content-Range", INCOMPLETE, [
+    () => part(FILE, { end: 400, status: "200 OK" })(0, "", ""),
+  ]),
+  body("F2", "206 without save, where 206 is expected", "succeeded, 400 bytes", [
+    () => part(FILE, { end: 400 })(0, "", ""),
+  ], { expect: { status: [206] } }),
   resumed("the whole of a new version", "succeeded, 1000 bytes, the file, attempt 2", [whole]),
 ];
 

@@ -1,47 +1,13 @@
 /**
- * F9, F13 to F17, F19 and F20: what callers, proxies, terminals and tracers see.
+ * F13 to F15, F17, F19 and F20: what callers, terminals and tracers see.
  *
  * @module
  */
 
-import { openClient } from "../../../src/client.ts";
 import { attributesOf, startCollector } from "../../support/collector.ts";
-import { startPostrider } from "../../support/process.ts";
-import { startNginx } from "../../support/proxies.ts";
+import { ROOT, startPostrider } from "../../support/process.ts";
 import { runInTerminal, startFiles, withoutService } from "../../support/terminal.ts";
-import { startUpstream } from "../../support/upstream.ts";
 import { type Any, brief, type Case, waitOf, type World } from "./world.ts";
-
-const NDJSON = { "content-type": "application/json", accept: "application/x-ndjson" };
-
-const STREAMS: readonly Case[] = ["", "gzip"].map((encoding) => ({
-  id: "F9",
-  input: `NDJSON of a batch through nginx with its defaults${encoding && ", gzip accepted"}`,
-  expected: "a line before the second page, 2 in all",
-  async run({ api, folder }) {
-    await using pages = startUpstream();
-    const nginxFolder = await Deno.makeTempDir({ dir: folder });
-    const more = encoding && "gzip on; gzip_types application/x-ndjson;";
-    const { url, proxy } = await startNginx(nginxFolder, api.url, "/", more);
-    await using _proxy = proxy;
-    const response = await fetch(`${url}/fetch`, {
-      method: "POST",
-      headers: { ...NDJSON, "accept-encoding": encoding || "identity" },
-      body: JSON.stringify({ urls: [`${pages.url}/quick`, `${pages.url}/hold`] }),
-    });
-    let text = "";
-    let early = 0;
-    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
-      text += part;
-      if (early === 0 && /"succeeded".*\n/.test(text)) {
-        early = text.trim().split("\n").length;
-        pages.release();
-      }
-    }
-    const count = text.split("\n").filter((line) => line !== "").length;
-    return `${early === 1 ? "a line" : `${early} lines`} before the second page, ${count} in all`;
-  },
-}));
 
 const DEFAULT = "1s, 5s, 30s, 2m, 5m";
 
@@ -60,14 +26,15 @@ const RETRIES: readonly Case[] = [
   {
     id: "F13",
     input: "where the default schedule is written",
-    expected: "the manual, the OpenAPI document, the send form",
+    expected: "the README, the manual, the OpenAPI document, the send form",
     async run({ api }) {
       const places = {
         "the manual": "/manual/tasks",
         "the OpenAPI document": "/openapi.json",
         "the send form": "/ui/send",
       };
-      const found: string[] = [];
+      const readme = await Deno.readTextFile(`${ROOT}README.md`);
+      const found = readme.includes(DEFAULT) ? ["the README"] : [];
       for (const [name, path] of Object.entries(places)) {
         if ((await (await fetch(api.url + path)).text()).includes(DEFAULT)) found.push(name);
       }
@@ -121,27 +88,6 @@ const COMMANDS: readonly Case[] = [
   },
 ];
 
-const POLLS: readonly Case[] = [
-  {
-    id: "F16",
-    input: "client.wait() through nginx that gives up after a second",
-    expected: "a 504, and client.wait() succeeded",
-    async run({ api, submit, folder }) {
-      await using pages = startUpstream();
-      const nginxFolder = await Deno.makeTempDir({ dir: folder });
-      const more = "proxy_read_timeout 1s;";
-      const { url, proxy } = await startNginx(nginxFolder, api.url, "/", more);
-      await using _proxy = proxy;
-      const { id } = await submit("/fetch", { url: `${pages.url}/hold` });
-      const waiting = openClient({ url }).wait(id);
-      const poll = await fetch(`${url}/tasks/${id}?wait=60s`);
-      await poll.body?.cancel();
-      pages.release();
-      return `a ${poll.status}, and client.wait() ${(await waiting).state}`;
-    },
-  },
-];
-
 const refused = (id: string, input: string, body: object, expected: string): Case => ({
   id,
   input,
@@ -184,6 +130,18 @@ const ENTRIES: readonly Case[] = [
     "one wrong entry beside wrong defaults",
     { requests: [{ url: URL }, { url: "x" }], retry: "soon" },
     "422 /retry,/requests/1/url",
+  ),
+  refused(
+    "F19",
+    "a callback of a batch to a private address, and onComplete without a target",
+    { urls: [URL], callback: "http://10.0.0.1/", onComplete: { notify: { text: "x" } } },
+    "422 /callback,/onComplete/notify/to",
+  ),
+  refused(
+    "F19",
+    "json and body as defaults, and body in one entry",
+    { requests: [{ url: URL, body: "x" }, { url: URL }], json: 1, bodyBase64: "?" },
+    "422 /bodyBase64,/bodyBase64",
   ),
   refused(
     "F19",
@@ -341,12 +299,10 @@ const TRACES: readonly Case[] = [
   },
 ];
 
-/** Rows of F9, F13 to F17, F19 and F20. */
+/** Rows of F13 to F15, F17, F19 and F20. */
 export const CALLERS: readonly Case[] = [
-  ...STREAMS,
   ...RETRIES,
   ...COMMANDS,
-  ...POLLS,
   ...DECIDED,
   ...ENTRIES,
   ...TRACES,

@@ -32,6 +32,16 @@ const INTERIM: readonly Case[] = [
   interim("100 twice", CONTINUE + CONTINUE),
   interim("100 with a header and no reason", "HTTP/1.1 100 \r\nX-A: b\r\n\r\n"),
   interim("102, 103 and 100", `HTTP/1.1 102 Processing\r\n\r\n${HINTS}${CONTINUE}`),
+  {
+    id: "F5",
+    input: "101 Switching Protocols, unasked",
+    expected: "failed, not_delivered, bad_response",
+    async run({ serve, fetch }) {
+      const raw = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nok";
+      const { url } = serve(() => ({ raw }));
+      return brief(await fetch({ url: `${url}/`, retry: 0 }));
+    },
+  },
   interim("100, byte by byte", CONTINUE, { dripped: true }),
   interim("100, and a body that ends with the connection", CONTINUE, { untilClose: true }, "PUT"),
 ];
@@ -66,6 +76,21 @@ const LOCATIONS: readonly Case[] = [
   location("../é", "../é", "/%C3%A9"),
   location("?é", "?é", "/a/b?%C3%A9"),
   location("/a b#ü", "/a b#ü", "/a%20b"),
+  {
+    id: "F6",
+    input: "Set-Cookie in UTF-8 with a redirect",
+    expected: "succeeded, cookie: a=é€",
+    async run({ serve, fetch }) {
+      const server = serve((_, path) =>
+        path === "/"
+          ? { status: "302 Found", headers: { "set-cookie": "a=é€", location: "/b" } }
+          : { body: "ok" }
+      );
+      const task = await fetch({ url: `${server.url}/` });
+      return brief(task, /^cookie: .*$/im.exec(server.heads[1] ?? "")?.[0]);
+    },
+  },
+  location("/b?", "/b?", "/b?"),
   location("/a%2Fb%e9", "/a%2Fb%e9", "/a%2Fb%e9"),
 ];
 
@@ -196,6 +221,27 @@ const PAGES: readonly Case[] = [
   extracted("A@href", '<a HREF="/x">y</a>', '["/x"]'),
   extracted("h1", "<h1>One<br>Two</h1>", '["One Two"]'),
   extracted("tr", "<table><tr><td>1<td>2</table>", '["1 2"]'),
+  extracted(
+    "t",
+    '<?xml version="1.0" encoding="iso-8859-1"?><t>a &lt; b</t>',
+    '["a < b"]',
+    "text/xml",
+  ),
+  extracted(
+    "entry id",
+    `\ufeff${FEED.replace("<title", "<ID>n</ID><id>y</id><title")}`,
+    '["y"]',
+    "text/xml",
+  ),
+  extracted(
+    "dc\\:date",
+    '<r xmlns:dc="x"><dc:date>1</dc:date><date>2</date></r>',
+    '["1"]',
+    "text/xml",
+  ),
+  extracted("p", "<p>caf&eacute; &amp; co</p>", '["café & co"]'),
+  refused("p:contains(x)", ":contains"),
+  refused("li:gt(1)", ":gt"),
   extracted("div", "<div><p>a</p><p>b</p></div>", '["a b"]'),
   extracted("p", "<p>a<b>b</b>&nbsp;c</p>", '["ab c"]'),
 ];
