@@ -74,8 +74,32 @@ export function watchQueueFile(
       ]);
       return { fileBytes, logBytes, freeBytes };
     },
+    async isFull() {
+      const { freeBytes = Infinity } = await this.usage();
+      if (freeBytes >= AMPLE_BYTES) return false;
+      // The queue has released its reserve, and accepts nothing until it has one again.
+      if (!await Deno.stat(`${path}.ballast`).then(() => true, () => false)) return true;
+      return !await canWrite(`${path}.trial`);
+    },
     backupPath: (id) => `${path}${BACKUP}${id}`,
   };
+}
+
+/** With less free disk than this it is worth a trial. */
+const AMPLE_BYTES = 16 * 2 ** 20;
+/** What a few tasks take. */
+const TRIAL_BYTES = 256 * 2 ** 10;
+
+/** Whether the disk has room for a small file; leaves none behind. */
+async function canWrite(path: string): Promise<boolean> {
+  try {
+    await Deno.writeFile(path, new Uint8Array(TRIAL_BYTES), { mode: 0o600 });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await Deno.remove(path).catch(() => {});
+  }
 }
 
 const BACKUP = ".backup-";

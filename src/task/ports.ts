@@ -146,6 +146,8 @@ export interface QueueFile {
     readonly logBytes: number;
     readonly freeBytes: number | undefined;
   }>;
+  /** Whether the disk has no room for new tasks. */
+  isFull(): Promise<boolean>;
   /** Where to write a backup, beside the file. */
   backupPath(id: string): string;
 }

@@ -6,20 +6,9 @@
  */
 
 import assert from "node:assert/strict";
-import type { AttemptRunner } from "../../src/channels/channel.ts";
-import { openEmailChannel } from "../../src/channels/mail/email.ts";
-import { parseMailUrl } from "../../src/channels/mail/mail_settings.ts";
-import { type Clock, systemClock } from "../../src/lib/clock.ts";
-import { openIds } from "../../src/lib/ids.ts";
-import { silentLog } from "../support/silent_log.ts";
-import type { QueueEngine } from "../../src/queue/engine.ts";
-import { openMemoryEngine } from "../../src/queue/memory/engine.ts";
-import type { NewTask } from "../../src/task/task.ts";
-import { openWorker } from "../../src/worker/worker.ts";
-import { anEmail } from "../channels/support/attempts.ts";
 import { openRawRelay, type Script } from "../channels/support/raw_relay.ts";
+import { openWorld, pause } from "./world.ts";
 
-const SPEED = 50;
 /** `MAILS=20000` is the long form: a minute or two. */
 const MAILS = Number(Deno.env.get("MAILS") ?? 2_000);
 
@@ -86,106 +75,6 @@ Deno.test("A relay that refuses everybody for a while burns no attempt, and is s
   assert.equal(second[0]?.attempts[0]?.error?.code, "smtp_421");
   assert.ok(whileDown < 10, `${whileDown} probes`);
 });
-
-interface World extends AsyncDisposable {
-  readonly engine: QueueEngine;
-  accept(count: number, more: Partial<NewTask>): Promise<string[]>;
-  allFinal(ids: readonly string[]): Promise<void>;
-}
-
-function openWorld(port: number): World {
-  const clock = fastClock(SPEED);
-  const engine = openMemoryEngine({ clock });
-  const settings = parseMailUrl(`smtp://127.0.0.1:${port}?tls=none`);
-  const channel = openEmailChannel(settings, { clock });
-  const worker = openWorker({
-    engine,
-    runner: runnerOf(channel),
-    clock,
-    random: Math.random,
-    log: silentLog,
-    concurrency: 256,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  worker.start();
-  const ids = openIds(() => clock.now(), (bytes) => crypto.getRandomValues(bytes));
-  return {
-    engine,
-    async accept(count, more) {
-      const now = clock.now();
-      const tasks: NewTask[] = Array.from({ length: count }, (_, i) => ({
-        id: ids("tsk"),
-        type: "notify",
-        channel: "email",
-        lane: settings.lane,
-        payload: JSON.stringify(anEmail({ to: [{ address: `u${i}@example.org` }] })),
-        label: "mail",
-        createdAt: now,
-        dueAt: now,
-        priority: 5,
-        retry: [],
-        timeoutMs: 60_000,
-        onUnknown: "retry",
-        ...more,
-      }));
-      await engine.insert({ tasks });
-      return tasks.map(({ id }) => id);
-    },
-    async allFinal(ids) {
-      for (const id of ids) {
-        while (["queued", "running"].includes((await engine.find(id))?.state ?? "")) await pause();
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      await worker.stop("shutdown", 0);
-      await channel.close?.();
-      await engine[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function runnerOf(channel: ReturnType<typeof openEmailChannel>): AttemptRunner {
-  return {
-    graceMs: () => channel.graceMs ?? 0,
-    begin(_, attempt) {
-      const aborter = new AbortController();
-      const shutdown = new AbortController();
-      const stages = new Set<string | undefined>();
-      const outcome = channel.deliver(attempt, {
-        signal: aborter.signal,
-        shutdown: shutdown.signal,
-        progress: ({ stage }) => void stages.add(stage),
-      });
-      return {
-        outcome,
-        isSending: () => stages.has("sending"),
-        keepsDeadline: () => stages.has("begun"),
-        abort(cause) {
-          aborter.abort(cause);
-          if (cause === "shutdown" || cause === "drain") shutdown.abort(cause);
-        },
-      };
-    },
-  };
-}
-
-/** A clock that runs faster than the machine's. */
-function fastClock(speed: number): Clock {
-  const start = systemClock.now();
-  const origin = systemClock.monotonic();
-  const elapsed = () => (systemClock.monotonic() - origin) * speed;
-  return {
-    now: () => Math.round(start + elapsed()),
-    monotonic: elapsed,
-    after: (delayMs, wake) => systemClock.after(delayMs / speed, wake),
-  };
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 function mulberry(seed: number): () => number {
   let state = seed;

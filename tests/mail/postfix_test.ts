@@ -12,6 +12,7 @@ import { makeIdentity } from "../channels/support/tls_relay.ts";
 import { needsRoot } from "../support/needs.ts";
 import { aFolder, startPostrider, type TaskView } from "../support/process.ts";
 import { LOGIN, openPostfix } from "./postfix.ts";
+import { readMail } from "./read_mail.ts";
 
 const BOXES = {
   "ada@example.org": "ada",
@@ -20,25 +21,6 @@ const BOXES = {
 };
 const PICTURE = btoa(String.fromCharCode(...Array.from({ length: 5_000 }, (_, i) => i % 256)));
 const REPORT = new TextEncoder().encode("All good, naïve café.\r\n.\r\n..\n").toBase64();
-
-interface ReadMail {
-  readonly defects: string[];
-  readonly longest: number;
-  readonly headers: Record<string, string>;
-  readonly to: { name: string; address: string }[];
-  readonly cc: { name: string; address: string }[];
-  readonly from: { name: string; address: string }[];
-  readonly replyTo: { name: string; address: string }[];
-  readonly parts: {
-    type: string;
-    filename: string | null;
-    disposition: string | null;
-    cid: string | null;
-    text: string | null;
-    sha256: string;
-  }[];
-  readonly dkim: boolean | null;
-}
 
 Deno.test(
   "Postfix accepts a mail after TLS and login, and other programs read all of it",
@@ -164,17 +146,6 @@ Deno.test(
     }
   },
 );
-
-async function readMail(file: string, key: string): Promise<ReadMail> {
-  const script = new URL("./read_mail.py", import.meta.url).pathname;
-  const { stdout, stderr, success } = await new Deno.Command("/usr/bin/python3", {
-    args: [script, file, key],
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
 
 function sha256(base64: string): string {
   return createHash("sha256").update(Uint8Array.fromBase64(base64)).digest("hex");

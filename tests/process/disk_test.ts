@@ -39,6 +39,7 @@ Deno.test(
     });
     assert.ok(Number(answer.retryAfter) > 0);
     assert.equal(await kept(api), accepted);
+    assert.equal((await api.call("/readyz")).status, 503);
 
     upstream.release();
     assert.equal((await api.final(running.id)).state, "succeeded");
@@ -47,6 +48,7 @@ Deno.test(
     do answer = await submit(api, LATER); while (answer.status === 507);
     assert.equal(answer.status, 202);
     assert.equal(await kept(api), accepted + 1);
+    assert.equal((await api.call("/readyz")).status, 200);
   },
 );
 

@@ -89,8 +89,11 @@ function resetOf(reset: string | undefined, now: number): number | undefined {
   return (seconds < MILLISECONDS_FROM ? seconds * 1_000 : seconds) - now;
 }
 
+/** Larger ones would be no exact numbers of milliseconds. */
+const MAX_NUMBER = 9_999_999_999_999;
+
 function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\s*\d{1,13}(?:\.\d{0,9})?\s*$/.test(text)
-    ? Number(text)
+  return text !== undefined && /^\s*\d{1,100}(?:\.\d{0,9})?\s*$/.test(text)
+    ? Math.min(Number(text), MAX_NUMBER)
     : undefined;
 }

@@ -130,7 +130,8 @@ export const serviceOperations: readonly Operation[] = [
     open: true,
     summary: "Check that the service accepts requests",
     description:
-      "For a readiness probe. It is not ready while it stops or while its queue is unavailable.",
+      "For a readiness probe. It is not ready while it stops, and while its queue is unavailable " +
+      "or has no room on the disk.",
     answers: [
       answered(200, "Ready", "The service accepts requests."),
       answered(503, "Ready", "The service does not accept requests.", ["RetryAfter"]),

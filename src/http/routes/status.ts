@@ -111,6 +111,8 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
       ? "stopping"
       : ports.queueFile?.isGone
       ? "engine_down"
+      : await ports.queueFile?.isFull()
+      ? "storage_full"
       : await engineFault();
     if (why === undefined) return respond(context, 200, { status: "ready" });
     return respond(context, 503, { status: "not ready", reason: why }, { "retry-after": "5" });

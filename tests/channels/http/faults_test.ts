@@ -342,6 +342,7 @@ const delays: { status: string; header: string; ms: number | undefined; hold: bo
   { status: "503 x", header: "soon", ms: undefined, hold: false },
   { status: "503 x", header: "-5", ms: undefined, hold: false },
   { status: "503 x", header: "99999999", ms: 86_400_000, hold: true },
+  { status: "429 x", header: "99999999999999999999", ms: 86_400_000, hold: true },
   { status: "503 x", header: "Fri, 01 Jan 2021 00:00:00 GMT", ms: 0, hold: true },
 ];
 

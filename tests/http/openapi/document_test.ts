@@ -180,6 +180,7 @@ Deno.test("real answers are what the document says", async () => {
     ports: {
       queueFile: {
         isGone: false,
+        isFull: () => Promise.resolve(false),
         usage: () => Promise.resolve({ fileBytes: 1, logBytes: 2, freeBytes: 1e9 }),
         backupPath: (id) => `${folder}/${id}`,
       },
