@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import axe, { type AxeResults } from "axe-core";
+import { HtmlValidate, StaticConfigLoader } from "html-validate";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 /** A page under observation. */
@@ -79,5 +80,24 @@ export async function accessFaults(page: Page): Promise<string[]> {
     `${id}: ${help} (${
       nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")
     })`
+  );
+}
+
+const validator = new HtmlValidate(
+  new StaticConfigLoader({
+    extends: ["html-validate:standard", "html-validate:a11y", "html-validate:document"],
+    rules: {
+      "require-sri": "off", // All resources are our own.
+      "doctype-style": "off",
+      "no-implicit-input-type": "off",
+    },
+  }),
+);
+
+/** What is wrong with the HTML of a page, by the rules of html-validate. */
+export async function htmlFaults(html: string): Promise<string[]> {
+  const { results } = await validator.validateString(html);
+  return results.flatMap(({ messages }) =>
+    messages.map(({ ruleId, message, line, column }) => `${line}:${column} ${ruleId}: ${message}`)
   );
 }

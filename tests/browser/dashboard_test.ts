@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accessFaults } from "./browser.ts";
+import { accessFaults, htmlFaults } from "./browser.ts";
 import { browserTest, everyPage } from "./world.ts";
 
 const DRAFT = { subject: "Build 42 is green", text: "All tests passed.", tags: ["build"] };
@@ -184,6 +184,8 @@ for (
   const [look, options] of Object.entries({
     "a wide screen, light": {},
     "a wide screen, dark": { dark: true },
+    "a tablet, light": { width: 768 },
+    "a tablet, dark": { width: 768, dark: true },
     "a phone, light": { width: 390 },
     "a phone, dark": { width: 390, dark: true },
   })
@@ -202,6 +204,13 @@ for (
     }
   });
 }
+
+browserTest("every page is valid HTML", async (world) => {
+  for (const path of [...await everyPage(world), "/docs"]) {
+    const html = await (await fetch(world.api.url + path)).text();
+    assert.deepEqual(await htmlFaults(html), [], path);
+  }
+});
 
 browserTest("/docs works without other servers", async (world) => {
   const { page, assertClean } = await world.open();

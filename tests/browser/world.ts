@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SECRET, SENDERS } from "../hooks/support.ts";
 import { needs } from "../support/needs.ts";
 import { aFolder, type Api, startPostrider } from "../support/process.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
@@ -14,7 +15,7 @@ const SETTINGS = {
   hooks: {
     builds: {
       preset: "github",
-      secret: "a-secret-of-some-length",
+      secret: SECRET,
       notify: { to: "ada@example.org", subject: "{{ payload.ref }}" },
     },
   },
@@ -79,6 +80,17 @@ export function browserTest(
   });
 }
 
+/** Delivers to the hook; the id of the delivery. */
+async function deliver(api: Api): Promise<string> {
+  const body = JSON.stringify({ ref: "refs/heads/main" });
+  const response = await fetch(`${api.url}/hooks/builds`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...SENDERS.github?.headers(body) },
+    body,
+  });
+  return (await response.json()).id;
+}
+
 /** The path of one page of every kind, with content. */
 export async function everyPage(
   { api, upstream, send }: World,
@@ -99,6 +111,7 @@ export async function everyPage(
   const failed = await send("/fetch", { url: `${upstream.url}/missing` });
   for (const id of [mail, fetched, failed]) await api.final(id);
   await api.call(`/batches/${batch}?wait=10s`);
+  const delivery = await deliver(api);
   return [
     "/",
     "/ui/tasks",
@@ -107,9 +120,12 @@ export async function everyPage(
     "/ui/batches",
     `/ui/batches/${batch}`,
     "/ui/lanes",
+    "/?since=7d",
+    "/ui/lanes?since=24h",
     "/ui/schedules",
     "/ui/hooks",
     "/ui/hooks/builds",
+    `/ui/hooks/builds/${delivery}`,
     "/ui/templates",
     "/ui/templates/password-reset",
     "/ui/outbox",

@@ -167,7 +167,7 @@ function OnThisPage({ page }: { page: ManualPage }) {
       <nav class="on-this-page wide-only" aria-label="On this page">{list}</nav>
       <details class="on-this-page phone-only">
         <summary>On this page</summary>
-        <nav aria-label="On this page">{list}</nav>
+        <nav aria-label="Sections">{list}</nav>
       </details>
     </>
   );
