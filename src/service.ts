@@ -34,6 +34,7 @@ import { openQueue } from "./queue/open.ts";
 import { isLoopback } from "./lib/loopback.ts";
 import { compact } from "./lib/compact.ts";
 import { type ConfigFile, openConfigFile } from "./config/config_file.ts";
+import { openCertificateFetcher } from "./service/certificates.ts";
 import { openTriggers } from "./service/triggers.ts";
 import { openSharedFolder, type SharedFolder } from "./service/shared_folder.ts";
 import { watchQueueFile } from "./service/queue_file.ts";
@@ -217,6 +218,12 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     metrics,
     acceptance,
     hooks: () => file.current.hooks,
+    fetchCertificate: openCertificateFetcher({
+      guard: () => guard,
+      clock,
+      ca,
+      egressProxy: config.egressProxy,
+    }),
     maxQueuedOf: (owner) =>
       maxQueuedOf(file.current.keys.get(owner), {
         maxQueued,

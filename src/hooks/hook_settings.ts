@@ -71,6 +71,7 @@ const EXPECTED = {
   name: `Expected a name of letters, digits, ".", "_" and "-"`,
   unknown: "Unknown field: remove it, or check its spelling",
   secret: `Expected a string of at least ${MIN_SECRET} characters, or {file: PATH}`,
+  noSecret: "Expected no secret: with topic, the signature of the sender is verified",
   secrets: "Expected either secret, or secrets (a list)",
   rate: `Expected a number per duration such as "600/1m"`,
   maxBytes: `Expected a whole number of bytes from 1 to ${MAX_BYTES}`,
@@ -111,7 +112,9 @@ function readHook(
   for (const field of Object.keys(given)) {
     if (preset && !known.includes(field)) wrong(EXPECTED.unknown, field);
   }
-  const secrets = readSecrets(given, readSecret, wrong);
+  const secrets = preset?.sender.certificateUrlOf
+    ? refuseSecrets(given, wrong)
+    : readSecrets(given, readSecret, wrong);
   const filter = given.filter === undefined ? undefined : readFilter(given.filter, wrong);
   const rate = given.rate === undefined ? DEFAULT_RATE : readRate(given.rate, wrong);
   const { maxBytes = DEFAULT_BYTES } = given;
@@ -155,6 +158,14 @@ function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: Wrong): 
     }
     return [];
   });
+}
+
+/** The sender signs with a certificate. */
+function refuseSecrets(given: PlainObject, wrong: Wrong): string[] {
+  for (const name of ["secret", "secrets"]) {
+    if (given[name] !== undefined) wrong(EXPECTED.noSecret, name);
+  }
+  return [];
 }
 
 function readFilter(value: unknown, wrong: Wrong): Condition | undefined {

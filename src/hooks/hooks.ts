@@ -25,7 +25,8 @@ import {
 import type { Hook, Hooks } from "./hook_settings.ts";
 import { sampleLines } from "../lib/sampled_log.ts";
 import { openTokenBuckets } from "../lib/token_bucket.ts";
-import { keyOf } from "./preset.ts";
+import { type FetchCertificate, openCertificates } from "./certificates.ts";
+import { keyOf, type RawDelivery } from "./preset.ts";
 
 /** What a receiver needs. */
 export interface HookParts {
@@ -45,7 +46,12 @@ export interface HookParts {
   readonly metrics: Metrics;
   /** Aborts when the service ends. */
   readonly ending?: AbortSignal;
+  /** Fetches the certificates of senders that sign with one. */
+  readonly fetchCertificate?: FetchCertificate;
 }
+
+/** A sender may repeat a delivery whose certificate could not be fetched, in milliseconds. */
+const CERTIFICATE_MS = 30_000;
 
 /** A delivery as received. */
 export interface Incoming {
@@ -106,6 +112,8 @@ export function openHooks(parts: HookParts): HookReceiver {
   const take = engine.cluster?.takeToken.bind(engine.cluster) ?? openTokenBuckets(clock);
   const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
+  const unreachable = () => Promise.reject(new Error("Cannot fetch certificates here"));
+  const certificates = openCertificates(parts.fetchCertificate ?? unreachable, clock);
   function evaluated(
     hook: Hook,
     content: DeliveryContent,
@@ -181,7 +189,15 @@ export function openHooks(parts: HookParts): HookReceiver {
   async function receive(hook: Hook, { headers, body, requestId }: Incoming): Promise<Received> {
     const now = clock.now();
     const { sender } = hook.preset;
-    if (!sender.verify({ headers, body }, hook.secrets, now)) {
+    const delivery: RawDelivery = { headers, body };
+    const url = sender.certificateUrlOf?.(delivery, now);
+    const certificate = url === undefined ? undefined : await certificates(url);
+    if (url !== undefined && certificate === undefined) {
+      const message = "Hook delivery not accepted: cannot fetch the certificate of its sender";
+      warn(`certificate ${hook.name}`, message, { hook: hook.name, requestId, url });
+      return { kind: "limited", retryAfterMs: CERTIFICATE_MS };
+    }
+    if (!sender.verify({ ...delivery, ...compact({ certificate }) }, hook.secrets, now)) {
       const message = "Hook delivery rejected: signature verification failed";
       warn(`rejected ${hook.name}`, message, { hook: hook.name, requestId });
       return { kind: "forged" };
@@ -205,20 +221,20 @@ export function openHooks(parts: HookParts): HookReceiver {
       ...compact({ senderId }),
       tasks: tasks.map((task) => task.id),
     };
-    const delivery = deliveryOf(hook.name, id, now, whole, JSON.stringify(content));
+    const stored = deliveryOf(hook.name, id, now, whole, JSON.stringify(content));
     const expiresAt = now + keptMs;
     const inserted = await engine.insert({
       tasks,
-      delivery,
+      delivery: stored,
       idempotency: { scope: `hook ${hook.name}`, key, fingerprint: "", expiresAt },
       ...batchOf(drafts),
     });
     if (inserted.kind === "replayed") {
       const first = await engine.findDelivery(inserted.id);
-      return await receiveAgain(hook, first ?? delivery, requestId, expiresAt);
+      return await receiveAgain(hook, first ?? stored, requestId, expiresAt);
     }
     if (inserted.kind === "stored") logFailure(hook, id, verdict);
-    return received(inserted, delivery);
+    return received(inserted, stored);
   }
 
   return {

@@ -23,12 +23,19 @@ export interface RawDelivery {
   readonly headers: DeliveryHeaders;
   /** The unchanged bytes. */
   readonly body: Uint8Array;
+  /** The certificate at `Sender.certificateUrlOf`, PEM. */
+  readonly certificate?: string;
 }
 
 /** A sender of webhooks. */
 export interface Sender {
   /** Whether a delivery verifies with one of the secrets; `now` in milliseconds since the epoch. */
   verify(delivery: RawDelivery, secrets: readonly string[], now: number): boolean;
+  /**
+   * It signs with a certificate instead of a secret: where that is, for a delivery that may be
+   * genuine; `undefined` for one that cannot be.
+   */
+  certificateUrlOf?(delivery: RawDelivery, now: number): string | undefined;
   /** It authenticates with HTTP Basic or Bearer, so a 401 asks for it. */
   readonly asksForLogin?: true;
   /** The header that names the event; absent: it is in the payload. */

@@ -10,7 +10,9 @@ import { createApp } from "../../src/http/app.ts";
 import { openSignOuts, type SignOuts } from "../../src/http/auth/sign_outs.ts";
 import { openHistory, withHistory } from "../../src/http/stats/history.ts";
 import type { Dependencies } from "../../src/http/dependencies.ts";
+import type { FetchCertificate } from "../../src/hooks/certificates.ts";
 import type { Hooks } from "../../src/hooks/hook_settings.ts";
+import { compact } from "../../src/lib/compact.ts";
 import type { Scheduler } from "../../src/schedules/scheduler.ts";
 import { openTriggers } from "../../src/service/triggers.ts";
 import { trustsNone } from "../../src/http/request/client.ts";
@@ -37,6 +39,8 @@ export interface ApiOptions extends Partial<Omit<Dependencies, "ports" | "engine
   readonly maxQueued?: number;
   /** The hooks that exist. */
   readonly hookSettings?: Hooks;
+  /** Fetches the certificates of their senders. */
+  readonly fetchCertificate?: FetchCertificate;
   /** Some of the ports. */
   readonly ports?: Partial<Ports>;
   /** Wraps the queue in memory. */
@@ -93,7 +97,7 @@ export class Api implements AsyncDisposable {
       error: (message, fields) => this.errors.push({ message, fields }),
     };
     const { ports: given, engine: _, maxQueued: __, hookSettings = new Map(), ...rest } = options;
-    const { keys = [], remote = "127.0.0.1", ...parts } = rest;
+    const { keys = [], remote = "127.0.0.1", fetchCertificate, ...parts } = rest;
     const ports: Ports = {
       ...notifyPorts(),
       aliasNames: () => [],
@@ -120,6 +124,7 @@ export class Api implements AsyncDisposable {
       log,
       acceptance,
       hooks: () => hookSettings,
+      ...compact({ fetchCertificate }),
     });
     this.schedules = triggers.schedules;
     this.parts = {

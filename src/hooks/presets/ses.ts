@@ -2,23 +2,21 @@
  * Amazon SES, whose notifications come from Amazon SNS:
  * https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html
  *
- * SNS signs with a certificate that would have to be fetched for each delivery. It also sends
- * the user and password of the endpoint's URL, once a 401 has asked for them.
+ * With `topic`, the signature of SNS is verified. Without it, SNS logs in with the user and
+ * password of the endpoint's URL, once a 401 has asked for them.
  *
  * @module
  */
 
 import { isPlainObject } from "../../task/input/batch_input.ts";
-import { headerOf, type Sender, textAt } from "../preset.ts";
+import { type ConfigurablePreset, headerOf, type Sender, textAt } from "../preset.ts";
 import { isAuthorized } from "../signature.ts";
+import { parseTopic, readMessage } from "../sns_signature.ts";
 import { parseWithNumbers } from "../../lib/exact_json.ts";
 
 const CONFIRMATION_HOST = /^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/\?/;
 
-/** Amazon SES over SNS. */
-export const ses: Sender = {
-  verify: ({ headers }, secrets) => isAuthorized(secrets, headers.get("authorization") ?? ""),
-  asksForLogin: true,
+const reading = {
   // Without an envelope when the subscription delivers raw messages.
   eventOf: (payload) =>
     ["/Message/eventType", "/Message/notificationType", "/eventType", "/notificationType", "/Type"]
@@ -38,5 +36,30 @@ export const ses: Sender = {
     } catch {
       return body;
     }
+  },
+} satisfies Omit<Sender, "verify">;
+
+const loggedIn: Sender = {
+  ...reading,
+  verify: ({ headers }, secrets) => isAuthorized(secrets, headers.get("authorization") ?? ""),
+  asksForLogin: true,
+};
+
+/** Amazon SES over SNS; `topic` is the ARN of the topic whose signed messages are accepted. */
+export const ses: ConfigurablePreset = {
+  fields: ["topic"],
+  parse({ topic: arn }, wrong) {
+    if (arn === undefined) return loggedIn;
+    const topic = typeof arn === "string" ? parseTopic(arn) : undefined;
+    if (!topic) {
+      return wrong("topic", 'Expected an ARN such as "arn:aws:sns:eu-west-1:123456789012:bounces"');
+    }
+    return {
+      ...reading,
+      certificateUrlOf: ({ body }, now) => readMessage(body, topic, now)?.certificateUrl,
+      verify: ({ body, certificate }, _, now) =>
+        certificate !== undefined &&
+        (readMessage(body, topic, now)?.isSignedWith(certificate, now) ?? false),
+    };
   },
 };
