@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { openRawRelay, type Script } from "../channels/support/raw_relay.ts";
-import { openWorld, pause } from "./world.ts";
+import { openWorld } from "./world.ts";
 
 /** `MAILS=20000` is the long form: a minute or two. */
 const MAILS = Number(Deno.env.get("MAILS") ?? 2_000);
@@ -52,28 +52,6 @@ Deno.test("thousands of mails through a relay that fails at every third step: on
     else assert.equal(count, 1, `${id} was delivered ${count} times without a mark`);
   }
   assert.ok(marked > 0 && marked < MAILS / 10, `${marked} mails are marked`);
-});
-
-Deno.test("A relay that refuses everybody for a while burns no attempt, and is served at once when it is back", async () => {
-  const state = { isDown: true };
-  const script = {
-    get greeting() {
-      return state.isDown ? "421 4.3.2 down" : "220 ready";
-    },
-  } as Script;
-  await using relay = openRawRelay(script);
-  await using world = openWorld(relay.port);
-  const ids = await world.accept(500, { retry: [1_000] });
-  while (relay.connections < 6) await pause();
-  const whileDown = relay.connections;
-  state.isDown = false;
-  await world.allFinal(ids);
-  const tasks = await Promise.all(ids.map((id) => world.engine.find(id)));
-  assert.ok(tasks.every((task) => task?.state === "succeeded"));
-  const second = tasks.filter((task) => (task?.attempts.length ?? 0) > 1);
-  assert.equal(second.length, 1, "only the first refusal is listed");
-  assert.equal(second[0]?.attempts[0]?.error?.code, "smtp_421");
-  assert.ok(whileDown < 10, `${whileDown} probes`);
 });
 
 function mulberry(seed: number): () => number {

@@ -144,16 +144,6 @@ Deno.test("An attempt that is aborted while TLS or a token is awaited ends at on
   end.resolve(Response.json({ access_token: "late" }));
 });
 
-Deno.test("1,000 mails over a relay that takes two sessions need one attempt each", async () => {
-  await using relay = openRawRelay({ sessions: 2 });
-  await using channel = openChannel([relayAt(relay.port)]);
-  const outcomes = await Promise.all(
-    Array.from({ length: 1_000 }, () => channel.deliver(anAttempt(anEmail()), aContext())),
-  );
-  assert.equal(outcomes.filter(({ kind }) => kind === "delivered").length, 1_000);
-  assert.ok(relay.connections < 40, `${relay.connections} connections for 1,000 mails`);
-});
-
 Deno.test("When no session can be had, one mail is refused and the others are untried", async () => {
   await using relay = openRawRelay({ greeting: "421 later" });
   await using channel = openChannel([relayAt(relay.port)]);
@@ -197,50 +187,6 @@ Deno.test("A mail that waits for a session is untried at its timeout, and begins
   answer.resolve();
   assert.deepEqual([(await first).kind, (await begun).kind], ["delivered", "delivered"]);
   assert.deepEqual(late.said, [{ stage: "begun" }, { stage: "sending" }]);
-});
-
-const deaths: readonly { readonly at: string; readonly script: Script }[] = [
-  { at: "no greeting", script: { greeting: "hang" } },
-  { at: "a greeting that refuses", script: { greeting: "554 no" } },
-  { at: "a drop at the greeting", script: { greeting: "drop" } },
-  { at: "silence at EHLO", script: { ehlo: "hang" } },
-  { at: "silence at MAIL FROM", script: { mail: "hang" } },
-  { at: "a drop at MAIL FROM", script: { mail: "drop" } },
-  { at: "421 at MAIL FROM", script: { mail: "421 bye" } },
-  { at: "silence at RCPT TO", script: { rcpt: "hang" } },
-  { at: "a drop at RCPT TO", script: { rcpt: "drop" } },
-  { at: "421 at RCPT TO", script: { rcpt: "421 bye" } },
-  { at: "silence at DATA", script: { data: "hang" } },
-  { at: "a drop at DATA", script: { data: "drop" } },
-  { at: "250 at DATA", script: { data: "250 ok" } },
-];
-
-Deno.test.each(deaths)(
-  "The second relay takes the mail within the attempt when the first one dies: $at",
-  async ({ script }) => {
-    await using dead = openRawRelay(script);
-    await using healthy = openRawRelay();
-    await using channel = openChannel([relayAt(dead.port), relayAt(healthy.port)]);
-    const outcome: Any = await channel.deliver(within(1_000), aContext());
-    assert.equal(outcome.kind, "delivered", JSON.stringify(outcome));
-    assert.equal(outcome.result.relay, `127.0.0.1:${healthy.port}`);
-    assert.equal(outcome.evidence.tried.length, 1);
-    // For the next half minute it is passed over.
-    const next: Any = await channel.deliver(within(1_000), aContext());
-    assert.deepEqual([next.kind, next.evidence.tried], ["delivered", undefined]);
-    assert.deepEqual([dead.taken.length, healthy.taken.length], [0, 2]);
-  },
-);
-
-Deno.test("Mails that wait for a silent relay go to the next one with the first", async () => {
-  await using dead = openRawRelay({ greeting: "hang" });
-  await using healthy = openRawRelay();
-  await using channel = openChannel([relayAt(dead.port), relayAt(healthy.port)]);
-  const outcomes = await Promise.all(
-    Array.from({ length: 20 }, () => channel.deliver(within(1_000), aContext())),
-  );
-  assert.ok(outcomes.every(({ kind }) => kind === "delivered"));
-  assert.equal(dead.connections, 1);
 });
 
 const dots: readonly { readonly dot: string; readonly ok: string; readonly kind: string }[] = [
