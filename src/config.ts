@@ -13,6 +13,9 @@ import { type Config, type Setting, SETTINGS } from "./config/settings.ts";
 /** The environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where the value of a setting came from. */
+export type Source = "default" | "environment" | "file";
+
 /** A config, or a sentence for each invalid setting. */
 export type ReadConfig =
   | {
@@ -21,6 +24,8 @@ export type ReadConfig =
     readonly unknown: readonly string[];
     /** The values as text, by name; some are secrets. */
     readonly texts: Readonly<Record<string, string | undefined>>;
+    /** Where each value came from, by name; absent for one that is not set. */
+    readonly sources: Readonly<Record<string, Source>>;
   }
   | {
     readonly wrong: readonly string[];
@@ -39,10 +44,13 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   const wrong: string[] = [];
   const values: Record<string, unknown> = {};
   const texts: Record<string, string | undefined> = {};
+  const sources: Record<string, Source> = {};
   for (const [field, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
     try {
       const text = textOf(setting, env, readFile);
       texts[setting.name] = text;
+      const source = sourceOf(setting, env);
+      if (source) sources[setting.name] = source;
       values[field] = text === undefined ? undefined : valueOf(setting, text);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -60,6 +68,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     config: Object.fromEntries(set) as unknown as Config,
     unknown: unknownNames(env),
     texts,
+    sources,
   };
 }
 
@@ -90,6 +99,12 @@ function textOf(
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(`${name}_FILE: expected a readable file, got "${path}": ${why}`);
   }
+}
+
+function sourceOf({ name, fallback }: Setting<unknown>, env: Environment): Source | undefined {
+  if (env[`${name}_FILE`]) return "file";
+  if (env[name]) return "environment";
+  return fallback === undefined ? undefined : "default";
 }
 
 function valueOf(setting: Setting<unknown>, text: string): unknown {

@@ -89,7 +89,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function serve(
-  { config, unknown, texts }: ReadSettings,
+  { config, unknown, texts, sources }: ReadSettings,
   stopped: Promise<StopSignal>,
   force: boolean,
 ): Promise<number> {
@@ -108,6 +108,7 @@ async function serve(
       terminal: Deno.stderr.isTerminal(),
       readConfig: readSettings,
       texts,
+      sources,
       onFatal: () => fatal.resolve(EXIT.engineAway),
       force,
     });

@@ -40,8 +40,9 @@ import { openSharedFolder, type SharedFolder } from "./service/shared_folder.ts"
 import { watchQueueFile } from "./service/queue_file.ts";
 import { openReload } from "./service/reload.ts";
 import { removeErasedFiles, removeTaskFiles } from "./service/task_files.ts";
+import { shownPorts } from "./service/shown.ts";
 import { aliasOf, targetIssues } from "./service/targets.ts";
-import type { ReadConfig } from "./config.ts";
+import type { ReadConfig, Source } from "./config.ts";
 import { type Config, SETTINGS } from "./config/settings.ts";
 import { openSubmitParser } from "./task/input/parse_submit.ts";
 import { maxQueuedOf } from "./task/key_limits.ts";
@@ -75,6 +76,8 @@ export interface ServiceOptions {
   readonly readConfig?: () => ReadConfig;
   /** The settings as text, by name, to find those that a reload changes. */
   readonly texts?: Readonly<Record<string, string | undefined>>;
+  /** Where the settings came from, by name. */
+  readonly sources?: Readonly<Record<string, Source>>;
   /** Whether a queue is opened although it was moved elsewhere. */
   readonly force?: boolean;
   /** The modules of the threads; only the crash suite sets them, to arm failpoints. */
@@ -189,6 +192,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     aliasNames: () => Object.keys(file.current.channels).concat(...file.current.aliases.keys()),
     render: (template, data) => templates.render(template, data),
     templates: () => templates.list(),
+    ...shownPorts({ config, file, texts: options.texts, sources: options.sources }),
     get outbox() {
       return file.current.relays.length === 0 ? outbox : undefined;
     },

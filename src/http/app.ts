@@ -19,6 +19,7 @@ import { clientRoutes } from "./routes/client.ts";
 import { duplicateRoutes } from "./routes/duplicate.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { openSessions } from "./auth/session.ts";
+import { openKeyUse } from "./auth/key_use.ts";
 import { openWrongKeys } from "./auth/wrong_keys.ts";
 import { headersBelow, linksBelow, pathBelow } from "./base_path.ts";
 import { openRequestIds } from "./context.ts";
@@ -79,11 +80,13 @@ export function createApp(dependencies: Dependencies): App {
   };
   const sessions = openSessions(dependencies.keys, () => clock.now(), dependencies.signOuts);
   const refuseWrongKey = openWrongKeys(clock, sample);
+  const keyUse = openKeyUse(clock);
   const authenticate = openAuth({
     keys: dependencies.keys,
     anonymous: dependencies.anonymous,
     sessions,
     refuseWrongKey,
+    onUse: keyUse.used,
     allowsOrigin: (origin) => corsOrigins?.allows(origin) === true,
   });
   engine.watch("final", ({ at, id, type, state }) => {
@@ -111,7 +114,7 @@ export function createApp(dependencies: Dependencies): App {
     ...statusRoutes(dependencies, counters),
     ...metricsRoutes(dependencies),
     ...openapiRoutes(dependencies.version, basePath),
-    ...pageRoutes(dependencies, { authenticate, counters }),
+    ...pageRoutes(dependencies, { authenticate, counters, keyUse }),
     ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
     ...docsRoutes(dependencies.version, authenticate),
     ...manualRoutes(dependencies.version, authenticate),

@@ -160,6 +160,50 @@ export interface Reloaded {
   readonly needsRestart: readonly string[];
 }
 
+/** A setting as it is in force. */
+export interface ShownSetting {
+  /** The environment variable. */
+  readonly name: string;
+  /** What it is for. */
+  readonly means: string;
+  /** Its value, without secrets; absent when it is not set. */
+  readonly value?: string;
+  /** Where its value came from; absent when it is not set. */
+  readonly source?: "default" | "environment" | "file";
+  /** Whether a reload puts a change in force. */
+  readonly reloads: boolean;
+}
+
+/** A section of `postrider.yaml` as it is in force. */
+export interface ShownSection {
+  /** Its name. */
+  readonly name: string;
+  /** The names of its entries. */
+  readonly entries: readonly string[];
+}
+
+/** The settings as they are in force. */
+export interface ShownSettings {
+  /** Those of the environment, in the order of the documentation. */
+  readonly settings: readonly ShownSetting[];
+  /** The path of `postrider.yaml`. */
+  readonly file: string;
+  /** Its sections. */
+  readonly sections: readonly ShownSection[];
+}
+
+/** A channel as notifications can name it. */
+export interface ShownChannel {
+  /** Its name. */
+  readonly name: string;
+  /** How a target of it is written in `to`. */
+  readonly spelling: string;
+  /** Where its notes go, as far as the settings decide that. */
+  readonly leadsTo?: string;
+  /** Whether the settings define it. */
+  readonly custom?: true;
+}
+
 /** What `http/` and `hooks/` need from other parts of the service. */
 export interface Ports extends NotifyPorts {
   /** The file of the queue; absent for other engines. */
@@ -168,6 +212,10 @@ export interface Ports extends NotifyPorts {
   aliasNames(): readonly string[];
   /** All templates, by name. */
   templates(): readonly TemplateSummary[];
+  /** The settings in force. */
+  settings(): ShownSettings;
+  /** Every channel. */
+  channels(): readonly ShownChannel[];
   /** The outbox; absent when mails go to a relay. */
   readonly outbox: OutboxPort | undefined;
   /** The lane of the relay that takes the mails of a sender. */

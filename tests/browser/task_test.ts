@@ -89,7 +89,12 @@ browserTest("a saved image is shown", async (world) => {
   await page.goto(`/ui/tasks/${id}`);
   const image = page.getByAltText("The saved image");
   await image.waitFor();
-  await page.waitForFunction("document.querySelector('img.shown').naturalWidth === 1");
+  const width = await image.evaluate(async (element) => {
+    const image = element as unknown as { decode(): Promise<void>; naturalWidth: number };
+    await image.decode();
+    return image.naturalWidth;
+  });
+  assert.equal(width, 1);
   assertClean();
 }, { POSTRIDER_FETCH_ALLOW: "127.0.0.1" });
 

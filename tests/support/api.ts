@@ -102,6 +102,8 @@ export class Api implements AsyncDisposable {
       ...notifyPorts(),
       aliasNames: () => [],
       templates: () => [],
+      settings: () => ({ settings: [], file: "./postrider.yaml", sections: [] }),
+      channels: () => [],
       outbox: undefined,
       mailLaneOf: () => "mail:localhost:25",
       mailFrom: "Postrider <postrider@localhost>",

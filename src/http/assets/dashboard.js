@@ -5,6 +5,8 @@
 // its sections replace the old ones.
 
 import { $, ask, BASE, confirmed, resultText, toast } from "./api.js";
+import "./keyboard.js";
+import { noticeFailures } from "./notices.js";
 import "./schedule.js";
 import "./send.js";
 import {
@@ -110,6 +112,7 @@ function follow(url) {
     // The first pulse matters only if something changed since the page was made. A later
     // pulse with the same number reports progress of running tasks.
     if ((!isFirst || data !== known) && !paused) refresh();
+    if (!isFirst) noticeFailures();
     isFirst = false;
     known = data;
   }, (isClosed) => {

@@ -108,24 +108,29 @@ export interface AuthParts {
   readonly sessions: Sessions<ApiKey>;
   /** Refuses an unknown key. */
   readonly refuseWrongKey: RefuseWrongKey;
+  /** Receives the name of the key of each request that has one. */
+  readonly onUse?: (name: string) => void;
   /** Whether browsers may call from pages of this origin. */
   readonly allowsOrigin: (origin: string) => boolean;
 }
 
 /** Authenticates by API key or dashboard session. */
 export function openAuth(
-  { keys, anonymous, sessions, refuseWrongKey, allowsOrigin }: AuthParts,
+  { keys, anonymous, sessions, refuseWrongKey, onUse, allowsOrigin }: AuthParts,
 ): Authenticate {
   const anyone: Caller = { scopes: new Set(SCOPES) };
 
   function byHeader(given: string, { client, requestId }: Remote): Caller {
     const secret = /^bearer +([^ ]+) *$/i.exec(given)?.[1] ?? "";
-    return keyOf(secret, keys()) ?? refuseWrongKey(client().address, requestId);
+    const key = keyOf(secret, keys()) ?? refuseWrongKey(client().address, requestId);
+    onUse?.(key.name);
+    return key;
   }
 
   /** Browsers send the cookie with requests of any page, so a change must come from a page of ours. */
   function bySession(request: Request, key: ApiKey, { client }: Remote): Caller {
     const { method } = request;
+    onUse?.(key.name);
     if (method === "GET" || method === "HEAD" || isOwnPage(request, client().host)) return key;
     const detail = "Expected a request of the dashboard: the Origin is another site";
     throw new Refusal("forbidden", detail);

@@ -12,6 +12,8 @@ import liveWorker from "../assets/live-worker.js" with { type: "text" };
 import docsStyle from "../assets/docs.css" with { type: "text" };
 import manualStyle from "../assets/manual.css" with { type: "text" };
 import schedule from "../assets/schedule.js" with { type: "text" };
+import keyboard from "../assets/keyboard.js" with { type: "text" };
+import notices from "../assets/notices.js" with { type: "text" };
 import send from "../assets/send.js" with { type: "text" };
 import tasks from "../assets/tasks.js" with { type: "text" };
 import icon from "../assets/icon.svg" with { type: "text" };
@@ -23,6 +25,8 @@ import type { Route } from "../route.ts";
 const ASSETS: Readonly<Record<string, () => string>> = {
   "dashboard.js": () => dashboard,
   "api.js": () => api,
+  "keyboard.js": () => keyboard,
+  "notices.js": () => notices,
   "schedule.js": () => schedule,
   "send.js": () => send,
   "tasks.js": () => tasks,

@@ -11,6 +11,7 @@
 import type { Child } from "hono/jsx";
 import { type Caller, maySee } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
+import { HelpTemplate } from "./help.tsx";
 
 /** The entry of the navigation that a page belongs to. */
 export type Place =
@@ -23,6 +24,7 @@ export type Place =
   | "templates"
   | "outbox"
   | "send"
+  | "settings"
   | "manual"
   | "none";
 
@@ -62,7 +64,7 @@ export interface Frame {
 }
 
 /** What the script of the pages imports: loaded at once instead of one after the other. */
-const MODULES = ["api.js", "schedule.js", "send.js", "tasks.js"];
+const MODULES = ["api.js", "keyboard.js", "notices.js", "schedule.js", "send.js", "tasks.js"];
 
 const PLACES: readonly [Place, string, string][] = [
   ["overview", "/", "Overview"],
@@ -74,6 +76,7 @@ const PLACES: readonly [Place, string, string][] = [
   ["templates", "/ui/templates", "Templates"],
   ["outbox", "/ui/outbox", "Outbox"],
   ["send", "/ui/send", "Send"],
+  ["settings", "/ui/settings", "Settings"],
   ["manual", "/manual", "Manual"],
 ];
 
@@ -153,7 +156,18 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
             Postrider {version} · <a href="/manual">Manual</a> · <a href="/docs">API</a> ·{" "}
             <a href="/metrics">Metrics</a>
           </p>
+          {caller && maySeeAll(frame)
+            ? (
+              <p class="row">
+                <button type="button" id="help-open" class="quiet" hidden>Keyboard</button>
+                <button type="button" id="notices" class="quiet" aria-pressed="false" hidden>
+                  Notify me of failures
+                </button>
+              </p>
+            )
+            : null}
         </footer>
+        {caller ? <HelpTemplate /> : null}
         <div id="toasts" role="status" aria-live="polite"></div>
         <dialog id="confirm" aria-labelledby="confirm-text">
           <form method="dialog">
@@ -171,7 +185,10 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
 
 function Navigation({ frame }: { frame: Frame }) {
   const places = PLACES.filter(([place]) =>
-    place === "manual" || (place === "send" ? maySend(frame) : maySeeAll(frame))
+    place === "manual" ||
+    (place === "send"
+      ? maySend(frame)
+      : maySeeAll(frame) && (place !== "settings" || maySetUp(frame)))
   );
   return (
     <nav aria-label="Main">
@@ -188,6 +205,11 @@ function Navigation({ frame }: { frame: Frame }) {
 
 function maySeeAll({ caller }: Frame): boolean {
   return caller !== undefined && maySee(caller, undefined);
+}
+
+/** Whether the caller sees how the service is set up. */
+function maySetUp({ caller }: Frame): boolean {
+  return caller?.scopes.has("operate") === true;
 }
 
 function maySend({ caller }: Frame): boolean {

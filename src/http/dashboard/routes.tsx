@@ -18,14 +18,18 @@ import { mailPage } from "./mail.ts";
 import { overviewPage, type OverviewParts } from "./overview_page.tsx";
 import type { Frame, MakePage } from "./page.tsx";
 import { refusePage, respondPage } from "./respond.tsx";
+import type { KeyUse } from "../auth/key_use.ts";
 import { schedulePages } from "./schedule_pages.tsx";
 import { sendPage } from "./send_page.tsx";
+import { servicePages } from "./service_pages.tsx";
 import { taskPages } from "./task_pages.tsx";
 
 /** What the pages need besides the dependencies of the API. */
 export interface PageParts extends OverviewParts {
   /** Identifies the caller. */
   readonly authenticate: Authenticate;
+  /** When each API key was last used. */
+  readonly keyUse: KeyUse;
 }
 
 /** The routes of the pages. */
@@ -39,6 +43,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     ...hookPages(dependencies),
     ...schedulePages(dependencies),
     ...furtherPages(dependencies),
+    ...servicePages(dependencies, own),
   };
 
   /** A page for callers with the scope; without a session it redirects to the sign-in page. */

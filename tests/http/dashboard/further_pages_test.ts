@@ -23,7 +23,9 @@ Deno.test("the schedules page lists times and offers run, pause and delete", asy
   const fresh = await html(api, "/ui/schedules");
   for (
     const word of [
-      "cron 0 8 * * *, timezone Europe/Berlin",
+      "At 08:00",
+      "0 8 * * *",
+      "Europe/Berlin",
       "never",
       "in 7 h",
       "defined by the API",
