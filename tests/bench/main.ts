@@ -1,12 +1,13 @@
 /**
  * Ratios to bare programs, measured side by side in one run: `deno task bench`.
  *
- *     deno task bench [--quick] [accept | batches | run | start …]
+ *     deno task bench [--quick] [accept | batches | run | start | peer …]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { hasPeer, openPeer } from "./peer_programs.ts";
 import { accept, batches, type Effort, type Line, run, start } from "./scenarios.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
@@ -18,15 +19,18 @@ const { values, positionals } = parseArgs({
 const effort: Effort = values.quick ? { rounds: 1, size: 0.5 } : { rounds: 7, size: 1 };
 
 const scenarios: Record<string, readonly (() => Promise<Line>)[]> = {
-  accept: [
-    () => accept("manners", 64, effort),
-    () => accept("manners", 128, effort),
-    () => accept("four", 64, effort),
-  ],
+  accept: [() => accept(64, effort), () => accept(128, effort)],
   batches: [() => batches(effort)],
   run: [() => run("http", effort), () => run("smtp", effort)],
   start: [() => start(effort)],
+  peer: hasPeer() ? [() => peer(effort)] : [],
 };
+
+/** One line against Hono + BullMQ, whose Redis syncs every write as Postrider does. */
+async function peer({ rounds, size }: Effort): Promise<Line> {
+  await using programs = await openPeer();
+  return await programs.accept("always", rounds, Math.round(30_000 * size));
+}
 
 await machine();
 printHead();

@@ -11,30 +11,36 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { openIds } from "../../src/lib/ids.ts";
 import { openPostgresEngine } from "../../src/queue/postgres/engine.ts";
 import { parsePostgresUrl } from "../../src/queue/postgres/url.ts";
-import type { NewTask } from "../../src/task/task.ts";
 import { openCluster } from "../support/postgres.ts";
+import { aTask } from "./nodes_task.ts";
 import { cpuMs, runProgram } from "./programs.ts";
 import { figure, machine, say } from "./table.ts";
 
-const LANES = 80;
 const HELD = "http://held.example:80";
 const SECONDS = 5;
 
-/** What a worker prints. */
+/** What a node does. */
+type Does = "accept" | "run";
+
+/** What a node prints. */
 interface Worked {
   readonly tasks: number;
   readonly seconds: number;
   readonly cpuMs: number;
+  /** Calls of the database that waited for an answer. */
+  readonly roundTrips: number;
 }
 
 const waiting = Number(Deno.args[0] ?? 1_000_000);
 await using cluster = await openCluster({ fsync: true });
 await machine();
-say("| queue | workers | runs/s | CPU of a worker, µs a run | CPU of the server, µs a run |");
-say("|---|---:|---:|---:|---:|");
+say("| queue | nodes | each task is | tasks/s | CPU of the nodes | of the server | round trips |");
+say("|---|---:|---|---:|---:|---:|---:|");
 // As many as the rows together can run.
 await measure("small", 400_000, 0, [1, 2, 3, 1]);
 await measure("large", waiting, waiting / 5, [1, 1]);
+await fill(cluster.url({ schema: "accepts" }), 0, 0);
+for (const nodes of [1, 2, 3, 1]) await measureRound("accepts", nodes, "accept", "empty at first");
 
 async function measure(
   name: string,
@@ -45,22 +51,32 @@ async function measure(
   const url = cluster.url({ schema: name });
   await fill(url, total, held);
   await cluster.sql("VACUUM ANALYZE");
-  for (const workers of rounds) {
-    const before = await serverCpuMs();
-    const worked = await Promise.all(
-      Array.from(
-        { length: workers },
-        (_, at) => runProgram<Worked>("nodes_worker.ts", { url, name: `w${at}`, seconds: SECONDS }),
-      ),
-    );
-    const server = await serverCpuMs() - before;
-    const tasks = worked.reduce((sum, one) => sum + one.tasks, 0);
-    const rate = worked.reduce((sum, one) => sum + one.tasks / one.seconds, 0);
-    const cpu = worked.reduce((sum, one) => sum + one.cpuMs, 0);
-    const each = (ms: number) => figure(ms * 1_000 / tasks);
-    const what = `${figure(total)} queued${held > 0 ? `, ${figure(held)} of them held` : ""}`;
-    say(`| ${what} | ${workers} | ${figure(rate)} | ${each(cpu)} | ${each(server)} |`);
-  }
+  const what = `${figure(total)} queued${held > 0 ? `, ${figure(held)} of them held` : ""}`;
+  for (const workers of rounds) await measureRound(name, workers, "run", what);
+}
+
+async function measureRound(name: string, nodes: number, does: Does, what: string): Promise<void> {
+  const url = cluster.url({ schema: name });
+  const before = await serverCpuMs();
+  const worked = await Promise.all(
+    Array.from(
+      { length: nodes },
+      (_, at) =>
+        runProgram<Worked>("nodes_worker.ts", { url, name: `w${at}`, seconds: SECONDS, does }),
+    ),
+  );
+  const server = await serverCpuMs() - before;
+  const tasks = worked.reduce((sum, one) => sum + one.tasks, 0);
+  const rate = worked.reduce((sum, one) => sum + one.tasks / one.seconds, 0);
+  const cpu = worked.reduce((sum, one) => sum + one.cpuMs, 0);
+  const trips = worked.reduce((sum, one) => sum + one.roundTrips, 0) / tasks;
+  const each = (ms: number) => `${figure(ms * 1_000 / tasks)} µs`;
+  const done = does === "accept" ? "accepted" : "claimed and settled";
+  say(
+    `| ${what} | ${nodes} | ${done} | ${figure(rate)} | ${each(cpu)} | ${each(server)} | ${
+      figure(trips)
+    } |`,
+  );
 }
 
 /** Stores the tasks, with one lane held. */
@@ -76,23 +92,12 @@ async function fill(url: string, total: number, held: number): Promise<void> {
   const random = crypto.getRandomValues.bind(crypto);
   const ids = openIds(() => systemClock.now(), random, engine.lastSequence, engine.idTurn);
   if (held > 0) await engine.limitLane(HELD, 0);
-  const aTask = (at: number): NewTask => ({
-    id: ids("tsk"),
-    type: "fetch",
-    channel: "http",
-    lane: at < held ? HELD : `http://h${at % LANES}.example:80`,
-    payload: JSON.stringify({ url: "http://example.org/", body: "x".repeat(600) }),
-    label: "GET http://example.org/",
-    createdAt: systemClock.now(),
-    dueAt: systemClock.now(),
-    priority: 5,
-    retry: [1_000],
-    timeoutMs: 30_000,
-    onUnknown: "retry",
-  });
   for (let at = 0; at < total; at += 5_000) {
     await engine.insert({
-      tasks: Array.from({ length: Math.min(5_000, total - at) }, (_, n) => aTask(at + n)),
+      tasks: Array.from(
+        { length: Math.min(5_000, total - at) },
+        (_, n) => aTask(ids("tsk"), at + n, at + n < held ? HELD : undefined),
+      ),
     });
   }
 }

@@ -74,6 +74,58 @@ export async function cpuMs(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** Microseconds of CPU by kind of thread; the kinds are those of Postrider. */
+export type ThreadTimes = Readonly<Record<"main" | "queue" | "channels" | "V8" | "others", number>>;
+
+/** CPU that each kind of thread of a process has used so far; of a bare program, `queue` is its only thread. */
+export async function threadTimes(pid: number): Promise<ThreadTimes> {
+  const times = { main: 0, queue: 0, channels: 0, V8: 0, others: 0 };
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    const path = `/proc/${pid}/task/${name}`;
+    try {
+      const [ns] = (await Deno.readTextFile(`${path}/schedstat`)).split(" ");
+      times[kindOf(await Deno.readTextFile(`${path}/comm`))] += Number(ns) / 1_000;
+    } catch {
+      // The thread has ended.
+    }
+  }
+  return times;
+}
+
+/** By the names that Deno gives to threads: workers are numbered in the order of their start. */
+function kindOf(comm: string): keyof ThreadTimes {
+  if (comm.startsWith("deno")) return "main";
+  if (comm === "worker-1\n") return "queue";
+  if (comm.startsWith("worker-")) return "channels";
+  return comm.startsWith("V8") ? "V8" : "others";
+}
+
+/** What each of `count` requests used between two readings, as a text such as `80 µs (main 55, queue 23)`. */
+export function perRequest(before: ThreadTimes, after: ThreadTimes, count: number): CpuPerRequest {
+  const kinds = Object.keys(after) as (keyof ThreadTimes)[];
+  const each = Object.fromEntries(
+    kinds.map((kind) => [kind, Math.max(0, after[kind] - before[kind]) / count]),
+  ) as ThreadTimes;
+  return { each, sum: kinds.reduce((sum, kind) => sum + each[kind], 0) };
+}
+
+/** CPU of one request, in microseconds. */
+export interface CpuPerRequest {
+  /** By kind of thread. */
+  readonly each: ThreadTimes;
+  /** All of them. */
+  readonly sum: number;
+}
+
+/** The round with the median sum, as text. */
+export function cpuText(rounds: readonly CpuPerRequest[]): string {
+  const middle = [...rounds].sort((a, b) => a.sum - b.sum)[rounds.length >> 1];
+  if (!middle) return "";
+  const parts = Object.entries(middle.each).filter(([, us]) => us >= 0.5)
+    .map(([kind, us]) => `${kind} ${us.toFixed(0)}`);
+  return `${middle.sum.toFixed(0)} µs (${parts.join(", ")})`;
+}
+
 /** Resident bytes of a process. */
 export async function residentBytes(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
