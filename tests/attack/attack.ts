@@ -11,7 +11,10 @@ import { inbound } from "./inbound.ts";
 import { injection } from "./injection.ts";
 import { keys } from "./keys.ts";
 import { guardInNamespace, isInNamespace } from "./namespace.ts";
+import { permissions } from "./permissions.ts";
 import { type Finding, pageOf } from "./report.ts";
+import { sockets } from "./sockets.ts";
+import { submits } from "./submits.ts";
 import { openWorld } from "./world.ts";
 
 /** How an attack is run. */
@@ -39,9 +42,11 @@ export const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<
   },
   async inbound({ isLong, random }) {
     await using world = await openWorld();
-    const [count, slow] = isLong ? [1_000_000, 10_000] : [2_000, 200];
-    return await inbound(world, { count, slow, random });
+    return await inbound(world, { count: isLong ? 1_000_000 : 2_000, random });
   },
+  sockets: ({ isLong }) => sockets({ count: isLong ? 10_000 : 500 }),
+  submits: () => submits(),
+  permissions: () => permissions(),
   keys: () => keys(),
   canaries: () => canaries(),
   async injection({ isLong, random }) {

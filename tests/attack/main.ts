@@ -25,5 +25,11 @@ say(`seed ${seed}`);
 const findings = await attack({ seed, isLong: values.long, only, say });
 if (values.json) say(JSON.stringify(findings));
 const broken = findings.filter(({ holds, isMeasure }) => !holds && (values.long || !isMeasure));
+say(`Attacked by other commands:
+  scripts in every field of every page   deno test -A tests/browser/hostile_test.ts
+  the image in namespaces, read-only     deno task test:image
+  faults, kills and drains for an hour   deno task soak
+  a thousand kills at named places       deno task crash
+`);
 say(broken.length === 0 ? "All promises held." : `${broken.length} promises did not hold.`);
 Deno.exit(broken.length === 0 ? 0 : 1);

@@ -36,8 +36,19 @@ export interface World extends AsyncDisposable {
   rss(): number;
 }
 
+/** How the service is started. */
+export interface WorldOptions {
+  /** How many files it may open. */
+  readonly descriptors?: number;
+  /** Measures its main thread, see `probe.ts`; it then has all of Deno's permissions. */
+  readonly isProbed?: true;
+}
+
 /** Starts it all; `env` adds settings. */
-export async function openWorld(env: Record<string, string> = {}): Promise<World> {
+export async function openWorld(
+  env: Record<string, string> = {},
+  options: WorldOptions = {},
+): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await aFolder());
   const hostile = new Deno.Command(Deno.execPath(), {
@@ -69,7 +80,7 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
   const port = (relay.address() as AddressInfo).port;
   const service = stack.use(startPostrider({
     data: folder.path,
-    command: START,
+    command: commandOf(options),
     env: {
       POSTRIDER_MAIL: `smtp://127.0.0.1:${port}?tls=none`,
       POSTRIDER_FETCH_ALLOW: "127.0.0.1",
@@ -100,6 +111,16 @@ export async function openWorld(env: Record<string, string> = {}): Promise<World
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function commandOf({ descriptors, isProbed }: WorldOptions): readonly string[] {
+  if (descriptors !== undefined) {
+    return ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh", ...START];
+  }
+  if (!isProbed) return START;
+  const [deno = "", run = "", ...flags] = START;
+  const others = flags.filter((flag) => !/^--(?:allow|deny|ignore)-/.test(flag));
+  return [deno, run, "-A", `--preload=${ROOT}tests/attack/probe.ts`, ...others];
 }
 
 interface RelayEvents {

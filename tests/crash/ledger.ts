@@ -6,6 +6,8 @@
  * `Postrider-Task`; a part of the tasks is refused at the first time and taken
  * at the second. `GET /counts` tells each task and how often it came.
  *
+ * With the argument `faults`, refusals are of four kinds, and mails are refused too.
+ *
  * @module
  */
 
@@ -15,14 +17,40 @@ const count = (id: string) => counts.set(id, (counts.get(id) ?? 0) + 1);
 /** By an id's last letter: one in eight is refused once. */
 const isFussy = (id: string) => "gmrw".includes(id.at(-1) ?? "-");
 
-const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+const hasFaults = Deno.args.includes("faults");
+
+/** A fault of a server, by an id's last letter. */
+async function fault(id: string): Promise<Response> {
+  switch (hasFaults ? id.at(-1) : undefined) {
+    case "g":
+      // Not 429, which slows the whole host.
+      return new Response("broken", { status: 500 });
+    case "m":
+      // Ends the connection in the middle of the body.
+      return new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(encoder.encode("rid"));
+            controller.close();
+          },
+        }),
+        { headers: { "content-length": "1000" } },
+      );
+    case "r":
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      break;
+  }
+  return new Response("later", { status: 503 });
+}
+
+const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
   if (new URL(request.url).pathname === "/counts") {
     return new Response([...counts].map(([id, times]) => `${id} ${times}\n`).join(""));
   }
   const id = request.headers.get("postrider-task") ?? "";
   if (isFussy(id) && !refused.has(id)) {
     refused.add(id);
-    return new Response("later", { status: 503 });
+    return await fault(id);
   }
   count(id);
   return new Response("ridden");
@@ -49,8 +77,14 @@ async function take(conn: Deno.TcpConn): Promise<void> {
       rest = rest.slice(at + mark.length);
       if (inMail) {
         inMail = false;
-        count(/^message-id: <(tsk_\w+)@/im.exec(text)?.[1] ?? "");
-        answers += "250 2.0.0 Ok: queued as LEDGER\r\n";
+        const id = /^message-id: <(tsk_\w+)@/im.exec(text)?.[1] ?? "";
+        if (hasFaults && isFussy(id) && !refused.has(id)) {
+          refused.add(id);
+          answers += "451 4.3.0 Later\r\n";
+        } else {
+          count(id);
+          answers += "250 2.0.0 Ok: queued as LEDGER\r\n";
+        }
       } else if (/^EHLO/i.test(text)) answers += "250-ledger\r\n250 PIPELINING\r\n";
       else if (/^DATA/i.test(text)) {
         inMail = true;

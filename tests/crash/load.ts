@@ -13,7 +13,9 @@ export interface Load {
   acknowledged(count: number): Promise<void>;
   /** Whether a caller has found the service gone. */
   readonly isOver: boolean;
-  /** Resolves once every caller has found the service gone. */
+  /** Has each caller end after its present submit. */
+  stop(): void;
+  /** Resolves once every caller has found the service gone, or was stopped. */
   readonly ended: Promise<unknown>;
 }
 
@@ -27,24 +29,30 @@ export interface LoadOptions {
   readonly acknowledged: Set<string>;
   /** The most tasks of one submit. */
   readonly batch: number;
+  /** Between two submits of a caller, in milliseconds; 2 when absent. */
+  readonly pauseMs?: number;
 }
 
 const CALLERS = 8;
-/** What may be queued at once: the service is to be killed at work, not under a backlog. */
+/** Limits what is queued at once: the service is to be killed at work, not under a backlog. */
 const PAUSE_MS = 2;
 
 /** Starts them. */
-export function startLoad(api: Api, { ledger, random, acknowledged, batch }: LoadOptions): Load {
+export function startLoad(
+  api: Api,
+  { ledger, random, acknowledged, batch, pauseMs = PAUSE_MS }: LoadOptions,
+): Load {
   const before = acknowledged.size;
   let wanted = Infinity;
   let isOver = false;
+  let isStopped = false;
   const reached = Promise.withResolvers<void>();
   const note = (id: string) => {
     acknowledged.add(id);
     if (acknowledged.size - before >= wanted) reached.resolve();
   };
   const url = `http://127.0.0.1:${ledger}/ride`;
-  const mail = { to: "ada@example.org", subject: "Hello", text: "It rides." };
+  const mail = { to: "ada@example.org", subject: "Hello", text: "It rides.", retry: "200ms*20" };
 
   async function submit(): Promise<void> {
     const chance = random();
@@ -57,12 +65,14 @@ export function startLoad(api: Api, { ledger, random, acknowledged, batch }: Loa
 
   async function taken(path: string, body: unknown) {
     const answer = await api.call<{ id: string; tasks?: { id: string }[] }>(path, body);
+    // It is draining, and soon gone.
+    if (answer.status === 503) throw new TypeError(`${path}: 503`);
     if (answer.status !== 202) throw new Error(`${path}: ${JSON.stringify(answer)}`);
     return answer.body;
   }
 
   async function call(): Promise<void> {
-    for (;;) {
+    while (!isStopped) {
       try {
         await submit();
       } catch (error) {
@@ -71,7 +81,7 @@ export function startLoad(api: Api, { ledger, random, acknowledged, batch }: Loa
         isOver = true;
         return reached.resolve();
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
@@ -80,6 +90,9 @@ export function startLoad(api: Api, { ledger, random, acknowledged, batch }: Loa
       wanted = count;
       if (acknowledged.size - before >= count) reached.resolve();
       return reached.promise;
+    },
+    stop() {
+      isStopped = true;
     },
     get isOver() {
       return isOver;

@@ -142,7 +142,7 @@ function brokenOff({ said }: Lines): number {
 }
 
 /** Resolves when no task is queued or running. */
-async function settled(api: Api): Promise<void> {
+export async function settled(api: Api): Promise<void> {
   for (;;) {
     const { body } = await api.call<{ data: { id: string }[] }>(
       "/tasks?state=queued,running&limit=200",
@@ -159,7 +159,8 @@ interface Listed {
   readonly possibleDuplicate?: boolean;
 }
 
-async function compare(
+/** Compares what was acknowledged with what is stored and what has arrived. */
+export async function compare(
   api: Api,
   acknowledged: ReadonlySet<string>,
   counts: ReadonlyMap<string, number>,
@@ -195,9 +196,10 @@ async function compare(
   return { states, lost, failed, notMade, duplicates, unmarked };
 }
 
-async function startLedger() {
+/** Starts what receives mails and requests; `faults` has a tenth of them fail at first. */
+export async function startLedger(...args: "faults"[]) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "tests/crash/ledger.ts"],
+    args: ["run", "-A", "--quiet", "tests/crash/ledger.ts", ...args],
     cwd: ROOT,
     stdout: "piped",
     stderr: "inherit",
@@ -222,7 +224,7 @@ async function startLedger() {
 }
 
 /** Tommy Ettinger's generator, so that a seed says which kills there are. */
-function mulberry(seed: number): () => number {
+export function mulberry(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,0 +1,142 @@
+/**
+ * Large submits: how long each keeps the thread of the API, in CPU time of that
+ * thread, which other programs on the machine do not lengthen.
+ *
+ * @module
+ */
+
+import type { Finding } from "./report.ts";
+import { openWorld } from "./world.ts";
+
+/** What one turn of the event loop may take, in milliseconds. */
+const MOST_MS = 50;
+/** `JSON.parse` of one text of a megabyte, in milliseconds. */
+const PARSE_MS = 2.5;
+
+interface Submit {
+  readonly name: string;
+  readonly path: string;
+  readonly body: () => unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The size of its longest text in megabytes, which takes one `JSON.parse`. */
+  readonly longest?: number;
+}
+
+const many = <Value>(length: number, make: (n: number) => Value) =>
+  Array.from({ length }, (_, n) => make(n));
+const mail = (more: object) => ({ to: "a@example.org", subject: "s", text: "t", ...more });
+const TEXT = "a line of text\n".repeat(1_700_000);
+
+const SUBMITS: readonly Submit[] = [
+  {
+    name: "10,000 URLs",
+    path: "/fetch",
+    body: () => ({ urls: many(10_000, (n) => `http://example.org/${n}`) }),
+  },
+  {
+    name: "10,000 URLs of 2,000 bytes",
+    path: "/fetch",
+    body: () => ({ urls: many(10_000, (n) => `http://example.org/${n}?${"x".repeat(1_970)}`) }),
+  },
+  {
+    name: "10,000 URLs under an Idempotency-Key",
+    path: "/fetch",
+    body: () => ({ urls: many(10_000, (n) => `http://example.org/${n}`) }),
+    headers: { "idempotency-key": "submits" },
+  },
+  {
+    name: "10,000 follow-ups",
+    path: "/fetch",
+    body: () => ({
+      requests: many(10_000, (n) => ({
+        url: `http://h${n}.example.org/`,
+        onSuccess: { notify: mail({ text: "{{task.id}}" }) },
+      })),
+    }),
+  },
+  {
+    name: "10,000 templates",
+    path: "/notify",
+    body: () => ({
+      notifications: many(10_000, (n) => ({
+        to: `a${n}@example.org`,
+        template: "alert",
+        data: { title: `t${n}`, text: "hello" },
+      })),
+    }),
+  },
+  {
+    name: "1,000 mails of 1,000 recipients",
+    path: "/notify",
+    body: () => ({
+      notifications: many(1_000, (n) => mail({ to: many(1_000, (m) => `a${n}-${m}@example.org`) })),
+    }),
+  },
+  {
+    name: "a text of 25 MB",
+    path: "/notify",
+    body: () => mail({ text: TEXT }),
+    longest: 25,
+  },
+  {
+    name: "a text of 25 MB under an Idempotency-Key",
+    path: "/notify",
+    body: () => mail({ text: TEXT }),
+    headers: { "idempotency-key": "submits", "accept-encoding": "gzip" },
+    longest: 25,
+  },
+  {
+    name: "a text of 7 MB to eight places",
+    path: "/notify",
+    body: () => mail({ to: many(8, (n) => `json://example.org/${n}`), text: TEXT.slice(0, 7e6) }),
+    longest: 7,
+  },
+  {
+    name: "a file of 20 MB",
+    path: "/notify",
+    body: () =>
+      mail({ attachments: [{ filename: "a.bin", content: "QUJD".repeat(20_000_000 / 3) }] }),
+  },
+  {
+    name: "20,000 recipients",
+    path: "/notify",
+    body: () => mail({ to: many(20_000, (n) => `a${n}@example.org`) }),
+  },
+  {
+    name: "20,000 unknown fields",
+    path: "/notify",
+    body: () => mail(Object.fromEntries(many(20_000, (n) => [`f${n}`, 1]))),
+  },
+];
+
+/** Submits each by itself. */
+export async function submits(): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  await using world = await openWorld({ POSTRIDER_MAX_QUEUED: "1000000" }, { isProbed: true });
+  const { service } = world;
+  let asked = 0;
+  /** The longest turn since the last call. */
+  const longestTurn = async () => {
+    const printed = service.lines.find(new RegExp(`longest turn ${++asked}: ([\\d.]+) ms`));
+    service.kill("SIGUSR1");
+    return Number((await printed)[1]);
+  };
+  await longestTurn();
+  for (const { name, path, body, headers = {}, longest = 0 } of SUBMITS) {
+    const response = await fetch(world.api.url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ ...body() as object, delay: "2d" }),
+    });
+    await response.body?.cancel();
+    const took = await longestTurn();
+    const most = MOST_MS + longest * PARSE_MS;
+    findings.push({
+      name: `${response.status} ${name}`,
+      value: `${took} ms in a row (goal: below ${Math.round(most)})`,
+      holds: took < most,
+      isMeasure: true,
+    });
+  }
+  return findings;
+}
