@@ -255,6 +255,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     applySetting(name, { config }) {
       if (name !== SETTINGS.apiKeys.name) return false;
       ({ apiKeys } = config);
+      app.keysChanged();
       return true;
     },
     async prepare(next, changed) {

@@ -18,6 +18,7 @@ import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
 import { clientRoutes } from "./routes/client.ts";
 import { duplicateRoutes } from "./routes/duplicate.ts";
 import { batchRoutes } from "./routes/batches.ts";
+import { openRevocations } from "./auth/revocations.ts";
 import { openSessions } from "./auth/session.ts";
 import { openKeyUse } from "./auth/key_use.ts";
 import { openWrongKeys } from "./auth/wrong_keys.ts";
@@ -60,6 +61,8 @@ const WORKER_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metric
 export interface App {
   /** The routes, with parameters written as `:id`. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
+  /** Ends the streams of keys that are no longer in force. */
+  keysChanged(): void;
   /** Handles a request; `info` tells where it comes from. */
   fetch(
     request: Request,
@@ -79,6 +82,7 @@ export function createApp(dependencies: Dependencies): App {
       sample(`${message} ${fields.error}`, message, fields, `${fields.requestId}`, "error"),
   };
   const sessions = openSessions(dependencies.keys, () => clock.now(), dependencies.signOuts);
+  const revocations = openRevocations(dependencies.keys, dependencies.closing);
   const refuseWrongKey = openWrongKeys(clock, sample);
   const keyUse = openKeyUse(clock);
   const authenticate = openAuth({
@@ -137,7 +141,8 @@ export function createApp(dependencies: Dependencies): App {
       const client = () => clientOf(request, remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
-        const answered = await answer({ request, requestId, caller, hono, client });
+        const ending = () => revocations.signalFor(caller);
+        const answered = await answer({ request, requestId, caller, hono, client, ending });
         return request.method === "POST" && basePath === ""
           ? answered
           : await finish(request, answered, basePath);
@@ -157,6 +162,7 @@ export function createApp(dependencies: Dependencies): App {
 
   return {
     routes: app.routes,
+    keysChanged: () => revocations.check(),
     fetch(request, info = {}) {
       const origin = corsOrigins ? request.headers.get("origin") : null;
       if (origin === null || !corsOrigins?.allows(origin)) return app.fetch(request, info);

@@ -25,6 +25,8 @@ export interface RequestContext {
   readonly caller: Caller;
   /** How the client reached the service. */
   readonly client: () => Client;
+  /** Aborts when a stream for this caller must end; see `Revocations`. */
+  readonly ending: () => AbortSignal;
   /** Hono's context, for the parameters of the path. */
   readonly hono: Context;
 }

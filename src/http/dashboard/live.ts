@@ -18,7 +18,7 @@ const RUNNING_MS = 1_000;
 
 /** Streams a pulse at once, after changes, and while attempts run. */
 export function pulses(
-  { engine, ports, clock, closing }: Dependencies,
+  { engine, ports, clock }: Dependencies,
   context: RequestContext,
 ): Response {
   requireScope(context.caller, "read");
@@ -46,5 +46,5 @@ export function pulses(
     }
   }
 
-  return eventResponse(context, streamOf(next, ending(closing, () => inbox.end())));
+  return eventResponse(context, streamOf(next, ending(context.ending(), () => inbox.end())));
 }

@@ -30,7 +30,7 @@ const KEEP_ALIVE = ": keep-alive\n\n";
 
 /** The routes of events. */
 export function eventRoutes(dependencies: Dependencies): Route[] {
-  const { engine, clock, closing } = dependencies;
+  const { engine, clock } = dependencies;
 
   async function all(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
@@ -56,7 +56,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
       }
     }
 
-    return eventResponse(context, streamOf(next, ending(closing, () => feed.end())));
+    return eventResponse(context, streamOf(next, ending(context.ending(), () => feed.end())));
   }
 
   async function ofOne(context: RequestContext): Promise<Response> {
@@ -97,7 +97,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
       }
     }
 
-    const leave = ending(closing, () => {
+    const leave = ending(context.ending(), () => {
       unwatch();
       inbox.end();
     });

@@ -68,7 +68,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function list(context: RequestContext): Promise<Response> {
     const { filter, limit, cursor, format, byDue } = selectionOf(context, clock.now());
     if (format !== undefined) {
-      return exportTasks(engine, narrowed(filter, context), format, context, dependencies.closing);
+      return exportTasks(engine, narrowed(filter, context), format, context);
     }
     const wanted = narrowed(filter, context);
     const page =

@@ -50,10 +50,10 @@ export function exportTasks(
   engine: QueueEngine,
   filter: TaskFilter,
   format: ExportFormat,
-  { requestId }: RequestContext,
-  closing: AbortSignal,
+  { requestId, ending }: RequestContext,
 ): Response {
   const encoder = new TextEncoder();
+  const closing = ending();
   const lineOf = format === "csv"
     ? csvLine
     : (task: TaskSummary) => JSON.stringify(summaryView(task));
@@ -69,7 +69,9 @@ export function exportTasks(
         head = "";
         cursor = page.nextCursor;
         if (text !== "") controller.enqueue(encoder.encode(text));
-        if (cursor === undefined || closing.aborted) return controller.close();
+        if (cursor === undefined) return controller.close();
+        // Not the end of the list, so it must not look like it.
+        if (closing.aborted) return controller.error(new Error("The export was interrupted"));
       }
     },
   });

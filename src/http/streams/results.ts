@@ -20,8 +20,8 @@ const AT_ONCE = 32;
  * even if tasks are left. A reader that disconnects cancels nothing.
  */
 export function resultLines(
-  { engine, clock, closing }: Dependencies,
-  { request, requestId, caller }: RequestContext,
+  { engine, clock }: Dependencies,
+  { request, requestId, caller, ending }: RequestContext,
   batchId: string,
   headers: Readonly<Record<string, string>> = {},
   wait?: number,
@@ -44,6 +44,7 @@ export function resultLines(
   });
   const undo = wait === undefined ? () => {} : clock.after(wait * 1_000, () => inbox.end());
   const end = () => inbox.end();
+  const closing = ending();
   closing.addEventListener("abort", end);
   if (closing.aborted) end();
   const leave = () => {

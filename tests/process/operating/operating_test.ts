@@ -95,6 +95,29 @@ const rows: readonly Row[] = [
   },
   {
     id: "O2",
+    kind: "open event streams: of a secret that is removed, and of one that stays",
+    expected: "ends, goes on",
+    async run(world) {
+      await world.reload("web:web-secret", "web:new-secret", "send:send-secret:notify");
+      const open = async (key: string) => {
+        const headers = { authorization: `Bearer ${key}` };
+        const { body } = await fetch(`${world.url}/events`, { headers });
+        return body!.pipeThrough(new TextDecoderStream()).getReader();
+      };
+      const [removed, kept] = [await open("new-secret"), await open("web-secret")];
+      await world.reload("web:web-secret", "send:send-secret:notify");
+      while (!(await removed.read()).done);
+      const { body: task } = await world.call("/fetch", { json: LATER });
+      let read = "";
+      for (let part; !read.includes(task.id) && !(part = await kept.read()).done;) {
+        read += part.value;
+      }
+      await kept.cancel();
+      return `ends, ${read.includes(task.id) ? "goes on" : "ends too"}`;
+    },
+  },
+  {
+    id: "O2",
     kind: "a mistake in the file of keys: the reload, and a key that was valid",
     expected: "422 POSTRIDER_API_KEYS, 200",
     async run(world) {
