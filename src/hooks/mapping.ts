@@ -91,6 +91,8 @@ const FOLLOW_UPS = new Set(["onSuccess", "onFailure", "onComplete"]);
 const LISTS = new Set(["notifications", "requests"]);
 const JSON_FIELDS = new Set(["json", "data"]);
 const URL_FIELDS = new Set(["url", "urls", "callback", "unsubscribe"]);
+/** In these, placeholders are replaced in their encoded form too. */
+const FILLED_URLS = new Set(["url", "unsubscribe", "to", "fallback"]);
 const LINE_FIELDS = new Set(["subject", "title", "key", "tags", "filename"]);
 /** A placeholder that is filled in at the end of the task. */
 const LATER = /\{\{-?\s*(?:task|batch)\.[^{}]*\}\}/g;
@@ -200,8 +202,7 @@ function rendererOf(text: string, place: Place): Mapping["fill"] {
   const isUrl = !isJson && (URL_FIELDS.has(name) || URL_START.test(text));
   if (isUrl) {
     const [first = ""] = FIRST_VALUE.exec(text) ?? [];
-    // Placeholders in this member are replaced in their encoded form too.
-    const shieldsAs = name === "url" ? shieldUrl : shield;
+    const shieldsAs = FILLED_URLS.has(name) ? shieldUrl : shield;
     const [start, rest] = [
       rendererFor(first, follows, undefined, shieldsAs),
       rendererFor(text.slice(first.length), follows, "url", shieldsAs),

@@ -70,7 +70,8 @@ function utf8Of(header: string): string {
 
 /** The name to save a body under: the caller's, the server's, or the last part of the URL. */
 export function saveNameOf(save: true | string, disposition: string | undefined, url: URL): string {
-  if (save !== true) return save;
+  // A follow-up's name may have been filled in with any text.
+  if (save !== true) return safeFileName(save) ?? "body";
   const last = url.pathname.split("/").findLast((part) => part !== "") ?? "";
   let decoded = last;
   try {

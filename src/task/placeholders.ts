@@ -106,7 +106,12 @@ function fillText(place: string, text: string, data: EventData): string {
   const filled = (encode: (value: string) => string) =>
     text.replace(PLACEHOLDER, (_, brace, path) => brace ?? encode(textAt(path, data)));
   switch (place) {
+    case "address":
+      // Who gets a mail is decided when it is submitted.
+      return text;
     case "url":
+    case "unsubscribe":
+    case "target":
       return text.replace(
         URL_PLACEHOLDER,
         (_, brace, path) => encoded(brace ? "{" : textAt(path, data)),
@@ -115,6 +120,7 @@ function fillText(place: string, text: string, data: EventData): string {
       return filled(escapeHtml);
     case "subject":
     case "title":
+    case "name":
     case "headers":
       return filled(lineOf);
     default:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { dispositionName, isFileName, safeFileName } from "../../src/lib/file_name.ts";
+import { dispositionName, isFileName, safeFileName, saveNameOf } from "../../src/lib/file_name.ts";
 import { payloadWith, pointersIn } from "../task/support/fetches.ts";
 
 const names: { name: string; safe: string | undefined }[] = [
@@ -31,6 +31,13 @@ Deno.test("Whatever comes, a safe name stays in its folder and is safe again", (
     assert.doesNotMatch(safe, /[\/\\\0]|^\./);
     assert.equal(safeFileName(safe), safe);
   }));
+});
+
+Deno.test("a name that was filled in stays in its folder", () => {
+  const url = new URL("https://example.org/x");
+  assert.equal(saveNameOf("../../etc/passwd", undefined, url), "_.._etc_passwd");
+  assert.equal(saveNameOf("..", undefined, url), "body");
+  assert.equal(saveNameOf("report.pdf", undefined, url), "report.pdf");
 });
 
 Deno.test("A caller's name is taken as it is, or refused", () => {

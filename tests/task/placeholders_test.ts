@@ -59,6 +59,23 @@ Deno.test.each([
   assert.equal(payload.body, body);
 });
 
+Deno.test("a value is fitted to its place: an address, a URL of a mail, a channel, a name", () => {
+  const mark = "{{task.result.evil}}";
+  const encoded = "a%22b%0D%0ABcc%3A%20x%40example.org";
+  assert.deepEqual(
+    filled({
+      to: [{ name: mark, address: `${mark}@example.org` }],
+      unsubscribe: `mailto:${mark}@example.org`,
+      target: `json://example.org/%7B%7Btask.result.evil%7D%7D`,
+    }),
+    {
+      to: [{ name: 'a"b Bcc: x@example.org', address: `${mark}@example.org` }],
+      unsubscribe: `mailto:${encoded}@example.org`,
+      target: `json://example.org/${encoded}`,
+    },
+  );
+});
+
 Deno.test("what was filled in is not looked at again", () => {
   const data = { task: { label: "{{task.secret}}", secret: "hush" } };
   assert.equal(fillPayload('{"text":"{{task.label}}"}', data), '{"text":"{{task.secret}}"}');

@@ -42,6 +42,8 @@ const EXPECTED = {
   single: "Expected one request: a follow-up cannot be a batch",
   level: "Expected no follow-up of a follow-up",
   ifChanged: "Expected no ifChanged: a follow-up is sent only once",
+  address: "Expected an address without placeholders: the recipients are fixed at the submit",
+  option: "Expected no placeholders: they are not replaced in this field",
   quiet: "Expected no quiet hours: its time is not known yet; use delay",
 };
 
@@ -134,7 +136,11 @@ function chainOf(
     return [];
   }
   const root = name === "onComplete" ? "batch" : "task";
-  const wrong = [...faultsIn(request), ...placeholderIssues(request, root)];
+  const wrong = [
+    ...faultsIn(request),
+    ...placeholderIssues(request, root),
+    ...fixedIssues(request),
+  ];
   const drafted = wrong.length > 0
     ? { issues: wrong }
     : kind === "notify"
@@ -144,6 +150,23 @@ function chainOf(
   const at = pointerTo([name, kind]);
   issues.push(...drafted.issues.map((issue) => ({ ...issue, pointer: at + issue.pointer })));
   return [];
+}
+
+const ADDRESSES = ["from", "to", "cc", "bcc", "replyTo", "bounce", "fallback"];
+const OPTIONS = ["key", "tags"];
+
+/** Placeholders where none is replaced. */
+function fixedIssues(request: PlainObject): Issue[] {
+  return [...ADDRESSES, ...OPTIONS].flatMap((name): Issue[] => {
+    const texts = [request[name]].flat().filter((text) => typeof text === "string");
+    const isAddress = ADDRESSES.includes(name);
+    // A display name and the URL of a channel are filled in.
+    const fixed = texts.map((text) =>
+      !isAddress ? text : text.includes("://") ? "" : /<([^<>]*)>\s*$/.exec(text)?.[1] ?? text
+    );
+    const detail = isAddress ? EXPECTED.address : EXPECTED.option;
+    return fixed.some(hasPlaceholders) ? [{ pointer: pointerTo([name]), detail }] : [];
+  });
 }
 
 function faultsIn(request: PlainObject): Issue[] {

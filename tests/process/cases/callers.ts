@@ -188,6 +188,17 @@ const DECIDED: readonly Case[] = [
       "422 /onSuccess/notify/text",
     )
   ),
+  ...([["to", "{{task.id}}@example.org"], ["key", "{{task.id}}"]] as const).map(([name, value]) =>
+    refused(
+      "F17",
+      `${name} ${value} in a follow-up`,
+      {
+        url: URL,
+        onSuccess: { notify: { to: "a@example.org", subject: "x", text: "x", [name]: value } },
+      },
+      `422 /onSuccess/notify/${name}`,
+    )
+  ),
   ...["304 Not Modified", "204 No Content"].map((status): Case => ({
     id: "F17",
     input: `${status} with save`,

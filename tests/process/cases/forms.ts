@@ -114,6 +114,25 @@ function named(disposition: string | Uint8Array, name: string, input = String(di
 }
 
 const NAMES: readonly Case[] = [
+  {
+    id: "F7",
+    input: "save of a follow-up, filled with ../../escaped",
+    expected: "succeeded, _.._escaped",
+    async run({ serve, fetch, api }) {
+      const { url } = serve(() => ({ body: "../../escaped" }));
+      const save = "{{task.result.body}}";
+      const { id } = await fetch({
+        url: `${url}/`,
+        onSuccess: { fetch: { url: `${url}/x`, save } },
+      });
+      let child: string | undefined;
+      while (child === undefined) {
+        child = (await api.call<Any>(`/tasks?parent=${id}`)).body.data[0]?.id;
+      }
+      const task: Any = await api.final(child);
+      return brief(task, task.result?.saved?.name);
+    },
+  },
   named('filename="Prüfbericht.pdf"', "Prüfbericht.pdf"),
   named("filename=My Report.pdf", "My Report.pdf"),
   named(`filename*="UTF-8''Pr%C3%BCf.pdf"`, "Prüf.pdf"),
