@@ -324,8 +324,11 @@ export interface QueueEngine extends AsyncDisposable {
    * Throws a `RangeError` for a malformed cursor.
    */
   upcoming(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
-  /** Counts those that match, some thousands at a time. Throws a `RangeError` for a malformed cursor. */
-  count(filter: TaskFilter, cursor?: string): Promise<CountedPart>;
+  /**
+   * Counts those that match, at most `most` at a time, or some thousands. Throws a
+   * `RangeError` for a malformed cursor.
+   */
+  count(filter: TaskFilter, cursor?: string, most?: number): Promise<CountedPart>;
   /** A batch and its counts. */
   findBatch(id: string): Promise<BatchRecord | undefined>;
   /** Batches, of one owner or of all, newest first. Throws a `RangeError` for a malformed cursor. */

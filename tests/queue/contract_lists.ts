@@ -174,6 +174,9 @@ export function listContract(name: string, open: OpenEngine): void {
     const ids = await world.insert(...Array.from({ length: 1_200 }, (_, n) => label(n)));
     const page = await world.engine.list({ q: "rare" }, 3);
     assert.deepEqual(page.tasks.map(({ id }) => id), [ids[4], ids[3], ids[2]]);
+    const part = await world.engine.count({ q: "rare" }, undefined, 3);
+    assert.equal(part.count, 3);
+    assert.deepEqual(await world.engine.count({ q: "rare" }, part.nextCursor, 3), { count: 2 });
     const rest = await world.engine.list({ q: "rare" }, 3, page.nextCursor);
     assert.deepEqual(rest.tasks.map(({ id }) => id), [ids[1], ids[0]]);
     assert.equal(rest.nextCursor, undefined);

@@ -57,8 +57,8 @@ function swap(fresh) {
     sent.set(part.id, next.outerHTML);
     if (part.id === "list" && isListHeld(part)) updateList(part, next, replace);
     else replace(part, next);
-    if (part.id === "matches") countExactly().catch(() => {});
   }
+  countExactly().catch(() => {});
 }
 
 /** Keeps focus, ticked boxes and open details. */

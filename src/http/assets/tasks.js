@@ -48,10 +48,15 @@ export function updateList(list, next, replace) {
   };
 }
 
+/** The shortest time between two exact counts, in milliseconds. */
+const COUNT_MS = 5_000;
+let countedAt = -COUNT_MS;
+
 /** An exact count takes longer than the page; it replaces "or more" when it is known. */
 export async function countExactly() {
   const place = document.querySelector("#matches [data-count]");
-  if (!place) return;
+  if (!place || performance.now() - countedAt < COUNT_MS) return;
+  countedAt = performance.now();
   const path = place.dataset.count;
   const { count, complete } = await ask(`GET ${path}`);
   const now = document.querySelector("#matches [data-count]");

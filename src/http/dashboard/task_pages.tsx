@@ -22,11 +22,10 @@ import { readTableView } from "./table_view.ts";
 import { type Count, type Matches, TasksContent } from "./tasks.tsx";
 
 const LISTED = 50;
-const MAX_LISTED = 200;
+/** What a page counts; the script of the page counts on. A live page counts often. */
+const MAX_COUNTED = 2_000;
 /** Bytes of a mail's source that are shown. */
 const MAX_SOURCE = 65_536;
-/** Pages of the latest tasks in which a request id is looked for. */
-const REQUEST_PAGES = 10;
 
 /** Each page by its path. */
 export function taskPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
@@ -59,14 +58,8 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
     if (isId("tsk", text) && await engine.find(text)) return `/ui/tasks/${text}`;
     if (isId("bat", text) && await engine.findBatch(text)) return `/ui/batches/${text}`;
     if (!text.startsWith("req_")) return undefined;
-    let cursor: string | undefined;
-    for (let page = 0; page < REQUEST_PAGES; page++) {
-      const { tasks, nextCursor } = await engine.list({}, MAX_LISTED, cursor);
-      const task = tasks.find(({ requestId }) => requestId === text);
-      if (task) return task.batchId ? `/ui/batches/${task.batchId}` : `/ui/tasks/${task.id}`;
-      cursor = nextCursor;
-      if (cursor === undefined) break;
-    }
+    const [task] = (await engine.list({ q: text }, 1)).tasks;
+    if (task) return task.batchId ? `/ui/batches/${task.batchId}` : `/ui/tasks/${task.id}`;
     return undefined;
   }
 
@@ -80,7 +73,8 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
       if (counts) return { count: wanted.reduce((sum, state) => sum + counts[state], 0) };
       // All states are no filter: without one, fewer rows are read.
       const isAll = wanted.length === TASK_STATES.length;
-      const part = await engine.count(isAll ? filter : { ...filter, states: wanted });
+      const wantedFilter = isAll ? filter : { ...filter, states: wanted };
+      const part = await engine.count(wantedFilter, undefined, MAX_COUNTED);
       if (part.nextCursor === undefined) return { count: part.count };
       const exactly = new URLSearchParams({ ...words, state: wanted.join(",") });
       return { count: part.count, exactly: `/tasks/count?${exactly}` };

@@ -88,6 +88,7 @@ export interface Commands extends PlainCommands {
   count(
     filter: TaskFilter,
     before: number,
+    most: number | undefined,
   ): { readonly count: number; readonly next?: number };
   listBatches(limit: number, before: number, owner: string | undefined): BatchPage;
   changesAfter(
@@ -235,8 +236,8 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
       const after = cursor === undefined ? undefined : parseDueCursor(cursor);
       return await backend.run("upcoming", filter, limit, after);
     },
-    async count(filter, cursor) {
-      const { count, next } = await backend.run("count", filter, parseCursor(cursor));
+    async count(filter, cursor, most) {
+      const { count, next } = await backend.run("count", filter, parseCursor(cursor), most);
       return next === undefined ? { count } : { count, nextCursor: formatCursor(next) };
     },
     async listBatches(limit, cursor, owner) {

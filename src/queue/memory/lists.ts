@@ -115,9 +115,16 @@ function pageOf(
   return last ? { tasks, nextCursor: cursorOf(last) } : { tasks };
 }
 
-/** Counts all that match. */
-export function count(storage: MemoryStorage, filter: TaskFilter, before: number) {
-  return { count: matching(storage, filter).filter(({ seq }) => seq < before).length };
+/** Counts the next of those that match, with numbers below `before`. */
+export function count(
+  storage: MemoryStorage,
+  filter: TaskFilter,
+  before: number,
+  most: number | undefined,
+) {
+  const found = matching(storage, filter).filter(({ seq }) => seq < before);
+  const last = most !== undefined && found.length > most ? found[most - 1] : undefined;
+  return last && most !== undefined ? { count: most, next: last.seq } : { count: found.length };
 }
 
 /** Queued tasks by what they wait for. */

@@ -94,8 +94,8 @@ export abstract class Reads {
     return next === undefined ? { tasks } : { tasks, nextCursor: formatDueCursor(next) };
   }
 
-  async count(filter: TaskFilter, cursor?: string) {
-    const { seqs, next } = await this.matching(filter, COUNTED_AT_ONCE, parseCursor(cursor));
+  async count(filter: TaskFilter, cursor?: string, most: number = COUNTED_AT_ONCE) {
+    const { seqs, next } = await this.matching(filter, most, parseCursor(cursor));
     const count = seqs.length;
     return next === undefined ? { count } : { count, nextCursor: formatCursor(next) };
   }

@@ -55,8 +55,13 @@ function summariesOf(storage: SqliteStorage, seqs: readonly number[]): TaskSumma
 }
 
 /** Counts the next of those that match, with numbers below `before`. */
-export function count(storage: SqliteStorage, filter: TaskFilter, before: number) {
-  const { seqs, next } = matching(storage, filter, COUNTED_AT_ONCE, before);
+export function count(
+  storage: SqliteStorage,
+  filter: TaskFilter,
+  before: number,
+  most: number = COUNTED_AT_ONCE,
+) {
+  const { seqs, next } = matching(storage, filter, most, before);
   return next === undefined ? { count: seqs.length } : { count: seqs.length, next };
 }
 

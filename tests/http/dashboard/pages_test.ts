@@ -146,6 +146,15 @@ Deno.test("batches are listed with their progress, and the page of a batch shows
   assert.equal((await api.raw("/ui/batches/bat_x")).status, 404);
 });
 
+Deno.test("the bar of a batch with a failure is not that of a good one", async () => {
+  await using api = await Api.open();
+  await api.post("/fetch", { urls: ["https://a.example/", "https://b.example/"] });
+  await api.finish();
+  assert.match(await html(api, "/ui/batches"), /<div class="bar">/);
+  await api.finish(1, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  assert.match(await html(api, "/ui/batches"), /<div class="bar bad">/);
+});
+
 Deno.test("an unknown task is an error page", async () => {
   await using api = await Api.open();
   const response = await api.raw("/ui/tasks/tsk_01jd00000000000000000000000");
@@ -377,5 +386,9 @@ Deno.test("a search for the id of a task or a batch leads to its page", async ()
     (await api.raw(`/ui/tasks?${new URLSearchParams({ q })}`)).headers.get("location");
   assert.equal(await goesTo(` ${id} `), `/ui/tasks/${id}`);
   assert.equal(await goesTo(batch.body.id), `/ui/batches/${batch.body.id}`);
+  const request = { "x-request-id": "req_mine" };
+  const mine = await api.post("/notify", { to: "ada@example.org", subject: "s" }, request);
+  assert.equal(await goesTo("req_mine "), `/ui/tasks/${mine.body.id}`);
+  assert.equal(await goesTo("req_none"), null);
   assert.equal(await goesTo("tsk_x"), null);
 });
