@@ -8,6 +8,7 @@ import { compact } from "../lib/compact.ts";
 import { escapeHtml } from "../lib/html.ts";
 import type { EmailPayload, Severity } from "../task/payloads.ts";
 import { htmlToPlain } from "./html_text.ts";
+import { mailPage } from "./mail/page.ts";
 import { parseMarkdown, parsePlain } from "./markdown.ts";
 import { writeHtml } from "./chat/dialects.ts";
 import type { Block } from "./rich_text.ts";
@@ -26,10 +27,12 @@ export function digestMail(mail: EmailPayload): EmailPayload {
     ...rest,
     subject: digestTitle(first.subject, all.length),
     text: contents.map((one) => underHead(one, plainOf(one))).join("\n\n"),
-    html: contents.map((one) => {
-      const head = one.head && `<p><strong>${escapeHtml(one.head)}</strong></p>\n`;
-      return head + writeHtml(contentBlocks(one));
-    }).join("\n<hr>\n"),
+    html: mailPage(
+      contents.map((one) => {
+        const head = one.head && `<p><strong>${escapeHtml(one.head)}</strong></p>\n`;
+        return `${head}${writeHtml(contentBlocks(one))}\n`;
+      }).join("<hr>\n"),
+    ),
     attachments: all.flatMap(({ attachments }) => attachments),
     ...compact({ severity: worstSeverity(all) }),
   };

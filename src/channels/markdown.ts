@@ -14,8 +14,18 @@ type Token = ReturnType<typeof parser.parse>[number];
 
 /** Writes Markdown as the body of an HTML page. */
 export function markdownToHtml(markdown: string): string {
-  return parser.render(markdown);
+  const env = {};
+  const tokens = parser.parse(markdown, env);
+  for (const token of tokens) {
+    if (token.type !== "th_open" && token.type !== "td_open") continue;
+    // Without a style sheet the columns touch.
+    const style = [token.attrGet("style"), CELL_STYLE].filter(Boolean).join(";");
+    token.attrSet("style", style);
+  }
+  return parser.renderer.render(tokens, parser.options, env);
 }
+
+const CELL_STYLE = "padding:.2em .8em .2em 0";
 
 /** Reads Markdown. */
 export function parseMarkdown(markdown: string): Block[] {

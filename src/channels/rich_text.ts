@@ -122,8 +122,9 @@ function writeItems(dialect: Dialect, { start, items }: Extract<Block, { kind: "
     const indent = " ".repeat(Math.max(3, mark.length));
     return mark + blocks.map((block, i) => {
       const text = writeBlock(dialect, block);
-      const keepsColumns = block.kind === "pre" && !dialect.marksCode?.items;
-      const indented = keepsColumns ? text : text.replaceAll("\n", `\n${indent}`);
+      // Where an indent would become a part of the code, its fence has none either.
+      if (block.kind === "pre" && !dialect.marksCode?.items) return `\n${text}`;
+      const indented = text.replaceAll("\n", `\n${indent}`);
       return i === 0 ? indented : `\n${indent}${indented}`;
     }).join("");
   }).join("\n");

@@ -3,9 +3,11 @@ import {
   cardDialect,
   discordDialect,
   markdownDialect,
+  plainDiscordDialect,
   plainMarkdownDialect,
   slackDialect,
   telegramDialect,
+  writeHtml,
 } from "../../src/channels/chat/dialects.ts";
 import { characters, cut } from "../../src/channels/chat/pieces.ts";
 import { parseMarkdown, parsePlain } from "../../src/channels/markdown.ts";
@@ -150,8 +152,16 @@ Deno.test("a picture in a link is one link, and an address of mail stays as it i
 
 Deno.test("a cut keeps the indent of the line that follows it", () => {
   const text = Array.from({ length: 40 }, (_, i) => `    line ${i}`).join("\n");
-  const written = (blocks: Parameters<typeof write>[1]) => write(plainMarkdownDialect, blocks);
+  const written = (blocks: Parameters<typeof write>[1]) => write(plainDiscordDialect, blocks);
   const all = cutBlocks(parsePlain(text), (piece) => written(piece).length <= 100, 100);
   assert.equal(all.map(written).join("\n"), text);
   assert.equal(cut(text, characters(100), 100).join("\n"), text);
+});
+
+Deno.test("an indent of plain text is no code in Markdown, and is shown in HTML", () => {
+  const text = "Log:\n\n    x_1 = *y*\n\tz";
+  const written = write(plainMarkdownDialect, parsePlain(text));
+  assert.deepEqual(parseMarkdown(written).map(({ kind }) => kind), ["paragraph", "paragraph"]);
+  assert.ok(written.includes("\u00a0".repeat(4) + "x\\_1"), written);
+  assert.ok(writeHtml(parsePlain(text)).includes("&nbsp;&nbsp;&nbsp;&nbsp;x_1 = *y*<br>&nbsp;"));
 });

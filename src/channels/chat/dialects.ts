@@ -98,8 +98,16 @@ export const markdownDialect: Dialect = {
   enclosedLink: (href) => `<${href}>`,
   bullet: "- ",
   escape: (text) => text.replace(MARKUP, "\\$&"),
-  escapeLine,
+  escapeLine: (line) => withIndent(escapeLine(line)),
 };
+
+/** Four blanks would make a line code, in which nothing is escaped; these are none for Markdown. */
+function withIndent(line: string): string {
+  return line.replace(
+    /^(?: {0,3}\t| {4})[ \t]*/,
+    (blanks) => "\u00a0".repeat(columnsOf(blanks)),
+  );
+}
 
 function markdownLink(href: string, words: string): string {
   return `[${words}](${href.replaceAll(")", "%29")})`;
@@ -111,13 +119,21 @@ function isAddressOf(href: string, words: string): boolean {
 }
 
 /** Discord's Markdown: it finds lines of code anywhere, and keeps their indent. */
-export const discordDialect: Dialect = { ...markdownDialect, marksCode: { quotes: true } };
+export const discordDialect: Dialect = {
+  ...markdownDialect,
+  marksCode: { quotes: true },
+  escapeLine,
+};
 
 /** Markdown from plain text, in which nothing was meant as markup. */
-export const plainMarkdownDialect: Dialect = {
-  ...discordDialect,
-  escape: (text) => markdownDialect.escape(text).replace(FURTHER_MARKUP, "\\$&"),
-};
+export const plainMarkdownDialect: Dialect = { ...markdownDialect, escape: escapePlain };
+
+/** The same for Discord. */
+export const plainDiscordDialect: Dialect = { ...discordDialect, escape: escapePlain };
+
+function escapePlain(text: string): string {
+  return markdownDialect.escape(text).replace(FURTHER_MARKUP, "\\$&");
+}
 
 /**
  * What a TextBlock of an Adaptive Card shows: bold, italics, links and lists.
@@ -127,15 +143,18 @@ export const cardDialect: Dialect = {
   strong: markdownDialect.strong,
   link: markdownLink,
   bareLink: (href) => href,
+  enclosedLink: (href) => markdownLink(href, escapeCard(href)),
   bullet: markdownDialect.bullet,
   em: ["_", "_"],
   s: ["", ""],
   code: (text) => escapeCard(text),
-  pre: (text) => text.split("\n").map((line) => escapeLine(escapeCard(line))).join("\n\n"),
+  pre: (text) =>
+    text.split("\n").map((line) => withIndent(escapeLine(escapeCard(line))))
+      .join("\n\n"),
   quote: "| ",
   lineBreak: "\n\n",
   escape: escapeCard,
-  escapeLine,
+  escapeLine: (line) => withIndent(escapeLine(line)),
 };
 
 function escapeCard(text: string): string {
@@ -197,7 +216,7 @@ function inlineHtml(inlines: readonly Inline[]): string {
   return inlines.map((inline) => {
     switch (inline.kind) {
       case "text":
-        return escapeHtml(inline.text).replaceAll("\n", "<br>");
+        return withBlanks(escapeHtml(inline.text)).replaceAll("\n", "<br>");
       case "code":
         return `<code>${escapeHtml(inline.text)}</code>`;
       case "link":
@@ -208,6 +227,15 @@ function inlineHtml(inlines: readonly Inline[]): string {
       }
     }
   }).join("");
+}
+
+/** HTML shows one blank for several, and none at the beginning of a line. */
+function withBlanks(html: string): string {
+  return html.replace(/(?<=\n)[ \t]+|[ \t]{2,}/g, (blanks) => "&nbsp;".repeat(columnsOf(blanks)));
+}
+
+function columnsOf(blanks: string): number {
+  return blanks.replaceAll("\t", "    ").length;
 }
 
 /** Writes blocks as plain text. */

@@ -18,6 +18,7 @@ import type { EmailPayload, Mailbox } from "../../task/payloads.ts";
 import { digestMail } from "../digest.ts";
 import { htmlToPlain } from "../html_text.ts";
 import { markdownToHtml } from "../markdown.ts";
+import { mailPage } from "./page.ts";
 import type { DkimKey } from "./relays.ts";
 
 /** A mail, ready to leave. */
@@ -354,12 +355,7 @@ function bodiesOf({ text, html, markdown }: Pick<EmailPayload, "text" | "html" |
   // The composer leaves out an empty part.
   if (html !== undefined) return { text: (text ?? htmlToPlain(html)) || "\n", html };
   if (markdown === undefined) return { text: text ?? "" };
-  return { text: (text ?? markdown) || "\n", html: page(markdownToHtml(markdown)) };
-}
-
-function page(body: string): string {
-  const style = "max-width:40em;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif";
-  return `<!doctype html>\n<meta charset="utf-8">\n<div style="${style}">\n${body}</div>\n`;
+  return { text: (text ?? markdown) || "\n", html: mailPage(markdownToHtml(markdown)) };
 }
 
 function addressed({ name = "", address }: Mailbox) {

@@ -5,7 +5,7 @@
  */
 
 import { cutBlocks, write } from "../../rich_text.ts";
-import { discordDialect, plainMarkdownDialect } from "../dialects.ts";
+import { discordDialect, plainDiscordDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
 import { characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
@@ -43,7 +43,7 @@ export const discord: ChatService = {
 
   preview({ access: { path, user, thread } }, note) {
     const { title, severity } = note;
-    const dialect = note.isMarkdown ? discordDialect : plainMarkdownDialect;
+    const dialect = note.isMarkdown ? discordDialect : plainDiscordDialect;
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
       (piece) => write(dialect, piece).length <= DESCRIPTION_CHARACTERS,
