@@ -158,8 +158,16 @@ function membersOf(value: Json | undefined): { readonly [name: string]: Json } {
 const PRIVATE =
   /^(?:[^.]*|(?:10|127)\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|169\.254\..*|.*\.(?:localhost|local|internal))$/;
 
+/** The lane that was asked for last: tasks for one host often come together. */
+let known: { lane: string; hostClass: ReturnType<typeof readHostClass> } | undefined;
+
 /** The kind of host that a lane leads to. Host names themselves would make too many metric series. */
 export function hostClassOf(lane: string): "public" | "private" | "relay" {
+  if (known?.lane !== lane) known = { lane, hostClass: readHostClass(lane) };
+  return known.hostClass;
+}
+
+function readHostClass(lane: string): "public" | "private" | "relay" {
   if (!/^https?:/.test(lane)) return "relay";
   const host = URL.parse(lane)?.hostname ?? "";
   const isPublic6 = /^\[[23]/.test(host);

@@ -167,9 +167,12 @@ export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | 
   readonly retry: readonly number[];
 }
 
+/** The spec that was written last: tasks of a batch have the same. */
+let written: { spec: Record<string, unknown>; retry: RetrySchedule; text: string } | undefined;
+
 function specOf(task: NewTask): string {
   // By name: copying the rest of the task costs as much as storing the row.
-  const spec: Record<Exclude<keyof Spec, keyof GivenFields>, unknown> = {
+  const spec: Record<Exclude<keyof Spec, keyof GivenFields | "retry">, unknown> = {
     channel: task.channel,
     lane: task.lane,
     timeoutMs: task.timeoutMs,
@@ -180,9 +183,19 @@ function specOf(task: NewTask): string {
     owner: task.owner,
     requestId: task.requestId,
     traceparent: task.traceparent,
-    retry: packRetry(task.retry),
   };
-  return JSON.stringify(withGiven(spec, task));
+  withGiven(spec, task);
+  if (!written || written.retry !== task.retry || !haveSameValues(written.spec, spec)) {
+    const text = JSON.stringify({ ...spec, retry: packRetry(task.retry) });
+    written = { spec, retry: task.retry, text };
+  }
+  return written.text;
+}
+
+function haveSameValues(one: Record<string, unknown>, other: Record<string, unknown>): boolean {
+  for (const name in one) if (one[name] !== other[name]) return false;
+  for (const name in other) if (!(name in one)) return false;
+  return true;
 }
 
 function packRetry(schedule: RetrySchedule): number[] {
@@ -192,6 +205,18 @@ function packRetry(schedule: RetrySchedule): number[] {
     else packed.push(step, 1);
   }
   return packed;
+}
+
+/** The spec that was read last, with its retry schedule. */
+let read: { text: string; spec: Spec; retry: RetrySchedule } | undefined;
+
+/** Reads a spec, which must not be changed: claimed tasks of a batch have the same. */
+function readOnce(text: string): { readonly spec: Spec; readonly retry: RetrySchedule } {
+  if (read?.text !== text) {
+    const spec: Spec = JSON.parse(text);
+    read = { text, spec, retry: unpackRetry(spec) };
+  }
+  return read;
 }
 
 /** The retry schedule of a spec. */
@@ -288,7 +313,7 @@ export function claimedOf(
   payload: JsonText,
   carry: string | null,
 ): ClaimedTask {
-  const spec: Spec = JSON.parse(specText);
+  const { spec, retry } = readOnce(specText);
   return {
     id: row.id,
     type: row.type,
@@ -299,7 +324,7 @@ export function claimedOf(
     startedAt: row.startedAt ?? 0,
     dueAt: row.dueAt,
     createdAt: row.createdAt,
-    retry: unpackRetry(spec),
+    retry,
     timeoutMs: spec.timeoutMs,
     onUnknown: spec.onUnknown,
     possibleDuplicate: row.duplicate,
