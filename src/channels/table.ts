@@ -47,6 +47,8 @@ export interface ChannelSettings {
   readonly tokens?: string;
   /** The folder of all downloads. */
   readonly downloads?: string;
+  /** The size of all downloads together, in bytes. */
+  readonly maxSavedBytes?: number;
   /** Why nothing can be saved there. */
   readonly refusesSave?: string;
   /** Channels that the settings define. */
@@ -67,7 +69,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
   const clock = systemClock;
   const guard = openGuard({ allow: fetchAllow, ...compact({ self }) });
   const compute = openCompute({ jobs: { dkim, channels: custom }, clock, onLost });
-  const { retentionMs, egressProxy, refusesSave } = given;
+  const { retentionMs, egressProxy, refusesSave, maxSavedBytes } = given;
   const http = openHttpChannel({
     guard,
     version,
@@ -76,6 +78,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     compute,
     egressProxy,
     downloads,
+    maxSavedBytes,
     refusesSave,
     retentionMs,
   });

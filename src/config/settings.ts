@@ -14,6 +14,7 @@ import { type IsTrusted, parseTrustedProxies } from "../http/request/client.ts";
 import { type ApiKey, parseApiKeys } from "../http/auth/auth.ts";
 import type { LogFormat, LogLevel } from "../lib/log.ts";
 import { type NodeRole, parseQueueUrl } from "../queue/open.ts";
+import { parseBytes } from "../lib/byte_size.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
@@ -58,6 +59,8 @@ export interface Config {
   readonly templates: string;
   /** The folder of saved response bodies. */
   readonly downloads: string;
+  /** The size of all saved response bodies together, in bytes; `undefined`: no limit. */
+  readonly downloadsMax: number | undefined;
   /** A PEM file of additional CA certificates. */
   readonly caFile: string | undefined;
   /** Path of `postrider.yaml`; `undefined`: `./postrider.yaml` if it exists. */
@@ -236,6 +239,12 @@ export const SETTINGS: Table = {
     fallback: "./data/downloads",
     expects: "a path",
     parse: (text) => text.replace(/(.)\/+$/, "$1") || undefined,
+  },
+  downloadsMax: {
+    name: "POSTRIDER_DOWNLOADS_MAX",
+    means: "size of all saved response bodies together; no limit when empty",
+    expects: 'a size such as "500MiB" or "20GiB"',
+    parse: parseBytes,
   },
   caFile: {
     name: "POSTRIDER_CA_FILE",

@@ -38,7 +38,7 @@ export async function channelSettings(
     version,
     webhookSecrets,
     tokens: stateFolder(config),
-    ...compact({ ca, hostname, egressProxy, refusesSave }),
+    ...compact({ maxSavedBytes: config.downloadsMax, ca, hostname, egressProxy, refusesSave }),
   };
 }
 

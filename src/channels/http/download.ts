@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { SavedLimit } from "./saved_limit.ts";
 import { compact } from "../../lib/compact.ts";
 import { BodyError } from "../compute/decoder.ts";
 import type { ResponseHead } from "./exchange.ts";
@@ -52,7 +53,7 @@ export class SaveError extends Error {
 export async function openDownload(
   root: string,
   task: string,
-  { resume }: { readonly resume: boolean },
+  { resume, limit }: { readonly resume: boolean; readonly limit?: SavedLimit | undefined },
 ): Promise<Download> {
   const folder = `${root}/${task}`;
   try {
@@ -67,7 +68,7 @@ export async function openDownload(
     });
     const { size } = await file.stat();
     const kept = note && size >= note.bytes ? note : undefined;
-    return new Download(root, task, { file, resume, kept });
+    return new Download(root, task, { file, resume, kept, limit });
   } catch (error) {
     throw new SaveError(error);
   }
@@ -79,6 +80,7 @@ export class Download {
   readonly folder: string;
   readonly #folder: string;
   readonly #file: Deno.FsFile;
+  readonly #limit: SavedLimit | undefined;
   readonly #mayResume: boolean;
   #validator: string | undefined;
   #total: number | undefined;
@@ -95,15 +97,17 @@ export class Download {
   constructor(
     root: string,
     folder: string,
-    { file, resume, kept }: {
+    { file, resume, kept, limit }: {
       readonly file: Deno.FsFile;
       readonly resume: boolean;
       readonly kept: Note | undefined;
+      readonly limit: SavedLimit | undefined;
     },
   ) {
     this.folder = folder;
     this.#folder = `${root}/${folder}`;
     this.#file = file;
+    this.#limit = limit;
     this.#mayResume = resume;
     this.#kept = this.#written = this.#synced = kept?.bytes ?? 0;
     this.#validator = kept?.validator;
@@ -206,6 +210,7 @@ export class Download {
 
   #write(chunk: Uint8Array): Promise<void> {
     return this.#then(async () => {
+      await this.#limit?.take(chunk.length);
       for (let at = 0; at < chunk.length;) at += await this.#file.write(chunk.subarray(at));
       this.#written += chunk.length;
       if (this.#written - this.#synced >= SYNC_EVERY_BYTES) await this.#sync();

@@ -27,6 +27,7 @@ import { CookieJar } from "./cookies.ts";
 import { conditionOf, openValidators, type Validator, type Validators } from "./validators.ts";
 import { openRemotes } from "./remote.ts";
 import { requestOf } from "./request.ts";
+import { openSavedLimit, type SavedLimit } from "./saved_limit.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 /** Bounds on waiting, in milliseconds. */
@@ -53,6 +54,8 @@ export interface HttpOptions {
   readonly downloads?: string | undefined;
   /** Why nothing can be saved there; the attempt is then made again later, on another node perhaps. */
   readonly refusesSave?: string | undefined;
+  /** The size of all downloads together, in bytes; no limit when absent. */
+  readonly maxSavedBytes?: number | undefined;
   /** How long what identifies a response is kept for `ifChanged`, in milliseconds; a week when absent. */
   readonly retentionMs?: number | undefined;
   /** Decodes bodies and extracts from them; on this thread when absent. */
@@ -75,6 +78,7 @@ class HttpChannel implements Channel {
   readonly #upstreams: Upstreams;
   readonly #remotes = openRemotes();
   readonly #validators: Validators | undefined;
+  readonly #savedLimit: SavedLimit | undefined;
 
   constructor(options: HttpOptions) {
     const { guard, clock, ca, egressProxy, compute = inlineCompute() } = options;
@@ -82,7 +86,10 @@ class HttpChannel implements Channel {
     this.#waits = { ...WAITS, ...options.waits };
     this.#options = options;
     const connectMs = this.#waits.connect;
-    const { downloads, retentionMs = 7 * 86_400_000 } = options;
+    const { downloads, maxSavedBytes, retentionMs = 7 * 86_400_000 } = options;
+    this.#savedLimit = downloads === undefined || maxSavedBytes === undefined
+      ? undefined
+      : openSavedLimit(downloads, maxSavedBytes, clock);
     this.#validators = downloads === undefined
       ? undefined
       : openValidators({ folder: `${downloads}/.validators`, retentionMs, clock });
@@ -105,7 +112,10 @@ class HttpChannel implements Channel {
     try {
       if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {
         const resume = payload.method === "GET" && payload.headers.range === undefined;
-        download = await openDownload(downloads, attempt.taskId, { resume });
+        download = await openDownload(downloads, attempt.taskId, {
+          resume,
+          limit: this.#savedLimit,
+        });
       }
       const elapsed = () => clock.monotonic() - begunAt;
       const httpAttempt = new HttpAttempt(payload, {

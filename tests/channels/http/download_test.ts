@@ -277,3 +277,24 @@ Deno.test.each(names)("$path with $disposition is saved as $name", async (row) =
   assert.equal(last.result.saved.name, row.name);
   assert.deepEqual(await filesOf(folder), [row.name]);
 });
+
+Deno.test("saving beyond the size of all saved files is deferred as storage_full, and less is saved", async () => {
+  await using folder = await aFolder();
+  await Deno.mkdir(`${folder.path}/tsk_old`);
+  await Deno.writeFile(`${folder.path}/tsk_old/file`, new Uint8Array(60_000));
+  await using http = openTestHttp({ downloads: folder.path, maxSavedBytes: 100_000 });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const size = Number(new URL(request.url).pathname.slice(1));
+    return new Response("x".repeat(size));
+  });
+  const save = (size: number) =>
+    http.deliver(
+      anAttempt(aFetch(`http://127.0.0.1:${server.addr.port}/${size}`, { save: true })),
+      aContext(),
+    );
+  assert.equal((await save(30_000)).kind, "delivered");
+  const outcome = await save(30_000);
+  assert.ok(outcome.kind === "deferred" && outcome.error.code === "storage_full", outcome.kind);
+  assert.equal((await save(5_000)).kind, "delivered");
+  await server.shutdown();
+});

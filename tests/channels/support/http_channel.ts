@@ -10,8 +10,11 @@ import { type HttpOptions, openHttpChannel } from "../../../src/channels/http/ht
 import { systemClock } from "../../../src/lib/clock.ts";
 
 /** What a test can change. */
-export interface TestHttpOptions
-  extends Pick<HttpOptions, "ca" | "waits" | "downloads" | "refusesSave" | "egressProxy"> {
+export interface TestHttpOptions extends
+  Pick<
+    HttpOptions,
+    "ca" | "waits" | "downloads" | "maxSavedBytes" | "refusesSave" | "egressProxy"
+  > {
   /** As in `POSTRIDER_FETCH_ALLOW`; 127.0.0.1 when absent. */
   readonly allow?: string;
   /** What every name resolves to; the system's resolver is used when absent. */
