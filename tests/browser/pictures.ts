@@ -1,7 +1,7 @@
 /**
  * Takes the README's pictures: `deno task pictures`, by hand, after the pages have changed.
  *
- * A minute of traffic comes first, so that there is something to see.
+ * A day of counts and a minute of traffic come first, so that there is something to see.
  *
  * @module
  */
@@ -9,12 +9,17 @@
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
 import { startUpstream } from "../support/upstream.ts";
 import { sleep, systemClock } from "../../src/lib/clock.ts";
+import { openHistory } from "../../src/http/stats/history.ts";
+import { openQueue } from "../../src/queue/open.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { Chromium } from "./browser.ts";
 
 const SECONDS = 60;
+const DAY_MS = 86_400_000;
 const folder = `${ROOT}.pictures`;
 
 await using data = await aFolder();
+await fillHistory(`${data.path}/postrider.db`);
 await using upstream = startUpstream();
 await using postrider = startPostrider({ data: data.path, env: upstream.env });
 const api = await postrider.listening;
@@ -47,13 +52,50 @@ const wide = await chromium.open(api.url);
 const phone = await chromium.open(api.url, { width: 390, dark: true });
 for (
   const [page, path, name] of [
-    [wide.page, "/", "overview"],
+    [wide.page, "/?since=24h", "overview"],
     [wide.page, `/ui/tasks/${mail}`, "task"],
     [phone.page, "/ui/tasks", "phone"],
   ] as const
 ) {
+  if (page === wide.page) {
+    await page.setViewportSize({ width: 1280, height: name === "overview" ? 1230 : 900 });
+  }
   await page.goto(path);
   await page.locator("#connection.on").waitFor();
   await sleep(systemClock, 500); // The dot has turned green.
   await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+/** A day of a shop: mails through a relay, and requests to three hosts, one of which has a bad hour. */
+async function fillHistory(path: string): Promise<void> {
+  const clock = new FakeClock(systemClock.now() - DAY_MS);
+  await using engine = await openQueue(`sqlite:${path}`, { clock });
+  const history = openHistory({ engine, clock, run: "pictures" });
+  const targets = [
+    ["fetch", "https://api.example.org:443", 9],
+    ["notify", "mail:relay.example.org:587", 5],
+    ["fetch", "https://hooks.example.net:443", 4],
+    ["fetch", "https://search.example.com:443", 2],
+  ] as const;
+  for (let quarter = 1; quarter < 96; quarter++) {
+    const load = 1.4 + Math.sin((quarter - 30) / 96 * 2 * Math.PI);
+    const isBad = quarter > 70 && quarter < 75;
+    for (const [type, lane, share] of targets) {
+      for (let n = 0; n < share * load * 8; n++) {
+        const fails = lane.includes("hooks") ? isBad || n < 3 && quarter % 9 === 0 : false;
+        const ms = 40 + (n * 37 + quarter * 11) % 260;
+        history.accepted(type, 1, 1 + n % 3);
+        history.submitted(type === "notify" ? "key shop" : "key crawler", 1);
+        history.attempted({
+          lane,
+          outcome: fails ? "deferred" : "delivered",
+          ms,
+          ...(fails ? { failure: { reason: "exhausted", code: "http_503" } } : {}),
+        });
+        history.finished(type, fails ? "failed" : "succeeded", ms + 20);
+      }
+    }
+    await clock.advance(15 * 60_000);
+  }
+  await history.close();
 }
