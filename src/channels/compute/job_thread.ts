@@ -24,8 +24,18 @@ export interface JobRequest {
 
 /** What became of a job. */
 export type JobResponse =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: unknown };
+  & {
+    readonly id: number;
+    /** What the thread's objects take now, in bytes. */
+    readonly heap: number;
+  }
+  & ({ readonly value: unknown } | { readonly error: unknown });
+
+/** The first message of the thread. */
+export interface JobThreadStarted {
+  /** It has loaded its modules. */
+  readonly hasStarted: true;
+}
 
 if (parentPort) {
   const port = parentPort;
@@ -34,14 +44,17 @@ if (parentPort) {
   // stops without an error event.
   port.on("message", (request: JobRequest) => setImmediate(() => void run(request)));
 
+  port.postMessage({ hasStarted: true } satisfies JobThreadStarted);
+
+  const heap = () => Deno.memoryUsage().heapTotal;
   const run = async ({ id, name, input: given }: JobRequest) => {
     const input = given.map((part) => part instanceof ArrayBuffer ? new Uint8Array(part) : part);
     try {
       const value = await runJob(jobs, name, input as Parameters<Jobs[typeof name]>);
       for (const part of input) if (part instanceof Uint8Array) freeBuffer(part.buffer);
-      port.postMessage({ id, value } satisfies JobResponse, buffersOf(value));
+      port.postMessage({ id, heap: heap(), value } satisfies JobResponse, buffersOf(value));
     } catch (error) {
-      port.postMessage({ id, error } satisfies JobResponse);
+      port.postMessage({ id, heap: heap(), error } satisfies JobResponse);
     }
   };
 }

@@ -16,7 +16,7 @@ import { freeBuffer } from "../buffer_pool.ts";
 import { type Compute, TooCostlyError } from "./compute.ts";
 import type { FromDecoder, ToDecoder } from "./decode_protocol.ts";
 import { BodyError, type BodySink, type Coding, Decoder } from "./decoder.ts";
-import type { JobRequest, JobResponse } from "./job_thread.ts";
+import type { JobRequest, JobResponse, JobThreadStarted } from "./job_thread.ts";
 import type { Jobs, JobSettings } from "./jobs.ts";
 
 /** What the threads need. */
@@ -35,11 +35,15 @@ export interface ComputeOptions {
 
 /** Beyond this, a job's thread is replaced, in milliseconds: its own bounds end it much sooner. */
 const JOB_MS = 20_000;
+/** In which a thread has to start, in milliseconds: loading its modules takes long on a busy machine. */
+const START_MS = 60_000;
 /** A thread without work ends after this time, in milliseconds: each takes about 20 MiB. */
 const IDLE_MS = 30_000;
 /** Memory of JavaScript objects for one job: a page of 4 MiB takes about 60 MiB. */
 const JOB_MEMORY_MB = 128;
 const DECODE_MEMORY_MB = 64;
+/** A thread that has more objects after its last job ends at once, in bytes. */
+const MAX_KEPT_HEAP = 48 * 2 ** 20;
 /** A shorter encoded body is decoded where it is read, up to `MAX_INLINE_DECODED` bytes. */
 const MAX_INLINE_ENCODED = 16_384;
 const MAX_INLINE_DECODED = 262_144;
@@ -68,8 +72,10 @@ class JobThread {
   readonly #options: ComputeOptions;
   readonly #queue: Job[] = [];
   #worker: Worker | undefined;
-  #current: { readonly id: number; readonly job: Job; readonly undo: () => void } | undefined;
+  #current: { readonly id: number; readonly job: Job; undo: () => void } | undefined;
   #ids = 0;
+  /** Whether the present thread has loaded its modules: the time of its first job begins then. */
+  #hasStarted = false;
   #isClosed = false;
   #undoIdle = () => {};
 
@@ -121,12 +127,19 @@ class JobThread {
     }
     this.#worker ??= this.#spawn();
     const id = ++this.#ids;
-    const { clock, jobMs = JOB_MS } = this.#options;
-    const undo = clock.after(jobMs, () => this.#lost("it exceeded its time"));
-    this.#current = { id, job, undo };
+    const { jobMs = JOB_MS } = this.#options;
+    this.#current = { id, job, undo: () => {} };
+    this.#limit(this.#hasStarted ? jobMs : START_MS);
     const input = job.input.map((part) => part instanceof Uint8Array ? ownBuffer(part) : part);
     const request: JobRequest = { id, name: job.name, input };
     this.#worker.postMessage(request, input.filter((part) => part instanceof ArrayBuffer));
+  }
+
+  /** Gives the present job that much time from now on. */
+  #limit(ms: number): void {
+    if (!this.#current) return;
+    this.#current.undo();
+    this.#current.undo = this.#options.clock.after(ms, () => this.#lost("it exceeded its time"));
   }
 
   /** Ends the thread, and with it the memory of its last jobs. */
@@ -137,13 +150,20 @@ class JobThread {
 
   #spawn(): Worker {
     const entry = this.#options.entry ?? new URL("./job_thread.ts", import.meta.url);
+    this.#hasStarted = false;
     const worker = new Worker(entry, {
       workerData: this.#options.jobs,
       resourceLimits: { maxOldGenerationSizeMb: JOB_MEMORY_MB, maxYoungGenerationSizeMb: 16 },
     });
-    worker.on("message", (response: JobResponse) => {
-      if (worker === this.#worker && response.id === this.#current?.id) {
+    worker.on("message", (response: JobResponse | JobThreadStarted) => {
+      if (worker !== this.#worker) return;
+      if ("hasStarted" in response) {
+        this.#hasStarted = true;
+        this.#limit(this.#options.jobMs ?? JOB_MS);
+      } else if (response.id === this.#current?.id) {
         this.#end()?.settle(response);
+        // Started anew for the next job: the thread would keep that memory for long.
+        if (this.#queue.length === 0 && response.heap > MAX_KEPT_HEAP) this.#rest();
         this.#next();
       }
     });

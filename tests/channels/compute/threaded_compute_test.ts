@@ -116,11 +116,36 @@ Deno.test("A job that exceeds its memory fails alone, and the thread is replaced
 Deno.test("A job that exceeds its time fails alone", async () => {
   const clock = new FakeClock();
   await using world = setup({ entry: costly, clock });
+  // The time of a job begins when its thread has started.
+  await run(world.compute, "before");
   const never = assert.rejects(run(world.compute, "never"), TooCostlyError);
   const after = run(world.compute, "after");
   await clock.advance(20_000);
   await never;
   assert.equal(await after, "after" as never);
+});
+
+Deno.test("A thread that does not start is given up after a minute", async () => {
+  const clock = new FakeClock();
+  const entry = new URL("data:text/javascript,import 'node:worker_threads';");
+  await using world = setup({ entry, clock });
+  const never = assert.rejects(run(world.compute, "never"), TooCostlyError);
+  await clock.advance(59_999);
+  assert.deepEqual(world.lost, []);
+  await clock.advance(1);
+  await never;
+});
+
+Deno.test("A thread that has many objects after its last job ends, and the next job starts another", async () => {
+  await using world = setup({ entry: costly });
+  const threads = [];
+  for (const what of ["small", "small", "large", "small"]) {
+    threads.push(await run(world.compute, what));
+  }
+  const [first, second, third, last] = threads;
+  assert.deepEqual([second, third], [first, first]);
+  assert.notEqual(last, first);
+  assert.deepEqual(world.lost, []);
 });
 
 Deno.test("A job that is aborted rejects at once, and the next one runs", async () => {

@@ -8,6 +8,10 @@ import { setImmediate } from "node:timers";
 import { parentPort } from "node:worker_threads";
 import type { JobRequest } from "../../../src/channels/compute/job_thread.ts";
 
+const threadName = crypto.randomUUID();
+
+parentPort?.postMessage({ hasStarted: true });
+
 parentPort?.on("message", ({ id, input }: JobRequest) =>
   setImmediate(() => {
     switch (input[0]) {
@@ -19,6 +23,11 @@ parentPort?.on("message", ({ id, input }: JobRequest) =>
         return;
       case "bug":
         throw new Error("a bug");
+      case "small":
+      case "large": {
+        const heap = input[0] === "large" ? 100 * 2 ** 20 : 20 * 2 ** 20;
+        return parentPort?.postMessage({ id, heap, value: threadName });
+      }
       default:
         return parentPort?.postMessage({ id, value: input[0] });
     }
