@@ -72,8 +72,9 @@ const ROOTS: Readonly<Record<"task" | "batch", Paths>> = {
   },
 };
 
-/** What looks like a placeholder for a task or a batch, also as the URL standard encodes it. */
-const CANDIDATE = /(?:\{|%7B){2}(?:\s|%20)*((?:task|batch)\b[^{}]*?)(?:\s|%20)*(?:\}|%7D){2}/gi;
+/** What looks like a placeholder for a task or a batch, misspelt too, also as the URL standard encodes it. */
+const CANDIDATE =
+  /(?:\{|%7B){2}(?:\s|%20)*((?:(?:task|batch)\b|(?:tasks|tsk|taks|batchs|batches|bacth)\.)[^{}]*?)(?:\s|%20)*(?:\}|%7D){2}/gi;
 const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
 
 /** The issues of all placeholders in a request that follows a task or a batch. */

@@ -22,6 +22,9 @@ Deno.test.each([
   { text: "{{task.result.status | upcase}}", says: /a path only/ },
   { text: "{{ task }}", says: /a path only/ },
   { text: "{{task.result[0]}}", says: /a path only/ },
+  { text: "{{tasks.id}}", says: /a path only/ },
+  { text: "{{ tsk.id }}", says: /a path only/ },
+  { text: "{{Task.id}}", says: /a path only/ },
   { text: "{{batch.total}}", says: /a placeholder of the task/ },
   { text: "https://a.org/%7B%7Btask.nope%7D%7D", says: /for nope/ },
 ])("$text is refused", ({ text, says }) => {
