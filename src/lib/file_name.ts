@@ -49,11 +49,27 @@ function shortened(name: string): string {
 /** The file name in a `Content-Disposition` header (RFC 6266), not yet made harmless. */
 export function dispositionName(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const { filename, "filename*": extended } = parse(utf8Of(header)).parameters;
+  const { parameters } = parse(utf8Of(header));
+  const filename = parameters.filename ?? joinedName(parameters);
+  const extended = parameters["filename*"];
   // The parser leaves an extended value alone that it cannot decode, as when it is quoted.
   const decoded = extended && decodeExtended(extended);
   // Encoded words belong to mails, but servers send them and browsers decode them.
   return decoded ?? (filename && decodeWords(filename));
+}
+
+/** RFC 2231 §3, which some servers take over from mail: `filename*0=`, `filename*1=` and so on. */
+function joinedName(parameters: Readonly<Record<string, string | undefined>>): string | undefined {
+  const pieces: string[] = [];
+  for (let n = 0;; n++) {
+    const plain = parameters[`filename*${n}`];
+    const coded = parameters[`filename*${n}*`];
+    if (plain === undefined && coded === undefined) break;
+    pieces.push(plain === undefined ? coded ?? "" : encodeURIComponent(plain));
+  }
+  if (pieces.length === 0) return undefined;
+  const joined = pieces.join("");
+  return decodeExtended(/^[\w-]+'[^']*'/.test(joined) ? joined : `UTF-8''${joined}`);
 }
 
 /** Header values arrive with a character for each byte, but many servers send UTF-8. */

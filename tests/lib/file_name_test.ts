@@ -63,6 +63,8 @@ Deno.test.each([
   { header: "attachment; filename=My Report.pdf", name: "My Report.pdf" },
   { header: `attachment; filename*="UTF-8''Pr%C3%BCf.pdf"`, name: "Prüf.pdf" },
   { header: "attachment; filename*=ISO-8859-1''Pr%FCf.pdf", name: "Prüf.pdf" },
+  { header: 'attachment; filename*0="long "; filename*1="name.pdf"', name: "long name.pdf" },
+  { header: `attachment; filename*0*=UTF-8''Pr%C3%BC; filename*1="f %.pdf"`, name: "Prüf %.pdf" },
   { header: "attachment; filename=x.pdf; filename*=UTF-8''Pr%C3%BCf.pdf", name: "Prüf.pdf" },
   { header: "attachment; filename=x.pdf; filename*=klingon''%80", name: "x.pdf" },
   { header: 'attachment; name="x; filename=evil.txt"; filename=good.txt', name: "good.txt" },

@@ -122,7 +122,7 @@ function faultOutcome({ stage, status, code }: SmtpFault, dotLeft: boolean): Rec
 
 /** A fault as a task keeps it. */
 export function errorOf({ stage, code, reply, reason }: SmtpFault): TaskError {
-  const at = stage === "connect" ? "" : ` at ${STAGES[stage]}`;
+  const at = stage === "connect" || code === "tls_failed" ? "" : ` at ${STAGES[stage]}`;
   const what = reply === undefined
     ? `${WORDS[code] ?? "The relay failed"}${at}`
     : `The relay replied${at}: ${shortened(reply)}`;

@@ -150,14 +150,14 @@ export const RELAY_CASES: readonly Case[] = [
     id: "M16",
     kind: "a certificate that is not trusted",
     right:
-      "TLS with the relay failed at STARTTLS: self-signed certificate: name a file with it as POSTRIDER_CA_FILE",
+      "TLS with the relay failed: self-signed certificate: name a file with it as POSTRIDER_CA_FILE",
     run: () => reason("smtps://localhost:SECURED", false),
   },
   {
     id: "M16",
     kind: "a certificate for another name",
     right:
-      "TLS with the relay failed at STARTTLS: the name 127.0.0.1 is not in the certificate: use one of its names in the relay's URL",
+      "TLS with the relay failed: the name 127.0.0.1 is not in the certificate: use one of its names in the relay's URL",
     run: async () => await reason("smtp://127.0.0.1:PLAIN?tls=required", true),
   },
   {
