@@ -169,12 +169,13 @@ Deno.test("a reader of results that disconnects cancels nothing and leaves no wa
   });
   const id = await submit(api, ["a"]);
   const before = watchers;
+  const { waiting } = api.clock;
   const response = await api.raw(`/batches/${id}/results`);
   assert.equal(watchers, before + 1);
   await response.body?.cancel();
   assert.equal(watchers, before);
   await api.clock.advance(15_000);
-  assert.equal(api.clock.waiting, 0);
+  assert.equal(api.clock.waiting, waiting);
   assert.equal((await api.get(`/batches/${id}`)).body.counts.queued, 1);
 });
 
@@ -190,8 +191,9 @@ Deno.test("a stream of results ends when the service stops", async () => {
 Deno.test("HEAD of results responds at once", async () => {
   await using api = await Api.open();
   const id = await submit(api, ["a"]);
+  const { waiting } = api.clock;
   assert.equal((await api.call("HEAD", `/batches/${id}/results`)).status, 200);
-  assert.equal(api.clock.waiting, 0);
+  assert.equal(api.clock.waiting, waiting);
 });
 
 Deno.test("a batch runs at most its concurrency at once, and a single request has none", async () => {
