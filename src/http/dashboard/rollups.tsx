@@ -5,7 +5,7 @@
  */
 
 import { countAt, OTHER_HOSTS, quantilesOf, type Tally, tallyAt } from "../../task/history.ts";
-import type { Shown } from "../stats/history.ts";
+import { endedAs, type Shown } from "../stats/history.ts";
 import { percent, ShareBar, Sparkline } from "./charts.tsx";
 import { duration, grouped } from "./components.tsx";
 
@@ -57,6 +57,10 @@ function reasonsOf(total: Tally): { reason: string; code: string; failed: number
 /** Failed tasks by reason, and by host. */
 export function Failures({ shown, since }: { shown: Shown; since: string }) {
   const reasons = reasonsOf(shown.total).slice(0, ROWS);
+  const named = hostsOf(shown.total).reduce((sum, { failed }) => sum + failed, 0);
+  const unnamed = endedAs(shown.total, "failed") - named;
+  // A crash or damage ends a task without an attempt that could tell the reason.
+  if (unnamed > 0) reasons.push({ reason: "", code: "crashed or damaged", failed: unnamed });
   const hosts = hostsOf(shown.total).filter(({ failed }) => failed > 0)
     .sort((a, b) => b.failed - a.failed).slice(0, ROWS);
   if (reasons.length === 0) return <p class="empty">No task has failed.</p>;
@@ -76,7 +80,7 @@ export function Failures({ shown, since }: { shown: Shown; since: string }) {
           {reasons.map(({ reason, code, failed }) => (
             <tr>
               <td data-name="Reason" class="what">
-                <a href={failedLink(since, { reason })}>{code}</a>{" "}
+                <a href={failedLink(since, reason === "" ? {} : { reason })}>{code}</a>{" "}
                 <span class="unit">{reason}</span>
               </td>
               <td data-name="Failed" class="number">{grouped(failed)}</td>

@@ -53,6 +53,8 @@ Deno.test("the overview shows counts, the last hour and recent failures", async 
   assert.match(text, /GET https:\/\/example\.org\/bad/);
   assert.match(text, /http_404: Gone for good/);
   assert.match(text, /Finished tasks per minute, last hour: 0 succeeded, 1 failed/);
+  // No attempt of this process was counted with it.
+  assert.match(text, />crashed or damaged<.*?class="number">1</s);
   assert.match(text, /kept in memory: they are lost when the process ends/);
 });
 
