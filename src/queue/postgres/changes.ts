@@ -37,7 +37,9 @@ import { checksumOf } from "./columns.ts";
 import type { Matching } from "./lists.ts";
 import type { Pool, PooledSession } from "./pool.ts";
 import { Reads } from "./reads.ts";
-import { batchFrom, type Outcome, type Unit } from "./unit.ts";
+import type { Outcome } from "./changed_rows.ts";
+import { batchFrom } from "./records.ts";
+import type { Unit } from "./unit.ts";
 
 /** Tasks cancelled, retried, expired or recovered in one transaction. */
 export const CHANGED_AT_ONCE = 500;

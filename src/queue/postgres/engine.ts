@@ -51,7 +51,8 @@ import { migrate, refuseMoved } from "./schema.ts";
 import { SharedBuckets } from "./buckets.ts";
 import { type Sql, statementsOf } from "./sql.ts";
 import { Tail } from "./tail.ts";
-import { type Outcome, Unit } from "./unit.ts";
+import type { Outcome } from "./changed_rows.ts";
+import { Unit } from "./unit.ts";
 import type { PostgresUrl } from "./url.ts";
 
 /** What an engine on PostgreSQL needs. */

@@ -29,7 +29,8 @@ import { type ListParts, type Matching, matching, upcoming } from "./lists.ts";
 import type { Pool, PooledSession } from "./pool.ts";
 import type { Sql } from "./sql.ts";
 import { readChanges } from "./tail.ts";
-import { batchFrom, recordOf, type StoredContent, type Unit } from "./unit.ts";
+import { batchFrom, recordOf, type StoredContent } from "./records.ts";
+import type { Unit } from "./unit.ts";
 
 /** The most that one count returns. */
 const COUNTED_AT_ONCE = 10_000;

@@ -16,7 +16,7 @@ import type { LaneTable } from "./lane_names.ts";
 import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
 import type { Sql } from "./sql.ts";
 import type { Session } from "./connection.ts";
-import { batchCountsFrom } from "./unit.ts";
+import { batchCountsFrom } from "./records.ts";
 import { isFinal } from "../../task/state.ts";
 
 /** Transactions that one query reads. */
