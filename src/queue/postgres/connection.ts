@@ -68,6 +68,19 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+/** Whether a retry may succeed: the database is unavailable, or lacks disk, memory or connections. */
+export function isTemporary(error: unknown): boolean {
+  return error instanceof EngineAwayError || sqlStateOf(error)?.startsWith("53") === true;
+}
+
+/** Converts an error of a statement to one that callers of the engine know. */
+export function engineErrorOf(error: unknown): Error {
+  if (error instanceof EngineError) return error;
+  if (!(error instanceof Error)) return new EngineError(String(error));
+  if (sqlStateOf(error) === undefined) return error;
+  return new EngineError(`The database rejected the statement: ${error.message}`, { cause: error });
+}
+
 /** Whether the error says that the server cannot be reached at the moment. */
 function isUnavailable(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true;

@@ -22,59 +22,37 @@ import type {
   TaskFilter,
 } from "../engine.ts";
 import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
-import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
-import type { Session } from "./connection.ts";
-import type { LaneTable } from "./lane_names.ts";
+import { ROW_WIDTH, rowFrom } from "./columns.ts";
+import type { Rows, Session } from "./connection.ts";
 import { type ListParts, type Matching, matching, upcoming } from "./lists.ts";
-import type { Pool, PooledSession } from "./pool.ts";
 import type { Sql } from "./sql.ts";
 import { readChanges } from "./tail.ts";
 import { batchFrom, recordOf, type StoredContent } from "./records.ts";
-import type { Unit } from "./unit.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** The most that one count returns. */
 const COUNTED_AT_ONCE = 10_000;
 
-/** What reading needs. */
-export interface ReadsParts {
-  readonly sql: Sql;
-  readonly lanes: LaneTable;
-  readonly schema: string;
-  readonly readers: Pool;
-}
-
 /** The reading half of the engine. */
 export abstract class Reads {
-  protected readonly sql: Sql;
-  protected readonly laneTable: LaneTable;
-  protected readonly schema: string;
-  protected readonly readers: Pool;
+  protected readonly db: Transactions;
 
-  constructor({ sql, lanes, schema, readers }: ReadsParts) {
-    this.sql = sql;
-    this.laneTable = lanes;
-    this.schema = schema;
-    this.readers = readers;
+  constructor(db: Transactions) {
+    this.db = db;
   }
 
-  /** The engine's time, in milliseconds since the epoch. */
-  protected abstract now(): number;
-  /** Throws an `EngineError` once the engine is closed. */
-  protected abstract mustBeOpen(): void;
   /** Resolves once the change from which watchers are notified is known. */
   protected abstract ready(): Promise<void>;
-  /** A view of the database for one transaction. */
-  protected abstract unit(session: PooledSession): Unit;
 
   async find(id: string): Promise<TaskRecord | undefined> {
     if (!isId("tsk", id)) return undefined;
-    const [values] = await this.readWithLanes(this.sql.find, sequenceOf(id));
+    const [values] = await this.readTasks(this.db.sql.find, sequenceOf(id));
     if (!values || values[1] !== id) return undefined;
     const [spec, payload, checksum, attempts, result] = values.slice(ROW_WIDTH);
     const stored: StoredContent | undefined = spec === null
       ? undefined
       : { spec, payload, checksum, attempts, result };
-    return recordOf(rowFrom(values, this.laneTable), stored);
+    return recordOf(rowFrom(values, this.db.lanes), stored);
   }
 
   async list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
@@ -85,9 +63,9 @@ export abstract class Reads {
   }
 
   async upcoming(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
-    this.mustBeOpen();
-    const after = cursor === undefined ? dueAfter(this.now()) : parseDueCursor(cursor);
-    const { seqs, next } = await this.readers.use((session) =>
+    this.db.mustBeOpen();
+    const after = cursor === undefined ? dueAfter(this.db.now()) : parseDueCursor(cursor);
+    const { seqs, next } = await this.db.readers.use((session) =>
       upcoming(session, this.#listParts(session), filter, limit, after)
     );
     const byId = new Map((await this.#summaries(seqs)).map((task) => [sequenceOf(task.id), task]));
@@ -102,10 +80,10 @@ export abstract class Reads {
   }
 
   async #summaries(seqs: readonly number[]): Promise<TaskSummary[]> {
-    const rows = await this.readWithLanes(this.sql.summaries, seqs);
+    const rows = await this.readTasks(this.db.sql.summaries, seqs);
     return rows.map((values) => {
       const { retry: _, ...summary } = summaryOf(
-        rowFrom(values, this.laneTable),
+        rowFrom(values, this.db.lanes),
         values[ROW_WIDTH],
       );
       return summary;
@@ -114,14 +92,14 @@ export abstract class Reads {
 
   async findBatch(id: string) {
     if (!isId("bat", id)) return undefined;
-    const [values] = await this.read(this.sql.batch, sequenceOf(id));
+    const [values] = await this.db.read(this.db.sql.batch, sequenceOf(id));
     const batch = values && batchFrom(values);
     return batch?.id === id ? batchRecordOf(batch, false) : undefined;
   }
 
   async listBatches(limit: number, cursor?: string, owner?: string): Promise<BatchPage> {
-    const rows = await this.read(
-      this.sql.batches,
+    const rows = await this.db.read(
+      this.db.sql.batches,
       parseCursor(cursor),
       limit + 1,
       owner ?? null,
@@ -133,19 +111,19 @@ export abstract class Reads {
 
   async batchTasks(id: string): Promise<BatchTask[]> {
     if (!isId("bat", id)) return [];
-    const rows = await this.read(this.sql.batchTasks, sequenceOf(id));
+    const rows = await this.db.read(this.db.sql.batchTasks, sequenceOf(id));
     return rows.map(([id, state, change]) => ({ id, state: TASK_STATES[state]!, change }));
   }
 
   async lastChange(): Promise<number> {
-    const [row] = await this.read(this.sql.lastChange);
+    const [row] = await this.db.read(this.db.sql.lastChange);
     return row?.[0] ?? 0;
   }
 
   async changesAfter(change: number, limit: number): Promise<TaskChange[]> {
     const changes: TaskChange[] = [];
-    await this.readers.use(async (session) => {
-      const parts = { sql: this.sql, lanes: this.laneTable };
+    await this.db.readers.use(async (session) => {
+      const parts = { sql: this.db.sql, lanes: this.db.lanes };
       for (let after: number | undefined = change; after !== undefined;) {
         const part = await readChanges(session, parts, after);
         // Some tasks of the first transaction may have numbers up to `change`.
@@ -157,37 +135,37 @@ export abstract class Reads {
   }
 
   async counts(): Promise<Counts> {
-    const [row] = await this.read(this.sql.counts);
+    const [row] = await this.db.read(this.db.sql.counts);
     const counts = noCounts();
     TASK_STATES.forEach((state, at) => counts[state] = row?.[at] ?? 0);
     return counts;
   }
 
   async lanes(limit: number): Promise<LaneStatus[]> {
-    const now = this.now();
-    return await this.readers.use(async (session) => {
-      const ids = (await session.run(this.sql.busyLanes, now, limit * 2)).map(([id]) => id);
-      await this.laneTable.read(session, ids);
+    const now = this.db.now();
+    return await this.db.readers.use(async (session) => {
+      const ids = (await session.run(this.db.sql.busyLanes, now, limit * 2)).map(([id]) => id);
+      await this.db.lanes.read(session, ids);
       const scheduler = await this.scheduler(session, ids);
       return scheduler.status(now, limit);
     });
   }
 
   async lane(lane: string): Promise<LaneStatus> {
-    return await this.readers.use(async (session) => {
-      await this.laneTable.readAll(session);
-      const known = this.laneTable.has(lane) ? [this.laneTable.id(lane)] : [];
-      return (await this.scheduler(session, known)).statusOf(lane, this.now());
+    return await this.db.readers.use(async (session) => {
+      await this.db.lanes.readAll(session);
+      const known = this.db.lanes.has(lane) ? [this.db.lanes.id(lane)] : [];
+      return (await this.scheduler(session, known)).statusOf(lane, this.db.now());
     });
   }
 
   async schedules(): Promise<StoredSchedule[]> {
-    const rows = await this.read(this.sql.schedules);
+    const rows = await this.db.read(this.db.sql.schedules);
     return rows.map(([name, version, record]) => ({ name, version, record: JSON.parse(record) }));
   }
 
   async deliveries(hook: string, limit: number, cursor?: string): Promise<DeliveryPage> {
-    const rows = await this.read(this.sql.deliveries, hook, parseCursor(cursor), limit + 1);
+    const rows = await this.db.read(this.db.sql.deliveries, hook, parseCursor(cursor), limit + 1);
     const deliveries = rows.slice(0, limit).map((values) => deliverySummary(values));
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     return last ? { deliveries, nextCursor: formatCursor(last[0]) } : { deliveries };
@@ -195,54 +173,49 @@ export abstract class Reads {
 
   async findDelivery(id: string): Promise<StoredDelivery | undefined> {
     if (!isId("hkd", id)) return undefined;
-    const [values] = await this.read(this.sql.delivery, sequenceOf(id));
+    const [values] = await this.db.read(this.db.sql.delivery, sequenceOf(id));
     return values?.[1] === id ? { ...deliverySummary(values), content: values[5] } : undefined;
   }
 
   async history(stepMs: number, since: number): Promise<HistoryPart[]> {
-    const rows = await this.read(this.sql.history, stepMs, since);
+    const rows = await this.db.read(this.db.sql.history, stepMs, since);
     return rows.map(([stepMs, at, run, tally]) => ({ stepMs, at, run, tally }));
   }
 
   async endedSessions(): Promise<EndedSession[]> {
-    const rows = await this.read(this.sql.endedSessions, this.now());
+    const rows = await this.db.read(this.db.sql.endedSessions, this.db.now());
     return rows.map(([id, until]) => ({ id, until }));
   }
 
-  protected read(statement: Sql[keyof Sql], ...values: readonly unknown[]) {
-    this.mustBeOpen();
-    return this.readers.use((session) => session.run(statement, ...values));
-  }
-
-  protected async readWithLanes(statement: Sql[keyof Sql], ...values: readonly unknown[]) {
-    this.mustBeOpen();
+  /** Rows of tasks: a caller that watches first and reads then misses nothing. */
+  protected async readTasks(
+    statement: Sql[keyof Sql],
+    ...values: readonly unknown[]
+  ): Promise<Rows> {
+    this.db.mustBeOpen();
     await this.ready();
-    return await this.readers.use(async (session) => {
-      const rows = await session.run(statement, ...values);
-      await this.laneTable.read(session, rows.map((row) => row[LANE_PLACE]));
-      return rows;
-    });
+    return await this.db.readTasks(statement, ...values);
   }
 
   protected matching(filter: TaskFilter, limit: number, before: number): Promise<Matching> {
-    this.mustBeOpen();
-    return this.readers.use((session) =>
+    this.db.mustBeOpen();
+    return this.db.readers.use((session) =>
       matching(session, this.#listParts(session), filter, limit, before)
     );
   }
 
   #listParts(session: Session): ListParts {
     return {
-      schema: this.schema,
-      lanes: () => this.laneTable.readAll(session),
-      laneId: (name) => this.laneTable.id(name),
+      schema: this.db.schema,
+      lanes: () => this.db.lanes.readAll(session),
+      laneId: (name) => this.db.lanes.id(name),
     };
   }
 
   /** A scheduler that holds the current state of these lanes. */
   protected async scheduler(session: Session, ids: readonly number[]): Promise<LaneScheduler> {
-    const unit = this.unit({ ...session, slot: 0, run: session.run.bind(session) });
-    await unit.loadLanes(ids.map((id) => this.laneTable.name(id)));
+    const unit = this.db.unit({ ...session, slot: 0, run: session.run.bind(session) });
+    await unit.loadLanes(ids.map((id) => this.db.lanes.name(id)));
     return unit.scheduler;
   }
 }
