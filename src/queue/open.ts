@@ -92,7 +92,7 @@ export function shownQueueUrl(text: string): string {
 /** The driver is loaded only when it is used. */
 async function openPostgres(url: PostgresUrl, options: QueueOptions): Promise<QueueEngine> {
   const { clock, maxQueued, node, force, onFailed, onFatal } = options;
-  const { openPostgresEngine } = await import("./postgres/engine.ts");
+  const { openPostgresEngine } = await import("./postgres/open.ts");
   const alone: NodeOptions = {
     name: "check",
     report: () => ({ role: "api", version: "", running: 0, concurrency: 0 }),

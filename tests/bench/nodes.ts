@@ -9,7 +9,7 @@
 
 import { systemClock } from "../../src/lib/clock.ts";
 import { openIds } from "../../src/lib/ids.ts";
-import { openPostgresEngine } from "../../src/queue/postgres/engine.ts";
+import { openPostgresEngine } from "../../src/queue/postgres/open.ts";
 import { parsePostgresUrl } from "../../src/queue/postgres/url.ts";
 import { openCluster } from "../support/postgres.ts";
 import { aTask } from "./nodes_task.ts";

@@ -10,7 +10,7 @@ import pg from "pg";
 
 import { systemClock } from "../../src/lib/clock.ts";
 import { openIds } from "../../src/lib/ids.ts";
-import { openPostgresEngine } from "../../src/queue/postgres/engine.ts";
+import { openPostgresEngine } from "../../src/queue/postgres/open.ts";
 import { parsePostgresUrl } from "../../src/queue/postgres/url.ts";
 import { aTask } from "./nodes_task.ts";
 import { cpuMs } from "./programs.ts";

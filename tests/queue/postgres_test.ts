@@ -1,4 +1,4 @@
-import { openPostgresEngine } from "../../src/queue/postgres/engine.ts";
+import { openPostgresEngine } from "../../src/queue/postgres/open.ts";
 import { parsePostgresUrl } from "../../src/queue/postgres/url.ts";
 import type { QueueEngine } from "../../src/queue/engine.ts";
 import { hasPostgres, openCluster } from "../support/postgres.ts";

@@ -15,7 +15,6 @@ import type { Taken } from "../../lib/token_bucket.ts";
 import type { BreakerChange, LaneHealth } from "../../task/lane_health.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
-import { changeOf } from "../core/row.ts";
 import { DEFAULT_MAX_QUEUED, MAX_WAIT_MS } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
 import {
@@ -29,29 +28,23 @@ import {
 } from "../engine.ts";
 import type { Announcement, Cluster, MarkedFolder, NodeStatus } from "../cluster.ts";
 import { SharedBuckets } from "./buckets.ts";
-import type { Outcome } from "./changed_rows.ts";
+import { Background } from "./background.ts";
 import { Changes } from "./changes.ts";
 import { ClaimRounds } from "./claim_rounds.ts";
 import { Claimer } from "./claimer.ts";
-import {
-  Connection,
-  type ConnectionOptions,
-  engineErrorOf,
-  isTemporary,
-  sqlStateOf,
-} from "./connection.ts";
+import { type CommitNewsParts, passOn } from "./commit_news.ts";
+import { type ConnectionOptions, engineErrorOf, sqlStateOf } from "./connection.ts";
 import { Expiry } from "./expiry.ts";
 import { agreeOnFolder } from "./folder.ts";
 import { Hints } from "./hints.ts";
 import { Inserts } from "./inserts.ts";
 import { Node } from "./node.ts";
 import { type Notice, Notices } from "./notices.ts";
-import { type PostgresOptions, readDurability } from "./options.ts";
+import type { PostgresOptions } from "./options.ts";
 import { OwnAttempts } from "./own_attempts.ts";
 import { Pool } from "./pool.ts";
-import { migrate, refuseMoved } from "./schema.ts";
 import { Settlements } from "./settlements.ts";
-import { type Sql, statementsOf } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 import { Tail } from "./tail.ts";
 import { Transactions } from "./transactions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -64,31 +57,8 @@ const RESCAN_MS = 2_000;
 /** The same when notifications are switched off. */
 const POLL_MS = 100;
 
-/** Opens the queue, and creates its schema when there is none. */
-export async function openPostgresEngine(options: PostgresOptions): Promise<PostgresEngine> {
-  const { url, ca, name } = options;
-  const sql = statementsOf(url.schema);
-  const connection = { url, ca, random: options.random, applicationName: `postrider ${name}` };
-  const first = await Connection.open({ ...connection, isLong: true });
-  let durability: Durability;
-  try {
-    await migrate(first, url.schema, options.migrate ?? "auto");
-    await refuseMoved(first, url.schema, options.force ?? false);
-    durability = await readDurability(first);
-  } finally {
-    await first.close();
-  }
-  const engine = new PostgresEngine(options, { sql, connection, durability });
-  try {
-    await engine.open();
-  } catch (error) {
-    await engine[Symbol.asyncDispose]();
-    throw error;
-  }
-  return engine;
-}
-
-interface Parts {
+/** What was found out before the engine is opened. */
+export interface FoundParts {
   readonly sql: Sql;
   readonly connection: ConnectionOptions;
   readonly durability: Durability;
@@ -116,8 +86,9 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   readonly #watchers: Watchers;
   /** Watchers of ends and aborts, which are notified only on the node where they happen. */
   readonly #ownWatchers = new Watchers();
-  /** Background work that is running. */
-  readonly #background = new Set<Promise<unknown>>();
+  readonly #background: Background;
+  /** Who waits for what a commit brings. */
+  readonly #waiting: CommitNewsParts;
   #claims!: Pool;
   #node!: Node;
   #ids!: IdSource;
@@ -130,7 +101,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   #undoPauses: () => void = () => {};
   #closed: Promise<void> | undefined;
 
-  constructor(options: PostgresOptions, { sql, connection, durability }: Parts) {
+  constructor(options: PostgresOptions, { sql, connection, durability }: FoundParts) {
     const { url, listenUrl, clock, random, maxQueued = DEFAULT_MAX_QUEUED } = options;
     const readers = new Pool(connection, sql, Array.from({ length: READERS }, (_, at) => at));
     super(
@@ -141,12 +112,15 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
         now: () => this.#now(),
         node: () => this.#node.id,
         ids: () => this.#ids,
-        follow: (outcome) => this.#follow(outcome),
+        follow: (outcome) => passOn(outcome, this.#waiting),
       }),
     );
     const { db } = this;
     const node = () => this.#node;
-    const inBackground = (work: Promise<unknown>) => this.#inBackground(work);
+    this.#background = new Background((error) => {
+      if (!this.#closed) options.onFatal?.(error);
+    });
+    const inBackground = this.#background.run;
     this.#options = options;
     this.#clock = clock;
     this.#connection = connection;
@@ -195,6 +169,18 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       lead: () => this.#expiry.endExpired(),
       inBackground,
     });
+    this.#waiting = {
+      lanes: db.lanes,
+      rounds: this.#rounds,
+      hints: this.#hints,
+      claimer: this.#claimer,
+      expiry: this.#expiry,
+      notices: this.#notices,
+      tail: this.#tail,
+      ownWatchers: this.#ownWatchers,
+      onBreaker: (change) => this.#breakerChanged(change),
+      onFailed: (task) => options.onFailed?.(task),
+    };
   }
 
   get durable(): boolean {
@@ -332,41 +318,14 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
 
   // What a commit brings about.
 
-  #follow(
-    { offers, nextExpiry, hasChanges, final, failed, aborting, freed, breakers }: Outcome,
-  ): void {
-    const { lanes } = this.db;
-    for (const { lane, priority, dueAt } of offers) {
-      this.#rounds.offer(lanes.id(lane), priority, dueAt);
-      this.#notices.due(lanes.id(lane), priority, dueAt);
-    }
-    for (const lane of freed) {
-      this.#hints.reopen(lanes.id(lane));
-      this.#notices.freed(lanes.id(lane));
-    }
-    this.#expiry.note(nextExpiry);
-    for (const change of breakers) this.#breakerChanged(change);
-    for (const row of final) this.#ownWatchers.notify(changeOf(row, undefined));
-    for (const task of failed) this.#options.onFailed?.(task);
-    for (const row of aborting) {
-      this.#ownWatchers.notify({ ...changeOf(row, undefined), abort: row.aborting ?? "request" });
-      this.#notices.sendNow({ abort: row.id });
-    }
-    if (hasChanges) {
-      this.#tail.kick();
-      this.#notices.changed();
-    }
-    this.#claimer.kick();
-  }
-
   #onNotice({ due, changed, abort, freed, paused, announced }: Notice): void {
     for (const [lane, priority, dueAt] of due ?? []) this.#rounds.offer(lane, priority, dueAt);
     for (const lane of freed ?? []) this.#hints.reopen(lane);
-    if (due === null) this.#inBackground(this.rescan());
+    if (due === null) this.#background.run(this.rescan());
     if (due || freed) this.#claimer.kick();
     if (changed) this.#tail.kick();
-    if (abort) this.#inBackground(this.#upkeep.lookForAborts());
-    if (paused) this.#inBackground(this.rescan());
+    if (abort) this.#background.run(this.#upkeep.lookForAborts());
+    if (paused) this.#background.run(this.rescan());
     if (announced) this.#announced(announced);
   }
 
@@ -378,7 +337,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     this.#undoPauses();
     if (at === Infinity || this.#closed) return;
     const delayMs = Math.min(Math.max(0, at - this.#now()), MAX_WAIT_MS);
-    this.#undoPauses = this.#clock.after(delayMs, () => this.#inBackground(this.rescan()));
+    this.#undoPauses = this.#clock.after(delayMs, () => this.#background.run(this.rescan()));
   }
 
   protected override pausesChanged(): void {
@@ -413,7 +372,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     if (this.#closed) return;
     const everyMs = this.#options.url.wake === "poll" ? POLL_MS : RESCAN_MS;
     this.#undoRescan = this.#clock.after(everyMs, () => {
-      this.#inBackground(this.rescan().catch(() => {}).finally(() => this.#rescanLater()));
+      this.#background.run(this.rescan().catch(() => {}).finally(() => this.#rescanLater()));
     });
   }
 
@@ -429,20 +388,13 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     return this.#options.ownTime || !this.#node ? now : Math.round(now + this.#node.offsetMs);
   }
 
-  #inBackground(work: Promise<unknown>): void {
-    const tracked = work.catch((error) => {
-      if (!this.#closed && !isTemporary(error)) this.#options.onFatal?.(engineErrorOf(error));
-    }).finally(() => this.#background.delete(tracked));
-    this.#background.add(tracked);
-  }
-
   /** Resolves once no background work is running; for tests. */
   async idle(): Promise<void> {
     for (;;) {
       await this.#claimer.idle();
-      await Promise.all(this.#background);
+      await this.#background.ended();
       await this.#tail.idle();
-      if (this.#background.size === 0) return;
+      if (this.#background.isIdle) return;
     }
   }
 
@@ -459,7 +411,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     this.#undoRescan();
     this.#undoPauses();
     await this.#claimer.close();
-    await Promise.allSettled(this.#background);
+    await this.#background.ended();
     await this.#tail.close();
     if (this.#isOpen) {
       await db.writers.use((session) => this.#node.leave(session)).catch(() => {});

@@ -1,13 +1,12 @@
 /**
- * What an engine on PostgreSQL needs, and what it finds out about its server.
+ * What an engine on PostgreSQL needs.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
 import type { NodeReport } from "../cluster.ts";
-import type { Durability, FailedTask } from "../engine.ts";
-import type { Session } from "./connection.ts";
+import type { FailedTask } from "../engine.ts";
 import type { PostgresUrl } from "./url.ts";
 
 /** What an engine on PostgreSQL needs. */
@@ -38,16 +37,4 @@ export interface PostgresOptions {
   readonly onFatal?: (error: Error) => void;
   /** Takes all times from `clock` instead of the server; for tests with a fake clock. */
   readonly ownTime?: boolean;
-}
-
-/** Reads from the server's settings how durable a commit is. */
-export async function readDurability(session: Session): Promise<Durability> {
-  const [row] = await session.run({
-    name: "",
-    text: `SELECT current_setting('fsync'), current_setting('full_page_writes'),
-                  current_setting('synchronous_commit'), current_setting('synchronous_standby_names')`,
-  });
-  const [fsync, fullPages, commit, standbys] = row ?? [];
-  if (fsync !== "on" || fullPages !== "on" || commit === "off") return "memory";
-  return standbys !== "" && commit !== "local" ? "replicated" : "disk";
 }

@@ -7,7 +7,8 @@
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type IdSource, openIds } from "../../../src/lib/ids.ts";
 import type { FailedTask } from "../../../src/queue/engine.ts";
-import { openPostgresEngine, type PostgresEngine } from "../../../src/queue/postgres/engine.ts";
+import type { PostgresEngine } from "../../../src/queue/postgres/engine.ts";
+import { openPostgresEngine } from "../../../src/queue/postgres/open.ts";
 import { parsePostgresUrl } from "../../../src/queue/postgres/url.ts";
 import type { Settlement } from "../../../src/task/outcome.ts";
 import type { ClaimedTask, NewTask } from "../../../src/task/task.ts";
