@@ -70,6 +70,10 @@ export class ClaimRounds {
     try {
       outcome = await this.#parts.claims().transaction(async (session) => {
         const unit = this.#db.unit(session);
+        // A transaction that is repeated has claimed nothing before.
+        claimed = [];
+        locked = [];
+        closedUntil.clear();
         await unit.loadPauses();
         const names = [...new Set(places.map(({ lane }) => lane))];
         await this.#db.lanes.read(session, names);

@@ -44,6 +44,10 @@ export class Claimer {
   #serving: Waiter | undefined;
   #undoTimer: () => void = () => {};
   #retryMs = 0;
+  /** Whether a task may have become due since the running round looked for places. */
+  #isKicked = false;
+  /** How many wait to run their work between two rounds. */
+  #between = 0;
   #closed = false;
 
   constructor(parts: ClaimerParts) {
@@ -64,18 +68,30 @@ export class Claimer {
 
   /** Starts a round if none is running; call it when a task may have become due. */
   kick(): void {
-    if (this.#round || this.#closed) return;
-    this.#round = this.#serve().finally(() => this.#round = undefined);
+    this.#isKicked = true;
+    if (this.#round || this.#between > 0 || this.#closed) return;
+    this.#round = this.#serve().finally(() => {
+      this.#round = undefined;
+      // A failed round is tried again after a pause.
+      if (this.#isKicked && this.#retryMs === 0) this.kick();
+    });
   }
 
   /** Waits for the running round, then runs `work`; the next round starts after it. */
   async between(work: () => Promise<void>): Promise<void> {
-    await this.idle();
-    if (this.#closed) return;
-    const round = work();
-    this.#round = round.catch(() => {}).finally(() => this.#round = undefined);
-    await round;
-    this.kick();
+    this.#between++;
+    try {
+      // No round may begin between this check and the assignment.
+      while (this.#round) await this.#round;
+      if (this.#closed) return;
+      const round = work();
+      this.#round = round.catch(() => {}).finally(() => this.#round = undefined);
+      await this.#round;
+      await round;
+    } finally {
+      this.#between--;
+      this.kick();
+    }
   }
 
   /** Resolves when no round is running. */
@@ -97,8 +113,9 @@ export class Claimer {
     // The caller of `kick` finishes its own synchronous work first.
     await undefined;
     for (;;) {
+      this.#isKicked = false;
       const waiter = this.#waiters[0];
-      if (!waiter || this.#closed) return;
+      if (!waiter || this.#between > 0 || this.#closed) return;
       const places = hints.due(now(), MAX_LANES);
       if (places.length === 0) return this.#wakeAt(hints.nextAt());
       this.#serving = waiter;
