@@ -72,7 +72,8 @@ function showState(button) {
 }
 
 const button = $("notices");
-if (button && globalThis.Notification) {
+// Browsers notify only for pages of https and of this machine.
+if (button && globalThis.Notification && isSecureContext) {
   button.hidden = false;
   showState(button);
   button.addEventListener("click", async () => {
