@@ -270,7 +270,10 @@ class EmailChannel implements Channel {
         throw error;
       }
       // RFC 4954 §6: a login or TLS is missing, which is the fault of no mail.
-      if (sent.kind === "failed" && sent.fault?.status === 530) throw new SmtpError(sent.fault);
+      if (sent.kind === "failed" && sent.fault?.status === 530) {
+        const reason = "set tls=required, or a user and a password, in the relay's URL";
+        throw new SmtpError({ ...sent.fault, reason });
+      }
       return mail.note(sent, session) && !signal.aborted;
     }
   }

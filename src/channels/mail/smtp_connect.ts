@@ -217,13 +217,28 @@ function abortFault({ reason }: AbortSignal, stage: SmtpFault["stage"]): SmtpFau
   return { stage, code: String(reason) };
 }
 
-/** A relay that waits for TLS from the first byte says nothing in clear text. */
-function withHint(fault: SmtpFault, { tls }: RelaySettings): SmtpFault {
-  const isMute = fault.stage === "greeting" && fault.reply === undefined &&
-    (fault.code === "timeout" || fault.code === "bad_response");
-  if (tls === "implicit" || !isMute || fault.reason) return fault;
-  const reason = "if it expects TLS from the first byte, use smtps:// instead of smtp://";
-  return { ...fault, reason };
+/** Adds what to set, where the fault alone does not say it. */
+function withHint(fault: SmtpFault, { tls, login }: RelaySettings): SmtpFault {
+  const { stage, code, reply, reason } = fault;
+  const hint = (reason: string): SmtpFault => ({ ...fault, reason });
+  if (code === "tls_required") {
+    return hint(
+      "it offers no TLS: use smtps:// if it expects TLS from the first byte, or tls=none",
+    );
+  }
+  if (code === "auth_failed" && reason === undefined && login) {
+    return hint("check the user and the password in the relay's URL");
+  }
+  if (tls === "implicit") return fault;
+  if (code === "tls_failed" && reason?.startsWith("the relay does not speak TLS")) {
+    return hint("what the relay sent after STARTTLS is not TLS");
+  }
+  // A relay that waits for TLS from the first byte says nothing in clear text.
+  const isMute = stage === "greeting" && reply === undefined && reason === undefined &&
+    (code === "timeout" || code === "bad_response");
+  return isMute
+    ? hint("if it expects TLS from the first byte, use smtps:// instead of smtp://")
+    : fault;
 }
 
 /** RFC 5321 §4.1.3: a client without a name gives its address. */

@@ -346,6 +346,26 @@ Deno.test("Credentials are masked in a refused login, in every form that a relay
   assert.equal(mask("550 ada@example.org unknown", "rcpt"), "550 ada@example.org unknown");
 });
 
+const hints: readonly (readonly [script: Script, query: string, login: string, says: RegExp])[] = [
+  [{}, "tls=required", "", /502 what: it offers no TLS: use smtps:/],
+  [
+    { ehlo: "250-r\n250 AUTH PLAIN", auth: "535 no" },
+    "tls=none",
+    "ada:secret@",
+    /535 no: check the/,
+  ],
+  [{ mail: "530 log in" }, "tls=none", "", /530 log in: set tls=required, or a user/],
+];
+
+Deno.test("A fault of the settings says what to set", async () => {
+  for (const [script, query, login, says] of hints) {
+    await using relay = openRawRelay(script);
+    await using channel = openChannel([relayAt(relay.port, query, login)]);
+    const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+    assert.match(outcome.error.detail, says);
+  }
+});
+
 Deno.test("The name in EHLO is the given one, or the address of the connection", async () => {
   for (
     const [hostname, query, expected] of [
