@@ -92,8 +92,10 @@ export class SmtpWire {
   /**
    * Sends a command and resolves with its reply; rejects with an `SmtpError`. A reply
    * that came before the command is the relay's goodbye, or belongs to nothing.
+   * Throws when the command is more than one line: the rest would be commands of its own.
    */
   async ask(command: string, stage: SmtpStage, waitMs: number): Promise<Reply> {
+    if (/[\r\n]/.test(command)) throw new Error("An SMTP command contains a line break");
     if (this.#early.length > 0) {
       const { status, text } = await this.reply(stage, waitMs);
       throw new SmtpError(

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { create } from "content-disposition";
 import { parse as parseRange } from "range-parser";
 import { compact } from "../../lib/compact.ts";
@@ -55,8 +56,10 @@ export async function sourceOf({ id, result }: TaskRecord, ports: SavedFiles): P
   const digest = typeof sha256 === "string" ? sha256 : undefined;
   const { name, path } = membersOf(saved);
   if (typeof name === "string" && typeof path === "string") {
-    const file = `${ports.downloads}/${path}`;
-    const stat = await Deno.stat(file).catch(() => undefined);
+    const folder = resolve(ports.downloads);
+    const file = resolve(folder, path);
+    const isInside = file.startsWith(`${folder}/`);
+    const stat = isInside ? await Deno.stat(file).catch(() => undefined) : undefined;
     if (!stat?.isFile) {
       const isElsewhere = ports.refuseSave?.() !== undefined;
       throw new Refusal("not_found", isElsewhere ? ELSEWHERE : "The file was deleted");

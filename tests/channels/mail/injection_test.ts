@@ -128,6 +128,23 @@ Deno.test("what is let in leaves for those it names, in the words of SMTP", asyn
   await channel.close?.();
 });
 
+Deno.test("an address with a line break, which no submit lets in, sends no command of its own", async () => {
+  const heard: string[] = [];
+  await using relay = openRawRelay({ heard: (line) => heard.push(line) });
+  const channel = openEmailChannel(parseMailUrl(`smtp://127.0.0.1:${relay.port}?tls=none`), {
+    clock: systemClock,
+  });
+  const parsed = parseNotify({ to: "ada@example.org", subject: "x" }, PORTS);
+  assert.ok("value" in parsed);
+  const mail = parsed.value.requests[0]?.mail as EmailPayload;
+  const address = "ada@example.org>\r\nRCPT TO:<eve@evil.example";
+  const payload = { ...mail, from: { address: "post@example.org" }, to: [{ address }] };
+  await channel.deliver(anAttempt(payload), aContext()).catch(() => {});
+  assert.ok(heard.some((line) => line.startsWith("MAIL FROM")));
+  assert.deepEqual(heard.filter((line) => line.includes("eve")), []);
+  await channel.close?.();
+});
+
 /** Whom a text names, by a rule of this test's own: what stands last, in brackets or alone. */
 function localOf(said: string): string {
   const whole = /<([^<>]*)>\s*$/.exec(said)?.[1] ?? said;

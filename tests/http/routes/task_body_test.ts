@@ -35,6 +35,17 @@ Deno.test("A saved file is a download that no browser treats as a page", async (
   assert.equal(headers.get("content-length"), "1000000");
 });
 
+Deno.test("A file outside of the downloads folder is not served", async () => {
+  await using folder = await aFolder();
+  await Deno.mkdir(`${folder.path}/downloads`);
+  await Deno.writeTextFile(`${folder.path}/secret`, "not a download");
+  await using api = await Api.open({ ports: { downloads: `${folder.path}/downloads` } });
+  const id = await api.accept({ save: true });
+  await api.finish(1, { kind: "delivered", result: { saved: { name: "a", path: "../secret" } } });
+  const { status, body } = await api.get(`/tasks/${id}/body`);
+  assert.equal(status, 404, body);
+});
+
 const ranges: { range: string; status: number; from?: number; to?: number }[] = [
   { range: "bytes=0-9", status: 206, from: 0, to: 10 },
   { range: "bytes=999995-", status: 206, from: 999_995, to: 1_000_000 },
