@@ -88,7 +88,7 @@ test("an api node accepts, a worker attempts, and both show the same", async (wo
   ]);
   assert.deepEqual([seen.engine, seen.durable, seen.durability], ["postgres", true, "disk"]);
   const overview = await (await fetch(`${api.url}/`)).text();
-  const [, nodes = ""] = /<section id="nodes"[^>]*>(.*?)<\/section>/s.exec(overview) ?? [];
+  const [, nodes = ""] = /<table id="nodes"[^>]*>(.*?)<\/table>/s.exec(overview) ?? [];
   assert.match(nodes, />back<.*>worker<.*>front<.*>api</s);
 });
 
