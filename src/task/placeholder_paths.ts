@@ -7,7 +7,7 @@
 
 import { ExactJson } from "../lib/exact_json.ts";
 import { pointerTo } from "../lib/json.ts";
-import type { Issue } from "./issues.ts";
+import { type Issue, MAX_ISSUES } from "./issues.ts";
 
 /** The members below a path: by name, `*` for any name; `true` where anything may follow. */
 type Paths = true | { readonly [name: string]: Paths };
@@ -72,9 +72,13 @@ const ROOTS: Readonly<Record<"task" | "batch", Paths>> = {
   },
 };
 
-/** What looks like a placeholder for a task or a batch, misspelt too, also as the URL standard encodes it. */
+/**
+ * What looks like a placeholder for a task or a batch, misspelt too, also as the URL standard
+ * encodes it. None begins within another and none is long, so that a search takes as long as
+ * its text, whatever that holds.
+ */
 const CANDIDATE =
-  /(?:\{|%7B){2}(?:\s|%20)*((?:(?:task|batch)\b|(?:tasks|tsk|taks|batchs|batches|bacth)\.)[^{}]*?)(?:\s|%20)*(?:\}|%7D){2}/gi;
+  /(?:\{|%7B){2}(?:\s|%20){0,100}((?:(?:task|batch)\b|(?:tasks|tsk|taks|batchs|batches|bacth)\.)(?:(?!%7B)[^{}]){0,1500}?)(?:\}|%7D){2}/gi;
 const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
 
 /** The issues of all placeholders in a request that follows a task or a batch. */
@@ -86,8 +90,9 @@ export function placeholderIssues(request: unknown, root: "task" | "batch"): Iss
   function visit(value: unknown, path: readonly PropertyKey[]): void {
     if (value instanceof ExactJson) visit(value.text, path);
     else if (typeof value === "string") {
-      for (const [, placeholder = ""] of value.matchAll(CANDIDATE)) {
-        const detail = wrongWith(placeholder, root);
+      for (const [, inner = ""] of value.matchAll(CANDIDATE)) {
+        if (issues.length >= MAX_ISSUES) return;
+        const detail = wrongWith(inner.replaceAll("%20", " ").trimEnd(), root);
         if (detail !== undefined) issues.push({ pointer: pointerTo(path), detail });
       }
     } else if (typeof value === "object" && value !== null) {

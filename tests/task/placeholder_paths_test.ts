@@ -34,6 +34,22 @@ Deno.test.each([
   assert.match(issue?.detail ?? "", says);
 });
 
+Deno.test.each([
+  { name: "spaces", text: "{{task" + " ".repeat(1_000_000) },
+  { name: "encoded spaces", text: "{{task" + "%20".repeat(300_000) },
+  { name: "beginnings", text: "%7B%7Btask ".repeat(100_000) },
+  { name: "beginnings with spaces", text: `{{task${" ".repeat(1_000)}`.repeat(1_000) },
+  { name: "braces", text: "{".repeat(1_000_000) },
+  { name: "spaces before a name", text: `{{${" ".repeat(1_000)}`.repeat(1_000) },
+])("a megabyte of $name that end nowhere is searched once", ({ text }) => {
+  // It took minutes: at each beginning, all that follows was searched.
+  assert.deepEqual(placeholderIssues({ text: `${text} {{task.id}}` }, "task"), []);
+});
+
+Deno.test("a text full of wrong placeholders has as many issues as a response shows", () => {
+  assert.equal(placeholderIssues({ text: "{{task.nope}}".repeat(10_000) }, "task").length, 50);
+});
+
 Deno.test("placeholders are found in JSON that is kept as text", () => {
   const request = { json: new ExactJson('{"a":"{{task.nope}}","b":"{{task.id}}"}') };
   assert.deepEqual(placeholderIssues(request, "task").map(({ pointer }) => pointer), ["/json"]);
