@@ -63,7 +63,7 @@ export const VERSION: string = meta.version;
 /** Time for open responses to end at a stop, in milliseconds. */
 const CLOSE_MS = 500;
 
-/** Time for settlements at a stop while the database is away, in milliseconds. */
+/** Time for settlements at a stop while the database is unavailable, in milliseconds. */
 const SETTLE_MS = 1_000;
 
 /** What the service needs from its process. */
@@ -275,7 +275,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     },
     log,
   });
-  // Such as a database that is away: the service goes on.
+  // For example while the database is unavailable: the service goes on.
   const failReload = (error: unknown) => log.error("Settings not reloaded completely", { error });
   const reloadAll = async () => {
     const reloaded = await reload();
@@ -384,7 +384,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   async function cancelsQueue(): Promise<boolean> {
     if (!cluster) return true;
     if (config.onSigint !== "cancel") return false;
-    // While the database is away nothing can be cancelled.
+    // While the database is unavailable, nothing can be cancelled.
     const nodes = await cluster.nodes().catch(() => undefined);
     if (!nodes) return false;
     const others = nodes.length - 1;

@@ -1,7 +1,7 @@
 /**
  * The channel `callback`: sends an event as a signed request (Standard Webhooks 1.0).
  *
- * It uses the channel `http`, signs each attempt anew, and follows the rules of
+ * It uses the channel `http`, signs each attempt again, and follows the rules of
  * webhooks: only a 2xx is delivered, and 410 stops the retries.
  *
  * @module

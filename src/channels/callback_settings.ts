@@ -18,7 +18,7 @@ import { parseWebhookSecrets } from "./webhook_secret.ts";
 export type CallbackSecrets = Readonly<Record<string, readonly string[]>>;
 
 const EXPECTED = {
-  section: "Expected hosts, each with secret or secretFile",
+  section: "Expected an object of hosts, each with secret or secretFile",
   host: `Expected a host such as "hooks.example.org" or "hooks.example.org:8443"`,
   one: "Expected either secret or secretFile",
   file: "Expected a readable file",

@@ -33,7 +33,7 @@ export function withFetchedFiles(channel: Channel, source: FileSource): Channel 
     ...(oneThread === undefined ? {} : { oneThread }),
     async deliver(attempt, context) {
       const held = readJsonText(attempt.payload);
-      // Hardly any message has one, and parsing a payload twice is dear.
+      // Few messages have such a file, and parsing a payload twice is expensive.
       if (!held.text.includes('"url":')) return await channel.deliver(attempt, context);
       const payload = JSON.parse(held.text) as { attachments?: readonly Attachment[] };
       const attachments: Attachment[] = [];
@@ -93,12 +93,12 @@ async function fetchFile(
     return { outcome: { kind: "deferred", error: { code: "storage_failed", detail } } };
   } finally {
     await Deno.remove(path, { recursive: true }).catch(() => {});
-    // Other attachments may still be there.
+    // Fails while the folder still holds other attachments.
     await Deno.remove(`${downloads}/${attempt.taskId}`).catch(() => {});
   }
 }
 
-/** The message was not sent; what its file's host did says nothing about the message's own receiver. */
+/** The outcome of a message whose file could not be fetched: nothing was sent, so nothing is recorded for its receiver's lane. */
 function failed(outcome: Outcome, filename: string, url: string): Outcome {
   const { code = "unknown", detail = "" }: Partial<TaskError> = "error" in outcome
     ? outcome.error

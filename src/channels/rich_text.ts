@@ -49,13 +49,13 @@ export interface Dialect {
   readonly pre: (text: string, language?: string) => string;
   /** Before each line of a quotation. */
   readonly quote: string;
-  /** Whether the marks of quotations and lists may stand before lines of code: readers skip them. */
+  /** Whether lines of code may begin with the marks of a quotation or list: they are not shown as code. */
   readonly marksCode?: { readonly quotes?: boolean; readonly items?: boolean };
   /** A link; `words` is markup already. */
   readonly link: (href: string, words: string) => string;
   /** A link whose words are its address; like any other when absent. */
   readonly bareLink?: (href: string) => string;
-  /** The same before text that a reader would take for a part of it. */
+  /** A bare link before text that would be read as a part of the URL. */
   readonly enclosedLink?: (href: string) => string;
   /** A line break within a paragraph. */
   readonly lineBreak?: string;
@@ -104,7 +104,7 @@ function writeBlock(dialect: Dialect, block: Block): string {
   }
 }
 
-/** Code in a quotation keeps its letters where a mark before a line would become one of them. */
+/** Where a quotation's mark before a line of code would be shown as code, the code gets no mark. */
 function writeQuote(dialect: Dialect, blocks: readonly Block[]): string {
   const quoted = (text: string) => text.replace(/^/gm, dialect.quote);
   if (dialect.marksCode?.quotes) return quoted(writeBlocks(dialect, blocks));
@@ -122,7 +122,7 @@ function writeItems(dialect: Dialect, { start, items }: Extract<Block, { kind: "
     const indent = " ".repeat(Math.max(3, mark.length));
     return mark + blocks.map((block, i) => {
       const text = writeBlock(dialect, block);
-      // Where an indent would become a part of the code, its fence has none either.
+      // Where an indent would be shown as a part of the code, the whole code block has none.
       if (block.kind === "pre" && !dialect.marksCode?.items) return `\n${text}`;
       const indented = text.replaceAll("\n", `\n${indent}`);
       return i === 0 ? indented : `\n${indent}${indented}`;

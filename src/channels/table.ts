@@ -91,7 +91,7 @@ const openChannels: OpenChannels = (settings: Json, { onLost }): ChannelTable =>
     ["http", http],
     ...[...SERVICES, ...customServices(custom)].map((service) => {
       const channel = openChatChannel(service, http, compute);
-      // Other services are only told the names of files.
+      // Other services get only the names of files.
       const takesFiles = service.name === "json" || customNames.has(service.name);
       return [service.name, takesFiles ? withFiles(channel) : channel] as const;
     }),

@@ -15,10 +15,10 @@ const MAX_KEPT = 16;
 const KEPT_MS = 86_400_000;
 /** A fetch that has failed is not repeated before, in milliseconds. */
 const FAILED_MS = 10_000;
-/** Anybody can name a certificate that does not exist. */
+/** Limits fetches: any sender can name a certificate that does not exist. */
 const RATE: Rate = { count: 10, windowMs: 60_000 };
 
-/** Remembers certificates by their URL; `undefined` while one cannot be had. */
+/** Remembers certificates by their URL; `undefined` while one cannot be fetched. */
 export function openCertificates(
   fetch: FetchCertificate,
   clock: Clock,

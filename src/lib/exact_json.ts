@@ -155,7 +155,7 @@ export function writeExact(value: unknown): string {
   return `{${members.join(",")}}`;
 }
 
-/** A small letter may be written so within a name. */
+/** A lower-case letter as an escape, which a name may contain. */
 const ESCAPED_LETTER = /\\u00[67][\da-f]/i;
 
 /**

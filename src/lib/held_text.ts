@@ -34,11 +34,11 @@ const MIN_HELD = 65_536;
 const MEMBER = new TextEncoder().encode('"content"');
 /** Bytes that one step looks at or decodes. */
 const STEP_BYTES = 2 ** 20;
-/** What decoding that many costs, in about microseconds. */
+/** What decoding these bytes costs, in about microseconds. */
 const DECODE_COST = 3_500;
-/** What checking that many costs. */
+/** What checking these bytes costs. */
 const CHECK_COST = 1_500;
-/** What searching that many costs. */
+/** What searching these bytes costs. */
 const SEARCH_COST = 500;
 /** What a member of that name costs. */
 const MEMBER_COST = 1;
@@ -151,7 +151,7 @@ function* longTexts(bytes: Uint8Array<ArrayBuffer>): Steps<LongText[]> {
 const SKIP = new Uint8Array(256).fill(MEMBER.length);
 MEMBER.subarray(0, -1).forEach((byte, index) => SKIP[byte] = MEMBER.length - 1 - index);
 
-/** Where the member's name begins the next time, before `until`; -1 when it does not. */
+/** Where the member's name begins next, before `until`; -1 when it does not occur. */
 function memberFrom(bytes: Uint8Array, from: number, until: number): number {
   const last = MEMBER.length - 1;
   const end = Math.min(until, bytes.length - last);

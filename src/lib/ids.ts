@@ -115,7 +115,7 @@ function restLetters(counter: number, random: Uint8Array, at: number): string {
   );
 }
 
-/** Whether `text` is spelt as an id of this kind, and of a time at which we can have made it. */
+/** Whether `text` has the form of an id of this kind, with a time at which it can have been created. */
 export function isId(kind: IdKind, text: string): boolean {
   return text.startsWith(kind) && readSequence(text) !== undefined;
 }

@@ -55,7 +55,7 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   postrider_threads_lost: "Delivery threads lost since the start, at most ten.",
   postrider_accepting: "1 while submits are accepted.",
   postrider_queue_bytes: "Size of the queue file and its log; 0 for other engines.",
-  postrider_disk_free_bytes: "Free disk beside the queue file; 0 where it is unknown.",
+  postrider_disk_free_bytes: "Free space on the disk of the queue file; 0 where it is unknown.",
   process_start_time_seconds: "Start time of the service, in seconds since the epoch.",
   process_resident_memory_bytes: "Resident memory.",
 };

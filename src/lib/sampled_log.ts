@@ -38,7 +38,7 @@ interface Waiting {
 export function sampleLines(log: Log, clock: Clock, ending?: AbortSignal): LogSampled {
   const kinds = new Map<string, Waiting>();
 
-  /** Logs what has come meanwhile; whether anything had. */
+  /** Logs the lines counted since; returns whether there were any. */
   function flush(waiting: Waiting): boolean {
     if (waiting.count === 0) return false;
     waiting.log();

@@ -20,7 +20,7 @@ export interface Taken {
 /** Takes a token from the bucket of this name. */
 export type TakeToken = (name: string, rate: Rate) => Taken;
 
-/** The same from buckets that may be elsewhere. */
+/** The same, from buckets that may be in a database. */
 export type TakeSharedToken = (name: string, rate: Rate) => Taken | Promise<Taken>;
 
 /**

@@ -88,6 +88,6 @@ export interface NodeOptions {
   readonly migrate: "auto" | "check";
   /** Another URL of the same database, for notifications behind a connection pooler. */
   readonly listenUrl?: string | undefined;
-  /** PEM certificates that are trusted beside the system's. */
+  /** PEM certificates that are trusted in addition to the system's. */
   readonly ca?: string | undefined;
 }

@@ -370,7 +370,7 @@ export interface QueueEngine extends AsyncDisposable {
   writeHistory(parts: readonly HistoryPart[]): Promise<void>;
   /** The counts of steps of this length that began at `since` or later, of all processes. */
   history(stepMs: number, since: number): Promise<HistoryPart[]>;
-  /** Stores that a session was signed out that would end then, in milliseconds since the epoch. */
+  /** Stores that a session was signed out; `until` is when it would have ended, in milliseconds since the epoch. */
   endSession(id: string, until: number): Promise<void>;
   /** The sessions that were signed out and would not have ended yet. */
   endedSessions(): Promise<EndedSession[]>;

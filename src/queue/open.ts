@@ -70,7 +70,7 @@ export async function openQueue(url: string, options: QueueOptions): Promise<Que
   });
 }
 
-/** Creates the file for its owner only; SQLite gives the files beside it the same mode. */
+/** Creates the file for its owner only; SQLite gives the files next to it the same mode. */
 async function createPrivate(path: string): Promise<void> {
   try {
     (await Deno.open(path, { write: true, createNew: true, mode: 0o600 })).close();

@@ -49,7 +49,7 @@ export function mailHostname({ mailHostname }: Pick<Config, "mailHostname">): st
   return isHostName(name) ? name : undefined;
 }
 
-/** The folder beside the queue, or beside the downloads when the queue is not a file. */
+/** The folder next to the queue, or next to the downloads when the queue is not a file. */
 export function stateFolder({ queue, downloads }: Pick<Config, "queue" | "downloads">): string {
   const path = /^sqlite:(.+)$/.exec(queue)?.[1] ?? downloads;
   return dirname(path);

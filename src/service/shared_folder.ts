@@ -27,7 +27,7 @@ export interface SharedFolderParts {
   readonly folder: string;
   /** Times the checks. */
   readonly clock: Clock;
-  /** Receives a line when the node begins or ceases to save. */
+  /** Receives a line when the node starts or stops saving. */
   readonly log: Log;
   /** Ends the checks. */
   readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export async function openSharedFolder(
   async function watch(): Promise<void> {
     while (!signal.aborted) {
       await sleep(clock, CHECK_MS, signal).catch(() => {});
-      // While the database is away, the last result stays.
+      // While the database is unavailable, the last result stays.
       if (!signal.aborted && await check().catch(() => false)) await onChange();
     }
   }

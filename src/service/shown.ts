@@ -13,7 +13,7 @@ import { compact } from "../lib/compact.ts";
 import { maskUrl } from "../task/secrets.ts";
 import type { Ports, ShownChannel, ShownSection, ShownSetting } from "../task/ports.ts";
 
-/** What is shown of. */
+/** What the dashboard's view of the settings is made from. */
 export interface ShownParts {
   /** The settings in force. */
   readonly config: Config;

@@ -119,7 +119,7 @@ export function quantilesOf(histogram: Tally): Quantiles {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
-/** The name under which hosts are counted that have no name of their own. */
+/** The name for the sum of all hosts that are not counted one by one. */
 export const OTHER_HOSTS = "";
 
 /**

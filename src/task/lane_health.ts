@@ -33,7 +33,7 @@ export interface LaneHealth {
   readonly limit: number;
   /** Answers since the limit last grew. */
   readonly answers: number;
-  /** Whether the refusal that opened the breaker is listed with a task. */
+  /** Whether the refusal that opened the breaker is in the list of a task's attempts. */
   readonly isListed: boolean;
 }
 
@@ -50,15 +50,15 @@ export type LaneEvidence =
       readonly kind: "fault";
       /** The code of the error. */
       readonly code: string;
-      /** A redirect led there; the breaker itself opens by a task of that lane. */
+      /** A redirect led to this lane: such a fault counts, but opens no breaker. */
       readonly isElsewhere?: true;
     }
     | {
-      /** The other side refuses everybody. */
+      /** The other side refuses every attempt. */
       readonly kind: "refused";
       readonly forMs: number;
       readonly reason: string;
-      /** Whether the refusal is listed with its task. */
+      /** Whether the refusal is in the list of its task's attempts. */
       readonly isListed: boolean;
     }
     | { readonly kind: "too_many" }
@@ -100,7 +100,7 @@ const UNKNOWN: LaneHealth = {
   isListed: false,
 };
 
-/** What follows from an attempt for a lane of which `known` is known. */
+/** What follows from an attempt for its lane; `known` is what was known of the lane before. */
 export function learn(
   known: LaneHealth | undefined,
   evidence: LaneEvidence,

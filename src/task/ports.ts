@@ -148,7 +148,7 @@ export interface QueueFile {
   }>;
   /** Whether the disk has no room for new tasks. */
   isFull(): Promise<boolean>;
-  /** Where to write a backup, beside the file. */
+  /** Where to write a backup: next to the queue's file. */
   backupPath(id: string): string;
 }
 

@@ -135,7 +135,7 @@ function breakerLog(log: Log, clock: Clock): (change: BreakerChange) => void {
   };
 }
 
-/** Whether the attempt can only be an answer of its lane. */
+/** Whether the attempt shows nothing but that the host of its lane answers. */
 function isOrdinary({ outcome }: FinishedAttempt): boolean {
   return outcome.kind === "delivered" && outcome.hold === undefined &&
     outcome.otherLane === undefined;
@@ -162,8 +162,8 @@ function evidenceOf({ task, outcome, settlement, byUs }: FinishedAttempt): LaneE
 }
 
 /**
- * The first refusal of everybody is listed with its task; those of later probes
- * are not, and cost their tasks no attempt.
+ * The first refusal of every attempt is in the list of its task's attempts; those of
+ * later probes are not, and cost their tasks no attempt.
  */
 function withoutAttempt(
   { outcome, settlement }: FinishedAttempt,

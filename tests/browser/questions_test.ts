@@ -255,7 +255,7 @@ Deno.test(
           await ask(click, page);
           assert.equal(made, clicks.length);
           assert.ok(made <= 3);
-          const way = clicks.join(" › ") || "none: it stands there";
+          const way = clicks.join(" › ") || "none: the overview shows it";
           rows.push(`| ${question} | ${way} |`);
           const listed = manual.replace(/ +\|/g, " |").replace(/\s*\n/g, "\n");
           assert.ok(listed.includes(`| ${question} | ${way} |`), `the manual lists ${rows.at(-1)}`);

@@ -104,7 +104,7 @@ Deno.test(
     const api = await service.listening;
     const { status, body } = await api.call<{ code: string; detail: string }>("/admin/backup", {});
     assert.deepEqual([status, body.code], [507, "storage_full"]);
-    assert.match(body.detail, /the copy needs \d+ bytes beside the queue, \d+ are free/);
+    assert.match(body.detail, /the copy needs \d+ bytes on the disk of the queue, \d+ are free/);
     assert.equal((await api.call("/fetch", LATER)).status, 202);
   },
 );

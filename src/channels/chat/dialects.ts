@@ -101,7 +101,7 @@ export const markdownDialect: Dialect = {
   escapeLine: (line) => withIndent(escapeLine(line)),
 };
 
-/** Four blanks would make a line code, in which nothing is escaped; these are none for Markdown. */
+/** Markdown takes a line that begins with four spaces for code; no-break spaces do not count. */
 function withIndent(line: string): string {
   return line.replace(
     /^(?: {0,3}\t| {4})[ \t]*/,
@@ -113,7 +113,7 @@ function markdownLink(href: string, words: string): string {
   return `[${words}](${href.replaceAll(")", "%29")})`;
 }
 
-/** Readers of Markdown link an address of mail themselves; Discord takes no other link to it. */
+/** Whether a link is a mail address that shows itself: Markdown programs make such a link on their own. */
 function isAddressOf(href: string, words: string): boolean {
   return href === `mailto:${words.replaceAll("\\", "")}`;
 }
@@ -229,7 +229,7 @@ function inlineHtml(inlines: readonly Inline[]): string {
   }).join("");
 }
 
-/** HTML shows one blank for several, and none at the beginning of a line. */
+/** HTML shows several spaces as one, and none at the beginning of a line. */
 function withBlanks(html: string): string {
   return html.replace(/(?<=\n)[ \t]+|[ \t]{2,}/g, (blanks) => "&nbsp;".repeat(columnsOf(blanks)));
 }

@@ -55,7 +55,7 @@ export interface ChatRequest {
   readonly method?: "GET" | "PUT" | "PATCH";
   /** With its secrets. */
   readonly url: string;
-  /** Beside the content type. */
+  /** In addition to the content type. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body as JSON. */
   readonly json?: Json;

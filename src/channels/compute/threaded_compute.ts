@@ -35,14 +35,14 @@ export interface ComputeOptions {
 
 /** Beyond this, a job's thread is replaced, in milliseconds: its own bounds end it much sooner. */
 const JOB_MS = 20_000;
-/** In which a thread has to start, in milliseconds: loading its modules takes long on a busy machine. */
+/** The longest start of a thread, in milliseconds: loading its modules takes long on a busy machine. */
 const START_MS = 60_000;
 /** A thread without work ends after this time, in milliseconds: each takes about 20 MiB. */
 const IDLE_MS = 30_000;
 /** Memory of JavaScript objects for one job: a page of 4 MiB takes about 60 MiB. */
 const JOB_MEMORY_MB = 128;
 const DECODE_MEMORY_MB = 64;
-/** A thread that has more objects after its last job ends at once, in bytes. */
+/** A thread whose objects take more than this after a job is ended at once, in bytes. */
 const MAX_KEPT_HEAP = 48 * 2 ** 20;
 /** A shorter encoded body is decoded where it is read, up to `MAX_INLINE_DECODED` bytes. */
 const MAX_INLINE_ENCODED = 16_384;
@@ -135,7 +135,7 @@ class JobThread {
     this.#worker.postMessage(request, input.filter((part) => part instanceof ArrayBuffer));
   }
 
-  /** Gives the present job that much time from now on. */
+  /** Limits the present job to this time, counted from now. */
   #limit(ms: number): void {
     if (!this.#current) return;
     this.#current.undo();
@@ -162,7 +162,7 @@ class JobThread {
         this.#limit(this.#options.jobMs ?? JOB_MS);
       } else if (response.id === this.#current?.id) {
         this.#end()?.settle(response);
-        // Started anew for the next job: the thread would keep that memory for long.
+        // The next job starts a new thread: this one would keep that memory for long.
         if (this.#queue.length === 0 && response.heap > MAX_KEPT_HEAP) this.#rest();
         this.#next();
       }

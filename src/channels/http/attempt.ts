@@ -122,7 +122,8 @@ export class HttpAttempt {
     // An unsafe request is delivered by its status: as much of the body is read as is allowed.
     if (isTooLong && coding === undefined && this.#effects === 0) throw tooLarge(maxBytes);
     if (this.#isUnaskedPart(head)) {
-      const detail = `The server answered ${head.status} with a part of the body, unasked`;
+      const detail =
+        `The server answered ${head.status} with a part of the body, which was not requested`;
       throw new BodyError("bad_response", detail);
     }
     const codings = codingsOf(coding);

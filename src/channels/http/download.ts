@@ -343,7 +343,7 @@ export function contentRangeOf(headers: ResponseHead["headers"]): ContentRange |
   };
 }
 
-/** Whether a range is all of the representation. */
+/** Whether a range covers the whole file. */
 export function isWhole(range: ContentRange | undefined): boolean {
   return range?.start === 0 && range.total === range.end + 1;
 }

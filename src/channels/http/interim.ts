@@ -5,8 +5,8 @@
  * connection at a 100. It ignores all other 1xx, so a 100 is renamed to 102 while undici
  * reads it. Remove this file once undici ignores 100 as well.
  *
- * So is a 101, since nothing asks for another protocol: undici would report a lost connection,
- * and now refuses the bytes that follow.
+ * A 101 is renamed too, because Postrider never asks for another protocol: undici would report a
+ * lost connection. After the renaming it refuses the bytes that follow, which are not HTTP.
  *
  * @module
  */

@@ -31,7 +31,8 @@ export function openSavedLimit(folder: string, maxBytes: number, clock: Clock): 
     async take(bytes) {
       if (clock.monotonic() - countedAt > COUNTED_MS) await (counting ??= count());
       if (used + bytes > maxBytes) {
-        const detail = `All saved files together may have ${maxBytes} bytes`;
+        const detail =
+          `Saved files have reached the limit of ${maxBytes} bytes (POSTRIDER_DOWNLOADS_MAX)`;
         throw Object.assign(new Error(detail), { code: "ENOSPC" });
       }
       used += bytes;

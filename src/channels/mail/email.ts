@@ -30,7 +30,7 @@ export interface EmailOptions {
   readonly ca?: string | undefined;
   /** The name in EHLO: a full host name; the connection's own address when absent. */
   readonly hostname?: string | undefined;
-  /** The longest waits, in milliseconds, beside the attempt's own deadline. */
+  /** The longest waits, in milliseconds, in addition to the attempt's own deadline. */
   readonly waits?: Partial<SmtpWaits>;
   /** Relays that replace the single one, the best first. */
   readonly relays?: readonly RelayRule[] | undefined;

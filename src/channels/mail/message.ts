@@ -62,7 +62,7 @@ export type Composer = (
 const URGENT = { "X-Priority": "1 (Highest)", "Importance": "High" };
 /** nodemailer formats these itself and takes no prepared value for them. */
 const FORMATTED = new Set(["references", "sender"]);
-/** RFC 6376 §5.4.1, and RFC 8058 §4 for one-click unsubscribing. */
+/** The header fields that DKIM signs: RFC 6376 §5.4.1, and RFC 8058 §4 for one-click unsubscribing. */
 const SIGNED_FIELDS = [
   ...["From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", "Cc", "MIME-Version"],
   ...["Content-Type", "Content-Transfer-Encoding", "In-Reply-To", "References", "Auto-Submitted"],

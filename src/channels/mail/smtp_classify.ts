@@ -51,10 +51,10 @@ export function isOutOfReach({ stage, status }: SmtpFault): boolean {
 }
 
 /**
- * Whether a refusal is meant for one more session instead of the mail, or may be:
- * relays limit sessions in many words. What names the system or its load is (RFC 3463:
- * x.3.2, x.4.5; and 432); what names the address, the mailbox or the content is not
- * (x.1, x.2, x.5.3, x.6).
+ * Whether a refusal is about one more session, and not about the mail. Relays word
+ * this in many ways. A code for the system or its load means yes (RFC 3463: x.3.2,
+ * x.4.5; and 432); one for the address, the mailbox or the content means no (x.1, x.2,
+ * x.5.3, x.6).
  */
 export function refusesSession(sent: Sent): "yes" | "maybe" | "no" {
   if (sent.kind !== "failed") return "no";

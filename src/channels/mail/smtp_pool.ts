@@ -2,8 +2,8 @@
  * Sessions with one relay, kept open for the next mail.
  *
  * A relay often limits the sessions of one client: it refuses a further one, or
- * is silent. That is not an error of the mail. Further sessions are opened beside
- * those that work, and the mail takes the first that is free; the pool remembers
+ * is silent. That is not an error of the mail. Further sessions are opened in
+ * addition to those that work, and the mail takes the first that is free; the pool remembers
  * the limit. Only when no session can be opened at all is the relay unusable, and
  * all waiting attempts fail.
  *
@@ -47,12 +47,13 @@ export interface SmtpPool {
   release(session: SmtpSession): void;
   /**
    * Whether other sessions are open; if so, closes this one and remembers that the
-   * relay accepts no mail over it beside them.
+   * relay accepts no mail over a session in addition to them.
    */
   giveUp(session: SmtpSession): boolean;
   /**
-   * The same for a refusal that may be about the mail. It is, when it comes over a
-   * session that has carried another, or over the only one: the limit is then as before.
+   * The same for a refusal that may be about the mail instead of the session. It is
+   * about the mail when the session has carried another mail or is the only one: then
+   * the limit stays as it was.
    */
   suspect(session: SmtpSession): boolean;
   /** A mail that was refused over a suspected session was accepted over another. */
@@ -93,9 +94,9 @@ class Pool implements SmtpPool {
   #opening = 0;
   #limit: number;
   #refusedAt = 0;
-  /** Until then a refusal that may be about the mail is taken to be, on the monotonic clock. */
+  /** Until this time (monotonic clock), a refusal that may be about the mail counts as being about it. */
   #unsuspectingUntil = -Infinity;
-  /** The limit before the first suspicion that is still open. */
+  /** The limit before the first suspected refusal that is not confirmed yet. */
   #unsuspected: number | undefined;
   readonly #closed = new AbortController();
 
@@ -174,7 +175,7 @@ class Pool implements SmtpPool {
     await Promise.all(this.#closing);
   }
 
-  /** Whether other sessions are open or about to be; if so, they are as many as the relay bears. */
+  /** Whether other sessions are open or about to be; if so, their number becomes the limit. */
   #learnLimit(): boolean {
     const others = this.#open + this.#opening - 1;
     if (others < 1) return false;
@@ -211,7 +212,7 @@ class Pool implements SmtpPool {
     }
   }
 
-  /** For whoever is next: the mail that asked for it may get another one before. */
+  /** Opens a session for the next waiting mail: the mail that asked for it may get another session first. */
   #openFurther(): void {
     this.#opening++;
     const opening = this.#options.open(this.#closed.signal).then(

@@ -13,7 +13,7 @@ const PLACES = {
   c: "/ui/channels",
   m: "/manual",
 };
-/** After `g`, the next key names a place for as long, in milliseconds. */
+/** How long after `g` the next key opens a page, in milliseconds. */
 const GO_MS = 1_500;
 
 let goUntil = 0;

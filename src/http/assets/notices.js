@@ -1,5 +1,5 @@
-// Notifications of the browser about tasks that failed, for those who ask for them. One tab
-// of all shows them, while any is open.
+// Notifications of the browser about tasks that failed, for users who ask for them. When
+// several tabs are open, only one of them shows them.
 
 import { $, BASE } from "./api.js";
 

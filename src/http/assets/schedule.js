@@ -7,7 +7,7 @@ const TEXTS = ["cron", "timezone", "every", "overlap", "missed"];
 const LOCAL = { weekday: "short", day: "numeric", month: "short" };
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
 
-/** The definition that a form says; of its default values with `isBefore`. */
+/** The definition that a form describes; with `isBefore`, that of its default values. */
 function definitionOf(form, isBefore) {
   const textOf = (name) => {
     const field = form.elements[name];
@@ -70,7 +70,7 @@ async function submit(form, isDryRun) {
   }
 }
 
-/** What is wrong with the body is said beside it, with its place in the body. */
+/** An issue within the body is shown next to its field, with its place in the body. */
 function toField({ pointer, detail }) {
   const [, first, ...rest] = pointer.split("/");
   if (first !== "notify" && first !== "fetch") return { pointer, detail };

@@ -144,7 +144,7 @@ async function send(form, isDryRun) {
   }
 }
 
-/** Shows each error of a refused request beside its field. */
+/** Shows each error of a refused request next to its field. */
 export function showFaults(form, { errors = [], detail, title }) {
   let first;
   for (const { pointer, detail } of errors) {

@@ -132,7 +132,7 @@ export function openAuth(
     const { method } = request;
     onUse?.(key.name);
     if (method === "GET" || method === "HEAD" || isOwnPage(request, client().host)) return key;
-    const detail = "Expected a request of the dashboard: the Origin is another site";
+    const detail = "Expected a request from the dashboard: the Origin header names another site";
     throw new Refusal("forbidden", detail);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The scopes that a submit takes beside that of its path.
+ * The scopes that a submit needs in addition to that of its path.
  *
  * @module
  */

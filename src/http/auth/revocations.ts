@@ -19,7 +19,7 @@ export function openRevocations(
   keys: () => readonly ApiKey[],
   closing: AbortSignal,
 ): Revocations {
-  /** The streams of each key, by all that a key is. */
+  /** The streams of each key, by everything that defines the key. */
   const streams = new Map<string, AbortController>();
   closing.addEventListener("abort", () => {
     for (const controller of streams.values()) controller.abort();

@@ -18,7 +18,7 @@ export interface SignOuts {
   readonly realm: string;
   /** Whether a session was signed out. */
   has(session: string): boolean;
-  /** Signs a session out that would end then, in milliseconds since the epoch; stored when this resolves. */
+  /** Signs a session out; `until` is when it would have ended, in milliseconds since the epoch. Stored when this resolves. */
   add(session: string, until: number): Promise<void>;
 }
 

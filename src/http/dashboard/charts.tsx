@@ -76,7 +76,7 @@ function Bar(
   );
 }
 
-/** What is more than nothing can be seen. */
+/** The height of a bar: any count above zero is visible. */
 function size(count: number, most: number): number {
   return count === 0 ? 0 : Math.max(2, count / most * HEIGHT);
 }
@@ -97,7 +97,7 @@ function Axis({ shown: { from, stepMs, steps } }: { shown: Shown }) {
   );
 }
 
-/** A small chart of two measures of a part of a tally: all of it, and what was bad of it. */
+/** A small chart of two counts of a tally over time: all, and the bad ones among them. */
 export function Sparkline(
   { steps, path, all, bad }: {
     readonly steps: readonly Tally[];

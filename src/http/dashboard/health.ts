@@ -24,7 +24,7 @@ export interface HealthFacts {
   readonly accepting: boolean;
   /** Whether the file of the queue is gone. */
   readonly isFileGone: boolean;
-  /** Free disk beside the queue, in bytes, where it is known. */
+  /** Free space on the disk of the queue, in bytes, where it is known. */
   readonly freeBytes?: number | undefined;
   /** The worker's threads. */
   readonly worker: WorkerStatus;

@@ -74,7 +74,7 @@ export function LanesContent(props: LanesProps) {
   );
 }
 
-/** A clock time is one of the reader's day: the script makes it a moment. */
+/** A clock time is in the reader's time zone: the script adds the date and the zone. */
 function SinceForm({ period }: { period: LookBack }) {
   return (
     <form class="row" action="/ui/lanes" data-clock="since">

@@ -123,7 +123,7 @@ export function failedLink(since: string, more: Readonly<Record<string, string>>
   return `/ui/tasks?${new URLSearchParams({ state: "failed", ...more, finishedSince: since })}`;
 }
 
-/** A host, with a link unless it stands for several. */
+/** A host with a link; the sum of the other hosts has none. */
 export function HostLink({ lane, href }: { lane: string; href: string }) {
   return lane === OTHER_HOSTS ? <>other hosts</> : <a href={href} title={lane}>{hostName(lane)}</a>;
 }

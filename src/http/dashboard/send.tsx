@@ -1,6 +1,6 @@
 // deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
- * Forms that submit a mail or a request through the API, anew or as another task.
+ * Forms that submit a mail or a request through the API: new ones, or copies of a task.
  *
  * @module
  */

@@ -87,7 +87,7 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
     return { all, active, retryable };
   }
 
-  /** An invalid search is explained on the page, beside the form. */
+  /** An invalid search is explained on the page, next to the form. */
   async function search(words: FilterWords, cursor: string | undefined, byDue: boolean) {
     try {
       const filter = readFilter(words, clock.now());

@@ -136,7 +136,7 @@ export function openapi(version: string, basePath = ""): Readonly<Record<string,
         },
         RetryAfter: { description: "Seconds.", schema: { type: "integer" } },
         WwwAuthenticate: { description: "Bearer.", schema: { type: "string" } },
-        Link: { description: "rel=next, beside nextCursor.", schema: { type: "string" } },
+        Link: { description: "rel=next, the same page as nextCursor.", schema: { type: "string" } },
         RateLimit: {
           description: "The requests that are left, when a rate is set.",
           schema: { type: "string" },

@@ -95,7 +95,7 @@ function single(
   };
 }
 
-/** A batch: the list, and beside it every field of an entry as a default for each. */
+/** A batch: the list, and every field of an entry as a default for all of them. */
 function batchOf(
   { properties }: RequestSchema,
   name: string,

@@ -73,7 +73,7 @@ export const statusSchemas: Readonly<Record<string, Json>> = {
     "disk?": shape({
       fileBytes: count("Size of the queue file."),
       logBytes: count("Size of its log."),
-      "freeBytes?": count("Free disk beside it."),
+      "freeBytes?": count("Free space on its disk."),
     }),
   }),
   Live: shape({

@@ -193,7 +193,7 @@ export const triggerOperations: readonly Operation[] = [
     "run",
     "runSchedule",
     "Start a run now",
-    "An additional run, beside those at its times. Location names the task or batch.",
+    "An additional run, besides those at its times. Location names the task or batch.",
   ),
   action(
     "pause",

@@ -42,7 +42,7 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
     if (freeBytes < needed) {
       throw new Refusal(
         "storage_full",
-        `Cannot back up: the copy needs ${needed} bytes beside the queue, ${freeBytes} are free`,
+        `Cannot back up: the copy needs ${needed} bytes on the disk of the queue, ${freeBytes} are free`,
       );
     }
     const path = queueFile.backupPath(crypto.randomUUID());

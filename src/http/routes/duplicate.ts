@@ -1,5 +1,5 @@
 /**
- * `POST /tasks/{id}/duplicate`: submits a task once more, with all that it keeps.
+ * `POST /tasks/{id}/duplicate`: submits a task once more, with its stored options and secrets.
  *
  * The body, if there is one, is a JSON merge patch (RFC 7396) of what would be
  * submitted. So a form can change one field without ever seeing the secrets of
@@ -60,7 +60,7 @@ export function duplicateRoutes(
     if (!request.headers.has("content-type")) return {};
     const { value } = await readJson(request, MAX_BYTES, clock);
     if (!isPlainObject(value)) {
-      throw refuseIssues([{ pointer: "", detail: "Expected an object with what is different" }]);
+      throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
     }
     const masked = maskIssues(value);
     if (masked.length > 0) throw refuseIssues(masked);

@@ -90,7 +90,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     }
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     if (!isPlainObject(value)) {
-      throw refuseIssues([{ pointer: "", detail: "Expected an object with what is different" }]);
+      throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
     }
     const masked = maskIssues(value);
     if (masked.length > 0) throw refuseIssues(masked);

@@ -142,7 +142,7 @@ export function submitRoutes(
       case "conflict":
         throw new Refusal(
           "idempotency_conflict",
-          "Expected the body of the first request with this key",
+          "Expected the same body as in the first request with this Idempotency-Key",
         );
       case "refused":
         throw new Refusal(

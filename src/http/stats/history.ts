@@ -66,7 +66,7 @@ export interface History {
 export interface HistoryParts {
   /** Keeps the counts. */
   readonly engine: Pick<QueueEngine, "history" | "writeHistory">;
-  /** Tells the minute. */
+  /** Ends each minute of counting. */
   readonly clock: Clock;
   /** Identifies this process. */
   readonly run: string;
@@ -240,7 +240,7 @@ class StoredHistory implements History {
       this.#unstored.splice(0, minutes);
       this.#stored.clear();
     } catch {
-      // The queue is away, which is reported elsewhere: stored with the next minute.
+      // The queue is unavailable, which is reported elsewhere: stored with the next minute.
       this.#changed = new Set([...changed, ...this.#changed]);
       if (!this.#current) this.#storeAfter(MINUTE_MS);
     }
@@ -285,7 +285,7 @@ export function endedAs(tally: Tally, state: TaskState): number {
   return types.reduce<number>((sum, type) => sum + countAt(type as Tally, state), 0);
 }
 
-/** Metrics that count in the history as well. */
+/** Metrics whose counts are added to the history as well. */
 export function withHistory(metrics: Metrics, history: History): Metrics {
   return {
     ...metrics,

@@ -1,6 +1,6 @@
 /**
- * The counts of the present minute, in a form that costs little to add to: it is
- * on the way of every task. `tally` is the form that is stored.
+ * The counts of the present minute, in a form that costs little to add to: every task
+ * is counted. `tally` is the form that is stored.
  *
  * @module
  */

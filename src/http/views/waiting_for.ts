@@ -27,7 +27,7 @@ export interface WaitCause {
    * its own time; `key`, `batch`, `lane` and `worker`: other tasks.
    */
   readonly kind: "pause" | "hold" | "time" | "retry" | "key" | "batch" | "lane" | "worker";
-  /** A sentence's end behind "it waits for". */
+  /** The end of a sentence that begins with "it waits for". */
   readonly text: string;
   /** When it ends, as far as that is known; milliseconds since the epoch. */
   readonly until?: number | undefined;
@@ -35,7 +35,7 @@ export interface WaitCause {
   readonly pause?: Pause;
 }
 
-/** A sentence's end behind "it waits for"; `undefined` for a task that waits for nothing but its turn. */
+/** The end of a sentence that begins with "it waits for"; `undefined` for a task that waits for nothing but its turn. */
 export function waitingFor(task: TaskSummary, causes: WaitCauses, now: number): string | undefined {
   return waitCause(task, causes, now)?.text;
 }
@@ -65,7 +65,10 @@ export function waitCause(
     return { kind: "key", text: `earlier tasks of its key ${JSON.stringify(key)}` };
   }
   if (behind === "batch") {
-    return { kind: "batch", text: "others of its batch: its concurrency limit is reached" };
+    return {
+      kind: "batch",
+      text: "other tasks of its batch: the batch's concurrency limit is reached",
+    };
   }
   if (lane.running >= lane.limit) {
     const text = `the concurrency limit of ${lane.lane}: ${lane.running} of ${lane.limit} running`;

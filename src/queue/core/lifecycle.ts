@@ -4,7 +4,7 @@
  *
  * What an event does to a state is decided by `next`, what an attempt means by
  * `decide`. Here is what follows from that for the stored rows: keys, batches,
- * lanes, counts and follow-ups. Each function says what it may read beside the
+ * lanes, counts and follow-ups. Each function says what it may read besides the
  * task's own row.
  *
  * @module

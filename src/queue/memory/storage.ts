@@ -146,7 +146,7 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     this.writeRow(row);
   }
 
-  /** Rows are changed in place; what is stored beside them is which tasks of a key are not final. */
+  /** Rows are changed in place; what is stored besides is which tasks of a key are not final. */
   writeRow(row: Row): void {
     if (row.key === null) return;
     const { state } = row;

@@ -1,5 +1,5 @@
 /**
- * Work that nobody waits for, such as a heartbeat.
+ * Work in the background, such as a heartbeat: no call waits for its result.
  *
  * @module
  */

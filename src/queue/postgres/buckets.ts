@@ -1,7 +1,7 @@
 /**
  * Token buckets that all nodes share.
  *
- * Takers that arrive while a query is running share the next one.
+ * Requests for tokens that arrive while a query is running share the next query.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export class SharedBuckets {
   }
 }
 
-/** One answer for each taker: those that have a token first. */
+/** One answer for each request: first those that got a token. */
 function answersOf(
   taken: number,
   debtMs: number,
@@ -71,7 +71,7 @@ function answersOf(
   const everyMs = windowMs / count;
   return Array.from({ length: wanted }, (_, at) => {
     const isTaken = at < taken;
-    // The debt is that after all of them; each earlier one saw one token more.
+    // `debtMs` is the state after all requests; each earlier request saw one token more.
     const fullMs = debtMs - Math.max(0, taken - 1 - at) * everyMs;
     const left = Math.max(0, count - fullMs / everyMs);
     const waitMs = isTaken ? 0 : Math.max(1, Math.ceil((1 - left) * everyMs));

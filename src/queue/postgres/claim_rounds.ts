@@ -108,7 +108,7 @@ export class ClaimRounds {
       this.#late = undefined;
     }
     for (const task of claimed) this.#parts.attempts.add(task);
-    // The tasks are claimed: without an answer here, they would wait for ever on this node.
+    // The tasks are claimed: if this threw, they would stay on this node without an attempt.
     await this.#correctHints(places, locked, closedUntil, late).catch(() => {});
     if (outcome) this.#db.follow(outcome);
     return claimed;

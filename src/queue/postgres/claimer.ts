@@ -46,7 +46,7 @@ export class Claimer {
   #retryMs = 0;
   /** Whether a task may have become due since the running round looked for places. */
   #isKicked = false;
-  /** How many wait to run their work between two rounds. */
+  /** How many calls wait to run between two rounds. */
   #between = 0;
   #closed = false;
 

@@ -4,7 +4,7 @@
  * A node has a row that it renews every two seconds. One that has not been
  * renewed for ten is deleted by another node, and its attempts count as
  * interrupted. The node that finds its own row gone has been given up: it
- * aborts its attempts and registers anew.
+ * aborts its attempts and registers again.
  *
  * @module
  */

@@ -103,7 +103,7 @@ export class Settlements {
     return answers;
   }
 
-  /** Converts times to the server's clock, so that a wrong clock on this machine changes no wait. */
+  /** Converts times to the server's clock, so that a wrong clock on this machine does not change any wait. */
   #onServerTime(settled: Settled, now: number): Settled {
     const { at, dueAt, hold } = settled;
     return {

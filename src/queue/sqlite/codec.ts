@@ -1,7 +1,7 @@
 /**
- * What crosses to the queue's thread and back for every task, as flat lists: a
- * structured clone pays for each object and for each name in it, and twice as much
- * for what is nested as for its JSON, which is what the file holds anyway.
+ * What is sent to the queue's thread and back for every task, as flat lists: a
+ * structured clone takes time for each object and each name in it, and nested values
+ * take twice as long as their JSON, which is what the file holds anyway.
  *
  * @module
  */
@@ -74,7 +74,7 @@ export function unpackSubmission(packed: PackedSubmission): StoredSubmission {
   return { ...packed, tasks };
 }
 
-/** What packing a task and sending it costs, in about microseconds, beside its texts of 200 characters a microsecond. */
+/** What packing and sending a task costs, in about microseconds, in addition to its texts (200 characters a microsecond). */
 const TASK_COST = 6;
 /** What one portion may cost, about: other work on the event loop waits for it. */
 const PORTION_COST = 5_000;
@@ -108,7 +108,7 @@ function costOf(list: FlatList, from: number): number {
 /** The values of a settlement: those of `packSettlement`. */
 export const SETTLEMENT_SIZE = 11;
 
-/** Appends a settlement to a list. Copying it twice, by way of `settledOf`, would double the cost. */
+/** Appends a settlement to a list, without `settledOf`: a second copy would double the cost. */
 export function packSettlement(list: unknown[], settlement: Settlement): void {
   const { id, attempt, event, at, delivery, record, result, carry, ...rest } = settlement;
   list.push(
@@ -249,7 +249,7 @@ export function buffersIn(list: FlatList): ArrayBuffer[] {
   return buffers;
 }
 
-/** The same of commands, or of their results. */
+/** The same for commands or their results. */
 export function buffersOf(
   messages: readonly {
     readonly with?: readonly unknown[];

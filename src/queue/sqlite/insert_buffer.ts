@@ -45,7 +45,7 @@ export class InsertBuffer {
     this.#rows -= rows;
   }
 
-  /** The statement keeps a copy of what it was given until it runs again: here with nothing. */
+  /** A statement keeps a copy of its values until it runs again, so it runs once more with nulls. */
   #writeLong(): void {
     this.#sql.insertTasks1.run(...this.#tasks.splice(0));
     this.#sql.insertLongBody.run(...this.#bodies.splice(0));

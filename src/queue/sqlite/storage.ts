@@ -1,6 +1,6 @@
 /**
- * The open file as the storage of the lifecycle, with what is held in memory
- * beside it.
+ * The open file as the storage of the lifecycle, and what is held in memory
+ * about it.
  *
  * What is in memory (counts, lanes, the generation, running tasks) is what the
  * file says as of the present transaction; `load` reads it again after a rollback.
@@ -341,7 +341,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     return oldest > this.now ? undefined : oldest;
   }
 
-  /** Something of the queue as a whole has changed beside its tasks. */
+  /** Something of the queue as a whole has changed besides its tasks. */
   touch(): void {
     this.#dirty = true;
   }

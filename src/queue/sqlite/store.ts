@@ -59,7 +59,7 @@ export type ListResults<Result> =
 /** The commands of the thread. */
 export interface ThreadCommands extends Commands {
   insert(submission: PackedSubmission, maxQueued: number): Inserted;
-  /** Submissions of one task; behind the values of each is what its API key may have queued. */
+  /** Submissions of one task; after the values of each comes how many tasks its API key may have queued. */
   insertEach(list: FlatList, maxQueued: number): ListResults<Inserted>;
   settleEach(list: FlatList): ListResults<boolean>;
   sweep(): boolean;
@@ -315,7 +315,7 @@ export class Store {
     return this.#backups.make(path);
   }
 
-  /** Closes the file, without a log beside it. */
+  /** Closes the file, and leaves no log next to it. */
   close(): void {
     this.#backups?.giveUp("the queue was closed");
     try {
@@ -493,7 +493,7 @@ function faultOf(error: unknown): Fault {
   return { name: isDamage(error) ? "EngineDamagedError" : "EngineError", message };
 }
 
-/** Opens the file at `path`; `ballastBytes` are reserved beside it. */
+/** Opens the file at `path`; `ballastBytes` are reserved in a file next to it. */
 export function openStore(
   path: string,
   now: number,

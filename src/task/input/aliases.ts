@@ -18,7 +18,9 @@ const EXPECTED = "Expected a mail address or a channel URL, or a list of them";
 /** Reads `{"oncall": ["ada@example.org", "slack://…"]}`; whether a target can be used is its channel's word. */
 export function parseAliases(value: unknown): Parsed<Aliases> {
   if (!isPlainObject(value)) {
-    return { issues: [{ pointer: "", detail: "Expected names of aliases" }] };
+    return {
+      issues: [{ pointer: "", detail: "Expected an object of aliases, each with its targets" }],
+    };
   }
   const issues: Issue[] = [];
   const aliases = new Map<string, readonly string[]>();

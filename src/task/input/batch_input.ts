@@ -1,5 +1,5 @@
 /**
- * A batch as its author wrote it: a list, and beside it defaults for each entry.
+ * A batch as its author wrote it: a list, and defaults for its entries.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const MAX_VALUES = 10_000;
 /** Members that are taken as they are, whatever they hold. */
 const FREE = ["data", "json"];
 
-/** What is wrong with a request of so many values that checking each would delay other callers. */
+/** The issue of a request with too many values: checking each of them would delay other callers. */
 function sizeIssue(request: PlainObject): Issue | undefined {
   let left = MAX_VALUES;
   const count = (value: unknown) => {
@@ -50,7 +50,8 @@ function sizeIssue(request: PlainObject): Issue | undefined {
   for (const name in request) {
     if (!FREE.includes(name)) count(request[name]);
     if (left <= 0) {
-      const detail = `Expected at most ${MAX_VALUES} values in a request, data and json excepted`;
+      const detail =
+        `Expected at most ${MAX_VALUES} JSON values in a request, not counting data and json`;
       return { pointer: pointerTo([name]), detail };
     }
   }
@@ -138,7 +139,7 @@ export interface EntriesParser<Request> {
 const REFUSED_COST = 10_000;
 
 /**
- * Parses a list of requests, one step for each. Members beside it are defaults
+ * Parses a list of requests, one step for each. The body's other members are defaults
  * for each entry, but `concurrency` belongs to the batch. An issue points into
  * the entry, or to the default that caused it.
  */

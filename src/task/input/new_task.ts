@@ -68,7 +68,7 @@ export function draftNotify(
   );
 }
 
-/** The same of one short notification, at once. */
+/** The draft of a single short notification, made without steps. */
 export function draftShortNotify(
   request: ParsedNotify,
   context: SubmitContext,
@@ -117,7 +117,7 @@ export function draftFetch(asked: Requests<ParsedFetch>, context: SubmitContext)
   return draft(asked, context, (request, batchId) => [fetchTask(request, context, batchId)]);
 }
 
-/** The same of one short request, at once. */
+/** The draft of a single short request, made without steps. */
 export function draftShortFetch(request: ParsedFetch, context: SubmitContext): Draft {
   return { drafted: [written(fetchTask(request, context, undefined))] };
 }
@@ -134,7 +134,7 @@ function fetchTask(
   return { task: newTask(place, options, context, batchId), payload };
 }
 
-/** What making a task costs, in about microseconds, beside its payload of 500 characters a microsecond. */
+/** What making a task costs, in about microseconds, in addition to its payload (500 characters a microsecond). */
 const TASK_COST = 10;
 
 /** A task whose payload is not yet JSON text. */

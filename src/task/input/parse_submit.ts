@@ -135,7 +135,7 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   const batch = { notify: notifyBatch, fetch: fetchBatch };
   const long = { notify: longNotify, fetch: longFetch };
   return {
-    // A single submit goes without steps, which cost a fifth of its parsing.
+    // A single submit is parsed without steps, which would take a fifth more time.
     notify: (body, context) =>
       isBatchRequest(body) ? runAtOnce(notifyBatch(body, context)) : notify(body, context),
     fetch: (body, context) =>
@@ -279,7 +279,7 @@ function spreadIssue({ isBatch, requests }: Requests<ParsedNotify>): Issue | und
   };
 }
 
-/** Beside a list, `callback` and `onComplete` belong to the batch. */
+/** In the body of a batch, `callback` and `onComplete` belong to the batch, not to its entries. */
 function splitBatch(body: PlainObject): { own: PlainObject; rest: PlainObject } {
   if (!Object.hasOwn(body, "callback") && !Object.hasOwn(body, "onComplete")) {
     return { own: {}, rest: body };

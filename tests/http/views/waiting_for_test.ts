@@ -18,7 +18,7 @@ const waits: {
   { task: { dueAt: NOW + 1_000 }, says: /^its time, 2026-01-01T00:00:01/ },
   { task: { dueAt: NOW + 1_000, attempt: 2 }, says: /^its next attempt, / },
   { task: { behind: "key", key: "k" }, says: /^earlier tasks of its key "k"$/ },
-  { task: { behind: "batch" }, says: /^others of its batch/ },
+  { task: { behind: "batch" }, says: /^other tasks of its batch/ },
   {
     task: {},
     lane: { heldUntil: NOW + 2_000, reason: "429" },

@@ -102,7 +102,7 @@ Deno.test.each([
   assert.deepEqual(parseNotify(body, notifyPorts()), {
     issues: [{
       pointer: `/${name}`,
-      detail: "Expected at most 10000 values in a request, data and json excepted",
+      detail: "Expected at most 10000 JSON values in a request, not counting data and json",
     }],
   });
 });

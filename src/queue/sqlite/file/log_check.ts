@@ -1,5 +1,5 @@
 /**
- * Looks at the write-ahead log beside a file before SQLite does: SQLite ignores
+ * Looks at the write-ahead log next to a file before SQLite does: SQLite ignores
  * a log whose header it cannot read, and everything that is only in it is lost
  * without a word.
  *

@@ -75,7 +75,7 @@ export type Values = SQLInputValue[];
 export const ROW_COLUMNS = FIELDS.map((field) => COLUMNS[field].name).join(", ");
 /** The place of the lane among them. */
 export const LANE = FIELDS.indexOf("lane");
-/** What an INSERT gives for them; the question marks stand for the values of `pushGiven`. */
+/** The values of an INSERT: constants, and question marks for what `pushGiven` appends. */
 export const ROW_MARKS = FIELDS.map((field) => COLUMNS[field].initial ?? "?").join(", ");
 /** How many question marks that are. */
 export const GIVEN_SIZE = GIVEN.length;
@@ -95,7 +95,7 @@ export const newRowFrom = compile("values, at", objectOf(GIVEN, "at + ")) as (
   values: readonly unknown[],
   at: number,
 ) => Row;
-/** Appends what an INSERT is given to a list; `lane` is what stands for the row's lane. */
+/** Appends the parameters of an INSERT to a list; `lane` is the name or number of the row's lane. */
 export const pushGiven = compile(
   "values, row, lane",
   `void values.push(${GIVEN.map((field) => field === "lane" ? "lane" : writing(field))})`,

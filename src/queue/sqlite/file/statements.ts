@@ -28,7 +28,7 @@ const TEXTS = {
   insertBodies1: insertBodies(1),
   insertBodies4: insertBodies(4),
   insertBodies16: insertBodies(16),
-  /** Inserts nothing when it is given nothing. */
+  /** Inserts nothing when its values are null. */
   insertLongBody: `
     INSERT INTO body (seq, checksum, spec, payload)
     SELECT ?1, ?2, ?3, CAST(?4 AS TEXT) WHERE ?1 IS NOT NULL`,

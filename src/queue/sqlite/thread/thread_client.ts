@@ -61,7 +61,7 @@ export interface ThreadClientOptions {
   readonly path: string;
   /** The time of each group, and the timers that wake the thread. */
   readonly clock: Clock;
-  /** Bytes reserved beside the file. */
+  /** Bytes reserved in a file next to the queue's. */
   readonly ballastBytes: number;
   /** What to do with a file whose tasks were moved. */
   readonly whenMoved: WhenMoved;
@@ -366,7 +366,7 @@ export class ThreadClient {
   }
 }
 
-/** Resolves what was sent in one list; without results, each has gone as usual. */
+/** Resolves what was sent in one list; without results, each with the usual value. */
 function resolveEach(
   pending: readonly Pending[],
   usual: unknown,
