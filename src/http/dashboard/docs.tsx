@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * The API reference: the OpenAPI document as one page, without a script.
  *

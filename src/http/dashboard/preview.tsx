@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * What a task sends and what it got, as a person wants to look at it: mails, requests,
  * JSON, images, text.

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once, on the server: a key would appear in the HTML
 /**
  * The schedules: when each runs next, and what its last run created.
  *

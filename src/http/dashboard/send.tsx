@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * Forms that submit a mail or a request through the API: new ones, or copies of a task.
  *

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * The pages about the service itself: its settings, its channels, and its API keys.
  *

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * The task list with its search and bulk actions.
  *

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- written once, on the server: a key would stand in the HTML
 /**
  * The manual, served by the service itself: an index, its pages and a search.
  *

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file jsx-key -- rendered once on the server, where keys have no use
 /**
  * JSON schemas as people read them: a type in words, and a table of the fields.
  *
