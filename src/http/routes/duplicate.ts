@@ -12,12 +12,17 @@ import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts
 import { mergePatch } from "../../lib/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import { submitBodyOf } from "../../task/resubmit.ts";
+import type { Payload } from "../../task/payloads.ts";
+import type { TaskRecord } from "../../task/task.ts";
+import { isSameJson, type Json } from "../../lib/json.ts";
 import { operatedTask } from "../auth/access.ts";
+import { owns } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import { readJson } from "../request/body.ts";
 import type { Route } from "../route.ts";
+import { payloadView } from "../views/task_view.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
 /** Request headers that are passed on. */
@@ -37,9 +42,9 @@ export function duplicateRoutes(
     const path = `/${task.type}`;
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
-    const body = new TextEncoder().encode(
-      JSON.stringify(mergePatch(made.body, spelled(patch, made.body))),
-    );
+    const changed = mergePatch(made.body, spelled(patch, made.body));
+    if (!owns(context.caller, task.owner)) refuseNewReceiver(task, changed);
+    const body = new TextEncoder().encode(JSON.stringify(changed));
     const headers = new Headers({
       "content-type": "application/json",
       "content-length": `${body.length}`,
@@ -68,6 +73,22 @@ export function duplicateRoutes(
   }
 
   return [{ method: "POST", path: "/tasks/{id}/duplicate", answer: duplicate }];
+}
+
+/**
+ * Throws a `Refusal` when the secrets of another owner's request would go to another
+ * origin: whoever may operate a task may not read them.
+ */
+function refuseNewReceiver({ payload = "{}" }: TaskRecord, { url }: PlainObject): void {
+  const given: Payload = JSON.parse(payload);
+  if (!("url" in given) || URL.parse(String(url))?.origin === new URL(given.url).origin) return;
+  const { headers = {}, body } = payloadView(given);
+  const isShown = isSameJson(headers as Json, { ...given.headers }) && body === given.body;
+  if (isShown && given.bodyBase64 === undefined) return;
+  throw refuseIssues([{
+    pointer: "/url",
+    detail: "Expected the origin of the task: its secrets belong to another API key",
+  }]);
 }
 
 /** The patch with the header names as the body spells them: their case says nothing. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseApiKeys } from "../../../src/http/auth/auth.ts";
 import { Api } from "../../support/api.ts";
 
 const REQUEST = {
@@ -104,4 +105,21 @@ Deno.test("what was erased is not submitted once more", async () => {
   const { status, body } = await api.post(`/tasks/${id}/duplicate`);
   assert.equal(status, 409);
   assert.match(body.detail, /erased/);
+});
+
+Deno.test("the secrets of another API key's request go to no other origin", async () => {
+  const keys = parseApiKeys("alice:a1:fetch,ops:o1:fetch+operate+read");
+  await using api = await Api.open({ keys });
+  const [alice, ops] = ["a1", "o1"].map((key) => ({ authorization: `Bearer ${key}` }));
+  const duplicate = (id: string, url: string, headers = ops) =>
+    api.post(`/tasks/${id}/duplicate`, { url }, headers);
+  const id = await api.accept(REQUEST, alice);
+  for (const url of ["https://evil.example/", "http://example.org/", "https://example.org:8443/"]) {
+    const { status, body } = await duplicate(id, url);
+    assert.deepEqual([status, body.errors?.[0].pointer], [422, "/url"]);
+  }
+  assert.equal((await duplicate(id, "https://example.org/other")).status, 202);
+  assert.equal((await duplicate(id, "https://example.com/", alice)).status, 202);
+  const plain = await api.accept({ url: "https://example.org/" }, alice);
+  assert.equal((await duplicate(plain, "https://example.com/")).status, 202);
 });
