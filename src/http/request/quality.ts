@@ -4,6 +4,12 @@
  * @module
  */
 
+/** Whether a client names NDJSON, and does not like JSON more. */
+export function prefersLines(accept: string | null): boolean {
+  const lines = qualityOf(accept, ["application/x-ndjson"]);
+  return lines > 0 && lines >= qualityOf(accept, ["application/json", "application/*", "*/*"]);
+}
+
 /**
  * How much a client wants something, from 0 to 1, by the first of its `names` that the header
  * lists: from the most specific name to the least. 0 when none is listed.

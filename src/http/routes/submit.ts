@@ -27,7 +27,7 @@ import {
 import { type Idempotent, openIdempotency } from "../request/idempotency.ts";
 import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { qualityOf } from "../request/quality.ts";
+import { prefersLines } from "../request/quality.ts";
 import { dryRunView } from "./dry_run.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import { openRateLimit } from "../request/rate_limit.ts";
@@ -170,7 +170,7 @@ export function submitRoutes(
       return await answerTask(context, first.task.id, wait, location);
     }
     const location = { location: `/batches/${draft.batch.id}`, ...headers };
-    if (wantsLines(context)) {
+    if (prefersLines(context.request.headers.get("accept"))) {
       return resultLines(dependencies, context, draft.batch.id, location, wait);
     }
     const tasks = draft.drafted.map(({ task }) => ({ id: task.id, state: "queued" as const }));
@@ -192,7 +192,7 @@ export function submitRoutes(
     const location = { location: `/${isBatch ? "batches" : "tasks"}/${id}`, ...headers };
     const wait = preferredWait(context.request);
     if (!isBatch) return await answerTask(context, id, wait, location);
-    return wantsLines(context)
+    return prefersLines(context.request.headers.get("accept"))
       ? resultLines(dependencies, context, id, location, wait)
       : await answerBatch(context, id, wait, location);
   }
@@ -286,13 +286,6 @@ function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
 
 function applied(headers: Headers, wait: number | undefined): Headers {
   return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
-}
-
-/** NDJSON where the client names it, and does not like JSON more. */
-function wantsLines({ request: { headers } }: RequestContext): boolean {
-  const accept = headers.get("accept");
-  const lines = qualityOf(accept, ["application/x-ndjson"]);
-  return lines > 0 && lines >= qualityOf(accept, ["application/json", "application/*", "*/*"]);
 }
 
 /** The task with its long texts in the place of their tokens. */

@@ -8,6 +8,7 @@
 
 import type { OnPart } from "../../queue/engine.ts";
 import { type RequestContext, respond } from "../context.ts";
+import { prefersLines } from "../request/quality.ts";
 import { API_HEADERS, Refusal } from "../problems.ts";
 import { timeView } from "../views/time_view.ts";
 
@@ -24,7 +25,7 @@ export async function respondWithProgress(
   change: (onPart?: OnPart) => Promise<Readonly<Record<string, number>>>,
 ): Promise<Response> {
   const { headers } = context.request;
-  if (!headers.get("accept")?.includes(NDJSON)) {
+  if (!prefersLines(headers.get("accept"))) {
     return respond(context, status, await change());
   }
   const encoder = new TextEncoder();

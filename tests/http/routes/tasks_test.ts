@@ -340,6 +340,16 @@ Deno.test("a change of many tasks reports its progress to callers that accept ND
   ]);
   const retried = await api.raw("/tasks/retry?finishedSince=1h", { method: "POST", headers });
   assert.match(await retried.text(), /\{"changed":3,.*\}\n\{"retried":3,"expired":0\}\n$/);
+  for (
+    const accept of [
+      "application/x-ndjson;q=0, */*",
+      "application/json, application/x-ndjson;q=0.1",
+    ]
+  ) {
+    const plain = await api.raw("/tasks?tags=x", { method: "DELETE", headers: { accept } });
+    assert.equal(plain.headers.get("content-type"), "application/json");
+    await plain.body?.cancel();
+  }
   const refused = await api.raw("/tasks", { method: "DELETE", headers });
   assert.equal(refused.status, 422);
   await refused.body?.cancel();
