@@ -17,6 +17,7 @@ import {
   taskEvent,
   taskEventData,
 } from "./event_data.ts";
+import { maskSecrets, secretsOf } from "./echoed_secrets.ts";
 import { type EventData, fillLine, fillPayload } from "./placeholders.ts";
 import { isFinal } from "./state.ts";
 import type { BatchRecord } from "./batch.ts";
@@ -48,7 +49,7 @@ export function followUpsOf(
       ...(kind === "callback"
         ? withBody(task, taskEvent(parent, now))
         : kind === "chain"
-        ? filled(task, { task: taskEventData(parent) })
+        ? filled(task, { task: taskEventData(parent) }, secretsOfTask(parent))
         : { payload: task.payload, label: task.label }),
       ...given(parent),
     })
@@ -108,6 +109,10 @@ function given(
 /** A label is searched and shown in lists, in UTF-16 code units. */
 const MAX_LABEL = 1_000;
 
+function secretsOfTask({ type, payload }: TaskRecord): string[] {
+  return type !== "fetch" || payload === undefined ? [] : secretsOf(JSON.parse(payload));
+}
+
 type Content = Pick<FollowUpTask, "payload" | "label">;
 
 function withBody({ payload, label }: Content, body: string): Content {
@@ -115,10 +120,16 @@ function withBody({ payload, label }: Content, body: string): Content {
 }
 
 /** The label of a task is shown in lists, so it is filled in like what it is made of. */
-function filled({ type, payload, label }: FollowUpTask, data: EventData): Content {
+function filled(
+  { type, payload, label }: FollowUpTask,
+  data: EventData,
+  secrets: readonly string[] = [],
+): Content {
+  // Others than the owner see labels too.
+  const shown = secrets.length === 0 ? data : maskSecrets(data, secrets) as EventData;
   return {
     payload: fillPayload(payload, data),
-    label: fillLine(type === "fetch" ? "url" : "subject", label, data).slice(0, MAX_LABEL)
+    label: fillLine(type === "fetch" ? "url" : "subject", label, shown).slice(0, MAX_LABEL)
       .toWellFormed(),
   };
 }

@@ -12,7 +12,8 @@ import { mayOperate, requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
-import { taskViewForOthers } from "../views/task_view.ts";
+import { viewForOthers } from "../views/others_view.ts";
+import type { View } from "../views/task_view.ts";
 import type { MakePage } from "./page.tsx";
 import { SendContent, type SentBefore } from "./send.tsx";
 import { duplicateLeavesOut } from "./task.tsx";
@@ -28,7 +29,7 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
     }
     if (task) requireScope(caller, task.type);
     const templates = ports.templates().map(({ name }) => name);
-    const before = task && sentBefore(task);
+    const before = task && sentBefore(task, await viewForOthers(engine, task));
     const aliases = [...new Set(ports.aliasNames())].sort();
     return {
       title: before ? "Send once more" : "Send",
@@ -40,8 +41,7 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
   };
 }
 
-function sentBefore(task: TaskRecord): SentBefore {
-  const { payload } = taskViewForOthers(task);
+function sentBefore(task: TaskRecord, { payload }: View): SentBefore {
   if (!isPlainObject(payload)) throw new Refusal("not_found", "The payload was erased");
   return {
     id: task.id,

@@ -13,7 +13,7 @@ import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
 import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
-import { taskViewForOthers } from "../views/task_view.ts";
+import { viewForOthers } from "../views/others_view.ts";
 import { waitCause } from "../views/waiting_for.ts";
 import type { MakePage } from "./page.tsx";
 import { Redirect } from "./respond.tsx";
@@ -120,7 +120,7 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
         now={now}
         task={task}
         waits={waits}
-        view={taskViewForOthers(task)}
+        view={await viewForOthers(engine, task)}
         progress={ports.progressOf(task.id)}
         source={await sourceOfMail(task.id)}
         operates={mayOperate(context.caller, task.owner)}

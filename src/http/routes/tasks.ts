@@ -21,7 +21,8 @@ import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
-import { summaryView, taskView, taskViewForOthers, type View } from "../views/task_view.ts";
+import { viewForOthers } from "../views/others_view.ts";
+import { summaryView, taskView, type View } from "../views/task_view.ts";
 import { exportTasks } from "../streams/export.ts";
 import { respondWithProgress } from "../streams/progress.ts";
 import { waitForTask } from "../streams/wait_for.ts";
@@ -37,12 +38,16 @@ const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: tr
 /** The routes under `/tasks`. */
 export function taskRoutes(dependencies: Dependencies): Route[] {
   const { engine, ports, clock } = dependencies;
-  const view = ({ caller }: RequestContext, task: TaskRecord): View =>
-    (owns(caller, task.owner) ? taskView : taskViewForOthers)(task, ports.progressOf(task.id));
+  const view = async ({ caller }: RequestContext, task: TaskRecord): Promise<View> => {
+    const progress = ports.progressOf(task.id);
+    return owns(caller, task.owner)
+      ? taskView(task, progress)
+      : await viewForOthers(engine, task, progress);
+  };
   /** A caller that may change a task may not be allowed to see its payload. */
-  const changedView = (context: RequestContext, task: TaskRecord): View =>
+  const changedView = async (context: RequestContext, task: TaskRecord): Promise<View> =>
     maySee(context.caller, task.owner)
-      ? view(context, task)
+      ? await view(context, task)
       : { ...summaryView(task), label: undefined };
 
   async function show(context: RequestContext): Promise<Response> {
@@ -56,11 +61,11 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function wholeView(context: RequestContext, task: TaskRecord): Promise<View> {
-    if (task.state !== "queued") return view(context, task);
+    if (task.state !== "queued") return await view(context, task);
     const [lane, pauses] = await Promise.all([engine.lane(task.lane), engine.pauses()]);
     const hindrances = { lane, pauses, worker: ports.worker() };
     return {
-      ...view(context, task),
+      ...await view(context, task),
       waitingFor: waitingFor(task, hindrances, dependencies.clock.now()),
     };
   }
@@ -95,9 +100,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const task = await present(id);
     if (cancelled === "too_late") {
       const detail = `It has already ${ended(task)}`;
-      throw new Refusal("not_cancellable", { detail, task: changedView(context, task) });
+      throw new Refusal("not_cancellable", { detail, task: await changedView(context, task) });
     }
-    return respond(context, cancelled === "aborting" ? 202 : 200, changedView(context, task));
+    return respond(context, cancelled === "aborting" ? 202 : 200, await changedView(context, task));
   }
 
   /** Files first: when they cannot be removed, the task still names them. */
@@ -109,9 +114,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const now = await present(task.id);
     if (erased === "not_final") {
       const detail = `Expected a final task, cancel it first; it is ${now.state}`;
-      throw new Refusal("not_final", { detail, task: changedView(context, now) });
+      throw new Refusal("not_final", { detail, task: await changedView(context, now) });
     }
-    return respond(context, 200, changedView(context, now));
+    return respond(context, 200, await changedView(context, now));
   }
 
   async function cancelAll(context: RequestContext): Promise<Response> {
@@ -150,9 +155,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
       const detail = task.payload === undefined && isFinal(task.state)
         ? "Its payload was erased"
         : `Expected a task that failed, was cancelled or expired; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
+      throw new Refusal("not_retryable", { detail, task: await changedView(context, task) });
     }
-    return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
+    return respond(context, 202, await changedView(context, task), { location: `/tasks/${id}` });
   }
 
   async function retryAll(context: RequestContext): Promise<Response> {
@@ -180,16 +185,16 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
       throw new Refusal("not_retryable", {
         title: "Task cannot begin now",
         detail,
-        task: changedView(context, { id, ...before }),
+        task: await changedView(context, { id, ...before }),
       });
     }
     const changed = await engine.runNow(id);
     const task = await present(id);
     if (changed === "not_possible") {
       const detail = `Expected a queued task; it is ${task.state}`;
-      throw new Refusal("not_retryable", { detail, task: changedView(context, task) });
+      throw new Refusal("not_retryable", { detail, task: await changedView(context, task) });
     }
-    return respond(context, 202, changedView(context, task), { location: `/tasks/${id}` });
+    return respond(context, 202, await changedView(context, task), { location: `/tasks/${id}` });
   }
 
   /** What would keep a queued task from beginning although it is due. */

@@ -10,7 +10,8 @@ import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS } from "../problems.ts";
 import { KEEP_ALIVE_MS, openInbox, streamOf } from "./event_stream.ts";
 import { owns } from "../auth/auth.ts";
-import { taskView, taskViewForOthers } from "../views/task_view.ts";
+import { viewForOthers } from "../views/others_view.ts";
+import { taskView } from "../views/task_view.ts";
 
 /** Tasks read for one chunk of the body. */
 const AT_ONCE = 32;
@@ -78,7 +79,7 @@ export function resultLines(
     if (!left?.delete(id)) return "";
     const task = await engine.find(id);
     if (!task) return "";
-    const view = owns(caller, task.owner) ? taskView(task) : taskViewForOthers(task);
+    const view = owns(caller, task.owner) ? taskView(task) : await viewForOthers(engine, task);
     return `${JSON.stringify(view)}\n`;
   }
 

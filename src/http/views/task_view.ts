@@ -99,17 +99,26 @@ export function taskView(task: TaskRecord, progress?: TaskProgress): View {
   };
 }
 
-/** The same for others, and on pages: what an upstream repeats of the request's secrets is masked. */
-export function taskViewForOthers(task: TaskRecord, progress?: TaskProgress): View {
+/**
+ * The same for others, and on pages: what an upstream repeats of the request's secrets is
+ * masked, and so are the secrets `inherited` of the tasks that it follows.
+ */
+export function taskViewForOthers(
+  task: TaskRecord,
+  progress?: TaskProgress,
+  inherited: readonly string[] = [],
+): View {
   const view = taskView(task, progress);
-  const secrets = task.payload === undefined ? [] : secretsOf(JSON.parse(task.payload));
+  const own = task.payload === undefined ? [] : secretsOf(JSON.parse(task.payload));
+  const secrets = [...inherited, ...own];
   if (secrets.length === 0) return view;
   const result = maskedEcho(view.result as Json | undefined, secrets);
   const attempts = task.attempts.map((attempt) => {
     const { evidence, ...shown } = attemptView(attempt);
     return { ...shown, evidence: maskedEcho(evidence as Json | undefined, secrets) };
   });
-  return { ...view, attempts, result };
+  if (inherited.length === 0 || view.payload === undefined) return { ...view, attempts, result };
+  return { ...view, attempts, result, payload: maskSecrets(view.payload as Json, inherited) };
 }
 
 function maskedEcho(shown: Json | undefined, secrets: readonly string[]): Json | undefined {

@@ -217,3 +217,36 @@ Deno.test("with very many secrets every text of a result is masked", async () =>
   const { body } = await api.get(`/tasks/${id}`, bearer("o1"));
   assert.deepEqual(body.result, { status: 200, body: "***", masked: true });
 });
+
+Deno.test("a follow-up shows others no secret that an upstream repeated", async () => {
+  const keys = parseApiKeys("alice:a1,ops:o1:notify+fetch+operate+read");
+  await using api = await Api.open({ keys });
+  const id = await api.accept({
+    headers: { authorization: "Bearer canary-7d1f" },
+    callback: "https://example.com/done",
+    onSuccess: {
+      notify: {
+        to: "json://example.com/x",
+        title: "It said {{task.result.body}}",
+        text: "{{task.result.body}}",
+        fallback: "json://example.com/y",
+      },
+    },
+  }, bearer("a1"));
+  const result = { status: 200, body: "Hello canary-7d1f" };
+  await api.finish(1, { kind: "delivered", result });
+  const { body: { data } } = await api.get(`/tasks?parent=${id}`, bearer("o1"));
+  assert.equal(data.length, 2);
+  assert.doesNotMatch(JSON.stringify(data), /canary/);
+  for (const task of data) {
+    assert.match((await api.engine.find(task.id))?.payload ?? "", /canary/);
+    const path = `/tasks/${task.id}`;
+    assert.match(JSON.stringify((await api.get(path, bearer("a1"))).body.payload), /canary/);
+    assert.doesNotMatch(JSON.stringify((await api.get(path, bearer("o1"))).body), /canary/);
+    for (const page of [`/ui${path}`, `/ui/send?from=${task.id}`]) {
+      const html = await api.raw(page, { headers: bearer("o1") });
+      assert.equal(html.status, 200, page);
+      assert.doesNotMatch(await html.text(), /canary/, page);
+    }
+  }
+});
