@@ -121,7 +121,7 @@ class PlainPage {
     while (this.#tables.last) this.#endTable();
     this.#flush();
     if (isCut || this.#isCut) this.#lines.push("…");
-    return this.#lines.join("\n").replace(/^\n+|\s+$/g, "");
+    return this.#lines.join("\n").trimEnd().replace(/^\n+/, "");
   }
 
   ontext(start: number, end: number): void {

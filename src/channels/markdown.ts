@@ -34,7 +34,7 @@ export function parseMarkdown(markdown: string): Block[] {
 
 /** Reads plain text: paragraphs and lines stay, URLs become links, nothing else is markup. */
 export function parsePlain(text: string): Block[] {
-  return text.replace(/\r\n?/g, "\n").replace(/^\s*\n|\s+$/g, "")
+  return text.replace(/\r\n?/g, "\n").trimEnd().replace(/^\s*\n/, "")
     .split(/\n(?:[ \t]*\n)+/).filter((part) => part !== "")
     .map((part) => ({ kind: "paragraph", inlines: inlinesOfText(part) }));
 }

@@ -33,13 +33,13 @@ export function safeFileName(name: string): string | undefined {
 
 /** A leading dot hides a file; Windows drops a trailing one. */
 function stripped(name: string): string {
-  return name.replace(/^[.\s]+|[.\s]+$/g, "");
+  return name.replace(/^[.\s]+|(?<![.\s])[.\s]+$/g, "");
 }
 
 /** Keeps the extension, which tells the kind of file. */
 function shortened(name: string): string {
   const [ending = ""] = /\.[A-Za-z0-9]{1,10}$/.exec(name) ?? [];
-  let stem = name.slice(0, name.length - ending.length);
+  let stem = name.slice(0, Math.min(MAX_BYTES, name.length - ending.length));
   while (encoder.encode(stem + ending).length > MAX_BYTES) {
     stem = stem.slice(0, -1).toWellFormed().replace(/\ufffd$/, "");
   }

@@ -88,7 +88,7 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
 
 /** A link that runs a script, behind the white space that browsers leave out. */
 const SCRIPT_LINK =
-  /\s(?:href|action|formaction|xlink:href)\s*=\s*["']?[\s\p{Cc}]*(?:j\s*a\s*v\s*a|v\s*b)\s*s\s*c\s*r\s*i\s*p\s*t\s*:/iu;
+  /\s(?:href|action|formaction|xlink:href)\s*=(?:\s*["'])?[\s\p{Cc}]*(?:j\s*a\s*v\s*a|v\s*b)\s*s\s*c\s*r\s*i\s*p\s*t\s*:/iu;
 
 /** A value that is a link is data of a caller, and escaping does not change what it does. */
 function refuseScripts(html: string): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { slackDialect, telegramDialect } from "../../src/channels/chat/dialects.ts";
-import { markdownToHtml, parseMarkdown } from "../../src/channels/markdown.ts";
+import { markdownToHtml, parseMarkdown, parsePlain } from "../../src/channels/markdown.ts";
 import { write } from "../../src/channels/rich_text.ts";
 
 const RICH = `# Title
@@ -41,4 +41,9 @@ Deno.test("markdown is said in another dialect as well as it can be", () => {
     ),
     '<a href="https://example.org/?a=1&amp;b=%22">a&amp;b</a> <b>x</b>',
   );
+});
+
+Deno.test("a megabyte of blanks in a plain text is searched once", () => {
+  // It took minutes: a search for the end began at each blank.
+  assert.equal(parsePlain(`a${" ".repeat(1_000_000)}b  \n`).length, 1);
 });

@@ -8,7 +8,7 @@
 const SPELLINGS = [
   /\bqueued as ([\w.+-]+)/i,
   /\bid=([\w.+-]+)/i,
-  /\b([\w.+-]+) message accepted for delivery/i,
+  /(?<![\w.+-])([\w.+-]+) message accepted for delivery/i,
   /\bOk ([\w-]{16,})\s*$/i,
   /\bOK\s+\d+ ([\w.-]+) - gsmtp/i,
   /\[InternalId=(\d+)/i,

@@ -184,7 +184,7 @@ function fileOfDataUrl(text: string, index: number): PlainObject | undefined {
 /** One URL, several, or several in one text. */
 function urlsOf(given: unknown): unknown {
   if (typeof given !== "string") return given ?? [];
-  return given.split(/[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
+  return given.split(/(?<![\s,])[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
 }
 
 /** A form as JSON; its files become attachments. */

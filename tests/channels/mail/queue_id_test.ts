@@ -30,3 +30,8 @@ const replies: { relay: string; reply: string; id: string | undefined }[] = [
 Deno.test.each(replies)("queueIdOf() reads $relay's reply", ({ reply, id }) => {
   assert.equal(queueIdOf(reply), id);
 });
+
+Deno.test("a long reply without an id is searched once", () => {
+  // It took minutes: a search began at each character.
+  assert.equal(queueIdOf(`250 ${"a.".repeat(500_000)}`), undefined);
+});

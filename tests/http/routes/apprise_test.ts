@@ -154,3 +154,11 @@ Deno.test("a slash at the end, format and type in any case, and tags as aliases"
     assert.deepEqual({ status, total: body.total }, { status: 200, total: 2 });
   }
 });
+
+Deno.test("a long text without URLs is searched once", async () => {
+  await using api = await open();
+  // It took minutes: a search began at each blank.
+  const urls = `ntfys://push.example.org/a${" ".repeat(500_000)}b`;
+  const { status, body } = await api.post("/apprise/notify", { urls, body: "down" });
+  assert.ok(status < 500, JSON.stringify({ status, body }).slice(0, 500));
+});
