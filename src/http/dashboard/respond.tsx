@@ -10,7 +10,7 @@ import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, respondError } from "../problems.ts";
 import { type Frame, Page, pageHeaders } from "./page.tsx";
-import { FaultContent } from "./sign_in.tsx";
+import { FaultContent } from "./pages/sign_in.tsx";
 
 /** A response with a page. */
 export function respondPage(

@@ -1,6 +1,8 @@
 /**
  * The routes of the dashboard, and who may see each page.
  *
+ * `data/` reads what a page shows, `pages/` makes its HTML.
+ *
  * @module
  */
 
@@ -8,21 +10,21 @@ import { seenTask } from "../auth/access.ts";
 import { type Authenticate, requireScope } from "../auth/auth.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Route } from "../route.ts";
-import { batchPages } from "./batch_pages.tsx";
-import { furtherPages } from "./further_pages.tsx";
-import { hookPages } from "./hook_pages.tsx";
+import { batchPages } from "./data/batch_pages.tsx";
+import { furtherPages } from "./data/further_pages.tsx";
+import { hookPages } from "./data/hook_pages.tsx";
 import { imageOf } from "./image.ts";
-import { lanesPage } from "./lanes_page.tsx";
+import { lanesPage } from "./data/lanes_page.tsx";
 import { pulses } from "./live.ts";
 import { mailPage } from "./mail.ts";
-import { overviewPage, type OverviewParts } from "./overview_page.tsx";
+import { overviewPage, type OverviewParts } from "./data/overview_page.tsx";
 import type { Frame, MakePage } from "./page.tsx";
 import { refusePage, respondPage } from "./respond.tsx";
 import type { KeyUse } from "../auth/key_use.ts";
-import { schedulePages } from "./schedule_pages.tsx";
-import { sendPage } from "./send_page.tsx";
-import { servicePages } from "./service_pages.tsx";
-import { taskPages } from "./task_pages.tsx";
+import { schedulePages } from "./data/schedule_pages.tsx";
+import { sendPage } from "./data/send_page.tsx";
+import { servicePages } from "./data/service_pages.tsx";
+import { taskPages } from "./data/task_pages.tsx";
 
 /** What the pages need besides the dependencies of the API. */
 export interface PageParts extends OverviewParts {

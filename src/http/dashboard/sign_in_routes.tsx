@@ -13,7 +13,7 @@ import type { Route } from "../route.ts";
 import { isOwnPage, type Sessions } from "../auth/session.ts";
 import type { RefuseWrongKey } from "../auth/wrong_keys.ts";
 import { respondPage } from "./respond.tsx";
-import { SignInContent } from "./sign_in.tsx";
+import { SignInContent } from "./pages/sign_in.tsx";
 
 const MAX_BYTES = 8_192;
 

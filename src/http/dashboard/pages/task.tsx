@@ -5,12 +5,12 @@
  * @module
  */
 
-import { isFinal } from "../../task/state.ts";
-import type { TaskProgress } from "../../task/ports.ts";
-import type { TaskRecord } from "../../task/task.ts";
-import type { WaitCause } from "../views/waiting_for.ts";
-import { resendOf } from "./curl.ts";
-import { Action, Badge, bytes, Fact, FilterLink, Moment } from "./components.tsx";
+import { isFinal } from "../../../task/state.ts";
+import type { TaskProgress } from "../../../task/ports.ts";
+import type { TaskRecord } from "../../../task/task.ts";
+import type { WaitCause } from "../../views/waiting_for.ts";
+import { resendOf } from "../curl.ts";
+import { Action, Badge, bytes, Fact, FilterLink, Moment } from "../components.tsx";
 import { Explain } from "./explain.tsx";
 import { PayloadPreview, ResultPreview } from "./preview.tsx";
 import { Timeline } from "./timeline.tsx";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { countAt, OTHER_HOSTS, quantilesOf, type Tally, tallyAt } from "../../task/history.ts";
-import { endedAs, type Shown } from "../stats/history.ts";
-import { percent, ShareBar, Sparkline } from "./charts.tsx";
-import { duration, grouped } from "./components.tsx";
+import { countAt, OTHER_HOSTS, quantilesOf, type Tally, tallyAt } from "../../../task/history.ts";
+import { endedAs, type Shown } from "../../stats/history.ts";
+import { percent, ShareBar, Sparkline } from "../charts.tsx";
+import { duration, grouped } from "../components.tsx";
 
 /** Rows of a table of the overview. */
 const ROWS = 10;

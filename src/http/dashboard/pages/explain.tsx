@@ -5,10 +5,10 @@
  */
 
 import type { Child } from "hono/jsx";
-import type { TaskSummary } from "../../task/task.ts";
-import { hostOf } from "../views/task_view.ts";
-import type { WaitCause } from "../views/waiting_for.ts";
-import { Action, Moment } from "./components.tsx";
+import type { TaskSummary } from "../../../task/task.ts";
+import { hostOf } from "../../views/task_view.ts";
+import type { WaitCause } from "../../views/waiting_for.ts";
+import { Action, Moment } from "../components.tsx";
 
 /** Explains what a queued task waits for. */
 export function Explain(

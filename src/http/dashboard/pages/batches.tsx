@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { BatchRecord } from "../../task/batch.ts";
-import type { TaskSummary } from "../../task/task.ts";
-import { Action, Bar, Fact, Moment } from "./components.tsx";
+import type { BatchRecord } from "../../../task/batch.ts";
+import type { TaskSummary } from "../../../task/task.ts";
+import { Action, Bar, Fact, Moment } from "../components.tsx";
 import { TaskTable } from "./task_table.tsx";
 
 /** The content of the list of batches. */

@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Hook } from "../../hooks/hook_settings.ts";
-import { mayOperate } from "../auth/auth.ts";
-import { param, query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import { DeliveryContentPage, HookContent, HooksContent } from "./hooks.tsx";
-import type { MakePage } from "./page.tsx";
-import { lookBackOf } from "./windows.tsx";
+import type { Hook } from "../../../hooks/hook_settings.ts";
+import { mayOperate } from "../../auth/auth.ts";
+import { param, query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import { DeliveryContentPage, HookContent, HooksContent } from "../pages/hooks.tsx";
+import type { MakePage } from "../page.tsx";
+import { lookBackOf } from "../windows.tsx";
 
 const LISTED = 50;
 

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { isHost } from "../routes/status.ts";
-import { LanesContent, type ShownLane } from "./lanes.tsx";
-import type { MakePage } from "./page.tsx";
-import { hostsOf } from "./rollups.tsx";
-import { lookBackOf } from "./windows.tsx";
+import type { RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { isHost } from "../../routes/status.ts";
+import { LanesContent, type ShownLane } from "../pages/lanes.tsx";
+import type { MakePage } from "../page.tsx";
+import { hostsOf } from "../pages/rollups.tsx";
+import { lookBackOf } from "../windows.tsx";
 
 const MAX_LANES = 200;
 /** Lanes with neither running attempts nor a hold whose limit is looked up. */

@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { RequestContext } from "../context.ts";
-import { OTHER_HOSTS, type Tally } from "../../task/history.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { endedAs } from "../stats/history.ts";
-import type { WindowCounters } from "../stats/window_counters.ts";
-import { concernsOf } from "./health.ts";
-import { lookBackOf } from "./windows.tsx";
-import { OverviewContent } from "./overview.tsx";
-import { troubleOf } from "./hooks.tsx";
-import type { MakePage } from "./page.tsx";
-import { hostName, hostsOf } from "./rollups.tsx";
+import type { RequestContext } from "../../context.ts";
+import { OTHER_HOSTS, type Tally } from "../../../task/history.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { endedAs } from "../../stats/history.ts";
+import type { WindowCounters } from "../../stats/window_counters.ts";
+import { concernsOf } from "../health.ts";
+import { lookBackOf } from "../windows.tsx";
+import { OverviewContent } from "../pages/overview.tsx";
+import { troubleOf } from "../pages/hooks.tsx";
+import type { MakePage } from "../page.tsx";
+import { hostName, hostsOf } from "../pages/rollups.tsx";
 
 const MAX_LANES = 200;
 const HOUR_MS = 3_600_000;

@@ -5,12 +5,12 @@
  */
 
 import type { Child } from "hono/jsx";
-import { laneIsOfHost, type LaneStatus, type Pause } from "../../queue/engine.ts";
-import type { Shown } from "../stats/history.ts";
-import { percent } from "./charts.tsx";
-import { Action, Badge, duration, grouped, Moment } from "./components.tsx";
+import { laneIsOfHost, type LaneStatus, type Pause } from "../../../queue/engine.ts";
+import type { Shown } from "../../stats/history.ts";
+import { percent } from "../charts.tsx";
+import { Action, Badge, duration, grouped, Moment } from "../components.tsx";
 import { failedLink, type HostCounts, HostLink, HostSparkline } from "./rollups.tsx";
-import { type LookBack, WindowSwitch } from "./windows.tsx";
+import { type LookBack, WindowSwitch } from "../windows.tsx";
 
 /** A host or relay, and what was counted of it. */
 export interface ShownLane {

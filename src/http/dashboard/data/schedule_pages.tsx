@@ -4,16 +4,16 @@
  * @module
  */
 
-import { maskSubmit } from "../../task/masked_submit.ts";
-import type { Json } from "../../task/task.ts";
-import { mayOperate, maySee } from "../auth/auth.ts";
-import { param, query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import { definitionOf, stateOfRun } from "../routes/schedules.ts";
-import type { MakePage } from "./page.tsx";
-import { ScheduleForm } from "./schedule_form.tsx";
-import { ScheduleContent, SchedulesContent } from "./schedules.tsx";
+import { maskSubmit } from "../../../task/masked_submit.ts";
+import type { Json } from "../../../task/task.ts";
+import { mayOperate, maySee } from "../../auth/auth.ts";
+import { param, query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import { definitionOf, stateOfRun } from "../../routes/schedules.ts";
+import type { MakePage } from "../page.tsx";
+import { ScheduleForm } from "../pages/schedule_form.tsx";
+import { ScheduleContent, SchedulesContent } from "../pages/schedules.tsx";
 
 const EXAMPLE = {
   cron: "0 8 * * 1-5",

@@ -6,11 +6,11 @@
  */
 
 import type { Child } from "hono/jsx";
-import { isPlainObject, type PlainObject } from "../../lib/json.ts";
-import type { TaskRecord } from "../../task/task.ts";
-import { Badge, bytes, Fact } from "./components.tsx";
-import { mayBeImage } from "./image.ts";
-import { JsonTree } from "./json_tree.tsx";
+import { isPlainObject, type PlainObject } from "../../../lib/json.ts";
+import type { TaskRecord } from "../../../task/task.ts";
+import { Badge, bytes, Fact } from "../components.tsx";
+import { mayBeImage } from "../image.ts";
+import { JsonTree } from "../json_tree.tsx";
 
 /** The payload. `source` is the mail as it was written to the outbox. */
 export function PayloadPreview(

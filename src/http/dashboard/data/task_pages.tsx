@@ -4,22 +4,22 @@
  * @module
  */
 
-import { isId } from "../../lib/ids.ts";
-import { TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { TaskSummary } from "../../task/task.ts";
-import { seenTask } from "../auth/access.ts";
-import { mayOperate } from "../auth/auth.ts";
-import { query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import { FILTER_NAMES, type FilterWords, readFilter } from "../request/task_filter.ts";
-import { viewForOthers } from "../views/others_view.ts";
-import { waitCause } from "../views/waiting_for.ts";
-import type { MakePage } from "./page.tsx";
-import { Redirect } from "./respond.tsx";
-import { TaskContent } from "./task.tsx";
-import { readTableView } from "./table_view.ts";
-import { type Count, type Matches, TasksContent } from "./tasks.tsx";
+import { isId } from "../../../lib/ids.ts";
+import { TASK_STATES, type TaskState } from "../../../task/state.ts";
+import type { TaskSummary } from "../../../task/task.ts";
+import { seenTask } from "../../auth/access.ts";
+import { mayOperate } from "../../auth/auth.ts";
+import { query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import { FILTER_NAMES, type FilterWords, readFilter } from "../../request/task_filter.ts";
+import { viewForOthers } from "../../views/others_view.ts";
+import { waitCause } from "../../views/waiting_for.ts";
+import type { MakePage } from "../page.tsx";
+import { Redirect } from "../respond.tsx";
+import { TaskContent } from "../pages/task.tsx";
+import { readTableView } from "../table_view.ts";
+import { type Count, type Matches, TasksContent } from "../pages/tasks.tsx";
 
 const LISTED = 50;
 /** What a page counts; the script of the page counts on. A live page counts often. */

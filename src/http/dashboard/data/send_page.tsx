@@ -4,19 +4,19 @@
  * @module
  */
 
-import { isPlainObject, type PlainObject } from "../../lib/json.ts";
-import { optionsOf } from "../../task/resubmit.ts";
-import type { TaskRecord } from "../../task/task.ts";
-import { isId } from "../../lib/ids.ts";
-import { mayOperate, requireScope } from "../auth/auth.ts";
-import { query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import { viewForOthers } from "../views/others_view.ts";
-import type { View } from "../views/task_view.ts";
-import type { MakePage } from "./page.tsx";
-import { SendContent, type SentBefore } from "./send.tsx";
-import { duplicateLeavesOut } from "./task.tsx";
+import { isPlainObject, type PlainObject } from "../../../lib/json.ts";
+import { optionsOf } from "../../../task/resubmit.ts";
+import type { TaskRecord } from "../../../task/task.ts";
+import { isId } from "../../../lib/ids.ts";
+import { mayOperate, requireScope } from "../../auth/auth.ts";
+import { query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import { viewForOthers } from "../../views/others_view.ts";
+import type { View } from "../../views/task_view.ts";
+import type { MakePage } from "../page.tsx";
+import { SendContent, type SentBefore } from "../pages/send.tsx";
+import { duplicateLeavesOut } from "../pages/task.tsx";
 
 /** Makes the page. */
 export function sendPage({ engine, ports }: Dependencies): MakePage {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { OutboxEntry, RenderedTemplate, TemplateSummary } from "../../task/ports.ts";
-import { bytes, Moment } from "./components.tsx";
+import type { OutboxEntry, RenderedTemplate, TemplateSummary } from "../../../task/ports.ts";
+import { bytes, Moment } from "../components.tsx";
 
 /** The content of the list of templates. */
 export function TemplatesContent({ templates }: { templates: readonly TemplateSummary[] }) {

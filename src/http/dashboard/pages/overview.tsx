@@ -5,19 +5,19 @@
  */
 
 import type { Child } from "hono/jsx";
-import type { LaneStatus, NodeStatus, QueuedKinds } from "../../queue/engine.ts";
-import { addTally, noTally, quantilesOf, type Tally, tallyAt } from "../../task/history.ts";
-import type { QueueFile, WorkerStatus } from "../../task/ports.ts";
-import { type Counts, TASK_STATES } from "../../task/state.ts";
-import type { TaskSummary } from "../../task/task.ts";
-import { endedAs, type Shown } from "../stats/history.ts";
-import type { WindowCounters } from "../stats/window_counters.ts";
-import { FinishedChart, percent, QuantileList } from "./charts.tsx";
-import { Badge, bytes, duration, Fact, grouped, Moment } from "./components.tsx";
-import { type Concern, LATE_MS } from "./health.ts";
+import type { LaneStatus, NodeStatus, QueuedKinds } from "../../../queue/engine.ts";
+import { addTally, noTally, quantilesOf, type Tally, tallyAt } from "../../../task/history.ts";
+import type { QueueFile, WorkerStatus } from "../../../task/ports.ts";
+import { type Counts, TASK_STATES } from "../../../task/state.ts";
+import type { TaskSummary } from "../../../task/task.ts";
+import { endedAs, type Shown } from "../../stats/history.ts";
+import type { WindowCounters } from "../../stats/window_counters.ts";
+import { FinishedChart, percent, QuantileList } from "../charts.tsx";
+import { Badge, bytes, duration, Fact, grouped, Moment } from "../components.tsx";
+import { type Concern, LATE_MS } from "../health.ts";
 import { BusiestHosts, failedLink, Failures, Submitters, TypeTable } from "./rollups.tsx";
 import { TaskTable } from "./task_table.tsx";
-import { type LookBack, WindowSwitch } from "./windows.tsx";
+import { type LookBack, WindowSwitch } from "../windows.tsx";
 
 /** What is shown. */
 export interface Overview {

@@ -6,10 +6,10 @@
  */
 
 import type { Child } from "hono/jsx";
-import { isPlainObject } from "../../lib/json.ts";
-import type { AttemptRecord, TaskRecord } from "../../task/task.ts";
-import { Badge, bytes, duration, Moment } from "./components.tsx";
-import { JsonTree } from "./json_tree.tsx";
+import { isPlainObject } from "../../../lib/json.ts";
+import type { AttemptRecord, TaskRecord } from "../../../task/task.ts";
+import { Badge, bytes, duration, Moment } from "../components.tsx";
+import { JsonTree } from "../json_tree.tsx";
 
 /** What happened, in the order of time. `attempts` are those of the API, with masked evidence. */
 export function Timeline(

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { formatDuration } from "../../lib/duration.ts";
-import type { Pause } from "../../queue/engine.ts";
-import type { KeyLimits } from "../../task/key_limits.ts";
-import type { ShownChannel, ShownSettings } from "../../task/ports.ts";
-import type { Scope } from "../auth/auth.ts";
-import { Action, Badge, FilterLink, grouped, Moment } from "./components.tsx";
+import { formatDuration } from "../../../lib/duration.ts";
+import type { Pause } from "../../../queue/engine.ts";
+import type { KeyLimits } from "../../../task/key_limits.ts";
+import type { ShownChannel, ShownSettings } from "../../../task/ports.ts";
+import type { Scope } from "../../auth/auth.ts";
+import { Action, Badge, FilterLink, grouped, Moment } from "../components.tsx";
 
 type Part = "settings" | "channels" | "keys";
 

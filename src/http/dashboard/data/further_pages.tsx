@@ -4,12 +4,12 @@
  * @module
  */
 
-import { param, query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import type { Json } from "../../task/task.ts";
-import { OutboxContent, TemplateContent, TemplatesContent } from "./mails.tsx";
-import type { MakePage } from "./page.tsx";
+import { param, query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import type { Json } from "../../../task/task.ts";
+import { OutboxContent, TemplateContent, TemplatesContent } from "../pages/mails.tsx";
+import type { MakePage } from "../page.tsx";
 
 const LISTED = 50;
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { cronWords } from "../../schedules/cron_words.ts";
-import { nextTicks, type ScheduleSpec } from "../../schedules/schedule.ts";
-import type { ScheduleRecord } from "../../schedules/schedule_record.ts";
-import type { Schedule } from "../../schedules/scheduler.ts";
-import type { TaskState } from "../../task/state.ts";
-import { formatDuration } from "../../lib/duration.ts";
-import { timeView } from "../views/time_view.ts";
-import { Action, Badge, Fact, FilterLink, Moment } from "./components.tsx";
+import { cronWords } from "../../../schedules/cron_words.ts";
+import { nextTicks, type ScheduleSpec } from "../../../schedules/schedule.ts";
+import type { ScheduleRecord } from "../../../schedules/schedule_record.ts";
+import type { Schedule } from "../../../schedules/scheduler.ts";
+import type { TaskState } from "../../../task/state.ts";
+import { formatDuration } from "../../../lib/duration.ts";
+import { timeView } from "../../views/time_view.ts";
+import { Action, Badge, Fact, FilterLink, Moment } from "../components.tsx";
 import { ScheduleForm } from "./schedule_form.tsx";
 
 const NEXT_TIMES = 5;

@@ -5,10 +5,10 @@
  */
 
 import type { Child } from "hono/jsx";
-import { DEFAULT_RETRIES, formatRetry, type RetrySchedule } from "../../task/retry.ts";
-import type { TaskType } from "../../task/task.ts";
-import type { Caller } from "../auth/auth.ts";
-import { Action } from "./components.tsx";
+import { DEFAULT_RETRIES, formatRetry, type RetrySchedule } from "../../../task/retry.ts";
+import type { TaskType } from "../../../task/task.ts";
+import type { Caller } from "../../auth/auth.ts";
+import { Action } from "../components.tsx";
 
 /** A task that is edited before it is sent once more. */
 export interface SentBefore {

@@ -4,18 +4,18 @@
  * @module
  */
 
-import type { DeliveryPreview } from "../../hooks/hooks.ts";
-import { readPayload, type Verdict } from "../../hooks/receive.ts";
-import type { Hook } from "../../hooks/hook_settings.ts";
-import { HOOK_VERDICTS, type HookVerdict } from "../../lib/metrics.ts";
-import { countAt, type Tally, tallyAt } from "../../task/history.ts";
-import { maskHeaders, maskJson } from "../../task/secrets.ts";
-import type { DeliverySummary } from "../../task/trigger.ts";
-import type { Shown } from "../stats/history.ts";
-import { payloadView } from "../views/task_view.ts";
-import { Sparkline } from "./charts.tsx";
-import { Action, Badge, Fact, grouped, Moment } from "./components.tsx";
-import { type LookBack, WindowSwitch } from "./windows.tsx";
+import type { DeliveryPreview } from "../../../hooks/hooks.ts";
+import { readPayload, type Verdict } from "../../../hooks/receive.ts";
+import type { Hook } from "../../../hooks/hook_settings.ts";
+import { HOOK_VERDICTS, type HookVerdict } from "../../../lib/metrics.ts";
+import { countAt, type Tally, tallyAt } from "../../../task/history.ts";
+import { maskHeaders, maskJson } from "../../../task/secrets.ts";
+import type { DeliverySummary } from "../../../task/trigger.ts";
+import type { Shown } from "../../stats/history.ts";
+import { payloadView } from "../../views/task_view.ts";
+import { Sparkline } from "../charts.tsx";
+import { Action, Badge, Fact, grouped, Moment } from "../components.tsx";
+import { type LookBack, WindowSwitch } from "../windows.tsx";
 
 /** What a page of hooks knows of the past. */
 interface Past {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { seenBatch } from "../auth/access.ts";
-import { mayOperate } from "../auth/auth.ts";
-import { query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import { Refusal } from "../problems.ts";
-import { BatchContent, BatchesContent } from "./batches.tsx";
-import type { MakePage } from "./page.tsx";
+import { seenBatch } from "../../auth/access.ts";
+import { mayOperate } from "../../auth/auth.ts";
+import { query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import { Refusal } from "../../problems.ts";
+import { BatchContent, BatchesContent } from "../pages/batches.tsx";
+import type { MakePage } from "../page.tsx";
 
 const LISTED = 50;
 

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { requireScope } from "../auth/auth.ts";
-import type { KeyUse } from "../auth/key_use.ts";
-import { query, type RequestContext } from "../context.ts";
-import type { Dependencies } from "../dependencies.ts";
-import type { MakePage } from "./page.tsx";
-import { ChannelsContent, KeysContent, SettingsContent } from "./service.tsx";
+import { requireScope } from "../../auth/auth.ts";
+import type { KeyUse } from "../../auth/key_use.ts";
+import { query, type RequestContext } from "../../context.ts";
+import type { Dependencies } from "../../dependencies.ts";
+import type { MakePage } from "../page.tsx";
+import { ChannelsContent, KeysContent, SettingsContent } from "../pages/service.tsx";
 
 /** Each page by its path. They show how the service is set up, and so need the scope operate. */
 export function servicePages(

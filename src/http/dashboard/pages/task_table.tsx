@@ -5,10 +5,10 @@
  */
 
 import type { Child } from "hono/jsx";
-import type { TaskSummary } from "../../task/task.ts";
-import { hostOf } from "../views/task_view.ts";
-import { Badge, FilterLink, Moment } from "./components.tsx";
-import { type Column, COLUMNS, DEFAULT_VIEW, type TableView } from "./table_view.ts";
+import type { TaskSummary } from "../../../task/task.ts";
+import { hostOf } from "../../views/task_view.ts";
+import { Badge, FilterLink, Moment } from "../components.tsx";
+import { type Column, COLUMNS, DEFAULT_VIEW, type TableView } from "../table_view.ts";
 
 /** A table of tasks. */
 export function TaskTable(

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { TASK_STATES } from "../../task/state.ts";
-import type { TaskSummary } from "../../task/task.ts";
-import { type FilterWords, REASONS, TASK_TYPES } from "../request/task_filter.ts";
-import { Action, grouped } from "./components.tsx";
-import { type Column, COLUMNS, type TableView } from "./table_view.ts";
+import { TASK_STATES } from "../../../task/state.ts";
+import type { TaskSummary } from "../../../task/task.ts";
+import { type FilterWords, REASONS, TASK_TYPES } from "../../request/task_filter.ts";
+import { Action, grouped } from "../components.tsx";
+import { type Column, COLUMNS, type TableView } from "../table_view.ts";
 import { TaskTable } from "./task_table.tsx";
 
 /** Counts of matching tasks, up to a limit. */
