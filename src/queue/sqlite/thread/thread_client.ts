@@ -311,7 +311,10 @@ export class ThreadClient {
     this.#weight = 0;
     this.#woken = false;
     this.#inFlight++;
-    this.#worker.postMessage({ group } satisfies ToThread, buffersOf(group.commands));
+    const buffers = buffersOf(group.commands);
+    // With nothing to hand over, a message takes a shorter way.
+    if (buffers.length === 0) post(this.#worker, { group });
+    else this.#worker.postMessage({ group } satisfies ToThread, buffers);
   }
 
   #onMessage(message: FromThread): void {
@@ -373,9 +376,9 @@ function resolveEach(
   results: ListResults<unknown>,
 ): void {
   for (let at = 0; at < pending.length; at++) {
-    const { fault, value = usual } = results?.[at] ?? {};
-    if (fault) pending[at]?.reject(errorOf(fault));
-    else pending[at]?.resolve(value);
+    const result = results?.[at];
+    if (result?.fault) pending[at]?.reject(errorOf(result.fault));
+    else pending[at]?.resolve(result?.value ?? usual);
   }
 }
 
