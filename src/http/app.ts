@@ -137,8 +137,9 @@ export function createApp(dependencies: Dependencies): App {
     return async (hono: Context): Promise<Response> => {
       const request = hono.req.raw;
       const requestId = requestIdOf(request);
-      const { remoteAddr } = hono.env as Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
-      const client = () => clientOf(request, remoteAddr?.hostname, trustsProxy);
+      const info = hono.env as Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
+      // The address is read only for those who ask: the server makes it anew for each request.
+      const client = () => clientOf(request, info.remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
         const ending = () => revocations.signalFor(caller);

@@ -139,14 +139,13 @@ function respondWith(
   encoded: EncodedBody,
   headers: Readonly<Record<string, string>> | undefined,
 ): Response {
-  return new Response(encoded.body, {
-    status,
-    headers: {
-      "content-type": "application/json",
-      "x-request-id": requestId,
-      ...API_HEADERS,
-      ...encoded.headers,
-      ...headers,
-    },
-  });
+  const all: Record<string, string> = {
+    ...API_HEADERS,
+    "content-type": "application/json",
+    "x-request-id": requestId,
+  };
+  // One by one: every request comes through here, and spreads take longer.
+  for (const name in encoded.headers) all[name] = encoded.headers[name] as string;
+  for (const name in headers) all[name] = headers[name] as string;
+  return new Response(encoded.body, { status, headers: all });
 }

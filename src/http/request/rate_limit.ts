@@ -10,10 +10,11 @@ import { openTokenBuckets, type TakeSharedToken } from "../../lib/token_bucket.t
 import { Refusal } from "../problems.ts";
 
 /**
- * Counts one submit of this key and returns the `RateLimit` headers for its
- * answer; throws a `Refusal` with `Retry-After` when the rate is exceeded.
+ * Counts one submit of this key and resolves with the `RateLimit` headers for its
+ * answer; rejects with a `Refusal` with `Retry-After` when the rate is exceeded.
+ * Returns `undefined` for a key without a limit.
  */
-export type CountSubmit = (name: string) => Promise<Readonly<Record<string, string>>>;
+export type CountSubmit = (name: string) => Promise<Readonly<Record<string, string>>> | undefined;
 
 /**
  * Opens a limit for each key; `rateOf` is the rate of one, if it has any. Nodes
@@ -25,9 +26,7 @@ export function openRateLimit(
   takeShared?: TakeSharedToken,
 ): CountSubmit {
   const take = takeShared ?? openTokenBuckets(clock);
-  return async (name) => {
-    const rate = rateOf(name);
-    if (!rate) return {};
+  async function countOne(name: string, rate: Rate): Promise<Readonly<Record<string, string>>> {
     const { count, windowMs } = rate;
     const policy = `"default";q=${count};w=${Math.ceil(windowMs / 1_000)}`;
     const { left, waitMs, fullMs } = await take(`key ${name}`, rate);
@@ -39,5 +38,10 @@ export function openRateLimit(
     const detail = `Expected at most ${count} submits in ${windowMs / 1_000} s`;
     const retryAfter = { "retry-after": `${Math.ceil(waitMs / 1_000)}` };
     throw new Refusal("rate_limited", { detail, headers: { ...headers, ...retryAfter } });
+  }
+
+  return (name) => {
+    const rate = rateOf(name);
+    return rate && countOne(name, rate);
   };
 }

@@ -10,7 +10,7 @@ import type { NewTask } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { runInTurns, turn } from "../../lib/steps.ts";
-import { traceIdOf } from "../../lib/traces.ts";
+import { type SpanAttributes, traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
@@ -39,7 +39,7 @@ import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
 
 const SINGLE_BYTES = 2 ** 20;
-/** A single request of at most this many bytes is parsed at once. */
+/** A single request of at most this many bytes is parsed, and answered, at once. */
 const QUICK_BYTES = 65_536;
 const MAX_BYTES = 32 * 2 ** 20;
 
@@ -62,12 +62,7 @@ export function submitRoutes(
     const span = traces.begin(`submit ${path}`, {
       parent,
       kind: "producer",
-      attributes: {
-        "messaging.system": "postrider",
-        "messaging.operation.name": "submit",
-        "messaging.operation.type": "send",
-        "messaging.destination.name": path.slice(1),
-      },
+      attributes: path === "/notify" ? NOTIFY_ATTRIBUTES : FETCH_ATTRIBUTES,
     });
     try {
       const answered = await submitWithin(context, path, draftOf, span.traceparent);
@@ -90,7 +85,8 @@ export function submitRoutes(
     if (!dependencies.accepting()) {
       throw shuttingDown();
     }
-    const headers = await takeToken(caller.name ?? "");
+    const counted = takeToken(caller.name ?? "");
+    const headers = counted && await counted;
     const { dryRun } = query(context, ["dryRun"]);
     if (dryRun !== undefined && dryRun !== "true") {
       throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
@@ -99,11 +95,13 @@ export function submitRoutes(
     const { text, size, value, held } = await readJson(request, MAX_BYTES, clock, { holdsTexts });
     const owner = caller.name;
     const now = clock.now();
-    const draft = await draftOf(value, size, { ids, now, owner, requestId, traceparent });
+    const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
+    const draft = drafting instanceof Promise ? await drafting : drafting;
     requireDraftScopes(caller, draft);
     if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
     const body = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
-    const once = await idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
+    const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
+    const once = beginning instanceof Promise ? await beginning : beginning;
     const stored = await store(draft, once, owner, held);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     counters.accepted(draft.drafted.length, startedAt);
@@ -115,7 +113,7 @@ export function submitRoutes(
       requestId,
       traceId: traceIdOf(traceparent),
     });
-    return await answerAccepted(context, draft, headers);
+    return answerAccepted(context, draft, headers);
   }
 
   /** Stores the draft; resolves with the id of the first submit when this one repeats it. */
@@ -154,20 +152,23 @@ export function submitRoutes(
     }
   }
 
-  async function answerAccepted(
+  function answerAccepted(
     context: RequestContext,
     draft: Draft,
     headers?: Headers,
-  ): Promise<Response> {
+  ): Response | Promise<Response> {
     const [first] = draft.drafted;
     const wait = preferredWait(context.request);
     if (!draft.batch) {
       if (!first) throw new TypeError("Cannot answer a submit without a task");
       const location = { location: `/tasks/${first.task.id}`, ...headers };
       if (wait === undefined) {
-        return await respondInTurns(context, 202, acceptedView(first), location);
+        const { payload } = first.task;
+        return payload.length > QUICK_BYTES
+          ? respondInTurns(context, 202, acceptedView(first), location)
+          : respond(context, 202, acceptedView(first), location);
       }
-      return await answerTask(context, first.task.id, wait, location);
+      return answerTask(context, first.task.id, wait, location);
     }
     const location = { location: `/batches/${draft.batch.id}`, ...headers };
     if (prefersLines(context.request.headers.get("accept"))) {
@@ -179,7 +180,7 @@ export function submitRoutes(
     if (wait === undefined) {
       return respond(context, 202, submittedBatchView(fresh, tasks), location);
     }
-    return await answerBatch(context, draft.batch.id, wait, location);
+    return answerBatch(context, draft.batch.id, wait, location);
   }
 
   /** The id of the first submit, in its current state. */
@@ -274,6 +275,18 @@ export function submitRoutes(
       },
     },
   ];
+}
+
+const NOTIFY_ATTRIBUTES = spanAttributes("notify");
+const FETCH_ATTRIBUTES = spanAttributes("fetch");
+
+function spanAttributes(destination: string): SpanAttributes {
+  return {
+    "messaging.system": "postrider",
+    "messaging.operation.name": "submit",
+    "messaging.operation.type": "send",
+    "messaging.destination.name": destination,
+  };
 }
 
 type Headers = Readonly<Record<string, string>>;

@@ -244,7 +244,9 @@ function isEmpty(members: object): boolean {
 export function buffersIn(list: FlatList): ArrayBuffer[] {
   const buffers: ArrayBuffer[] = [];
   for (const value of list) {
-    if (typeof value === "object" && value instanceof Uint8Array) buffers.push(value.buffer as ArrayBuffer);
+    if (typeof value === "object" && value instanceof Uint8Array) {
+      buffers.push(value.buffer as ArrayBuffer);
+    }
   }
   return buffers;
 }
