@@ -7,7 +7,7 @@
  * @module
  */
 
-import { textOfJson } from "../lib/held_text.ts";
+import { textOfJson } from "../lib/json/held_text.ts";
 import { createHmac } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import type { Outcome } from "../task/outcome.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readJsonText } from "../lib/held_text.ts";
+import { readJsonText } from "../lib/json/held_text.ts";
 import { laneOf } from "../task/input/fetch.ts";
 import type { Outcome } from "../task/outcome.ts";
 import type { Attachment, FetchPayload } from "../task/payloads.ts";

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { ExactNumber } from "../lib/exact_json.ts";
+import { ExactNumber } from "../lib/json/exact_json.ts";
 import { type Json, pointerTo } from "../lib/json.ts";
 import { isLongerThan, oneLine } from "../lib/text.ts";
 import { isPlainObject } from "../task/input/batch_input.ts";

@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { compact } from "../lib/compact.ts";
-import { ExactNumber } from "../lib/exact_json.ts";
+import { ExactNumber } from "../lib/json/exact_json.ts";
 import { type Json, valueAt } from "../lib/json.ts";
 import type { PlainObject } from "../task/input/batch_input.ts";
 

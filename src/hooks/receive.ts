@@ -7,7 +7,7 @@
 import type { SubmitParser } from "../task/input/parse_submit.ts";
 import { looksSecret } from "../task/secrets.ts";
 import type { Draft, SubmitContext } from "../task/input/new_task.ts";
-import { parseWithNumbers } from "../lib/exact_json.ts";
+import { parseWithNumbers } from "../lib/json/exact_json.ts";
 import { isNestedDeeper, pointerTo } from "../lib/json.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Json } from "../task/task.ts";

@@ -10,7 +10,7 @@ import { parseDuration } from "../lib/duration.ts";
 import type { Issue } from "../task/issues.ts";
 import type { Caller } from "./auth/auth.ts";
 import type { Client } from "./request/client.ts";
-import { hasLongText, jsonSteps } from "../lib/json_steps.ts";
+import { hasLongText, jsonSteps } from "../lib/json/json_steps.ts";
 import { runInTurns, turn } from "../lib/steps.ts";
 import { encodeBody, type EncodedBody } from "./request/encoding.ts";
 import { API_HEADERS, refuseIssues } from "./problems.ts";

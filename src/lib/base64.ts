@@ -4,7 +4,7 @@
  * @module
  */
 
-import { heldBase64, storedBase64 } from "./held_text.ts";
+import { heldBase64, storedBase64 } from "./json/held_text.ts";
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 

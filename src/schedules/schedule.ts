@@ -4,7 +4,7 @@
  * @module
  */
 
-import { writeExact } from "../lib/exact_json.ts";
+import { writeExact } from "../lib/json/exact_json.ts";
 import { isTimeZone } from "../lib/time.ts";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ExactJson } from "../lib/exact_json.ts";
+import { ExactJson } from "../lib/json/exact_json.ts";
 import { pointerTo } from "../lib/json.ts";
 import { type Issue, MAX_ISSUES } from "./issues.ts";
 

@@ -6,7 +6,7 @@
 
 import { compact } from "../lib/compact.ts";
 import { formatDuration } from "../lib/duration.ts";
-import { storedBase64 } from "../lib/held_text.ts";
+import { storedBase64 } from "../lib/json/held_text.ts";
 import type { Attachment, ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
 import type { Payload } from "./payloads.ts";
 import type { TaskRecord } from "./task.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isKeptNumber, parseKeepingNumbers } from "../lib/exact_json.ts";
+import { isKeptNumber, parseKeepingNumbers } from "../lib/json/exact_json.ts";
 import type { Json } from "./task.ts";
 
 /** Replaces a secret in what is shown. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { textOfJson } from "../lib/held_text.ts";
+import { textOfJson } from "../lib/json/held_text.ts";
 import { destinationOf } from "../task/input/digest.ts";
 import type { AbortCause, CancelReason, Outcome } from "../task/outcome.ts";
 import type { ChatPayload, EmailPayload, Payload } from "../task/payloads.ts";

@@ -6,7 +6,7 @@
 
 import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
-import { readJsonText } from "../lib/held_text.ts";
+import { readJsonText } from "../lib/json/held_text.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { noTraces, type SpanAttributes, traceIdOf, type Traces } from "../lib/traces.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Attempt, Channel } from "../../src/channels/channel.ts";
 import { withFetchedFiles } from "../../src/channels/fetched_files.ts";
-import { textOfJson } from "../../src/lib/held_text.ts";
+import { textOfJson } from "../../src/lib/json/held_text.ts";
 import type { Attachment, EmailPayload } from "../../src/task/payloads.ts";
 import { aFolder } from "../support/process.ts";
 import { aContext, anAttempt, anEmail } from "./support/attempts.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MappingError, parseMapping } from "../../src/hooks/mapping.ts";
 import { fillPayload } from "../../src/task/placeholders.ts";
 import type { Issue } from "../../src/task/issues.ts";
-import { parseWithNumbers } from "../../src/lib/exact_json.ts";
+import { parseWithNumbers } from "../../src/lib/json/exact_json.ts";
 import type { Json, TaskType } from "../../src/task/task.ts";
 
 const EVIL = '{{task.result.body}}{{"{"}}<script>{% raw %}';

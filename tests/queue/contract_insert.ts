@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { base64Bytes } from "../../src/lib/base64.ts";
-import { textOfJson } from "../../src/lib/held_text.ts";
+import { textOfJson } from "../../src/lib/json/held_text.ts";
 import { EngineError } from "../../src/queue/engine.ts";
 import type { NewTask } from "../../src/task/task.ts";
 import { type OpenEngine, World } from "./world.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { textOfJson } from "../../src/lib/held_text.ts";
+import { textOfJson } from "../../src/lib/json/held_text.ts";
 import type { Channel } from "../../src/channels/channel.ts";
 import type { Outcome } from "../../src/task/outcome.ts";
 import type { Json } from "../../src/task/task.ts";

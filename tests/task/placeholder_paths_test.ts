@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ExactJson } from "../../src/lib/exact_json.ts";
+import { ExactJson } from "../../src/lib/json/exact_json.ts";
 import { batchEventData, taskEventData } from "../../src/task/event_data.ts";
 import { placeholderIssues } from "../../src/task/placeholder_paths.ts";
 

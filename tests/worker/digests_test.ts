@@ -1,4 +1,4 @@
-import { textOfJson } from "../../src/lib/held_text.ts";
+import { textOfJson } from "../../src/lib/json/held_text.ts";
 import assert from "node:assert/strict";
 
 import { openIds } from "../../src/lib/ids.ts";

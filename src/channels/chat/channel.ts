@@ -5,7 +5,7 @@
  * @module
  */
 
-import { textOfJson } from "../../lib/held_text.ts";
+import { textOfJson } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readJsonText, textOfJson } from "../../lib/held_text.ts";
+import { readJsonText, textOfJson } from "../../lib/json/held_text.ts";
 import type { JsonText } from "../../lib/json.ts";
 import { unmetJson } from "../http/expectations.ts";
 import { extractFromText } from "../http/extract.ts";

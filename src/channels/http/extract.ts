@@ -15,7 +15,7 @@ import { Parser } from "htmlparser2";
 import type { Extraction } from "../../task/extract.ts";
 import { splitSelector } from "../../task/extract.ts";
 import { isNestedDeeper, valueAt } from "../../lib/json.ts";
-import { parseExact } from "../../lib/exact_json.ts";
+import { parseExact } from "../../lib/json/exact_json.ts";
 import type { Json } from "../../task/task.ts";
 
 /** Deeper JSON is refused. */

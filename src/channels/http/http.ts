@@ -7,7 +7,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
-import { textOfJson } from "../../lib/held_text.ts";
+import { textOfJson } from "../../lib/json/held_text.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";

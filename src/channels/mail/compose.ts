@@ -9,7 +9,7 @@
  */
 
 import { freeBuffer } from "../buffer_pool.ts";
-import { textOfJson } from "../../lib/held_text.ts";
+import { textOfJson } from "../../lib/json/held_text.ts";
 import type { EmailPayload } from "../../task/payloads.ts";
 import type { Attempt } from "../channel.ts";
 import type { Compute } from "../compute/compute.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { HeldText } from "../../lib/held_text.ts";
+import type { HeldText } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import { Buffer } from "node:buffer";
 import { Writable } from "node:stream";

@@ -12,7 +12,7 @@ import { isPlainObject } from "../../task/input/batch_input.ts";
 import { type ConfigurablePreset, headerOf, type Sender, textAt } from "../preset.ts";
 import { isAuthorized } from "../signature.ts";
 import { parseTopic, readMessage } from "../sns_signature.ts";
-import { parseWithNumbers } from "../../lib/exact_json.ts";
+import { parseWithNumbers } from "../../lib/json/exact_json.ts";
 
 const CONFIRMATION_HOST = /^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/\?/;
 

@@ -9,11 +9,11 @@
  */
 
 import { compact } from "../../lib/compact.ts";
-import { decodeSteps, type HeldText, holdSteps } from "../../lib/held_text.ts";
+import { decodeSteps, type HeldText, holdSteps } from "../../lib/json/held_text.ts";
 import { visit } from "jsonc-parser";
 import { isNestedDeeper } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { PartTooLarge } from "../../lib/json_parts.ts";
+import { PartTooLarge } from "../../lib/json/json_parts.ts";
 import { runInTurns, turn } from "../../lib/steps.ts";
 import { bodyTextSteps, parseBodyText } from "../../task/input/body_text.ts";
 import { Refusal } from "../problems.ts";

@@ -9,7 +9,7 @@
 
 import { createHash } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
-import { slices } from "../../lib/json_steps.ts";
+import { slices } from "../../lib/json/json_steps.ts";
 import { runInTurns, type Steps, turn } from "../../lib/steps.ts";
 import type { Idempotency } from "../../queue/engine.ts";
 import { Refusal } from "../problems.ts";

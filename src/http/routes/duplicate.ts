@@ -9,7 +9,7 @@
  */
 
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
-import { mergePatch } from "../../lib/merge_patch.ts";
+import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import { submitBodyOf } from "../../task/resubmit.ts";
 import type { Payload } from "../../task/payloads.ts";

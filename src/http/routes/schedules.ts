@@ -25,7 +25,7 @@ import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { isPlainObject } from "../../lib/json.ts";
-import { mergePatch } from "../../lib/merge_patch.ts";
+import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type HeldText, textOfJson } from "../../lib/held_text.ts";
+import { type HeldText, textOfJson } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import type { NewTask } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readJsonText } from "../../lib/held_text.ts";
+import { readJsonText } from "../../lib/json/held_text.ts";
 import type { JsonText } from "../../lib/json.ts";
 import { Heap } from "../../lib/heap.ts";
 import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";

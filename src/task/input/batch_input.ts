@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import type { Steps } from "../../lib/steps.ts";
-import { heldBase64 } from "../../lib/held_text.ts";
+import { heldBase64 } from "../../lib/json/held_text.ts";
 import { type Issue, MAX_ISSUES, type Parsed, UNKNOWN_FIELD } from "../issues.ts";
 import { isPlainObject, type PlainObject, pointerPath, pointerTo } from "../../lib/json.ts";
 

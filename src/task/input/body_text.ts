@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ExactJson, keepMembersAsText, parseExact } from "../../lib/exact_json.ts";
-import { parseInParts, type PartLimits } from "../../lib/json_parts.ts";
+import { ExactJson, keepMembersAsText, parseExact } from "../../lib/json/exact_json.ts";
+import { parseInParts, type PartLimits } from "../../lib/json/json_parts.ts";
 import type { Steps } from "../../lib/steps.ts";
 
 /** Members of a body in which HTTP requests are described, whose `json` is sent as it is written. */

@@ -7,7 +7,7 @@
 import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { isBase64 } from "../../lib/base64.ts";
-import { ExactJson } from "../../lib/exact_json.ts";
+import { ExactJson } from "../../lib/json/exact_json.ts";
 import {
   collectAllErrors,
   isPlainObject,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { textOfJson } from "../../lib/held_text.ts";
+import { textOfJson } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "./batch_input.ts";
 import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";

@@ -5,7 +5,7 @@
  */
 
 import { compact } from "../../lib/compact.ts";
-import { hasLongText, jsonSteps } from "../../lib/json_steps.ts";
+import { hasLongText, jsonSteps } from "../../lib/json/json_steps.ts";
 import type { Steps } from "../../lib/steps.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import { laneOf, type ParsedFetch } from "./fetch.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { textOfJson } from "../../../src/lib/held_text.ts";
+import { textOfJson } from "../../../src/lib/json/held_text.ts";
 import type { Channel } from "../../../src/channels/channel.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { openTestHttp } from "../support/http_channel.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { textOfJson } from "../../../src/lib/held_text.ts";
+import { textOfJson } from "../../../src/lib/json/held_text.ts";
 import type { Channel, OpenChannels } from "../../../src/channels/channel.ts";
 
 /** Opens `echo`, which delivers what it got, and `hang`, which waits for its abort. */

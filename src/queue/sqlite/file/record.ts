@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readJsonText } from "../../../lib/held_text.ts";
+import { readJsonText } from "../../../lib/json/held_text.ts";
 import type { JsonText } from "../../../lib/json.ts";
 import type { AttemptRecord, TaskRecord } from "../../../task/task.ts";
 import { type Row, summaryOf } from "../../core/row.ts";

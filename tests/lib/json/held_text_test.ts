@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { base64Bytes, isBase64 } from "../../src/lib/base64.ts";
-import { decodeSteps, holdSteps, readJsonText, textOfJson } from "../../src/lib/held_text.ts";
-import { runAtOnce } from "../../src/lib/steps.ts";
+import { base64Bytes, isBase64 } from "../../../src/lib/base64.ts";
+import {
+  decodeSteps,
+  holdSteps,
+  readJsonText,
+  textOfJson,
+} from "../../../src/lib/json/held_text.ts";
+import { runAtOnce } from "../../../src/lib/steps.ts";
 
 const LONG = "QUJD".repeat(20_000);
 const bytesOf = (json: unknown) => new TextEncoder().encode(JSON.stringify(json));

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { endOfString, type Json } from "./json.ts";
+import { endOfString, type Json } from "../json.ts";
 
 /** The part of ECMAScript's JSON that TypeScript does not know yet (JSON.parse source text access). */
 interface SourceJson {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hasLongText, jsonSteps } from "../../src/lib/json_steps.ts";
-import { ExactJson, ExactNumber } from "../../src/lib/exact_json.ts";
-import { runAtOnce } from "../../src/lib/steps.ts";
+import { hasLongText, jsonSteps } from "../../../src/lib/json/json_steps.ts";
+import { ExactJson, ExactNumber } from "../../../src/lib/json/exact_json.ts";
+import { runAtOnce } from "../../../src/lib/steps.ts";
 
 const written = (value: object) => new TextDecoder().decode(runAtOnce(jsonSteps(value)));
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { parseInParts, PartTooLarge } from "../../src/lib/json_parts.ts";
-import { runAtOnce } from "../../src/lib/steps.ts";
+import { parseInParts, PartTooLarge } from "../../../src/lib/json/json_parts.ts";
+import { runAtOnce } from "../../../src/lib/steps.ts";
 
 const LIMITS = { depth: 64, values: 1_000 };
 const parse = (text: string, limits = LIMITS) =>

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Steps } from "./steps.ts";
+import type { Steps } from "../steps.ts";
 
 /** Longer strings are written in slices of this length, in characters. */
 const SLICE = 262_144;

@@ -7,7 +7,7 @@ import {
   parseExact,
   parseKeepingNumbers,
   parseWithNumbers,
-} from "../../src/lib/exact_json.ts";
+} from "../../../src/lib/json/exact_json.ts";
 
 const numbers: { text: string; value: number | string }[] = [
   { text: "12345678901234567891", value: "12345678901234567891" },

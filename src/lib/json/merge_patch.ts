@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isPlainObject, type PlainObject } from "./json.ts";
+import { isPlainObject, type PlainObject } from "../json.ts";
 
 /** Members that are null are removed, objects are merged, all else is replaced. */
 export function mergePatch(target: PlainObject, patch: PlainObject): PlainObject {

@@ -11,8 +11,8 @@
  */
 
 import { createHash } from "node:crypto";
-import type { JsonText } from "./json.ts";
-import { runAtOnce, type Steps } from "./steps.ts";
+import type { JsonText } from "../json.ts";
+import { runAtOnce, type Steps } from "../steps.ts";
 
 /** A JSON text with tokens in the place of its long base64 texts. */
 export interface HeldText {

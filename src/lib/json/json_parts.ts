@@ -6,8 +6,8 @@
  */
 
 import { skipSpace } from "./exact_json.ts";
-import { endOfString } from "./json.ts";
-import type { Steps } from "./steps.ts";
+import { endOfString } from "../json.ts";
+import type { Steps } from "../steps.ts";
 
 /** How a large object is divided. */
 export interface PartLimits {
