@@ -23,6 +23,8 @@ export interface Attempt {
   readonly payload: JsonText;
   /** The carry of the previous attempt's outcome. */
   readonly carry?: Json;
+  /** The folder of a saved body, below that of all downloads; the task's id when absent. */
+  readonly folder?: string;
   /** The submit's `X-Request-Id`, to be passed on. */
   readonly requestId?: string;
   /** The submit's W3C `traceparent`, to be passed on. */

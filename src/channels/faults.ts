@@ -17,7 +17,9 @@ import { Http2Fault, SharedFault } from "./http2/fault.ts";
 export function describeFault(fault: unknown): TaskError {
   if (fault instanceof AddressError) return fault.error;
   if (fault instanceof BodyError) return { code: fault.code, detail: fault.message };
-  if (fault instanceof SaveError) return { code: fault.code, detail: DETAILS[fault.code] };
+  if (fault instanceof SaveError) {
+    return { code: fault.code, detail: fault.detail ?? DETAILS[fault.code] };
+  }
   if (fault instanceof SharedFault) return describeFault(fault.cause);
   if (fault instanceof Http2Fault) return { code: fault.code, detail: DETAILS[fault.code] };
   const error = faultOfCode(codeOf(fault));

@@ -25,6 +25,11 @@ const MAX_BYTES = 24 * 2 ** 20;
 /** The name of the saved file. */
 const FILE = "file";
 
+const UNREADABLE: Outcome = {
+  kind: "deferred",
+  error: { code: "storage_failed", detail: "Cannot read the file on this machine" },
+};
+
 /** A channel that gets the files of its messages before it delivers them. */
 export function withFetchedFiles(channel: Channel, source: FileSource): Channel {
   const { graceMs, oneThread } = channel;
@@ -79,23 +84,34 @@ async function fetchFile(
   };
   const folder = `${attempt.taskId}/attachment-${index}`;
   const { carry: _, ...rest } = attempt;
-  const outcome = await http.deliver(
-    { ...rest, taskId: folder, payload: JSON.stringify(request) },
-    // Nothing of the message has left yet.
-    { ...context, progress() {} },
-  );
   const path = `${downloads}/${folder}`;
-  if (outcome.kind !== "delivered") return { outcome: failed(outcome, filename, url) };
   try {
-    return { bytes: await Deno.readFile(`${path}/${FILE}`) };
-  } catch (error) {
-    const detail = `Attachment "${filename}" could not be read: ${error}`;
-    return { outcome: { kind: "deferred", error: { code: "storage_failed", detail } } };
+    const outcome = withFile(
+      await http.deliver(
+        { ...rest, folder, payload: JSON.stringify(request) },
+        // Nothing of the message has left yet.
+        { ...context, progress() {} },
+      ),
+    );
+    if (outcome.kind !== "delivered") return { outcome: failed(outcome, filename, url) };
+    const bytes = await Deno.readFile(`${path}/${FILE}`).catch(() => undefined);
+    return bytes ? { bytes } : { outcome: failed(UNREADABLE, filename, url) };
   } finally {
     await Deno.remove(path, { recursive: true }).catch(() => {});
     // Fails while the folder still holds other attachments.
     await Deno.remove(`${downloads}/${attempt.taskId}`).catch(() => {});
   }
+}
+
+/** A response without a file, such as 204 or a 3xx that leads nowhere, is rejected. */
+function withFile(outcome: Outcome): Outcome {
+  if (outcome.kind !== "delivered") return outcome;
+  const { status, saved } = outcome.result as { status?: number; saved?: unknown };
+  if (status !== undefined && status < 300 && saved !== undefined) return outcome;
+  return {
+    kind: "rejected",
+    error: { code: `http_${status}`, detail: `The server answered ${status} without a file` },
+  };
 }
 
 /** The outcome of a message whose file could not be fetched: nothing was sent, so nothing is recorded for its receiver's lane. */

@@ -9,18 +9,28 @@ import { openTestHttp } from "./support/http_channel.ts";
 
 /** Serves files by their size: `/bytes/100000`; `/busy` answers 503 with Retry-After, `/gone` 404. */
 function serveFiles() {
+  const tasks: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const { pathname } = new URL(request.url);
+    tasks.push(request.headers.get("postrider-task") ?? "");
     if (pathname === "/busy") {
       return new Response(null, { status: 503, headers: { "retry-after": "7" } });
     }
+    const empty = new Map([["/none", 204], ["/same", 304], ["/nowhere", 302]]).get(pathname);
+    if (empty !== undefined) return new Response(null, { status: empty });
     const [, size] = /^\/bytes\/(\d+)$/.exec(pathname) ?? [];
     return size ? new Response("x".repeat(Number(size))) : new Response(null, { status: 404 });
   });
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
+    tasks,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
+}
+
+function foldersOf({ folder }: { folder: { path: string } }): string[] {
+  return Array.from(Deno.readDirSync(folder.path), ({ name }) => name)
+    .filter((name) => name.startsWith("tsk_"));
 }
 
 async function aWorld(allow?: string) {
@@ -51,7 +61,7 @@ async function aWorld(allow?: string) {
 
 Deno.test("files by URL are fetched and delivered beside the others, in their order", async () => {
   await using world = await aWorld();
-  const { url, deliver, sent, channel, folder } = world;
+  const { url, deliver, sent, channel, tasks } = world;
   assert.equal(channel.oneThread, true);
   const own = btoa("own");
   const outcome = await deliver(
@@ -65,16 +75,16 @@ Deno.test("files by URL are fetched and delivered beside the others, in their or
     { filename: "b.txt", content: own, contentType: "text/plain" },
     { filename: "c.bin", content: btoa("x".repeat(200_000)), cid: "c" },
   ]);
-  assert.deepEqual(
-    Array.from(Deno.readDirSync(folder.path), ({ name }) => name)
-      .filter((name) => name.startsWith("tsk_")),
-    [],
-  );
+  assert.deepEqual(foldersOf(world), []);
+  assert.match(tasks[0] ?? "", /^tsk_[0-9a-z]+$/);
 });
 
 Deno.test.each([
   { path: "/busy", kind: "deferred", code: "http_503", retryAfterMs: 7_000 },
   { path: "/gone", kind: "rejected", code: "http_404" },
+  { path: "/none", kind: "rejected", code: "http_204" },
+  { path: "/same", kind: "rejected", code: "http_304" },
+  { path: "/nowhere", kind: "rejected", code: "http_302" },
   { path: "/bytes/26000000", kind: "rejected", code: "too_large" },
 ])("a file at $path makes the attempt $kind, and the message is not sent", async (row) => {
   await using world = await aWorld();
@@ -90,6 +100,7 @@ Deno.test.each([
   assert.deepEqual([otherLane, hold], [url, undefined]);
   assert.equal("retryAfterMs" in outcome ? outcome.retryAfterMs : undefined, row.retryAfterMs);
   assert.deepEqual(sent, []);
+  assert.deepEqual(foldersOf(world), []);
 });
 
 Deno.test("a file at an address that is not public is refused, and nothing connects", async () => {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { SavedLimit } from "./saved_limit.ts";
+import { type SavedLimit, SavedLimitError } from "./saved_limit.ts";
 import { compact } from "../../lib/compact.ts";
 import { BodyError } from "../compute/decoder.ts";
 import type { ResponseHead } from "./exchange.ts";
@@ -35,14 +35,21 @@ const NOTE = ".part.json";
 export class SaveError extends Error {
   /** `SaveError`. */
   override name = "SaveError";
-  /** `storage_full` when the disk is full, else `storage_failed`. */
+  /** `storage_full` when the disk or the limit is full, else `storage_failed`. */
   readonly code: "storage_full" | "storage_failed";
+
+  /** What the error says, if it is not about the disk itself. */
+  readonly detail?: string;
 
   /** Wraps the system's error. */
   constructor(cause: unknown) {
     super("Cannot save the body", { cause });
     const { code } = cause as { code?: unknown };
-    this.code = code === "ENOSPC" || code === "EDQUOT" ? "storage_full" : "storage_failed";
+    const isLimit = cause instanceof SavedLimitError;
+    this.code = isLimit || code === "ENOSPC" || code === "EDQUOT"
+      ? "storage_full"
+      : "storage_failed";
+    if (isLimit) this.detail = cause.message;
   }
 }
 

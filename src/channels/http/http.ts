@@ -112,7 +112,7 @@ class HttpChannel implements Channel {
     try {
       if (payload.save !== undefined && downloads !== undefined && payload.method !== "HEAD") {
         const resume = payload.method === "GET" && payload.headers.range === undefined;
-        download = await openDownload(downloads, attempt.taskId, {
+        download = await openDownload(downloads, attempt.folder ?? attempt.taskId, {
           resume,
           limit: this.#savedLimit,
         });

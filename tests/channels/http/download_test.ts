@@ -295,6 +295,10 @@ Deno.test("saving beyond the size of all saved files is deferred as storage_full
   assert.equal((await save(30_000)).kind, "delivered");
   const outcome = await save(30_000);
   assert.ok(outcome.kind === "deferred" && outcome.error.code === "storage_full", outcome.kind);
+  assert.match(outcome.error.detail, /POSTRIDER_DOWNLOADS_MAX/);
   assert.equal((await save(5_000)).kind, "delivered");
+  // What was deleted makes room at once.
+  await Deno.remove(`${folder.path}/tsk_old`, { recursive: true });
+  assert.equal((await save(50_000)).kind, "delivered");
   await server.shutdown();
 });
