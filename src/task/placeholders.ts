@@ -9,7 +9,7 @@
  * @module
  */
 
-import { oneLine } from "../lib/text.ts";
+import { oneLine, replaceUnseen } from "../lib/text.ts";
 import { escapeHtml } from "../lib/html.ts";
 import type { Json } from "./task.ts";
 
@@ -23,6 +23,8 @@ const URL_PLACEHOLDER =
   /(?:\{|%7B){2}(?: |%20)*(?:(?:"|%22)(\{|%7B)(?:"|%22)|((?:task|batch)(?:\.[\w-]{1,100}){1,10}))(?: |%20)*(?:\}|%7D){2}/gi;
 /** RFC 5322 §2.1.1: a line has at most 998 bytes; a character takes up to three. */
 const LINE_LENGTH = 330;
+/** As much of an HTML tag is read to find out whether a placeholder is within a URL. */
+const MAX_TAG = 4_096;
 
 /** Whether a text has a placeholder. */
 export function hasPlaceholders(text: string): boolean {
@@ -117,7 +119,12 @@ function fillText(place: string, text: string, data: EventData): string {
         (_, brace, path) => encoded(brace ? "{" : textAt(path, data)),
       );
     case "html":
-      return filled(escapeHtml);
+      return text.replace(PLACEHOLDER, (_, brace, path, at) => {
+        const value = brace ?? textAt(path, data);
+        return escapeHtml(brace ? value : inHtmlUrl(text, at, value));
+      });
+    case "filename":
+      return filled((value) => lineOf(replaceUnseen(value, "_").replace(/[/\\]/g, "_")));
     case "subject":
     case "title":
     case "name":
@@ -126,6 +133,18 @@ function fillText(place: string, text: string, data: EventData): string {
     default:
       return filled((value) => value);
   }
+}
+
+/** The beginning of an attribute with a URL, up to its end. */
+const URL_ATTRIBUTE = /\s(?:href|src)\s*=\s*(?:"([^"]*)|'([^']*)|([^\s"']*))$/i;
+
+/** A value within the URL of a link cannot add parameters to it, and as a whole one no script. */
+function inHtmlUrl(html: string, at: number, value: string): string {
+  const tag = html.slice(Math.max(html.lastIndexOf("<", at), at - MAX_TAG), at);
+  const [whole, ...begun] = URL_ATTRIBUTE.exec(tag) ?? [];
+  if (whole === undefined) return value;
+  const isWhole = begun.every((part = "") => part.trim() === "");
+  return isWhole && /^(?:https?|mailto):/i.test(value) ? value : encoded(value);
 }
 
 /** A string of JSON, and the colon after it when it is a name. */

@@ -29,6 +29,7 @@ Deno.test("a value is fitted to its place: HTML, one line, a URL, JSON", () => {
   assert.deepEqual(
     filled({
       html: "<b>{{task.result.list.1.b}}</b>",
+      filename: "{{task.result.evil}}.txt",
       subject: "{{task.result.evil}}",
       url: "https://example.org/%7B%7Btask.result.evil%7D%7D?s={{task.result.status}}",
       headers,
@@ -36,12 +37,38 @@ Deno.test("a value is fitted to its place: HTML, one line, a URL, JSON", () => {
     }),
     {
       html: "<b>&lt;i&gt;</b>",
+      filename: 'a"b__Bcc: x@example.org.txt',
       subject: 'a"b Bcc: x@example.org',
       url: "https://example.org/a%22b%0D%0ABcc%3A%20x%40example.org?s=503",
       headers: { ...headers, "x-state": 'a"b Bcc: x@example.org' },
       body: JSON.stringify({ n: 503, t: 'is a"b\r\nBcc: x@example.org', none: null }),
     },
   );
+});
+
+Deno.test.each([
+  {
+    html: '<a href="https://e.org/?q={{task.result.a}}">',
+    value: "x&admin=1",
+    becomes: "x%26admin%3D1",
+  },
+  { html: "<a class=b href='https://e.org/{{task.result.a}}'>", value: "x'y", becomes: "x&#39;y" },
+  { html: "<img alt='' src=https://e.org/{{task.result.a}}>", value: "x y", becomes: "x%20y" },
+  {
+    html: '<a href="{{task.result.a}}">',
+    value: "https://e.org/?a&b",
+    becomes: "https://e.org/?a&amp;b",
+  },
+  {
+    html: '<a href="{{task.result.a}}">',
+    value: "javascript:alert(1)",
+    becomes: "javascript%3Aalert(1)",
+  },
+  { html: '<a href="https://e.org/" title="{{task.result.a}}">', value: "a&b", becomes: "a&amp;b" },
+  { html: '<a href="https://e.org/">{{task.result.a}}</a>', value: "a&b", becomes: "a&amp;b" },
+])("in $html the value $value becomes $becomes", ({ html, value, becomes }) => {
+  const payload = fillPayload(JSON.stringify({ html }), { task: { result: { a: value } } });
+  assert.equal(JSON.parse(payload).html, html.replace("{{task.result.a}}", becomes));
 });
 
 Deno.test.each([
