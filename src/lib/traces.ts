@@ -82,8 +82,10 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
   return traceparent?.split("-")[1];
 }
 
+const UNTRACED: OpenSpan = { end() {} };
+
 function untraced(traceparent: string | undefined): OpenSpan {
-  return { end() {}, ...compact({ traceparent }) };
+  return traceparent === undefined ? UNTRACED : { ...UNTRACED, traceparent };
 }
 
 function traced(span: Span): OpenSpan {

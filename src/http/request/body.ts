@@ -8,7 +8,6 @@
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
 import { decodeSteps, type HeldText, holdSteps } from "../../lib/json/held_text.ts";
 import { visit } from "jsonc-parser";
 import { isNestedDeeper } from "../../lib/json.ts";
@@ -69,7 +68,7 @@ export async function readJson(
     const value = text.length > SMALL
       ? await runInTurns(bodyTextSteps(text, PART_LIMITS), turn)
       : parseSmall(text);
-    return { text, size, value, ...compact({ held }) };
+    return held ? { text, size, value, held } : { text, size, value };
   } catch (error) {
     if (error instanceof SyntaxError) throw new Refusal("malformed_json", syntaxErrorIn(text));
     if (error instanceof PartTooLarge) throw refuseBody(DETAILS[error.limit]);

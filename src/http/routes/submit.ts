@@ -104,9 +104,10 @@ export function submitRoutes(
     const once = beginning instanceof Promise ? await beginning : beginning;
     const stored = await store(draft, once, owner, held);
     if (stored !== undefined) return answerReplay(context, stored, headers);
-    counters.accepted(draft.drafted.length, startedAt);
+    const endedAt = clock.monotonic();
+    counters.accepted(draft.drafted.length, startedAt, endedAt);
     history.submitted(`key ${nameOf(caller)}`, draft.drafted.length);
-    metrics.accepted(path.slice(1), draft.drafted.length, (clock.monotonic() - startedAt) / 1_000);
+    metrics.accepted(path.slice(1), draft.drafted.length, (endedAt - startedAt) / 1_000);
     log.debug("Submit accepted", {
       tasks: draft.drafted.length,
       [draft.batch ? "batch" : "task"]: draft.batch?.id ?? draft.drafted[0]?.task.id,

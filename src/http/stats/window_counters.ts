@@ -9,8 +9,8 @@ import type { Quantiles } from "../../task/history.ts";
 
 /** Counts tasks and measures durations. */
 export interface WindowCounters {
-  /** Counts the tasks of a submit that began at `startedAt` on the monotonic clock. */
-  accepted(tasks: number, startedAt: number): void;
+  /** Counts the tasks of a submit that took from `startedAt` to `now` on the monotonic clock. */
+  accepted(tasks: number, startedAt: number, now: number): void;
   /** Counts a task that became final `ms` milliseconds after it was accepted. */
   settled(ms: number): void;
   /** Tasks per second over the last minute. */
@@ -29,8 +29,7 @@ export function openWindowCounters(clock: Clock): WindowCounters {
   const accept = new Latest();
   const finish = new Latest();
   return {
-    accepted(tasks, startedAt) {
-      const now = clock.monotonic();
+    accepted(tasks, startedAt, now) {
       accepted.add(tasks, now);
       accept.add(now - startedAt);
     },

@@ -168,7 +168,7 @@ export function keepMembersAsText(
   name: string,
   containers: ReadonlySet<string>,
 ): void {
-  if (!text.includes(`"${name}"`) && !ESCAPED_LETTER.test(text)) return;
+  if (!text.includes(`"${name}"`) && !(text.includes("\\") && ESCAPED_LETTER.test(text))) return;
   visit(value, skipSpace(text, 0));
 
   /** Goes through a value that begins at `from`; returns where it ends. */

@@ -185,7 +185,10 @@ function specOf(task: NewTask): string {
     traceparent: task.traceparent,
   };
   withGiven(spec, task);
-  if (!written || written.retry !== task.retry || !haveSameValues(written.spec, spec)) {
+  if (
+    !written || written.retry !== task.retry || written.spec.requestId !== task.requestId ||
+    !haveSameValues(written.spec, spec)
+  ) {
     const retry = JSON.stringify(packRetry(task.retry));
     // Joined as texts: to copy the object for one more member takes longer.
     const text = `${JSON.stringify(spec).slice(0, -1)},"retry":${retry}}`;

@@ -252,13 +252,15 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   }
   if (digest && urls > 0) wrong("Not together with attachments by URL", "digest");
   if (issues.length > 0 || !said) return { issues };
+  const dsn = raw.dsn ? true as const : undefined;
+  const isPlain = !replyTo && !bounce && unsubscribe === undefined && !dsn;
   const { subject, ...content } = said;
   const attachments = (raw.attachments ?? []).map(({ content = "", ...file }) =>
     ({ ...file, content }) as Attachment
   );
   const common = {
     ...content,
-    ...compact({ severity: raw.severity }),
+    ...(raw.severity === undefined ? undefined : { severity: raw.severity }),
     attachments,
   };
   const contentFor = (
@@ -267,10 +269,10 @@ function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify
   ) => {
     const isMail = mailboxes.length + copies.cc.length + copies.bcc.length > 0;
     const mail = {
-      ...compact({ from }),
+      ...(from && { from }),
       to: mailboxes,
       ...copies,
-      ...compact({ replyTo, bounce, unsubscribe, dsn: raw.dsn ? true as const : undefined }),
+      ...(isPlain ? undefined : compact({ replyTo, bounce, unsubscribe, dsn })),
       subject,
       ...common,
       headers: raw.headers ?? {},

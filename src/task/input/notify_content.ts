@@ -4,7 +4,6 @@
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { anObject } from "./batch_input.ts";
 import type { Issue } from "../issues.ts";
@@ -112,8 +111,10 @@ export function contentOf(
   if (!subject && FORMS.every((name) => (raw[name] ?? "").trim() === "")) {
     wrong("Expected a subject, a text, an html or a markdown: there is nothing to send", "text");
   }
-  return {
-    subject: subject ?? "",
-    ...compact({ text, html, markdown }),
-  };
+  // Written out, not spread: every notification comes through here.
+  const content: { -readonly [Name in keyof Content]: Content[Name] } = { subject: subject ?? "" };
+  if (text !== undefined) content.text = text;
+  if (html !== undefined) content.html = html;
+  if (markdown !== undefined) content.markdown = markdown;
+  return content;
 }

@@ -5,7 +5,6 @@
  */
 
 import { parseTime } from "../../lib/time.ts";
-import { compact } from "../../lib/compact.ts";
 import { z } from "zod";
 import { parseDuration } from "../../lib/duration.ts";
 import type { Issue } from "../issues.ts";
@@ -200,23 +199,23 @@ export function readOptions(
   }
   const retry = raw.retry === undefined ? defaults.retry : readRetry(raw.retry, defaults.retry);
   if (!retry) wrong(EXPECTED.retry, "retry");
-  return withGiven({
-    ...compact({ delayMs, runAt, expiresMs, expiresAt }),
+  // Written out, not spread: every submit comes through here.
+  const options: { -readonly [Name in keyof SubmitOptions]: SubmitOptions[Name] } = {
     priority: raw.priority ?? 5,
     retry: retry ?? [],
     timeoutMs,
     onUnknown: raw.onUnknown ?? "retry",
-    ...compact({ retain: raw.retain }),
-    ...rawFollowUpsOf(raw),
-  }, raw);
-}
-
-function rawFollowUpsOf(
-  { callback, onSuccess, onFailure }: RawFollowUps,
-): { rawFollowUps?: RawFollowUps } {
-  return callback === undefined && onSuccess === undefined && onFailure === undefined
-    ? {}
-    : { rawFollowUps: { callback, onSuccess, onFailure } };
+  };
+  if (delayMs !== undefined) options.delayMs = delayMs;
+  if (runAt !== undefined) options.runAt = runAt;
+  if (expiresMs !== undefined) options.expiresMs = expiresMs;
+  if (expiresAt !== undefined) options.expiresAt = expiresAt;
+  if (raw.retain !== undefined) options.retain = raw.retain;
+  const { callback, onSuccess, onFailure } = raw;
+  if (callback !== undefined || onSuccess !== undefined || onFailure !== undefined) {
+    options.rawFollowUps = { callback, onSuccess, onFailure };
+  }
+  return withGiven(options, raw);
 }
 
 /** What is wrong with an `expires` that leaves no time for an attempt; `now` is the time of acceptance. */
