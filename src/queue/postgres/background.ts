@@ -4,7 +4,7 @@
  * @module
  */
 
-import { engineErrorOf, isTemporary } from "./connection.ts";
+import { engineErrorOf, isTemporary } from "./database/connection.ts";
 
 /** The background work of one engine. */
 export class Background {

@@ -9,8 +9,8 @@
 import type { Rate } from "../../lib/rate_text.ts";
 import type { Taken } from "../../lib/token_bucket.ts";
 import { Grouped } from "./group.ts";
-import type { Pool } from "./pool.ts";
-import type { Sql } from "./sql.ts";
+import type { Pool } from "./database/pool.ts";
+import type { Sql } from "./database/sql.ts";
 
 interface Wanted {
   readonly name: string;

@@ -12,8 +12,8 @@ import { erasedAttempt } from "../core/erase.ts";
 import type { BatchRow, Content, Row } from "../core/row.ts";
 import type { Ended } from "../core/storage.ts";
 import type { FailedTask } from "../engine.ts";
-import { checksumOf, insertValues, type Report, updateValues } from "./columns.ts";
-import type { Session } from "./connection.ts";
+import { checksumOf, insertValues, type Report, updateValues } from "./database/columns.ts";
+import type { Session } from "./database/connection.ts";
 import { LoadedRows } from "./loaded_rows.ts";
 
 /** What the engine must know once the transaction is committed. */

@@ -31,7 +31,7 @@ import type {
 } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import type { Pause } from "../pause.ts";
-import { checksumOf } from "./columns.ts";
+import { checksumOf } from "./database/columns.ts";
 import type { Matching } from "./lists.ts";
 import { Purger } from "./purger.ts";
 import { Reads } from "./reads.ts";

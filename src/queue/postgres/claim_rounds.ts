@@ -10,11 +10,11 @@ import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { EngineAwayError } from "../engine.ts";
 import type { Outcome } from "./changed_rows.ts";
-import { sqlStateOf } from "./connection.ts";
+import { sqlStateOf } from "./database/connection.ts";
 import type { Hints, Place } from "./hints.ts";
-import type { Node } from "./node.ts";
-import type { OwnAttempts } from "./own_attempts.ts";
-import type { Pool } from "./pool.ts";
+import type { Node } from "./nodes/node.ts";
+import type { OwnAttempts } from "./nodes/own_attempts.ts";
+import type { Pool } from "./database/pool.ts";
 import type { Transactions } from "./transactions.ts";
 
 /** How long to skip a lane that another node is claiming from, in milliseconds. */

@@ -15,7 +15,7 @@ import type { Claimer } from "./claimer.ts";
 import type { Expiry } from "./expiry.ts";
 import type { Hints } from "./hints.ts";
 import type { LaneTable } from "./lane_names.ts";
-import type { Notices } from "./notices.ts";
+import type { Notices } from "./nodes/notices.ts";
 import type { Tail } from "./tail.ts";
 
 /** Who waits for what. */

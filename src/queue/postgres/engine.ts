@@ -5,6 +5,9 @@
  * what changed. This file joins the parts: it passes on what a commit brought to
  * those who wait for it, here and on other nodes.
  *
+ * `database/` has the connections, the tables and the SQL; `nodes/` what nodes
+ * know of each other.
+ *
  * @module
  */
 
@@ -33,21 +36,21 @@ import { Changes } from "./changes.ts";
 import { ClaimRounds } from "./claim_rounds.ts";
 import { Claimer } from "./claimer.ts";
 import { type CommitNewsParts, passOn } from "./commit_news.ts";
-import { type ConnectionOptions, engineErrorOf, sqlStateOf } from "./connection.ts";
+import { type ConnectionOptions, engineErrorOf, sqlStateOf } from "./database/connection.ts";
 import { Expiry } from "./expiry.ts";
-import { agreeOnFolder } from "./folder.ts";
+import { agreeOnFolder } from "./nodes/folder.ts";
 import { Hints } from "./hints.ts";
 import { Inserts } from "./inserts.ts";
-import { Node } from "./node.ts";
-import { type Notice, Notices } from "./notices.ts";
+import { Node } from "./nodes/node.ts";
+import { type Notice, Notices } from "./nodes/notices.ts";
 import type { PostgresOptions } from "./options.ts";
-import { OwnAttempts } from "./own_attempts.ts";
-import { Pool } from "./pool.ts";
+import { OwnAttempts } from "./nodes/own_attempts.ts";
+import { Pool } from "./database/pool.ts";
 import { Settlements } from "./settlements.ts";
-import type { Sql } from "./sql.ts";
+import type { Sql } from "./database/sql.ts";
 import { Tail } from "./tail.ts";
 import { Transactions } from "./transactions.ts";
-import { Upkeep } from "./upkeep.ts";
+import { Upkeep } from "./nodes/upkeep.ts";
 
 /** Connections that write, and connections that read. */
 const WRITERS = 5;

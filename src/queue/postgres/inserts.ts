@@ -14,7 +14,7 @@ import { insertSubmission } from "../core/submissions.ts";
 import { EngineAwayError, type Inserted, type Submission } from "../engine.ts";
 import type { Outcome } from "./changed_rows.ts";
 import { Grouped } from "./group.ts";
-import type { PooledSession } from "./pool.ts";
+import type { PooledSession } from "./database/pool.ts";
 import type { Transactions } from "./transactions.ts";
 import type { Unit } from "./unit.ts";
 

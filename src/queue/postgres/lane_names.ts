@@ -5,9 +5,9 @@
  */
 
 import { EngineError } from "../errors.ts";
-import type { LaneNames } from "./columns.ts";
-import type { Session } from "./connection.ts";
-import type { Sql } from "./sql.ts";
+import type { LaneNames } from "./database/columns.ts";
+import type { Session } from "./database/connection.ts";
+import type { Sql } from "./database/sql.ts";
 
 /** The lanes that this node has read so far. */
 export class LaneTable implements LaneNames {

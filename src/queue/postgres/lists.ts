@@ -14,8 +14,8 @@ import type { TaskFilter } from "../engine.ts";
 import type { DuePlace } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
-import { columnOf, STATE } from "./columns.ts";
-import type { Session } from "./connection.ts";
+import { columnOf, STATE } from "./database/columns.ts";
+import type { Session } from "./database/connection.ts";
 
 /** Rows that the queries of one page examine, one query after the other: usually the first is enough. */
 const WINDOWS = [1_000, 4_000, 20_000] as const;

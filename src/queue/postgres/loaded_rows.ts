@@ -18,10 +18,10 @@ import type { BatchRow, Row } from "../core/row.ts";
 import type { Due } from "../core/storage.ts";
 import type { Idempotency, Inserted } from "../engine.ts";
 import { LaneScheduler, type LaneTerms } from "../lanes/lane_scheduler.ts";
-import { checksumOf, LANE_PLACE, type LaneNames, ROW_WIDTH, rowFrom } from "./columns.ts";
-import type { Rows, Session } from "./connection.ts";
+import { checksumOf, LANE_PLACE, type LaneNames, ROW_WIDTH, rowFrom } from "./database/columns.ts";
+import type { Rows, Session } from "./database/connection.ts";
 import { batchFrom, type StoredContent } from "./records.ts";
-import type { Sql } from "./sql.ts";
+import type { Sql } from "./database/sql.ts";
 
 /** Records what the lifecycle sets for lanes, so that `write` can store it. */
 class RecordingScheduler extends LaneScheduler {

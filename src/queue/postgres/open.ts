@@ -5,11 +5,11 @@
  */
 
 import type { Durability } from "../engine.ts";
-import { Connection, type Session } from "./connection.ts";
+import { Connection, type Session } from "./database/connection.ts";
 import { PostgresEngine } from "./engine.ts";
 import type { PostgresOptions } from "./options.ts";
-import { migrate, refuseMoved } from "./schema.ts";
-import { statementsOf } from "./sql.ts";
+import { migrate, refuseMoved } from "./database/schema.ts";
+import { statementsOf } from "./database/sql.ts";
 
 /** Opens the queue, and creates its schema when there is none. */
 export async function openPostgresEngine(options: PostgresOptions): Promise<PostgresEngine> {

@@ -7,7 +7,7 @@
 
 import { TASK_STATES } from "../../task/state.ts";
 import type { Purged } from "../engine.ts";
-import type { PooledSession } from "./pool.ts";
+import type { PooledSession } from "./database/pool.ts";
 import { batchFrom } from "./records.ts";
 import type { Transactions } from "./transactions.ts";
 

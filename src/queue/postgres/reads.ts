@@ -22,10 +22,10 @@ import type {
   TaskFilter,
 } from "../engine.ts";
 import type { LaneScheduler } from "../lanes/lane_scheduler.ts";
-import { ROW_WIDTH, rowFrom } from "./columns.ts";
-import type { Rows, Session } from "./connection.ts";
+import { ROW_WIDTH, rowFrom } from "./database/columns.ts";
+import type { Rows, Session } from "./database/connection.ts";
 import { type ListParts, type Matching, matching, upcoming } from "./lists.ts";
-import type { Sql } from "./sql.ts";
+import type { Sql } from "./database/sql.ts";
 import { readChanges } from "./tail.ts";
 import { batchFrom, recordOf, type StoredContent } from "./records.ts";
 import type { Transactions } from "./transactions.ts";

@@ -7,7 +7,7 @@
 import { type Counts, TASK_STATES } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { type BatchRow, type Row, summaryOf } from "../core/row.ts";
-import { checksumOf } from "./columns.ts";
+import { checksumOf } from "./database/columns.ts";
 
 /** The stored content of a task, besides its row. */
 export interface StoredContent {

@@ -13,9 +13,9 @@ import type { Settlement } from "../../task/outcome.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { settle } from "../core/lifecycle.ts";
 import { type Settled, settledOf } from "../core/settled.ts";
-import { engineErrorOf, isTemporary } from "./connection.ts";
+import { engineErrorOf, isTemporary } from "./database/connection.ts";
 import { Grouped } from "./group.ts";
-import type { OwnAttempts } from "./own_attempts.ts";
+import type { OwnAttempts } from "./nodes/own_attempts.ts";
 import type { Transactions } from "./transactions.ts";
 
 /** Attempts settled in one transaction. */

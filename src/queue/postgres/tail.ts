@@ -11,11 +11,11 @@
 
 import { changeOf, isDone } from "../core/row.ts";
 import type { TaskChange } from "../change.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool } from "./database/pool.ts";
 import type { LaneTable } from "./lane_names.ts";
-import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./columns.ts";
-import type { Sql } from "./sql.ts";
-import type { Session } from "./connection.ts";
+import { LANE_PLACE, ROW_WIDTH, rowFrom } from "./database/columns.ts";
+import type { Sql } from "./database/sql.ts";
+import type { Session } from "./database/connection.ts";
 import { batchCountsFrom } from "./records.ts";
 import { isFinal } from "../../task/state.ts";
 

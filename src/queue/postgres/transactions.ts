@@ -13,11 +13,11 @@ import { Pauses } from "../core/pauses.ts";
 import type { Row } from "../core/row.ts";
 import { EngineError } from "../errors.ts";
 import type { Outcome } from "./changed_rows.ts";
-import { LANE_PLACE } from "./columns.ts";
-import type { Rows, Statement } from "./connection.ts";
+import { LANE_PLACE } from "./database/columns.ts";
+import type { Rows, Statement } from "./database/connection.ts";
 import { LaneTable } from "./lane_names.ts";
-import type { Pool, PooledSession } from "./pool.ts";
-import type { Sql } from "./sql.ts";
+import type { Pool, PooledSession } from "./database/pool.ts";
+import type { Sql } from "./database/sql.ts";
 import { Unit } from "./unit.ts";
 
 /** Tasks cancelled, retried, expired or recovered in one transaction. */

@@ -32,7 +32,7 @@ import type { ClaimStorage, SubmissionStorage } from "../core/storage.ts";
 import type { Idempotency, Inserted } from "../engine.ts";
 import type { Turn } from "../lanes/lane_scheduler.ts";
 import { ChangedRows } from "./changed_rows.ts";
-import type { Session } from "./connection.ts";
+import type { Session } from "./database/connection.ts";
 import type { Found, UnitContext } from "./loaded_rows.ts";
 import { isIntact, recordOf } from "./records.ts";
 

@@ -6,10 +6,10 @@
 
 import { systemClock } from "../../lib/clock.ts";
 import { EngineError } from "../errors.ts";
-import { Connection, type Rows } from "../postgres/connection.ts";
-import { foldedOf } from "../postgres/columns.ts";
+import { Connection, type Rows } from "../postgres/database/connection.ts";
+import { foldedOf } from "../postgres/database/columns.ts";
 import { openPostgresEngine } from "../postgres/open.ts";
-import { type Move, NODES_LOCK, readMove } from "../postgres/schema.ts";
+import { type Move, NODES_LOCK, readMove } from "../postgres/database/schema.ts";
 import type { PostgresUrl } from "../postgres/url.ts";
 import type { LaneRow, Source, Table, Target, Values } from "./tables.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { taskColumns as postgresColumns } from "../postgres/columns.ts";
+import { taskColumns as postgresColumns } from "../postgres/database/columns.ts";
 import { columnOf as sqliteColumn } from "../sqlite/file/rows.ts";
 
 /** How a column's values differ between the engines. */

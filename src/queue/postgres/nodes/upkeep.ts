@@ -6,17 +6,17 @@
  * @module
  */
 
-import type { Clock } from "../../lib/clock.ts";
-import { makeFollowUps } from "../core/follow_ups.ts";
-import { recover, settle } from "../core/lifecycle.ts";
-import { changeOf, type Row } from "../core/row.ts";
-import type { TaskChange } from "../engine.ts";
-import type { Claimer } from "./claimer.ts";
-import { rowFrom } from "./columns.ts";
-import { isTemporary } from "./connection.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { makeFollowUps } from "../../core/follow_ups.ts";
+import { recover, settle } from "../../core/lifecycle.ts";
+import { changeOf, type Row } from "../../core/row.ts";
+import type { TaskChange } from "../../engine.ts";
+import type { Claimer } from "../claimer.ts";
+import { rowFrom } from "../database/columns.ts";
+import { isTemporary } from "../database/connection.ts";
 import { HEARTBEAT_MS, type Node } from "./node.ts";
 import type { OwnAttempts } from "./own_attempts.ts";
-import { CHANGED_AT_ONCE, type Transactions } from "./transactions.ts";
+import { CHANGED_AT_ONCE, type Transactions } from "../transactions.ts";
 
 /** What the upkeep needs. */
 export interface UpkeepParts {

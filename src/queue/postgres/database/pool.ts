@@ -4,8 +4,8 @@
  * @module
  */
 
-import { sleep, systemClock } from "../../lib/clock.ts";
-import { EngineAwayError, EngineError } from "../errors.ts";
+import { sleep, systemClock } from "../../../lib/clock.ts";
+import { EngineAwayError, EngineError } from "../../errors.ts";
 import {
   Connection,
   type ConnectionOptions,

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
-import { EngineError } from "../errors.ts";
+import { compact } from "../../../lib/compact.ts";
+import { EngineError } from "../../errors.ts";
 import type { Connection } from "./connection.ts";
 import { FUNCTIONS, FUNCTIONS_VERSION } from "./functions.ts";
 

@@ -10,9 +10,9 @@
 
 // @ts-types="@types/pg"
 import pg from "pg";
-import { systemClock } from "../../lib/clock.ts";
-import { EngineAwayError, EngineError } from "../errors.ts";
-import type { PostgresUrl } from "./url.ts";
+import { systemClock } from "../../../lib/clock.ts";
+import { EngineAwayError, EngineError } from "../../errors.ts";
+import type { PostgresUrl } from "../url.ts";
 
 /** The longest a call may take, in milliseconds: here, and in the server, which gives up first. */
 const CALL_MS = 8_000;

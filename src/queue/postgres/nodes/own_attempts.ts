@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sequenceOf } from "../../lib/ids.ts";
+import { sequenceOf } from "../../../lib/ids.ts";
 
 /** A claimed task and which attempt at it was claimed. */
 export interface OwnAttempt {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { JsonText } from "../../lib/json.ts";
+import type { JsonText } from "../../../lib/json.ts";
 import { crc32 } from "node:zlib";
-import { TASK_STATES, type TaskState } from "../../task/state.ts";
-import type { Row } from "../core/row.ts";
+import { TASK_STATES, type TaskState } from "../../../task/state.ts";
+import type { Row } from "../../core/row.ts";
 
 /** Lanes by their number in the database and by their name. */
 export interface LaneNames {

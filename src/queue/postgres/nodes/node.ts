@@ -9,12 +9,12 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../lib/clock.ts";
-import { EngineError } from "../errors.ts";
-import type { NodeReport, NodeStatus } from "../cluster.ts";
-import type { Session } from "./connection.ts";
-import type { Pool } from "./pool.ts";
-import { NODES_LOCK } from "./schema.ts";
+import { type Clock, systemClock } from "../../../lib/clock.ts";
+import { EngineError } from "../../errors.ts";
+import type { NodeReport, NodeStatus } from "../../cluster.ts";
+import type { Session } from "../database/connection.ts";
+import type { Pool } from "../database/pool.ts";
+import { NODES_LOCK } from "../database/schema.ts";
 
 /** How often a node renews its row, in milliseconds. */
 const HEARTBEAT_MS = 2_000;

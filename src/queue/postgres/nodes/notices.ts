@@ -9,9 +9,9 @@
  * @module
  */
 
-import type { Clock } from "../../lib/clock.ts";
-import type { Announcement } from "../cluster.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Announcement } from "../../cluster.ts";
+import { Connection, type ConnectionOptions } from "../database/connection.ts";
 
 /** How long notices are collected before they are sent, in milliseconds. */
 const SEND_MS = 5;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { EngineAwayError, EngineError } from "../../../src/queue/errors.ts";
-import { Connection, type Statement } from "../../../src/queue/postgres/connection.ts";
-import { parsePostgresUrl } from "../../../src/queue/postgres/url.ts";
-import { needs } from "../../support/needs.ts";
-import { hasPostgres, openCluster } from "../../support/postgres.ts";
+import { EngineAwayError, EngineError } from "../../../../src/queue/errors.ts";
+import { Connection, type Statement } from "../../../../src/queue/postgres/database/connection.ts";
+import { parsePostgresUrl } from "../../../../src/queue/postgres/url.ts";
+import { needs } from "../../../support/needs.ts";
+import { hasPostgres, openCluster } from "../../../support/postgres.ts";
 
 const ignore = !hasPostgres() || needs("openssl").ignore;
 const ONE: Statement = {

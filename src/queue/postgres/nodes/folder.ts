@@ -8,9 +8,9 @@
  * @module
  */
 
-import type { MarkedFolder } from "../cluster.ts";
-import type { Pool } from "./pool.ts";
-import { NODES_LOCK } from "./schema.ts";
+import type { MarkedFolder } from "../../cluster.ts";
+import type { Pool } from "../database/pool.ts";
+import { NODES_LOCK } from "../database/schema.ts";
 
 /** A node that only accepts saves nothing, so its folder does not bind one that attempts. */
 const OTHERS = `
