@@ -23,7 +23,8 @@ export function secretsOf(payload: Payload): string[] {
     if (text.length < SHORTEST) return;
     found.add(text).add(encodeURIComponent(text)).add(JSON.stringify(text).slice(1, -1));
   };
-  for (const [name, value] of Object.entries(payload.headers)) {
+  // Tasks of an older version may have none.
+  for (const [name, value] of Object.entries(payload.headers ?? {})) {
     if (looksSecret(name)) addCredential(value, add);
   }
   const url = URL.parse(payload.url);
