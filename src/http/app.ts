@@ -81,8 +81,10 @@ export function createApp(dependencies: Dependencies): App {
     error: (message, fields = {}) =>
       sample(`${message} ${fields.error}`, message, fields, `${fields.requestId}`, "error"),
   };
-  const sessions = openSessions(dependencies.keys, () => clock.now(), dependencies.signOuts);
-  const revocations = openRevocations(dependencies.keys, dependencies.closing);
+  const { keys, closing, signOuts } = dependencies;
+  const sessions = openSessions(keys, () => clock.now(), signOuts);
+  const revocations = openRevocations(keys, closing, signOuts.has);
+  signOuts.watch(() => revocations.check());
   const refuseWrongKey = openWrongKeys(clock, sample);
   const keyUse = openKeyUse(clock);
   const authenticate = openAuth({
@@ -142,7 +144,10 @@ export function createApp(dependencies: Dependencies): App {
       const client = () => clientOf(request, info.remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
-        const ending = () => revocations.signalFor(caller);
+        const ending = () => {
+          const isSignedIn = !request.headers.has("authorization");
+          return revocations.signalFor(caller, isSignedIn ? sessions.idOf(request) : undefined);
+        };
         const answered = await answer({ request, requestId, caller, hono, client, ending });
         return request.method === "POST" && basePath === ""
           ? answered

@@ -31,6 +31,8 @@ export interface Sessions<Key extends SigningKey> {
   begin(key: Key, isSecure: boolean): string;
   /** The key that a request is signed in with; `undefined` without a valid session. */
   keyOf(request: Request): Key | undefined;
+  /** The id of the session that a request is signed in with. */
+  idOf(request: Request): string | undefined;
   /** Ends the session of a request; resolves with the `Set-Cookie` header that removes the cookie. */
   end(request: Request, isSecure: boolean): Promise<string>;
 }
@@ -63,6 +65,7 @@ export function openSessions<Key extends SigningKey>(
       return cookie(encodeURIComponent(value), LIFETIME_S, isSecure);
     },
     keyOf: (request) => read(request)?.key,
+    idOf: (request) => read(request)?.id,
     async end(request, isSecure) {
       const session = read(request);
       if (session) await signOuts.add(session.id, session.until * 1_000);

@@ -20,6 +20,8 @@ export interface SignOuts {
   has(session: string): boolean;
   /** Signs a session out; `until` is when it would have ended, in milliseconds since the epoch. Stored when this resolves. */
   add(session: string, until: number): Promise<void>;
+  /** Calls `listener` after sessions were signed out, on this node or another one. */
+  watch(listener: () => void): void;
 }
 
 /** What sign-outs need. */
@@ -35,10 +37,13 @@ export interface SignOutParts {
 /** Reads the stored ones. */
 export async function openSignOuts({ engine, clock, signal }: SignOutParts): Promise<SignOuts> {
   const ended = new Map<string, number>();
+  const listeners: (() => void)[] = [];
+  const notify = () => listeners.forEach((listener) => listener());
 
   async function read(): Promise<void> {
     for (const { id, until } of await engine.endedSessions()) ended.set(id, until);
     for (const [id, until] of ended) if (until <= clock.now()) ended.delete(id);
+    notify();
   }
 
   async function readOn(): Promise<void> {
@@ -56,7 +61,9 @@ export async function openSignOuts({ engine, clock, signal }: SignOutParts): Pro
     has: (session) => ended.has(session),
     async add(session, until) {
       ended.set(session, until);
+      notify();
       await engine.endSession(session, until);
     },
+    watch: (listener) => void listeners.push(listener),
   };
 }

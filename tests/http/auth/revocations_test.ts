@@ -20,3 +20,19 @@ Deno.test("streams end with their secret or a change of its scopes, and not by a
   assert.deepEqual(aborted(), [true, true, true, true]);
   assert.equal(revocations.signalFor({ scopes: new Set() }), closing.signal);
 });
+
+Deno.test("streams end with the session that they were opened in, and not with others of its key", () => {
+  const keys = parseApiKeys("ada:first");
+  const signedOut = new Set<string>();
+  const revocations = openRevocations(
+    () => keys,
+    new AbortController().signal,
+    (session) => signedOut.has(session),
+  );
+  const caller = keyOf("first", keys)!;
+  const signals = ["one", "two", undefined].map((id) => revocations.signalFor(caller, id));
+  signedOut.add("one");
+  revocations.check();
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, false, false]);
+  assert.equal(revocations.signalFor(caller, "one").aborted, true);
+});

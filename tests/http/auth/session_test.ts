@@ -97,10 +97,13 @@ Deno.test("signing out ends the session, and no other", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { headers } = await signIn(api, "first-secret");
   const other = await signIn(api, "first-secret");
+  const stream = await api.raw("/events", { headers });
   const signOut = { method: "POST", headers: { ...headers, origin: ORIGIN } };
   assert.equal((await api.raw("/ui/signout", signOut)).status, 303);
   assert.equal((await api.get("/tasks", headers)).status, 401);
   assert.equal((await api.get("/tasks", other.headers)).status, 200);
+  // Ends, since a session that is signed out sees nothing further.
+  await stream.text();
 });
 
 Deno.test("what was signed out on one node is signed out on another, and after a restart", async () => {
@@ -112,8 +115,11 @@ Deno.test("what was signed out on one node is signed out on another, and after a
   const [here, there] = [await open(), await open()];
   await here.add("one", clock.now() + 60_000);
   assert.deepEqual([here.has("one"), there.has("one")], [true, false]);
+  let noticed = 0;
+  there.watch(() => noticed++);
   await clock.advance(2_000);
   assert.deepEqual([there.has("one"), (await open()).has("one")], [true, true]);
+  assert.equal(noticed, 1);
   const { realm } = await openSignOuts({ engine, clock, signal });
   assert.deepEqual([here.realm, realm === ""], ["", false]);
 });
