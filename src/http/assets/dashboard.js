@@ -81,6 +81,7 @@ function placeOf(element, part) {
 /** Calls `onPulse` and `onError` for the live stream, which all tabs share where browsers can. */
 function openStream(url, onPulse, onError) {
   if (globalThis.SharedWorker) {
+    // One path for all versions of the pages, because they share it.
     const { port } = new SharedWorker(`${BASE}/ui/assets/live-worker.js`);
     port.onmessage = ({ data }) =>
       data.type === "pulse" ? onPulse(data.data) : onError(data.isClosed);
@@ -146,6 +147,15 @@ const LOCAL_WHOLE = {
   timeZoneName: "short",
 };
 const LOCAL_DAY_AND_CLOCK = { ...LOCAL_DAY, ...LOCAL_CLOCK };
+/** Formats by their options: making one takes longer than a hundred uses. */
+const formats = new Map();
+
+function local(date, options) {
+  const format = formats.get(options) ?? new Intl.DateTimeFormat([], options);
+  formats.set(options, format);
+  return format.format(date);
+}
+
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
 function updateTimes() {
@@ -154,20 +164,20 @@ function updateTimes() {
     const size = Math.floor(Math.abs(seconds));
     const [unit, name] = UNITS.find(([unit]) => size >= unit) ?? [1, "s"];
     const text = `${Math.floor(size / unit)} ${name}`;
-    time.title = new Date(time.dateTime).toLocaleString([], LOCAL_TIME);
+    time.title = local(new Date(time.dateTime), LOCAL_TIME);
     time.textContent = size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`;
   }
   for (const time of document.querySelectorAll("time.clock, time.day")) {
     const at = new Date(time.dateTime);
-    time.title = at.toLocaleString([], LOCAL_TIME);
-    time.textContent = at.toLocaleString([], time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK);
+    time.title = local(at, LOCAL_TIME);
+    time.textContent = local(at, time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK);
   }
   for (const time of document.querySelectorAll("time.local")) {
-    time.textContent = new Date(time.dateTime).toLocaleString([], LOCAL_WHOLE);
+    time.textContent = local(new Date(time.dateTime), LOCAL_WHOLE);
   }
   // The bars of a chart say when they were.
   for (const title of document.querySelectorAll("title[data-at]")) {
-    const at = new Date(title.dataset.at).toLocaleString([], LOCAL_DAY_AND_CLOCK);
+    const at = local(new Date(title.dataset.at), LOCAL_DAY_AND_CLOCK);
     title.textContent = title.textContent.replace(/^.*?: /, `${at}: `);
     delete title.dataset.at;
   }

@@ -37,6 +37,15 @@ const ASSETS: Readonly<Record<string, () => string>> = {
   "icon.svg": () => icon,
 };
 
+/** Changes with any of the assets, so that browsers keep those of one version for good. */
+const VERSION = weakTag(Object.values(ASSETS).map((text) => text()).join("\0")).slice(3, 15);
+const A_YEAR_S = 365 * 86_400;
+
+/** The path of an asset for pages: with the version, so that scripts import each other's. */
+export function assetPath(name: string): string {
+  return `/ui/assets/${VERSION}/${name}`;
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -49,7 +58,7 @@ interface Asset {
   readonly etag: string;
 }
 
-/** The route of the assets; browsers revalidate their copy each time. */
+/** The routes of the assets; without the version in the path, browsers revalidate each time. */
 export function assetRoutes(): Route[] {
   const kept = new Map<string, Asset>();
 
@@ -64,13 +73,13 @@ export function assetRoutes(): Route[] {
     return asset;
   }
 
-  function asset(context: RequestContext): Response {
+  function asset(context: RequestContext, cacheControl = "no-cache"): Response {
     const name = param(context, "name");
     const { encode, etag } = load(name);
     const { body, headers: encoding } = encode(context.request);
     const headers = {
       etag,
-      "cache-control": "no-cache",
+      "cache-control": cacheControl,
       "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "text/plain",
       "x-content-type-options": "nosniff",
       "x-request-id": context.requestId,
@@ -80,5 +89,14 @@ export function assetRoutes(): Route[] {
     return new Response(isKnown ? null : body, { status: isKnown ? 304 : 200, headers });
   }
 
-  return [{ method: "GET", path: "/ui/assets/{name}", open: true, answer: asset }];
+  /** A page of another version of the service gets what there is, for the moment. */
+  function versionedAsset(context: RequestContext): Response {
+    const isOurs = param(context, "version") === VERSION;
+    return asset(context, isOurs ? `public, max-age=${A_YEAR_S}, immutable` : "no-cache");
+  }
+
+  return [
+    { method: "GET", path: "/ui/assets/{name}", open: true, answer: (context) => asset(context) },
+    { method: "GET", path: "/ui/assets/{version}/{name}", open: true, answer: versionedAsset },
+  ];
 }

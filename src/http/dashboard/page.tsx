@@ -10,6 +10,7 @@
 import type { Child } from "hono/jsx";
 import { type Caller, maySee } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
+import { assetPath } from "./assets.ts";
 import { HelpTemplate } from "./help.tsx";
 
 /** The entry of the navigation that a page belongs to. */
@@ -116,18 +117,18 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{title} · Postrider</title>
-        <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/ui/assets/dashboard.css" />
-        {styles.map((name) => <link rel="stylesheet" href={`/ui/assets/${name}`} />)}
-        {scripts.map((name) => <script src={`/ui/assets/${name}`} defer></script>)}
-        {MODULES.map((name) => <link rel="modulepreload" href={`/ui/assets/${name}`} />)}
-        <script type="module" src="/ui/assets/dashboard.js"></script>
+        <link rel="icon" href={assetPath("icon.svg")} type="image/svg+xml" />
+        <link rel="stylesheet" href={assetPath("dashboard.css")} />
+        {styles.map((name) => <link rel="stylesheet" href={assetPath(name)} />)}
+        {scripts.map((name) => <script src={assetPath(name)} defer></script>)}
+        {MODULES.map((name) => <link rel="modulepreload" href={assetPath(name)} />)}
+        <script type="module" src={assetPath("dashboard.js")}></script>
       </head>
       <body data-follow={live ? "/ui/live" : undefined} data-change={change}>
         <a class="skip" href="#main">Skip to the content</a>
         <header class="top">
           <a class="brand" href="/">
-            <img src="/ui/assets/icon.svg" alt="" width="24" height="24" />
+            <img src={assetPath("icon.svg")} alt="" width="24" height="24" />
             <span>Postrider</span>
           </a>
           {caller ? <Navigation frame={frame} /> : null}

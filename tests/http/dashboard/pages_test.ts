@@ -185,6 +185,29 @@ Deno.test("assets are served with an ETag and not sent again when unchanged", as
   }
 });
 
+Deno.test("browsers keep the assets of a page until another version of the service has others", async () => {
+  await using api = await Api.open();
+  const text = await html(api, "/");
+  const [path = "", version = ""] = /\/ui\/assets\/([\w-]+)\/dashboard\.js/.exec(text) ?? [];
+  const cacheControlOf = async (path: string) => {
+    const response = await api.raw(path);
+    assert.equal(response.status, 200, path);
+    await response.body?.cancel();
+    return response.headers.get("cache-control");
+  };
+  assert.equal(await cacheControlOf(path), "public, max-age=31536000, immutable");
+  assert.equal(await cacheControlOf(path.replace(version, "earlier")), "no-cache");
+  assert.equal(await cacheControlOf("/ui/assets/dashboard.js"), "no-cache");
+  // Each script that a script imports is one that the page loads ahead.
+  const script = await (await api.raw(path)).text();
+  for (const [, name = ""] of script.matchAll(/(?:from|import) "\.\/([\w.-]+)"/g)) {
+    assert.ok(
+      text.includes(`<link rel="modulepreload" href="/ui/assets/${version}/${name}"`),
+      name,
+    );
+  }
+});
+
 Deno.test("a pulse is sent at once, after each change, and every second while an attempt runs", async () => {
   let running = 0;
   await using api = await Api.open({
