@@ -130,17 +130,19 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     );
   }
 
-  /** Counts for a few seconds at most: a rare match among very many tasks takes longer. */
+  /** Counts for a few seconds at most, because a rare match takes longer, and while the caller waits. */
   async function count(context: RequestContext): Promise<Response> {
     const filter = narrowed(readFilter(query(context, FILTER_NAMES), clock.now()), context);
     const end = clock.monotonic() + MAX_COUNT_MS;
+    const goesOn = () =>
+      clock.monotonic() < end && !dependencies.closing.aborted && !context.request.signal.aborted;
     let sum = 0;
     let cursor: string | undefined;
     do {
       const part = await engine.count(filter, cursor);
       sum += part.count;
       cursor = part.nextCursor;
-    } while (cursor !== undefined && clock.monotonic() < end && !dependencies.closing.aborted);
+    } while (cursor !== undefined && goesOn());
     return respond(context, 200, { count: sum, complete: cursor === undefined });
   }
 

@@ -9,6 +9,7 @@
  */
 
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
+import type { TaskState } from "../../task/state.ts";
 import { GIVEN_TEXTS, type GivenTexts, type TaskSummary } from "../../task/task.ts";
 import type { Page, TaskFilter } from "../engine.ts";
 import { dueAfter, type DuePlace, formatCursor, formatDueCursor } from "../cursor.ts";
@@ -21,6 +22,12 @@ import type { SqliteStorage } from "./storage.ts";
 
 /** Rows that one page reads, in steps: usually the first step is enough. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;
+/** Rows that a count of so many at most reads. */
+const SHORT_COUNT_WINDOWS = [1_000, 4_000] as const;
+/** Rows that a part of a whole count reads: other work takes its turn between the parts. */
+const COUNT_WINDOWS = [2_000] as const;
+/** The most tasks for which an index by state narrows more than any other. */
+const FEW = 1_000;
 /** Rows that one page by due time reads. */
 const UPCOMING_WINDOW = 2_000;
 /** The most that one count returns. */
@@ -59,9 +66,10 @@ export function count(
   storage: SqliteStorage,
   filter: TaskFilter,
   before: number,
-  most: number = COUNTED_AT_ONCE,
+  most?: number,
 ) {
-  const { seqs, next } = matching(storage, filter, most, before);
+  const windows = most === undefined ? COUNT_WINDOWS : SHORT_COUNT_WINDOWS;
+  const { seqs, next } = matching(storage, filter, most ?? COUNTED_AT_ONCE, before, windows);
   return next === undefined ? { count: seqs.length } : { count: seqs.length, next };
 }
 
@@ -112,10 +120,11 @@ export function matching(
   filter: TaskFilter,
   limit: number,
   before: number,
+  windows: readonly number[] = WINDOWS,
 ): { seqs: number[]; next?: number } {
   const seqs: number[] = [];
   let next = Math.min(before, endOf(filter));
-  for (const window of WINDOWS) {
+  for (const window of windows) {
     const found = search(storage, filter, limit + 1 - seqs.length, next, window);
     seqs.push(...found.seqs);
     if (seqs.length > limit) return { seqs: seqs.slice(0, limit), next: seqs[limit - 1] as number };
@@ -224,13 +233,25 @@ function driverOf(
   const search = searchOf(filter.q ?? "");
   if ("batch" in search) return by("task INDEXED BY task_batch WHERE batch = ?", search.batch);
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
+  if (filter.states && !storage.sweeping) {
+    const tasks = filter.states.reduce((sum, state) => sum + storage.counts[state], 0);
+    if (tasks <= FEW) return byState(storage, filter.states, by, window);
+  }
   const tag = filter.tag ?? filter.tags?.[0];
   if (tag !== undefined) return by("tag WHERE tag = ?", tag);
   if (filter.source !== undefined && filter.source !== "api") {
     return by("task INDEXED BY task_source WHERE source = ?", filter.source);
   }
-  if (filter.states === undefined) return undefined;
-  const states = new Set(filter.states.map((state) => STATE[state]));
+  return filter.states && byState(storage, filter.states, by, window);
+}
+
+function byState(
+  storage: SqliteStorage,
+  wanted: readonly TaskState[],
+  by: (from: string, ...values: Value[]) => Clause,
+  window: number,
+): Clause {
+  const states = new Set(wanted.map((state) => STATE[state]));
   // What a shutdown has cancelled is still stored as queued.
   if (storage.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
   const parts = [...states].map((state) => by("task INDEXED BY task_state WHERE state = ?", state));
@@ -245,6 +266,9 @@ function driverOf(
 }
 
 const TAGGED = "EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)";
+
+/** The label in small letters. A call of `fold` takes longer than all the rest of a search. */
+const FOLDED = "iif(length(label) = octet_length(label), lower(label), fold(label))";
 
 type Test<Field extends keyof TaskFilter> = (
   value: NonNullable<TaskFilter[Field]>,
@@ -285,9 +309,9 @@ const OWN_TESTS: {
     if ("task" in search) return test("seq = ?", search.task);
     if ("batch" in search) return test("batch = ?", search.batch);
     const { text, spec } = search;
-    if (spec === undefined) return test("instr(fold(label), ?) > 0", text);
+    if (spec === undefined) return test(`instr(${FOLDED}, ?) > 0`, text);
     return test(
-      "(instr(fold(label), ?) > 0 OR EXISTS (" +
+      `(instr(${FOLDED}, ?) > 0 OR EXISTS (` +
         "SELECT 1 FROM body WHERE body.seq = task.seq AND instr(body.spec, ?) > 0))",
       text,
       spec,

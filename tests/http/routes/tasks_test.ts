@@ -355,6 +355,22 @@ Deno.test("a change of many tasks reports its progress to callers that accept ND
   await refused.body?.cancel();
 });
 
+Deno.test("a count ends when its caller leaves", async () => {
+  const caller = new AbortController();
+  let parts = 0;
+  await using api = await Api.open({
+    engine: (memory) =>
+      Object.assign(Object.create(memory), {
+        count() {
+          if (++parts === 3) caller.abort();
+          return Promise.resolve(parts < 9 ? { count: 1, nextCursor: "more" } : { count: 1 });
+        },
+      }),
+  });
+  const response = await api.raw("/tasks/count", { signal: caller.signal });
+  assert.deepEqual(await response.json(), { count: 3, complete: false });
+});
+
 Deno.test("tasks are counted, and those that are not due are listed by their time", async () => {
   await using api = await Api.open();
   const later = await api.accept({ delay: "2h", tags: ["a", "b"] });

@@ -39,6 +39,18 @@ Deno.test("sqlite: tasks, lanes and holds are there after a restart", async () =
   });
 });
 
+Deno.test("sqlite: few tasks in a state are counted to the end behind very many with the same tag", async () => {
+  await using file = await aFile();
+  await file.live(async (world) => {
+    await world.insert({ tags: ["t"] });
+    const [task] = await world.claim();
+    await world.settle(task!, { event: "fail" });
+    await world.insert(...Array.from({ length: 5_100 }, () => ({ tags: ["t"] })));
+    const failed = await world.engine.count({ tag: "t", states: ["failed"] }, undefined, 9);
+    assert.deepEqual(failed, { count: 1 });
+  });
+});
+
 Deno.test("sqlite: an interrupted attempt counts, and the task runs again as a possible duplicate", async () => {
   await using file = await aFile();
   const [again, stopped, aborted] = await file.live(async (world) => {

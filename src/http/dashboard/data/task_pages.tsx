@@ -23,7 +23,7 @@ import { type Count, type Matches, TasksContent } from "../pages/tasks.tsx";
 
 const LISTED = 50;
 /** What a page counts; the script of the page counts on. A live page counts often. */
-const MAX_COUNTED = 2_000;
+const MAX_COUNTED = 1_000;
 /** Bytes of a mail's source that are shown. */
 const MAX_SOURCE = 65_536;
 
@@ -67,8 +67,14 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
   async function countMatches(words: FilterWords): Promise<Matches> {
     const { states: given, ...filter } = readFilter(words, clock.now());
     const counts = Object.keys(filter).length === 0 ? await engine.counts() : undefined;
-    const count = async (states: readonly TaskState[]): Promise<Count> => {
+    const known = new Map<string, Promise<Count>>();
+    const count = (states: readonly TaskState[]): Promise<Count> => {
       const wanted = given?.filter((state) => states.includes(state)) ?? states;
+      const counted = known.get(wanted.join(",")) ?? countOf(wanted);
+      known.set(wanted.join(","), counted);
+      return counted;
+    };
+    const countOf = async (wanted: readonly TaskState[]): Promise<Count> => {
       if (wanted.length === 0) return { count: 0 };
       if (counts) return { count: wanted.reduce((sum, state) => sum + counts[state], 0) };
       // All states are no filter: without one, fewer rows are read.
@@ -76,7 +82,8 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
       const wantedFilter = isAll ? filter : { ...filter, states: wanted };
       const part = await engine.count(wantedFilter, undefined, MAX_COUNTED);
       if (part.nextCursor === undefined) return { count: part.count };
-      const exactly = new URLSearchParams({ ...words, state: wanted.join(",") });
+      const { state: _, ...others } = words;
+      const exactly = new URLSearchParams(isAll ? others : { ...words, state: wanted.join(",") });
       return { count: part.count, exactly: `/tasks/count?${exactly}` };
     };
     const [all, active, retryable] = await Promise.all([
