@@ -7,6 +7,7 @@
 
 import { ExactJson } from "../lib/json/exact_json.ts";
 import { pointerTo } from "../lib/json.ts";
+import { runAtOnce, type Steps } from "../lib/steps.ts";
 import { type Issue, MAX_ISSUES } from "./issues.ts";
 
 /** The members below a path: by name, `*` for any name; `true` where anything may follow. */
@@ -83,20 +84,32 @@ const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
 
 /** The issues of all placeholders in a request that follows a task or a batch. */
 export function placeholderIssues(request: unknown, root: "task" | "batch"): Issue[] {
+  return runAtOnce(placeholderSteps(request, root));
+}
+
+/** Characters searched in a microsecond. */
+const SEARCH_SPEED = 1_000;
+
+/** The same in steps. */
+export function* placeholderSteps(request: unknown, root: "task" | "batch"): Steps<Issue[]> {
   const issues: Issue[] = [];
-  visit(request, []);
+  yield* visit(request, []);
   return issues;
 
-  function visit(value: unknown, path: readonly PropertyKey[]): void {
-    if (value instanceof ExactJson) visit(value.text, path);
+  function* visit(value: unknown, path: readonly PropertyKey[]): Steps<void> {
+    if (value instanceof ExactJson) yield* visit(value.text, path);
     else if (typeof value === "string") {
       for (const [, inner = ""] of value.matchAll(CANDIDATE)) {
         if (issues.length >= MAX_ISSUES) return;
         const detail = wrongWith(inner.replaceAll("%20", " ").trimEnd(), root);
         if (detail !== undefined) issues.push({ pointer: pointerTo(path), detail });
+        yield 1;
       }
+      yield value.length / SEARCH_SPEED;
     } else if (typeof value === "object" && value !== null) {
-      for (const [name, member] of Object.entries(value)) visit(member, [...path, name]);
+      for (const [name, member] of Object.entries(value)) {
+        yield* visit(member, [...path, name]);
+      }
     }
   }
 }

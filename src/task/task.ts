@@ -149,6 +149,8 @@ export interface NewTask extends GivenFields {
   readonly traceparent?: string;
   /** Created when it has ended. */
   readonly followUps?: readonly FollowUp[];
+  /** Instead of `followUps`: these as JSON text, where they are long and were written in steps. */
+  readonly followUpsText?: string;
 }
 
 /** A task that will be created when another task, or a batch, has ended. */
@@ -194,7 +196,8 @@ export interface FollowUpTask extends
 }
 
 /** A task as an engine keeps it, without its bulky parts. */
-export interface TaskSummary extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followUps"> {
+export interface TaskSummary
+  extends Omit<NewTask, "payload" | "retry" | "dueAt" | "followUps" | "followUpsText"> {
   /** Its state now. */
   readonly state: TaskState;
   /** Why it has its state, where the state alone does not say. */

@@ -25,6 +25,10 @@ interface Submit {
 const many = <Value>(length: number, make: (n: number) => Value) =>
   Array.from({ length }, (_, n) => make(n));
 const mail = (more: object) => ({ to: "a@example.org", subject: "s", text: "t", ...more });
+const file = (megabytes: number) => ({
+  filename: "a.bin",
+  content: "QUJD".repeat(megabytes * 1e6 / 3),
+});
 const TEXT = "a line of text\n".repeat(1_700_000);
 
 const SUBMITS: readonly Submit[] = [
@@ -94,8 +98,36 @@ const SUBMITS: readonly Submit[] = [
   {
     name: "a file of 20 MB",
     path: "/notify",
+    body: () => mail({ attachments: [file(20)] }),
+  },
+  {
+    name: "a follow-up of 10 MB",
+    path: "/notify",
+    body: () => mail({ onSuccess: { notify: mail({ text: TEXT.slice(0, 1e7) }) } }),
+    longest: 10,
+  },
+  {
+    name: "a follow-up with a file of 10 MB",
+    path: "/notify",
+    body: () => mail({ onFailure: { notify: mail({ attachments: [file(10)] }) } }),
+  },
+  {
+    name: "10 MB with a fallback",
+    path: "/notify",
+    body: () => mail({ text: TEXT.slice(0, 1e7), fallback: "b@example.org" }),
+    longest: 10,
+  },
+  {
+    name: "10 MB with five fallbacks",
+    path: "/notify",
     body: () =>
-      mail({ attachments: [{ filename: "a.bin", content: "QUJD".repeat(20_000_000 / 3) }] }),
+      mail({ text: TEXT.slice(0, 1e7), fallback: many(5, (n) => `json://example.org/${n}`) }),
+    longest: 10,
+  },
+  {
+    name: "a file of 10 MB with a fallback",
+    path: "/notify",
+    body: () => mail({ attachments: [file(10)], fallback: "b@example.org" }),
   },
   {
     name: "20,000 recipients",
@@ -106,6 +138,24 @@ const SUBMITS: readonly Submit[] = [
     name: "20,000 unknown fields",
     path: "/notify",
     body: () => mail(Object.fromEntries(many(20_000, (n) => [`f${n}`, 1]))),
+  },
+  {
+    name: "200,000 unknown fields",
+    path: "/notify",
+    body: () => mail(Object.fromEntries(many(200_000, (n) => [`f${n}`, 1]))),
+  },
+  {
+    name: "200,000 headers of a mail",
+    path: "/notify",
+    body: () => mail({ headers: Object.fromEntries(many(200_000, (n) => [`x-${n}`, "1"])) }),
+  },
+  {
+    name: "200,000 headers of a fetch",
+    path: "/fetch",
+    body: () => ({
+      url: "http://example.org/",
+      headers: Object.fromEntries(many(200_000, (n) => [`x-${n}`, "1"])),
+    }),
   },
 ];
 

@@ -4,12 +4,14 @@
  * @module
  */
 
-import { type HeldText, textOfJson } from "../../lib/json/held_text.ts";
+import type { HeldText } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
-import type { NewTask } from "../../task/task.ts";
+import { jsonTextSteps } from "../../lib/json/json_steps.ts";
+import type { NewBatch } from "../../task/batch.ts";
+import type { FollowUp, NewTask } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
-import { runInTurns, turn } from "../../lib/steps.ts";
+import { runInTurns, type Steps, turn } from "../../lib/steps.ts";
 import { type SpanAttributes, traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
@@ -125,8 +127,9 @@ export function submitRoutes(
     held: HeldText | undefined,
   ): Promise<string | undefined> {
     const submission = {
-      tasks: draft.drafted.map(({ task }) => held ? restored(task, held) : task),
-      ...(draft.batch ? { batch: draft.batch } : {}),
+      ...(held || hasLongFollowUps(draft)
+        ? await runInTurns(storedSteps(draft, held), turn)
+        : { tasks: draft.drafted.map(({ task }) => task), ...compact({ batch: draft.batch }) }),
       ...(once ? { idempotency: once.key } : {}),
       ...quotaOf(dependencies, owner),
     };
@@ -302,22 +305,45 @@ function applied(headers: Headers, wait: number | undefined): Headers {
   return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
 }
 
-/** The task with its long texts in the place of their tokens. */
-function restored(task: NewTask, held: HeldText): NewTask {
-  const { payload, followUps } = task;
-  return {
-    ...task,
-    payload: held.restore(textOfJson(payload)),
-    ...compact({
-      followUps: followUps?.map((following) => ({
-        ...following,
-        task: {
-          ...following.task,
-          payload: textOfJson(held.restore(following.task.payload)),
-        },
-      })),
-    }),
-  };
+/** Follow-ups with longer payloads are written in steps, in characters. */
+const LONG_FOLLOW_UPS = 65_536;
+
+/** What is stored of a draft, with its long texts in the place of their tokens. */
+function* storedSteps(
+  { drafted, batch }: Draft,
+  held: HeldText | undefined,
+): Steps<{ readonly tasks: NewTask[]; readonly batch?: NewBatch }> {
+  const tasks: NewTask[] = [];
+  let last: { followUps: NewTask["followUps"]; text: string } | undefined;
+  for (const { task: { followUps, ...task } } of drafted) {
+    const payload = held ? held.restore(task.payload) : task.payload;
+    if (!followUps) {
+      tasks.push({ ...task, payload });
+      continue;
+    }
+    if (last?.followUps !== followUps) {
+      const text = yield* jsonTextSteps(followUps);
+      last = { followUps, text: held ? yield* held.restoreSteps(text) : text };
+    }
+    tasks.push({ ...task, payload, followUpsText: last.text });
+  }
+  if (!held || !batch?.followUps) return { tasks, ...compact({ batch }) };
+  const followUps: FollowUp[] = [];
+  for (const { task, ...followUp } of batch.followUps) {
+    const payload = yield* held.restoreSteps(task.payload);
+    followUps.push({ ...followUp, task: { ...task, payload } });
+  }
+  return { tasks, batch: { ...batch, followUps } };
+}
+
+function hasLongFollowUps({ drafted }: Draft): boolean {
+  return drafted.some(({ task: { followUps } }) => followUps !== undefined && isLong(followUps));
+}
+
+function isLong(followUps: readonly FollowUp[]): boolean {
+  return followUps.some(({ task }) =>
+    task.payload.length > LONG_FOLLOW_UPS || isLong(task.followUps ?? [])
+  );
 }
 
 /** The quota of an API key, if it has one. */

@@ -18,8 +18,10 @@ import { runAtOnce, type Steps } from "../steps.ts";
 export interface HeldText {
   /** The text with its tokens. */
   readonly text: string;
-  /** Puts the long texts back where `text` has tokens: as bytes when it has any. */
-  restore(text: string): JsonText;
+  /** Puts the long texts back where JSON has tokens: as bytes when it has any. */
+  restore(json: JsonText): JsonText;
+  /** Puts them back in a text, in steps. */
+  restoreSteps(text: string): Steps<string>;
   /** The text with digests in place of its long texts: the same for the same JSON text. */
   fingerprint(): string;
   /** Frees the memory of the long texts, once all that is needed has been restored. */
@@ -208,7 +210,9 @@ class Held implements HeldText {
     this.#held = held;
   }
 
-  restore(text: string): JsonText {
+  restore(json: JsonText): JsonText {
+    if (this.#held.length === 0) return json;
+    const text = textOfJson(json);
     if (!text.includes(PREFIX)) return text;
     const encoder = new TextEncoder();
     const parts: Uint8Array[] = [];
@@ -225,6 +229,17 @@ class Held implements HeldText {
       at += part.length;
     }
     return whole;
+  }
+
+  *restoreSteps(text: string): Steps<string> {
+    if (this.#held.length === 0 || !text.includes(PREFIX)) return text;
+    let whole = "";
+    let from = 0;
+    for (const token of text.matchAll(new RegExp(TOKEN, "g"))) {
+      whole += text.slice(from, token.index) + (yield* decodeSteps(this.#held[Number(token[1])]!));
+      from = token.index + token[0].length;
+    }
+    return whole + text.slice(from);
   }
 
   fingerprint(): string {

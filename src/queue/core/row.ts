@@ -114,7 +114,7 @@ export function newRow(task: NewTask): Row {
     interrupted: 0,
     duplicate: false,
     erase: task.retain === "none",
-    follows: (task.followUps?.length ?? 0) > 0,
+    follows: (task.followUps?.length ?? 0) > 0 || task.followUpsText !== undefined,
     createdAt: task.createdAt,
     startedAt: null,
     expiresAt: task.expiresAt ?? null,
@@ -146,7 +146,8 @@ export function contentOf(task: NewTask): Content {
     spec: specOf(task),
     payload: task.payload,
     tags: task.tags,
-    followUps: task.followUps?.length ? JSON.stringify(task.followUps) : undefined,
+    followUps: task.followUpsText ??
+      (task.followUps?.length ? JSON.stringify(task.followUps) : undefined),
   };
 }
 
@@ -162,7 +163,8 @@ type InRow =
   | "cancelledBy";
 
 /** What was decided when a task was accepted, without what its row holds and without large content. */
-export interface Spec extends Omit<NewTask, "payload" | "retry" | "followUps" | InRow> {
+export interface Spec
+  extends Omit<NewTask, "payload" | "retry" | "followUps" | "followUpsText" | InRow> {
   /** Pairs of a wait and how often it comes in a row. */
   readonly retry: readonly number[];
 }

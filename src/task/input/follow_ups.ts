@@ -5,15 +5,16 @@
  * @module
  */
 
-import { textOfJson } from "../../lib/json/held_text.ts";
+import { decodeSteps } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
-import { isPlainObject, type PlainObject } from "./batch_input.ts";
-import { laneOf, type ParsedFetch, parseFetch, readUrl } from "./fetch.ts";
+import { isPlainObject, type PlainObject, type Requests } from "./batch_input.ts";
+import { laneOf, parseFetch, readUrl } from "./fetch.ts";
 import type { Issue, Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
-import { placeholderIssues } from "../placeholder_paths.ts";
+import type { Steps } from "../../lib/steps.ts";
+import { placeholderSteps } from "../placeholder_paths.ts";
 import { hasPlaceholders } from "../placeholders.ts";
-import { type ParsedNotify, parseNotify } from "./notify.ts";
+import { parseNotify } from "./notify.ts";
 import type { RawFollowUps, SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "../payloads.ts";
 import type { SubmitParserPorts } from "../ports.ts";
@@ -21,7 +22,7 @@ import { DEFAULT_RETRIES } from "../retry.ts";
 import { maskUrl } from "../secrets.ts";
 import { TASK_STATES } from "../state.ts";
 import type { MailContext } from "./outgoing.ts";
-import { draftShortFetch, draftShortNotify, type SubmitContext } from "./new_task.ts";
+import { type Draft, draftFetch, draftNotify, type SubmitContext } from "./new_task.ts";
 import type { FollowUp, FollowUpTask, NewTask } from "../task.ts";
 
 /** What reading follow-ups needs. */
@@ -48,27 +49,27 @@ const EXPECTED = {
 };
 
 /** Parses the follow-ups of a task; adds what is wrong to `issues`. */
-export function readFollowUps(
+export function* followUpSteps(
   { callback, onSuccess, onFailure }: RawFollowUps,
   parts: FollowUpParts,
   issues: Issue[],
-): FollowUp[] {
+): Steps<FollowUp[]> {
   return [
     ...callbackOf(callback, parts, issues),
-    ...chainOf("onSuccess", onSuccess, ["succeeded"], parts, issues),
-    ...chainOf("onFailure", onFailure, ["failed", "expired"], parts, issues),
+    ...yield* chainSteps("onSuccess", onSuccess, ["succeeded"], parts, issues),
+    ...yield* chainSteps("onFailure", onFailure, ["failed", "expired"], parts, issues),
   ];
 }
 
 /** Parses the follow-ups of a batch. */
-export function readBatchFollowUps(
+export function* batchFollowUpSteps(
   { callback, onComplete }: { readonly callback?: unknown; readonly onComplete?: unknown },
   parts: FollowUpParts,
   issues: Issue[],
-): FollowUp[] {
+): Steps<FollowUp[]> {
   return [
     ...callbackOf(callback, parts, issues),
-    ...chainOf("onComplete", onComplete, [], parts, issues),
+    ...yield* chainSteps("onComplete", onComplete, [], parts, issues),
   ];
 }
 
@@ -121,13 +122,13 @@ function callbackOf(
   }];
 }
 
-function chainOf(
+function* chainSteps(
   name: string,
   value: unknown,
   on: FollowUp["on"],
   parts: FollowUpParts,
   issues: Issue[],
-): FollowUp[] {
+): Steps<FollowUp[]> {
   if (value === undefined) return [];
   const [kind, ...more] = isPlainObject(value) ? Object.keys(value) : [];
   const request = isPlainObject(value) && kind !== undefined ? value[kind] : undefined;
@@ -138,14 +139,14 @@ function chainOf(
   const root = name === "onComplete" ? "batch" : "task";
   const wrong = [
     ...faultsIn(request),
-    ...placeholderIssues(request, root),
+    ...yield* placeholderSteps(request, root),
     ...fixedIssues(request),
   ];
   const drafted = wrong.length > 0
     ? { issues: wrong }
     : kind === "notify"
-    ? draftedNotify(request, parts)
-    : draftedFetch(request, parts);
+    ? yield* notifySteps(request, parts)
+    : yield* fetchSteps(request, parts);
   if (!drafted.issues) return drafted.value.map((task) => ({ kind: "chain", on, task }));
   const at = pointerTo([name, kind]);
   issues.push(...drafted.issues.map((issue) => ({ ...issue, pointer: at + issue.pointer })));
@@ -185,39 +186,51 @@ function faultsIn(request: PlainObject): Issue[] {
 /** Without an id and a time, which the task gets when it is created. */
 const NO_CONTEXT: SubmitContext = { ids: () => "", now: 0 };
 
-function draftedNotify(
+function* notifySteps(
   request: PlainObject,
   { mail, ports, foundAnyHost }: FollowUpParts,
-): Parsed<FollowUpTask[]> {
+): Steps<Parsed<FollowUpTask[]>> {
   const parsed = parseNotify(request, ports);
   if (parsed.issues) return parsed;
   if (parsed.value.requests.some(({ anyHost }) => anyHost)) foundAnyHost?.();
   return {
-    value: parsed.value.requests.flatMap((one: ParsedNotify) =>
-      draftShortNotify(one, NO_CONTEXT, mail).drafted.map(({ task }) => timeless(task, one.options))
-    ),
+    value: yield* timeless(parsed.value, yield* draftNotify(parsed.value, NO_CONTEXT, mail)),
   };
 }
 
-function draftedFetch(request: PlainObject, { ports }: FollowUpParts): Parsed<FollowUpTask[]> {
+function* fetchSteps(
+  request: PlainObject,
+  { ports }: FollowUpParts,
+): Steps<Parsed<FollowUpTask[]>> {
   const parsed = parseFetch(request, ports);
   if (parsed.issues) return parsed;
-  return {
-    value: parsed.value.requests.flatMap((one: ParsedFetch) =>
-      draftShortFetch(one, NO_CONTEXT).drafted.map(({ task }) => timeless(task, one.options))
-    ),
-  };
+  return { value: yield* timeless(parsed.value, yield* draftFetch(parsed.value, NO_CONTEXT)) };
 }
 
-function timeless(
+/** The tasks of the one request of a follow-up. */
+function* timeless(
+  { requests: [request] }: Requests<{ readonly options: SubmitOptions }>,
+  { drafted }: Draft,
+): Steps<FollowUpTask[]> {
+  const tasks: FollowUpTask[] = [];
+  for (const { task } of drafted) {
+    const { payload } = task;
+    const text = typeof payload === "string" ? payload : yield* decodeSteps(payload);
+    tasks.push(timelessTask(task, text, request?.options));
+  }
+  return tasks;
+}
+
+function timelessTask(
   task: NewTask,
-  { delayMs, runAt, expiresMs, expiresAt }: SubmitOptions,
+  payload: string,
+  { delayMs, runAt, expiresMs, expiresAt }: Partial<SubmitOptions> = {},
 ): FollowUpTask {
   const { id: _, createdAt: _created, dueAt: _due, expiresAt: _expires, batchId: _batch, ...kept } =
     task;
   return {
     ...kept,
-    payload: textOfJson(kept.payload),
+    payload,
     ...compact({ delayMs, runAt, expiresMs, expiresAt }),
   };
 }

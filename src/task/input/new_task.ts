@@ -6,12 +6,12 @@
 
 import { compact } from "../../lib/compact.ts";
 import { hasLongText, jsonSteps } from "../../lib/json/json_steps.ts";
-import type { Steps } from "../../lib/steps.ts";
+import { runAtOnce, type Steps } from "../../lib/steps.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import { laneOf, type ParsedFetch } from "./fetch.ts";
 import type { Requests } from "./batch_input.ts";
 import { digestLane, type DigestOptions, windowEnd } from "./digest.ts";
-import { fallbackOf } from "./fallback.ts";
+import { fallbackSteps } from "./fallback.ts";
 import type { ParsedNotify } from "./notify.ts";
 import type { SubmitOptions } from "./options.ts";
 import type { Payload } from "../payloads.ts";
@@ -64,7 +64,7 @@ export function draftNotify(
   return draft(
     asked.requests.some(isMany) ? { ...asked, isBatch: true } : asked,
     context,
-    (request, batchId) => notifyTasks(request, context, sentBy, batchId),
+    (request, batchId) => notifyTaskSteps(request, context, sentBy, batchId),
   );
 }
 
@@ -75,7 +75,7 @@ export function draftShortNotify(
   sentBy: MailContext,
 ): Draft {
   const batch = isMany(request) ? newBatch(context) : undefined;
-  const drafted = notifyTasks(request, context, sentBy, batch?.id).map(written);
+  const drafted = runAtOnce(notifyTaskSteps(request, context, sentBy, batch?.id)).map(written);
   return batch ? { drafted, batch } : { drafted };
 }
 
@@ -83,14 +83,14 @@ function isMany({ mail, notes }: ParsedNotify): boolean {
   return notes.length + (mail ? 1 : 0) > 1;
 }
 
-function notifyTasks(
+function* notifyTaskSteps(
   request: ParsedNotify,
   context: SubmitContext,
   sentBy: MailContext,
   batchId: string | undefined,
-): Unwritten[] {
+): Steps<Unwritten[]> {
   const { options, quiet, fallback, digest } = request;
-  const followUps = fallback && fallbackOf(fallback, options, sentBy, context.now);
+  const followUps = fallback && (yield* fallbackSteps(fallback, options, sentBy, context.now));
   return outgoingOf(request, sentBy).map((outgoing) => {
     const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
     const task = newTask(place, options, context, batchId);
@@ -151,12 +151,13 @@ function written(unwritten: Unwritten): DraftedTask {
 function* draft<Request>(
   { isBatch, requests, concurrency }: Requests<Request>,
   context: SubmitContext,
-  make: (request: Request, batchId: string | undefined) => Unwritten[],
+  make: (request: Request, batchId: string | undefined) => Unwritten[] | Steps<Unwritten[]>,
 ): Steps<Draft> {
   const batch = isBatch ? newBatch(context, concurrency) : undefined;
   const drafted: DraftedTask[] = [];
   for (const request of requests) {
-    for (const { task, payload } of make(request, batch?.id)) {
+    const made = make(request, batch?.id);
+    for (const { task, payload } of Array.isArray(made) ? made : yield* made) {
       if (hasLongText(payload)) task.payload = yield* jsonSteps(payload);
       else {
         task.payload = JSON.stringify(payload);

@@ -19,7 +19,7 @@ import {
   weightOf,
 } from "./batch_input.ts";
 import { fetchSteps, parseFetch } from "./fetch.ts";
-import { type FollowUpParts, readBatchFollowUps, readFollowUps } from "./follow_ups.ts";
+import { batchFollowUpSteps, type FollowUpParts, followUpSteps } from "./follow_ups.ts";
 import { parseMailbox } from "./mailbox.ts";
 import {
   type Draft,
@@ -63,8 +63,9 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   }
   const parts: FollowUpParts = { ports, mail: { laneOf: ports.mailLaneOf, from } };
 
-  function parseOneNotify(body: unknown, now: number): Parsed<SingleSubmit<ParsedNotify>> {
-    const submit = parseSingle(parseNotify(body, ports), parts, now);
+  function withinSpread(
+    submit: Parsed<SingleSubmit<ParsedNotify>>,
+  ): Parsed<SingleSubmit<ParsedNotify>> {
     const issue = submit.issues
       ? undefined
       : spreadIssue({ isBatch: false, requests: [submit.value.request] });
@@ -80,7 +81,7 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   }
 
   function notify(body: unknown, context: SubmitContext): Parsed<Draft> {
-    const submit = parseOneNotify(body, context.now);
+    const submit = withinSpread(parseSingle(parseNotify(body, ports), parts, context.now));
     if (submit.issues) return submit;
     return finishOneNotify(
       submit.value,
@@ -94,14 +95,16 @@ export function openSubmitParser(ports: SubmitParserPorts): SubmitParser {
   }
 
   function* longNotify(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
-    const submit = parseOneNotify(body, context.now);
+    const submit = withinSpread(
+      yield* singleSteps(parseNotify(body, ports), parts, context.now),
+    );
     if (submit.issues) return submit;
     const single = { isBatch: false, requests: [submit.value.request] };
     return finishOneNotify(submit.value, yield* draftNotify(single, context, parts.mail));
   }
 
   function* longFetch(body: unknown, context: SubmitContext): Steps<Parsed<Draft>> {
-    const submit = parseSingle(parseFetch(body, ports), parts, context.now);
+    const submit = yield* singleSteps(parseFetch(body, ports), parts, context.now);
     if (submit.issues) return submit;
     const single = { isBatch: false, requests: [submit.value.request] };
     return { value: yield* draftFetch(single, context) };
@@ -187,13 +190,34 @@ function parseSingle<Request extends { readonly options: SubmitOptions }>(
 ): Parsed<SingleSubmit<Request>> {
   if (parsed.issues) return { issues: distinct(parsed.issues) };
   const [request] = parsed.value.requests as readonly [Request];
-  const late = expiryIssue(request.options, now);
   const { rawFollowUps: raw } = request.options;
-  if (!raw) return late ? { issues: [late] } : { value: { request, anyHost: false } };
+  if (raw) return runAtOnce(followedSteps(request, raw, given, now));
+  const late = expiryIssue(request.options, now);
+  return late ? { issues: [late] } : { value: { request, anyHost: false } };
+}
+
+function* singleSteps<Request extends { readonly options: SubmitOptions }>(
+  parsed: Parsed<Requests<Request>>,
+  given: FollowUpParts,
+  now: number,
+): Steps<Parsed<SingleSubmit<Request>>> {
+  const [request] = parsed.issues ? [] : parsed.value.requests;
+  const raw = request?.options.rawFollowUps;
+  if (!request || !raw) return parseSingle(parsed, given, now);
+  return yield* followedSteps(request, raw, given, now);
+}
+
+function* followedSteps<Request extends { readonly options: SubmitOptions }>(
+  request: Request,
+  raw: RawFollowUps,
+  given: FollowUpParts,
+  now: number,
+): Steps<Parsed<SingleSubmit<Request>>> {
+  const late = expiryIssue(request.options, now);
   const issues: Issue[] = late ? [late] : [];
   let anyHost = false;
   const parts = { ...given, foundAnyHost: () => void (anyHost = true) };
-  const followUps = readFollowUps(raw, parts, issues);
+  const followUps = yield* followUpSteps(raw, parts, issues);
   if (issues.length > 0) return { issues: distinct(issues) };
   return {
     value: { request: { ...request, options: { ...request.options, followUps } }, anyHost },
@@ -219,10 +243,10 @@ function* parseBatch<Request extends { readonly options: SubmitOptions }>(
   const { own, rest } = splitBatch(body);
   const parsed = yield* parse(rest);
   const issues: Issue[] = [];
-  const followUps = readBatchFollowUps(own, parts, issues);
+  const followUps = yield* batchFollowUpSteps(own, parts, issues);
   // Defaults are checked also when each entry has its own.
   const { onSuccess, onFailure } = body;
-  readFollowUps({ onSuccess, onFailure }, parts, issues);
+  yield* followUpSteps({ onSuccess, onFailure }, parts, issues);
   if (parsed.issues) return { issues: distinct([...parsed.issues, ...issues]) };
   const { requests } = parsed.value;
   const whole: Request[] = [];
@@ -238,7 +262,7 @@ function* parseBatch<Request extends { readonly options: SubmitOptions }>(
     }
     if (!last || !areSame(last.raw, raw)) {
       const found: Issue[] = [];
-      last = { raw, followUps: readFollowUps(raw, parts, found) };
+      last = { raw, followUps: yield* followUpSteps(raw, parts, found) };
       for (const issue of found) issues.push(relocate(issue, body, index));
       yield FOLLOW_UPS_COST;
     }

@@ -80,6 +80,44 @@ Deno.test("a task with a long text and its fallback keep it", async () => {
   assert.equal((await api.get(`/tasks/${body.id}`)).body.state, "failed");
 });
 
+const LONG = {
+  text: `"ü🚚\n`.repeat(100_000),
+  attachments: [{ filename: "a", content: "QUJD".repeat(300_000) }],
+};
+
+Deno.test.each([
+  { of: "a task", body: { ...MAIL, retry: 0 }, member: "onFailure" },
+  { of: "each task of a batch", body: { notifications: [MAIL], retry: 0 }, member: "onFailure" },
+  { of: "a batch", body: { notifications: [MAIL], retry: 0 }, member: "onComplete" },
+])("a long follow-up of $of keeps its text and its file", async ({ body, member }) => {
+  await using api = await Api.open();
+  const notify = { ...MAIL, subject: "After {{task.id}}", ...LONG };
+  if (member === "onComplete") notify.subject = "After {{batch.id}}";
+  const { status } = await api.post("/notify", { ...body, [member]: { notify } });
+  assert.equal(status, 202);
+  const [first] = await api.claim();
+  await api.settle(first!, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  const [task] = await api.claim();
+  const payload = JSON.parse(textOfJson(task?.payload ?? ""));
+  assert.match(payload.subject, /^After (tsk|bat)_/);
+  assert.ok(payload.text === LONG.text);
+  assert.ok(payload.attachments[0].content === LONG.attachments[0]?.content);
+});
+
+Deno.test("fallbacks of fallbacks keep a long text", async () => {
+  await using api = await Api.open();
+  const fallback = ["grace@example.org", "alan@example.org"];
+  await api.post("/notify", { ...MAIL, ...LONG, retry: 0, fallback });
+  for (const to of ["ada@example.org", ...fallback]) {
+    const [task] = await api.claim();
+    const payload = JSON.parse(textOfJson(task?.payload ?? ""));
+    assert.equal(payload.to[0].address, to);
+    assert.ok(payload.text === LONG.text);
+    assert.ok(payload.attachments[0].content === LONG.attachments[0]?.content);
+    await api.settle(task!, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  }
+});
+
 Deno.test("secrets of a request are stored for the channel and masked in responses", async () => {
   await using api = await Api.open();
   const { body } = await api.post("/fetch", {

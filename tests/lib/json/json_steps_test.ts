@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hasLongText, jsonSteps } from "../../../src/lib/json/json_steps.ts";
+import { hasLongText, jsonSteps, jsonTextSteps } from "../../../src/lib/json/json_steps.ts";
 import { ExactJson, ExactNumber } from "../../../src/lib/json/exact_json.ts";
 import { runAtOnce } from "../../../src/lib/steps.ts";
 
@@ -14,6 +14,7 @@ Deno.test.each([
 ])("jsonSteps() writes $what as JSON.stringify() does", ({ text }) => {
   const value = { text, list: [text, 1, null], absent: undefined, number: new ExactNumber("1.0") };
   assert.equal(written(value), JSON.stringify(value));
+  assert.equal(runAtOnce(jsonTextSteps(value)), JSON.stringify(value).toWellFormed());
 });
 
 Deno.test("jsonSteps() writes any JSON as JSON.stringify() does", () => {
