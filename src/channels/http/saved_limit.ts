@@ -22,7 +22,7 @@ export interface SavedLimit {
 const COUNTED_MS = 10_000;
 /** A full folder is counted again before anything is refused, at once if that takes no longer. */
 const SHORT_MS = 20;
-/** A longer count is not repeated for so many times its duration. */
+/** The next count waits for at least this many times the duration of the last one. */
 const PAUSE_FACTOR = 10;
 
 /** Opens the limit of a folder. */

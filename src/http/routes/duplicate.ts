@@ -77,7 +77,7 @@ export function duplicateRoutes(
 
 /**
  * Throws a `Refusal` when the secrets of another owner's request would go to another
- * origin: whoever may operate a task may not read them.
+ * origin: a caller who may operate a task may still not read them.
  */
 function refuseNewReceiver({ payload = "{}" }: TaskRecord, { url }: PlainObject): void {
   const given: Payload = JSON.parse(payload);
