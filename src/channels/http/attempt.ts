@@ -5,6 +5,7 @@
  */
 
 import { saveNameOf } from "../../lib/file_name.ts";
+import { secretsOf } from "../../task/echoed_secrets.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import { laneOf } from "../../task/input/fetch.ts";
@@ -214,7 +215,11 @@ export class HttpAttempt {
     if (!head) throw new Error("A delivered request has no response head");
     const result = this.#result(url, { ...exchanged, head }, { bodyError });
     if (expect) {
-      const detail = unmetExpectation(expect, { head, tookMs: this.#elapsed() });
+      const detail = unmetExpectation(expect, {
+        head,
+        tookMs: this.#elapsed(),
+        secrets: secretsOf(this.#payload),
+      });
       if (detail !== undefined) return { ...unexpected(detail, this.#payload.method), result };
     }
     if (!expect?.json && !extract && save === undefined) return { kind: "delivered", result };
@@ -268,9 +273,11 @@ export class HttpAttempt {
     const tookMs = this.#elapsed();
     const extractor = this.#consumer?.extractor;
     const { signal } = this.context;
+    const secrets = secretsOf(this.#payload);
     try {
-      const detail = unmetExpectation(expect, { head, tookMs }) ??
-        (expect.json && await unmetJsonOf(expect.json, extractor, this.#compute, signal));
+      const detail = unmetExpectation(expect, { head, tookMs, secrets }) ??
+        (expect.json &&
+          await unmetJsonOf(expect.json, extractor, this.#compute, { secrets, signal }));
       return detail === undefined ? outcome : { ...outcome, ...unexpected(detail, method) };
     } catch (error) {
       // The request has been answered: another attempt would repeat its effect, or its cost.

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { maskSecrets } from "../../task/echoed_secrets.ts";
 import type { Expectation } from "../../task/expect.ts";
 import { isSameJson, valueAt } from "../../lib/json.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseJson } from "./extract.ts";
+
+/** As much of a value is searched for secrets before it is shown. */
+const MAX_MASKED = 20_000;
 
 /** What of a response is checked. */
 export interface CheckedResponse {
@@ -15,17 +19,19 @@ export interface CheckedResponse {
   readonly head: ResponseHead;
   /** Duration of the whole attempt, in milliseconds. */
   readonly tookMs: number;
+  /** What is masked in descriptions. */
+  readonly secrets?: readonly string[];
 }
 
 /** Describes the first expectation of headers or time that does not hold; `undefined` when all hold. */
 export function unmetExpectation(
   { headers = {}, withinMs }: Expectation,
-  { head, tookMs }: CheckedResponse,
+  { head, tookMs, secrets = [] }: CheckedResponse,
 ): string | undefined {
   for (const [name, wanted] of Object.entries(headers)) {
     const got = Object.hasOwn(head.headers, name) ? head.headers[name] : undefined;
     if (got === undefined) return `Expected a header ${name}, got none`;
-    if (!holds(got, wanted)) return `Expected the header ${name} to be ${show(wanted)}`;
+    if (!holds(got, wanted)) return `Expected the header ${name} to be ${show(wanted, secrets)}`;
   }
   if (withinMs !== undefined && tookMs > withinMs) {
     return `Expected the response within ${withinMs} ms, it took ${Math.round(tookMs)} ms`;
@@ -33,10 +39,14 @@ export function unmetExpectation(
   return undefined;
 }
 
-/** Describes the first value of a JSON text that is not as expected; `undefined` when all are. */
+/**
+ * Describes the first value of a JSON text that is not as expected, with `secrets` masked;
+ * `undefined` when all are.
+ */
 export function unmetJson(
   json: NonNullable<Expectation["json"]>,
   text: string | undefined,
+  secrets: readonly string[] = [],
 ): string | undefined {
   const pointers = Object.entries(json);
   if (pointers.length === 0) return undefined;
@@ -46,7 +56,9 @@ export function unmetJson(
   for (const [pointer, wanted] of pointers) {
     const got = valueAt(parsed.value, pointer);
     if (isSameJson(got, wanted)) continue;
-    return `Expected ${pointer || "the body"} to be ${show(wanted)}, got ${show(got)}`;
+    return `Expected ${pointer || "the body"} to be ${show(wanted, secrets)}, got ${
+      show(got, secrets)
+    }`;
   }
   return undefined;
 }
@@ -57,6 +69,8 @@ function holds(got: string, wanted: string): boolean {
   return values.some((value) => value.trim().toLowerCase() === wanted.trim().toLowerCase());
 }
 
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? "nothing").slice(0, 100).toWellFormed();
+/** Masked before it is cut, since a part of a secret would not be found. */
+function show(value: unknown, secrets: readonly string[]): string {
+  const text = (JSON.stringify(value) ?? "nothing").slice(0, MAX_MASKED);
+  return String(maskSecrets(text, secrets)).slice(0, 100).toWellFormed();
 }

@@ -68,10 +68,12 @@ export function unmetJsonOf(
   json: NonNullable<Expectation["json"]>,
   extractor: TextExtractor | undefined,
   compute: Compute,
-  signal: AbortSignal,
+  { secrets, signal }: { readonly secrets: readonly string[]; readonly signal: AbortSignal },
 ): string | undefined | Promise<string | undefined> {
   const text = extractor?.text();
-  return isShort(text) ? unmetJson(json, text) : compute.run("unmetJson", [json, text], signal);
+  return isShort(text)
+    ? unmetJson(json, text, secrets)
+    : compute.run("unmetJson", [json, text, secrets], signal);
 }
 
 function isShort(text: string | undefined): boolean {

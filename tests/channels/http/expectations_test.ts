@@ -98,3 +98,18 @@ Deno.test("The detail of a failed expectation is short for any body", async () =
   assert.match(outcome.error.detail, /^Expected \/a to be "y", got "xxx/);
   assert.ok(outcome.error.detail.length < 200);
 });
+
+Deno.test("the error of an unmet expectation shows no secret of the request, even in part", async () => {
+  const secret = `canary-${"7d1f".repeat(40)}`;
+  await using upstream = await serveHttp(() => Response.json({ said: `You sent ${secret}` }));
+  await using http = openTestHttp();
+  const outcome = await http.deliver(
+    anAttempt(aFetch(upstream.url, {
+      headers: { authorization: `Bearer ${secret}` },
+      expect: { json: { "/said": "nothing" } },
+    })),
+    aContext(),
+  );
+  assert.ok(outcome.kind === "deferred");
+  assert.equal(outcome.error.detail, 'Expected /said to be "nothing", got "You sent ***"');
+});
