@@ -207,20 +207,21 @@ function parseOne(members: PlainObject, ports: FetchPorts): Parsed<ParsedFetch> 
       ? "text/plain;charset=UTF-8"
       : "application/json";
   }
+  const { bodyBase64, save } = raw;
+  const ifChanged = raw.ifChanged && {};
+  // Most requests have none of these, and then none is looked for.
+  const hasBody = body !== undefined || bodyBase64 !== undefined;
+  const isPlain = !raw.headers && !ifChanged && save === undefined && !expect && !extract;
   const payload = {
     url: target.href,
     method,
     headers,
-    ...compact({ body, bodyBase64: raw.bodyBase64 }),
+    ...(hasBody ? compact({ body, bodyBase64 }) : undefined),
     redirects: raw.redirects ?? (isRead ? DEFAULT_REDIRECTS : 0),
     maxBytes: raw.maxBytes ?? (raw.save === undefined ? DEFAULT_BYTES : MAX_BYTES),
-    ...compact({
-      save: raw.save,
-      headerNames: headerNames(raw.headers),
-      ifChanged: raw.ifChanged && {},
-      expect,
-      extract,
-    }),
+    ...(isPlain
+      ? undefined
+      : compact({ save, headerNames: headerNames(raw.headers), ifChanged, expect, extract })),
   };
   return { value: { options, payload, target } };
 }
