@@ -70,16 +70,7 @@ export const expectField = {
 };
 
 /** The field as its schema leaves it. */
-export interface RawExpectation {
-  /** Status codes. */
-  readonly status?: number[] | undefined;
-  /** Any names. */
-  readonly headers?: Record<string, string> | undefined;
-  /** Any names and values. */
-  readonly json?: Record<string, unknown> | undefined;
-  /** Any text. */
-  readonly within?: string | undefined;
-}
+export type RawExpectation = NonNullable<(typeof expectField)["expect"]["_output"]>;
 
 /** Parses the field, and adds what is wrong with it to `issues`. */
 export function readExpectation(

@@ -68,16 +68,7 @@ export const extractField = {
 };
 
 /** The field as its schema leaves it. */
-export interface RawExtraction {
-  /** From 1. */
-  readonly lines?: number | undefined;
-  /** As it was meant. */
-  readonly words?: true | undefined;
-  /** Any names and texts. */
-  readonly json?: Record<string, string> | undefined;
-  /** Any names and texts. */
-  readonly css?: Record<string, string> | undefined;
-}
+export type RawExtraction = NonNullable<(typeof extractField)["extract"]["_output"]>;
 
 /** Parses the field, and adds what is wrong with it to `issues`. */
 export function readExtraction(

@@ -55,14 +55,7 @@ export const digestFields = {
 };
 
 /** The field as the schema leaves it: the right types, not yet read. */
-export interface RawDigest {
-  /** Any text. */
-  readonly key: string;
-  /** A duration. */
-  readonly window: string;
-  /** A number of messages. */
-  readonly max?: number | undefined;
-}
+export type RawDigest = NonNullable<(typeof digestFields)["digest"]["_output"]>;
 
 /** Parses the field; adds what is wrong to `issues`. */
 export function readDigest({ key, window, max = MOST }: RawDigest, issues: Issue[]): DigestOptions {

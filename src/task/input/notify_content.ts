@@ -54,22 +54,10 @@ export const contentFields = {
 };
 
 /** The fields as the schema leaves them: the right types, not yet read. */
-export interface RawContent {
-  /** One line. */
-  readonly subject?: string | undefined;
-  /** Another name for it. */
-  readonly title?: string | undefined;
-  /** Plain text. */
-  readonly text?: string | undefined;
-  /** HTML. */
-  readonly html?: string | undefined;
-  /** Markdown. */
-  readonly markdown?: string | undefined;
-  /** The name of a template. */
-  readonly template?: string | undefined;
-  /** What it asks for. */
-  readonly data?: Readonly<Record<string, Json>> | undefined;
-}
+export type RawContent = {
+  readonly [Name in Exclude<keyof typeof contentFields, "severity">]?:
+    (typeof contentFields)[Name]["_output"];
+};
 
 /** The content. */
 export type Content = RenderedTemplate & {

@@ -38,14 +38,7 @@ export const quietFields = {
 };
 
 /** The field as the schema leaves it: the right types, not yet read. */
-export interface RawQuiet {
-  /** A time of the day. */
-  readonly from: string;
-  /** A time of the day. */
-  readonly until: string;
-  /** The name of a time zone. */
-  readonly timeZone?: string | undefined;
-}
+export type RawQuiet = NonNullable<(typeof quietFields)["quiet"]["_output"]>;
 
 /** Parses the field; adds what is wrong to `issues`. */
 export function readQuiet(
