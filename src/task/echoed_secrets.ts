@@ -23,7 +23,7 @@ export function secretsOf(payload: Payload): string[] {
     if (text.length < SHORTEST) return;
     found.add(text).add(encodeURIComponent(text)).add(JSON.stringify(text).slice(1, -1));
   };
-  // Tasks of an older version may have none.
+  // What was stored is not checked again: it may be damaged.
   for (const [name, value] of Object.entries(payload.headers ?? {})) {
     if (looksSecret(name)) addCredential(value, add);
   }
