@@ -54,7 +54,8 @@ export function secretsFor(
 ): readonly string[] {
   const { host, hostname, protocol, port } = new URL(url);
   const withPort = port === "" ? `${hostname}:${protocol === "http:" ? 80 : 443}` : host;
-  return own[withPort] ?? own[hostname] ?? general;
+  const name = [withPort, hostname].find((name) => Object.hasOwn(own, name));
+  return name === undefined ? general : own[name] ?? general;
 }
 
 /** As a URL has it; `undefined` when it is no host. */

@@ -21,6 +21,7 @@ Deno.test("the secrets of a callback are those of its host and port, of its host
   assert.deepEqual(of("https://example.com/"), [secretOf("d")]);
   assert.deepEqual(of("http://example.com/"), ["general"]);
   assert.deepEqual(of("https://example.org/"), ["general"]);
+  assert.deepEqual(of("https://constructor/"), ["general"]);
 });
 
 Deno.test.each([
