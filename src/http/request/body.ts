@@ -81,11 +81,15 @@ const SMALL = 2 ** 20;
 /** The most values in one member of a body, or in one entry of a list in it. */
 const MAX_VALUES = 250_000;
 
-const PART_LIMITS = { depth: MAX_DEPTH, values: MAX_VALUES };
+/** The most members of a body that is parsed in parts. */
+const MAX_MEMBERS = 10_000;
+
+const PART_LIMITS = { depth: MAX_DEPTH, values: MAX_VALUES, members: MAX_MEMBERS };
 
 const DETAILS = {
   depth: `Expected arrays and objects nested at most ${MAX_DEPTH} deep`,
   values: `Expected at most ${MAX_VALUES} values in one request`,
+  members: `Expected at most ${MAX_MEMBERS} fields in one request`,
 };
 
 function refuseBody(detail: string): Refusal {

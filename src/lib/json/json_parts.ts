@@ -17,6 +17,8 @@ export interface PartLimits {
   readonly depth: number;
   /** The most values in one part. */
   readonly values: number;
+  /** The most members of the whole. */
+  readonly members: number;
 }
 
 /** A part exceeds a limit. */
@@ -24,7 +26,7 @@ export class PartTooLarge extends RangeError {
   /** `PartTooLarge`. */
   override name = "PartTooLarge";
   /** Which limit. */
-  readonly limit: "depth" | "values";
+  readonly limit: "depth" | "values" | "members";
 
   /** Names the limit that is exceeded. */
   constructor(limit: PartTooLarge["limit"]) {
@@ -72,6 +74,7 @@ export function* parseInParts(
         }
       }
       if (isList) members.set(name, list);
+      if (members.size > limits.members) throw new PartTooLarge("members");
       at = skipSpace(text, at);
       if (text[at] === "}") {
         at++;

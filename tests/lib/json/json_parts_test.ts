@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { parseInParts, PartTooLarge } from "../../../src/lib/json/json_parts.ts";
 import { runAtOnce } from "../../../src/lib/steps.ts";
 
-const LIMITS = { depth: 64, values: 1_000 };
+const LIMITS = { depth: 64, values: 1_000, members: 1_000 };
 const parse = (text: string, limits = LIMITS) =>
   runAtOnce(parseInParts(text, limits, (part) => JSON.parse(part)));
 
@@ -48,11 +48,11 @@ Deno.test("each item of a list is a step, and each part has its limits", () => {
   while (!steps.next().done) count++;
   assert.equal(count, 4);
   const deep = `{"list": [${"[".repeat(5)}${"]".repeat(5)}]}`;
-  assert.throws(() => parse(deep, { depth: 6, values: 9 }), { limit: "depth" });
-  assert.doesNotThrow(() => parse(deep, { depth: 7, values: 9 }));
+  assert.throws(() => parse(deep, { ...LIMITS, depth: 6, values: 9 }), { limit: "depth" });
+  assert.doesNotThrow(() => parse(deep, { ...LIMITS, depth: 7, values: 9 }));
   const wide = `{"list": [[${Array(9).fill(1)}]]}`;
-  assert.throws(() => parse(wide, { depth: 9, values: 7 }), PartTooLarge);
-  assert.doesNotThrow(() => parse(wide, { depth: 9, values: 8 }));
+  assert.throws(() => parse(wide, { ...LIMITS, depth: 9, values: 7 }), PartTooLarge);
+  assert.doesNotThrow(() => parse(wide, { ...LIMITS, depth: 9, values: 8 }));
 });
 
 function outcome(make: () => unknown): unknown {
@@ -63,3 +63,10 @@ function outcome(make: () => unknown): unknown {
     return "refused";
   }
 }
+
+Deno.test("an object of too many members is refused before the rest is read", () => {
+  const text = (count: number) =>
+    `{${Array.from({ length: count }, (_, n) => `"f${n}":1`).join()},!}`;
+  assert.throws(() => parse(text(1_000)), SyntaxError);
+  assert.throws(() => parse(text(1_001)), PartTooLarge);
+});
