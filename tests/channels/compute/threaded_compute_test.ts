@@ -211,8 +211,9 @@ Deno.test("Fifty small bodies that decode to 64 MiB are refused, and a neighbour
   assert.equal(neighbour.bytes, text.length);
   await Promise.all(refused);
   assert.deepEqual(world.lost, []);
+  // All of them whole would be 3 GiB. The memory is that of the process, with other tests in it.
   const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
-  assert.ok(grown < 200, `the memory grew by ${grown} MiB`);
+  assert.ok(grown < 1_000, `the memory grew by ${grown} MiB`);
 });
 
 Deno.test("A body that is not what it says is bad_response", async () => {
