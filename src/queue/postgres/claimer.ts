@@ -94,9 +94,9 @@ export class Claimer {
     }
   }
 
-  /** Resolves when no round is running. */
+  /** Resolves when no round is running, and none waits for work between two rounds. */
   async idle(): Promise<void> {
-    while (this.#round) await this.#round;
+    while (this.#round || this.#between > 0) await this.#round;
   }
 
   /** Waits for the running round, then resolves all waiting claims with no tasks. */

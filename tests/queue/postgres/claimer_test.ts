@@ -62,3 +62,22 @@ Deno.test("a claim that follows at once on another begins a round", async () => 
   await second;
   await claimer.close();
 });
+
+Deno.test("idle waits for the claim that work between two rounds kept waiting", async () => {
+  const { claimer, rounds } = setup();
+  const work = Promise.withResolvers<void>();
+  const between = claimer.between(() => work.promise);
+  await turn();
+  const claimed = claimer.claim(1, never);
+  let isIdle = false;
+  const idle = claimer.idle().then(() => isIdle = true);
+  work.resolve();
+  await between;
+  await turn();
+  assert.equal(rounds.length, 1);
+  assert.equal(isIdle, false);
+  rounds[0]!.resolve([TASK]);
+  assert.deepEqual(await claimed, [TASK]);
+  await claimer.close();
+  await idle;
+});
