@@ -52,6 +52,9 @@ function settledAtEachCall(engine: QueueEngine & { idle(): Promise<void> }): Que
           await target.idle();
           const answer = await call(...given);
           await target.idle();
+          // A round that was asked for meanwhile begins in a later turn.
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          await target.idle();
           return answer;
         })();
         pending.add(answer);
