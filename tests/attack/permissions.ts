@@ -50,7 +50,7 @@ export async function permissions(): Promise<Finding[]> {
   const works = await starts(flags, isTried ? UNPRIVILEGED : []);
   return [
     must("flags of the image that are missing", missing),
-    must("flags of the image that nobody expects", added),
+    must("unexpected flags of the image", added),
     must("fences of compose.yaml that are missing", fences),
     must("permissions that the service does not need", superfluous),
     must(

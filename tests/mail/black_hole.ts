@@ -1,8 +1,8 @@
 /**
  * A port of 127.0.0.1 that answers no connection at all, as behind a firewall that drops packets.
  *
- * The queue of a listener that accepts nobody is filled, and the system then ignores
- * whoever comes.
+ * The queue of a listener that accepts no connections is full, and the system then ignores
+ * new connections.
  *
  * @module
  */

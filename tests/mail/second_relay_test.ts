@@ -1,6 +1,6 @@
 /**
  * Two relays, of which the first one dies at some stage: the second takes the mails
- * within the same attempt. Only after the final dot nobody can know whether the first
+ * within the same attempt. Only after the final dot is it unknown whether the first
  * has a copy; that attempt is unknown, and the next one is marked.
  *
  * @module

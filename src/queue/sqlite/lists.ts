@@ -22,7 +22,7 @@ import type { SqliteStorage } from "./storage.ts";
 
 /** Rows that one page reads, in steps: usually the first step is enough. */
 const WINDOWS = [1_000, 4_000, 10_000] as const;
-/** Rows that a count of so many at most reads. */
+/** The most rows that a count with a limit reads. */
 const SHORT_COUNT_WINDOWS = [1_000, 4_000] as const;
 /** Rows that a part of a whole count reads: other work takes its turn between the parts. */
 const COUNT_WINDOWS = [2_000] as const;
