@@ -89,7 +89,10 @@ export function startPostrider({ data, env = {}, command = START }: StartOptions
     await keyboard.close().catch(() => {}); // The process has closed its end.
     return code;
   });
-  const listening = lines.find(/(http:\/\/127\.0\.0\.1:\d+)/).then(([url]) => new Api(url));
+  // Earlier lines may name the servers of tasks that a crash ended.
+  const listening = lines.find(/Listening on (http:\/\/127\.0\.0\.1:\d+)/).then(([, url = ""]) =>
+    new Api(url)
+  );
   listening.catch(() => {}); // A test that awaits it sees the error.
   return {
     lines,
