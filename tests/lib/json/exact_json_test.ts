@@ -129,3 +129,65 @@ Deno.test("numbers that only stand in strings do not make parsing slow, others s
   const others = [long, 1, -2.5, true, null, "1e400"];
   assert.deepEqual(parseExact(JSON.stringify(others)), others);
 });
+
+Deno.test("parseExact() reads any number as a reviver that sees its source does", () => {
+  const digits = fc.stringMatching(/^[0-9.eE+-]{1,40}$/);
+  const blank = fc.constantFrom("", " ", "\n");
+  const frame = fc.constantFrom<[string, string]>(["", ""], ["[", "]"], ['{"a":', "}"], [
+    "{",
+    ":1}",
+  ]);
+  fc.assert(fc.property(digits, blank, frame, (number, space, [before, after]) => {
+    // A short text is searched in another way than a long one.
+    for (const filler of ["", `${JSON.stringify("x".repeat(5_000))},`]) {
+      const open = filler && before === "[" ? before + filler : before;
+      const text = `${open}${space}${number}${space}${after}`;
+      assert.deepEqual(outcome(() => parseExact(text)), outcome(() => parseRevived(text)), text);
+    }
+  }));
+});
+
+Deno.test("a number of a million digits is read in one pass", () => {
+  // By a pattern, it would take hours.
+  const number = `1.${"0".repeat(1_000_000)}1`;
+  assert.deepEqual(parseExact(`[${number}]`), [number]);
+});
+
+function outcome(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch (error) {
+    assert.ok(error instanceof SyntaxError, `${error}`);
+    return "refused";
+  }
+}
+
+function parseRevived(text: string): unknown {
+  const json = JSON as unknown as {
+    parse(
+      text: string,
+      revive: (_: string, value: unknown, at: { source?: string }) => unknown,
+    ): unknown;
+  };
+  return json.parse(text, (_, value, { source = "" }) => {
+    if (typeof value !== "number" || String(value) === source) return value;
+    return isSameDecimal(source, String(value)) ? value : source;
+  });
+}
+
+function isSameDecimal(one: string, other: string): boolean {
+  const parts = (text: string) => {
+    const [, sign, whole = "", fraction = "", exponent = 0] =
+      /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+    if (whole === "") return [text];
+    const digits = BigInt(whole + fraction);
+    let shift = BigInt(exponent) - BigInt(fraction.length);
+    let rest = digits;
+    while (rest > 0n && rest % 10n === 0n) {
+      rest /= 10n;
+      shift++;
+    }
+    return rest === 0n ? [0] : [sign, rest, shift];
+  };
+  return parts(one).join() === parts(other).join();
+}
