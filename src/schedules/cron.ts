@@ -20,15 +20,15 @@ export interface CronExpression {
   next(after: number): number | undefined;
 }
 
-const NICKNAMES: Readonly<Record<string, string>> = {
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-  "@monthly": "0 0 1 * *",
-  "@weekly": "0 0 * * 0",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@hourly": "0 * * * *",
-};
+const NICKNAMES: ReadonlyMap<string, string> = new Map([
+  ["@yearly", "0 0 1 1 *"],
+  ["@annually", "0 0 1 1 *"],
+  ["@monthly", "0 0 1 * *"],
+  ["@weekly", "0 0 * * 0"],
+  ["@daily", "0 0 * * *"],
+  ["@midnight", "0 0 * * *"],
+  ["@hourly", "0 * * * *"],
+]);
 const DAY_MS = 86_400_000;
 /** The largest value of each field, from seconds to years. */
 const MAX_VALUES = [59, 59, 23, 31, 12, 6, 9_999];
@@ -39,7 +39,7 @@ const MAX_VALUES = [59, 59, 23, 31, 12, 6, 9_999];
  */
 export function parseCron(expression: string, timezone: string): CronExpression {
   const text = expression.trim();
-  const fields = (NICKNAMES[text.toLowerCase()] ?? text).split(/\s+/);
+  const fields = (NICKNAMES.get(text.toLowerCase()) ?? text).split(/\s+/);
   if (fields.length < 5 || fields.length > 7) {
     throw new RangeError(`expected five or six fields, not ${fields.length}`);
   }

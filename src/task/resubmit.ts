@@ -9,6 +9,7 @@ import { formatDuration } from "../lib/duration.ts";
 import { storedBase64 } from "../lib/json/held_text.ts";
 import type { Attachment, ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
 import type { Payload } from "./payloads.ts";
+import { spelledHeaders } from "./input/request_headers.ts";
 import type { TaskRecord } from "./task.ts";
 
 /** A body, or why there is none. */
@@ -51,11 +52,10 @@ export function optionsOf(task: TaskRecord): Record<string, unknown> {
 
 function fetchFields(payload: FetchPayload): Record<string, unknown> {
   const { headers, headerNames = {}, ifChanged, expect, ...rest } = payload;
-  const named = Object.entries(headers).map(([name, value]) => [headerNames[name] ?? name, value]);
   const { withinMs, ...expected } = expect ?? {};
   return {
     ...rest,
-    headers: Object.fromEntries(named),
+    headers: spelledHeaders(headers, headerNames),
     ifChanged: ifChanged && true,
     expect: expect &&
       compact({

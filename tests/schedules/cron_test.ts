@@ -119,6 +119,7 @@ Deno.test.each([
   "H * * * *",
   "/5 * * * *",
   "@reboot",
+  "constructor",
   "0 0 * * MON#6",
 ])('"%s" is not a cron expression', (cron) => {
   assert.throws(() => parseCron(cron, "UTC"), RangeError);

@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import { Agent, type Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
+import { spelledHeaders } from "../../task/input/request_headers.ts";
 import type { GuardedOpener } from "../guard/guarded_connector.ts";
 import { Http2Fault } from "../http2/fault.ts";
 import { Http2Session } from "../http2/session.ts";
@@ -107,7 +108,7 @@ class GuardedUpstreams implements Upstreams {
 
   #sendPlain(request: UpstreamRequest, handler: UpstreamHandler): void {
     const { names, ...rest } = request;
-    const headers = names ? renamed(request.headers, names) : request.headers;
+    const headers = names ? spelledHeaders(request.headers, names) : request.headers;
     const method = request.method as Dispatcher.HttpMethod;
     this.#agent.dispatch({ ...rest, headers, method }, handler);
   }
@@ -237,14 +238,4 @@ function originOf(protocol: string, hostname: string, port: string): string {
   // undici passes an IPv6 address without its brackets.
   const host = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
   return new URL(`${protocol}//${host}${port ? `:${port}` : ""}`).origin;
-}
-
-/** Headers with the spelling that the caller gave their names. */
-function renamed(
-  headers: UpstreamRequest["headers"],
-  names: NonNullable<UpstreamRequest["names"]>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [names[name] ?? name, value]),
-  );
 }

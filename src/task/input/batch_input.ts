@@ -76,7 +76,7 @@ export interface SecondPass {
   /** Values for required members that were wrong. */
   readonly standIns?: PlainObject;
   /** Members that mean nothing without a member that was wrong. */
-  readonly dependents?: Readonly<Record<string, readonly string[]>>;
+  readonly dependents?: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -85,7 +85,7 @@ export interface SecondPass {
  */
 export function collectAllErrors<Request>(
   parse: (members: PlainObject) => Parsed<Request>,
-  { standIns = {}, dependents = {} }: SecondPass = {},
+  { standIns = {}, dependents }: SecondPass = {},
 ): (members: PlainObject) => Parsed<Request> {
   return (members) => {
     const tooMany = sizeIssue(members);
@@ -93,7 +93,9 @@ export function collectAllErrors<Request>(
     const parsed = parse(members);
     if (!parsed.issues) return parsed;
     const wrong = new Set(parsed.issues.map(memberOf));
-    for (const name of [...wrong]) for (const other of dependents[name] ?? []) wrong.add(other);
+    for (const name of [...wrong]) {
+      for (const other of dependents?.get(name) ?? []) wrong.add(other);
+    }
     const rest = Object.entries(members).filter(([name]) => !wrong.has(name));
     const stood = Object.entries(standIns).filter(([name]) => wrong.has(name));
     const further = parse(Object.fromEntries([...rest, ...stood])).issues ?? [];

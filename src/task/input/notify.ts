@@ -155,7 +155,7 @@ export const notifySchema = z.toJSONSchema(schema, {
 }) as Record<string, Json>;
 
 /** Data without its template has no use, and a template without its data cannot be rendered. */
-const DEPENDENTS = { template: ["data"], data: ["template"] };
+const DEPENDENTS = new Map([["template", ["data"]], ["data", ["template"]]]);
 
 /** Parses the body of `POST /notify`: one notification, or `{"notifications":[…]}`. */
 export function* notifySteps(

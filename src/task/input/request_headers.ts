@@ -62,3 +62,14 @@ export function checkRequestHeaders(
   }
   return kept;
 }
+
+/** Headers with the spelling that the caller gave their names, by the name in lower case. */
+export function spelledHeaders(
+  headers: Readonly<Record<string, string>>,
+  spellings: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const byName = new Map(Object.entries(spellings));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [byName.get(name) ?? name, value]),
+  );
+}

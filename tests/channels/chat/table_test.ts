@@ -183,6 +183,7 @@ Deno.test.each([
   "https://discord.com/api/webhooks/x/token",
   "twilio://AC1:token@+1555/+1555",
   "pagerduty://short",
+  `pagerduty://${KEY}?region=constructor`,
   "nothing://at.all/",
 ])("%s is refused with what is expected", (url) => {
   const refused = readTargets(url);

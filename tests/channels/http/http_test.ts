@@ -118,12 +118,13 @@ Deno.test("Header names are sent over HTTP/1.1 in the caller's spelling", async 
     seen = head;
     await conn.write(bytesOf("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   });
-  const headers = { "x-api-key": "k", "soapaction": "a" };
+  const headers = { "x-api-key": "k", "soapaction": "a", "constructor": "c" };
   const headerNames = { "x-api-key": "X-API-Key", "soapaction": "SOAPAction" };
   const { outcome } = await fetched(server.url, { headers, headerNames });
   assert.equal(outcome.kind, "delivered");
   assert.match(seen, /\r\nX-API-Key: k\r\n/);
   assert.match(seen, /\r\nSOAPAction: a\r\n/);
+  assert.match(seen, /\r\nconstructor: c\r\n/);
   assert.doesNotMatch(seen, /x-api-key/);
 });
 

@@ -65,6 +65,16 @@ Deno.test.each([
   assert.deepEqual(pointers(parseNotify(body, notifyPorts())), wrong);
 });
 
+Deno.test.each(["constructor", "toString", "hasOwnProperty", "__proto__"])(
+  "the field %s, which every object inherits, is unknown like any other",
+  (name) => {
+    const fetch = JSON.parse(`{"url": "https://example.org", "${name}": 1}`);
+    assert.deepEqual(pointers(parseFetch(fetch, { refuseUrl: allowAll })), [`/${name}`]);
+    const mail = JSON.parse(`{"to": "ada@example.org", "subject": "s", "${name}": 1}`);
+    assert.deepEqual(pointers(parseNotify(mail, notifyPorts())), [`/${name}`]);
+  },
+);
+
 const STRANGE = [null, true, -1, 1.5, 101, 1e300, "", "\u0000", "x".repeat(70_000), [], [5], {}, {
   a: 5,
 }];

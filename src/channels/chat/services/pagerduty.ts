@@ -11,10 +11,10 @@ import { blocksOf, withoutFiles } from "../note.ts";
 import { bytes, characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
 
-const ORIGINS: Record<string, string | undefined> = {
-  us: "https://events.pagerduty.com",
-  eu: "https://events.eu.pagerduty.com",
-};
+const ORIGINS: ReadonlyMap<string, string> = new Map([
+  ["us", "https://events.pagerduty.com"],
+  ["eu", "https://events.eu.pagerduty.com"],
+]);
 const KEY = /^[A-Za-z0-9_-]{20,40}$/;
 const NAME = /^[\w .:-]{1,100}$/;
 const SEVERITIES: Record<Severity, string> = {
@@ -37,7 +37,7 @@ export const pagerduty: ChatService = {
   parse({ user, place, segments, parameters }) {
     const [source = "Postrider", component = "", ...more] = segments;
     const key = user || place;
-    const origin = ORIGINS[parameters.get("region") ?? "us"];
+    const origin = ORIGINS.get(parameters.get("region") ?? "us");
     const dedup = parameters.get("dedup") ?? "";
     if (!KEY.test(key) || origin === undefined || more.length > 0) return [];
     if (![source, component || "x", dedup || "x"].every((name) => NAME.test(name))) return [];
