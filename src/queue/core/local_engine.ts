@@ -25,7 +25,6 @@ import type {
 import { cancel, erase, revive, runNow } from "./lifecycle.ts";
 import { batchRecordOf, type BatchRow, type Row } from "./row.ts";
 import type { Storage } from "./storage.ts";
-import type { Watchers } from "./watchers.ts";
 
 /** Calls of the seam that are commands as they are. */
 const PLAIN = {
@@ -147,108 +146,83 @@ export function countResults<Subject, Result extends string>(
   return results;
 }
 
-/** Runs commands; the other members are those of the engine. */
-export interface Backend extends
-  Pick<
-    QueueEngine,
-    | "name"
-    | "durable"
-    | "durability"
-    | "recovered"
-    | "lastSequence"
-    | "insert"
-    | "claim"
-    | "settle"
-    | "backup"
-    | "compact"
-    | "refuseSubmissions"
-    | "file"
-  > {
+/** Runs commands. */
+export interface Runner {
   run<Name extends keyof Commands>(
     name: Name,
     ...args: Parameters<Commands[Name]>
   ): Promise<ReturnType<Commands[Name]>>;
   /** Resolves once the tasks that an earlier shutdown cancelled have been rewritten. */
   swept(): Promise<void>;
-  close(): Promise<void>;
 }
 
-/** Makes an engine of a backend. */
-export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngine {
+/** What an engine of one process does itself: all of the seam that is no command. */
+export type Backend = Runner & Omit<QueueEngine, keyof ReturnType<typeof callsOf>>;
+
+/** Makes an engine of a backend, which gets the calls that are commands. */
+export function openLocalEngine(backend: Backend): QueueEngine {
+  // A start applies the pauses that it finds to all that is queued.
+  applyOtherPortions(backend);
+  return Object.assign(backend, callsOf(backend));
+}
+
+/** The calls of the seam that run commands. */
+function callsOf(runner: Runner) {
   const plain = Object.fromEntries(
     (Object.keys(PLAIN) as Plain[]).map((name) => [
       name,
-      (...args: Parameters<Commands[Plain]>) => backend.run(name, ...args),
+      (...args: Parameters<Commands[Plain]>) => runner.run(name, ...args),
     ]),
   ) as unknown as Pick<QueueEngine, Plain>;
-  // A start applies the pauses that it finds to all that is queued.
-  applyOtherPortions(backend);
-  return {
-    ...plain,
-    name: backend.name,
-    durable: backend.durable,
-    durability: backend.durability,
-    recovered: backend.recovered,
-    get lastSequence() {
-      return backend.lastSequence;
-    },
-    ...compact({
-      file: backend.file,
-      backup: backend.backup?.bind(backend),
-      compact: backend.compact?.bind(backend),
-      refuseSubmissions: backend.refuseSubmissions?.bind(backend),
-    }),
-    insert: (submission) => backend.insert(submission),
-    claim: (limit, signal) => backend.claim(limit, signal),
-    settle: (settlement) => backend.settle(settlement),
+  const calls = {
     async cancelAll(filter, reason, by, onPart) {
       const all = await inParts(
-        (before) => backend.run("cancelSome", filter, reason, by, before),
+        (before) => runner.run("cancelSome", filter, reason, by, before),
         onPart,
       );
       return { cancelled: all.cancelled ?? 0, aborting: all.aborting ?? 0 };
     },
     async revive(id, room) {
-      await backend.swept();
-      return await backend.run("revive", id, room);
+      await runner.swept();
+      return await runner.run("revive", id, room);
     },
     async reviveAll(filter, room, onPart) {
-      await backend.swept();
+      await runner.swept();
       const all = await inParts(
-        (before) => backend.run("reviveSome", filter, room, before),
+        (before) => runner.run("reviveSome", filter, room, before),
         onPart,
       );
       return { retried: all.changed ?? 0, expired: all.expired ?? 0, full: all.full ?? 0 };
     },
     async pause(pause) {
-      await backend.run("pause", pause);
-      await applyPauses(backend);
+      await runner.run("pause", pause);
+      await applyPauses(runner);
     },
     async resume(id) {
-      const found = await backend.run("resume", id);
-      await applyPauses(backend);
+      const found = await runner.run("resume", id);
+      await applyPauses(runner);
       return found;
     },
     async list(filter, limit, cursor) {
-      return await backend.run("list", filter, limit, parseCursor(cursor));
+      return await runner.run("list", filter, limit, parseCursor(cursor));
     },
     async upcoming(filter, limit, cursor) {
       const after = cursor === undefined ? undefined : parseDueCursor(cursor);
-      return await backend.run("upcoming", filter, limit, after);
+      return await runner.run("upcoming", filter, limit, after);
     },
     async count(filter, cursor, most) {
-      const { count, next } = await backend.run("count", filter, parseCursor(cursor), most);
+      const { count, next } = await runner.run("count", filter, parseCursor(cursor), most);
       return next === undefined ? { count } : { count, nextCursor: formatCursor(next) };
     },
     async listBatches(limit, cursor, owner) {
-      return await backend.run("listBatches", limit, parseCursor(cursor), owner);
+      return await runner.run("listBatches", limit, parseCursor(cursor), owner);
     },
     async changesAfter(change, limit) {
       // Swept tasks get their change numbers only then.
-      await backend.swept();
+      await runner.swept();
       const changes: TaskChange[] = [];
       for (let after: number | undefined = change; after !== undefined;) {
-        const part: ReturnType<Commands["changesAfter"]> = await backend
+        const part: ReturnType<Commands["changesAfter"]> = await runner
           .run("changesAfter", after, limit - changes.length);
         changes.push(...part.changes);
         after = part.next;
@@ -256,30 +230,29 @@ export function openLocalEngine(backend: Backend, watchers: Watchers): QueueEngi
       return changes;
     },
     async deliveries(hook, limit, cursor) {
-      return await backend.run("deliveries", hook, limit, parseCursor(cursor));
+      return await runner.run("deliveries", hook, limit, parseCursor(cursor));
     },
-    limitHosts: (hosts) => backend.run("limitHosts", [...hosts]),
-    limitLane: (lane, limit) => backend.run("limitLane", lane, limit),
-    watch: (what, listener) => watchers.add(what, listener),
-    [Symbol.asyncDispose]: () => backend.close(),
-  };
+    limitHosts: (hosts) => runner.run("limitHosts", [...hosts]),
+    limitLane: (lane, limit) => runner.run("limitLane", lane, limit),
+  } satisfies Partial<QueueEngine>;
+  return { ...plain, ...calls };
 }
 
 /** Portions that the caller of `pause` or `resume` waits for; of more, the rest follows by itself. */
 const AWAITED_PORTIONS = 50;
 
 /** Applies the pauses to the tasks that are queued already. */
-async function applyPauses(backend: Pick<Backend, "run">): Promise<void> {
+async function applyPauses(runner: Runner): Promise<void> {
   for (let portion = 0; portion < AWAITED_PORTIONS; portion++) {
-    if (!await backend.run("applyPauses")) return;
+    if (!await runner.run("applyPauses")) return;
   }
-  applyOtherPortions(backend);
+  applyOtherPortions(runner);
 }
 
 /** Applies the rest in the background. */
-function applyOtherPortions(backend: Pick<Backend, "run">): void {
+function applyOtherPortions(runner: Runner): void {
   const rest = async () => {
-    while (await backend.run("applyPauses"));
+    while (await runner.run("applyPauses"));
   };
   // Fails only when the engine ends; the next start goes on.
   rest().catch(() => {});

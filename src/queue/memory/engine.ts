@@ -25,7 +25,14 @@ import { allowing, DEFAULT_MAX_QUEUED, isUnused, keepsExpiry } from "../core/rul
 import { settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
-import { EngineError, type Inserted, type QueueEngine, type Submission } from "../engine.ts";
+import {
+  EngineError,
+  type Inserted,
+  type QueueEngine,
+  type Submission,
+  type TaskChange,
+  type Watched,
+} from "../engine.ts";
 import { applyPausesTo, Claims } from "./claims.ts";
 import {
   batchTasks,
@@ -51,8 +58,7 @@ export interface MemoryOptions {
 
 /** Opens an engine that begins empty. */
 export function openMemoryEngine(options: MemoryOptions): QueueEngine {
-  const watchers = new Watchers();
-  return openLocalEngine(new MemoryBackend(options, watchers), watchers);
+  return openLocalEngine(new MemoryBackend(options));
 }
 
 const commands: CommandTable<MemoryStorage, Commands> = {
@@ -139,15 +145,16 @@ class MemoryBackend implements Backend {
   readonly #maxQueued: number;
   readonly #storage: MemoryStorage;
   readonly #claims: Claims;
+  readonly #watchers = new Watchers();
   #ended: EngineError | undefined;
 
-  constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions, watchers: Watchers) {
+  constructor({ clock, maxQueued = DEFAULT_MAX_QUEUED }: MemoryOptions) {
     this.#maxQueued = maxQueued;
     // As from a thread: listeners are called after the call that made the change.
     this.#storage = new MemoryStorage(
       () => clock.now(),
-      watchers.words,
-      (change) => queueMicrotask(() => watchers.notify(change)),
+      this.#watchers.words,
+      (change) => queueMicrotask(() => this.#watchers.notify(change)),
     );
     this.#claims = new Claims(this.#storage, clock);
   }
@@ -189,7 +196,11 @@ class MemoryBackend implements Backend {
     return Promise.resolve();
   }
 
-  close(): Promise<void> {
+  watch(what: Watched, listener: (change: TaskChange) => void): () => void {
+    return this.#watchers.add(what, listener);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
     this.#ended ??= new EngineError("The queue is closed");
     this.#claims.close();
     return Promise.resolve();

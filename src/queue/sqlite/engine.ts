@@ -19,6 +19,8 @@ import {
   type OpenedFile,
   type QueueEngine,
   type Submission,
+  type TaskChange,
+  type Watched,
 } from "../engine.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { openThreadClient, type ThreadClient } from "./thread/thread_client.ts";
@@ -62,8 +64,8 @@ export async function openSqliteEngine(options: SqliteOptions): Promise<QueueEng
     whenMoved: options.whenMoved ?? "refuse",
     onChange: (change) => watchers.notify(change),
   });
-  const backend = new SqliteBackend(thread, options.maxQueued ?? DEFAULT_MAX_QUEUED);
-  return openLocalEngine(backend, watchers);
+  const maxQueued = options.maxQueued ?? DEFAULT_MAX_QUEUED;
+  return openLocalEngine(new SqliteBackend(thread, watchers, maxQueued));
 }
 
 class SqliteBackend implements Backend {
@@ -72,13 +74,15 @@ class SqliteBackend implements Backend {
   readonly recovered: number;
   readonly durability = "disk";
   readonly #thread: ThreadClient;
+  readonly #watchers: Watchers;
   readonly #maxQueued: number;
   readonly #swept: Promise<void>;
   #refusal: string | undefined;
   readonly file: OpenedFile;
 
-  constructor(thread: ThreadClient, maxQueued: number) {
+  constructor(thread: ThreadClient, watchers: Watchers, maxQueued: number) {
     this.#thread = thread;
+    this.#watchers = watchers;
     this.#maxQueued = maxQueued;
     this.recovered = thread.opened.recovered;
     this.file = thread.opened.file;
@@ -124,7 +128,11 @@ class SqliteBackend implements Backend {
     this.#refusal = because;
   }
 
-  close(): Promise<void> {
+  watch(what: Watched, listener: (change: TaskChange) => void): () => void {
+    return this.#watchers.add(what, listener);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
     return this.#thread.close();
   }
 
