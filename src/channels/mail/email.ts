@@ -18,7 +18,7 @@ import { openOutbox } from "./outbox.ts";
 import { type DkimKey, type RelayRule, relaysFor } from "./relays.ts";
 import { errorOf, isRelayFault, refusesSession } from "./smtp_classify.ts";
 import { openSession } from "./smtp_connect.ts";
-import { SmtpError, type SmtpFault } from "./smtp_fault.ts";
+import { needsLogin, SmtpError, type SmtpFault } from "./smtp_fault.ts";
 import { openSmtpPool, type SmtpPool } from "./smtp_pool.ts";
 import type { Sent, SmtpWaits } from "./smtp_session.ts";
 
@@ -190,8 +190,10 @@ class EmailChannel implements Channel {
           mail.isOpen && await this.#send(relay, mail, { ...context, ...deadline, silenceMs })
         );
         refusal = undefined;
+        if (!hasNext || signal.aborted) break;
+        if (mail.passUnable()) continue;
         const fault = mail.relayFault;
-        if (!fault || !hasNext || signal.aborted) break;
+        if (!fault) break;
         mail.passedOver(fault);
         relay.downUntil = this.#clock.monotonic() + DOWN_MS;
       } catch (error) {
@@ -269,10 +271,11 @@ class EmailChannel implements Channel {
         pool.refuse(error);
         throw error;
       }
-      // RFC 4954 §6: a login or TLS is missing, which is the fault of no mail.
-      if (sent.kind === "failed" && sent.fault?.status === 530) {
+      if (sent.kind === "failed" && sent.fault && needsLogin(sent.fault)) {
+        const { fault, ...before } = sent;
+        mail.note(before, session);
         const reason = "set tls=required, or a user and a password, in the relay's URL";
-        throw new SmtpError({ ...sent.fault, reason });
+        throw new SmtpError({ ...fault, reason });
       }
       return mail.note(sent, session) && !signal.aborted;
     }

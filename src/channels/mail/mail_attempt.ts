@@ -19,6 +19,7 @@ import {
   errorOf,
   isOutOfReach,
   isRelayFault,
+  isUnableRelay,
   recipientError,
   recipientResults,
   refusesEverybody,
@@ -39,6 +40,8 @@ export class Mail {
   #relay = "";
   readonly #tried: { relay: string; code: string; stage: string; detail: string }[] = [];
   readonly #results: Map<string, RecipientResult>;
+  /** The recipients of the last note. */
+  #openBefore: readonly string[] = [];
   #queueId: string | undefined;
   #dsn: "requested" | "not_offered" | undefined;
   #session: SmtpSession | undefined;
@@ -89,9 +92,19 @@ export class Mail {
     this.#tried.push({ relay: this.#relay, code, stage: fault.stage, detail });
   }
 
+  /** Passes over a relay that lacks what this mail needs; returns whether it does. */
+  passUnable(): boolean {
+    const fault = this.#failed?.fault;
+    if (!fault || !isUnableRelay(fault)) return false;
+    this.passedOver(fault);
+    for (const address of this.#openBefore) this.#results.delete(address);
+    return true;
+  }
+
   /** Notes how the mail was sent; returns whether the rest can be sent at once. */
   note(sent: Sent, session: SmtpSession): boolean {
-    for (const result of recipientResults(sent, this.open)) {
+    this.#openBefore = this.open;
+    for (const result of recipientResults(sent, this.#openBefore)) {
       this.#results.set(result.address, result);
     }
     this.#session = session;

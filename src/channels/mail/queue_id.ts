@@ -4,14 +4,15 @@
  * @module
  */
 
-/** The spellings of common relays: Postfix, Exim, Sendmail, SES, Gmail and Exchange. */
+/** The spellings of common relays: Postfix, Exim, Sendmail, SES, Gmail, Exchange and qmail. */
 const SPELLINGS = [
-  /\bqueued as ([\w.+-]+)/i,
+  /\bqueued as <?([\w.+-]+)/i,
   /\bid=([\w.+-]+)/i,
   /(?<![\w.+-])([\w.+-]+) message accepted for delivery/i,
   /\bOk ([\w-]{16,})\s*$/i,
   /\bOK\s+\d+ ([\w.-]+) - gsmtp/i,
   /\[InternalId=(\d+)/i,
+  /\bok \d+ qp (\d+)/i,
 ];
 
 /** Reads it from the reply to the final dot; `undefined` when the reply names none. */

@@ -12,7 +12,7 @@ import type { Sent } from "./smtp_session.ts";
 
 /** How long a relay that cannot be used is left alone before the next probe, in milliseconds. */
 const HOLD_MS = 5_000;
-/** After a 554 greeting: the relay accepts no mail from us at all (RFC 5321 §3.1). */
+/** After a 554 or 521 greeting: the relay accepts no mail at all (RFC 5321 §3.1, RFC 7504). */
 const HOLD_554_MS = 15 * 60_000;
 /** For faults of the settings: a certificate, a password. */
 const HOLD_CONFIG_MS = 60_000;
@@ -22,6 +22,9 @@ const CONFIG = new Set([
   "auth_failed",
   "oauth_failed",
   "smtp_530",
+  "smtp_534",
+  "smtp_535",
+  "smtp_538",
   "tls_failed",
   "tls_required",
 ]);
@@ -36,8 +39,13 @@ export function relayOutcome(fault: SmtpFault, error: TaskError) {
 }
 
 function holdMs({ stage, code, status }: SmtpFault): number {
-  if (stage === "greeting" && status === 554) return HOLD_554_MS;
+  if (stage === "greeting" && (status === 554 || status === 521)) return HOLD_554_MS;
   return CONFIG.has(code) ? HOLD_CONFIG_MS : HOLD_MS;
+}
+
+/** Whether this relay lacks what the mail needs: another one may offer it. */
+export function isUnableRelay({ code }: SmtpFault): boolean {
+  return code === "too_large" || code === "smtputf8_not_offered";
 }
 
 /** Whether the relay answered and refuses everybody: then the mail has not been tried. */
@@ -112,8 +120,9 @@ function refusalResult({ address, status, reply }: Refusal): RecipientResult {
   return { address, outcome, reply: shortened(reply) };
 }
 
-function faultOutcome({ stage, status, code }: SmtpFault, dotLeft: boolean): RecipientOutcome {
-  if (code === "too_large" || code === "smtputf8_not_offered") return "rejected";
+function faultOutcome(fault: SmtpFault, dotLeft: boolean): RecipientOutcome {
+  if (isUnableRelay(fault)) return "rejected";
+  const { stage, status } = fault;
   // The reply to the dot decides, unless it is 421: that may come before the relay has decided.
   const isDecided = status !== undefined && status !== 421 && stage === "dot";
   if (dotLeft && !isDecided) return "unknown";

@@ -127,12 +127,15 @@ async function sayHello(
 ): Promise<ReadonlyMap<string, string>> {
   const reply = await wire.ask(`EHLO ${name}`, "greeting", waitMs);
   if (reply.status === 250) {
-    return new Map(
-      reply.lines.slice(1).map((line) => {
-        const [, keyword = "", more = ""] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
-        return [keyword.toUpperCase(), more];
-      }),
-    );
+    const offers = new Map<string, string>();
+    for (const line of reply.lines.slice(1)) {
+      const [, keyword = "", more = ""] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
+      const name = keyword.toUpperCase();
+      // Some relays list their logins on several lines, for old clients as `AUTH=LOGIN`.
+      const before = name === "AUTH" ? `${offers.get(name) ?? ""} ` : "";
+      offers.set(name, before + more);
+    }
+    return offers;
   }
   if (reply.status < 500) throw new SmtpError(refused(reply));
   const older = await wire.ask(`HELO ${name}`, "greeting", waitMs);

@@ -60,6 +60,15 @@ export class SmtpError extends Error {
   }
 }
 
+/**
+ * Whether a relay asks for a login or for TLS (RFC 4954 §6), which is the fault of no
+ * mail and of no recipient: some relays do so only at one of these steps.
+ */
+export function needsLogin({ stage, status = 0 }: SmtpFault): boolean {
+  return [530, 534, 535, 538].includes(status) &&
+    (stage === "mail" || stage === "rcpt" || stage === "data");
+}
+
 /** Describes an error of a socket. */
 export function faultOfError(error: unknown, stage: SmtpStage): SmtpFault {
   const { code } = describeFault(error);

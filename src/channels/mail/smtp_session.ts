@@ -9,7 +9,13 @@
 
 import { Buffer } from "node:buffer";
 import type { Message } from "./message.ts";
-import { type Refusal, SmtpError, type SmtpFault, type SmtpStage } from "./smtp_fault.ts";
+import {
+  needsLogin,
+  type Refusal,
+  SmtpError,
+  type SmtpFault,
+  type SmtpStage,
+} from "./smtp_fault.ts";
 import { refusalFault, type Reply, type SmtpWire } from "./smtp_wire.ts";
 
 /** The longest waits of a session, in milliseconds. */
@@ -186,7 +192,9 @@ class Session implements SmtpSession {
     expect(await ask(sender, "mail"), "mail", DONE);
     for (const address of recipients) {
       const reply = await ask(recipient(address), "rcpt");
-      if (reply.status === 421) throw new SmtpError(refusalFault(reply, "rcpt"));
+      const fault = refusalFault(reply, "rcpt");
+      // Neither is about this recipient.
+      if (reply.status === 421 || needsLogin(fault)) throw new SmtpError(fault);
       if (reply.status >= 400) {
         progress.refused.push({ address, status: reply.status, reply: reply.text });
       } else expect(reply, "rcpt", DONE);
@@ -231,7 +239,7 @@ class Session implements SmtpSession {
       sender: [`MAIL FROM:<${from}>`, ...parameters].join(" "),
       recipient: (address: string) =>
         `RCPT TO:<${address}>` +
-        (reports ? ` NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;${xtext(address)}` : ""),
+        (reports ? ` NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=${originalRecipient(address)}` : ""),
       dsn: needs.dsn ? { dsn: reports ? "requested" as const : "not_offered" as const } : {},
     };
   }
@@ -279,10 +287,11 @@ function stuffed(bytes: Uint8Array): Uint8Array {
 const DOT = 0x2e;
 const ONE_DOT = Buffer.from(".");
 
-/** RFC 3461 §4. */
-function xtext(text: string): string {
-  return text.replace(
-    /[^!-*,-<>-~]/g,
-    (letter) => `+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  );
+/** RFC 3461 §4, and RFC 6533 §3 for letters beyond ASCII. */
+function originalRecipient(address: string): string {
+  const hex = (letter: string) =>
+    (letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, "0");
+  return /^[!-~]*$/.test(address)
+    ? `rfc822;${address.replace(/[+=]/g, (letter) => `+${hex(letter)}`)}`
+    : `utf-8;${address.replace(/[^!-*,-<>-~]|\\/gu, (letter) => `\\x{${hex(letter)}}`)}`;
 }

@@ -185,6 +185,8 @@ export class SmtpWire {
   }
 
   #readLine(line: string): void {
+    // What follows a line that is no reply cannot be trusted.
+    if (this.#isGarbled) return;
     const [, status = "", more = " ", text = ""] = REPLY_LINE.exec(line) ?? [];
     const length = this.#lines.reduce((sum, { length }) => sum + length, 0);
     const isSame = this.#status === "" || this.#status === status;

@@ -24,6 +24,8 @@ const replies: { relay: string; reply: string; id: string | undefined }[] = [
     reply: "250 2.6.0 <a@b> [InternalId=12345, Hostname=x] Queued mail for delivery",
     id: "12345",
   },
+  { relay: "qmail", reply: "250 ok 1764514800 qp 12345", id: "12345" },
+  { relay: "one with brackets", reply: "250 2.0.0 queued as <X-1@y>", id: "X-1" },
   { relay: "one that names none", reply: "250 2.0.0 Ok", id: undefined },
 ];
 

@@ -248,6 +248,18 @@ const garbled: readonly {
     stage: "body",
   },
   {
+    when: "25 and then 250 after the dot",
+    script: { dot: "25\n250 ok" },
+    kind: "unknown",
+    stage: "dot",
+  },
+  {
+    when: "an empty line and then 250 at MAIL FROM",
+    script: { mail: "\n250 ok" },
+    kind: "deferred",
+    stage: "mail",
+  },
+  {
     when: "two codes after the dot",
     script: { dot: "250-a\n251 b" },
     kind: "unknown",
@@ -382,6 +394,94 @@ Deno.test("The name in EHLO is the given one, or the address of the connection",
   }
 });
 
+const loginMissing: readonly { readonly when: string; readonly script: Script }[] = [
+  { when: "530 at MAIL FROM", script: { mail: "530 5.7.0 Authentication required" } },
+  { when: "535 at MAIL FROM", script: { mail: "535 5.7.8 Authentication required" } },
+  { when: "538 at MAIL FROM", script: { mail: "538 5.7.11 Encryption required" } },
+  { when: "530 at RCPT TO", script: { rcpt: "530 5.7.0 Authentication required" } },
+  {
+    when: "530 at the second RCPT TO",
+    script: { rcpt: { "b@example.org": "530 5.7.0 Authentication required" } },
+  },
+  { when: "534 at DATA", script: { data: "534 5.7.9 Mechanism too weak" } },
+];
+
+Deno.test.each(loginMissing)(
+  "$when is a fault of the settings: the mail waits, and another relay takes it",
+  async ({ script }) => {
+    await using relay = openRawRelay(script);
+    const payload = to("r550", "a", "b");
+    await using channel = openChannel([relayAt(relay.port)]);
+    const outcome: Any = await channel.deliver(anAttempt(payload), aContext());
+    assert.deepEqual([outcome.kind, outcome.uncounted, outcome.hold.forMs], [
+      "deferred",
+      1,
+      60_000,
+    ]);
+    assert.match(outcome.error.detail, /set tls=required, or a user and a password/);
+    await using next = openRawRelay();
+    await using both = openChannel([relayAt(relay.port), relayAt(next.port)]);
+    const other: Any = await both.deliver(anAttempt(to("a", "b")), aContext());
+    assert.equal(other.kind, "delivered");
+  },
+);
+
+Deno.test("A recipient that was refused before a login is asked for keeps that", async () => {
+  await using relay = openRawRelay({
+    rcpt: { "b@example.org": "530 5.7.0 Authentication required" },
+  });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcome: Any = await channel.deliver(anAttempt(to("r550", "b")), aContext());
+  assert.deepEqual(
+    outcome.result.recipients.map((one: Any) => one.outcome),
+    ["rejected", "deferred"],
+  );
+});
+
+Deno.test("530 after the whole mail rejects the mail", async () => {
+  await using relay = openRawRelay({ dot: "530 5.7.0 no" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  assert.equal((await channel.deliver(anAttempt(anEmail()), aContext())).kind, "rejected");
+});
+
+Deno.test("Logins that are offered on several lines are all known", async () => {
+  await using relay = openRawRelay({ ehlo: "250-relay\n250-AUTH PLAIN LOGIN\n250 AUTH=NTLM" });
+  await using channel = openChannel([relayAt(relay.port, "tls=none", "ada:secret@")]);
+  assert.equal((await channel.deliver(anAttempt(anEmail()), aContext())).kind, "delivered");
+});
+
+Deno.test("A relay that takes no mail at all (521, RFC 7504) is left alone for 15 minutes", async () => {
+  await using relay = openRawRelay({ greeting: "521 5.3.2 no mail here" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  const outcome: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+  assert.equal(outcome.hold.forMs, 15 * 60_000);
+});
+
+const unable = [
+  { what: "SMTPUTF8", ehlo: "250 relay", address: "jörg@example.org" },
+  { what: "a large SIZE", ehlo: "250-relay\n250 SIZE 100", address: "bob@example.org" },
+];
+
+Deno.test.each(unable)(
+  "A mail that needs $what goes to the relay that offers it",
+  async ({ ehlo, address }) => {
+    await using first = openRawRelay({ ehlo });
+    await using second = openRawRelay({ ehlo: "250-relay\n250-8BITMIME\n250 SMTPUTF8" });
+    await using channel = openChannel([relayAt(first.port), relayAt(second.port)]);
+    const payload = anEmail({ to: [{ address }] });
+    const outcome: Any = await channel.deliver(anAttempt(payload), aContext());
+    assert.deepEqual([outcome.kind, second.taken.length], ["delivered", 1]);
+    // Others still go to the first one.
+    const short: Any = await channel.deliver(anAttempt(anEmail()), aContext());
+    assert.equal(
+      short.result.relay,
+      ehlo.includes("SIZE") ? `127.0.0.1:${second.port}` : `127.0.0.1:${first.port}`,
+    );
+    await using alone = openChannel([relayAt(first.port), relayAt(first.port)]);
+    assert.equal((await alone.deliver(anAttempt(payload), aContext())).kind, "rejected");
+  },
+);
+
 Deno.test("With several relays the error holds the words of each", async () => {
   await using own = openRawRelay({ ehlo: "250-relay\n250 AUTH PLAIN", auth: "535 5.7.8 wrong" });
   await using other = openRawRelay({ greeting: "421 busy" });
@@ -427,6 +527,17 @@ Deno.test("Delivery reports are asked for where the relay offers them, and the r
     heard.includes(
       "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;bob@example.org",
     ),
+  );
+  await using both = openRawRelay({
+    ehlo: "250-relay\n250-DSN\n250-8BITMIME\n250 SMTPUTF8",
+    heard: (line) => heard.push(line),
+  });
+  await using international = openChannel([relayAt(both.port)]);
+  const name = { address: "jö+rg@example.org" };
+  await international.deliver(anAttempt(anEmail({ dsn: true, to: [name] })), aContext());
+  // RFC 6533 §3.
+  assert.ok(
+    heard.some((line) => line.endsWith(String.raw`ORCPT=utf-8;j\x{F6}\x{2B}rg@example.org`)),
   );
   await using unable = openRawRelay();
   await using other = openChannel([relayAt(unable.port)]);
