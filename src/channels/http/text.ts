@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
 import sniff from "html-encoding-sniffer";
 import { compact } from "../../lib/compact.ts";
 
@@ -26,7 +27,10 @@ export function textOf(
   const type = typeOf(contentType);
   if (type) {
     if (!TEXTUAL.test(type)) return undefined;
-    return decoderFor(beginning, contentType).decode(beginning, { stream: truncated });
+    const charset = charsetOf(beginning, contentType);
+    // To make a decoder takes longer than to decode a short text.
+    if (charset === "UTF-8" && !truncated) return UTF_8.decode(beginning);
+    return new TextDecoder(charset).decode(beginning, { stream: truncated });
   }
   if (beginning.includes(0)) return undefined;
   try {
@@ -42,17 +46,24 @@ export function textOf(
  * and windows-1252 when not.
  */
 export function decoderFor(beginning: Uint8Array, contentType: string | undefined): TextDecoder {
+  return new TextDecoder(charsetOf(beginning, contentType));
+}
+
+/** For whole texts: it keeps nothing from one to the next. */
+const UTF_8 = new TextDecoder();
+
+function charsetOf(beginning: Uint8Array, contentType: string | undefined): string {
   const type = typeOf(contentType);
   const [, declared] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? "") ?? [];
   const isJson = /[/+]json$/.test(type);
-  const fallback = isJson || isUtf8(beginning) ? "UTF-8" : "windows-1252";
+  const fallback = isJson || beginsAsUtf8(beginning) ? "UTF-8" : "windows-1252";
   const mayDeclare = type === "" || /html|xml/.test(type);
   const charset = sniff(mayDeclare ? beginning : beginning.subarray(0, MARK_BYTES), {
     xml: /xml$/.test(type) && !type.includes("html"),
     defaultEncoding: fallback,
     ...compact({ transportLayerEncodingLabel: declared }),
   });
-  return decoderOf(charset) ?? new TextDecoder(fallback);
+  return charset === fallback || isDecodable(charset) ? charset : fallback;
 }
 
 /** The longest byte order mark. */
@@ -62,7 +73,9 @@ function typeOf(contentType: string | undefined): string {
   return (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-function isUtf8(beginning: Uint8Array): boolean {
+/** Whether the bytes are UTF-8; the last character may be incomplete. */
+function beginsAsUtf8(beginning: Uint8Array): boolean {
+  if (isUtf8(beginning)) return true;
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(beginning, { stream: true });
     return true;
@@ -71,10 +84,12 @@ function isUtf8(beginning: Uint8Array): boolean {
   }
 }
 
-function decoderOf(charset: string): TextDecoder | undefined {
+/** Not `replacement`, by which the standard names charsets that are not safe to decode. */
+function isDecodable(charset: string): boolean {
   try {
-    return new TextDecoder(charset);
+    new TextDecoder(charset);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
