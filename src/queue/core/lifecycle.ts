@@ -18,7 +18,7 @@ import type { Cancelled, Changed, Erased, Revived, Room } from "../engine.ts";
 import { waitsInBatch } from "./batch_concurrency.ts";
 import { joinKey } from "./keys.ts";
 import { BEHIND, type Content, contentOf, newRow, type Row } from "./row.ts";
-import { overrule, revivedDueAt, undelivered } from "./rules.ts";
+import { cancelByShutdown, overrule, revivedDueAt, undelivered } from "./rules.ts";
 import { type Settled, settledOf } from "./settled.ts";
 import type { Storage } from "./storage.ts";
 import { change, notify, transition } from "./transition.ts";
@@ -37,6 +37,7 @@ export function insertTask(storage: Storage, row: Row, content: Content): void {
   else if (row.behind === 0 && row.batch !== null && row.dueAt <= storage.now) {
     if (waitsInBatch(storage.batch(row.batch))) row.behind = BEHIND.batch;
   }
+  if (closed) cancelByShutdown(row, storage.now);
   storage.insertRow(row, content);
   storage.count(undefined, closed ? "cancelled" : "queued");
   if (closed) return;

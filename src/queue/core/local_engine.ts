@@ -6,9 +6,18 @@
  */
 
 import { compact } from "../../lib/compact.ts";
+import { isId, sequenceOf } from "../../lib/ids.ts";
 import type { HostLimits } from "../../task/host_limits.ts";
 import type { CancelReason } from "../../task/outcome.ts";
-import { type DuePlace, formatCursor, parseCursor, parseDueCursor } from "../cursor.ts";
+import type { TaskSummary } from "../../task/task.ts";
+import {
+  dueAfter,
+  type DuePlace,
+  formatCursor,
+  formatDueCursor,
+  parseCursor,
+  parseDueCursor,
+} from "../cursor.ts";
 import type {
   BatchPage,
   Cancelled,
@@ -23,7 +32,8 @@ import type {
   TaskFilter,
 } from "../engine.ts";
 import { cancel, erase, revive, runNow } from "./lifecycle.ts";
-import { batchRecordOf, type BatchRow, type Row } from "./row.ts";
+import { batchRecordOf, type BatchRow, type Row, summaryOf } from "./row.ts";
+import { allowing, keepsExpiry } from "./rules.ts";
 import type { Storage } from "./storage.ts";
 
 /** Calls of the seam that are commands as they are. */
@@ -106,44 +116,114 @@ export type CommandTable<Stored, Table> = {
     : never;
 };
 
-/** A storage that finds by id. */
-interface Finding extends Storage {
+/** What the shared commands read of a storage besides what the lifecycle reads. */
+interface LocalStorage extends Storage {
   readonly change: number;
-  find(id: string): Row | undefined;
-  findBatch(id: string): BatchRow | undefined;
+  /** JSON text of a task's `Spec`. */
+  specOf(seq: number): string | undefined;
 }
 
-/** The commands that are the same for every storage. */
-export const COMMON_COMMANDS = {
-  cancel: (storage, id, reason, by) => cancel(storage, storage.find(id), reason, by),
-  revive: (storage, id, room) => revive(storage, storage.find(id), compact({ room })),
-  runNow: (storage, id) => runNow(storage, storage.find(id)),
-  erase: (storage, id) => erase(storage, storage.find(id)),
-  find: (storage, id) => {
-    const row = storage.find(id);
-    return row && storage.record(row);
-  },
-  findBatch: (storage, id) => {
-    const batch = storage.findBatch(id);
-    return batch && batchRecordOf(batch, storage.isMarked(batch));
-  },
-  lastChange: (storage) => storage.change,
-  counts: (storage) => ({ ...storage.counts }),
-  lanes: (storage, limit) => storage.scheduler.status(storage.now, limit),
-  lane: (storage, lane) => storage.scheduler.statusOf(lane, storage.now),
-} satisfies Partial<CommandTable<Finding, Commands>>;
+/** Sequence numbers of tasks, and where the search for more continues. */
+export interface Found {
+  readonly seqs: readonly number[];
+  /** Absent at the end. */
+  readonly next?: number;
+}
 
-/** Does `act` to each, and counts the results. */
-export function countResults<Subject, Result extends string>(
-  subjects: Iterable<Subject>,
-  act: (subject: Subject) => Result,
-): Partial<Record<Result, number>> {
-  const results: Partial<Record<Result, number>> = {};
-  for (const subject of subjects) {
-    const result = act(subject);
-    results[result] = (results[result] ?? 0) + 1;
-  }
-  return results;
+/** The same for a list by due time. */
+export interface FoundUpcoming {
+  readonly seqs: readonly number[];
+  /** Absent at the end. */
+  readonly next?: DuePlace;
+}
+
+/** How an engine finds tasks. */
+export interface Search<Stored> {
+  /** Up to `limit` of those that match and have lower numbers than `before`, newest first. */
+  matching(storage: Stored, filter: TaskFilter, limit: number, before: number): Found;
+  /** Up to `limit` queued tasks that match and come after that place in the order of their times. */
+  upcoming(storage: Stored, filter: TaskFilter, limit: number, after: DuePlace): FoundUpcoming;
+}
+
+/** Tasks that are cancelled or revived in one transaction. */
+const CHANGED_AT_ONCE = 500;
+
+/** The commands that are the same for every storage. */
+export function commonCommands<Stored extends LocalStorage>(search: Search<Stored>) {
+  /** Does `act` to the next of those that match, and counts the results. */
+  const forSome = <Result extends string>(
+    storage: Stored,
+    filter: TaskFilter,
+    before: number,
+    act: (row: Row | undefined) => Result,
+  ): Results<Result> => {
+    if (filter.states?.length === 0) return { results: {} };
+    const { seqs, ...next } = search.matching(storage, filter, CHANGED_AT_ONCE, before);
+    const results: Partial<Record<Result, number>> = {};
+    // Read one by one: what is done to a task may change the next.
+    for (const seq of seqs) {
+      const result = act(storage.row(seq));
+      results[result] = (results[result] ?? 0) + 1;
+    }
+    return { results, ...next };
+  };
+  const summariesOf = (storage: Stored, seqs: readonly number[]): TaskSummary[] =>
+    seqs.map((seq) => {
+      const { retry: _, ...summary } = summaryOf(storage.row(seq) as Row, storage.specOf(seq));
+      return summary;
+    });
+  return {
+    cancel: (storage, id, reason, by) => cancel(storage, findRow(storage, id), reason, by),
+    cancelSome: (storage, filter, reason, by, before) =>
+      forSome(
+        storage,
+        allowing(filter, "cancel"),
+        before,
+        (row) => cancel(storage, row, reason, by),
+      ),
+    revive: (storage, id, room) => revive(storage, findRow(storage, id), compact({ room })),
+    reviveSome: (storage, filter, room, before) => {
+      const options = compact({ expiring: keepsExpiry(filter), room });
+      const wanted = allowing(filter, "revive");
+      return forSome(storage, wanted, before, (row) => revive(storage, row, options));
+    },
+    runNow: (storage, id) => runNow(storage, findRow(storage, id)),
+    erase: (storage, id) => erase(storage, findRow(storage, id)),
+    find: (storage, id) => {
+      const row = findRow(storage, id);
+      return row && storage.record(row);
+    },
+    list: (storage, filter, limit, before) => {
+      const { seqs, next } = search.matching(storage, filter, limit, before);
+      const tasks = summariesOf(storage, seqs);
+      return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
+    },
+    upcoming: (storage, filter, limit, after = dueAfter(storage.now)) => {
+      const { seqs, next } = search.upcoming(storage, filter, limit, after);
+      const tasks = summariesOf(storage, seqs);
+      return next === undefined ? { tasks } : { tasks, nextCursor: formatDueCursor(next) };
+    },
+    findBatch: (storage, id) => {
+      const batch = findBatchRow(storage, id);
+      return batch && batchRecordOf(batch, storage.isMarked(batch));
+    },
+    lastChange: (storage) => storage.change,
+    counts: (storage) => ({ ...storage.counts }),
+    lanes: (storage, limit) => storage.scheduler.status(storage.now, limit),
+    lane: (storage, lane) => storage.scheduler.statusOf(lane, storage.now),
+  } satisfies Partial<CommandTable<Stored, Commands>>;
+}
+
+/** The row of a task as it now reads; `undefined` when there is none of that id. */
+export function findRow(storage: Storage, id: string): Row | undefined {
+  const row = isId("tsk", id) ? storage.row(sequenceOf(id)) : undefined;
+  return row?.id === id ? row : undefined;
+}
+
+/** The batch of that id. */
+export function findBatchRow(storage: Storage, id: string): BatchRow | undefined {
+  const batch = isId("bat", id) ? storage.batch(sequenceOf(id)) : undefined;
+  return batch?.id === id ? batch : undefined;
 }
 
 /** Runs commands. */

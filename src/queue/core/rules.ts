@@ -21,6 +21,14 @@ export function undelivered(possibleDuplicate: boolean): Delivery {
   return possibleDuplicate ? "unknown" : "not_delivered";
 }
 
+/** Makes a queued row read as one that a shutdown has cancelled; `at` is when that was. */
+export function cancelByShutdown(row: Row, at: number): void {
+  row.state = "cancelled";
+  row.reason = "shutdown";
+  row.delivery = undelivered(row.duplicate);
+  row.finishedAt = at;
+}
+
 /** A task that was cancelled while it ran does not go back to the queue. */
 export function overrule<Some extends Omit<Settlement, "record" | "result" | "carry">>(
   settlement: Some,

@@ -5,23 +5,22 @@
  * @module
  */
 
-import { compact } from "../../lib/compact.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import { forgottenBefore } from "../../task/history.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
-import { cancel, revive, settle } from "../core/lifecycle.ts";
+import { cancel, settle } from "../core/lifecycle.ts";
 import {
   type Backend,
   type Commands,
   type CommandTable,
-  COMMON_COMMANDS,
-  countResults,
+  commonCommands,
+  findRow,
   openLocalEngine,
 } from "../core/local_engine.ts";
 import { contentOf, newRow } from "../core/row.ts";
-import { allowing, DEFAULT_MAX_QUEUED, isUnused, keepsExpiry } from "../core/rules.ts";
+import { DEFAULT_MAX_QUEUED, isUnused } from "../core/rules.ts";
 import { settledOf } from "../core/settled.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import { Watchers } from "../core/watchers.ts";
@@ -39,7 +38,6 @@ import {
   changesAfter,
   count,
   deliveries,
-  list,
   listBatches,
   matching,
   queued,
@@ -62,23 +60,12 @@ export function openMemoryEngine(options: MemoryOptions): QueueEngine {
 }
 
 const commands: CommandTable<MemoryStorage, Commands> = {
-  ...COMMON_COMMANDS,
-  cancelSome: (storage, filter, reason, by) => ({
-    results: countResults(
-      matching(storage, allowing(filter, "cancel")),
-      (row) => cancel(storage, row, reason, by),
-    ),
-  }),
+  ...commonCommands<MemoryStorage>({ matching, upcoming }),
   cancelWaiting: (storage) => {
     storage.closed = true;
-    const waiting = matching(storage, { states: ["queued"] });
+    const waiting = [...storage.rows.values()].filter(({ state }) => state === "queued");
     for (const row of waiting) cancel(storage, row, "shutdown");
     return waiting.length;
-  },
-  reviveSome: (storage, filter, room) => {
-    const options = compact({ expiring: keepsExpiry(filter), room });
-    const rows = matching(storage, allowing(filter, "revive"));
-    return { results: countResults(rows, (row) => revive(storage, row, options)) };
   },
   queued,
   pauses: ({ pauses }) => [...pauses.list()],
@@ -105,8 +92,6 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     }
     return moved;
   },
-  list,
-  upcoming,
   count,
   listBatches,
   batchTasks,
@@ -189,7 +174,7 @@ class MemoryBackend implements Backend {
 
   settle(settlement: Settlement): Promise<boolean> {
     const settled = settledOf(settlement);
-    return this.#do(() => settle(this.#storage, this.#storage.find(settled.id), settled));
+    return this.#do(() => settle(this.#storage, findRow(this.#storage, settled.id), settled));
   }
 
   swept(): Promise<void> {

@@ -4,20 +4,16 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
-import { batchRecordOf, changeOf, type Row, summaryOf } from "../core/row.ts";
+import type { Found, FoundUpcoming } from "../core/local_engine.ts";
+import { batchRecordOf, changeOf, type Row } from "../core/row.ts";
 import { queuedKindOf } from "../core/rules.ts";
-import {
-  type BatchPage,
-  dueAfter,
-  type DuePlace,
-  formatCursor,
-  formatDueCursor,
-} from "../cursor.ts";
-import type { DeliveryPage, Page, QueuedKinds, TaskFilter } from "../engine.ts";
+import { type BatchPage, type DuePlace, formatCursor } from "../cursor.ts";
+import type { DeliveryPage, QueuedKinds, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
 import type { Body, MemoryStorage } from "./storage.ts";
@@ -64,67 +60,53 @@ const TESTS = {
   ),
 } as Readonly<Record<string, Test<keyof TaskFilter>>>;
 
-/** The rows that match, newest first. */
-export function matching({ rows, bodies }: MemoryStorage, filter: TaskFilter): Row[] {
-  const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
-  const matches = (row: Row) =>
-    asked.every(([field, value]) =>
-      TESTS[field]?.(value as never, row, bodies.get(row.seq) as Body)
-    );
-  return [...rows.values()].filter(matches).sort((a, b) => b.seq - a.seq);
-}
-
-/** A page of tasks, newest first. */
-export function list(
+/** Those that match and have lower numbers than `before`, newest first. */
+export function matching(
   storage: MemoryStorage,
   filter: TaskFilter,
   limit: number,
   before: number,
-): Page {
-  const found = matching(storage, filter).filter(({ seq }) => seq < before);
-  return pageOf(storage, found, limit, ({ seq }) => formatCursor(seq));
+): Found {
+  const found = rowsOf(storage, filter).filter(({ seq }) => seq < before)
+    .sort((a, b) => b.seq - a.seq).map(({ seq }) => seq);
+  const seqs = found.slice(0, limit);
+  return { seqs, ...compact({ next: found.length > limit ? seqs.at(-1) : undefined }) };
 }
 
-/** Queued tasks whose time has not come, the first of them first. */
+/** Queued tasks that match and come after that place, the first of them first. */
 export function upcoming(
   storage: MemoryStorage,
   filter: TaskFilter,
   limit: number,
-  after: DuePlace | undefined,
-): Page {
-  const { dueAt, seq } = after ?? dueAfter(storage.now);
-  const found = matching(storage, filter)
-    .filter((row) =>
-      row.state === "queued" && (row.dueAt > dueAt || (row.dueAt === dueAt && row.seq > seq))
-    )
+  { dueAt, seq }: DuePlace,
+): FoundUpcoming {
+  const isLater = (row: Row) => row.dueAt > dueAt || (row.dueAt === dueAt && row.seq > seq);
+  const found = rowsOf(storage, filter)
+    .filter((row) => row.state === "queued" && isLater(row))
     .sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq);
-  return pageOf(storage, found, limit, formatDueCursor);
+  const rows = found.slice(0, limit);
+  const next = found.length > limit ? rows.at(-1) : undefined;
+  return { seqs: rows.map(({ seq }) => seq), ...compact({ next }) };
 }
 
-function pageOf(
-  storage: MemoryStorage,
-  found: readonly Row[],
-  limit: number,
-  cursorOf: (row: Row) => string,
-): Page {
-  const tasks = found.slice(0, limit).map((row) => {
-    const { retry: _, ...summary } = summaryOf(row, storage.bodies.get(row.seq)?.spec);
-    return summary;
-  });
-  const last = found.length > limit ? found[limit - 1] : undefined;
-  return last ? { tasks, nextCursor: cursorOf(last) } : { tasks };
+function rowsOf({ rows, bodies }: MemoryStorage, filter: TaskFilter): Row[] {
+  const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return [...rows.values()].filter((row) =>
+    asked.every(([field, value]) =>
+      TESTS[field]?.(value as never, row, bodies.get(row.seq) as Body)
+    )
+  );
 }
 
-/** Counts the next of those that match, with numbers below `before`. */
+/** Counts the next of those that match and have lower numbers than `before`. */
 export function count(
   storage: MemoryStorage,
   filter: TaskFilter,
   before: number,
-  most: number | undefined,
+  most: number = Infinity,
 ) {
-  const found = matching(storage, filter).filter(({ seq }) => seq < before);
-  const last = most !== undefined && found.length > most ? found[most - 1] : undefined;
-  return last && most !== undefined ? { count: most, next: last.seq } : { count: found.length };
+  const { seqs, ...next } = matching(storage, filter, most, before);
+  return { count: seqs.length, ...next };
 }
 
 /** Queued tasks by what they wait for. */

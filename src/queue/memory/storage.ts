@@ -7,7 +7,7 @@
 import { readJsonText } from "../../lib/json/held_text.ts";
 import type { JsonText } from "../../lib/json.ts";
 import { Heap } from "../../lib/heap.ts";
-import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
+import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { HistoryPart } from "../../task/history.ts";
 import type { EndedTask } from "../../task/event_data.ts";
@@ -27,7 +27,6 @@ import {
 import { erasedAttempt, eraseWords } from "../core/erase.ts";
 import { keyName } from "../core/keys.ts";
 import { Pauses } from "../core/pauses.ts";
-import { undelivered } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import {
@@ -123,21 +122,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     return this.rows.get(seq);
   }
 
-  /** The row of a task; `undefined` when there is none of that id. */
-  find(id: string): Row | undefined {
-    const row = isId("tsk", id) ? this.rows.get(sequenceOf(id)) : undefined;
-    return row?.id === id ? row : undefined;
-  }
-
   insertRow(row: Row, { spec, payload, tags = [], followUps }: Content): void {
     const { seq } = row;
-    // Made after a shutdown, by the end of what was still running.
-    if (row.generation < this.generation) {
-      row.state = "cancelled";
-      row.reason = "shutdown";
-      row.delivery = undelivered(row.duplicate);
-      row.finishedAt = this.now;
-    }
     const stored = { attempts: [], result: undefined, carry: undefined };
     this.rows.set(seq, row);
     this.bodies.set(seq, { spec, payload, tags, followUps, ...stored });
@@ -232,12 +218,6 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     return this.batches.get(seq)?.row;
   }
 
-  /** The batch of that id. */
-  findBatch(id: string): BatchRow | undefined {
-    const batch = isId("bat", id) ? this.batch(sequenceOf(id)) : undefined;
-    return batch?.id === id ? batch : undefined;
-  }
-
   insertBatch(row: BatchRow, { followUps }: NewBatch): void {
     this.batches.set(row.seq, { row, tasks: new Set(), followUps });
     this.last = Math.max(this.last, row.seq);
@@ -289,6 +269,10 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
       ...(payload === undefined ? {} : { payload: readJsonText(payload).text }),
       ...(result === undefined ? {} : { result: JSON.parse(result) }),
     };
+  }
+
+  specOf(seq: number): string | undefined {
+    return this.bodies.get(seq)?.spec;
   }
 
   followUps(seq: number): FollowUp[] {

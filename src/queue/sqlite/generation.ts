@@ -10,6 +10,7 @@
  */
 
 import { isFinal } from "../../task/state.ts";
+import { findBatchRow, findRow } from "../core/local_engine.ts";
 import { isDone, type Row } from "../core/row.ts";
 import { notify } from "../core/transition.ts";
 import type { SqliteStorage } from "./storage.ts";
@@ -37,7 +38,7 @@ export function cancelWaiting(storage: SqliteStorage): number {
 
 /** Notifies of a watched task, or of the last task of a watched batch, that the shutdown has cancelled. */
 function notifyCancelled(storage: SqliteStorage, word: string): void {
-  const row = storage.find(word) ?? lastOfBatch(storage, word);
+  const row = findRow(storage, word) ?? lastOfBatch(storage, word);
   if (!row || row.reason !== "shutdown" || row.generation >= storage.generation) return;
   if (!isFinal(row.state)) return;
   row.change = storage.change;
@@ -45,7 +46,7 @@ function notifyCancelled(storage: SqliteStorage, word: string): void {
 }
 
 function lastOfBatch(storage: SqliteStorage, id: string): Row | undefined {
-  const batch = storage.findBatch(id);
+  const batch = findBatchRow(storage, id);
   if (!batch || !isDone(batch, storage.isMarked(batch))) return undefined;
   const last = storage.sql.lastOfBatch.get(batch.seq, storage.generation);
   return last && storage.row((last as { seq: number }).seq);

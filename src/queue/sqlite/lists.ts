@@ -8,14 +8,15 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { TaskState } from "../../task/state.ts";
-import { GIVEN_TEXTS, type GivenTexts, type TaskSummary } from "../../task/task.ts";
-import type { Page, TaskFilter } from "../engine.ts";
-import { dueAfter, type DuePlace, formatCursor, formatDueCursor } from "../cursor.ts";
+import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
+import type { Found, FoundUpcoming } from "../core/local_engine.ts";
+import type { TaskFilter } from "../engine.ts";
+import type { DuePlace } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
-import { type Row, summaryOf } from "../core/row.ts";
 import { columnOf, STATE } from "./file/rows.ts";
 import { ASIDE } from "./file/statements.ts";
 import type { SqliteStorage } from "./storage.ts";
@@ -41,26 +42,6 @@ interface Clause {
   readonly values: readonly Value[];
 }
 
-/** A page of tasks, newest first. */
-export function list(
-  storage: SqliteStorage,
-  filter: TaskFilter,
-  limit: number,
-  before: number,
-): Page {
-  const { seqs, next } = matching(storage, filter, limit, before);
-  const tasks = summariesOf(storage, seqs);
-  return next === undefined ? { tasks } : { tasks, nextCursor: formatCursor(next) };
-}
-
-function summariesOf(storage: SqliteStorage, seqs: readonly number[]): TaskSummary[] {
-  return seqs.map((seq) => {
-    const body = storage.sql.body.get(seq) as { spec: string } | undefined;
-    const { retry: _, ...summary } = summaryOf(storage.row(seq) as Row, body?.spec);
-    return summary;
-  });
-}
-
 /** Counts the next of those that match, with numbers below `before`. */
 export function count(
   storage: SqliteStorage,
@@ -81,9 +62,8 @@ export function upcoming(
   storage: SqliteStorage,
   filter: TaskFilter,
   limit: number,
-  after: DuePlace | undefined,
-): Page {
-  const { dueAt, seq } = after ?? dueAfter(storage.now);
+  { dueAt, seq }: DuePlace,
+): FoundUpcoming {
   const tests = testsOf(storage, filter);
   // The index has a range for each value, in the order of the time.
   const spans = PARKED.map((parked) => `
@@ -105,13 +85,12 @@ export function upcoming(
       ...tests.flatMap(({ values }) => values),
     ) as unknown as (DuePlace & { fits: number })[];
   const found = rows.filter(({ fits }) => fits === 1);
-  const tasks = summariesOf(storage, found.slice(0, limit).map(({ seq }) => seq));
-  const last = found.length > limit
+  const next = found.length > limit
     ? found[limit - 1]
     : rows.length === UPCOMING_WINDOW
     ? rows.at(-1)
     : undefined;
-  return last ? { tasks, nextCursor: formatDueCursor(last) } : { tasks };
+  return { seqs: found.slice(0, limit).map(({ seq }) => seq), ...compact({ next }) };
 }
 
 /** The numbers of those that match, newest first, and where the search continues. */
@@ -121,7 +100,7 @@ export function matching(
   limit: number,
   before: number,
   windows: readonly number[] = WINDOWS,
-): { seqs: number[]; next?: number } {
+): Found {
   const seqs: number[] = [];
   let next = Math.min(before, endOf(filter));
   for (const window of windows) {
@@ -134,7 +113,7 @@ export function matching(
   return { seqs, next };
 }
 
-interface Found {
+interface Searched {
   readonly seqs: number[];
   /** The lowest number that was read, unless that was the end. */
   readonly lowest: number | undefined;
@@ -147,7 +126,7 @@ function search(
   most: number,
   before: number,
   window: number,
-): Found {
+): Searched {
   const driver = driverOf(storage, filter, before, window);
   const tests = testsOf(storage, filter);
   const where = tests.map((test) => test.sql).join(" AND ") || "1";
@@ -179,7 +158,7 @@ function searchAll(
   { sql, values }: Clause,
   most: number,
   window: number,
-): Found {
+): Searched {
   const last = db.prepare(
     "SELECT seq FROM task WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
   ).get(lowestOf(filter), before, window - 1) as { seq: number } | undefined;
@@ -196,7 +175,7 @@ function searchIndex(
   { sql, values }: Clause,
   most: number,
   window: number,
-): Found {
+): Searched {
   const found = db.prepare(`
     WITH span (seq) AS MATERIALIZED (${driver.sql})
     SELECT seq, (SELECT count(*) FROM span) AS size, (SELECT min(seq) FROM span) AS lowest

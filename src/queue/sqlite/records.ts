@@ -8,6 +8,7 @@ import { forgottenBefore, type HistoryPart } from "../../task/history.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { DeliverySummary, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
+import { findBatchRow } from "../core/local_engine.ts";
 import { batchRecordOf, type BatchRow } from "../core/row.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";
@@ -32,7 +33,7 @@ export function listBatches(
 
 /** The states of a batch's tasks, in the order of submission. */
 export function batchTasks(storage: SqliteStorage, id: string): BatchTask[] {
-  const batch = storage.findBatch(id);
+  const batch = findBatchRow(storage, id);
   if (!batch) return [];
   const rows = storage.sql.batchTasks.all(
     batch.seq,

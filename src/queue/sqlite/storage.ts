@@ -10,7 +10,7 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
-import { type IdSource, isId, openIds, sequenceOf } from "../../lib/ids.ts";
+import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import type { Hosts } from "../../task/host_limits.ts";
@@ -21,7 +21,7 @@ import { type BatchRow, type Content, endedOf, type Row, unpackRetry } from "../
 import { erasedAttempt, eraseWords } from "../core/erase.ts";
 import { keyName } from "../core/keys.ts";
 import { Pauses } from "../core/pauses.ts";
-import { undelivered } from "../core/rules.ts";
+import { cancelByShutdown } from "../core/rules.ts";
 import type { Settled } from "../core/settled.ts";
 import type { ClaimStorage, Due, Ended, SubmissionStorage } from "../core/storage.ts";
 import type { FailedTask, Idempotency, Inserted, TaskChange } from "../engine.ts";
@@ -229,13 +229,6 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     return (statement.all(...values) as unknown as Values[]).map((values) => this.#read(values));
   }
 
-  /** The row of a task as it now reads; `undefined` when there is none of that id. */
-  find(id: string): Row | undefined {
-    if (!isId("tsk", id)) return undefined;
-    const row = this.row(sequenceOf(id));
-    return row?.id === id ? row : undefined;
-  }
-
   row(seq: number): Row | undefined {
     const running = this.#running.get(seq);
     if (running) return running;
@@ -251,10 +244,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   /** What a shutdown has cancelled reads so, rewritten or not. */
   #asMarked(row: Row): Row {
     if (!this.sweeping || row.state !== "queued" || row.generation >= this.generation) return row;
-    row.state = "cancelled";
-    row.reason = "shutdown";
-    row.delivery = undelivered(row.duplicate);
-    row.finishedAt = this.shutdownAt;
+    cancelByShutdown(row, this.shutdownAt);
     return row;
   }
 
@@ -392,13 +382,6 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     return this.batches.get(seq);
   }
 
-  /** The batch of that id. */
-  findBatch(id: string): BatchRow | undefined {
-    if (!isId("bat", id)) return undefined;
-    const batch = this.batches.get(sequenceOf(id));
-    return batch?.id === id ? batch : undefined;
-  }
-
   insertBatch(row: BatchRow, batch: NewBatch): void {
     this.batches.insert(row, batch);
     this.noteId(row.seq);
@@ -464,6 +447,10 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   record(row: Row): TaskRecord {
     return recordOf(this.sql, row);
+  }
+
+  specOf(seq: number): string | undefined {
+    return (this.sql.body.get(seq) as { spec: string } | undefined)?.spec;
   }
 
   followUps(seq: number): FollowUp[] {

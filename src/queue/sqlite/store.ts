@@ -11,12 +11,11 @@ import type { Failpoint } from "../../lib/failpoints.ts";
 import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { expire, recover, settle } from "../core/lifecycle.ts";
-import { type Commands, type CommandTable, COMMON_COMMANDS } from "../core/local_engine.ts";
+import { type Commands, type CommandTable, commonCommands, findRow } from "../core/local_engine.ts";
 import type { Row } from "../core/row.ts";
 import { isUnused } from "../core/rules.ts";
 import { insertSubmission } from "../core/submissions.ts";
 import type { FailedTask, Inserted, OpenedFile, TaskChange } from "../engine.ts";
-import { cancelSome, reviveSome } from "./cancel_retry.ts";
 import { changesAfter } from "./changes.ts";
 import {
   type FlatList,
@@ -35,7 +34,7 @@ import { pragma } from "./file/schema.ts";
 import { isDamage, isFull, type OpenDatabase, openFile, setInUse } from "./file/file.ts";
 import type { WhenMoved } from "./file/move.ts";
 import { cancelWaiting, sweep } from "./generation.ts";
-import { count, list, upcoming } from "./lists.ts";
+import { count, matching, upcoming } from "./lists.ts";
 import { applyPauses, endPauses, pause, resume } from "./pauses.ts";
 import { purge } from "./purge.ts";
 import {
@@ -68,7 +67,7 @@ export interface ThreadCommands extends Commands {
 }
 
 const commands: CommandTable<SqliteStorage, ThreadCommands> = {
-  ...COMMON_COMMANDS,
+  ...commonCommands<SqliteStorage>({ matching, upcoming }),
   insert: (storage, submission, maxQueued) =>
     insertSubmission(storage, unpackSubmission(submission), maxQueued),
   insertEach: (storage, list, maxQueued) => {
@@ -91,18 +90,14 @@ const commands: CommandTable<SqliteStorage, ThreadCommands> = {
     let allSettled = true;
     for (let at = 0; at < list.length; at += LIST_SIZES.settleEach) {
       const settled = unpackSettlement(list, at);
-      const value = settle(storage, storage.find(settled.id), settled);
+      const value = settle(storage, findRow(storage, settled.id), settled);
       makeFollowUps(storage);
       allSettled &&= value;
       results.push({ value });
     }
     return allSettled ? undefined : results;
   },
-  cancelSome,
   cancelWaiting,
-  reviveSome,
-  list,
-  upcoming,
   count,
   listBatches,
   batchTasks,
