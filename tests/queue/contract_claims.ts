@@ -64,6 +64,30 @@ export function claimContract(name: string, open: OpenEngine): void {
     assert.deepEqual((await claim).map((task) => task.id), [id]);
   });
 
+  Deno.test(`${name}: tasks of a full lane take no places from those of another`, async () => {
+    await using world = await World.open(open);
+    await world.engine.limitLane(LANE, 1);
+    const [first, , other] = await world.insert(
+      { priority: 3 },
+      { priority: 4 },
+      { priority: 9, lane: OTHER },
+    );
+    assert.deepEqual(await world.claimIds(2), [first, other]);
+  });
+
+  Deno.test(`${name}: tasks that wait for their key take no places from others`, async () => {
+    await using world = await World.open(open);
+    const dueAt = world.clock.now() + 1_000;
+    const [first, , , other] = await world.insert(
+      { key: "k", priority: 3, dueAt },
+      { key: "k", priority: 4, dueAt },
+      { key: "k", priority: 4, dueAt },
+      { priority: 9 },
+    );
+    await world.clock.advance(1_000);
+    assert.deepEqual(await world.claimIds(2), [first, other]);
+  });
+
   Deno.test(`${name}: priority goes before due time, and due time before acceptance`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();

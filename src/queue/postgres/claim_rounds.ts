@@ -1,6 +1,7 @@
 /**
  * One round of a claim: locks lanes, takes the tasks that are due in them, and
- * corrects the hints by what it found.
+ * corrects the hints by what it found. A round looks again, in a transaction of its own,
+ * where tasks that it found could not begin and so took the places of others.
  *
  * @module
  */
@@ -21,6 +22,8 @@ import type { Transactions } from "./transactions.ts";
 const BUSY_MS = 5;
 /** How long to skip a full lane at most, in milliseconds. */
 const FULL_MS = 250;
+/** How often one round looks at most. */
+const MAX_LOOKS = 10;
 
 /** What rounds need. */
 export interface ClaimRoundsParts {
@@ -39,6 +42,7 @@ export class ClaimRounds {
   readonly #parts: ClaimRoundsParts;
   readonly #db: Transactions;
   readonly #hints: Hints;
+  /** Offers since the running look began: they are newer than what it finds. */
   #late: [number, number, number][] | undefined;
 
   constructor(parts: ClaimRoundsParts) {
@@ -55,6 +59,38 @@ export class ClaimRounds {
 
   /** Takes up to `limit` tasks from these places. */
   async run(places: readonly Place[], limit: number): Promise<ClaimedTask[]> {
+    const claimed: ClaimedTask[] = [];
+    for (let looks = 1;; looks++) {
+      const wanted = limit - claimed.length;
+      try {
+        const { tasks, found } = await this.#look(places, wanted);
+        claimed.push(...tasks);
+        if (found < wanted) return claimed;
+      } catch (error) {
+        if (claimed.length === 0) throw error;
+        return claimed;
+      }
+      if (claimed.length === 0 || claimed.length === limit || looks === MAX_LOOKS) return claimed;
+    }
+  }
+
+  /** Takes tasks; `found` is how many were locked, of which some may not begin yet. */
+  async #look(
+    places: readonly Place[],
+    limit: number,
+  ): Promise<{ tasks: ClaimedTask[]; found: number }> {
+    this.#late = [];
+    try {
+      return await this.#take(places, limit);
+    } finally {
+      this.#late = undefined;
+    }
+  }
+
+  async #take(
+    places: readonly Place[],
+    limit: number,
+  ): Promise<{ tasks: ClaimedTask[]; found: number }> {
     if (this.#parts.node().hasLostContact) {
       throw new EngineAwayError(
         "Cannot claim tasks: the last contact with the database is too old",
@@ -62,17 +98,16 @@ export class ClaimRounds {
     }
     let claimed: ClaimedTask[] = [];
     let locked: string[] = [];
+    let found = 0;
     const closedUntil = new Map<string, number>();
     let outcome: Outcome | undefined;
-    // Offers that arrive during the round are newer than what it finds.
-    const late: [number, number, number][] = [];
-    this.#late = late;
     try {
       outcome = await this.#parts.claims().transaction(async (session) => {
         const unit = this.#db.unit(session);
         // A transaction that is repeated has claimed nothing before.
         claimed = [];
         locked = [];
+        found = 0;
         closedUntil.clear();
         await unit.loadPauses();
         const names = [...new Set(places.map(({ lane }) => lane))];
@@ -96,7 +131,7 @@ export class ClaimRounds {
           return undefined;
         }
         if (open.length === 0) return undefined;
-        await unit.loadDue(open, limit);
+        found = await unit.loadDue(open, limit);
         claimed = claim(unit, limit);
         makeFollowUps(unit);
         return await unit.write();
@@ -104,21 +139,18 @@ export class ClaimRounds {
     } catch (error) {
       if (sqlStateOf(error) === "PR001") await this.#parts.registerAgain();
       throw error;
-    } finally {
-      this.#late = undefined;
     }
     for (const task of claimed) this.#parts.attempts.add(task);
     // The tasks are claimed: if this threw, they would stay on this node without an attempt.
-    await this.#correctHints(places, locked, closedUntil, late).catch(() => {});
+    await this.#correctHints(places, locked, closedUntil).catch(() => {});
     if (outcome) this.#db.follow(outcome);
-    return claimed;
+    return { tasks: claimed, found };
   }
 
   async #correctHints(
     places: readonly Place[],
     locked: readonly string[],
     closedUntil: ReadonlyMap<string, number>,
-    late: readonly [number, number, number][],
   ): Promise<void> {
     const now = this.#db.now();
     const looked = places.filter(({ lane }) => locked.includes(this.#db.lanes.name(lane)));
@@ -139,6 +171,8 @@ export class ClaimRounds {
       );
       for (const [lane, priority, head] of rows) this.#hints.found(lane, priority, head);
     }
-    for (const [lane, priority, dueAt] of late) this.#hints.offer(lane, priority, dueAt);
+    for (const [lane, priority, dueAt] of this.#late ?? []) {
+      this.#hints.offer(lane, priority, dueAt);
+    }
   }
 }

@@ -137,8 +137,11 @@ export class LoadedRows {
     return rows.map(([id]) => lanes.name(id));
   }
 
-  /** Locks the tasks that are due in these lanes, and reads all rows that claiming them may need. */
-  async loadDue(turns: readonly DueTurn[], limit: number): Promise<void> {
+  /**
+   * Locks up to `limit` tasks that are due in these lanes, and reads all rows that claiming them
+   * may need. Returns how many were locked.
+   */
+  async loadDue(turns: readonly DueTurn[], limit: number): Promise<number> {
     const { sql, lanes } = this.context;
     const rows = await this.session.run(
       sql.due,
@@ -167,6 +170,7 @@ export class LoadedRows {
       this.dueByPlace.set(place, due);
     }
     await this.#loadNeighbours(found);
+    return found.length;
   }
 
   /** Locks running tasks whose node no longer exists, and returns their numbers. */
