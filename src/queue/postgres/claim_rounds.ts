@@ -13,7 +13,6 @@ import { EngineAwayError } from "../engine.ts";
 import type { Outcome } from "./changed_rows.ts";
 import { sqlStateOf } from "./database/connection.ts";
 import type { Hints, Place } from "./hints.ts";
-import type { Node } from "./nodes/node.ts";
 import type { OwnAttempts } from "./nodes/own_attempts.ts";
 import type { Pool } from "./database/pool.ts";
 import type { Transactions } from "./transactions.ts";
@@ -30,7 +29,8 @@ export interface ClaimRoundsParts {
   readonly db: Transactions;
   readonly hints: Hints;
   readonly attempts: OwnAttempts;
-  readonly node: () => Node;
+  /** Whether other nodes may have given this one up. */
+  readonly hasLostContact: () => boolean;
   /** The connection for claims. */
   readonly claims: () => Pool;
   /** Called when this node was given up. */
@@ -91,7 +91,7 @@ export class ClaimRounds {
     places: readonly Place[],
     limit: number,
   ): Promise<{ tasks: ClaimedTask[]; found: number }> {
-    if (this.#parts.node().hasLostContact) {
+    if (this.#parts.hasLostContact()) {
       throw new EngineAwayError(
         "Cannot claim tasks: the last contact with the database is too old",
       );

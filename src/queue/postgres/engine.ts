@@ -134,7 +134,8 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       db,
       hints: this.#hints,
       attempts: this.#attempts,
-      node,
+      // A test's clock may jump over several heartbeats.
+      hasLostContact: () => !options.ownTime && this.#node.hasLostContact,
       claims: () => this.#claims,
       registerAgain: () => this.#upkeep.registerAgain(),
     });

@@ -22,7 +22,7 @@ Deno.test("a task that is offered while the heads of its lane are read is not fo
   const rounds: ClaimRounds = new ClaimRounds(
     {
       hints,
-      node: () => ({ hasLostContact: false }),
+      hasLostContact: () => false,
       claims: () => ({
         use: (work: (s: unknown) => unknown) => work(session),
         transaction: (work: (s: unknown) => unknown) => work(session),

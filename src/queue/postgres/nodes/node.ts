@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../../lib/clock.ts";
+import type { Clock } from "../../../lib/clock.ts";
 import { EngineError } from "../../errors.ts";
 import type { NodeReport, NodeStatus } from "../../cluster.ts";
 import type { Session } from "../database/connection.ts";
@@ -33,6 +33,7 @@ const SERVER_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /** What a node needs. */
 export interface NodeParts {
   readonly schema: string;
+  /** Measures the age of the last heartbeat; it must be the clock by which heartbeats are sent. */
   readonly clock: Clock;
   /** Unique among the live processes. */
   readonly name: string;
@@ -77,7 +78,7 @@ export class Node {
 
   /** Whether the last heartbeat is so old that other nodes may have given this one up. */
   get hasLostContact(): boolean {
-    return systemClock.monotonic() - this.#lastContact > LEASE_MS;
+    return this.#parts.clock.monotonic() - this.#lastContact > LEASE_MS;
   }
 
   /** Takes a slot. An earlier process with the same name is given up at once. */
@@ -104,14 +105,14 @@ export class Node {
       throw new EngineError(`Cannot join the queue: expected at most ${MAX_NODES} nodes`);
     }
     [this.#id, this.#slot] = row as unknown as [number, number];
-    this.#contactSince = this.#lastContact = systemClock.monotonic();
+    this.#contactSince = this.#lastContact = this.#parts.clock.monotonic();
   }
 
   /** Renews the row; `false` when the node was given up. Rejects when the database is unavailable. */
   async beat(session: Session): Promise<boolean> {
     const { schema, clock, report } = this.#parts;
     const before = clock.now();
-    const sentAt = systemClock.monotonic();
+    const sentAt = clock.monotonic();
     const rows = await session.run(
       {
         name: "beat",
@@ -125,7 +126,7 @@ export class Node {
       this.#id,
       JSON.stringify(report()),
     );
-    const now = systemClock.monotonic();
+    const now = clock.monotonic();
     if (now - this.#lastContact > LEASE_MS) this.#contactSince = now;
     this.#lastContact = now;
     const [row] = rows;
@@ -139,7 +140,7 @@ export class Node {
   /** Gives up nodes whose heartbeat is too old, and returns how many. */
   async giveUpOthers(session: Session): Promise<number> {
     const { schema } = this.#parts;
-    if (systemClock.monotonic() - this.#contactSince < CONTACT_MS) return 0;
+    if (this.#parts.clock.monotonic() - this.#contactSince < CONTACT_MS) return 0;
     const rows = await session.run(
       {
         name: "giveUp",
