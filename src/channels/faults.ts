@@ -75,6 +75,8 @@ const CODES: Record<string, keyof typeof DETAILS | undefined> = {
   ENETUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",
   HTTPParserError: "bad_response",
+  // What undici's parser lets through, such as the status 099.
+  ERR_ASSERTION: "bad_response",
   UND_ERR_HEADERS_OVERFLOW: "bad_response",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "bad_response",
   UND_ERR_INVALID_ARG: "bad_request",

@@ -53,7 +53,7 @@ export function dispositionName(header: string | undefined): string | undefined 
   const filename = parameters.filename ?? joinedName(parameters);
   const extended = parameters["filename*"];
   // The parser leaves an extended value alone that it cannot decode, as when it is quoted.
-  const decoded = extended && decodeExtended(extended);
+  const decoded = extended && decodeValue(extended);
   // Encoded words belong to mails, but servers send them and browsers decode them.
   return decoded ?? (filename && decodeWords(filename));
 }
@@ -69,7 +69,24 @@ function joinedName(parameters: Readonly<Record<string, string | undefined>>): s
   }
   if (pieces.length === 0) return undefined;
   const joined = pieces.join("");
-  return decodeExtended(/^[\w-]+'[^']*'/.test(joined) ? joined : `UTF-8''${joined}`);
+  return decodeValue(/^[\w-]+'[^']*'/.test(joined) ? joined : `UTF-8''${joined}`);
+}
+
+/** RFC 8187 §3.2.1 knows only UTF-8, but servers use every charset. */
+function decodeValue(value: string): string | undefined {
+  const known = decodeExtended(value);
+  if (known !== undefined) return known;
+  const [, charset = "", encoded = ""] = /^([^']+)'[^']*'([\x20-\x7e]*)$/.exec(value) ?? [];
+  const bytes = encoded.replace(
+    /%([0-9a-f]{2})/gi,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  try {
+    const decoder = new TextDecoder(charset, { fatal: true });
+    return decoder.decode(Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Header values arrive with a character for each byte, but many servers send UTF-8. */

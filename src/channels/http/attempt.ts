@@ -17,7 +17,7 @@ import { SharedFault } from "../http2/fault.ts";
 import { type Compute, TooCostlyError } from "../compute/compute.ts";
 import { BodyError } from "../compute/decoder.ts";
 import type { BodySink } from "../compute/decoder.ts";
-import { BodyDigest, codingsOf, tooLarge } from "./body.ts";
+import { BodyDigest, codingsOf, tooLarge, transferCodingsOf } from "./body.ts";
 import { classifyError, classifyResponse, isSafe, unexpected, unusable } from "./classify.ts";
 import { contentRangeOf, type Download, isWhole } from "./download.ts";
 import type { Exchanged, ResponseHead } from "./exchange.ts";
@@ -127,7 +127,10 @@ export class HttpAttempt {
         `The server answered ${head.status} with a part of the body, which was not requested`;
       throw new BodyError("bad_response", detail);
     }
-    const codings = codingsOf(coding);
+    const codings = [
+      ...codingsOf(coding),
+      ...transferCodingsOf(head.headers["transfer-encoding"]),
+    ];
     const consumer = this.#consume(method, head);
     return codings.length === 0 ? consumer : this.#compute.decode(consumer, codings);
   }

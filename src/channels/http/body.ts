@@ -89,3 +89,17 @@ export function codingsOf(contentEncoding: string | undefined): Coding[] {
   }
   return codings;
 }
+
+/**
+ * The transfer codings of a body but for `chunked`, which undici removes. A server must not use
+ * them unasked (RFC 9112 §7), and without decoding the body is not what was asked for.
+ */
+export function transferCodingsOf(transferEncoding: string | undefined): Coding[] {
+  return (transferEncoding ?? "").toLowerCase().split(",").map((coding) => coding.trim())
+    .filter((coding) => !["", "chunked", "identity"].includes(coding))
+    .map((coding) => {
+      if (isCoding(coding)) return coding;
+      const detail = `The body has the transfer coding ${coding.slice(0, 40)}, which is unknown`;
+      throw new BodyError("bad_response", detail);
+    });
+}

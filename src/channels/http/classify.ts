@@ -20,7 +20,7 @@ const MAX_HOLD_MS = 3_600_000;
 /** 2xx, and 3xx that is not followed, are delivered; 408, 425, 429 and 5xx are deferred. */
 export function classifyStatus({ status, headers }: ResponseHead, now: number): Outcome {
   const retryAfter = headers["retry-after"];
-  const limited = limitOf(headers, now);
+  const limited = limitOf(status, headers, now);
   if (status < 400) return { kind: "delivered", ...limited };
   const error = { code: `http_${status}`, detail: `The server answered ${status}` };
   if (status < 500 && ![408, 425, 429].includes(status)) {
@@ -74,9 +74,13 @@ function holdOf(status: number, said = "", forMs: number): { hold?: LaneHold } {
   return { hold: { forMs: Math.min(forMs, MAX_HOLD_MS), reason } };
 }
 
-/** Holds a host whose rate limit headers say that no request is left. */
-function limitOf(headers: ResponseHead["headers"], now: number): { hold?: LaneHold } {
-  const { left, resetMs } = rateLimitOf(headers, now);
+/** Holds a host whose rate limit headers, or a 429 beside a reset, say that no request is left. */
+function limitOf(
+  status: number,
+  headers: ResponseHead["headers"],
+  now: number,
+): { hold?: LaneHold } {
+  const { left = status === 429 ? 0 : undefined, resetMs } = rateLimitOf(headers, now);
   if (left !== 0 || resetMs === undefined || resetMs <= 0) return {};
   const forMs = Math.min(resetMs, MAX_HOLD_MS);
   return { hold: { forMs, reason: "its RateLimit header says that no requests remain" } };

@@ -30,8 +30,8 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal;
   /** Measures the timings and the idle bound. */
   readonly clock: Clock;
-  /** The longest pause within a body, in milliseconds. */
-  readonly idleMs: number;
+  /** The longest pause within the body of a response, in milliseconds. */
+  readonly idleMsOf: (head: ResponseHead) => number;
   /** Reports the address that was connected to. */
   readonly remotes: Remotes;
   /** Called just before the first byte is sent. */
@@ -78,7 +78,7 @@ const MANY_CHUNKS = 20_000;
 export function exchange(
   upstreams: Upstreams,
   { url, method, headers, names, body }: HttpRequest,
-  { signal, clock, idleMs, remotes, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
+  { signal, clock, idleMsOf, remotes, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const begunAt = clock.monotonic();
@@ -97,6 +97,7 @@ export function exchange(
   const buffers = new BufferPool();
 
   let lastChunkAt = 0;
+  let idleMs = 0;
   let undoIdle: (() => void) | undefined;
 
   /** One timer per body, however many chunks it has. */
@@ -177,6 +178,7 @@ export function exchange(
       };
       try {
         sink = onHead(head);
+        idleMs = idleMsOf(head);
         // A short body has ended by then and needs no timer.
         queueMicrotask(() => over || watchIdle(idleMs));
       } catch (error) {
@@ -251,12 +253,22 @@ function emptyQuery({ href }: URL): string {
   return /^[^#]*\?/.test(href) ? "?" : "";
 }
 
+/** Fields of one value (RFC 9110 §5.3): when a server repeats one, the first counts. */
+const SINGLE = new Set([
+  ...["content-disposition", "content-range", "content-type", "etag", "last-modified", "location"],
+]);
+
 /** An `ETag` keeps its bytes, one for each character: it is sent back. */
 function flatten(raw: Readonly<Record<string, string | string[] | undefined>>) {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
-    const text = typeof value === "string" ? value : value.join(", ");
+    const text = typeof value === "string" ? value : SINGLE.has(name)
+      ? value[0] ?? ""
+      // Of several waits the longest counts, and a date has a comma of its own.
+      : name === "retry-after"
+      ? [...new Set(value)].join(", ")
+      : value.join(", ");
     headers[name] = name !== "etag" && NOT_ASCII.test(text) ? decoded(name, text) : text;
   }
   return headers;

@@ -66,6 +66,9 @@ export interface HttpOptions {
 
 const WAITS: HttpWaits = { connect: 10_000, idle: 60_000 };
 
+/** The longest pause within the body of a redirect that is followed: its head says all. */
+const REDIRECT_IDLE_MS = 1_000;
+
 /** Opens the channel. It ignores `HTTP_PROXY`: a proxy would resolve names unguarded. */
 export function openHttpChannel(options: HttpOptions): Channel {
   return new HttpChannel(options);
@@ -189,7 +192,8 @@ class HttpChannel implements Channel {
     return exchange(this.#upstreams, request, {
       signal: httpAttempt.context.signal,
       clock: this.#options.clock,
-      idleMs: this.#waits.idle,
+      idleMsOf: (head) =>
+        Math.min(this.#waits.idle, httpAttempt.isFollowed(head) ? REDIRECT_IDLE_MS : Infinity),
       remotes: this.#remotes,
       onSending: () => httpAttempt.sending(request.method),
       onUntouched: () => httpAttempt.untouched(request.method),

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
+
 /** Milliseconds from now; `undefined` for what is neither seconds nor a date. */
 export function parseRetryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
@@ -28,7 +30,7 @@ function parseDate(text: string): number | undefined {
 
 /** What remains of a quota, and when it is reset. */
 export interface RateLimit {
-  /** Requests that remain. */
+  /** Requests that remain; absent when that is not a number from 0. */
   readonly left?: number;
   /** Milliseconds until the quota is reset. */
   readonly resetMs?: number;
@@ -53,9 +55,8 @@ export function rateLimitOf(
   if (ratelimit !== undefined) return fieldLimit(ratelimit, now);
   for (const prefix of ["ratelimit-", "x-ratelimit-", "x-rate-limit-"]) {
     const left = headers[`${prefix}remaining`];
-    if (left === undefined) continue;
     const reset = headers[`${prefix}reset-after`] ?? headers[`${prefix}reset`];
-    return limitOf(left, reset, now);
+    if (left !== undefined || reset !== undefined) return limitOf(left, reset, now);
   }
   return {};
 }
@@ -76,10 +77,7 @@ function fieldLimit(text: string, now: number): RateLimit {
 }
 
 function limitOf(left: string | undefined, reset: string | undefined, now: number): RateLimit {
-  const count = numberOf(left);
-  if (count === undefined) return {};
-  const resetMs = resetOf(reset, now);
-  return resetMs === undefined ? { left: count } : { left: count, resetMs };
+  return compact({ left: numberOf(left), resetMs: resetOf(reset, now) });
 }
 
 function resetOf(reset: string | undefined, now: number): number | undefined {

@@ -206,6 +206,64 @@ Deno.test("An encoded response without a body is an empty one", async () => {
   assert.equal(result.bytes, 0);
 });
 
+const transfers: { coding: string; body: Uint8Array; kind: string }[] = [
+  { coding: "gzip, chunked", body: chunked(gzipSync("hello")), kind: "delivered" },
+  { coding: "gzip", body: gzipSync("hello"), kind: "delivered" },
+  { coding: "GZIP, Chunked", body: chunked(gzipSync("hello").subarray(0, -1)), kind: "deferred" },
+  { coding: "compress, chunked", body: chunked(bytesOf("hello")), kind: "deferred" },
+];
+
+function chunked(body: Uint8Array): Uint8Array {
+  const size = bytesOf(`${body.length.toString(16)}\r\n`);
+  return new Uint8Array([...size, ...body, ...bytesOf("\r\n0\r\n\r\n")]);
+}
+
+Deno.test.each(transfers)(
+  "A body in the transfer coding $coding is decoded or a fault: $kind",
+  async ({ coding, body, kind }) => {
+    const head = bytesOf(`HTTP/1.1 200 OK\r\nTransfer-Encoding: ${coding}\r\n\r\n`);
+    await using server = serveRaw(new Uint8Array([...head, ...body]));
+    const { outcome, result } = await fetched(server.url);
+    assert.equal(outcome.kind, kind);
+    if (kind === "delivered") assert.equal(result.body, "hello");
+    else assert.equal(outcome.error.code, "bad_response");
+  },
+);
+
+Deno.test("A header that holds one value and is sent twice counts once", async () => {
+  const lines = [
+    ...["Content-Type: application/json", "Content-Disposition: attachment; filename=a.json"],
+    'ETag: "v1"',
+  ].flatMap((line) => [line, line]);
+  const head = ["HTTP/1.1 200 OK", ...lines, "X-A: 1", "X-A: 2", "Content-Length: 8"];
+  await using server = serveRaw(`${head.join("\r\n")}\r\n\r\n{"a": 1}`);
+  const { result } = await fetched(server.url, { extract: { json: { a: "/a" } } });
+  assert.deepEqual([result.contentType, result.body], ["application/json", '{"a": 1}']);
+  assert.deepEqual([result.headers.etag, result.headers["x-a"]], ['"v1"', "1, 2"]);
+});
+
+Deno.test("A date in Retry-After that is sent twice is heeded", async () => {
+  const date = `Retry-After: ${new Date(Date.now() + 3_600_000).toUTCString()}`;
+  const head = ["HTTP/1.1 503 Later", date, date, "Content-Length: 0"];
+  await using server = serveRaw(`${head.join("\r\n")}\r\n\r\n`);
+  const { outcome } = await fetched(server.url);
+  assert.ok(outcome.retryAfterMs > 0);
+});
+
+Deno.test("429 beside a reset alone holds the host until then", async () => {
+  await using server = serveRaw(
+    "HTTP/1.1 429 Slow\r\nX-RateLimit-Reset: 30\r\nContent-Length: 0\r\n\r\n",
+  );
+  const { outcome } = await fetched(server.url);
+  assert.deepEqual([outcome.retryAfterMs, outcome.hold.forMs], [30_000, 30_000]);
+});
+
+Deno.test("A status below 100 is no HTTP", async () => {
+  await using server = serveRaw("HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\nok");
+  const { outcome } = await fetched(server.url);
+  assert.equal(outcome.error.code, "bad_response");
+});
+
 Deno.test("A decompression bomb is stopped at maxBytes", async () => {
   const bomb = new Uint8Array(gzipSync(gzipSync(new Uint8Array(200_000_000))));
   const headers = { "content-encoding": "gzip, gzip" };

@@ -61,6 +61,9 @@ const limits: { headers: Record<string, string>; left?: number; resetMs?: number
     resetMs: 60_000,
   },
   { headers: { "x-ratelimit-remaining": "5" }, left: 5 },
+  { headers: { "x-ratelimit-reset": "30" }, resetMs: 30_000 },
+  { headers: { "x-ratelimit-remaining": "-1", "x-ratelimit-reset": "30" }, resetMs: 30_000 },
+  { headers: { "ratelimit-remaining": "0, 9", "ratelimit-reset": "30" }, resetMs: 30_000 },
   { headers: { ratelimit: "soon" } },
   { headers: {} },
 ];

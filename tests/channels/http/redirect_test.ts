@@ -3,7 +3,7 @@ import { followRedirect, type HttpRequest } from "../../../src/channels/http/red
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openTestHttp } from "../support/http_channel.ts";
-import { serveHttp, serveRaw } from "../support/http_servers.ts";
+import { hang, serveHttp, serveRaw } from "../support/http_servers.ts";
 
 function aRequest(method: string, body?: string): HttpRequest {
   return {
@@ -105,6 +105,36 @@ Deno.test("Redirects are followed and listed as hops", async () => {
   assert.equal(result.url, `${server.url}/0`);
   assert.equal(result.body, "done by GET");
   assert.deepEqual(result.hops, [3, 2, 1].map((n) => ({ status: 302, url: `${server.url}/${n}` })));
+});
+
+Deno.test("A Location that is sent twice is one redirect", async () => {
+  const moved = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /b\r\nLocation: /b\r\n\r\n";
+  await using server = serveRaw(async (conn, head) => {
+    const answer = head.startsWith("GET /b ")
+      ? "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"
+      : moved;
+    await conn.write(new TextEncoder().encode(answer));
+  });
+  const { result } = await fetched(server.url);
+  assert.equal(result.url, `${server.url}/b`);
+});
+
+Deno.test("A redirect is followed although its body stalls", async () => {
+  await using server = serveRaw(async (conn, head) => {
+    const isFirst = head.startsWith("POST / ");
+    const answer = isFirst
+      ? "HTTP/1.1 303 See Other\r\nLocation: /b\r\nContent-Length: 9\r\n\r\nmo"
+      : "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb";
+    await conn.write(new TextEncoder().encode(answer));
+    if (isFirst) await hang(conn);
+  });
+  await using channel = openTestHttp({ waits: { connect: 900, idle: 600_000 } });
+  const context = aContext();
+  const timer = setTimeout(() => context.abort("timeout"), 20_000);
+  const attempt = anAttempt(aFetch(server.url, { method: "POST" }));
+  const { result }: Any = await channel.deliver(attempt, context);
+  clearTimeout(timer);
+  assert.equal(result.url, `${server.url}/b`);
 });
 
 Deno.test("One redirect too many is rejected", async () => {
