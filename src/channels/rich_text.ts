@@ -159,7 +159,9 @@ function isMark({ kind }: Inline): boolean {
 }
 
 /** Whether the words of a link are its address, perhaps in a form that is easier to read. */
-function isBare({ href, inlines }: Extract<Inline, { kind: "link" }>): boolean {
+export function isBare(inline: Inline): boolean {
+  if (inline.kind !== "link") return false;
+  const { href, inlines } = inline;
   const words = inlines.map((one) => "text" in one ? one.text : "").join("");
   return words === href || words === readable(href);
 }

@@ -45,6 +45,17 @@ export const chatDialect: Dialect = {
   escape: (text) => text,
 };
 
+/** The same for plain text. */
+export const plainChatDialect: Dialect = { ...chatDialect, escape: withoutMentions };
+
+/** Text of others must not notify everyone: a mention is broken where nothing can be escaped. */
+export function withoutMentions(text: string): string {
+  return text.replace(
+    /@(?=(?:all|here|channel|everyone)\b)|<(?=users\/)/gi,
+    `$&${ZERO_WIDTH_SPACE}`,
+  );
+}
+
 /** The HTML of https://core.telegram.org/bots/api#html-style. */
 export const telegramDialect: Dialect = {
   strong: ["<b>", "</b>"],
@@ -126,7 +137,10 @@ export const discordDialect: Dialect = {
 };
 
 /** Markdown from plain text, in which nothing was meant as markup. */
-export const plainMarkdownDialect: Dialect = { ...markdownDialect, escape: escapePlain };
+export const plainMarkdownDialect: Dialect = {
+  ...markdownDialect,
+  escape: (text) => withoutMentions(escapePlain(text)),
+};
 
 /** The same for Discord. */
 export const plainDiscordDialect: Dialect = { ...discordDialect, escape: escapePlain };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { replaceUnseen } from "../../lib/text.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { RecipientOutcome, RecipientResult } from "./mail_result.ts";
@@ -153,8 +154,7 @@ export function recipientError(results: readonly RecipientResult[]): TaskError {
 }
 
 function shortened(reply: string): string {
-  // deno-lint-ignore no-control-regex -- a relay may send them
-  const line = reply.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+  const line = replaceUnseen(reply, " ").replace(/\s+/g, " ").trim();
   return line.length > MAX_REPLY ? `${line.slice(0, MAX_REPLY)}…` : line;
 }
 

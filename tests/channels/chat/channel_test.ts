@@ -105,6 +105,65 @@ Deno.test("plain text stays plain: no service takes it for markup", async () => 
   assert.equal(matrix.formatted_body, undefined);
 });
 
+Deno.test("plain text in a digest, and escaped Markdown, stay plain in Slack", async () => {
+  await using recorder = openRecorder();
+  const { markdown: _, ...note } = aNote(TARGETS.slack, {
+    title: "One",
+    text: "*a* https://e.org/x_y",
+  });
+  const markdown = "**b**\n\n\\*c\\* and `d`\n\n\\_e\\_";
+  await send({ ...note, gathered: [{ ...note, title: "Two", text: "f" }] }, recorder);
+  await send(aNote(TARGETS.slack, { title: "", markdown }), recorder);
+  const [digest, escaped] = recorder.requests.map(({ json }) =>
+    json.attachments[0].blocks.filter((block: { type: string }) => block.type === "section")
+      .map(({ text }: { text: { type: string; text: string } }) => `${text.type}: ${text.text}`)
+  );
+  assert.deepEqual(digest, [
+    "mrkdwn: *One*",
+    "plain_text: *a* https://e.org/x_y",
+    "mrkdwn: ———\n\n*Two*\n\nf",
+  ]);
+  assert.deepEqual(escaped, ["mrkdwn: *b*\n\n*c* and `d`", "plain_text: _e_"]);
+});
+
+Deno.test("a message for Slack has at most 50 blocks, however many parts are plain", async () => {
+  await using recorder = openRecorder();
+  const markdown = Array.from({ length: 60 }, (_, i) => `**${i}**\n\n\\*x\\*`).join("\n\n");
+  await send(aNote(TARGETS.slack, { markdown }), recorder);
+  assert.ok(recorder.requests[0]?.json.attachments[0].blocks.length <= 50);
+});
+
+Deno.test("plain text notifies nobody who is not in the conversation", async () => {
+  await using recorder = openRecorder();
+  const text = "@all, @here and <users/all> of @allison";
+  for (const name of ["googlechat", "rocketchat", "mattermost"] as const) {
+    const { markdown: _, ...note } = aNote(TARGETS[name], { title: "@channel", text });
+    await send(note, recorder);
+    await send({ ...note, gathered: [note] }, recorder);
+  }
+  for (const { json } of recorder.requests) {
+    const sent: string = json.text ?? json.attachments[0].text;
+    assert.doesNotMatch(sent, /@(?:all|here|channel)\b|<users/);
+    assert.match(sent, /@allison/);
+  }
+});
+
+Deno.test("the wait of an older Matrix server is heeded", async () => {
+  const body = '{"errcode":"M_LIMIT_EXCEEDED","error":"Too Many Requests","retry_after_ms":2500}';
+  await using recorder = openRecorder(() => new Response(body, { status: 429 }));
+  const outcome = await send(aNote(TARGETS.matrix), recorder);
+  assert.ok(outcome.kind === "deferred");
+  assert.equal(outcome.retryAfterMs, 2_500);
+});
+
+Deno.test("a connector that answers 200 with a failure has not delivered", async () => {
+  const body = "Webhook message delivery failed with error: Microsoft Teams endpoint returned 404";
+  await using recorder = openRecorder(() => new Response(body));
+  const outcome = await send(aNote(TARGETS.workflows), recorder);
+  assert.ok(outcome.kind === "rejected");
+  assert.match(outcome.error.detail, /Microsoft Teams endpoint returned 404/);
+});
+
 Deno.test("what is too long is cut in pieces that each fit, and nothing is lost", async () => {
   await using recorder = openRecorder();
   const lines = Array.from({ length: 900 }, (_, i) => `Line ${i} has **some** words in it.`);

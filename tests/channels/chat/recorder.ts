@@ -51,7 +51,7 @@ export function openRecorder(...answers: (() => Response)[]): Recorder {
     const next = answers.length > 1 ? answers.shift() : answers[0];
     return next?.() ?? new Response("ok");
   });
-  const http = openTestHttp();
+  const http = openTestHttp({ waits: { connect: 10_000, idle: 10_000 } });
   return {
     requests,
     host: `127.0.0.1:${server.port}`,

@@ -30,6 +30,8 @@ async function world(
     },
   );
   const channel = openTestHttp({
+    // A busy machine pauses for longer than the usual bound.
+    waits: { connect: 10_000, idle: 10_000 },
     ca,
     addresses: ["127.0.0.1"],
     allow: "localhost,127.0.0.1",

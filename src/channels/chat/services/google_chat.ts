@@ -5,7 +5,7 @@
  */
 
 import { cutBlocks, write } from "../../rich_text.ts";
-import { chatDialect } from "../dialects.ts";
+import { chatDialect, plainChatDialect, withoutMentions } from "../dialects.ts";
 import { blocksOf, SIGNS, withoutFiles } from "../note.ts";
 import { characters, jsonBytes, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
@@ -41,8 +41,9 @@ export const googleChat: ChatService = {
   preview({ access: { space = "", key = "", token = "", thread = "" } }, note) {
     const sign = SIGNS[note.severity];
     const title = truncate(note.title, characters(TITLE_CHARACTERS));
-    const head = title === "" ? sign : `${sign}*${title}*\n`;
-    const text = (blocks: Parameters<typeof write>[1]) => write(chatDialect, blocks);
+    const head = title === "" ? sign : `${sign}*${withoutMentions(title)}*\n`;
+    const dialect = note.isMarkdown && !note.blocks ? chatDialect : plainChatDialect;
+    const text = (blocks: Parameters<typeof write>[1]) => write(dialect, blocks);
     const fits = jsonBytes(TEXT_BYTES);
     const pieces = cutBlocks(blocksOf(withoutFiles(note)), (piece) => fits(head + text(piece)));
     const query = new URLSearchParams({

@@ -37,6 +37,12 @@ export const matrix: ChatService = {
     }));
   },
 
+  // Servers before version 1.10 of the specification send no Retry-After.
+  retryAfterMs(body) {
+    const [, ms] = /"retry_after_ms" *: *(\d{1,9})/.exec(body) ?? [];
+    return ms === undefined ? undefined : Number(ms);
+  },
+
   preview({ origin, access: { token, room = "" } }, note, { taskId }) {
     return eventsOf(withoutFiles(note)).map((content, i) => ({
       method: "PUT",

@@ -54,7 +54,7 @@ export const mattermost: ChatService = {
 
   preview({ origin, access: { path, user, channel } }, note) {
     const { title, severity } = note;
-    const dialect = note.isMarkdown ? markdownDialect : plainMarkdownDialect;
+    const dialect = note.isMarkdown && !note.blocks ? markdownDialect : plainMarkdownDialect;
     const text = (blocks: Parameters<typeof write>[1]) => write(dialect, blocks);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),

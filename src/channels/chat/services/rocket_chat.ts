@@ -5,7 +5,7 @@
  */
 
 import { cutBlocks, write } from "../../rich_text.ts";
-import { chatDialect } from "../dialects.ts";
+import { chatDialect, plainChatDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
 import { characters, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
@@ -52,7 +52,8 @@ export const rocketChat: ChatService = {
 
   preview({ origin, access: { path, room } }, note) {
     const { title, severity } = note;
-    const text = (blocks: Parameters<typeof write>[1]) => write(chatDialect, blocks);
+    const dialect = note.isMarkdown && !note.blocks ? chatDialect : plainChatDialect;
+    const text = (blocks: Parameters<typeof write>[1]) => write(dialect, blocks);
     const pieces = cutBlocks(
       blocksOf(withoutFiles(note)),
       (piece) => text(piece).length <= TEXT_CHARACTERS,

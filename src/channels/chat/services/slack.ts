@@ -4,8 +4,8 @@
  * @module
  */
 
-import { cutBlocks, write } from "../../rich_text.ts";
-import { escapeSlack, slackDialect } from "../dialects.ts";
+import { type Block, cutBlocks, isBare, write } from "../../rich_text.ts";
+import { escapeSlack, plainDialect, slackDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, type Note, withoutFiles } from "../note.ts";
 import { characters, cut, truncate } from "../pieces.ts";
 import type { ChatService } from "../service.ts";
@@ -15,6 +15,8 @@ const TOKEN = /^[A-Za-z0-9]{1,64}$/;
 /** https://docs.slack.dev/reference/block-kit/blocks: of a header, of a section. */
 const HEADER_CHARACTERS = 150;
 const SECTION_CHARACTERS = 3_000;
+/** A message has 50 blocks; the header is one of them. */
+const MAX_SECTIONS = 49;
 
 /** `slack://[name@]tokenA/tokenB/tokenC[/#channel…]` */
 export const slack: ChatService = {
@@ -75,9 +77,38 @@ function sections(note: Note) {
       section("plain_text", text)
     );
   }
-  const mrkdwn = (blocks: Parameters<typeof write>[1]) => write(slackDialect, blocks);
-  return cutBlocks(blocksOf(note), (piece) => mrkdwn(piece).length <= SECTION_CHARACTERS)
-    .map((piece) => section("mrkdwn", mrkdwn(piece)));
+  const blocks = blocksOf(note);
+  const apart = runsOf(blocks).flatMap((run) => isLiteral(run[0]) ? plain(run) : mrkdwn(run));
+  return apart.length <= MAX_SECTIONS ? apart : mrkdwn(blocks);
+}
+
+/** Neighbours that are sent alike: as plain text, or with markup. */
+function runsOf(blocks: readonly Block[]): Block[][] {
+  const runs: Block[][] = [];
+  for (const block of blocks) {
+    const last = runs.at(-1);
+    if (last && isLiteral(last[0]) === isLiteral(block)) last.push(block);
+    else runs.push([block]);
+  }
+  return runs;
+}
+
+/** A paragraph without markup that has what Slack reads as markup: mrkdwn cannot escape it. */
+function isLiteral(block: Block | undefined): boolean {
+  return block?.kind === "paragraph" &&
+    block.inlines.every((one) => one.kind === "text" || isBare(one)) &&
+    block.inlines.some((one) => one.kind === "text" && /[*_~`]/.test(one.text));
+}
+
+function plain(blocks: readonly Block[]) {
+  return cut(write(plainDialect, blocks), characters(SECTION_CHARACTERS))
+    .map((text) => section("plain_text", text));
+}
+
+function mrkdwn(blocks: readonly Block[]) {
+  const written = (piece: readonly Block[]) => write(slackDialect, piece);
+  return cutBlocks(blocks, (piece) => written(piece).length <= SECTION_CHARACTERS)
+    .map((piece) => section("mrkdwn", written(piece)));
 }
 
 /** Slack refuses a section without text. */

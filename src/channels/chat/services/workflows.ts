@@ -71,6 +71,9 @@ export const workflows: ChatService = {
     };
   },
 
+  /** The connectors of Office 365 answer 200 when Teams refuses the message. */
+  accepts: (body) => !body.startsWith("Webhook message delivery failed"),
+
   preview({ origin, access: { path } }, note) {
     const { title, severity } = note;
     const fits = jsonBytes(TEXT_BYTES);
