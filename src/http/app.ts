@@ -25,6 +25,7 @@ import { openWrongKeys } from "./auth/wrong_keys.ts";
 import { headersBelow, linksBelow, pathBelow } from "./base_path.ts";
 import { openRequestIds } from "./context.ts";
 import { allowOrigin, preflight } from "./cors.ts";
+import { requireNoBody } from "./request/body.ts";
 import { clientOf } from "./request/client.ts";
 import { encodeBody } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -135,7 +136,7 @@ export function createApp(dependencies: Dependencies): App {
     ? new Hono()
     : new Hono({ getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
 
-  function handle({ open, answer }: Route, authenticate: Authenticate) {
+  function handle({ open, noBody, answer }: Route, authenticate: Authenticate) {
     return async (hono: Context): Promise<Response> => {
       const request = hono.req.raw;
       const requestId = requestIdOf(request);
@@ -144,6 +145,7 @@ export function createApp(dependencies: Dependencies): App {
       const client = () => clientOf(request, info.remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
+        if (noBody) await requireNoBody(request, clock);
         const ending = () => {
           const isSignedIn = !request.headers.has("authorization");
           return revocations.signalFor(caller, isSignedIn ? sessions.idOf(request) : undefined);

@@ -14,6 +14,8 @@ export interface Route {
   readonly path: string;
   /** Needs no API key: health checks and documentation. */
   readonly open?: true;
+  /** Refuses a body, whose fields would be ignored. */
+  readonly noBody?: true;
   /** Handles a request; throws a `Refusal` to refuse it. */
   readonly answer: (context: RequestContext) => Response | Promise<Response>;
 }

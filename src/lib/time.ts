@@ -4,7 +4,8 @@
  * @module
  */
 
-const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
+const TIME =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 /** Reads an RFC 3339 time into milliseconds since the epoch; `undefined` when it is not one. */
 export function parseTime(text: string): number | undefined {

@@ -66,7 +66,12 @@ function calendarOf(pattern: string): Calendar {
     return (after) => cron.nextRun(new Date(after))?.getTime();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new RangeError(why.replace(/^CronPattern: /, ""));
+    // croner numbers days and months from 0 in its messages.
+    const counted = why.replace(
+      /\b(day|month): (-?\d+)$/,
+      (_, field, value) => `${field}: ${Number(value) + 1}`,
+    );
+    throw new RangeError(counted.replace(/^CronPattern: /, ""));
   }
 }
 

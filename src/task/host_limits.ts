@@ -5,7 +5,9 @@
  */
 
 import type { Rate } from "../lib/rate_text.ts";
-import type { Parsed } from "./issues.ts";
+import { pointerTo } from "../lib/json.ts";
+import { parseLaneHost } from "../lib/lane_host.ts";
+import type { Issue, Parsed } from "./issues.ts";
 import { countUpTo, parseLimits, readRate } from "./limit_section.ts";
 
 /** The default number of attempts to one host or relay at once. */
@@ -25,6 +27,7 @@ export type Hosts = ReadonlyMap<string, HostLimits>;
 const MAX_AT_ONCE = 10_000;
 const EXPECTED = {
   section: `Expected hosts such as "example.org", each with concurrency, rate or both`,
+  host: 'Expected a host such as "example.org", or one with a port, without a path',
   concurrency: `Expected a whole number from 1 to ${MAX_AT_ONCE}`,
   rate: `Expected a number per duration such as "10/1s"`,
 };
@@ -36,7 +39,12 @@ export function parseHosts(value: unknown): Parsed<Hosts> {
     rate: { read: readRate, expected: EXPECTED.rate },
   });
   if (parsed.issues) return parsed;
-  return {
-    value: new Map([...parsed.value].map(([host, limits]) => [host.toLowerCase(), limits])),
-  };
+  const issues: Issue[] = [];
+  const found = new Map<string, HostLimits>();
+  for (const [name, limits] of parsed.value) {
+    const host = parseLaneHost(name);
+    if (host === undefined) issues.push({ pointer: pointerTo([name]), detail: EXPECTED.host });
+    else found.set(host, limits);
+  }
+  return issues.length > 0 ? { issues } : { value: found };
 }

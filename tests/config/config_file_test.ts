@@ -55,6 +55,10 @@ Deno.test.each([
     text: "hosts:\n  example.org: {rate: fast}",
     says: `${PATH}:2:23: /hosts/example.org/rate: Expected a number per duration`,
   },
+  {
+    text: "hosts:\n  https://example.org/: {concurrency: 4}",
+    says: `${PATH}:2:3: /hosts/https:~1~1example.org~1: Expected a host such as`,
+  },
   { text: "hosts: [", says: `${PATH}:1:9: Expected YAML: Flow sequence` },
 ])("what is wrong is told with line and column: $says", ({ text, says }) => {
   assert.throws(() => read(text), (error) => {

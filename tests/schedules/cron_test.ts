@@ -124,3 +124,11 @@ Deno.test.each([
 ])('"%s" is not a cron expression', (cron) => {
   assert.throws(() => parseCron(cron, "UTC"), RangeError);
 });
+
+Deno.test.each([
+  { cron: "0 0 0 * *", says: /day: 0$/ },
+  { cron: "0 0 32 * *", says: /day: 32$/ },
+  { cron: "0 0 1 13 *", says: /month: 13$/ },
+])("what is wrong with $cron is named as it was written", ({ cron, says }) => {
+  assert.throws(() => parseCron(cron, "UTC"), says);
+});

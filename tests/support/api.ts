@@ -103,7 +103,7 @@ export class Api implements AsyncDisposable {
       aliasNames: () => [],
       templates: () => [],
       settings: () => ({ settings: [], file: "./postrider.yaml", sections: [] }),
-      channels: () => [],
+      channels: () => ["email", "slack"].map((name) => ({ name, spelling: `${name}://` })),
       outbox: undefined,
       mailLaneOf: () => "mail:localhost:25",
       mailFrom: "Postrider <postrider@localhost>",

@@ -172,6 +172,19 @@ function readSmall(request: Request, size: number): Reading<ReadText> {
   return { whole, leave() {} };
 }
 
+/** The longest body that says nothing, in bytes. */
+const EMPTY_BYTES = 64;
+
+/** Refuses a body that says anything. Clients that always send JSON send `{}`. */
+export async function requireNoBody(request: Request, clock: Clock): Promise<void> {
+  if (request.body === null) return;
+  const detail = "Expected no body: what this call takes goes into its path and query";
+  const bytes = await readRaw(request, EMPTY_BYTES, clock).catch((error) => {
+    throw error instanceof Refusal && error.code === "too_large" ? refuseBody(detail) : error;
+  });
+  if (!/^\s*(?:\{\s*\}\s*)?$/.test(new TextDecoder().decode(bytes))) throw refuseBody(detail);
+}
+
 /** Reads a body of at most `limit` bytes as bytes. Throws a `Refusal`. */
 export async function readRaw(
   request: Request,

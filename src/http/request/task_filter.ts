@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseLaneHost } from "../../lib/lane_host.ts";
 import { compact } from "../../lib/compact.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { isId } from "../../lib/ids.ts";
@@ -82,7 +83,12 @@ export const TASK_FILTERS = {
   },
   host: {
     description: "The host of its destination: example.org, or https://example.org:443.",
-    parse: (host) => ({ host: host.toLowerCase() }),
+    parse: (text) => {
+      const host = parseLaneHost(text);
+      return host === undefined
+        ? "Expected a host such as example.org, or one with a port, without a path"
+        : { host };
+    },
   },
   reason: {
     description: "Why it has its state.",
@@ -167,7 +173,7 @@ const LISTED = 50;
 export interface Selection {
   /** The tasks to list. */
   readonly filter: TaskFilter;
-  /** Page size, 1 to 200. */
+  /** Page size, 1 to 200; `Infinity` for an export that gives none. */
   readonly limit: number;
   /** Where the page starts. */
   readonly cursor?: string;
@@ -181,7 +187,8 @@ export interface Selection {
 export function selectionOf(context: RequestContext, now: number): Selection {
   const issues: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES, "format", "sort"] as const;
-  const { limit = `${LISTED}`, cursor, format, sort, ...words } = query(context, names, issues);
+  const { limit: given, cursor, format, sort, ...words } = query(context, names, issues);
+  const limit = given ?? `${LISTED}`;
   if (sort !== undefined && (sort !== "due" || format !== undefined)) {
     issues.push({ pointer: "/sort", detail: "Expected due, and no format; or leave it out" });
   }
@@ -194,7 +201,8 @@ export function selectionOf(context: RequestContext, now: number): Selection {
   const filter = readFilter(words, now, issues);
   return {
     filter,
-    limit: Number(limit),
+    // An export is not in pages.
+    limit: given === undefined && format !== undefined ? Infinity : Number(limit),
     ...compact({
       cursor,
       format: format as ExportFormat | undefined,
@@ -217,15 +225,7 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
  * Reads the filter of a request that changes tasks: at least one field, or
  * `all=true`. `what` says what it would do without either.
  */
-export async function filterOrAll(
-  context: RequestContext,
-  what: string,
-  now: number,
-): Promise<TaskFilter> {
-  if (await hasBody(context.request)) {
-    const detail = "Expected no body: the filter goes into the query";
-    throw refuseIssues([{ pointer: "", detail }]);
-  }
+export function filterOrAll(context: RequestContext, what: string, now: number): TaskFilter {
   const issues: Issue[] = [];
   const { all, ...words } = query(context, [...FILTER_NAMES, "all"], issues);
   if (all !== undefined && all !== "true") {
@@ -237,15 +237,6 @@ export async function filterOrAll(
     throw refuseIssues([{ pointer: "", detail }]);
   }
   return filter;
-}
-
-/** Whether there is a body that says anything; clients that always send JSON send `{}`. */
-async function hasBody({ headers, body }: Request): Promise<boolean> {
-  if (Number(headers.get("content-length") ?? 0) > 2) return true;
-  const reader = body?.getReader();
-  const first = await reader?.read();
-  await reader?.cancel();
-  return !["", "{}"].includes(new TextDecoder().decode(first?.value).trim());
 }
 
 /** The parameters of a filter as text. */

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { compact } from "../../lib/compact.ts";
 import { parseDuration } from "../../lib/duration.ts";
+import { parseLaneHost } from "../../lib/lane_host.ts";
 import { isOneLine } from "../../lib/text.ts";
 import { parseTime } from "../../lib/time.ts";
 import type { Pause } from "../../queue/engine.ts";
@@ -22,6 +23,8 @@ import type { View } from "../views/task_view.ts";
 import { timeView } from "../views/time_view.ts";
 
 const MAX_BYTES = 65_536;
+/** The channels of tasks that are requests. */
+const CHANNELS_OF_REQUESTS = ["http", "callback"];
 const TARGETS = ["host", "key", "type", "channel", "all"] as const;
 
 const EXPECTED = {
@@ -40,16 +43,11 @@ const line = (most: number) =>
 
 const expected = (most: number) => ({ error: `Expected one line of 1 to ${most} characters` });
 
-const NAME = String.raw`(?:[^\s/?#@\\:*[\]]+|\[[\da-f:.]+\])`;
-/** A host, a host with a port, an IPv6 address, or a whole lane such as `https://example.org:443`. */
-const HOST = new RegExp(
-  String.raw`^(?:${NAME}(?::\d{1,5})?|[\da-f:.]+|[a-z][a-z0-9+.-]*:(?://)?${NAME}:\d{1,5})$`,
-  "i",
-);
-
 /** The fields of a request for a pause. */
 export const pauseSchema = z.strictObject({
-  host: line(255).regex(HOST, { error: EXPECTED.host }).optional().meta({
+  host: line(255).refine((host) => parseLaneHost(host) !== undefined, {
+    error: EXPECTED.host,
+  }).optional().meta({
     description: "A host, whatever the scheme and port, or one with a port.",
   }),
   key: line(255).optional().meta({ description: "A key, of owner or of all owners." }),
@@ -69,12 +67,20 @@ export const pauseSchema = z.strictObject({
 });
 
 /** The routes under `/pauses` and `/holds`. */
-export function pauseRoutes({ engine, ids, clock }: Dependencies): Route[] {
+export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[] {
+  /** A pause of a channel that does not exist would stop nothing. */
+  function requireChannel(channel: string | undefined): void {
+    const names = [...CHANNELS_OF_REQUESTS, ...ports.channels().map(({ name }) => name)];
+    if (channel === undefined || names.includes(channel)) return;
+    throw refuseIssues([{ pointer: "/channel", detail: `Expected one of ${names.join(", ")}` }]);
+  }
+
   async function create(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "operate");
     query(context, []);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     const pause = { ...readPause(value, clock.now()), id: ids("pau"), by: nameOf(context.caller) };
+    requireChannel(pause.channel);
     await engine.pause(pause);
     return respond(context, 201, pauseView(pause), { location: `/pauses/${pause.id}` });
   }
@@ -96,19 +102,17 @@ export function pauseRoutes({ engine, ids, clock }: Dependencies): Route[] {
 
   async function release(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "operate");
-    const { host } = query(context, ["host"]);
-    if (host === undefined || !HOST.test(host.trim())) {
-      throw refuseIssues([{ pointer: "/host", detail: EXPECTED.host }]);
-    }
-    const released = await engine.releaseHolds(host.trim());
+    const host = parseLaneHost(query(context, ["host"]).host ?? "");
+    if (host === undefined) throw refuseIssues([{ pointer: "/host", detail: EXPECTED.host }]);
+    const released = await engine.releaseHolds(host);
     return respond(context, 200, { released: released.length });
   }
 
   return [
     { method: "POST", path: "/pauses", answer: create },
     { method: "GET", path: "/pauses", answer: list },
-    { method: "DELETE", path: "/pauses/{id}", answer: end },
-    { method: "POST", path: "/holds/release", answer: release },
+    { method: "DELETE", path: "/pauses/{id}", noBody: true, answer: end },
+    { method: "POST", path: "/holds/release", noBody: true, answer: release },
   ];
 }
 
@@ -128,7 +132,7 @@ function readPause(value: unknown, now: number): Omit<Pause, "id" | "by"> {
   }
   if (issues.length > 0) throw refuseIssues(issues);
   return {
-    ...compact({ ...fields, host: host?.toLowerCase() }),
+    ...compact({ ...fields, host: host === undefined ? host : parseLaneHost(host) }),
     ...(typeof until === "number" ? { until } : {}),
     createdAt: now,
   };

@@ -25,6 +25,7 @@ import { readJson } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { isPlainObject } from "../../lib/json.ts";
+import type { Issue } from "../../task/issues.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import type { Json } from "../../task/task.ts";
@@ -54,10 +55,8 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     query(context, parameters);
     const kept = schedules.find(param(context, "name"));
     const owner = kept?.record.owner;
-    if (!kept || !maySee(context.caller, owner)) {
-      throw notFound();
-    }
-    if (allowed(context.caller, owner)) return kept;
+    if (kept && allowed(context.caller, owner)) return kept;
+    if (!kept || !maySee(context.caller, owner)) throw notFound();
     throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
   }
 
@@ -107,11 +106,23 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     if (parsed.issues) throw refuseIssues(parsed.issues);
     const { type, body } = parsed.value;
     requireScope(context.caller, type);
-    const tried = acceptance[type](parseBodyText(body), { ids, now: clock.now() });
-    if (tried.issues) {
-      throw refuseIssues(tried.issues.map((f) => ({ ...f, pointer: `/${type}${f.pointer}` })));
-    }
+    const now = clock.now();
+    const tried = acceptance[type](parseBodyText(body), { ids, now });
+    const at = (issue: Issue) => ({ ...issue, pointer: `/${type}${issue.pointer}` });
+    if (tried.issues) throw refuseIssues(tried.issues.map(at));
     requireDraftScopes(context.caller, tried.value);
+    // A time such as `expires` may be over when the schedule runs first.
+    const firstAt = nextTick(parsed.value, now, now) ?? now;
+    const { issues = [] } = acceptance[type](parseBodyText(body), { ids, now: firstAt });
+    if (issues.length > 0) {
+      const when = `At the first run, ${timeView(firstAt)}`;
+      throw refuseIssues(
+        issues.map(at).map((issue) => ({
+          ...issue,
+          detail: `${when}: ${issue.detail}`,
+        })),
+      );
+    }
     const owner = context.caller.name;
     const before = schedules.find(name);
     if (isDryRun) {
@@ -190,7 +201,9 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
         state: await stateOfRun(engine, id),
       })),
     );
-    const view = scheduleView(kept, label(kept));
+    // The label has parts of the payload; an operator may change it without seeing it.
+    const isSeen = maySee(context.caller, kept.record.owner);
+    const view = scheduleView(kept, isSeen ? label(kept) : undefined);
     const whole = { ...view, lastRuns: runs, nextTimes: more.map(timeView) };
     return respond(context, status, whole, headers);
   }
@@ -213,10 +226,10 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       answer: (context) => answerOne(context, 200, found(context, maySee)),
     },
     { method: "PATCH", path: one, answer: patch },
-    { method: "DELETE", path: one, answer: remove },
-    { method: "POST", path: `${one}/run`, answer: run },
-    { method: "POST", path: `${one}/pause`, answer: pause },
-    { method: "POST", path: `${one}/resume`, answer: resume },
+    { method: "DELETE", path: one, noBody: true, answer: remove },
+    { method: "POST", path: `${one}/run`, noBody: true, answer: run },
+    { method: "POST", path: `${one}/pause`, noBody: true, answer: pause },
+    { method: "POST", path: `${one}/resume`, noBody: true, answer: resume },
   ];
 }
 
@@ -251,14 +264,15 @@ function notFound(): Refusal {
 
 function requireChange(caller: Caller, before: ScheduleRecord | undefined): void {
   if (!before) return;
-  if (!maySee(caller, before.owner)) throw notFound();
+  const mayChange = mayOperate(caller, before.owner);
+  if (!mayChange && !maySee(caller, before.owner)) throw notFound();
   if (before.source === "file") {
     throw new Refusal(
       "forbidden",
       "The schedule is defined in postrider.yaml: change it there and reload",
     );
   }
-  if (!mayOperate(caller, before.owner)) {
+  if (!mayChange) {
     throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../../lib/compact.ts";
 import type { Room } from "../../queue/engine.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
@@ -73,7 +74,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function list(context: RequestContext): Promise<Response> {
     const { filter, limit, cursor, format, byDue } = selectionOf(context, clock.now());
     if (format !== undefined) {
-      return exportTasks(engine, narrowed(filter, context), format, context);
+      const page = { filter: narrowed(filter, context), limit, ...compact({ cursor }) };
+      return await exportTasks(engine, page, format, context).catch(refuseCursor);
     }
     const wanted = narrowed(filter, context);
     const page =
@@ -120,7 +122,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function cancelAll(context: RequestContext): Promise<Response> {
-    const filter = await filterOrAll(context, "cancel everything that waits or runs", clock.now());
+    const filter = filterOrAll(context, "cancel everything that waits or runs", clock.now());
     const wanted = narrowed(filter, context, true);
     return await respondWithProgress(
       context,
@@ -164,7 +166,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function retryAll(context: RequestContext): Promise<Response> {
     requireAccepting();
-    const filter = await filterOrAll(context, "retry everything that has ended", clock.now());
+    const filter = filterOrAll(context, "retry everything that has ended", clock.now());
     const wanted = narrowed(filter, context, true);
     return await respondWithProgress(context, 202, () => clock.now(), async (onPart) => {
       const { full, ...revived } = await engine.reviveAll(wanted, roomOf(context), onPart);
@@ -229,13 +231,13 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   return [
     { method: "GET", path: "/tasks", answer: list },
-    { method: "DELETE", path: "/tasks", answer: cancelAll },
-    { method: "POST", path: "/tasks/retry", answer: retryAll },
+    { method: "DELETE", path: "/tasks", noBody: true, answer: cancelAll },
+    { method: "POST", path: "/tasks/retry", noBody: true, answer: retryAll },
     { method: "GET", path: "/tasks/count", answer: count },
     { method: "GET", path: "/tasks/{id}", answer: show },
-    { method: "DELETE", path: "/tasks/{id}", answer: cancel },
-    { method: "POST", path: "/tasks/{id}/retry", answer: retry },
-    { method: "POST", path: "/tasks/{id}/run", answer: run },
+    { method: "DELETE", path: "/tasks/{id}", noBody: true, answer: cancel },
+    { method: "POST", path: "/tasks/{id}/retry", noBody: true, answer: retry },
+    { method: "POST", path: "/tasks/{id}/run", noBody: true, answer: run },
   ];
 }
 

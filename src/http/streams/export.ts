@@ -45,31 +45,47 @@ const COLUMNS = [
   "error",
 ] as const;
 
-/** Streams all tasks that match, newest first, one page of the engine at a time. */
-export function exportTasks(
+/** What an export has: the tasks that match, from `cursor` on, at most `limit`. */
+export interface ExportedPart {
+  /** The tasks. */
+  readonly filter: TaskFilter;
+  /** `Infinity` for all. */
+  readonly limit: number;
+  /** The `nextCursor` of a list. */
+  readonly cursor?: string;
+}
+
+/**
+ * Streams the tasks that match, newest first, one page of the engine at a time.
+ * Rejects with the error of the engine for a wrong cursor.
+ */
+export async function exportTasks(
   engine: QueueEngine,
-  filter: TaskFilter,
+  { filter, limit, cursor: start }: ExportedPart,
   format: ExportFormat,
   { requestId, ending }: RequestContext,
-): Response {
+): Promise<Response> {
   const encoder = new TextEncoder();
   const closing = ending();
   const lineOf = format === "csv"
     ? csvLine
     : (task: TaskSummary) => JSON.stringify(summaryView(task));
-  let cursor: string | undefined;
+  let left = limit;
+  let page = await engine.list(filter, Math.min(PAGE, left), start);
+  let isFirst = true;
   let head = format === "csv" ? `${COLUMNS.join(",")}\r\n` : "";
   const end = format === "csv" ? "\r\n" : "\n";
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       // A filter that no index serves may have pages without a task.
       for (let text = ""; text === "";) {
-        const page = await engine.list(filter, PAGE, cursor);
+        if (!isFirst) page = await engine.list(filter, Math.min(PAGE, left), page.nextCursor);
+        isFirst = false;
+        left -= page.tasks.length;
         text = head + page.tasks.map((task) => lineOf(task) + end).join("");
         head = "";
-        cursor = page.nextCursor;
         if (text !== "") controller.enqueue(encoder.encode(text));
-        if (cursor === undefined) return controller.close();
+        if (page.nextCursor === undefined || left <= 0) return controller.close();
         // Not the end of the list, so it must not look like it.
         if (closing.aborted) return controller.error(new Error("The export was interrupted"));
       }

@@ -18,6 +18,30 @@ Deno.test("POST /tasks/retry needs a filter or all=true, and takes no body", asy
   assert.equal((await api.delete("/tasks")).status, 422);
 });
 
+Deno.test.each([
+  { method: "POST", path: "/tasks/tsk_1/retry" },
+  { method: "POST", path: "/tasks/tsk_1/run" },
+  { method: "DELETE", path: "/tasks/tsk_1" },
+  { method: "DELETE", path: "/tasks?all=true" },
+  { method: "DELETE", path: "/batches/bat_1" },
+  { method: "DELETE", path: "/pauses/pau_1" },
+  { method: "POST", path: "/holds/release?host=example.org" },
+  { method: "POST", path: "/schedules/nightly/run" },
+  { method: "POST", path: "/schedules/nightly/pause" },
+  { method: "POST", path: "/schedules/nightly/resume" },
+  { method: "DELETE", path: "/schedules/nightly" },
+  { method: "POST", path: "/hooks/gh/deliveries/del_1/replay" },
+  { method: "POST", path: "/admin/reload" },
+  { method: "POST", path: "/admin/backup" },
+])("$method $path refuses a body, whose fields it would ignore", async ({ method, path }) => {
+  await using api = await Api.open();
+  const { status, body } = await api.call(method, path, { json: { delay: "1h" } });
+  assert.deepEqual([status, body.errors?.[0].pointer], [422, ""]);
+  assert.match(body.detail, /^Expected no body/);
+  const empty = await api.call(method, path, { json: {} });
+  assert.doesNotMatch(`${empty.body?.detail}`, /^Expected no body/);
+});
+
 Deno.test("a key that can only read may not cancel or retry by filter", async () => {
   const keys = parseApiKeys("reader:r1:read,alice:a1:notify");
   await using api = await Api.open({ keys });
@@ -166,6 +190,11 @@ Deno.test("the tasks that match are exported as NDJSON and CSV", async () => {
   assert.ok(first?.includes(`"'=x""","a b,c"`));
   assert.equal(more.length, 3);
   assert.equal((await api.get("/tasks?format=xml")).status, 422);
+  const page = (await api.get("/tasks?type=fetch&limit=1")).body;
+  const part = await api.raw(`/tasks?type=fetch&format=ndjson&limit=1&cursor=${page.nextCursor}`);
+  const [second, ...none] = (await part.text()).trimEnd().split("\n");
+  assert.deepEqual([JSON.parse(second ?? "").id, none], [ids[1], []]);
+  assert.equal((await api.get("/tasks?format=csv&cursor=none")).status, 422);
 });
 
 Deno.test("an API key has its own rate and its own number of queued tasks", async () => {

@@ -49,6 +49,25 @@ Deno.test("a pause of a host is shown by tasks and /status, and ended by DELETE"
   assert.equal((await api.post(`/tasks/${id}/run`)).status, 202);
 });
 
+Deno.test("a host may be written with its international name", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({ url: "https://bücher.test/" });
+  const { body: pause } = await api.post("/pauses", { host: "Bücher.test" });
+  assert.equal(pause.host, "xn--bcher-kva.test");
+  assert.match((await api.get(`/tasks/${id}`)).body.waitingFor, new RegExp(pause.id));
+  const found = (await api.get("/tasks?host=b%C3%BCcher.test")).body.data;
+  assert.deepEqual(found.map((task: { id: string }) => task.id), [id]);
+  assert.equal((await api.get("/tasks?host=https://b%C3%BCcher.test/")).status, 422);
+  assert.equal((await api.post("/holds/release?host=b%C3%BCcher.test")).status, 200);
+});
+
+Deno.test("a pause names a channel of tasks", async () => {
+  await using api = await Api.open();
+  for (const channel of ["email", "http", "callback", "slack"]) {
+    assert.equal((await api.post("/pauses", { channel })).status, 201, channel);
+  }
+});
+
 Deno.test.each([
   { json: {}, pointer: "" },
   { json: { host: "a.test", type: "fetch" }, pointer: "/type" },
@@ -58,6 +77,8 @@ Deno.test.each([
   { json: { key: "k", until: "2020-01-01T00:00:00Z" }, pointer: "/until" },
   { json: { key: "k", until: "soon" }, pointer: "/until" },
   { json: { channel: "Slack!" }, pointer: "/channel" },
+  { json: { channel: "mail" }, pointer: "/channel" },
+  { json: { host: "example.org:99999" }, pointer: "/host" },
   { json: { all: true, note: "x" }, pointer: "/note" },
   { json: { host: "https://example.org/" }, pointer: "/host" },
   { json: { host: "*.example.org" }, pointer: "/host" },

@@ -82,6 +82,28 @@ Deno.test("a schedule belongs to the key that created it", async () => {
   assert.equal((await put(api, mail, bearer("s1"))).status, 403);
 });
 
+Deno.test("a key with operate alone changes a schedule without seeing its content", async () => {
+  await using api = await Api.open({ keys: parseApiKeys("one:s1:fetch,ops:s3:operate") });
+  await put(api, NIGHTLY, bearer("s1"));
+  assert.equal((await api.get("/schedules/nightly", bearer("s3"))).status, 404);
+  const paused = await api.post("/schedules/nightly/pause", undefined, bearer("s3"));
+  assert.deepEqual([paused.status, paused.body.paused], [200, true]);
+  assert.equal(paused.body.label, undefined);
+  assert.equal((await api.post("/schedules/nightly/run", undefined, bearer("s3"))).status, 202);
+  assert.equal((await api.delete("/schedules/nightly", bearer("s3"))).status, 204);
+});
+
+Deno.test("a schedule whose time to expire comes before its first run is refused", async () => {
+  await using api = await Api.open();
+  const fetch = (expires: string) => ({ fetch: { url: "https://example.org/", expires } });
+  const late = await put(api, { every: "1h", ...fetch("2026-01-01T00:59:00Z") });
+  assert.deepEqual([late.status, late.body.errors[0].pointer], [422, "/fetch/expires"]);
+  assert.match(late.body.detail, /At the first run, 2026-01-01T01:00:00.000Z: /);
+  for (const expires of ["2026-01-01T01:01:00Z", "10m"]) {
+    assert.equal((await put(api, { every: "1h", ...fetch(expires) })).status < 300, true);
+  }
+});
+
 Deno.test("an identical PUT changes nothing, and a changed body keeps the rhythm", async () => {
   await using api = await Api.open();
   await api.schedules.start();
