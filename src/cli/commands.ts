@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Client, TaskResponse } from "../client.ts";
+import type { ChangeFilter, Client, TaskResponse } from "../client.ts";
 import { type Clock, sleep } from "../lib/clock.ts";
-import { readSelected, readSending } from "./flags.ts";
+import { readChanged, readIds, readListed, readSending } from "./flags.ts";
 import { batchLine, statusLines, taskLines, taskTable } from "./words.ts";
 
 /** Where a command prints. */
@@ -30,7 +30,7 @@ const DRAW_MS = 250;
 /** The commands by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   async tasks(client, screen, args) {
-    const { filter, limit, once } = readSelected(args);
+    const { filter, limit, once } = readListed(args);
     const draw = async () => {
       const { data } = await client.tasks({ ...filter, limit });
       return taskTable(data, screen.clock.now(), screen.columns);
@@ -58,7 +58,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
 
   async status(client, screen, args) {
-    const { ids } = readSelected(args);
+    const ids = readIds(args);
     if (ids.length === 0) screen.print(statusLines(await client.status()));
     for (const id of ids) {
       if (id.startsWith("bat_")) screen.print([batchLine(await client.batch(id))]);
@@ -81,22 +81,26 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     }),
 };
 
-/** Changes the tasks with these ids, or all that match the filter; requires one of the two. */
+/** Changes the tasks and batches with these ids, or all tasks that match the filter. */
 async function change(
   screen: Screen,
   args: readonly string[],
   one: (id: string) => Promise<TaskResponse>,
-  all: (filter: ReturnType<typeof readSelected>["filter"]) => Promise<string>,
+  all: (filter: ChangeFilter) => Promise<string>,
 ): Promise<number> {
-  const { ids, filter } = readSelected(args);
-  if (ids.length === 0 && Object.keys(filter).length === 0) {
-    throw new TypeError("Cannot select tasks: expected ids, or a filter such as --tag NAME");
+  const changed = readChanged(args);
+  if ("filter" in changed) {
+    screen.print([await all(changed.filter)]);
+    return 0;
   }
-  for (const id of ids) {
-    const task = await one(id);
-    screen.print([`${task.id}  ${task.state}`]);
+  for (const id of changed.ids) {
+    if (id.startsWith("bat_")) {
+      screen.print([`${id}  ${await all({ batch: id })}`]);
+    } else {
+      const task = await one(id);
+      screen.print([`${task.id}  ${task.state}`]);
+    }
   }
-  if (ids.length === 0) screen.print([await all(filter)]);
   return 0;
 }
 

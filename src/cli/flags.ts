@@ -5,27 +5,37 @@
  */
 
 import { parseArgs } from "node:util";
-import type { FetchRequest, FilterRequest, NotifyRequest } from "../client.ts";
+import type { ChangeFilter, FetchRequest, FilterRequest, NotifyRequest } from "../client.ts";
+import { compact } from "../lib/compact.ts";
 
 const text = { type: "string" } as const;
 const texts = { type: "string", multiple: true } as const;
 
+/** An option for each filter of the API. */
 const FILTERS = {
   state: text,
   type: text,
   tag: text,
+  tags: text,
   key: text,
   batch: text,
   host: text,
   reason: text,
   parent: text,
   q: text,
-};
+  since: text,
+  until: text,
+  finishedSince: text,
+  finishedUntil: text,
+  source: text,
+  owner: text,
+} satisfies Record<keyof FilterRequest, typeof text>;
 
-/** Selected tasks, and how to list them. */
-export interface Selected {
-  /** `tsk_…` or `bat_…`. */
-  readonly ids: readonly string[];
+/** The names of the filters as options: `--state --type …`. */
+export const FILTER_OPTIONS: readonly string[] = Object.keys(FILTERS).map((name) => `--${name}`);
+
+/** Which tasks to list. */
+export interface Listed {
   /** The filter of the API. */
   readonly filter: FilterRequest;
   /** How many tasks to list. */
@@ -34,15 +44,44 @@ export interface Selected {
   readonly once: boolean;
 }
 
-/** Reads ids and filters. Throws a `TypeError` for an unknown flag. */
-export function readSelected(args: readonly string[]): Selected {
+/** Reads the arguments of `tasks`. Throws a `TypeError` for an unknown flag and for an id. */
+export function readListed(args: readonly string[]): Listed {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: { ...FILTERS, limit: { ...text, default: "20" }, once: { type: "boolean" } },
   });
+  if (positionals.length > 0) {
+    throw new TypeError(
+      `Cannot list "${positionals[0]}": expected a filter such as --tag NAME; status shows a task`,
+    );
+  }
   const { limit, once = false, ...filter } = values;
-  return { ids: positionals, filter: { ...filter }, limit: Number(limit), once };
+  return { filter: { ...filter }, limit: Number(limit), once };
+}
+
+/** Reads the arguments of `status`. Throws a `TypeError` for any flag. */
+export function readIds(args: readonly string[]): readonly string[] {
+  return parseArgs({ args: [...args], allowPositionals: true, options: {} }).positionals;
+}
+
+/** Which tasks to change: the ids of tasks and batches, or a filter. */
+export type Changed = { readonly ids: readonly string[] } | { readonly filter: ChangeFilter };
+
+/** Reads the arguments of `cancel` and `retry`. Throws a `TypeError` unless they are ids or a filter. */
+export function readChanged(args: readonly string[]): Changed {
+  const { values: { all, ...words }, positionals: ids } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...FILTERS, all: { type: "boolean" } },
+  });
+  const filter: ChangeFilter = { ...words, ...compact({ all: all ? true as const : undefined }) };
+  if ((ids.length > 0) === (Object.keys(filter).length > 0)) {
+    throw new TypeError(
+      "Cannot select tasks: expected ids, or a filter such as --tag NAME, or --all; not both",
+    );
+  }
+  return ids.length > 0 ? { ids } : { filter };
 }
 
 /** What to send. */
@@ -78,6 +117,12 @@ export function readSending(args: readonly string[]): Sending {
   const [url, ...more] = positionals;
   if (to === undefined ? url === undefined || more.length > 0 : url !== undefined) {
     throw new TypeError("Cannot send: expected one URL, or --to ADDRESS with --subject and --text");
+  }
+  const ignored = to === undefined ? { subject, text: words, html } : { method, header, body };
+  const [name] = Object.keys(given(ignored));
+  if (name !== undefined) {
+    const what = to === undefined ? "a request" : "a notification";
+    throw new TypeError(`Cannot send ${what} with --${name}: remove it`);
   }
   if (to !== undefined) {
     return { wait, notify: { to, ...given({ subject, text: words, html }), ...options } };

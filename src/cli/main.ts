@@ -9,6 +9,7 @@
 import { openClient, PostriderError } from "../client.ts";
 import { systemClock } from "../lib/clock.ts";
 import { COMMANDS, type Screen } from "./commands.ts";
+import { FILTER_OPTIONS } from "./flags.ts";
 import { plain } from "./words.ts";
 
 const USAGE = `Usage: deno task COMMAND
@@ -17,10 +18,11 @@ const USAGE = `Usage: deno task COMMAND
   send   URL [--method M] [--header "N: v"] [--body TEXT] [OPTIONS]
   send   --to ADDRESS --subject S --text T [--html H] [OPTIONS]
   status [ID…]                              show the service, or these tasks and batches
-  cancel ID… | FILTER
-  retry  ID… | FILTER
+  cancel ID… | FILTER | --all
+  retry  ID… | FILTER | --all
 
-FILTER:  --state --type --tag --key --batch --host --reason --parent --q
+FILTER:  ${FILTER_OPTIONS.slice(0, 8).join(" ")}
+         ${FILTER_OPTIONS.slice(8).join(" ")}
 OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait to wait for the end
 
 POSTRIDER_URL   URL of the service; http://127.0.0.1:POSTRIDER_PORT by default

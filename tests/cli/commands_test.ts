@@ -76,6 +76,18 @@ Deno.test("tasks on a terminal redraws after each event until the service closes
   assert.equal(await following, 0);
 });
 
+Deno.test("cancel and retry take the id of a batch", async () => {
+  await using world = await setup();
+  const { body } = await world.api.post("/fetch", {
+    urls: ["https://a.example/", "https://b.example/"],
+    delay: "1h",
+  });
+  await world.run(`cancel ${body.id}`);
+  assert.equal(world.printed.at(-1), `${body.id}  2 cancelled, 0 being aborted`);
+  await world.run(`retry ${body.id}`);
+  assert.equal(world.printed.at(-1), `${body.id}  2 queued again, 0 expired`);
+});
+
 Deno.test("cancel and retry without ids or a filter are refused", async () => {
   await using world = await setup();
   await world.api.accept();
