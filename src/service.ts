@@ -343,7 +343,8 @@ export async function openService(config: Config, options: ServiceOptions): Prom
       onFatal: fatal,
     });
   }
-  const server = openServer(app.fetch, { hostname: config.host, port: config.port, clock, log });
+  const { host: hostname, port } = config;
+  const server = openServer(app.fetch, { hostname, port, clock, log, metrics });
   const guard = openGuard({
     allow: config.fetchAllow,
     self: { hostname: config.host, port: server.port },

@@ -82,6 +82,7 @@ export function createApp(dependencies: Dependencies): App {
     error: (message, fields = {}) =>
       sample(`${message} ${fields.error}`, message, fields, `${fields.requestId}`, "error"),
   };
+  const reports = { log, metrics };
   const { keys, closing, signOuts } = dependencies;
   const sessions = openSessions(keys, () => clock.now(), signOuts);
   const revocations = openRevocations(keys, closing, signOuts.has);
@@ -155,8 +156,7 @@ export function createApp(dependencies: Dependencies): App {
           ? answered
           : await finish(request, answered, basePath);
       } catch (error) {
-        if (error instanceof Refusal) metrics.refused(error.code);
-        return respondError(error, requestId, log);
+        return respondError(error, requestId, reports);
       }
     };
   }
@@ -166,7 +166,7 @@ export function createApp(dependencies: Dependencies): App {
   }
   // Not a route for all methods: Hono composes routes that share a path on every request.
   const refuse = openRefusal(served, basePath);
-  app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), log));
+  app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), reports));
 
   return {
     routes: app.routes,

@@ -8,6 +8,7 @@
  */
 
 import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import { EngineError } from "../queue/engine.ts";
 import type { Issue } from "../task/issues.ts";
 
@@ -136,17 +137,35 @@ export const API_HEADERS = {
 /** Seconds after which a full or unavailable service may be asked again. */
 const RETRY_AFTER = "5";
 
-/** The response to a request that failed. An unexpected error is logged and not disclosed. */
-export function respondError(error: unknown, requestId: string, log: Log): Response {
-  if (error instanceof Refusal) return problemResponse(error, requestId);
+/** Where failed requests are reported. */
+export interface RefusalReports {
+  /** Receives a line for each error that is no refusal. */
+  readonly log: Log;
+  /** Counts all of them. */
+  readonly metrics?: Pick<Metrics, "refused">;
+}
+
+/**
+ * The response to a request that failed, which is counted. An unexpected error is
+ * logged and not disclosed.
+ */
+export function respondError(
+  error: unknown,
+  requestId: string,
+  { log, metrics }: RefusalReports,
+): Response {
+  const refusal = error instanceof Refusal ? error : unexpected(error, requestId, log);
+  metrics?.refused(refusal.code);
+  return problemResponse(refusal, requestId);
+}
+
+function unexpected(error: unknown, requestId: string, log: Log): Refusal {
   if (error instanceof EngineError) {
     log.error("Queue engine failed", { requestId, error });
-    const detail = NOTHING_STORED;
-    return problemResponse(new Refusal("engine_down", detail), requestId);
+    return new Refusal("engine_down", NOTHING_STORED);
   }
   log.error("Request failed with an internal error", { requestId, error });
-  const detail = `The log has the cause under request ${requestId}`;
-  return problemResponse(new Refusal("internal", detail), requestId);
+  return new Refusal("internal", `The log has the cause under request ${requestId}`);
 }
 
 function problemResponse({ code, details }: Refusal, requestId: string): Response {

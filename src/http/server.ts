@@ -10,9 +10,11 @@
  */
 
 import type { Clock } from "../lib/clock.ts";
+import { compact } from "../lib/compact.ts";
 import { openReserve, type Reserve } from "../lib/descriptors.ts";
 import type { Log } from "../lib/log.ts";
-import { Refusal, respondError } from "./problems.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { Refusal, type RefusalReports, respondError } from "./problems.ts";
 import { isHost } from "./request/client.ts";
 
 /** A running listener. */
@@ -38,6 +40,8 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Receives a line when it stops accepting connections, and when it starts again. */
   readonly log: Log;
+  /** Counts the requests that it refuses itself. */
+  readonly metrics?: Pick<Metrics, "refused">;
   /** The reserved descriptors; by default open files. */
   readonly reserve?: Reserve;
 }
@@ -55,7 +59,7 @@ const CHECK_MS = 100;
 /** Starts listening. Throws a `Deno.errors.AddrInUse` when the port is taken. */
 export function openServer(
   handler: Handler,
-  { hostname, port, clock, log, reserve = openReserve(RESERVED) }: ServerOptions,
+  { hostname, port, clock, log, metrics, reserve = openReserve(RESERVED) }: ServerOptions,
 ): Server {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const listen = (at: number) => {
@@ -73,7 +77,7 @@ export function openServer(
   const checked: Handler = (request, info) => {
     const given = request.headers.get("host");
     if (given !== knownHost) {
-      if (given === null || !isHost(given)) return badHost(log);
+      if (given === null || !isHost(given)) return badHost({ log, ...compact({ metrics }) });
       knownHost = given;
     }
     return handler(request, info);
@@ -129,10 +133,10 @@ export function openServer(
   };
 }
 
-function badHost(log: Log): Response {
+function badHost(reports: RefusalReports): Response {
   const detail = "Expected one Host header: a name or an address with an optional port";
   const headers = { connection: "close" };
   // No route has given it an id.
   const requestId = `req_${crypto.randomUUID()}`;
-  return respondError(new Refusal("bad_request", { detail, headers }), requestId, log);
+  return respondError(new Refusal("bad_request", { detail, headers }), requestId, reports);
 }

@@ -106,7 +106,7 @@ Deno.test.each([
       await read;
       return new Response();
     } catch (error) {
-      return respondError(error, "req_1", silentLog);
+      return respondError(error, "req_1", { log: silentLog });
     }
   }, AT_LOOPBACK);
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });

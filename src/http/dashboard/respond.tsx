@@ -44,7 +44,7 @@ export function callerIfAny(
 export async function refusePage(
   context: RequestContext,
   error: unknown,
-  { version, log }: Dependencies,
+  { version, log, metrics }: Dependencies,
 ): Promise<Response> {
   if (error instanceof Redirect) return seeOther(context, error.location);
   if (error instanceof Refusal && error.code === "unauthorized") {
@@ -52,7 +52,8 @@ export async function refusePage(
     const next = context.hono.req.path + search;
     return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
   }
-  const { status, title, detail } = await respondError(error, context.requestId, log).json();
+  const { status, title, detail } = await respondError(error, context.requestId, { log, metrics })
+    .json();
   const content = <FaultContent detail={detail} requestId={context.requestId} />;
   return respondPage(context, status, { title, place: "none", version }, content);
 }

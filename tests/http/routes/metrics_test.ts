@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { EngineError } from "../../../src/queue/errors.ts";
 import { Api } from "../../support/api.ts";
 import { needs } from "../../support/needs.ts";
 
@@ -23,6 +24,27 @@ Deno.test("/metrics counts accepted, refused and finished tasks", async () => {
       'postrider_tasks{state="succeeded"} 1',
       'postrider_info{version="1.2.3",engine="memory"} 1',
       "postrider_accepting 1",
+    ]
+  ) assert.ok(body.includes(`${line}\n`), line);
+});
+
+Deno.test("/metrics counts every refusal, whoever found it", async () => {
+  await using api = await Api.open();
+  const id = await api.accept();
+  await api.get("/nothing");
+  await api.delete("/openapi.json");
+  await api.get("/ui/tasks/tsk_none");
+  api.engine.find = () => Promise.reject(new EngineError("The queue is away"));
+  await api.get(`/tasks/${id}`);
+  api.engine.find = () => Promise.reject(new TypeError("A mistake"));
+  await api.get(`/tasks/${id}`);
+  const { body } = await api.get("/metrics");
+  for (
+    const line of [
+      'postrider_refusals_total{code="not_found"} 2',
+      'postrider_refusals_total{code="method_not_allowed"} 1',
+      'postrider_refusals_total{code="engine_down"} 1',
+      'postrider_refusals_total{code="internal"} 1',
     ]
   ) assert.ok(body.includes(`${line}\n`), line);
 });
