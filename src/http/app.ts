@@ -38,6 +38,7 @@ import { pauseRoutes } from "./routes/pauses.ts";
 import { assetRoutes } from "./dashboard/assets.ts";
 import { docsRoutes } from "./dashboard/docs.tsx";
 import { signInRoutes } from "./dashboard/sign_in_routes.tsx";
+import { refusePage, wantsPage } from "./dashboard/respond.tsx";
 import { manualRoutes } from "./manual/routes.tsx";
 import { pageRoutes } from "./dashboard/routes.tsx";
 import type { Dependencies } from "./dependencies.ts";
@@ -125,7 +126,7 @@ export function createApp(dependencies: Dependencies): App {
     ...pageRoutes(dependencies, { authenticate, counters, keyUse }),
     ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
     ...docsRoutes(dependencies.version, authenticate),
-    ...manualRoutes(dependencies.version, authenticate),
+    ...manualRoutes(dependencies, authenticate),
     ...assetRoutes(),
     ...clientRoutes(),
   ];
@@ -166,7 +167,15 @@ export function createApp(dependencies: Dependencies): App {
   }
   // Not a route for all methods: Hono composes routes that share a path on every request.
   const refuse = openRefusal(served, basePath);
-  app.notFound(({ req }) => respondError(refuse(req.path), requestIdOf(req.raw), reports));
+  app.notFound((hono) => {
+    const { path, raw: request } = hono.req;
+    const requestId = requestIdOf(request);
+    const refusal = refuse(path);
+    if (!wantsPage(request)) return respondError(refusal, requestId, reports);
+    const context = { request, requestId, hono };
+    return refusePage(context, refusal, dependencies)
+      .then((response) => finish(request, response, basePath));
+  });
 
   return {
     routes: app.routes,

@@ -213,3 +213,20 @@ Deno.test("no response of the API is cached, or guessed at by a browser", async 
     assert.equal(headers.get("x-content-type-options"), "nosniff", path);
   }
 });
+
+Deno.test("a browser gets a page with a way back for a path that does not exist, a program a problem", async () => {
+  await using api = await Api.open({ basePath: BASE });
+  const headers = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+  for (const path of ["/ui", "/ui/nothing", "/nothing", "/manual/nothing"]) {
+    const page = await api.raw(BASE + path, { headers });
+    assert.equal(page.status, 404, path);
+    assert.match(page.headers.get("content-type") ?? "", /^text\/html/, path);
+    assert.match(await page.text(), /<a href="\/postrider\/">/, path);
+    const problem = await api.raw(BASE + path);
+    assert.equal(problem.headers.get("content-type"), "application/problem+json", path);
+    await problem.body?.cancel();
+  }
+  const page = await api.raw(`${BASE}/fetch`, { headers });
+  assert.deepEqual([page.status, page.headers.get("allow")], [405, "POST"]);
+  await page.body?.cancel();
+});

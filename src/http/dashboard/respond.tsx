@@ -9,12 +9,13 @@ import type { Authenticate, Caller } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, respondError } from "../problems.ts";
+import { qualityOf } from "../request/quality.ts";
 import { type Frame, Page, pageHeaders } from "./page.tsx";
 import { FaultContent } from "./pages/sign_in.tsx";
 
 /** A response with a page. */
 export function respondPage(
-  { requestId }: RequestContext,
+  { requestId }: Pick<RequestContext, "requestId">,
   status: number,
   frame: Frame,
   content: Child,
@@ -40,11 +41,17 @@ export function callerIfAny(
   }
 }
 
+/** Whether a browser opens the URL: its user has no use for JSON. */
+export function wantsPage({ method, headers }: Request): boolean {
+  return (method === "GET" || method === "HEAD") &&
+    qualityOf(headers.get("accept"), ["text/html"]) > 0;
+}
+
 /** Shows an error as a page; redirects to the sign-in page when a key is missing. */
 export async function refusePage(
-  context: RequestContext,
+  context: Pick<RequestContext, "request" | "requestId" | "hono">,
   error: unknown,
-  { version, log, metrics }: Dependencies,
+  { version, log, metrics }: Pick<Dependencies, "version" | "log" | "metrics">,
 ): Promise<Response> {
   if (error instanceof Redirect) return seeOther(context, error.location);
   if (error instanceof Refusal && error.code === "unauthorized") {
@@ -52,10 +59,12 @@ export async function refusePage(
     const next = context.hono.req.path + search;
     return seeOther(context, `/ui/signin?${new URLSearchParams({ next })}`);
   }
-  const { status, title, detail } = await respondError(error, context.requestId, { log, metrics })
-    .json();
+  const response = respondError(error, context.requestId, { log, metrics });
+  const { status, title, detail } = await response.json();
+  const kept = [...response.headers].filter(([name]) => name === "allow" || name === "retry-after");
   const content = <FaultContent detail={detail} requestId={context.requestId} />;
-  return respondPage(context, status, { title, place: "none", version }, content);
+  const frame = { title, place: "none", version } as const;
+  return respondPage(context, status, frame, content, Object.fromEntries(kept));
 }
 
 /** Ends a page: its content is at another path. */
@@ -70,7 +79,7 @@ export class Redirect extends Error {
   }
 }
 
-function seeOther({ requestId }: RequestContext, location: string): Response {
+function seeOther({ requestId }: Pick<RequestContext, "requestId">, location: string): Response {
   return new Response(null, {
     status: 303,
     headers: { location, "x-request-id": requestId, "cache-control": "no-store" },

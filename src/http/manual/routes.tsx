@@ -8,7 +8,8 @@ import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { Authenticate } from "../auth/auth.ts";
 import { param, query, type RequestContext } from "../context.ts";
-import { callerIfAny, respondPage } from "../dashboard/respond.tsx";
+import { callerIfAny, refusePage, respondPage, wantsPage } from "../dashboard/respond.tsx";
+import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { type ManualPage, renderPage } from "./markdown.ts";
@@ -24,7 +25,11 @@ interface Group {
 }
 
 /** The routes of the manual; they need no key. */
-export function manualRoutes(version: string, authenticate: Authenticate): Route[] {
+export function manualRoutes(
+  dependencies: Pick<Dependencies, "version" | "log" | "metrics">,
+  authenticate: Authenticate,
+): Route[] {
+  const { version } = dependencies;
   let rendered: readonly Group[] | undefined;
   /** Rendered at the first request. */
   const groups = () =>
@@ -58,11 +63,15 @@ export function manualRoutes(version: string, authenticate: Authenticate): Route
     return show(context, words === "" ? "Manual" : "Search the manual", content);
   }
 
-  function page(context: RequestContext): Response {
+  function page(context: RequestContext): Response | Promise<Response> {
     query(context, []);
     const name = param(context, "name");
     const page = pages().find((page) => page.name === name);
-    if (!page) throw new Refusal("not_found", `The manual has no page "${name}": see ${ROOT}`);
+    if (!page) {
+      const refusal = new Refusal("not_found", `The manual has no page "${name}": see ${ROOT}`);
+      if (wantsPage(context.request)) return refusePage(context, refusal, dependencies);
+      throw refusal;
+    }
     const content = (
       <div class="manual with-list">
         <nav class="pages" aria-label="Manual">
