@@ -171,8 +171,8 @@ export type Revived = Changed | "expired" | "full";
 export interface Room {
   /** Of all API keys together. */
   readonly maxQueued: number;
-  /** Of one API key. */
-  readonly quota?: { readonly owner: string; readonly maxQueued: number };
+  /** Of single API keys, by name: the most tasks of each. */
+  readonly quotas?: ReadonlyMap<string, number>;
 }
 
 /** The result of erasing one task. */

@@ -35,7 +35,7 @@ export function ownerContract(name: string, open: OpenEngine): void {
     );
     const [b1] = await world.insert({ owner: "bob" });
     await world.engine.cancelAll({}, "request");
-    const room = { maxQueued: 3, quota: { owner: "alice", maxQueued: 2 } };
+    const room = { maxQueued: 3, quotas: new Map([["alice", 2], ["eve", 0]]) };
     assert.equal(await world.engine.revive(a1!, room), "changed");
     assert.deepEqual(await world.engine.reviveAll({ owner: "alice" }, room), {
       retried: 1,

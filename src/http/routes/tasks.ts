@@ -152,7 +152,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     query(context, []);
     requireAccepting();
     const { id } = await operatedTask(engine, context);
-    const changed = await engine.revive(id, roomOf(context));
+    const changed = await engine.revive(id, room());
     if (changed === "full") throw new Refusal("queue_full", NOTHING_QUEUED);
     const task = await present(id);
     if (changed === "not_possible") {
@@ -169,15 +169,22 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const filter = filterOrAll(context, "retry everything that has ended", clock.now());
     const wanted = narrowed(filter, context, true);
     return await respondWithProgress(context, 202, () => clock.now(), async (onPart) => {
-      const { full, ...revived } = await engine.reviveAll(wanted, roomOf(context), onPart);
+      const { full, ...revived } = await engine.reviveAll(wanted, room(), onPart);
       if (full > 0 && revived.retried === 0) throw new Refusal("queue_full", NOTHING_QUEUED);
       return { ...revived, ...(full > 0 ? { refused: full } : {}) };
     });
   }
 
-  /** What a retry leaves free is for new tasks too, so the same limits hold. */
-  function roomOf({ caller }: RequestContext): Room {
-    return { maxQueued: dependencies.maxQueued, ...quotaOf(dependencies, caller.name) };
+  /**
+   * What a retry leaves free is for new tasks too, so the same limits hold: those of
+   * the keys that own the tasks, whoever retries them.
+   */
+  function room(): Room {
+    const quotas = dependencies.keys().flatMap(({ name }) => {
+      const { quota } = quotaOf(dependencies, name);
+      return quota ? [[quota.owner, quota.maxQueued] as const] : [];
+    });
+    return { maxQueued: dependencies.maxQueued, quotas: new Map(quotas) };
   }
 
   async function run(context: RequestContext): Promise<Response> {

@@ -189,10 +189,10 @@ export function revive(
   return "expired";
 }
 
-function hasRoom(storage: Counting, { owner }: Row, { maxQueued, quota }: Room): boolean {
+function hasRoom(storage: Counting, { owner }: Row, { maxQueued, quotas }: Room): boolean {
   if (storage.counts.queued >= maxQueued) return false;
-  return quota === undefined || owner !== quota.owner ||
-    storage.queuedOf(quota.owner) < quota.maxQueued;
+  const most = owner === null ? undefined : quotas?.get(owner);
+  return owner === null || most === undefined || storage.queuedOf(owner) < most;
 }
 
 /** Makes a waiting task due now. What else it waits for (a key, a held lane) it still waits for. */

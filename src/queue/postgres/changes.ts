@@ -321,5 +321,5 @@ export abstract class Changes extends Reads {
 /** Reads the counts that `revive` compares with `room`. */
 async function loadRoom(unit: Unit, room: Room | undefined): Promise<void> {
   if (!room) return;
-  await unit.loadCounts(room.quota ? [room.quota.owner] : []);
+  await unit.loadCounts([...room.quotas?.keys() ?? []]);
 }

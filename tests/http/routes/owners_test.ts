@@ -68,6 +68,11 @@ Deno.test("a retry takes no more room than the quota of its key leaves", async (
   const left = ids[states.indexOf("cancelled")];
   const one = await api.post(`/tasks/${left}/retry`, undefined, bearer("a1"));
   assert.deepEqual([one.status, one.body.code], [503, "queue_full"]);
+  // The quota is that of the task's key, also when an operator retries it.
+  const operator = bearer("o1");
+  const other = await api.post(`/tasks/${left}/retry`, undefined, operator);
+  assert.deepEqual([other.status, other.body.code], [503, "queue_full"]);
+  assert.equal((await api.post("/tasks/retry?all=true", undefined, operator)).status, 503);
 });
 
 Deno.test("tasks are filtered by time, source and owner, and show who cancelled them", async () => {

@@ -510,7 +510,10 @@ test("the queued tasks of an API key are counted over all nodes, whatever become
   await a.engine.cancel(task!.id, "request");
   assert.deepEqual(await counted(), ["ada|4", "bob|1"]);
   assert.equal((await submit(a)).kind, "stored");
-  assert.equal(await a.engine.revive(task!.id, { maxQueued: 100, quota }), "full");
+  assert.equal(
+    await a.engine.revive(task!.id, { maxQueued: 100, quotas: new Map([["ada", 5]]) }),
+    "full",
+  );
   await b.engine.cancelWaiting();
   assert.deepEqual(await counted(), ["ada|0", "bob|0"]);
 });
