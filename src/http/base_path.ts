@@ -12,7 +12,8 @@ import { getPath } from "hono/utils/url";
 /** Parses the setting: `/postrider`, without a slash at the end. `undefined` for anything else. */
 export function parseBasePath(text: string): string | undefined {
   if (text === "/") return "";
-  return /^(?:\/[\w.~-]+)+\/?$/.test(text) ? text.replace(/\/$/, "") : undefined;
+  // A browser resolves the segments "." and ".." before it asks.
+  return /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+\/?$/.test(text) ? text.replace(/\/$/, "") : undefined;
 }
 
 /** The path of a request below the base path; `undefined` outside it. */

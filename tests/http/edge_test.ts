@@ -15,6 +15,9 @@ Deno.test.each([
   { text: "postrider", path: undefined },
   { text: "/a b", path: undefined },
   { text: "/a//b", path: undefined },
+  { text: "/a/../b", path: undefined },
+  { text: "/./a", path: undefined },
+  { text: "/.a/..b", path: "/.a/..b" },
   { text: '/"><script>', path: undefined },
 ])("the base path $text is read as $path", ({ text, path }) => {
   assert.equal(parseBasePath(text), path);
