@@ -74,7 +74,10 @@ export class PostriderError extends Error {
     this.problem = problem;
   }
 
-  /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer. */
+  /**
+   * For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer,
+   * `unexpected_response` when it was no JSON.
+   */
   get code(): string {
     return this.problem.code;
   }
@@ -183,8 +186,17 @@ export function openClient(options: ClientOptions = {}): Client {
     return response;
   }
 
-  const json = async <Answer>(...args: Parameters<typeof call>): Promise<Answer> =>
-    await (await call(...args)).json();
+  async function json<Answer>(...args: Parameters<typeof call>): Promise<Answer> {
+    const response = await call(...args);
+    try {
+      return await response.json();
+    } catch (error) {
+      args[2]?.signal?.throwIfAborted();
+      throw error instanceof SyntaxError
+        ? unexpected(base, response, error)
+        : unreachable(base, error);
+    }
+  }
 
   async function* lines(path: string, options: CallOptions): AsyncGenerator<string> {
     const { signal } = options;
@@ -197,7 +209,11 @@ export function openClient(options: ClientOptions = {}): Client {
     try {
       signal?.throwIfAborted();
       for (;;) {
-        const { done, value } = await reader?.read() ?? { done: true, value: undefined };
+        const read = reader?.read().catch((error) => {
+          signal?.throwIfAborted();
+          throw unreachable(base, error);
+        });
+        const { done, value } = await read ?? { done: true, value: undefined };
         signal?.throwIfAborted();
         if (done) return;
         const whole = (rest + decoder.decode(value, { stream: true })).split("\n");
@@ -273,6 +289,15 @@ function unreachable(url: string, cause: unknown): PostriderError {
   const title = "Service unreachable";
   const detail = `Cannot reach ${url}: ${reasonOf(cause)}`;
   const problem = { type: "about:blank", title, status: 0, detail, code: "unreachable" };
+  return new PostriderError({ ...problem, requestId: "" }, { cause });
+}
+
+/** The error for a response that is no JSON: something else answers at this URL. */
+function unexpected(url: string, { status, headers }: Response, cause: unknown): PostriderError {
+  const type = headers.get("content-type") ?? "no content type";
+  const title = "Unexpected response";
+  const detail = `Cannot read the response of ${url}: expected JSON from Postrider, got ${type}`;
+  const problem = { type: "about:blank", title, status, detail, code: "unexpected_response" };
   return new PostriderError({ ...problem, requestId: "" }, { cause });
 }
 

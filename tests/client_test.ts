@@ -97,6 +97,34 @@ Deno.test("an answer that is not a problem document rejects with its status", as
   });
 });
 
+Deno.test("an answer that is no JSON rejects with the URL and what was expected", async () => {
+  const headers = { "content-type": "text/html" };
+  const answer = () => Promise.resolve(new Response("<h1>Welcome</h1>", { headers }));
+  const client = openClient({ url: "http://here/", fetch: answer as typeof fetch });
+  await assert.rejects(client.status(), {
+    code: "unexpected_response",
+    message: "Cannot read the response of http://here: expected JSON from Postrider, got text/html",
+  });
+});
+
+Deno.test("an answer that breaks off rejects with unreachable, a stream of lines too", async () => {
+  const broken = () =>
+    new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"a":'));
+        controller.error(new TypeError("connection reset"));
+      },
+    });
+  const answer = () => Promise.resolve(new Response(broken()));
+  const client = openClient({ url: "http://here/", fetch: answer as typeof fetch });
+  const expected = {
+    code: "unreachable",
+    message: /^Cannot reach http:\/\/here: connection reset/,
+  };
+  await assert.rejects(client.status(), expected);
+  await assert.rejects(client.results("bat_1")[Symbol.asyncIterator]().next(), expected);
+});
+
 Deno.test("an unreachable service rejects with unreachable, an aborted call with AbortError", async () => {
   const client = openClient({ url: "http://127.0.0.1:1" });
   await assert.rejects(client.status(), { code: "unreachable" });

@@ -509,7 +509,10 @@ export declare class PostriderError extends Error {
     readonly problem: ProblemResponse;
     /** Wraps the service's answer; `cause` is the fault when there was none. */
     constructor(problem: ProblemResponse, options?: ErrorOptions);
-    /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer. */
+    /**
+     * For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer,
+     * `unexpected_response` when it was no JSON.
+     */
     get code(): string;
 }
 /** A refusal, after RFC 9457. */

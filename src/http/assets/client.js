@@ -23,7 +23,10 @@ export class PostriderError extends Error {
         super(problem.detail ?? problem.title, options);
         this.problem = problem;
     }
-    /** For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer. */
+    /**
+     * For programs: `invalid`, `not_found`, `queue_full` …; `unreachable` when there was no answer,
+     * `unexpected_response` when it was no JSON.
+     */
     get code() {
         return this.problem.code;
     }
@@ -58,7 +61,18 @@ export function openClient(options = {}) {
             throw new PostriderError(await problemOf(response));
         return response;
     }
-    const json = async (...args) => await (await call(...args)).json();
+    async function json(...args) {
+        const response = await call(...args);
+        try {
+            return await response.json();
+        }
+        catch (error) {
+            args[2]?.signal?.throwIfAborted();
+            throw error instanceof SyntaxError
+                ? unexpected(base, response, error)
+                : unreachable(base, error);
+        }
+    }
     async function* lines(path, options) {
         const { signal } = options;
         const reader = (await call("GET", path, options)).body?.getReader();
@@ -70,7 +84,11 @@ export function openClient(options = {}) {
         try {
             signal?.throwIfAborted();
             for (;;) {
-                const { done, value } = await reader?.read() ?? { done: true, value: undefined };
+                const read = reader?.read().catch((error) => {
+                    signal?.throwIfAborted();
+                    throw unreachable(base, error);
+                });
+                const { done, value } = await read ?? { done: true, value: undefined };
                 signal?.throwIfAborted();
                 if (done)
                     return;
@@ -147,6 +165,14 @@ function unreachable(url, cause) {
     const title = "Service unreachable";
     const detail = `Cannot reach ${url}: ${reasonOf(cause)}`;
     const problem = { type: "about:blank", title, status: 0, detail, code: "unreachable" };
+    return new PostriderError({ ...problem, requestId: "" }, { cause });
+}
+/** The error for a response that is no JSON: something else answers at this URL. */
+function unexpected(url, { status, headers }, cause) {
+    const type = headers.get("content-type") ?? "no content type";
+    const title = "Unexpected response";
+    const detail = `Cannot read the response of ${url}: expected JSON from Postrider, got ${type}`;
+    const problem = { type: "about:blank", title, status, detail, code: "unexpected_response" };
     return new PostriderError({ ...problem, requestId: "" }, { cause });
 }
 /** The messages and codes of an error and its causes: runtimes hide the reason in a cause. */
