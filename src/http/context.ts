@@ -117,17 +117,18 @@ export function respond(
   return respondWith(context, status, encoded, headers);
 }
 
-/** The same, in turns with other requests when the payload of the task has long texts. */
+/** Whether the view of a task has a payload that is answered in turns. */
+export function hasLongPayload({ payload }: Readonly<Record<string, unknown>>): boolean {
+  return isPlainObject(payload) && hasLongText(payload);
+}
+
+/** The same, in turns with other requests. */
 export async function respondInTurns(
   context: RequestContext,
   status: number,
   view: Readonly<Record<string, unknown>>,
   headers?: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  const { payload } = view;
-  if (!isPlainObject(payload) || !hasLongText(payload)) {
-    return respond(context, status, view, headers);
-  }
   // Not compressed, which would take ten times as long.
   const body = await runInTurns(jsonSteps(view), turn);
   return respondWith(context, status, { body, headers: {} }, headers);

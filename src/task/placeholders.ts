@@ -147,8 +147,11 @@ function inHtmlUrl(html: string, at: number, value: string): string {
   return isWhole && /^(?:https?|mailto):/i.test(value) ? value : encoded(value);
 }
 
-/** A string of JSON, and the colon after it when it is a name. */
-const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
+/**
+ * A string of JSON, and the colon after it when it is a name. One without an end goes to the end
+ * of the text, so that a search takes as long as its text.
+ */
+const JSON_STRING = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"(\s*:)?|\\?$)/g;
 
 /** In a JSON body a value cannot break out of its string, and the rest stays as written. */
 function fillJsonText(text: string, data: EventData): string {

@@ -150,7 +150,7 @@ export interface NewTask extends GivenFields {
   /** Created when it has ended. */
   readonly followUps?: readonly FollowUp[];
   /** Instead of `followUps`: these as JSON text, where they are long and were written in steps. */
-  readonly followUpsText?: string;
+  readonly followUpsText?: JsonText;
 }
 
 /** A task that will be created when another task, or a batch, has ended. */

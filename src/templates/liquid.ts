@@ -19,10 +19,11 @@ export type Scope = Readonly<Record<string, Json | undefined>>;
 /** A parsed text. */
 export interface Template {
   /**
-   * Renders it. Throws a `TemplateError` for a variable that does not exist (the filter
-   * `default` and a plain `if` allow one), and when it takes too long.
+   * Renders it; the variables in `first` hide those of the same name in `scope`. Throws a
+   * `TemplateError` for a variable that does not exist (the filter `default` and a plain `if`
+   * allow one), and when it takes too long.
    */
-  render(scope: Scope): string;
+  render(scope: Scope, first?: Scope): string;
 }
 
 /** A parsed condition. */
@@ -130,7 +131,12 @@ export function parseTemplate(text: string, { escape, finish }: TemplateOptions 
   }
   const parsed = within(() => engine.parse(text));
   return {
-    render: (scope) => within(() => String(engine.renderSync(parsed, bounded(engine, scope)))),
+    render: (scope, first) =>
+      within(() => {
+        const context = bounded(engine, scope);
+        Object.assign(context.bottom(), first);
+        return String(engine.renderSync(parsed, context));
+      }),
   };
 }
 

@@ -75,7 +75,7 @@ export function readMailTemplate(name: string, files: TemplateFiles): MailTempla
       const content = page?.body.render(data);
       const html = content === undefined || !layout
         ? content
-        : layout.render({ ...data, subject: line, content });
+        : layout.render(data, { subject: line, content });
       if (html !== undefined) refuseScripts(html);
       return {
         subject: line,

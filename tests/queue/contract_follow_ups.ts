@@ -58,6 +58,20 @@ export function followUpContract(name: string, open: OpenEngine): void {
     assert.deepEqual(await world.counts(), { running: 1, succeeded: 1 });
   });
 
+  Deno.test(`${name}: follow-ups that were written as text or as bytes are made as others are`, async () => {
+    await using world = await World.open(open);
+    const text = JSON.stringify([
+      chain(["succeeded"], `{{task.state}} ${"\u00e9".repeat(100_000)}`),
+    ]);
+    for (const followUpsText of [text, new TextEncoder().encode(text)]) {
+      const parent = await world.insertOne({ followUpsText });
+      await world.settle(await world.claimOne(), { result: {} });
+      const [child] = await childrenOf(world, parent);
+      assert.ok(textOf(child!) === `succeeded ${"\u00e9".repeat(100_000)}`);
+      await world.settle(await world.claimOne(), { result: {} });
+    }
+  });
+
   Deno.test(`${name}: no follow-up is made while a task will be tried again`, async () => {
     await using world = await World.open(open);
     const parent = await world.insertOne({ followUps: [chain(["failed"]), callback] });

@@ -76,20 +76,29 @@ export async function readJson(
   }
 }
 
-/** Longer texts are parsed part by part: `JSON.parse` of this many characters takes about 10 ms. */
-const SMALL = 2 ** 20;
+/** Longer texts are parsed part by part: `JSON.parse` of this many characters takes up to 20 ms. */
+const SMALL = 2 ** 18;
 /** The most values in one member of a body, or in one entry of a list in it. */
 const MAX_VALUES = 250_000;
 
 /** The most members of a body that is parsed in parts. */
 const MAX_MEMBERS = 10_000;
 
-const PART_LIMITS = { depth: MAX_DEPTH, values: MAX_VALUES, members: MAX_MEMBERS };
+/** The most fields of one object within such a body. */
+const MAX_NAMES = 100_000;
+
+const PART_LIMITS = {
+  depth: MAX_DEPTH,
+  values: MAX_VALUES,
+  members: MAX_MEMBERS,
+  names: MAX_NAMES,
+};
 
 const DETAILS = {
   depth: `Expected arrays and objects nested at most ${MAX_DEPTH} deep`,
   values: `Expected at most ${MAX_VALUES} values in one request`,
   members: `Expected at most ${MAX_MEMBERS} fields in one request`,
+  names: `Expected at most ${MAX_NAMES} fields in one object`,
 };
 
 function refuseBody(detail: string): Refusal {
@@ -261,11 +270,9 @@ function endedEarly(): never {
   throw new Refusal("malformed_json", "The request body ended early");
 }
 
-/** A longer text is not searched for its syntax error: that would delay other requests. */
-const MAX_SEARCHED = 2 ** 20;
-
 function syntaxErrorIn(text: string): string {
-  if (text.length > MAX_SEARCHED) return "Expected JSON";
+  // A longer text is not searched: that would delay other requests.
+  if (text.length > SMALL) return "Expected JSON";
   const position = errorPosition(text);
   const before = text.slice(0, position);
   const line = before.split("\n").length;

@@ -5,8 +5,9 @@
  */
 
 import type { HeldText } from "../../lib/json/held_text.ts";
+import type { JsonText } from "../../lib/json.ts";
 import { compact } from "../../lib/compact.ts";
-import { jsonTextSteps } from "../../lib/json/json_steps.ts";
+import { jsonSteps, jsonTextSteps } from "../../lib/json/json_steps.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { FollowUp, NewTask } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
@@ -19,6 +20,7 @@ import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
 import { nameOf, requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
 import {
+  hasLongPayload,
   preferredWait,
   query,
   type RequestContext,
@@ -100,7 +102,13 @@ export function submitRoutes(
     const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
     const draft = drafting instanceof Promise ? await drafting : drafting;
     requireDraftScopes(caller, draft);
-    if (dryRun) return respond(context, 200, await dryRunView(draft, dependencies.ports), headers);
+    if (dryRun) {
+      const view = await dryRunView(draft, dependencies.ports);
+      const shown = draft.drafted.reduce((sum, { task }) => sum + task.payload.length, 0);
+      return shown > SINGLE_BYTES
+        ? respondInTurns(context, 200, view, headers)
+        : respond(context, 200, view, headers);
+    }
     const body = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
     const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
     const once = beginning instanceof Promise ? await beginning : beginning;
@@ -167,10 +175,10 @@ export function submitRoutes(
       if (!first) throw new TypeError("Cannot answer a submit without a task");
       const location = { location: `/tasks/${first.task.id}`, ...headers };
       if (wait === undefined) {
-        const { payload } = first.task;
-        return payload.length > QUICK_BYTES
-          ? respondInTurns(context, 202, acceptedView(first), location)
-          : respond(context, 202, acceptedView(first), location);
+        const view = acceptedView(first);
+        return first.task.payload.length > QUICK_BYTES && hasLongPayload(view)
+          ? respondInTurns(context, 202, view, location)
+          : respond(context, 202, view, location);
       }
       return answerTask(context, first.task.id, wait, location);
     }
@@ -314,7 +322,7 @@ function* storedSteps(
   held: HeldText | undefined,
 ): Steps<{ readonly tasks: NewTask[]; readonly batch?: NewBatch }> {
   const tasks: NewTask[] = [];
-  let last: { followUps: NewTask["followUps"]; text: string } | undefined;
+  let last: { followUps: NewTask["followUps"]; text: JsonText } | undefined;
   for (const { task: { followUps, ...task } } of drafted) {
     const payload = held ? held.restore(task.payload) : task.payload;
     if (!followUps) {
@@ -322,8 +330,12 @@ function* storedSteps(
       continue;
     }
     if (last?.followUps !== followUps) {
-      const text = yield* jsonTextSteps(followUps);
-      last = { followUps, text: held ? yield* held.restoreSteps(text) : text };
+      // Bytes are handed to the queue without a copy, but to one task only.
+      const text = !held && drafted.length === 1
+        ? yield* jsonSteps(followUps)
+        : yield* jsonTextSteps(followUps);
+      const isWhole = !held || typeof text !== "string";
+      last = { followUps, text: isWhole ? text : yield* held.restoreSteps(text) };
     }
     tasks.push({ ...task, payload, followUpsText: last.text });
   }

@@ -50,8 +50,12 @@ function quoteInexact(text: string): string {
     if (!hasExponent && at - first < MAX_SAFE_DIGITS) continue;
     const begin = text[first - 1] === "-" ? first - 1 : first;
     const source = text.slice(begin, at + 1);
+    const value = Number(source);
+    if (source.length <= MAX_SAFE_DIGITS && Math.abs(value) > 1e-300 && Math.abs(value) < 1e300) {
+      continue;
+    }
     // What is no JSON stays as it is, to be refused.
-    if (!NUMBER.test(source) || isExact(source, Number(source))) continue;
+    if (!NUMBER.test(source) || isExact(source, value)) continue;
     if (text[skipSpace(text, at + 1)] === ":") continue;
     quoted += `${text.slice(from, begin)}"${source}"`;
     from = at + 1;
@@ -59,7 +63,7 @@ function quoteInexact(text: string): string {
   return from === 0 ? text : quoted + text.slice(from);
 }
 
-/** A double holds every number of so many digits without an exponent. */
+/** A double holds every number of so many digits that is neither huge nor tiny. */
 const MAX_SAFE_DIGITS = 15;
 
 function isDigit(code: number): boolean {

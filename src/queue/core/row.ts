@@ -93,7 +93,7 @@ export interface Content {
   readonly payload: JsonText;
   readonly tags: readonly string[] | undefined;
   /** JSON text of the `FollowUp`s. */
-  readonly followUps: string | undefined;
+  readonly followUps: JsonText | undefined;
 }
 
 /** The row of a new task. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readJsonText } from "../../lib/json/held_text.ts";
+import { readJsonText, textOfJson } from "../../lib/json/held_text.ts";
 import type { JsonText } from "../../lib/json.ts";
 import { Heap } from "../../lib/heap.ts";
 import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
@@ -126,7 +126,8 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     const { seq } = row;
     const stored = { attempts: [], result: undefined, carry: undefined };
     this.rows.set(seq, row);
-    this.bodies.set(seq, { spec, payload, tags, followUps, ...stored });
+    const text = followUps === undefined ? undefined : textOfJson(followUps);
+    this.bodies.set(seq, { spec, payload, tags, followUps: text, ...stored });
     this.last = Math.max(this.last, seq);
     if (row.batch !== null) this.batches.get(row.batch)?.tasks.add(row);
     this.writeRow(row);

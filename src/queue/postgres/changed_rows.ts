@@ -4,6 +4,7 @@
  * @module
  */
 
+import { textOfJson } from "../../lib/json/held_text.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { BreakerChange } from "../../task/lane_health.ts";
 import { noCounts, TASK_STATES } from "../../task/state.ts";
@@ -200,7 +201,7 @@ export class ChangedRows extends LoadedRows {
       }
       if (content.followUps === undefined) continue;
       followed.push(row.seq);
-      followUps.push(content.followUps);
+      followUps.push(textOfJson(content.followUps));
     }
     if (tags.length > 0) await this.session.run(sql.insertTags, tags, tagged);
     if (followed.length > 0) await this.session.run(sql.insertFollowUps, followed, followUps);

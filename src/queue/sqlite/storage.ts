@@ -11,6 +11,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type Failpoint, noFailpoints } from "../../lib/failpoints.ts";
 import { type IdSource, openIds, sequenceOf } from "../../lib/ids.ts";
+import { textOfJson } from "../../lib/json/held_text.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { EndedTask } from "../../task/event_data.ts";
 import type { Hosts } from "../../task/host_limits.ts";
@@ -253,7 +254,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     const { spec, payload, tags, followUps } = content;
     this.#inserts.add(row, this.lanes.id(row.lane), checksumOf(spec, payload), content);
     for (const tag of tags ?? []) this.sql.insertTag.run(tag, seq);
-    if (followUps !== undefined) this.sql.insertFollowUps.run(seq, followUps);
+    if (followUps !== undefined) this.sql.insertFollowUps.run(seq, textOfJson(followUps));
     this.noteId(seq);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ExactJson, keepMembersAsText, parseExact } from "../../lib/json/exact_json.ts";
+import { keepMembersAsText, parseExact } from "../../lib/json/exact_json.ts";
 import { parseInParts, type PartLimits } from "../../lib/json/json_parts.ts";
 import type { Steps } from "../../lib/steps.ts";
 
@@ -26,15 +26,12 @@ export function parseBodyText(text: string): unknown {
   return value;
 }
 
-/**
- * The same in steps, for a large object: of a list each item is parsed on its
- * own. Throws a `PartTooLarge` too.
- */
+/** The same in steps, for a large object. Throws a `PartTooLarge` too. */
 export function bodyTextSteps(text: string, limits: PartLimits): Steps<unknown> {
-  return parseInParts(text, { ...limits, whole: "json" }, (part, member) => {
+  const kept = { name: "json", within: REQUEST_CONTAINERS };
+  return parseInParts(text, { ...limits, kept }, (part, keeps) => {
     const value = parseExact(part);
-    if (member === "json") return new ExactJson(part.trimEnd());
-    if (REQUEST_CONTAINERS.has(member)) keepMembersAsText(part, value, "json", REQUEST_CONTAINERS);
+    if (keeps) keepMembersAsText(part, value, kept.name, REQUEST_CONTAINERS);
     return value;
   });
 }

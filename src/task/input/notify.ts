@@ -188,11 +188,11 @@ function parserOf(ports: NotifyPorts): (members: PlainObject) => Parsed<ParsedNo
   return collectAllErrors((members) => parseOne(members, ports), { dependents: DEPENDENTS });
 }
 
-/** About 50 µs, 5 µs for each recipient, and what 20 characters of content cost when rendered. */
+/** About 50 µs, 5 µs for each recipient, and what 10 characters of content cost when rendered. */
 function costOf({ mail, notes }: ParsedNotify): number {
   const { to, cc, bcc, text = "", html = "" } = mail ?? { to: [], cc: [], bcc: [] };
   const recipients = to.length + cc.length + bcc.length + notes.length;
-  return 50 + 5 * recipients + (text.length + html.length) / 20;
+  return 50 + 5 * recipients + (text.length + html.length) / 10;
 }
 
 function countOf(value: string | readonly string[] | undefined): number {

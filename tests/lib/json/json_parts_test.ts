@@ -3,8 +3,9 @@ import fc from "fast-check";
 
 import { parseInParts, PartTooLarge } from "../../../src/lib/json/json_parts.ts";
 import { runAtOnce } from "../../../src/lib/steps.ts";
+import { bodyTextSteps, parseBodyText } from "../../../src/task/input/body_text.ts";
 
-const LIMITS = { depth: 64, values: 1_000, members: 1_000 };
+const LIMITS = { depth: 64, values: 1_000, members: 1_000, names: 1_000 };
 const parse = (text: string, limits = LIMITS) =>
   runAtOnce(parseInParts(text, limits, (part) => JSON.parse(part)));
 
@@ -26,14 +27,12 @@ Deno.test("a text that JSON.parse refuses is refused in parts too, and no other"
     const cut = at % (text.length + 1);
     const broken = text.slice(0, cut) + put + text.slice(cut + 1);
     const whole = outcome(() => JSON.parse(broken));
-    // Values that are no objects have no parts.
-    if (whole !== "refused" && !/^\s*\{/.test(broken)) return;
     assert.deepEqual(outcome(() => parse(broken)), whole);
   }));
 });
 
 Deno.test("a member named __proto__ is a member like others", () => {
-  const parsed = parse('{"__proto__": [1], "a": 1, "a": [2]}');
+  const parsed = parse('{"__proto__": [1], "a": 1, "a": [2]}') as object;
   assert.deepEqual(Object.entries(parsed), [["__proto__", [1]], ["a", [2]]]);
   assert.equal(Object.getPrototypeOf(parsed), Object.prototype);
 });
@@ -69,4 +68,56 @@ Deno.test("an object of too many members is refused before the rest is read", ()
     `{${Array.from({ length: count }, (_, n) => `"f${n}":1`).join()},!}`;
   assert.throws(() => parse(text(1_000)), SyntaxError);
   assert.throws(() => parse(text(1_001)), PartTooLarge);
+});
+
+/** More than one part can hold. */
+const MANY = Array.from({ length: 20_000 }, (_, n) => n);
+const WIDE = { ...LIMITS, values: 100_000, names: 100_000 };
+
+Deno.test("a long array or object is divided at every level, a text is not", () => {
+  const named = Object.fromEntries(MANY.map((n) => [`x-${n}`, { n: [n] }]));
+  const value = { a: { b: [[MANY, named], "x".repeat(200_000)] }, list: [MANY, { named }], c: [] };
+  for (const space of [undefined, 1]) {
+    const text = JSON.stringify(value, null, space);
+    const parts: string[] = [];
+    const parsed = runAtOnce(parseInParts(text, WIDE, (part) => {
+      parts.push(part);
+      return JSON.parse(part);
+    }));
+    assert.deepEqual(parsed, value);
+    const long = parts.filter((part) => part.length > 65_537);
+    assert.deepEqual(long.map((part) => part.length), [200_002]);
+  }
+});
+
+Deno.test("the values of a long part count together, and its objects have a limit of names", () => {
+  const text = (more: object) => JSON.stringify({ a: 1, ...more });
+  const values = { ...WIDE, values: 20_010 };
+  assert.doesNotThrow(() => parse(text({ b: MANY, c: MANY }), values));
+  assert.doesNotThrow(() => parse(text({ b: [MANY, MANY] }), values));
+  assert.throws(() => parse(text({ b: [[MANY, MANY]] }), values), { limit: "values" });
+  assert.throws(() => parse(text({ b: { c: MANY, d: MANY } }), values), { limit: "values" });
+  const named = (count: number) =>
+    Object.fromEntries(MANY.slice(0, count).map((n) => [`x${n}`, n]));
+  const names = { ...WIDE, names: 10_000 };
+  assert.doesNotThrow(() => parse(text({ b: [{ c: named(10_000) }] }), names));
+  assert.throws(() => parse(text({ b: [{ c: named(10_001) }] }), names), { limit: "names" });
+});
+
+Deno.test("a body parsed in parts keeps the same members as text as one parsed at once", () => {
+  const name = fc.constantFrom("json", "requests", "notify", "onSuccess", "a", "__proto__");
+  const { tree } = fc.letrec((tie) => ({
+    leaf: fc.oneof(fc.double(), fc.string(), fc.constant(MANY), fc.constant("x".repeat(70_000))),
+    list: fc.array(tie("tree"), { maxLength: 2 }),
+    object: fc.dictionary(name, tie("tree"), { maxKeys: 3 }),
+    tree: fc.oneof({ depthSize: "small" }, tie("leaf"), tie("list"), tie("object")),
+  }));
+  const body = fc.dictionary(name, tree, { minKeys: 1, maxKeys: 4 });
+  fc.assert(
+    fc.property(body, fc.constantFrom(undefined, 1), (value, space) => {
+      const text = JSON.stringify(value, null, space);
+      assert.deepEqual(runAtOnce(bodyTextSteps(text, WIDE)), parseBodyText(text));
+    }),
+    { numRuns: 40 },
+  );
 });
