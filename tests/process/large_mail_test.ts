@@ -41,6 +41,21 @@ Deno.test("A file of 20 MiB arrives as it was, and takes a few times its size", 
   assert.ok(peak - before < 350, `${peak - before} MiB more than the ${before} MiB before`);
 });
 
+Deno.test("The answer to a long text is written in steps, which leaves it uncompressed", async () => {
+  await using folder = await aFolder();
+  await using service = startPostrider({ data: folder.path, command: START });
+  const api = await service.listening;
+  for (const [length, encoding] of [[10_000, "gzip"], [1_000_000, null]] as const) {
+    const response = await fetch(`${api.url}/notify`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "accept-encoding": "gzip" },
+      body: JSON.stringify({ to: "ada@example.org", subject: "Long", text: "x".repeat(length) }),
+    });
+    await response.body?.cancel();
+    assert.deepEqual([response.status, response.headers.get("content-encoding")], [202, encoding]);
+  }
+});
+
 Deno.test("Three mails of 20 MiB are tried one at a time, and leave little behind", async () => {
   await using folder = await aFolder();
   await using service = startPostrider({

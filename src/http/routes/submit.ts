@@ -176,7 +176,7 @@ export function submitRoutes(
       const location = { location: `/tasks/${first.task.id}`, ...headers };
       if (wait === undefined) {
         const view = acceptedView(first);
-        return first.task.payload.length > QUICK_BYTES && hasLongPayload(view)
+        return hasLongPayload(view)
           ? respondInTurns(context, 202, view, location)
           : respond(context, 202, view, location);
       }
