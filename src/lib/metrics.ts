@@ -8,7 +8,8 @@
  * @module
  */
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
+import { registerCounter, registerHistogram } from "./series.ts";
 
 /** Labels of an attempt. */
 export interface AttemptLabels {
@@ -138,37 +139,36 @@ export function openMetrics(
   const registers = [registry];
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
     new Counter({ name, help, labelNames, registers });
-  const histogram = <Label extends string>(
-    name: string,
-    help: string,
-    buckets: number[],
-    labelNames: Label[],
-  ) => new Histogram({ name, help, buckets, labelNames, registers });
-
-  const acceptedTasks = counter("postrider_tasks_accepted_total", "Accepted tasks.", ["type"]);
-  const accept = histogram(
-    "postrider_accept_duration_seconds",
-    "From the arrival of a submit until it is stored.",
-    ACCEPT_S,
-    ["type"],
-  );
+  // What happens to every task is counted by `series.ts`.
+  const acceptedTasks = registerCounter(registry, {
+    name: "postrider_tasks_accepted_total",
+    help: "Accepted tasks.",
+    labelNames: ["type"],
+  });
+  const accept = registerHistogram(registry, {
+    name: "postrider_accept_duration_seconds",
+    help: "From the arrival of a submit until it is stored.",
+    labelNames: ["type"],
+    bounds: ACCEPT_S,
+  });
   const refusals = counter("postrider_refusals_total", "Refused requests by code.", ["code"]);
-  const wait = histogram(
-    "postrider_queue_wait_seconds",
-    "From the due time of a task to the start of its attempt.",
-    WAIT_S,
-    ["type", "channel"],
-  );
-  const attempt = histogram(
-    "postrider_attempt_duration_seconds",
-    "From the start of an attempt to its outcome.",
-    ATTEMPT_S,
-    ["type", "channel", "outcome", "host_class"],
-  );
-  const finished = counter("postrider_tasks_finished_total", "Tasks that became final.", [
-    "type",
-    "state",
-  ]);
+  const wait = registerHistogram(registry, {
+    name: "postrider_queue_wait_seconds",
+    help: "From the due time of a task to the start of its attempt.",
+    labelNames: ["type", "channel"],
+    bounds: WAIT_S,
+  });
+  const attempt = registerHistogram(registry, {
+    name: "postrider_attempt_duration_seconds",
+    help: "From the start of an attempt to its outcome.",
+    labelNames: ["type", "channel", "outcome", "host_class"],
+    bounds: ATTEMPT_S,
+  });
+  const finished = registerCounter(registry, {
+    name: "postrider_tasks_finished_total",
+    help: "Tasks that became final.",
+    labelNames: ["type", "state"],
+  });
   const deliveries = counter(
     "postrider_hook_deliveries_total",
     "Deliveries to hooks, by verdict.",
@@ -203,21 +203,23 @@ export function openMetrics(
 
   // Present as 0 from the start, so that an alert on an increase sees the first one.
   for (const type of TYPES) {
-    acceptedTasks.inc({ type }, 0);
-    for (const state of FINAL_STATES) finished.inc({ type, state }, 0);
+    acceptedTasks.add(0, type);
+    for (const state of FINAL_STATES) finished.add(0, type, state);
   }
   for (const code of refusalCodes) refusals.inc({ code }, 0);
 
   return {
     contentType: registry.contentType,
     accepted(type, count, seconds) {
-      acceptedTasks.inc({ type }, count);
-      accept.observe({ type }, seconds);
+      acceptedTasks.add(count, type);
+      accept.observe(seconds, type);
     },
     refused: (code) => refusals.inc({ code }),
-    claimed: (type, channel, seconds) => wait.observe({ type, channel }, Math.max(0, seconds)),
-    attempted: (labels, seconds) => attempt.observe({ ...labels }, Math.max(0, seconds)),
-    finished: (type, state) => finished.inc({ type, state }),
+    claimed: (type, channel, seconds) => wait.observe(Math.max(0, seconds), type, channel),
+    attempted({ type, channel, outcome, host_class }, seconds) {
+      attempt.observe(Math.max(0, seconds), type, channel, outcome, host_class);
+    },
+    finished: (type, state) => finished.add(1, type, state),
     knownHook(hook) {
       for (const verdict of HOOK_VERDICTS) deliveries.inc({ hook, verdict }, 0);
     },
