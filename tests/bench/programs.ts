@@ -69,9 +69,14 @@ const TICK_MS = 10;
 
 /** Milliseconds of CPU that a process has used so far, on all its threads. */
 export async function cpuMs(pid: number): Promise<number> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  return await usedBy(`/proc/${pid}`) / 1_000;
+}
+
+/** Microseconds of CPU that a process or a thread has used so far. Not from `schedstat`, which some kernels lack. */
+async function usedBy(path: string): Promise<number> {
+  const stat = await Deno.readTextFile(`${path}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS * 1_000;
 }
 
 /** Microseconds of CPU by kind of thread; the kinds are those of Postrider. */
@@ -83,8 +88,7 @@ export async function threadTimes(pid: number): Promise<ThreadTimes> {
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
     const path = `/proc/${pid}/task/${name}`;
     try {
-      const [ns] = (await Deno.readTextFile(`${path}/schedstat`)).split(" ");
-      times[kindOf(await Deno.readTextFile(`${path}/comm`))] += Number(ns) / 1_000;
+      times[kindOf(await Deno.readTextFile(`${path}/comm`))] += await usedBy(path);
     } catch {
       // The thread has ended.
     }
