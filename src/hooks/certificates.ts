@@ -18,10 +18,11 @@ const FAILED_MS = 10_000;
 /** Limits fetches: any sender can name a certificate that does not exist. */
 const RATE: Rate = { count: 10, windowMs: 60_000 };
 
-/** Remembers certificates by their URL; `undefined` while one cannot be fetched. */
+/** Remembers certificates by their URL; `undefined` while one cannot be fetched, which `onFault` reports. */
 export function openCertificates(
   fetch: FetchCertificate,
   clock: Clock,
+  onFault: (url: string, reason: string) => void,
 ): (url: string) => Promise<string | undefined> {
   const take = openTokenBuckets(clock);
   const kept = new Map<string, { readonly pem: Promise<string | undefined>; until: number }>();
@@ -30,7 +31,8 @@ export function openCertificates(
     if (known && known.until > clock.now()) return await known.pem;
     if ((await take("certificates", RATE)).waitMs > 0) return undefined;
     const entry = {
-      pem: fetch(url).catch(() => {
+      pem: fetch(url).catch((error) => {
+        onFault(url, error instanceof Error ? error.message : String(error));
         entry.until = clock.now() + FAILED_MS;
         return undefined;
       }),

@@ -113,7 +113,14 @@ export function openHooks(parts: HookParts): HookReceiver {
   const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
   const unreachable = () => Promise.reject(new Error("Cannot fetch certificates here"));
-  const certificates = openCertificates(parts.fetchCertificate ?? unreachable, clock);
+  const certificates = openCertificates(
+    parts.fetchCertificate ?? unreachable,
+    clock,
+    (url, reason) => {
+      const message = "Cannot fetch the certificate of signed hook deliveries: they are refused";
+      warn("certificate", message, { url, reason });
+    },
+  );
   function evaluated(
     hook: Hook,
     content: DeliveryContent,

@@ -15,9 +15,11 @@
 
 import { ExactNumber } from "../lib/json/exact_json.ts";
 import { type Json, pointerTo } from "../lib/json.ts";
-import { isLongerThan, oneLine } from "../lib/text.ts";
+import { safeFileName } from "../lib/file_name.ts";
+import { isLongerThan, oneLine, replaceUnseen } from "../lib/text.ts";
 import { isPlainObject } from "../task/input/batch_input.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
+import { MAX_NAME } from "../task/input/mailbox.ts";
 import { LINE_BYTES } from "../task/input/mail_parts.ts";
 import { notifySchema } from "../task/input/notify.ts";
 import type { Issue } from "../task/issues.ts";
@@ -93,7 +95,10 @@ const JSON_FIELDS = new Set(["json", "data"]);
 const URL_FIELDS = new Set(["url", "urls", "callback", "unsubscribe"]);
 /** In these, placeholders are replaced in their encoded form too. */
 const FILLED_URLS = new Set(["url", "unsubscribe", "to", "fallback"]);
-const LINE_FIELDS = new Set(["subject", "title", "key", "tags", "filename"]);
+const LINE_FIELDS = new Set(["subject", "title", "key", "tags"]);
+const MAILBOX_FIELDS = new Set(["to", "cc", "bcc", "from", "replyTo", "bounce", "fallback"]);
+/** `{{ payload.name }} <{{ payload.mail }}>`; the name may be quoted already. */
+const NAMED_MAILBOX = /^(?:"([^<>]*)"|([^<>"]*))\s*<([^<>]*)>$/;
 /** A placeholder that is filled in at the end of the task. */
 const LATER = /\{\{-?\s*(?:task|batch)\.[^{}]*\}\}/g;
 const URL_START = /^\s*[a-z][a-z0-9+.-]*:\/\//i;
@@ -209,6 +214,16 @@ function rendererOf(text: string, place: Place): Mapping["fill"] {
     ];
     return (scope) => start(scope) + rest(scope);
   }
+  if (!isJson && !follows && name === "filename") {
+    const render = rendererFor(text, false, undefined, shield);
+    return (scope) => safeFileName(render(scope)) ?? "file";
+  }
+  const [mailbox, quoted, bare = "", address = ""] = NAMED_MAILBOX.exec(text.trim()) ?? [];
+  if (mailbox !== undefined && !isJson && !follows && MAILBOX_FIELDS.has(name)) {
+    const renderName = rendererFor(quoted ?? bare, false, undefined, shield);
+    const renderAddress = rendererFor(address, false, undefined, shield);
+    return (scope) => `${quotedName(renderName(scope))}<${renderAddress(scope)}>`;
+  }
   const escape = escapeFor(name, place);
   const render = rendererFor(text, follows, escape, escape === "json" ? shieldJson : shield);
   const isHeader = !isJson && place.path.at(-2) === "headers";
@@ -232,6 +247,13 @@ function rendererFor(
     ...(follows ? { finish: shieldsAs } : {}),
   });
   return (scope) => template.render(scope);
+}
+
+/** The name of a mailbox, whatever a sender writes: quoted, of characters that can be shown. */
+function quotedName(text: string): string {
+  const name = replaceUnseen(text.toWellFormed(), " ").replace(/\s+/g, " ").trim();
+  const cut = name.slice(0, MAX_NAME).toWellFormed();
+  return cut === "" ? "" : `"${cut.replace(/["\\]/g, "\\$&")}" `;
 }
 
 /** A subject or a header is one line, whatever a sender writes: white space becomes a blank. */

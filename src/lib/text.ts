@@ -4,10 +4,13 @@
  * @module
  */
 
-/** Control characters and line separators, for a class of characters. */
-const CONTROLS = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029`;
-/** Characters that change the direction in which text is shown. */
-const DIRECTIONS = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
+/**
+ * Control characters, line separators, and what overrides the direction of all that follows, for
+ * a class of characters.
+ */
+const CONTROLS = String.raw`\u0000-\u001f\u007f-\u009f\u2028-\u202e`;
+/** Characters that change the direction in which text is shown, as some languages need. */
+const DIRECTIONS = String.raw`\u061c\u200e\u200f\u2066-\u2069`;
 
 const CONTROL = new RegExp(`[${CONTROLS}]`);
 const CONTROL_RUNS = new RegExp(`[${CONTROLS}]+`, "g");

@@ -62,6 +62,9 @@ export function openCertificateFetcher(
         parts.push(part);
       }
       return await new Blob(parts as Uint8Array<ArrayBuffer>[]).text();
+    } catch (error) {
+      if (late.signal.aborted) throw new Error(`No answer within ${WAIT_MS / 1_000} s`);
+      throw error;
     } finally {
       undo();
       await agent.destroy();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MappingError, parseMapping } from "../../src/hooks/mapping.ts";
+import { parseMailbox } from "../../src/task/input/mailbox.ts";
 import { fillPayload } from "../../src/task/placeholders.ts";
 import type { Issue } from "../../src/task/issues.ts";
 import { parseWithNumbers } from "../../src/lib/json/exact_json.ts";
@@ -37,6 +38,36 @@ Deno.test("values of the payload are escaped in HTML and never parsed as templat
       text: EVIL,
     },
   );
+});
+
+const senders: { name: string; to: string }[] = [
+  { name: "Doe, John", to: '"Doe, John" <ada@example.org>' },
+  { name: 'a "q" \\', to: '"a \\"q\\" \\\\" <ada@example.org>' },
+  { name: "a\r\nb\u202e", to: '"a b" <ada@example.org>' },
+  { name: "x> <eve@example.org", to: '"x> <eve@example.org" <ada@example.org>' },
+  { name: " ", to: "<ada@example.org>" },
+  { name: "ü".repeat(300), to: `"${"ü".repeat(256)}" <ada@example.org>` },
+];
+
+Deno.test.each(senders)("the name $name of a mailbox fails no mapping", ({ name, to }) => {
+  const address = "{{ payload.name }} <{{ payload.mail }}>";
+  const mapping = { to: [address], from: `"{{ payload.name }}" <{{ payload.mail }}>` };
+  const filled = mapped(mapping, { name, mail: "ada@example.org" });
+  assert.deepEqual(filled, { to: [to], from: to });
+  assert.equal(parseMailbox(to)?.address, "ada@example.org");
+});
+
+Deno.test("a file is named by what a sender writes, made safe", () => {
+  const mapping = { attachments: [{ filename: "{{ payload.x }}.txt", content: "" }] };
+  const nameOf = (x: string) => {
+    const { attachments: [file] } = mapped(mapping, { x }) as {
+      attachments: [{ filename: string }];
+    };
+    return file.filename;
+  };
+  assert.equal(nameOf("build 42"), "build 42.txt");
+  assert.equal(nameOf("../a/b\u202e"), "_a_b_.txt");
+  assert.equal(nameOf("x".repeat(999)), `${"x".repeat(146)}.txt`);
 });
 
 Deno.test("a sender cannot write a placeholder of a follow-up", () => {

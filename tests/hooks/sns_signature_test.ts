@@ -173,6 +173,7 @@ Deno.test(
     const send = (message: Message) => api.post("/hooks/ses", message);
     const waiting = await send(signed(at("m-1")));
     assert.deepEqual([waiting.status, waiting.headers.get("retry-after")], [429, "30"]);
+    assert.match(JSON.stringify(api.warnings), /Cannot fetch the certificate.*away/);
     assert.equal((await send(signed(at("m-1")))).status, 429);
     assert.equal(fetched.length, 1, "a failed fetch is not repeated at once");
     isAway = false;

@@ -16,7 +16,8 @@ Deno.test.each([
   { text: "a\u0085b", line: false, plain: false },
   { text: "a\u2028b", line: false, plain: false },
   { text: "a\ud800", line: false, plain: false },
-  { text: "gpj.\u202eexe", line: true, plain: false },
+  { text: "gpj.\u202eexe", line: false, plain: false },
+  { text: "שלום\u200f \u2068Ada\u2069", line: true, plain: false },
   { text: "a\u200fb", line: true, plain: false },
 ])("%o is one line: $line, a plain line: $plain", ({ text, line, plain }) => {
   assert.equal(isOneLine(text), line);

@@ -169,4 +169,10 @@ Deno.test("a reload with anything wrong applies nothing, reports all of it, and 
   await write("ca.pem", `${certificates}${certificates}`);
   assert.deepEqual((await reload()).body.applied, ["templates", "POSTRIDER_CA_FILE"]);
   assert.equal(await subject(), "Two");
+  await write("templates/bad.txt.liquid", "{% if x %}");
+  const { body: { errors } } = await reload();
+  assert.deepEqual(
+    errors.filter(({ detail }: { detail: string }) => /bad\.txt/.test(detail)).length,
+    1,
+  );
 });

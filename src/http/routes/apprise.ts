@@ -7,6 +7,7 @@
  * @module
  */
 
+import { saveNameOf } from "../../lib/file_name.ts";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
 import { readForm, readJson } from "../request/body.ts";
 import { param, type RequestContext } from "../context.ts";
@@ -141,8 +142,7 @@ function tagsOf(given: unknown): string[] {
   return names.includes("all") ? [] : names;
 }
 
-const EXPECTED_FILE = 'Expected files as {"filename", "base64", "mimetype"}, or as data: URLs; ' +
-  "other URLs are not fetched";
+const EXPECTED_FILE = 'Expected files as {"filename", "base64", "mimetype"}, or as URLs';
 
 /** One file, several, or a data URL, in the spellings of Apprise and of its API. */
 function filesOf(given: unknown, pointer: string): PlainObject[] {
@@ -150,7 +150,7 @@ function filesOf(given: unknown, pointer: string): PlainObject[] {
   const list = Array.isArray(given) ? given : [given];
   return list.map((one, index) => {
     const file = typeof one === "string"
-      ? fileOfDataUrl(one, index)
+      ? fileOfDataUrl(one, index) ?? fileOfUrl(one, index)
       : isPlainObject(one)
       ? fileOf(one, index)
       : undefined;
@@ -161,10 +161,12 @@ function filesOf(given: unknown, pointer: string): PlainObject[] {
 }
 
 function fileOf(members: PlainObject, index: number): PlainObject | undefined {
-  const { filename, name, base64, content, data, mimetype, mimeType, contentType } = members;
+  const { filename, name, base64, content, data, url, mimetype, mimeType, contentType } = members;
   const bytes = base64 ?? content ?? data;
-  if (typeof bytes !== "string") return undefined;
   const named = filename ?? name;
+  if (typeof bytes !== "string") {
+    return typeof url === "string" ? fileOfUrl(url, index, named) : undefined;
+  }
   const type = mimetype ?? mimeType ?? contentType;
   return {
     filename: typeof named === "string" && named !== "" ? named : `attachment-${index + 1}`,
@@ -179,6 +181,14 @@ function fileOfDataUrl(text: string, index: number): PlainObject | undefined {
     [];
   if (base64 === "") return undefined;
   return fileOf({ base64, ...(type === "" ? {} : { mimetype: type }) }, index);
+}
+
+/** It is fetched when the message is sent, as one of `POST /notify`. */
+function fileOfUrl(text: string, index: number, name?: unknown): PlainObject | undefined {
+  const url = URL.parse(text.trim());
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") return undefined;
+  const named = typeof name === "string" && name !== "" ? name : saveNameOf(true, undefined, url);
+  return { filename: named === "body" ? `attachment-${index + 1}` : named, url: text.trim() };
 }
 
 /** One URL, several, or several in one text. */

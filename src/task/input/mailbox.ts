@@ -12,7 +12,8 @@ import type { Mailbox } from "../payloads.ts";
 const MAX_LOCAL = 64;
 /** RFC 5321 §4.5.3.1.3 less the angle brackets, in octets. */
 const MAX_ADDRESS = 254;
-const MAX_NAME = 256;
+/** Characters of a name. */
+export const MAX_NAME = 256;
 /** The whole text, escapes included; a longer one is not parsed. */
 const MAX_TEXT = 1_000;
 

@@ -19,7 +19,8 @@ const MARKDOWN_BYTES = 65_536;
 
 const EXPECTED = {
   subject: `Expected one line of at most ${LINE_BYTES} bytes`,
-  oneLine: "Expected one line: it holds a line break or a control character",
+  oneLine:
+    "Expected one line: it holds a line break, a control character or an override of the direction of text",
   blank: "Expected more than white space",
   text: "Expected a string",
   markdown: `Expected a string of at most ${MARKDOWN_BYTES} bytes`,

@@ -90,7 +90,7 @@ Deno.test("an error is not a 200", async () => {
     ["/apprise/notify/oncall", { body: "" }, 422, "/body"],
     ["/apprise/notify/oncall", { body: "x", tag: [["a", "b"]] }, 422, "/tag"],
     ["/apprise/notify/oncall", { body: "x", tag: "devs" }, 422, "/tag"],
-    ["/apprise/notify/oncall", { body: "x", attach: "https://e.org/a.txt" }, 422, "/attach"],
+    ["/apprise/notify/oncall", { body: "x", attach: "ftp://e.org/a.txt" }, 422, "/attach"],
     ["/apprise/notify/oncall", { body: "x", attachments: [{ name: "a" }] }, 422, "/attachments/0"],
     ["/apprise/notify/oncall", { body: "x", attachment: 7 }, 422, "/attachment"],
     ["/apprise/notify/oncall", { body: "x", format: "rtf" }, 422, "/format"],
@@ -121,6 +121,33 @@ const files: readonly { readonly field: string; readonly value: unknown; readonl
     { field: "attachment", value: "data:text/plain;base64,eHh4", name: "attachment-1" },
     { field: "attach", value: ["data:text/plain;charset=utf-8;base64,eHh4"], name: "attachment-1" },
   ];
+
+const byUrl: { field: string; value: unknown; file: Record<string, string> }[] = [
+  {
+    field: "attach",
+    value: "https://e.org/a/r%C3%A9sum%C3%A9.pdf?x=1",
+    file: { filename: "résumé.pdf", url: "https://e.org/a/r%C3%A9sum%C3%A9.pdf?x=1" },
+  },
+  {
+    field: "attachment",
+    value: ["https://e.org/"],
+    file: { filename: "attachment-1", url: "https://e.org/" },
+  },
+  {
+    field: "attachments",
+    value: { name: "b.txt", url: "http://e.org/x" },
+    file: { filename: "b.txt", url: "http://e.org/x" },
+  },
+];
+
+Deno.test.each(byUrl)("a URL in $field is a file by URL", async ({ field, value, file }) => {
+  await using api = await open();
+  const more = { urls: "a@example.org", body: "b", [field]: value };
+  const { status, body } = await api.post("/apprise/notify", more);
+  assert.equal(status, 200, JSON.stringify(body));
+  const { attachments } = (await api.get(`/tasks/${body.id}`)).body.payload;
+  assert.deepEqual(attachments, [file]);
+});
 
 Deno.test.each(files)("a file in $field arrives as $name", async ({ field, value, name }) => {
   await using api = await open();

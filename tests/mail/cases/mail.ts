@@ -77,7 +77,7 @@ export const MAIL_CASES: readonly Case[] = [
     ["attachments", { attachments: [FILE] }, "200 3 bytes"],
     ["attachment, an object", { attachment: FILE }, "200 3 bytes"],
     ["attach, a list", { attach: [FILE, FILE] }, "200 3 bytes,3 bytes"],
-    ["a URL that is not fetched", { attach: "https://e.org/a.txt" }, "422 /attach"],
+    ["a URL that cannot be fetched", { attach: "ftp://e.org/a.txt" }, "422 /attach"],
   ] as const).map(([spelling, more, right]): Case => ({
     id: "M8",
     kind: `a file is dropped without a word: ${spelling}`,
