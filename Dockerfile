@@ -53,10 +53,10 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
 #   write  its data
 #   env    its own settings; other variables look as if they were not set
 #   sys    the host name, for the greeting of mail relays; the kind of file system
-# The V8 flag saves memory: see "Permissions" in src/README.md.
+# The V8 flags save memory: see "Permissions" in src/README.md.
 ENTRYPOINT []
 CMD ["deno", "run", "--cached-only", "--frozen", "--lock=/app/src/deno.lock", "--no-prompt", \
-     "--v8-flags=--no-allocation-site-pretenuring", \
+     "--v8-flags=--no-allocation-site-pretenuring,--max-semi-space-size=4", \
      "--allow-net", "--deny-net=169.254.0.0/16", \
      "--allow-read=/app,/data,/etc/postrider,/run/secrets,/postrider.yaml,/templates", \
      "--allow-write=/data", \

@@ -15,7 +15,7 @@ const FLAGS: readonly string[] = [
   "--frozen",
   "--lock=/app/src/deno.lock",
   "--no-prompt",
-  "--v8-flags=--no-allocation-site-pretenuring",
+  "--v8-flags=--no-allocation-site-pretenuring,--max-semi-space-size=4",
   "--allow-net",
   "--deny-net=169.254.0.0/16",
   "--allow-read=/app,/data,/etc/postrider,/run/secrets,/postrider.yaml,/templates",

@@ -112,7 +112,9 @@ export function submitRoutes(
     const body = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
     const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
     const once = beginning instanceof Promise ? await beginning : beginning;
-    const stored = await store(draft, once, owner, held);
+    const stored = held
+      ? await storeLong(() => store(draft, once, owner, held))
+      : await store(draft, once, owner, undefined);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     const endedAt = clock.monotonic();
     counters.accepted(draft.drafted.length, startedAt, endedAt);
@@ -125,6 +127,15 @@ export function submitRoutes(
       traceId: traceIdOf(traceparent),
     });
     return answerAccepted(context, draft, headers);
+  }
+
+  let longStored: Promise<unknown> = Promise.resolve();
+
+  /** Long submits are stored one at a time: each takes twice its size in memory meanwhile. */
+  function storeLong<Result>(store: () => Promise<Result>): Promise<Result> {
+    const stored = longStored.then(store);
+    longStored = stored.catch(() => {});
+    return stored;
   }
 
   /** Stores the draft; resolves with the id of the first submit when this one repeats it. */

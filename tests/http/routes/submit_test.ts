@@ -2,6 +2,7 @@ import { textOfJson } from "../../../src/lib/json/held_text.ts";
 import assert from "node:assert/strict";
 import { isId } from "../../../src/lib/ids.ts";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import { turn } from "../../../src/lib/steps.ts";
 import { Api } from "../../support/api.ts";
 import { settled } from "../../support/fake_clock.ts";
 
@@ -411,4 +412,29 @@ Deno.test.each([
   const { status, body: problem } = await api.post("/fetch", body);
   assert.equal(status, 422);
   assert.deepEqual(problem.errors.map(({ pointer }: { pointer: string }) => pointer), [at]);
+});
+
+Deno.test("submits with long files are stored one at a time", async () => {
+  let storing = 0;
+  let most = 0;
+  await using api = await Api.open({
+    engine: (memory) => {
+      const insert = memory.insert.bind(memory);
+      return Object.defineProperty(memory, "insert", {
+        value: async (submission: Parameters<typeof insert>[0]) => {
+          most = Math.max(most, ++storing);
+          // The others get many turns in which they could begin as well.
+          for (let turns = 0; turns < 50; turns++) await turn();
+          storing--;
+          return await insert(submission);
+        },
+      });
+    },
+  });
+  const attachments = [{ filename: "a.bin", content: "QUJD".repeat(300_000) }];
+  const responses = await Promise.all(
+    [1, 2, 3].map(() => api.post("/notify", { ...MAIL, attachments })),
+  );
+  assert.deepEqual(responses.map(({ status }) => status), [202, 202, 202]);
+  assert.equal(most, 1);
 });
