@@ -7,9 +7,16 @@
 import { parseArgs } from "node:util";
 import type { ChangeFilter, FetchRequest, FilterRequest, NotifyRequest } from "../client.ts";
 import { compact } from "../lib/compact.ts";
+import { GIVEN_TEXTS, type GivenTexts } from "../task/task.ts";
 
 const text = { type: "string" } as const;
 const texts = { type: "string", multiple: true } as const;
+
+/** The texts that a submit attaches are filters too. */
+const GIVEN = Object.fromEntries(GIVEN_TEXTS.map((name) => [name, text])) as Record<
+  keyof GivenTexts,
+  typeof text
+>;
 
 /** An option for each filter of the API. */
 const FILTERS = {
@@ -17,7 +24,7 @@ const FILTERS = {
   type: text,
   tag: text,
   tags: text,
-  key: text,
+  ...GIVEN,
   batch: text,
   host: text,
   reason: text,
@@ -106,7 +113,7 @@ export function readSending(args: readonly string[]): Sending {
       expires: text,
       retry: text,
       timeout: text,
-      key: text,
+      ...GIVEN,
       tag: texts,
       wait: { type: "boolean", default: false },
     },

@@ -7,7 +7,7 @@
 
 import { isFinal } from "../../../task/state.ts";
 import type { TaskProgress } from "../../../task/ports.ts";
-import type { TaskRecord } from "../../../task/task.ts";
+import { GIVEN_TEXTS, type TaskRecord } from "../../../task/task.ts";
 import type { WaitCause } from "../../views/waiting_for.ts";
 import { resendOf } from "../curl.ts";
 import { Action, Badge, bytes, Fact, FilterLink, Moment } from "../components.tsx";
@@ -81,7 +81,11 @@ export function TaskContent(
           </Fact>
           <Fact name="Attempt">{`${task.attempt} of ${task.retry.length + 1}`}</Fact>
           <Fact name="Priority">{task.priority}</Fact>
-          <Fact name="Key">{task.key && <FilterLink by="key" value={task.key} />}</Fact>
+          {GIVEN_TEXTS.map((name) => (
+            <Fact name={`${name.charAt(0).toUpperCase()}${name.slice(1)}`}>
+              {task[name] && <FilterLink by={name} value={task[name]} />}
+            </Fact>
+          ))}
           <Fact name="Tags">
             {task.tags?.map((tag) => <FilterLink by="tag" value={tag} />)}
           </Fact>
