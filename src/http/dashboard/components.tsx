@@ -114,6 +114,17 @@ export function Fact({ name, children }: { name: string; children?: Child }) {
   );
 }
 
+/** A link to where a list continues; nothing at its end. */
+export function NextPage(
+  { cursor, href, name }: { cursor: string | undefined; href: string; name: string },
+) {
+  return cursor === undefined ? null : (
+    <p>
+      <a rel="next" href={href}>{name}</a>
+    </p>
+  );
+}
+
 /** A link to the tasks with this tag, key, … */
 export function FilterLink({ by, value }: { by: string; value: string }) {
   return <a class="chip" href={`/ui/tasks?${new URLSearchParams({ [by]: value })}`}>{value}</a>;

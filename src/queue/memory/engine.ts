@@ -43,7 +43,6 @@ import {
   queued,
   upcoming,
 } from "./lists.ts";
-import { purge } from "./purge.ts";
 import { MemoryStorage } from "./storage.ts";
 
 /** Options of an engine in memory. */
@@ -103,7 +102,7 @@ const commands: CommandTable<MemoryStorage, Commands> = {
     isId("hkd", id) ? storage.deliveries.get(sequenceOf(id)) : undefined,
   limitHosts: (storage, hosts) => storage.scheduler.limitHosts(new Map(hosts)),
   limitLane: (storage, lane, limit) => void storage.scheduler.set(lane, { limit }),
-  purge,
+  purge: (storage, finishedBefore, limit) => storage.purge(finishedBefore, limit),
   writeHistory: ({ history }, parts) => {
     for (const part of parts) {
       history.set(`${part.stepMs}/${part.at}/${part.run}`, part);

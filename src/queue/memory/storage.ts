@@ -34,6 +34,7 @@ import {
   type FailedTask,
   type Idempotency,
   type Inserted,
+  type Purged,
   type TaskChange,
 } from "../engine.ts";
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
@@ -360,8 +361,22 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     this.last = Math.max(this.last, seq);
   }
 
+  /** Forgets up to `limit` tasks that became final before then, up to as many older deliveries, and used keys. */
+  purge(finishedBefore: number, limit: number): Purged {
+    const { deliveries, idempotency, now } = this;
+    for (const [name, { expiresAt }] of idempotency) if (expiresAt <= now) idempotency.delete(name);
+    const received = [...deliveries].filter(([, { receivedAt }]) => receivedAt < finishedBefore)
+      .slice(0, limit);
+    for (const [seq] of received) deliveries.delete(seq);
+    const old = this.rows.values()
+      .filter(({ finishedAt }) => finishedAt !== null && finishedAt < finishedBefore)
+      .take(limit).toArray();
+    for (const row of old) this.#drop(row);
+    return { deleted: old.length, isOver: old.length < limit && received.length < limit };
+  }
+
   /** Forgets a final task; a batch goes with its last. */
-  drop(row: Row): void {
+  #drop(row: Row): void {
     this.rows.delete(row.seq);
     this.bodies.delete(row.seq);
     this.counts[row.state]--;

@@ -6,7 +6,7 @@
 
 import type { BatchRecord } from "../../../task/batch.ts";
 import type { TaskSummary } from "../../../task/task.ts";
-import { Action, Bar, Fact, Moment } from "../components.tsx";
+import { Action, Bar, Fact, Moment, NextPage } from "../components.tsx";
 import { TaskTable } from "./task_table.tsx";
 
 /** The content of the list of batches. */
@@ -47,13 +47,11 @@ export function BatchesContent(
           </tbody>
         </table>
       )}
-      {nextCursor
-        ? (
-          <p>
-            <a rel="next" href={`/ui/batches?cursor=${nextCursor}`}>Older batches</a>
-          </p>
-        )
-        : null}
+      <NextPage
+        cursor={nextCursor}
+        href={`/ui/batches?cursor=${nextCursor}`}
+        name="Older batches"
+      />
     </section>
   );
 }

@@ -14,7 +14,7 @@ import type { DeliverySummary } from "../../../task/trigger.ts";
 import type { Shown } from "../../stats/history.ts";
 import { payloadView } from "../../views/task_view.ts";
 import { Sparkline } from "../charts.tsx";
-import { Action, Badge, Fact, grouped, Moment } from "../components.tsx";
+import { Action, Badge, Fact, grouped, Moment, NextPage } from "../components.tsx";
 import { type LookBack, WindowSwitch } from "../windows.tsx";
 
 /** What a page of hooks knows of the past. */
@@ -197,13 +197,11 @@ export function HookContent(
               </tbody>
             </table>
           )}
-        {nextCursor
-          ? (
-            <p>
-              <a rel="next" href={`${path}?cursor=${nextCursor}`}>Older deliveries</a>
-            </p>
-          )
-          : null}
+        <NextPage
+          cursor={nextCursor}
+          href={`${path}?cursor=${nextCursor}`}
+          name="Older deliveries"
+        />
       </section>
     </>
   );

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Child } from "hono/jsx";
 import { countAt, OTHER_HOSTS, quantilesOf, type Tally, tallyAt } from "../../../task/history.ts";
 import { endedAs, type Shown } from "../../stats/history.ts";
 import { percent, ShareBar, Sparkline } from "../charts.tsx";
@@ -67,54 +68,62 @@ export function Failures({ shown, since }: { shown: Shown; since: string }) {
   const all = reasons.reduce((sum, { failed }) => sum + failed, 0);
   return (
     <div class="columns">
-      <table class="dense few">
-        <caption>By reason</caption>
-        <thead>
-          <tr>
-            <th scope="col">Reason</th>
-            <th scope="col" class="number">Failed</th>
-            <th scope="col" class="wide">Share</th>
-          </tr>
-        </thead>
-        <tbody>
-          {reasons.map(({ reason, code, failed }) => (
-            <tr>
-              <td data-name="Reason" class="what">
-                <a href={failedLink(since, reason === "" ? {} : { reason })}>{code}</a>{" "}
-                <span class="unit">{reason}</span>
-              </td>
-              <td data-name="Failed" class="number">{grouped(failed)}</td>
-              <td data-name="Share" class="wide">
-                <ShareBar part={failed} whole={all} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <table class="dense few">
-        <caption>By host</caption>
-        <thead>
-          <tr>
-            <th scope="col">Host or relay</th>
-            <th scope="col" class="number">Failed</th>
-            <th scope="col" class="wide">Share</th>
-          </tr>
-        </thead>
-        <tbody>
-          {hosts.map(({ lane, failed }) => (
-            <tr>
-              <td data-name="Host" class="what">
-                <HostLink lane={lane} href={failedLink(since, { host: lane })} />
-              </td>
-              <td data-name="Failed" class="number">{grouped(failed)}</td>
-              <td data-name="Share" class="wide">
-                <ShareBar part={failed} whole={all} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <FailedTable
+        by="reason"
+        column="Reason"
+        all={all}
+        rows={reasons.map(({ reason, code, failed }) => ({
+          failed,
+          what: (
+            <>
+              <a href={failedLink(since, reason === "" ? {} : { reason })}>{code}</a>{" "}
+              <span class="unit">{reason}</span>
+            </>
+          ),
+        }))}
+      />
+      <FailedTable
+        by="host"
+        column="Host or relay"
+        all={all}
+        rows={hosts.map(({ lane, failed }) => ({
+          failed,
+          what: <HostLink lane={lane} href={failedLink(since, { host: lane })} />,
+        }))}
+      />
     </div>
+  );
+}
+
+/** Failed tasks of each kind, and their share of all. */
+function FailedTable({ by, column, all, rows }: {
+  by: string;
+  column: string;
+  all: number;
+  rows: readonly { readonly what: Child; readonly failed: number }[];
+}) {
+  return (
+    <table class="dense few">
+      <caption>{`By ${by}`}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{column}</th>
+          <th scope="col" class="number">Failed</th>
+          <th scope="col" class="wide">Share</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ what, failed }) => (
+          <tr>
+            <td data-name={column} class="what">{what}</td>
+            <td data-name="Failed" class="number">{grouped(failed)}</td>
+            <td data-name="Share" class="wide">
+              <ShareBar part={failed} whole={all} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -7,7 +7,7 @@
 import { TASK_STATES } from "../../../task/state.ts";
 import type { TaskSummary } from "../../../task/task.ts";
 import { type FilterWords, REASONS, TASK_TYPES } from "../../request/task_filter.ts";
-import { Action, grouped } from "../components.tsx";
+import { Action, grouped, NextPage } from "../components.tsx";
 import { type Column, COLUMNS, type TableView } from "../table_view.ts";
 import { TaskTable } from "./task_table.tsx";
 
@@ -73,13 +73,11 @@ export function TasksContent(list: TaskList) {
         {tasks.length === 0
           ? <Nothing list={list} />
           : <TaskTable tasks={tasks} now={now} select={operates} view={view} />}
-        {nextCursor
-          ? (
-            <p>
-              <a rel="next" href={`/ui/tasks?${next}`}>{byDue ? "Later tasks" : "Older tasks"}</a>
-            </p>
-          )
-          : null}
+        <NextPage
+          cursor={nextCursor}
+          href={`/ui/tasks?${next}`}
+          name={byDue ? "Later tasks" : "Older tasks"}
+        />
       </section>
       <ViewForm view={view} />
     </>

@@ -13,8 +13,7 @@ const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
     VALUES ${Array(rows).fill("(?, ?, ?, CAST(? AS TEXT))").join(", ")}`;
 
-/** What the index "task_aside" holds: tasks that are queued and not simply due. */
-/** The condition of the index of queued tasks that are not simply due. */
+/** The condition of the index "task_aside", of queued tasks that are not simply due. */
 export const ASIDE = "state = 0 AND (parked > 0 OR due_at > created_at)";
 
 const TEXTS = {
