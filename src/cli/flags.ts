@@ -21,6 +21,7 @@ const GIVEN = Object.fromEntries(GIVEN_TEXTS.map((name) => [name, text])) as Rec
 /** An option for each filter of the API. */
 const FILTERS = {
   state: text,
+  queued: text,
   type: text,
   tag: text,
   tags: text,

@@ -86,7 +86,7 @@ export function createApp(dependencies: Dependencies): App {
   const reports = { log, metrics };
   const { keys, closing, signOuts } = dependencies;
   const sessions = openSessions(keys, () => clock.now(), signOuts);
-  const revocations = openRevocations(keys, closing, signOuts.has);
+  const revocations = openRevocations(keys, closing, clock, signOuts.has);
   signOuts.watch(() => revocations.check());
   const refuseWrongKey = openWrongKeys(clock, sample);
   const keyUse = openKeyUse(clock);
@@ -150,7 +150,10 @@ export function createApp(dependencies: Dependencies): App {
         if (noBody) await requireNoBody(request, clock);
         const ending = () => {
           const isSignedIn = !request.headers.has("authorization");
-          return revocations.signalFor(caller, isSignedIn ? sessions.idOf(request) : undefined);
+          return revocations.signalFor(
+            caller,
+            isSignedIn ? sessions.sessionOf(request) : undefined,
+          );
         };
         const answered = await answer({ request, requestId, caller, hono, client, ending });
         return request.method === "POST" && basePath === ""

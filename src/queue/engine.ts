@@ -31,7 +31,7 @@ import type { CancelReason, Settlement } from "../task/outcome.ts";
 import type { HistoryPart } from "../task/history.ts";
 import type { Hosts } from "../task/host_limits.ts";
 import type { Counts, TaskState } from "../task/state.ts";
-import type { TaskError } from "../task/task.ts";
+import type { FollowUp, TaskError } from "../task/task.ts";
 import type {
   DeliverySummary,
   ScheduleChange,
@@ -104,6 +104,8 @@ export type Inserted =
 export interface TaskFilter extends GivenTexts {
   /** Any of these. */
   readonly states?: readonly TaskState[];
+  /** Is queued and waited for this at that moment, in milliseconds since the epoch. */
+  readonly queued?: { readonly kind: QueuedKind; readonly at: number };
   /** Notification or request. */
   readonly type?: TaskType;
   /** Carries this tag. */
@@ -177,6 +179,9 @@ export interface Room {
 
 /** The result of erasing one task. */
 export type Erased = "erased" | "not_final" | "not_found";
+
+/** What a queued task waits for. */
+export type QueuedKind = "due" | "scheduled" | "retrying" | "paused";
 
 /** Queued tasks by what they wait for; each task counts once. */
 export interface QueuedKinds {
@@ -317,6 +322,8 @@ export interface QueueEngine extends AsyncDisposable {
 
   /** The task with everything that is stored of it. */
   find(id: string): Promise<TaskRecord | undefined>;
+  /** What follows the end of a task; nothing once that is erased. */
+  followUps(id: string): Promise<readonly FollowUp[]>;
   /** Those that match, newest first. Throws a `RangeError` for a malformed cursor. */
   list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page>;
   /**

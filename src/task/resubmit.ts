@@ -10,7 +10,8 @@ import { storedBase64 } from "../lib/json/held_text.ts";
 import type { Attachment, ChatPayload, EmailPayload, FetchPayload, Mailbox } from "./payloads.ts";
 import type { Payload } from "./payloads.ts";
 import { spelledHeaders } from "./input/request_headers.ts";
-import type { TaskRecord } from "./task.ts";
+import type { TaskState } from "./state.ts";
+import type { FollowUp, FollowUpTask, TaskRecord } from "./task.ts";
 
 /** A body, or why there is none. */
 export type Resubmit =
@@ -19,25 +20,68 @@ export type Resubmit =
 
 /**
  * The body with everything that the task keeps, secrets too: for its channel, never
- * to be shown. It has no times, no batch and no follow-ups.
+ * to be shown. It has no times, no batch and no fallbacks.
  */
-export function submitBodyOf(task: TaskRecord): Resubmit {
+export function submitBodyOf(task: TaskRecord, followUps: readonly FollowUp[]): Resubmit {
   if (task.payload === undefined) return { missing: "Its payload was erased" };
   const payload: Payload = JSON.parse(task.payload);
   const { attachments = [] } = payload as { attachments?: readonly Attachment[] };
   if (attachments.some(({ content }) => storedBase64(content) !== undefined)) {
     return { missing: "Its attachments are too long to be read back" };
   }
-  const fields = "url" in payload
-    ? fetchFields(payload)
-    : "target" in payload
-    ? chatFields(payload)
-    : mailFields(payload);
-  return { body: compact({ ...fields, ...optionsOf(task) }) };
+  return {
+    body: compact({ ...fieldsOf(payload), ...optionsOf(task), ...followUpFields(followUps) }),
+  };
+}
+
+function fieldsOf(payload: Payload): Record<string, unknown> {
+  if ("url" in payload) return fetchFields(payload);
+  return "target" in payload ? chatFields(payload) : mailFields(payload);
+}
+
+/** `callback`, `onSuccess` and `onFailure`, as a submit takes them. */
+export function followUpFields(followUps: readonly FollowUp[]): Record<string, unknown> {
+  const chains = followUps.filter(({ kind }) => kind === "chain");
+  const chainOf = (state: TaskState) =>
+    chainField(chains.filter(({ on }) => on.includes(state)).map(({ task }) => task));
+  return compact({
+    callback: callbackOf(followUps),
+    onSuccess: chainOf("succeeded"),
+    onFailure: chainOf("failed"),
+  });
+}
+
+/** The URL of the callback. */
+function callbackOf(followUps: readonly FollowUp[]): string | undefined {
+  const task = followUps.find(({ kind }) => kind === "callback")?.task;
+  return task && (JSON.parse(task.payload) as FetchPayload).url;
+}
+
+/** One submit, which may have become several tasks: one for each target besides mail addresses. */
+function chainField(tasks: readonly FollowUpTask[]): Record<string, unknown> | undefined {
+  const bodies = tasks.map(({ payload }) => fieldsOf(JSON.parse(payload)));
+  const mail = bodies.find(({ subject }) => subject !== undefined) ?? bodies[0];
+  const [task] = tasks;
+  if (!task || !mail) return undefined;
+  const { type, delayMs, runAt, expiresMs, expiresAt } = task;
+  const to = bodies.flatMap(({ to }) => to ?? []);
+  const body = {
+    ...mail,
+    to: to.length > 0 ? to : undefined,
+    ...optionsOf(task),
+    delay: delayMs === undefined ? undefined : formatDuration(delayMs),
+    runAt: runAt === undefined ? undefined : new Date(runAt).toISOString(),
+    expires: expiresMs !== undefined
+      ? formatDuration(expiresMs)
+      : expiresAt === undefined
+      ? undefined
+      : new Date(expiresAt).toISOString(),
+  };
+  return { [type]: compact(body) };
 }
 
 /** The options of a submit that a task keeps. */
-export function optionsOf(task: TaskRecord): Record<string, unknown> {
+export function optionsOf(task: TaskRecord | FollowUpTask): Record<string, unknown> {
   const { key, tags, priority, retry, timeoutMs, onUnknown, retain } = task;
   return compact({
     key,

@@ -34,6 +34,7 @@ browserTest(
     await page.locator("#health", { hasText: "1 task failed in the last hour" }).waitFor();
     await page.locator("#failures a", { hasText: "http_404" }).waitFor();
     const bar = page.locator("#throughput svg title");
+    await page.locator("#throughput svg g").last().hover();
     // The script has put the reader's day and time before it.
     await page.waitForFunction(
       `document.querySelector("#throughput svg title")?.dataset.at === undefined`,

@@ -76,6 +76,7 @@ browserTest("times are those of the reader, with the zone", async (world) => {
   const { page } = await world.open();
   await page.goto(`/ui/tasks/${id}`);
   const time = page.locator("time.ago").first();
+  await time.hover();
   await page.locator('time.ago:not([title^="20"])').first().waitFor();
   const [title, exact] = [await time.getAttribute("title"), await time.getAttribute("datetime")];
   const local = await page.evaluate(
@@ -83,4 +84,32 @@ browserTest("times are those of the reader, with the zone", async (world) => {
   );
   assert.equal(title, local);
   assert.match(title ?? "", /UTC|GMT|[A-Z]{3}/);
+});
+
+browserTest("a task is edited and sent again with its callback and follow-ups", async (world) => {
+  const { upstream } = world;
+  const id = await world.send("/fetch", {
+    url: `${upstream.url}/a`,
+    delay: "1h",
+    callback: `${upstream.url}/done?token=s3cret`,
+    onFailure: { notify: { to: "ada@example.org", subject: "It failed", text: "t" } },
+  });
+  const { page, assertClean } = await world.open();
+  await page.goto(`/ui/tasks/${id}`);
+  await page.getByText("callback and follow-ups, due at once").waitFor();
+  await page.getByRole("link", { name: "Edit and send" }).click();
+  await page.getByText("Options", { exact: true }).click();
+  assert.equal(await page.getByLabel("Callback").inputValue(), `${upstream.url}/done?token=***`);
+  await page.getByLabel("URL").fill(`${upstream.url}/missing`);
+  await page.getByRole("button", { name: "Send the request" }).click();
+  await page.waitForURL((url) => /\/ui\/tasks\/tsk_/.test(url.href) && !url.href.includes(id));
+  const again = page.url().split("/").at(-1)!;
+  await world.api.final(again);
+  const { body } = await world.api.call<{ data: { label: string }[] }>(`/tasks?parent=${again}`);
+  const labels = body.data.map(({ label }) => label).sort();
+  assert.deepEqual(labels, [
+    "It failed ada@example.org",
+    `POST ${upstream.url}/done?token=***`,
+  ]);
+  assertClean();
 });

@@ -44,8 +44,13 @@ export function followUpContract(name: string, open: OpenEngine): void {
       owner: "ops",
       requestId: "r-1",
     });
+    assert.deepEqual(await world.engine.followUps(parent), [
+      chain(["succeeded"]),
+      chain(["failed"]),
+    ]);
     await world.settle(await world.claimOne(), { result: { status: 201 } });
     const [child, ...more] = await childrenOf(world, parent);
+    assert.deepEqual(await world.engine.followUps(child?.id ?? ""), []);
     assert.deepEqual(more, []);
     assert.ok(child);
     assert.equal(textOf(child), "succeeded 201");

@@ -1,7 +1,7 @@
 /** Pauses, holds, and queued tasks by what they wait for. */
 
 import assert from "node:assert/strict";
-import type { Pause, PauseTarget } from "../../src/queue/engine.ts";
+import type { Pause, PauseTarget, QueuedKind } from "../../src/queue/engine.ts";
 import type { NewTask } from "../../src/task/task.ts";
 import { LANE, type OpenEngine, World } from "./world.ts";
 
@@ -144,6 +144,48 @@ export function pauseContract(name: string, open: OpenEngine): void {
     for (const pause of await world.engine.pauses()) await world.engine.resume(pause.id);
     assert.deepEqual(await kinds(world), { scheduled: 1, due: 2 });
     assert.deepEqual((await world.claimIds()).sort(), [b!, c!].sort());
+  });
+
+  Deno.test(`${name}: queued tasks are found by what they wait for`, async () => {
+    await using world = await World.open(open);
+    const now = world.clock.now();
+    const [tried] = await world.insert({});
+    const claimed = await world.claim();
+    await world.retry(claimed[0]!, 1_500);
+    const [later, behind, held, first, second] = await world.insert(
+      { dueAt: now + 2_000 },
+      { dueAt: now + 3_000, key: "k" },
+      { lane: "https://paused.example.org:443" },
+      { key: "k" },
+      { key: "k" },
+    );
+    const pause = aPause(world, { host: "paused.example.org" });
+    await world.engine.pause(pause);
+    const found = async (kind: QueuedKind) => {
+      const filter = { queued: { kind, at: world.clock.now() } };
+      const ids = (await world.engine.list(filter, 10)).tasks.map(({ id }) => id);
+      assert.deepEqual(await world.engine.count(filter), { count: ids.length });
+      assert.equal((await world.engine.queued())[kind], ids.length, kind);
+      return ids;
+    };
+    const upcoming = async (kind: QueuedKind) =>
+      (await world.engine.upcoming({ queued: { kind, at: now } }, 10)).tasks.map(({ id }) => id);
+
+    assert.deepEqual(await found("due"), [second, first]);
+    assert.deepEqual(await found("scheduled"), [behind, later]);
+    assert.deepEqual(await found("retrying"), [tried]);
+    assert.deepEqual(await found("paused"), [held]);
+    assert.deepEqual(await upcoming("scheduled"), [later, behind]);
+    assert.deepEqual(await upcoming("retrying"), [tried]);
+
+    await world.clock.advance(1_500);
+    assert.deepEqual(await found("due"), [second, first, tried]);
+    assert.deepEqual(await found("retrying"), []);
+    await world.engine.resume(pause.id);
+    assert.deepEqual(await found("paused"), []);
+    await world.engine.pause(aPause(world, { all: true }));
+    assert.equal((await found("paused")).length, 6);
+    assert.deepEqual(await found("due"), []);
   });
 
   Deno.test(`${name}: queued tasks are counted by what they wait for as time passes`, async () => {

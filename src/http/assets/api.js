@@ -5,6 +5,17 @@ export const BASE = document.documentElement.dataset.base ?? "";
 
 export const $ = (id) => document.getElementById(id);
 
+/** Does what can wait once the page is painted; at once where a page is not painted. */
+export function afterPaint(work) {
+  const isReported = globalThis.PerformanceObserver?.supportedEntryTypes.includes("paint");
+  if (document.hidden || !isReported) return work();
+  const observer = new PerformanceObserver(() => {
+    observer.disconnect();
+    work();
+  });
+  observer.observe({ type: "paint", buffered: true });
+}
+
 const TOAST_MS = 8_000;
 /** An undo of many tasks is offered for longer, in milliseconds. */
 const LONG_TOAST_MS = 60_000;

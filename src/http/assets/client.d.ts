@@ -362,6 +362,8 @@ export type FetchBatchRequest = FetchRequest & {
 export interface FilterRequest extends GivenTexts {
     /** One or several states, joined by commas. */
     readonly state?: string;
+    /** What a queued task waits for: `due`, `scheduled`, `retrying` or `paused`, as in `/status`. */
+    readonly queued?: string;
     /** `notify` or `fetch`. */
     readonly type?: string;
     /** One of its tags. */

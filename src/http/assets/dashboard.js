@@ -4,11 +4,9 @@
 // Nothing here builds HTML from data: the page is fetched again from the server, and
 // its sections replace the old ones.
 
-import { $, ask, BASE, confirmed, resultText, toast } from "./api.js";
+import { $, afterPaint, ask, BASE, confirmed, resultText, toast } from "./api.js";
 import "./keyboard.js";
 import { noticeFailures } from "./notices.js";
-import "./schedule.js";
-import "./send.js";
 import {
   countExactly,
   followList,
@@ -19,7 +17,8 @@ import {
   updateList,
 } from "./tasks.js";
 
-const REFRESH_MS = 200;
+/** The shortest time between the end of an update and the next one, in milliseconds. */
+const REFRESH_MS = 100;
 
 // ---- Live: after a pulse, the page is fetched again.
 
@@ -30,11 +29,13 @@ let refreshing = false;
 let again = false;
 
 async function refresh() {
-  if (refreshing) {
+  // A hidden tab is updated when it is shown again.
+  if (refreshing || document.hidden) {
     again = true;
     return;
   }
   refreshing = true;
+  again = false;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) location.reload();
@@ -44,10 +45,7 @@ async function refresh() {
   }
   await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
   refreshing = false;
-  if (again) {
-    again = false;
-    refresh();
-  }
+  if (again) refresh();
 }
 
 function swap(fresh) {
@@ -58,6 +56,7 @@ function swap(fresh) {
     if (part.id === "list" && isListHeld(part)) updateList(part, next, replace);
     else replace(part, next);
   }
+  updateTimes();
   countExactly().catch(() => {});
 }
 
@@ -70,7 +69,6 @@ function replace(part, next) {
   tickSelected();
   for (const id of open) if ($(id)) $(id).open = true;
   if (place !== undefined) next.querySelectorAll("a, button, input, summary, pre")[place]?.focus();
-  updateTimes();
 }
 
 function placeOf(element, part) {
@@ -122,6 +120,9 @@ function follow(url) {
     // A refused stream, as after the end of a session, does not reconnect by itself.
     if (isClosed) setTimeout(() => location.reload(), 5_000);
   });
+  document.addEventListener("visibilitychange", () => {
+    if (again && !refreshing && !paused) refresh();
+  });
   $("pause").addEventListener("click", ({ target }) => {
     paused = !paused;
     target.textContent = paused ? "Resume live updates" : "Pause live updates";
@@ -158,29 +159,38 @@ function local(date, options) {
 
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
 
+/** A text that stays the same is not written again: the browser would lay out the page again. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function updateTimes() {
+  const now = Date.now();
   for (const time of document.querySelectorAll("time.ago")) {
-    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1_000;
+    const seconds = (Date.parse(time.dateTime) - now) / 1_000;
     const size = Math.floor(Math.abs(seconds));
     const [unit, name] = UNITS.find(([unit]) => size >= unit) ?? [1, "s"];
     const text = `${Math.floor(size / unit)} ${name}`;
-    time.title = local(new Date(time.dateTime), LOCAL_TIME);
-    time.textContent = size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`;
+    write(time, size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`);
   }
   for (const time of document.querySelectorAll("time.clock, time.day")) {
     const at = new Date(time.dateTime);
-    time.title = local(at, LOCAL_TIME);
-    time.textContent = local(at, time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK);
+    write(time, local(at, time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK));
   }
   for (const time of document.querySelectorAll("time.local")) {
-    time.textContent = local(new Date(time.dateTime), LOCAL_WHOLE);
+    write(time, local(new Date(time.dateTime), LOCAL_WHOLE));
   }
-  // The bars of a chart say when they were.
-  for (const title of document.querySelectorAll("title[data-at]")) {
-    const at = local(new Date(title.dataset.at), LOCAL_DAY_AND_CLOCK);
-    title.textContent = title.textContent.replace(/^.*?: /, `${at}: `);
-    delete title.dataset.at;
-  }
+}
+
+/** Times and the bars of a chart say when they were, once the pointer is on them. */
+function nameMoment({ target }) {
+  const time = target.closest?.("time.ago, time.clock, time.day");
+  if (time) time.title = local(new Date(time.dateTime), LOCAL_TIME);
+  const title = target.closest?.("svg g")?.querySelector("title[data-at]");
+  if (!title) return;
+  const at = local(new Date(title.dataset.at), LOCAL_DAY_AND_CLOCK);
+  title.textContent = title.textContent.replace(/^.*?: /, `${at}: `);
+  delete title.dataset.at;
 }
 
 // ---- The API: buttons that send a request.
@@ -231,11 +241,16 @@ document.addEventListener("submit", ({ target }) => {
   field.value = at.toISOString();
 });
 
+document.addEventListener("pointerover", nameMoment);
 updateTimes();
-// The menu of a phone scrolls: the entry of this page is in view.
-document.querySelector("nav [aria-current=page]")?.scrollIntoView({
-  inline: "center",
-  block: "nearest",
-});
 setInterval(updateTimes, 5_000);
-if (document.body.dataset.follow) follow(document.body.dataset.follow);
+afterPaint(() => {
+  tickSelected();
+  // The menu of a phone scrolls: the entry of this page is in view.
+  document.querySelector("nav [aria-current=page]")?.scrollIntoView({
+    inline: "center",
+    block: "nearest",
+  });
+  if (document.body.dataset.follow) follow(document.body.dataset.follow);
+  countExactly().catch(() => {});
+});

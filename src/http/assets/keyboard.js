@@ -80,8 +80,4 @@ document.addEventListener("keydown", (event) => {
   else location.assign(BASE + place);
 });
 
-const button = $("help-open");
-if (button) {
-  button.hidden = false;
-  button.addEventListener("click", help);
-}
+$("help-open")?.addEventListener("click", help);

@@ -1,7 +1,7 @@
 // Notifications of the browser about tasks that failed, for users who ask for them. When
 // several tabs are open, only one of them shows them.
 
-import { $, BASE } from "./api.js";
+import { $, afterPaint, BASE } from "./api.js";
 
 const WANTED = "postrider-notices";
 /** The shortest time between two looks, in milliseconds. */
@@ -71,9 +71,10 @@ function showState(button) {
   button.setAttribute("aria-pressed", String(isWanted()));
 }
 
-const button = $("notices");
-// Browsers notify only for pages of https and of this machine.
-if (button && globalThis.Notification && isSecureContext) {
+/** Browsers notify only for pages of https and of this machine. */
+function offer() {
+  const button = $("notices");
+  if (!button || !globalThis.Notification || !isSecureContext) return;
   button.hidden = false;
   showState(button);
   button.addEventListener("click", async () => {
@@ -91,3 +92,5 @@ if (button && globalThis.Notification && isSecureContext) {
     return new Promise(() => {});
   });
 }
+
+afterPaint(offer);

@@ -224,6 +224,3 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("pointerover", ({ target }) => {
   if (target.closest?.("#list tbody")) isUsed = true;
 });
-if ($("view-open")) $("view-open").hidden = false;
-tickSelected();
-countExactly().catch(() => {});

@@ -25,14 +25,22 @@ export interface SigningKey {
 const LIFETIME_S = 12 * 3_600;
 const COOKIE = "postrider_session";
 
+/** A session in force. */
+export interface Session {
+  /** Its id. */
+  readonly id: string;
+  /** When it ends, in milliseconds since the epoch. */
+  readonly endsAt: number;
+}
+
 /** Opens and ends sessions. */
 export interface Sessions<Key extends SigningKey> {
   /** The `Set-Cookie` header that signs a key in for twelve hours. */
   begin(key: Key, isSecure: boolean): string;
   /** The key that a request is signed in with; `undefined` without a valid session. */
   keyOf(request: Request): Key | undefined;
-  /** The id of the session that a request is signed in with. */
-  idOf(request: Request): string | undefined;
+  /** The session that a request is signed in with. */
+  sessionOf(request: Request): Session | undefined;
   /** Ends the session of a request; resolves with the `Set-Cookie` header that removes the cookie. */
   end(request: Request, isSecure: boolean): Promise<string>;
 }
@@ -65,7 +73,10 @@ export function openSessions<Key extends SigningKey>(
       return cookie(encodeURIComponent(value), LIFETIME_S, isSecure);
     },
     keyOf: (request) => read(request)?.key,
-    idOf: (request) => read(request)?.id,
+    sessionOf(request) {
+      const session = read(request);
+      return session && { id: session.id, endsAt: session.until * 1_000 };
+    },
     async end(request, isSecure) {
       const session = read(request);
       if (session) await signOuts.add(session.id, session.until * 1_000);

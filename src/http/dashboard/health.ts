@@ -81,7 +81,7 @@ export function concernsOf(facts: HealthFacts): Concern[] {
     late > LATE_MS &&
     {
       text: `The oldest due task has waited for ${duration(late)}`,
-      href: "/ui/tasks?state=queued",
+      href: "/ui/tasks?queued=due",
     },
     facts.failedSchedules.length > 0 &&
     {

@@ -38,7 +38,7 @@ export interface Made {
   readonly content: Child;
   /** Whether the page updates itself. */
   readonly live?: boolean;
-  /** Further assets, by their names. */
+  /** Further modules among the assets, by their names. */
   readonly scripts?: readonly string[];
 }
 
@@ -57,14 +57,14 @@ export interface Frame {
   readonly version: string;
   /** Number of the last change before the page was made, if the page updates itself. */
   readonly change?: number | undefined;
-  /** Further assets, by their names. */
+  /** Further modules among the assets, by their names. */
   readonly scripts?: readonly string[];
   /** Further stylesheets among the assets, by their names. */
   readonly styles?: readonly string[];
 }
 
 /** What the script of the pages imports: loaded at once instead of one after the other. */
-const MODULES = ["api.js", "keyboard.js", "notices.js", "schedule.js", "send.js", "tasks.js"];
+const MODULES = ["api.js", "keyboard.js", "notices.js", "tasks.js"];
 
 const PLACES: readonly [Place, string, string][] = [
   ["overview", "/", "Overview"],
@@ -120,15 +120,16 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
         <link rel="icon" href={assetPath("icon.svg")} type="image/svg+xml" />
         <link rel="stylesheet" href={assetPath("dashboard.css")} />
         {styles.map((name) => <link rel="stylesheet" href={assetPath(name)} />)}
-        {scripts.map((name) => <script src={assetPath(name)} defer></script>)}
         {MODULES.map((name) => <link rel="modulepreload" href={assetPath(name)} />)}
-        <script type="module" src={assetPath("dashboard.js")}></script>
+        {["dashboard.js", ...scripts].map((name) => (
+          <script type="module" src={assetPath(name)}></script>
+        ))}
       </head>
       <body data-follow={live ? "/ui/live" : undefined} data-change={change}>
         <a class="skip" href="#main">Skip to the content</a>
         <header class="top">
           <a class="brand" href="/">
-            <img src={assetPath("icon.svg")} alt="" width="24" height="24" />
+            <Icon />
             <span>Postrider</span>
           </a>
           {caller ? <Navigation frame={frame} /> : null}
@@ -159,7 +160,7 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
           {caller && maySeeAll(frame)
             ? (
               <p class="row">
-                <button type="button" id="help-open" class="quiet" hidden>Keyboard</button>
+                <button type="button" id="help-open" class="quiet scripted">Keyboard</button>
                 <button type="button" id="notices" class="quiet" aria-pressed="false" hidden>
                   Notify me of failures
                 </button>
@@ -200,6 +201,16 @@ function Navigation({ frame }: { frame: Frame }) {
         ))}
       </ul>
     </nav>
+  );
+}
+
+/** The icon as a part of the page: a browser opens an image of its kind like a page of its own. */
+function Icon() {
+  return (
+    <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
+      <rect width="32" height="32" rx="7" fill="#1f5fbf" />
+      <path d="M6 11h14l6 5-6 5H6l4-5z" fill="#fff" />
+    </svg>
   );
 }
 

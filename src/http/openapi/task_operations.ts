@@ -201,7 +201,7 @@ export const taskOperations: readonly Operation[] = [
     summary: "Submit a task once more",
     description:
       "A new task with the payload and the options of this one, secrets too; without its times, " +
-      "batch, callback and follow-ups. The body, if there is one, is a JSON merge patch (RFC " +
+      "batch and fallbacks. The body, if there is one, is a JSON merge patch (RFC " +
       "7396): fields to replace, or null to leave out.",
     parameters: [taskId, ...submitHeaders],
     body: {

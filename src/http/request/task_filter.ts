@@ -9,7 +9,7 @@ import { compact } from "../../lib/compact.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { isId } from "../../lib/ids.ts";
 import { parseTime } from "../../lib/time.ts";
-import type { TaskFilter } from "../../queue/engine.ts";
+import type { QueuedKind, TaskFilter } from "../../queue/engine.ts";
 import type { FilterRequest } from "../../task/api/requests.ts";
 import type { Issue } from "../../task/issues.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
@@ -39,6 +39,9 @@ const reasons: Record<Reason, true> = {
 /** Every value of `reason`. */
 export const REASONS: readonly Reason[] = Object.keys(reasons) as Reason[];
 
+/** Every value of `queued`. */
+export const QUEUED_KINDS: readonly QueuedKind[] = ["due", "scheduled", "retrying", "paused"];
+
 /** One query parameter of a filter. */
 interface FilterField {
   /** For the OpenAPI document. */
@@ -58,6 +61,15 @@ export const TASK_FILTERS = {
       return states.every((state): state is TaskState => TASK_STATES.includes(state as TaskState))
         ? { states }
         : `Expected any of ${TASK_STATES.join(", ")}, joined by commas`;
+    },
+  },
+  queued: {
+    description: "Queued, and counted so by `GET /status`: its time has come (`due`) or has not " +
+      "(`scheduled`), it waits for its next attempt (`retrying`), or a pause covers it (`paused`).",
+    values: QUEUED_KINDS,
+    parse: (value, at) => {
+      const kind = QUEUED_KINDS.find((kind) => kind === value);
+      return kind ? { queued: { kind, at } } : `Expected one of ${QUEUED_KINDS.join(", ")}`;
     },
   },
   type: {
@@ -255,7 +267,8 @@ export function readFilter(words: FilterWords, now: number, issues: Issue[] = []
     else filter = { ...filter, ...parsed };
   }
   if (issues.length > 0) throw refuseIssues(issues);
-  return filter;
+  // Engines find queued tasks by their state.
+  return filter.queued && !filter.states ? { ...filter, states: ["queued"] } : filter;
 }
 
 /** Refuses a cursor that an engine did not know; throws other errors again. */

@@ -9,6 +9,7 @@
  */
 
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
+import { compact } from "../../lib/compact.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import { submitBodyOf } from "../../task/resubmit.ts";
@@ -37,12 +38,12 @@ export function duplicateRoutes(
     const task = await operatedTask(engine, context);
     const { request } = context;
     const patch = await patchOf(request);
-    const made = submitBodyOf(task);
+    const made = submitBodyOf(task, await engine.followUps(task.id));
     if ("missing" in made) throw new Refusal("not_retryable", made.missing);
     const path = `/${task.type}`;
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
-    const changed = mergePatch(made.body, spelled(patch, made.body));
+    const changed = mergePatch(withoutReplaced(made.body, patch), spelled(patch, made.body));
     if (!owns(context.caller, task.owner)) refuseNewReceiver(task, changed);
     const body = new TextEncoder().encode(JSON.stringify(changed));
     const headers = new Headers({
@@ -89,6 +90,18 @@ function refuseNewReceiver({ payload = "{}" }: TaskRecord, { url }: PlainObject)
     pointer: "/url",
     detail: "Expected the origin of the task: its secrets belong to another API key",
   }]);
+}
+
+/** A follow-up is replaced as a whole: the secrets of the old one never go to another receiver. */
+function withoutReplaced(body: PlainObject, patch: PlainObject): PlainObject {
+  const { onSuccess, onFailure, ...rest } = body;
+  return {
+    ...rest,
+    ...compact({
+      onSuccess: Object.hasOwn(patch, "onSuccess") ? undefined : onSuccess,
+      onFailure: Object.hasOwn(patch, "onFailure") ? undefined : onFailure,
+    }),
+  };
 }
 
 /** The patch with the header names as the body spells them: their case says nothing. */

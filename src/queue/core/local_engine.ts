@@ -43,6 +43,7 @@ const PLAIN = {
   erase: true,
   runNow: true,
   find: true,
+  followUps: true,
   findBatch: true,
   batchTasks: true,
   lastChange: true,
@@ -192,6 +193,10 @@ export function commonCommands<Stored extends LocalStorage>(search: Search<Store
     find: (storage, id) => {
       const row = findRow(storage, id);
       return row && storage.record(row);
+    },
+    followUps: (storage, id) => {
+      const row = findRow(storage, id);
+      return row?.follows ? storage.followUps(row.seq) : [];
     },
     list: (storage, filter, limit, before) => {
       const { seqs, next } = search.matching(storage, filter, limit, before);

@@ -7,7 +7,7 @@
 import type { CancelReason, Settlement } from "../../task/outcome.ts";
 import { next, TASK_STATES, type TaskEvent } from "../../task/state.ts";
 import type { Delivery } from "../../task/task.ts";
-import type { TaskFilter } from "../engine.ts";
+import type { QueuedKind, TaskFilter } from "../engine.ts";
 import { BEHIND, type Row } from "./row.ts";
 
 /** How many tasks may be queued when no setting says otherwise. */
@@ -71,7 +71,7 @@ export function isUnused(lane: string, prefixes: readonly string[], used: readon
 export function queuedKindOf(
   { behind, dueAt, createdAt, attempt }: Pick<Row, "behind" | "dueAt" | "createdAt" | "attempt">,
   later: number,
-): "due" | "scheduled" | "retrying" | "paused" {
+): QueuedKind {
   if (behind & BEHIND.pause) return "paused";
   if (dueAt <= later || dueAt <= createdAt) return "due";
   return attempt > 0 ? "retrying" : "scheduled";

@@ -13,7 +13,7 @@ import type { Found, FoundUpcoming } from "../core/local_engine.ts";
 import { batchRecordOf, changeOf, type Row } from "../core/row.ts";
 import { queuedKindOf } from "../core/rules.ts";
 import { type BatchPage, type DuePlace, formatCursor } from "../cursor.ts";
-import type { DeliveryPage, QueuedKinds, TaskFilter } from "../engine.ts";
+import type { DeliveryPage, QueuedKind, QueuedKinds, TaskFilter } from "../engine.ts";
 import { laneIsOfHost } from "../host.ts";
 import { searchOf } from "../search.ts";
 import type { Body, MemoryStorage } from "./storage.ts";
@@ -22,6 +22,7 @@ type Test<Field extends keyof TaskFilter> = (
   value: NonNullable<TaskFilter[Field]>,
   row: Row,
   body: Body,
+  storage: MemoryStorage,
 ) => boolean;
 
 /** What each field of a filter asks of a task. */
@@ -29,6 +30,8 @@ const OWN_TESTS: {
   readonly [Field in Exclude<keyof TaskFilter, keyof GivenTexts>]-?: Test<Field>;
 } = {
   states: (states, row) => states.includes(row.state),
+  queued: ({ kind, at }, row, _, storage) =>
+    row.state === "queued" && kindOf(storage, row, at) === kind,
   type: (type, row) => row.type === type,
   tag: (tag, _, body) => body.tags.includes(tag),
   tags: (tags, _, body) => tags.every((tag) => body.tags.includes(tag)),
@@ -89,11 +92,12 @@ export function upcoming(
   return { seqs: rows.map(({ seq }) => seq), ...compact({ next }) };
 }
 
-function rowsOf({ rows, bodies }: MemoryStorage, filter: TaskFilter): Row[] {
+function rowsOf(storage: MemoryStorage, filter: TaskFilter): Row[] {
+  const { rows, bodies } = storage;
   const asked = Object.entries(filter).filter(([, value]) => value !== undefined);
   return [...rows.values()].filter((row) =>
     asked.every(([field, value]) =>
-      TESTS[field]?.(value as never, row, bodies.get(row.seq) as Body)
+      TESTS[field]?.(value as never, row, bodies.get(row.seq) as Body, storage)
     )
   );
 }
@@ -110,16 +114,21 @@ export function count(
 }
 
 /** Queued tasks by what they wait for. */
-export function queued({ rows, pauses, now }: MemoryStorage): QueuedKinds {
+export function queued(storage: MemoryStorage): QueuedKinds {
+  const { rows, now } = storage;
   const kinds = { due: 0, scheduled: 0, retrying: 0, paused: 0 };
   let oldest = Infinity;
   for (const row of rows.values()) {
     if (row.state !== "queued") continue;
-    const kind = pauses.all ? "paused" : queuedKindOf(row, now);
+    const kind = kindOf(storage, row, now);
     kinds[kind]++;
     if (kind === "due") oldest = Math.min(oldest, row.dueAt);
   }
   return oldest === Infinity ? kinds : { ...kinds, oldestDueAt: oldest };
+}
+
+function kindOf({ pauses }: MemoryStorage, row: Row, at: number): QueuedKind {
+  return pauses.all ? "paused" : queuedKindOf(row, at);
 }
 
 /** Tasks changed after that change, each once, in the order of their latest changes. */

@@ -34,6 +34,8 @@ export interface ListParts {
   readonly lanes: () => Promise<string[]>;
   /** The number of a lane. */
   readonly laneId: (name: string) => number;
+  /** Whether a pause covers everything. */
+  readonly isAllPaused: boolean;
 }
 
 /** Whether no task can match. */
@@ -57,7 +59,7 @@ export async function upcoming(
 ): Promise<{ readonly seqs: number[]; readonly next?: DuePlace }> {
   if (isImpossible(filter)) return { seqs: [] };
   const hostLanes = await lanesOf(parts, filter);
-  const query = searchUpcoming(parts.schema, filter, hostLanes, after, limit + 1);
+  const query = searchUpcoming(parts, filter, hostLanes, after, limit + 1);
   const rows = await session.run(query.statement, ...query.values);
   const found = rows.slice(0, limit).map(([seq, dueAt]) => ({ seq, dueAt }));
   const seqs = found.map(({ seq }) => seq);
@@ -74,14 +76,13 @@ export async function matching(
   before: number,
 ): Promise<Matching> {
   if (isImpossible(filter)) return { seqs: [] };
-  const { schema } = parts;
   const hostLanes = await lanesOf(parts, filter);
   const seqs: number[] = [];
   let next = filter.until === undefined
     ? before
     : Math.min(before, firstSequenceAt(filter.until + 1));
   for (const window of WINDOWS) {
-    const query = search(schema, filter, hostLanes, next, window, limit + 1 - seqs.length);
+    const query = search(parts, filter, hostLanes, next, window, limit + 1 - seqs.length);
     const rows = await session.run(query.statement, ...query.values);
     const [, size, lowest] = rows[0] ?? [];
     for (const [seq] of rows) if (seq !== null) seqs.push(seq);
@@ -94,7 +95,7 @@ export async function matching(
 
 /** Builds the query over the next `window` rows of the best index. */
 function search(
-  schema: string,
+  parts: ListParts,
   filter: TaskFilter,
   hostLanes: readonly number[] | undefined,
   before: number,
@@ -103,8 +104,9 @@ function search(
 ) {
   const values: unknown[] = [];
   const value = (given: unknown) => `$${values.push(given)}`;
+  const { schema } = parts;
   const driver = driverOf(schema, filter, value, before, window);
-  const tests = testsOf(schema, filter, hostLanes, value);
+  const tests = testsOf(parts, filter, hostLanes, value);
   const text = `
     WITH span AS MATERIALIZED (${driver})
     SELECT f.seq, (SELECT count(*) FROM span), (SELECT min(seq) FROM span)
@@ -118,7 +120,7 @@ function search(
 
 /** The query for queued tasks whose time has not come, the first of them first. */
 function searchUpcoming(
-  schema: string,
+  parts: ListParts,
   filter: TaskFilter,
   hostLanes: readonly number[] | undefined,
   { dueAt, seq }: DuePlace,
@@ -127,9 +129,9 @@ function searchUpcoming(
   const values: unknown[] = [];
   const value = (given: unknown) => `$${values.push(given)}`;
   const [due, last] = [value(dueAt), value(seq)];
-  const tests = testsOf(schema, filter, hostLanes, value);
+  const tests = testsOf(parts, filter, hostLanes, value);
   const text = `
-    SELECT t.seq, t.due_at FROM ${schema}.task t
+    SELECT t.seq, t.due_at FROM ${parts.schema}.task t
      WHERE ${["t.state = 0", `(t.due_at, t.seq) > (${due}, ${last})`, ...tests].join(" AND ")}
      ORDER BY t.due_at, t.seq LIMIT ${value(most)}`;
   return { statement: { name: "", text }, values };
@@ -137,7 +139,7 @@ function searchUpcoming(
 
 /** What a filter asks of a row. */
 function testsOf(
-  schema: string,
+  { schema, isAllPaused }: ListParts,
   filter: TaskFilter,
   hostLanes: readonly number[] | undefined,
   value: (given: unknown) => string,
@@ -150,6 +152,15 @@ function testsOf(
   const every: Record<Exclude<keyof TaskFilter, keyof GivenTexts>, () => void> = {
     states: () =>
       tests.push(`t.state = ANY(${value(filter.states?.map((state) => STATE[state]))})`),
+    queued: () => {
+      const { kind, at } = filter.queued as NonNullable<TaskFilter["queued"]>;
+      tests.push("t.state = 0");
+      if (isAllPaused) return void tests.push(`${kind === "paused"}`);
+      if (kind === "paused") return void tests.push("t.behind >= 4");
+      const isDue = `(t.due_at <= ${value(at)} OR t.due_at <= t.created_at)`;
+      tests.push("t.behind < 4", kind === "due" ? isDue : `NOT ${isDue}`);
+      if (kind !== "due") tests.push(kind === "retrying" ? "t.attempt > 0" : "t.attempt = 0");
+    },
     type: () => tests.push(`t.type = ${value(filter.type)}`),
     tag: () => tagged(filter.tag),
     tags: () => filter.tags?.forEach(tagged),

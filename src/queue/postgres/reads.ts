@@ -7,7 +7,7 @@
 import { isId, sequenceOf } from "../../lib/ids.ts";
 import type { HistoryPart } from "../../task/history.ts";
 import { type Counts, noCounts, TASK_STATES } from "../../task/state.ts";
-import type { TaskRecord, TaskSummary } from "../../task/task.ts";
+import type { FollowUp, TaskRecord, TaskSummary } from "../../task/task.ts";
 import type { StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { batchRecordOf, summaryOf } from "../core/row.ts";
 import { dueAfter, formatCursor, formatDueCursor, parseCursor, parseDueCursor } from "../cursor.ts";
@@ -53,6 +53,12 @@ export abstract class Reads {
       ? undefined
       : { spec, payload, checksum, attempts, result };
     return recordOf(rowFrom(values, this.db.lanes), stored);
+  }
+
+  async followUps(id: string): Promise<readonly FollowUp[]> {
+    if (!await this.find(id)) return [];
+    const [row] = await this.db.read(this.db.sql.followUps, [sequenceOf(id)]);
+    return row ? JSON.parse(row[1]) : [];
   }
 
   async list(filter: TaskFilter, limit: number, cursor?: string): Promise<Page> {
@@ -209,6 +215,7 @@ export abstract class Reads {
       schema: this.db.schema,
       lanes: () => this.db.lanes.readAll(session),
       laneId: (name) => this.db.lanes.id(name),
+      isAllPaused: this.db.pauses.all,
     };
   }
 

@@ -65,12 +65,15 @@ export function upcoming(
   { dueAt, seq }: DuePlace,
 ): FoundUpcoming {
   const tests = testsOf(storage, filter);
+  const { kind } = filter.queued ?? {};
+  // Tested in the index, so that a few tasks are found among a million others.
+  const tried = kind === "scheduled" || kind === "retrying" ? TRIED[kind] : "1";
   // The index has a range for each value, in the order of the time.
   const spans = PARKED.map((parked) => `
     SELECT * FROM (
       SELECT seq, due_at FROM task INDEXED BY task_aside
        WHERE parked = ${parked} AND ${ASIDE} AND due_at >= ? AND (due_at > ? OR seq > ?)
-         AND era = ?
+         AND era = ? AND ${tried}
        ORDER BY due_at, seq LIMIT ${UPCOMING_WINDOW})`);
   const span = [dueAt, dueAt, seq, storage.generation];
   const rows = storage.db.prepare(`
@@ -244,6 +247,9 @@ function byState(
   };
 }
 
+/** Whether a task that waits for its time has been tried. */
+const TRIED = { scheduled: "attempt = 0", retrying: "attempt > 0" } as const;
+
 const TAGGED = "EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = task.seq)";
 
 /** The label in small letters. A call of `fold` takes longer than all the rest of a search. */
@@ -272,6 +278,14 @@ const OWN_TESTS: {
       `iif(${marked(storage)}, ${STATE.cancelled}, state) IN (${states.map(() => "?").join(", ")})`,
       ...states.map((state) => STATE[state]),
     ),
+  queued: ({ kind, at }, storage) => {
+    const queued = `state = 0 AND NOT ${marked(storage)}`;
+    if (storage.pauses.all) return test(kind === "paused" ? queued : "0");
+    if (kind === "paused") return test(`${queued} AND task.parked >= 4`);
+    const isDue = "(task.due_at <= ? OR task.due_at <= task.created_at)";
+    if (kind === "due") return test(`${queued} AND task.parked < 4 AND ${isDue}`, at);
+    return test(`${queued} AND task.parked < 4 AND NOT ${isDue} AND ${TRIED[kind]}`, at);
+  },
   type: (type) => test("type = ?", type),
   tag: (tag) => test(TAGGED, tag),
   tags: (tags) => test(tags.map(() => TAGGED).join(" AND ") || "1", ...tags),

@@ -93,6 +93,23 @@ Deno.test("a session ends after twelve hours, and with its key", async () => {
   assert.equal((await changed.get("/tasks", fresh)).status, 401);
 });
 
+Deno.test.each([{ path: "/events" }, { path: "/ui/live" }])(
+  "a stream of $path ends with the session that it was opened in",
+  async ({ path }) => {
+    await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
+    const { headers } = await signIn(api, "first-secret");
+    await api.clock.advance(HOURS_12 - 1_000);
+    const { headers: later } = await signIn(api, "first-secret");
+    const ended = api.raw(path, { headers }).then((stream) => stream.text());
+    const other = await api.raw(path, { headers: later });
+    await api.clock.advance(1_000);
+    await ended;
+    const reader = other.body!.getReader();
+    assert.equal((await reader.read()).done, false);
+    await reader.cancel();
+  },
+);
+
 Deno.test("signing out ends the session, and no other", async () => {
   await using api = await Api.open({ keys: KEYS, anonymous: "refused" });
   const { headers } = await signIn(api, "first-secret");

@@ -71,6 +71,56 @@ Deno.test.each([
   assert.deepEqual(await payload(second.body.id), await payload(first.body.id));
 });
 
+Deno.test("what is submitted once more has the callback and the follow-ups too", async () => {
+  await using api = await Api.open();
+  const id = await api.accept({
+    ...REQUEST,
+    callback: "https://example.org/done?token=s3cret",
+    onSuccess: {
+      fetch: {
+        url: "https://example.org/next/{{task.result.status}}",
+        method: "POST",
+        headers: { Authorization: "Bearer s3cret" },
+        delay: "10m",
+        retry: "5s, 10m*3",
+        tags: ["next"],
+      },
+    },
+    onFailure: {
+      notify: {
+        to: ["Ada <ada@example.org>", "json://example.org/s3cret", "ntfy://ntfy.sh/topic"],
+        subject: "{{task.id}} failed",
+        text: "{{task.error.detail}}",
+        expires: "2h",
+      },
+    },
+  });
+  const { status, body } = await api.post(`/tasks/${id}/duplicate`);
+  assert.equal(status, 202, JSON.stringify(body));
+  const followUpsOf = async (id: string) =>
+    (await api.engine.followUps(id)).map(({ task, ...rest }) => ({
+      ...rest,
+      task: { ...task, payload: JSON.parse(task.payload) },
+    }));
+  const followUps = await followUpsOf(id);
+  assert.deepEqual(followUps.map(({ kind }) => kind), [
+    "callback",
+    ...["chain", "chain", "chain", "chain"],
+  ]);
+  assert.deepEqual(await followUpsOf(body.id), followUps);
+
+  const onSuccess = { fetch: { url: "https://other.example.org/" } };
+  const changed = await api.post(`/tasks/${id}/duplicate`, {
+    callback: null,
+    onFailure: null,
+    onSuccess,
+  });
+  const [next, ...others] = await followUpsOf(changed.body.id);
+  assert.deepEqual(others, []);
+  // A follow-up is replaced as a whole: the secret goes to no other receiver.
+  assert.deepEqual(next?.task.payload.headers, {});
+});
+
 Deno.test("a merge patch changes what is submitted once more", async () => {
   await using api = await Api.open();
   const id = await api.accept(REQUEST);

@@ -375,10 +375,10 @@ const rows: readonly Row[] = [
   {
     id: "O12",
     kind: "a test button for each channel of the settings",
-    expected: "Send a test to @oncall",
+    expected: "Test @oncall",
     async run(world) {
-      const { text } = await world.call("/ui/send");
-      return /Send a test to @oncall/.exec(text.replaceAll("<!-- -->", ""))?.[0] ?? text;
+      const { text } = await world.call("/ui/channels");
+      return /Test @oncall/.exec(text)?.[0] ?? text;
     },
   },
   {

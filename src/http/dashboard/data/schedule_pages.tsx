@@ -47,7 +47,12 @@ export function schedulePages(
       throw new Refusal("forbidden", "Expected an API key with the scope notify or fetch");
     }
     const content = <ScheduleForm definition={EXAMPLE} zones={zones()} />;
-    return { title: "New schedule", place: "schedules", content } as const;
+    return {
+      title: "New schedule",
+      place: "schedules",
+      scripts: ["schedule.js"],
+      content,
+    } as const;
   }
 
   async function one(context: RequestContext) {
@@ -70,7 +75,13 @@ export function schedulePages(
         zones={zones()}
       />
     );
-    return { title: `Schedule ${kept.name}`, place: "schedules", live: true, content } as const;
+    return {
+      title: `Schedule ${kept.name}`,
+      place: "schedules",
+      live: true,
+      scripts: ["schedule.js"],
+      content,
+    } as const;
   }
 
   return { "/ui/schedules": list, "/ui/schedules/new": create, "/ui/schedules/{name}": one };

@@ -5,8 +5,9 @@
  */
 
 import { isPlainObject, type PlainObject } from "../../../lib/json.ts";
-import { optionsOf } from "../../../task/resubmit.ts";
-import type { TaskRecord } from "../../../task/task.ts";
+import { maskSubmit } from "../../../task/masked_submit.ts";
+import { followUpFields, optionsOf } from "../../../task/resubmit.ts";
+import type { FollowUp, Json, TaskRecord } from "../../../task/task.ts";
 import { isId } from "../../../lib/ids.ts";
 import { mayOperate, requireScope } from "../../auth/auth.ts";
 import { query, type RequestContext } from "../../context.ts";
@@ -29,24 +30,31 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
     }
     if (task) requireScope(caller, task.type);
     const templates = ports.templates().map(({ name }) => name);
-    const before = task && sentBefore(task, await viewForOthers(engine, task));
-    const aliases = [...new Set(ports.aliasNames())].sort();
+    const before = task &&
+      sentBefore(task, await viewForOthers(engine, task), await engine.followUps(task.id));
     return {
       title: before ? "Send once more" : "Send",
       place: "send",
-      content: (
-        <SendContent caller={caller} templates={templates} aliases={aliases} before={before} />
-      ),
+      scripts: ["send.js"],
+      content: <SendContent caller={caller} templates={templates} before={before} />,
     };
   };
 }
 
-function sentBefore(task: TaskRecord, { payload }: View): SentBefore {
+function sentBefore(
+  task: TaskRecord,
+  { payload }: View,
+  followUps: readonly FollowUp[],
+): SentBefore {
   if (!isPlainObject(payload)) throw new Refusal("not_found", "The payload was erased");
   return {
     id: task.id,
     type: task.type,
-    fields: fieldsOf({ ...payload, ...optionsOf(task) }),
+    fields: fieldsOf({
+      ...payload,
+      ...optionsOf(task),
+      ...maskSubmit(followUpFields(followUps) as Record<string, Json>) as PlainObject,
+    }),
     leftOut: duplicateLeavesOut(task),
   };
 }

@@ -33,7 +33,7 @@ export function servicePages(
         sends={context.caller.scopes.has("notify")}
       />
     );
-    return { title: "Channels", place: "settings", content } as const;
+    return { title: "Channels", place: "settings", scripts: ["send.js"], content } as const;
   }
 
   function settings(context: RequestContext) {

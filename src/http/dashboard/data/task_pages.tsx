@@ -5,7 +5,7 @@
  */
 
 import { isId } from "../../../lib/ids.ts";
-import { TASK_STATES, type TaskState } from "../../../task/state.ts";
+import { noCounts, TASK_STATES, type TaskState } from "../../../task/state.ts";
 import type { TaskSummary } from "../../../task/task.ts";
 import { seenTask } from "../../auth/access.ts";
 import { mayOperate } from "../../auth/auth.ts";
@@ -23,7 +23,7 @@ import { type Count, type Matches, TasksContent } from "../pages/tasks.tsx";
 
 const LISTED = 50;
 /** What a page counts; the script of the page counts on. A live page counts often. */
-const MAX_COUNTED = 1_000;
+const MAX_COUNTED = 200;
 /** Bytes of a mail's source that are shown. */
 const MAX_SOURCE = 65_536;
 
@@ -65,8 +65,12 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
 
   /** How many tasks the bulk actions of a search would change. */
   async function countMatches(words: FilterWords): Promise<Matches> {
-    const { states: given, ...filter } = readFilter(words, clock.now());
-    const counts = Object.keys(filter).length === 0 ? await engine.counts() : undefined;
+    const { states: given, queued, ...filter } = readFilter(words, clock.now());
+    const counts = Object.keys(filter).length > 0 || (queued && words.state !== undefined)
+      ? undefined
+      : queued
+      ? { ...noCounts(), queued: (await engine.queued())[queued.kind] }
+      : await engine.counts();
     const known = new Map<string, Promise<Count>>();
     const count = (states: readonly TaskState[]): Promise<Count> => {
       const wanted = given?.filter((state) => states.includes(state)) ?? states;
@@ -79,7 +83,8 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
       if (counts) return { count: wanted.reduce((sum, state) => sum + counts[state], 0) };
       // All states are no filter: without one, fewer rows are read.
       const isAll = wanted.length === TASK_STATES.length;
-      const wantedFilter = isAll ? filter : { ...filter, states: wanted };
+      const asked = queued ? { ...filter, queued } : filter;
+      const wantedFilter = isAll ? asked : { ...asked, states: wanted };
       const part = await engine.count(wantedFilter, undefined, MAX_COUNTED);
       if (part.nextCursor === undefined) return { count: part.count };
       const { state: _, ...others } = words;

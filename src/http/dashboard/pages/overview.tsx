@@ -152,22 +152,30 @@ function Now({ queued, worker, failedLastHour, now, counts }: Overview) {
       <ul class="now">
         <Figure
           name="due"
-          href="/ui/tasks?state=queued"
+          href="/ui/tasks?queued=due"
           value={grouped(queued.due)}
           bad={waitedMs > LATE_MS}
         >
           {queued.due === 0 ? "nothing waits" : `oldest waits ${duration(waitedMs)}`}
         </Figure>
-        <Figure name="scheduled" href="/ui/tasks?state=queued" value={grouped(queued.scheduled)}>
+        <Figure
+          name="scheduled"
+          href="/ui/tasks?queued=scheduled&sort=due"
+          value={grouped(queued.scheduled)}
+        >
           their time is later
         </Figure>
-        <Figure name="retrying" href="/ui/tasks?state=queued" value={grouped(queued.retrying)}>
+        <Figure
+          name="retrying"
+          href="/ui/tasks?queued=retrying&sort=due"
+          value={grouped(queued.retrying)}
+        >
           wait for their next attempt
         </Figure>
         {queued.paused === 0
           ? null
           : (
-            <Figure name="paused" href="/ui/lanes#pauses" value={grouped(queued.paused)}>
+            <Figure name="paused" href="/ui/tasks?queued=paused" value={grouped(queued.paused)}>
               a pause covers them
             </Figure>
           )}

@@ -8,7 +8,6 @@ import type { Child } from "hono/jsx";
 import { DEFAULT_RETRIES, formatRetry, type RetrySchedule } from "../../../task/retry.ts";
 import type { TaskType } from "../../../task/task.ts";
 import type { Caller } from "../../auth/auth.ts";
-import { Action } from "../components.tsx";
 
 /** A task that is edited before it is sent once more. */
 export interface SentBefore {
@@ -24,10 +23,8 @@ export interface SentBefore {
 
 /** The content of the page. */
 export function SendContent(
-  { caller, templates, aliases, before }: {
+  { caller, templates, before }: {
     readonly caller: Caller;
-    /** The names of aliases and channels of the settings. */
-    readonly aliases: readonly string[];
     /** The names of the templates. */
     readonly templates: readonly string[];
     /** The task that is sent once more; absent for a new one. */
@@ -53,38 +50,8 @@ export function SendContent(
         {caller.scopes.has("notify") ? <MailForm templates={templates} /> : null}
         {caller.scopes.has("fetch") ? <FetchForm templates={templates} /> : null}
       </div>
-      {caller.scopes.has("notify") ? <Tests aliases={aliases} /> : null}
       <JsonForm caller={caller} />
     </>
-  );
-}
-
-/** A button for each channel of the settings, which sends it a test message. */
-function Tests({ aliases }: { readonly aliases: readonly string[] }) {
-  if (aliases.length === 0) return null;
-  return (
-    <section id="tests" aria-labelledby="tests-title">
-      <h2 id="tests-title">Test a channel</h2>
-      <p class="row">
-        {aliases.map((name) => (
-          <Action
-            call="POST /notify"
-            body={{
-              to: `@${name}`,
-              title: "Test from Postrider",
-              text: `@${name} works.`,
-              tags: ["test"],
-              retry: 0,
-            }}
-            confirm={`Send a test message to @${name}?`}
-            done="Sent"
-            leads
-          >
-            Send a test to @{name}
-          </Action>
-        ))}
-      </p>
-    </section>
   );
 }
 

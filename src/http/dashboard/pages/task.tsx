@@ -152,9 +152,9 @@ export function duplicateLeavesOut({ expiresAt, batchId }: TaskRecord): string {
   const left = [
     ...(expiresAt === undefined ? [] : ["its expiry"]),
     ...(batchId === undefined ? [] : ["its batch"]),
-    "callbacks and follow-ups",
   ];
-  return `With the same options and secrets, due at once; without ${left.join(", ")}.`;
+  const without = left.length === 0 ? "" : `; without ${left.join(" and ")}`;
+  return `With the same options, secrets, callback and follow-ups, due at once${without}.`;
 }
 
 function Progress({ progress }: { progress: TaskProgress }) {

@@ -6,7 +6,7 @@
 
 import { TASK_STATES } from "../../../task/state.ts";
 import type { TaskSummary } from "../../../task/task.ts";
-import { type FilterWords, REASONS, TASK_TYPES } from "../../request/task_filter.ts";
+import { type FilterWords, QUEUED_KINDS, REASONS, TASK_TYPES } from "../../request/task_filter.ts";
 import { Action, grouped, NextPage } from "../components.tsx";
 import { type Column, COLUMNS, type TableView } from "../table_view.ts";
 import { TaskTable } from "./task_table.tsx";
@@ -122,7 +122,7 @@ const FURTHER = {
 
 function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
   const further = Object.entries(FURTHER) as [keyof typeof FURTHER, string][];
-  const isNarrow = [...further.map(([name]) => name), "reason" as const]
+  const isNarrow = [...further.map(([name]) => name), "reason" as const, "queued" as const]
     .some((name) => words[name] !== undefined);
   const { since = "" } = words;
   const isOther = since !== "" && AGES.every(([age]) => age !== since);
@@ -162,6 +162,7 @@ function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
             </label>
           ))}
           <Choice name="reason" label="Reason" words={words} values={REASONS} />
+          <Choice name="queued" label="Waits for" words={words} values={QUEUED_KINDS} />
         </div>
       </details>
     </form>
@@ -170,7 +171,7 @@ function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
 
 function Choice(
   { name, label, words, values }: {
-    readonly name: "state" | "type" | "reason";
+    readonly name: "state" | "type" | "reason" | "queued";
     readonly label: string;
     readonly words: FilterWords;
     readonly values: readonly string[];
@@ -220,7 +221,7 @@ function Toolbar({ list: { words, byDue, matches } }: { list: TaskList }) {
         Export <a href={`/tasks?${link({ format: "csv" })}`} download="tasks.csv">CSV</a>{" "}
         <a href={`/tasks?${link({ format: "ndjson" })}`} download="tasks.ndjson">NDJSON</a>
       </p>
-      <button type="button" id="view-open" class="quiet" hidden>Columns</button>
+      <button type="button" id="view-open" class="quiet scripted">Columns</button>
     </div>
   );
 }
@@ -228,7 +229,7 @@ function Toolbar({ list: { words, byDue, matches } }: { list: TaskList }) {
 function Bulk({ list: { words, matches, byDue } }: { list: TaskList }) {
   const query = new URLSearchParams(words);
   const isSearch = Object.keys(words).length > 0 && !byDue;
-  const { state: _, reason: _reason, ...others } = words;
+  const { state: _, reason: _reason, queued: _queued, ...others } = words;
   const undo = new URLSearchParams({ ...others, state: "cancelled", reason: "request" });
   return (
     <div id="bulk" class="bulk" data-live role="group" aria-label="Bulk actions">
