@@ -11,14 +11,8 @@ import { forgottenBefore } from "../../task/history.ts";
 import type { Settlement } from "../../task/outcome.ts";
 import type { ClaimedTask } from "../../task/task.ts";
 import { cancel, settle } from "../core/lifecycle.ts";
-import {
-  type Backend,
-  type Commands,
-  type CommandTable,
-  commonCommands,
-  findRow,
-  openLocalEngine,
-} from "../core/local_engine.ts";
+import { type Commands, type CommandTable, commonCommands, findRow } from "../core/commands.ts";
+import { type Backend, openLocalEngine } from "../core/local_engine.ts";
 import { contentOf, newRow } from "../core/row.ts";
 import { DEFAULT_MAX_QUEUED, isUnused } from "../core/rules.ts";
 import { settledOf } from "../core/settled.ts";

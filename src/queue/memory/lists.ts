@@ -9,7 +9,7 @@ import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import type { BatchTask, TaskChange } from "../change.ts";
-import type { Found, FoundUpcoming } from "../core/local_engine.ts";
+import type { Found, FoundUpcoming } from "../core/commands.ts";
 import { batchRecordOf, changeOf, type Row } from "../core/row.ts";
 import { queuedKindOf } from "../core/rules.ts";
 import { type BatchPage, type DuePlace, formatCursor } from "../cursor.ts";

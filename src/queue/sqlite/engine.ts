@@ -10,7 +10,8 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import type { Settlement } from "../../task/outcome.ts";
-import { type Backend, type Commands, openLocalEngine } from "../core/local_engine.ts";
+import type { Commands } from "../core/commands.ts";
+import { type Backend, openLocalEngine } from "../core/local_engine.ts";
 import { DEFAULT_MAX_QUEUED } from "../core/rules.ts";
 import { Watchers } from "../core/watchers.ts";
 import {

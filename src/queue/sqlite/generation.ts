@@ -10,7 +10,7 @@
  */
 
 import { isFinal } from "../../task/state.ts";
-import { findBatchRow, findRow } from "../core/local_engine.ts";
+import { findBatchRow, findRow } from "../core/commands.ts";
 import { isDone, type Row } from "../core/row.ts";
 import { notify } from "../core/transition.ts";
 import type { SqliteStorage } from "./storage.ts";

@@ -12,7 +12,7 @@ import { compact } from "../../lib/compact.ts";
 import { firstSequenceAt, isId, sequenceOf } from "../../lib/ids.ts";
 import type { TaskState } from "../../task/state.ts";
 import { GIVEN_TEXTS, type GivenTexts } from "../../task/task.ts";
-import type { Found, FoundUpcoming } from "../core/local_engine.ts";
+import type { Found, FoundUpcoming } from "../core/commands.ts";
 import type { TaskFilter } from "../engine.ts";
 import type { DuePlace } from "../cursor.ts";
 import { laneIsOfHost } from "../host.ts";

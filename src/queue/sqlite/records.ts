@@ -8,7 +8,7 @@ import { forgottenBefore, type HistoryPart } from "../../task/history.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { DeliverySummary, StoredDelivery, StoredSchedule } from "../../task/trigger.ts";
 import { isId, sequenceOf } from "../../lib/ids.ts";
-import { findBatchRow } from "../core/local_engine.ts";
+import { findBatchRow } from "../core/commands.ts";
 import { batchRecordOf, type BatchRow } from "../core/row.ts";
 import type { BatchTask } from "../change.ts";
 import { type BatchPage, formatCursor } from "../cursor.ts";

@@ -11,7 +11,7 @@ import type { Failpoint } from "../../lib/failpoints.ts";
 import { claim } from "../core/claims.ts";
 import { makeFollowUps } from "../core/follow_ups.ts";
 import { expire, recover, settle } from "../core/lifecycle.ts";
-import { type Commands, type CommandTable, commonCommands, findRow } from "../core/local_engine.ts";
+import { type Commands, type CommandTable, commonCommands, findRow } from "../core/commands.ts";
 import type { Row } from "../core/row.ts";
 import { isUnused } from "../core/rules.ts";
 import { insertSubmission } from "../core/submissions.ts";
