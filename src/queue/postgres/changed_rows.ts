@@ -120,11 +120,12 @@ export class ChangedRows extends LoadedRows {
     if (inserted.length > 0) {
       const tasks = inserted.map(({ row, content }) => ({ row, ...content }));
       const changedToo = this.changed.size > 0;
+      const { isPlain, values } = insertValues(tasks, lanes);
       await session.run(
-        sql.insertTasks,
+        isPlain ? sql.insertPlainTasks : sql.insertTasks,
         slot,
         ...changedToo ? none : tallies,
-        ...insertValues(tasks, lanes),
+        ...values,
       );
       await this.#writeTags();
     }

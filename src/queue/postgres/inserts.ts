@@ -7,6 +7,7 @@
  * @module
  */
 
+import { systemClock } from "../../lib/clock.ts";
 import type { NewTask } from "../../task/task.ts";
 import { keyName } from "../core/keys.ts";
 import { contentOf, newRow } from "../core/row.ts";
@@ -19,13 +20,20 @@ import type { Transactions } from "./transactions.ts";
 import type { Unit } from "./unit.ts";
 
 /** Submissions in one statement. */
-const INSERTED_AT_ONCE = 32;
+const INSERTED_AT_ONCE = 64;
+/** How long a count of the queued tasks is used, in milliseconds. */
+const COUNTED_MS = 1_000;
+/** Tasks below the limit from which on each group counts: more than other nodes store in that time. */
+const COUNTED_EXACTLY = 100_000;
 
 /** The submissions of one engine. */
 export class Inserts {
   readonly #db: Transactions;
   readonly #maxQueued: number;
   readonly #plain: Grouped<Submission, Inserted>;
+  /** How many tasks are queued as far as this node knows, and when that was last counted. */
+  #queued = Infinity;
+  #countedAt = 0;
 
   /** At most `maxQueued` tasks may be queued. */
   constructor(db: Transactions, maxQueued: number) {
@@ -65,13 +73,28 @@ export class Inserts {
     let answers: Inserted[] = [];
     const outcome = await this.#db.writers.use(async (session) => {
       const unit = this.#db.unit(session);
-      await unit.loadCounts(owners);
+      await this.#count(unit, owners);
+      const before = unit.counts.queued;
       answers = submissions.map((one) => insertSubmission(unit, one, maxQueued));
+      this.#queued += unit.counts.queued - before;
       if (answers.every(({ kind }) => kind !== "stored")) return undefined;
       return unit.isOneStatement ? await unit.write() : await this.#inTransaction(session, unit);
     });
     if (outcome) this.#db.follow(outcome);
     return answers;
+  }
+
+  /** Reads how many tasks are queued, unless the limit is far away. */
+  async #count(unit: Unit, owners: readonly string[]): Promise<void> {
+    const now = systemClock.monotonic();
+    const isFar = this.#queued < this.#maxQueued - COUNTED_EXACTLY;
+    if (isFar && owners.length === 0 && now - this.#countedAt < COUNTED_MS) {
+      unit.counts.queued = this.#queued;
+      return;
+    }
+    await unit.loadCounts(owners);
+    this.#queued = unit.counts.queued;
+    this.#countedAt = now;
   }
 
   async #inTransaction(session: PooledSession, unit: Unit): Promise<Outcome> {

@@ -22,33 +22,44 @@ export const STATE: Record<TaskState, number> = Object.fromEntries(
   TASK_STATES.map((state, number) => [state, number]),
 ) as Record<TaskState, number>;
 
-/** A column that holds one field of a `Row`. */
-interface Column {
+/** A column of a statement that stores many rows. */
+interface Stored {
   readonly name: string;
   readonly type: string;
+  /** What a new task has there as a rule; absent where that is NULL or differs. */
+  readonly initial?: 0 | false | undefined;
+}
+
+/** A column that holds one field of a `Row`. */
+interface Column extends Stored {
   readonly field: keyof Row;
   /** Whether events change it. */
   readonly changes: boolean;
 }
 
-type Definition = readonly [name: string, type: string, changes?: "changes"];
+type Definition = readonly [
+  name: string,
+  type: string,
+  changes?: "changes" | undefined,
+  initial?: 0 | false,
+];
 
 /** Every field but `generation`, which is for engines of one process. */
 const DEFINITIONS: Readonly<Record<Exclude<keyof Row, "generation">, Definition>> = {
   seq: ["seq", "bigint"],
   id: ["id", "text"],
   type: ["type", "text"],
-  state: ["state", "smallint", "changes"],
+  state: ["state", "smallint", "changes", 0],
   lane: ["lane", "int"],
   priority: ["priority", "smallint"],
-  behind: ["behind", "smallint", "changes"],
+  behind: ["behind", "smallint", "changes", 0],
   dueAt: ["due_at", "bigint", "changes"],
-  attempt: ["attempt", "int", "changes"],
-  listed: ["listed", "int", "changes"],
-  interrupted: ["interrupted", "smallint", "changes"],
-  duplicate: ["duplicate", "boolean", "changes"],
-  erase: ["erase", "boolean", "changes"],
-  follows: ["follows", "boolean"],
+  attempt: ["attempt", "int", "changes", 0],
+  listed: ["listed", "int", "changes", 0],
+  interrupted: ["interrupted", "smallint", "changes", 0],
+  duplicate: ["duplicate", "boolean", "changes", false],
+  erase: ["erase", "boolean", "changes", false],
+  follows: ["follows", "boolean", undefined, false],
   createdAt: ["created_at", "bigint"],
   startedAt: ["started_at", "bigint", "changes"],
   expiresAt: ["expires_at", "bigint", "changes"],
@@ -62,7 +73,7 @@ const DEFINITIONS: Readonly<Record<Exclude<keyof Row, "generation">, Definition>
   delivery: ["delivery", "text", "changes"],
   aborting: ["aborting", "text", "changes"],
   error: ["error", "text", "changes"],
-  change: ["change", "bigint", "changes"],
+  change: ["change", "bigint", "changes", 0],
   channel: ["channel", "text"],
   source: ["source", "text"],
   cancelledBy: ["cancelled_by", "text", "changes"],
@@ -75,8 +86,8 @@ export function columnOf(field: keyof typeof DEFINITIONS): string {
 
 /** In the order in which they are selected. */
 const COLUMNS: readonly Column[] = Object.entries(DEFINITIONS).map(([field, definition]) => {
-  const [name, type, changes] = definition;
-  return { name, type, field: field as keyof Row, changes: changes !== undefined };
+  const [name, type, changes, initial] = definition;
+  return { name, type, initial, field: field as keyof Row, changes: changes !== undefined };
 });
 
 /** The place of the lane's number among the selected columns. */
@@ -125,9 +136,17 @@ export function withoutNul(text: string): string {
   return text.includes("\0") ? text.replace(/\0/g, "\u2400") : text;
 }
 
-/** SQL that turns arrays into a table `alias`, with the position of each element as `place`. */
+/** The values of a column, or `null` when each is the same value that `unnest` puts there itself. */
+function unlessAll(same: unknown, values: unknown[]): unknown[] | null {
+  return values.every((value) => value === same) ? null : values;
+}
+
+/**
+ * SQL that turns arrays into a table `alias`, with the position of each element as `place`.
+ * PostgreSQL fills up a shorter array with NULLs, so a column without values costs nothing.
+ */
 function unnest(
-  columns: readonly { name: string; type: string }[],
+  columns: readonly Stored[],
   first: number,
   alias: string,
 ): string {
@@ -139,13 +158,19 @@ function unnest(
 
 const decoder = new TextDecoder();
 
-const NEW_COLUMNS = [
-  ...COLUMNS,
+const CONTENT_COLUMNS: readonly Stored[] = [
   { name: "folded", type: "text" },
   { name: "checksum", type: "bigint" },
   { name: "spec", type: "text" },
   { name: "payload", type: "text" },
 ];
+
+/** Columns that have their initial value in nearly all new tasks, or no value. */
+const RARE = COLUMNS.filter(({ field, changes }) =>
+  changes && !["dueAt", "erase", "expiresAt", "label"].includes(field) ||
+  ["key", "batch", "parent", "follows"].includes(field)
+);
+const PLAIN = COLUMNS.filter((column) => !RARE.includes(column));
 
 /** A new task with its content. */
 export interface NewTaskRow {
@@ -158,32 +183,60 @@ export interface NewTaskRow {
  * Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's
  * slot, $2 its change, $3 and $4 the change of the API keys' queued tasks.
  */
-export const INSERT_TASKS = `
+function insertTasks(given: readonly Column[]): string {
+  const has = (field: keyof Row) => given.some((column) => column.field === field);
+  const valueOf = (column: Column): string => {
+    const { name, initial } = column;
+    if (column.field === "change") return "number";
+    if (!given.includes(column)) return initial === undefined ? "NULL" : String(initial);
+    return initial === undefined ? name : `coalesce(${name}, ${initial})`;
+  };
+  const drawn = "nextval('@.change_seq')";
+  return `
   WITH announced AS MATERIALIZED (SELECT @.announce_change()),
   given AS MATERIALIZED (
-    SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number,
-           CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END AS turn
-      FROM announced, ${unnest(NEW_COLUMNS, 5, "n")} ORDER BY n.place),
+    SELECT n.*, ${
+    has("change") ? `CASE WHEN n.change > 0 THEN n.change ELSE ${drawn} END` : drawn
+  } AS number,
+           ${
+    has("key") ? "CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END" : "NULL::bigint"
+  } AS turn
+      FROM announced, ${unnest([...given, ...CONTENT_COLUMNS], 5, "n")} ORDER BY n.place),
   tasks AS (
     INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
-    SELECT ${
-  COLUMNS.map(({ name }) => name === "change" ? "number" : name).join(", ")
-}, folded, turn FROM given),
+    SELECT ${COLUMNS.map(valueOf).join(", ")}, folded, turn FROM given),
   bodies AS (INSERT INTO @.body (seq, checksum, spec, payload) SELECT seq, checksum, spec, payload FROM given),
   changes AS (
     INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
   SELECT @.add_tallies($1, $2::bigint[], $3::text[], $4::bigint[])`;
+}
 
-/** The values of `INSERT_TASKS` after the first four. */
-export function insertValues(tasks: readonly NewTaskRow[], lanes: LaneNames): unknown[] {
+/** For new tasks with any values. */
+export const INSERT_TASKS: string = insertTasks(COLUMNS);
+/** For new tasks whose rare columns have no values: each column costs the server time. */
+export const INSERT_PLAIN_TASKS: string = insertTasks(PLAIN);
+
+/** The values of `INSERT_PLAIN_TASKS` or else of `INSERT_TASKS` after the first four. */
+export function insertValues(
+  tasks: readonly NewTaskRow[],
+  lanes: LaneNames,
+): { readonly isPlain: boolean; readonly values: unknown[] } {
   const rows = tasks.map(({ row }) => row);
-  return [
-    ...COLUMNS.map((column) => valuesOf(column, rows, lanes)),
-    rows.map(({ label }) => foldedOf(label)),
-    tasks.map(({ spec, payload }) => checksumOf(spec, payload)),
-    tasks.map(({ spec }) => spec),
-    tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
-  ];
+  const given = (column: Column) =>
+    unlessAll(column.initial ?? null, valuesOf(column, rows, lanes));
+  const rare = new Map(RARE.map((column) => [column, given(column)]));
+  const isPlain = [...rare.values()].every((values) => values === null);
+  const columns = isPlain ? PLAIN : COLUMNS;
+  return {
+    isPlain,
+    values: [
+      ...columns.map((column) => rare.get(column) ?? given(column)),
+      unlessAll(null, rows.map(({ label }) => foldedOf(label))),
+      tasks.map(({ spec, payload }) => checksumOf(spec, payload)),
+      tasks.map(({ spec }) => spec),
+      tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
+    ],
+  };
 }
 
 /** The label in lower case for searches; `null` when the label is already in lower case. */
@@ -245,7 +298,7 @@ export function updateValues(
 ): unknown[] {
   return [
     rows.map(({ seq }) => seq),
-    ...CHANGING.map((column) => valuesOf(column, rows, lanes)),
+    ...CHANGING.map((column) => unlessAll(null, valuesOf(column, rows, lanes))),
     reports.map(({ seq }) => seq),
     reports.map(({ record }) => record ?? null),
     reports.map(({ result }) => result ?? null),

@@ -10,6 +10,7 @@
 
 // @ts-types="@types/pg"
 import pg from "pg";
+import { arrayText } from "./array_text.ts";
 import { systemClock } from "../../../lib/clock.ts";
 import { EngineAwayError, EngineError } from "../../errors.ts";
 import type { PostgresUrl } from "../url.ts";
@@ -170,7 +171,7 @@ export class Connection implements Session {
     try {
       const query = this.#client.query({
         text,
-        values: [...values],
+        values: values.map((value) => Array.isArray(value) ? arrayText(value) : value),
         rowMode: "array",
         ...(this.#prepare && name !== "" ? { name } : {}),
       });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { TASK_STATES } from "../../../task/state.ts";
+
 /** Created again whenever a newer version opens the schema. */
 export const FUNCTIONS = `
 -- Each transaction that draws change numbers shows in pg_locks the number that was last when it
@@ -71,12 +73,14 @@ BEGIN
     FROM @.lane l WHERE l.id = ANY(mine);
 END $$;
 
-CREATE OR REPLACE FUNCTION @.add_tally(p_slot int, p_counts bigint[]) RETURNS void LANGUAGE sql AS $$
+-- In plpgsql, which plans it once for each connection: a function in SQL is planned at each call.
+CREATE OR REPLACE FUNCTION @.add_tally(p_slot int, p_counts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
   INSERT INTO @.tally AS t VALUES (p_slot, p_counts)
-  ON CONFLICT (slot) DO UPDATE SET counts =
-    (SELECT array_agg(a + b ORDER BY place)
-       FROM unnest(t.counts, p_counts) WITH ORDINALITY AS pair (a, b, place))
-$$;
+  ON CONFLICT (slot) DO UPDATE SET counts = ARRAY[${
+  TASK_STATES.map((_, at) => `t.counts[${at + 1}] + p_counts[${at + 1}]`).join(", ")
+}];
+END $$;
 
 -- The same, and the queued tasks of API keys.
 CREATE OR REPLACE FUNCTION @.add_tallies(p_slot int, p_counts bigint[], p_owners text[], p_queued bigint[])
@@ -113,4 +117,4 @@ END $$;
 `;
 
 /** Version of the functions; nodes of different versions may run at the same time. */
-export const FUNCTIONS_VERSION = 2;
+export const FUNCTIONS_VERSION = 3;
