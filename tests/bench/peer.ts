@@ -11,13 +11,25 @@ import { aFolder, startPostrider } from "../support/process.ts";
 import { hasPostgres, openCluster } from "../support/postgres.ts";
 import { MAIL, openPeer } from "./peer_programs.ts";
 import { load, median, ratioOf } from "./programs.ts";
-import { machine, printHead, printLine } from "./table.ts";
+import { machine, printHead, printLine, say } from "./table.ts";
 
 const ROUNDS = 3;
 const REQUESTS = 30_000;
 
+/** Settings of PostgreSQL that decide about the speed of writes. */
+const SETTINGS = [
+  "fsync",
+  "synchronous_commit",
+  "full_page_writes",
+  "wal_compression",
+  "shared_buffers",
+  "max_wal_size",
+  "checkpoint_timeout",
+];
+
 await using peer = await openPeer();
 await machine();
+say("Redis: its defaults, with appendonly yes and appendfsync as each row says", "");
 printHead();
 for (const sync of ["everysec", "always"] as const) {
   printLine(await peer.accept(sync, ROUNDS, REQUESTS));
@@ -30,6 +42,10 @@ async function nodesOnPostgres(): Promise<void> {
   await using theirs = await peer.start("always");
   await using cluster = await openCluster({ fsync: true });
   await using data = await aFolder();
+  const names = SETTINGS.map((name) => `'${name}'`).join(", ");
+  const settings = await cluster.sql(
+    `SELECT string_agg(name || ' ' || current_setting(name), ', ') FROM pg_settings WHERE name IN (${names})`,
+  );
   const node = (name: string) =>
     startPostrider({
       data: data.path,
@@ -70,4 +86,5 @@ async function nodesOnPostgres(): Promise<void> {
     ratio: ratioOf(rates.three, rates.one),
     wanted: { ratio: 0.85 },
   });
+  say("", `PostgreSQL: ${settings}`);
 }

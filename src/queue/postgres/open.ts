@@ -25,7 +25,12 @@ export async function openPostgresEngine(options: PostgresOptions): Promise<Post
   } finally {
     await first.close();
   }
-  const engine = new PostgresEngine(options, { sql, connection, durability });
+  const engine = new PostgresEngine(options, {
+    sql,
+    // Where a test owns the clock, no deadline passes on a busy machine.
+    connection: { ...connection, isLong: options.ownTime ?? false },
+    durability,
+  });
   try {
     await engine.open();
   } catch (error) {

@@ -19,8 +19,11 @@ import type { PostgresUrl } from "../url.ts";
 const CALL_MS = 8_000;
 const STATEMENT_MS = 5_000;
 const LOCK_MS = 3_000;
+/** After this time without a statement, in milliseconds, the server ends a transaction. */
+const IDLE_MS = 5_000;
 /** The same for a migration or a move, which reads or writes everything. */
 const LONG_CALL_MS = 3_600_000;
+const LONG_IDLE_MS = 60_000;
 /** The longest that opening a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
 
@@ -147,7 +150,9 @@ export class Connection implements Session {
         text: `SELECT set_config('search_path', '${schema}', false),
                       set_config('statement_timeout', '${isLong ? 0 : STATEMENT_MS}', false),
                       set_config('lock_timeout', '${isLong ? 0 : LOCK_MS}', false),
-                      set_config('idle_in_transaction_session_timeout', '5000', false),
+                      set_config('idle_in_transaction_session_timeout', '${
+          isLong ? LONG_IDLE_MS : IDLE_MS
+        }', false),
                       set_config('jit', 'off', false),
                       CASE WHEN current_setting('synchronous_commit') = 'off'
                            THEN set_config('synchronous_commit', 'on', false) END`,
