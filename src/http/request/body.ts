@@ -25,7 +25,7 @@ export interface JsonBody {
   readonly size: number;
   /** The parsed value. */
   readonly value: unknown;
-  /** Its long texts, where they were asked for: `text` and `value` have tokens for them. */
+  /** Its long texts, where they were asked for and it has any: `text` and `value` have tokens. */
   readonly held?: HeldText;
 }
 
@@ -215,7 +215,7 @@ function readCounted(request: Request, limit: number, holdsTexts: boolean): Read
           return { text: await runInTurns(decodeSteps(bytes), turn), size };
         }
         const held = await runInTurns(holdSteps(bytes), turn);
-        return { text: held.text, size, held };
+        return held.isEmpty ? { text: held.text, size } : { text: held.text, size, held };
       } catch {
         throw notUtf8();
       }

@@ -345,8 +345,10 @@ function* storedSteps(
       const text = !held && drafted.length === 1
         ? yield* jsonSteps(followUps)
         : yield* jsonTextSteps(followUps);
-      const isWhole = !held || typeof text !== "string";
-      last = { followUps, text: isWhole ? text : yield* held.restoreSteps(text) };
+      last = {
+        followUps,
+        text: held && typeof text === "string" ? yield* held.restoreSteps(text) : text,
+      };
     }
     tasks.push({ ...task, payload, followUpsText: last.text });
   }

@@ -18,6 +18,8 @@ import { runAtOnce, type Steps } from "../steps.ts";
 export interface HeldText {
   /** The text with its tokens. */
   readonly text: string;
+  /** Whether it has no long texts. */
+  readonly isEmpty: boolean;
   /** Puts the long texts back where JSON has tokens: as bytes when it has any. */
   restore(json: JsonText): JsonText;
   /** Puts them back in a text, in steps. */
@@ -203,10 +205,12 @@ for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 class Held implements HeldText {
   readonly text: string;
+  readonly isEmpty: boolean;
   readonly #held: readonly Uint8Array<ArrayBuffer>[];
 
   constructor(text: string, held: readonly Uint8Array<ArrayBuffer>[]) {
     this.text = text;
+    this.isEmpty = held.length === 0;
     this.#held = held;
   }
 
