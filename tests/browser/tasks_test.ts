@@ -96,3 +96,33 @@ browserTest(
     assertClean();
   },
 );
+
+browserTest("each figure of the overview lists the tasks that it counts", async (world) => {
+  const { api, upstream } = world;
+  await world.send("/fetch", { url: `${upstream.url}/hold`, key: "k" });
+  const paused = await api.call("/pauses", { key: "paused" });
+  assert.equal(paused.status, 201);
+  const ids: Record<string, string> = {
+    due: await world.send("/fetch", { url: `${upstream.url}/a`, key: "k" }),
+    scheduled: await world.send("/fetch", { url: `${upstream.url}/b`, delay: "1h" }),
+    retrying: await world.send("/notify", {
+      to: "ada@example.org",
+      subject: "s",
+      text: "t",
+      retry: "1h",
+    }),
+    paused: await world.send("/fetch", { url: `${upstream.url}/c`, key: "paused" }),
+  };
+  const { page, assertClean } = await world.open();
+  for (const [kind, id] of Object.entries(ids)) {
+    await page.goto("/");
+    const figure = page.locator("#now .now a", { hasText: new RegExp(`^${kind}`) });
+    await figure.locator("strong", { hasText: /^1$/ }).waitFor();
+    await figure.click();
+    await page.waitForURL(new RegExp(`queued=${kind}`));
+    await page.locator("#matches", { hasText: "1 task matches" }).waitFor();
+    const rows = page.locator("table.tasks tbody tr");
+    assert.deepEqual([await rows.count(), await rows.getAttribute("data-id")], [1, id], kind);
+  }
+  assertClean();
+}, { POSTRIDER_MAIL: "smtp://127.0.0.1:9" });

@@ -122,8 +122,9 @@ const FURTHER = {
 
 function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
   const further = Object.entries(FURTHER) as [keyof typeof FURTHER, string][];
-  const isNarrow = [...further.map(([name]) => name), "reason" as const, "queued" as const]
+  const isNarrow = [...further.map(([name]) => name), "reason" as const]
     .some((name) => words[name] !== undefined);
+  const waits = <Choice name="queued" label="Waits for" words={words} values={QUEUED_KINDS} />;
   const { since = "" } = words;
   const isOther = since !== "" && AGES.every(([age]) => age !== since);
   return (
@@ -150,6 +151,7 @@ function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
           {isOther ? <option value={since} selected>since {since}</option> : null}
         </select>
       </label>
+      {words.queued === undefined ? null : waits}
       {byDue ? <input type="hidden" name="sort" value="due" /> : null}
       <button type="submit">Search</button>
       <details open={isNarrow}>
@@ -162,7 +164,7 @@ function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
             </label>
           ))}
           <Choice name="reason" label="Reason" words={words} values={REASONS} />
-          <Choice name="queued" label="Waits for" words={words} values={QUEUED_KINDS} />
+          {words.queued === undefined ? waits : null}
         </div>
       </details>
     </form>
