@@ -163,8 +163,11 @@ Deno.test("a reload with anything wrong applies nothing, reports all of it, and 
   await write("keys", "web:old-secret\nroot:root-secret:admin\n");
   const withoutCa = await reload();
   assert.deepEqual([withoutCa.status, /ca\.pem/.test(withoutCa.body.detail)], [422, true]);
+  // A fault that no reload before has logged, so that its line is of this one.
+  await write("postrider.yaml", "aliases: {ops: [ada@example.org]}\nschedules: 3\n");
   service.kill("SIGHUP");
-  await service.lines.find(/"Settings not reloaded: they are invalid".*ca\.pem/);
+  await service.lines.find(/"Settings not reloaded: they are invalid".*schedules/);
+  await write("postrider.yaml", "aliases: {ops: [ada@example.org]}\n");
   assert.equal(await subject(), "One");
   await write("ca.pem", `${certificates}${certificates}`);
   assert.deepEqual((await reload()).body.applied, ["templates", "POSTRIDER_CA_FILE"]);
