@@ -146,6 +146,15 @@ export function pauseContract(name: string, open: OpenEngine): void {
     assert.deepEqual((await world.claimIds()).sort(), [b!, c!].sort());
   });
 
+  Deno.test(`${name}: a task that waited for its time counts as retrying after its first attempt`, async () => {
+    await using world = await World.open(open);
+    await world.insert({ dueAt: world.clock.now() + 1_000 });
+    await world.clock.advance(1_000);
+    const claimed = await world.claim();
+    await world.retry(claimed[0]!, 1_500);
+    assert.deepEqual(await kinds(world), { retrying: 1 });
+  });
+
   Deno.test(`${name}: queued tasks are found by what they wait for`, async () => {
     await using world = await World.open(open);
     const now = world.clock.now();

@@ -80,7 +80,6 @@ function begin(storage: Storage, row: Row): boolean {
     storage.writeBehind(row);
     return false;
   }
-  row.attempt++;
   row.startedAt = storage.now;
   transition(storage, row, "claim");
   return true;

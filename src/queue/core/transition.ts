@@ -21,6 +21,8 @@ export function transition(storage: Storage, row: Row, event: TaskEvent): void {
   const to = next(from, event);
   if (!to) throw new EngineError(`Cannot ${event} task "${row.id}": it is ${from}`);
   if (from === "queued") storage.uncountQueued(row);
+  // It was counted as one that had not been tried.
+  if (event === "claim") row.attempt++;
   row.state = to;
   row.change = storage.nextChange(row.seq);
   row.generation = storage.generation;
