@@ -20,7 +20,7 @@ const cert = readFileSync(certFile);
 
 const DATA = 0, HEADERS = 1, RESET = 3, SETTINGS = 4, PUSH = 5, PING = 6, GOAWAY = 7, WINDOW = 8;
 const CONTINUATION = 9;
-const END = 1, END_HEADERS = 4, PADDED = 8;
+const ACK = 1, END = 1, END_HEADERS = 4, PADDED = 8;
 
 function frame(type, flags, id, payload = Buffer.alloc(0)) {
   const head = Buffer.alloc(9);
@@ -62,7 +62,10 @@ const reset = (id, code) => frame(RESET, 0, id, words(code));
 const many = (count, bytes) => Buffer.concat(Array.from({ length: count }, () => bytes));
 const long = field("x", "a".repeat(16_000));
 
-/** What each does once a request is whole; `say` writes, `raw` is the socket below TLS. */
+/**
+ * What each does once a request is whole; `say` writes, `raw` is the socket below TLS, and
+ * `whenRead` calls once the client has read what was said: a reset may destroy what it has not.
+ */
 const deeds = {
   "answers well": ({ id, say }) => say(whole(id)),
   "goes away when idle": ({ id, say, tls }) => {
@@ -110,10 +113,10 @@ const deeds = {
     raw.end();
   },
   "resets the connection": ({ raw }) => raw.resetAndDestroy(),
-  "resets it amid a body": ({ id, say, raw }) => {
+  "resets it amid a body": ({ id, say, raw, whenRead }) => {
     say(head(id));
     say(body(id));
-    raw.resetAndDestroy();
+    whenRead(() => raw.resetAndDestroy());
   },
   "closes half": ({ id, say, tls }) => {
     say(head(id));
@@ -235,6 +238,11 @@ function serve([name, deed]) {
     const tls = new TLSSocket(raw, { isServer: true, key, cert, ALPNProtocols: ["h2"] });
     tls.on("error", () => {});
     const say = (bytes) => tls.writable && tls.write(bytes);
+    let onPong = () => {};
+    const whenRead = (listener) => {
+      onPong = listener;
+      say(frame(PING, 0, 0, Buffer.alloc(8)));
+    };
     let rest = Buffer.alloc(0);
     let greeted = false;
     const isUsual = !(name in greetings) || (name.endsWith("the first time") && !first);
@@ -250,10 +258,11 @@ function serve([name, deed]) {
         if (rest.length < end) break;
         const [type, flags, id] = [rest[3], rest[4], rest.readUInt32BE(5)];
         rest = rest.subarray(end);
-        if (type === SETTINGS && !(flags & 1)) say(frame(SETTINGS, 1, 0));
+        if (type === SETTINGS && !(flags & ACK)) say(frame(SETTINGS, ACK, 0));
+        if (type === PING && flags & ACK) onPong();
         if (type === DATA) [0, id].forEach((of) => say(frame(WINDOW, 0, of, words(end))));
         if ((type === HEADERS || type === DATA) && flags & END) {
-          deed({ id, say, tls, raw, first, n: n++ });
+          deed({ id, say, tls, raw, whenRead, first, n: n++ });
         }
       }
     });
