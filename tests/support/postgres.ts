@@ -76,7 +76,8 @@ export async function openCluster(
       `unix_socket_directories = '${folder}'`,
       `fsync = ${fsync ? "on" : "off"}`,
       `max_connections = 200`,
-      `shared_buffers = 64MB`,
+      // A cluster that is measured has the server's default.
+      ...(fsync ? [] : [`shared_buffers = 64MB`]),
       ...(tls ? [`ssl = on`, `ssl_cert_file = 'server.crt'`, `ssl_key_file = 'server.key'`] : []),
       `log_min_messages = error`,
       `lc_messages = 'C'`,
