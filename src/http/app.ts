@@ -138,16 +138,16 @@ export function createApp(dependencies: Dependencies): App {
     ? new Hono()
     : new Hono({ getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
 
-  function handle({ open, noBody, answer }: Route, authenticate: Authenticate) {
+  function handle({ open, takesNoBody, answer }: Route, authenticate: Authenticate) {
     return async (hono: Context): Promise<Response> => {
       const request = hono.req.raw;
       const requestId = requestIdOf(request);
       const info = hono.env as Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
-      // The address is read only for those who ask: the server makes it anew for each request.
+      // The server computes the address at each call, so it is read only where it is needed.
       const client = () => clientOf(request, info.remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
-        if (noBody) await requireNoBody(request, clock);
+        if (takesNoBody) await requireNoBody(request, clock);
         const ending = () => {
           const isSignedIn = !request.headers.has("authorization");
           return revocations.signalFor(

@@ -15,7 +15,7 @@ export interface Route {
   /** Needs no API key: health checks and documentation. */
   readonly open?: true;
   /** Refuses a body, whose fields would be ignored. */
-  readonly noBody?: true;
+  readonly takesNoBody?: true;
   /** Handles a request; throws a `Refusal` to refuse it. */
   readonly answer: (context: RequestContext) => Response | Promise<Response>;
 }

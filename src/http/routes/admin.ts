@@ -69,8 +69,8 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
   }
 
   return [
-    { method: "POST", path: "/admin/reload", noBody: true, answer: reloadNow },
-    { method: "POST", path: "/admin/backup", noBody: true, answer: backup },
+    { method: "POST", path: "/admin/reload", takesNoBody: true, answer: reloadNow },
+    { method: "POST", path: "/admin/backup", takesNoBody: true, answer: backup },
   ];
 }
 

@@ -62,7 +62,7 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
   return [
     { method: "GET", path: "/batches", answer: list },
     { method: "GET", path: "/batches/{id}", answer: show },
-    { method: "DELETE", path: "/batches/{id}", noBody: true, answer: cancel },
+    { method: "DELETE", path: "/batches/{id}", takesNoBody: true, answer: cancel },
     { method: "GET", path: "/batches/{id}/results", answer: results },
   ];
 }

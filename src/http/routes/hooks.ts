@@ -84,7 +84,12 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     { method: "GET", path: "/hooks", answer: list },
     { method: "POST", path: "/hooks/{name}", open: true, answer: receive },
     { method: "GET", path: "/hooks/{name}/deliveries", answer: deliveries },
-    { method: "POST", path: "/hooks/{name}/deliveries/{id}/replay", noBody: true, answer: replay },
+    {
+      method: "POST",
+      path: "/hooks/{name}/deliveries/{id}/replay",
+      takesNoBody: true,
+      answer: replay,
+    },
   ];
 }
 

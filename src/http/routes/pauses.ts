@@ -111,8 +111,8 @@ export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[
   return [
     { method: "POST", path: "/pauses", answer: create },
     { method: "GET", path: "/pauses", answer: list },
-    { method: "DELETE", path: "/pauses/{id}", noBody: true, answer: end },
-    { method: "POST", path: "/holds/release", noBody: true, answer: release },
+    { method: "DELETE", path: "/pauses/{id}", takesNoBody: true, answer: end },
+    { method: "POST", path: "/holds/release", takesNoBody: true, answer: release },
   ];
 }
 

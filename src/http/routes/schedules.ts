@@ -226,10 +226,10 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       answer: (context) => answerOne(context, 200, found(context, maySee)),
     },
     { method: "PATCH", path: one, answer: patch },
-    { method: "DELETE", path: one, noBody: true, answer: remove },
-    { method: "POST", path: `${one}/run`, noBody: true, answer: run },
-    { method: "POST", path: `${one}/pause`, noBody: true, answer: pause },
-    { method: "POST", path: `${one}/resume`, noBody: true, answer: resume },
+    { method: "DELETE", path: one, takesNoBody: true, answer: remove },
+    { method: "POST", path: `${one}/run`, takesNoBody: true, answer: run },
+    { method: "POST", path: `${one}/pause`, takesNoBody: true, answer: pause },
+    { method: "POST", path: `${one}/resume`, takesNoBody: true, answer: resume },
   ];
 }
 

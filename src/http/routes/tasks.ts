@@ -238,13 +238,13 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   return [
     { method: "GET", path: "/tasks", answer: list },
-    { method: "DELETE", path: "/tasks", noBody: true, answer: cancelAll },
-    { method: "POST", path: "/tasks/retry", noBody: true, answer: retryAll },
+    { method: "DELETE", path: "/tasks", takesNoBody: true, answer: cancelAll },
+    { method: "POST", path: "/tasks/retry", takesNoBody: true, answer: retryAll },
     { method: "GET", path: "/tasks/count", answer: count },
     { method: "GET", path: "/tasks/{id}", answer: show },
-    { method: "DELETE", path: "/tasks/{id}", noBody: true, answer: cancel },
-    { method: "POST", path: "/tasks/{id}/retry", noBody: true, answer: retry },
-    { method: "POST", path: "/tasks/{id}/run", noBody: true, answer: run },
+    { method: "DELETE", path: "/tasks/{id}", takesNoBody: true, answer: cancel },
+    { method: "POST", path: "/tasks/{id}/retry", takesNoBody: true, answer: retry },
+    { method: "POST", path: "/tasks/{id}/run", takesNoBody: true, answer: run },
   ];
 }
 
