@@ -16,7 +16,7 @@
 import { ExactNumber } from "../lib/json/exact_json.ts";
 import { type Json, pointerTo } from "../lib/json.ts";
 import { safeFileName } from "../lib/file_name.ts";
-import { isLongerThan, oneLine, replaceUnseen } from "../lib/text.ts";
+import { isLongerThan, oneLine, wordsOnOneLine } from "../lib/text.ts";
 import { isPlainObject } from "../task/input/batch_input.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
 import { MAX_NAME } from "../task/input/mailbox.ts";
@@ -251,7 +251,7 @@ function rendererFor(
 
 /** The name of a mailbox, whatever a sender writes: quoted, of characters that can be shown. */
 function quotedName(text: string): string {
-  const name = replaceUnseen(text.toWellFormed(), " ").replace(/\s+/g, " ").trim();
+  const name = wordsOnOneLine(text.toWellFormed());
   const cut = name.slice(0, MAX_NAME).toWellFormed();
   return cut === "" ? "" : `"${cut.replace(/["\\]/g, "\\$&")}" `;
 }

@@ -38,6 +38,11 @@ export function replaceUnseen(text: string, by: string): string {
   return text.replace(EACH_UNSEEN, by);
 }
 
+/** The words of a text on one line, with single blanks and none of those characters. */
+export function wordsOnOneLine(text: string): string {
+  return replaceUnseen(text, " ").replace(/\s+/g, " ").trim();
+}
+
 /** Whether a URL is written without what parsers disagree about: controls, blanks, backslashes. */
 export function isCleanUrl(text: string): boolean {
   return !NOT_IN_URLS.test(text);

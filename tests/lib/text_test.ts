@@ -7,6 +7,7 @@ import {
   isPlainLine,
   oneLine,
   replaceUnseen,
+  wordsOnOneLine,
 } from "../../src/lib/text.ts";
 
 Deno.test.each([
@@ -43,4 +44,8 @@ Deno.test("isLongerThan() counts bytes in UTF-8", () => {
   assert.equal(isLongerThan("äää", 6), false);
   assert.equal(isLongerThan("äää", 5), true);
   assert.equal(isLongerThan("aaa", 2), true);
+});
+
+Deno.test("the words of a text stand on one line, without controls or changes of direction", () => {
+  assert.equal(wordsOnOneLine(" 550\r\n\tno\u202E  such\u0000user "), "550 no such user");
 });

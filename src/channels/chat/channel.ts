@@ -7,7 +7,7 @@
 
 import { textOfJson } from "../../lib/json/held_text.ts";
 import { compact } from "../../lib/compact.ts";
-import { replaceUnseen } from "../../lib/text.ts";
+import { wordsOnOneLine } from "../../lib/text.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { ChatPayload, FetchPayload } from "../../task/payloads.ts";
 import type { Json } from "../../task/task.ts";
@@ -152,7 +152,7 @@ function sentenceOf(body: string): string {
   } catch {
     // A body of plain text is the sentence.
   }
-  const found = replaceUnseen(wordsIn(said), " ").replace(/\s+/g, " ").trim();
+  const found = wordsOnOneLine(wordsIn(said));
   return found.length > SENTENCE_CHARACTERS ? `${found.slice(0, SENTENCE_CHARACTERS)}…` : found;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { replaceUnseen } from "../../lib/text.ts";
+import { wordsOnOneLine } from "../../lib/text.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { RecipientOutcome, RecipientResult } from "./mail_result.ts";
@@ -154,7 +154,7 @@ export function recipientError(results: readonly RecipientResult[]): TaskError {
 }
 
 function shortened(reply: string): string {
-  const line = replaceUnseen(reply, " ").replace(/\s+/g, " ").trim();
+  const line = wordsOnOneLine(reply);
   return line.length > MAX_REPLY ? `${line.slice(0, MAX_REPLY)}…` : line;
 }
 
