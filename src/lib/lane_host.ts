@@ -26,5 +26,12 @@ export function parseLaneHost(text: string): string | undefined {
   const isBareIpv6 = name.includes(":") && !name.startsWith("[");
   const url = URL.parse(`http://${isBareIpv6 ? `[${name}]` : name}`);
   if (!url || url.hostname === "") return undefined;
-  return `${scheme.toLowerCase()}${url.hostname}${port === undefined ? "" : `:${Number(port)}`}`;
+  return `${scheme.toLowerCase()}${withoutRoot(url.hostname)}${
+    port === undefined ? "" : `:${Number(port)}`
+  }`;
+}
+
+/** A host without the dot of the root: `example.org.` is the same host as `example.org`. */
+export function withoutRoot(hostname: string): string {
+  return hostname.length > 1 && hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }

@@ -33,12 +33,11 @@ export async function checkService(config: ValidSettings): Promise<string[]> {
   };
   const { queue, templates, downloads, mail } = config;
   if (queue !== undefined) await attempt("POSTRIDER_QUEUE", () => checkQueue(queue));
-  const hasTemplates = templates !== undefined && await attempt("POSTRIDER_TEMPLATES", () => {
-        openMailTemplates(templates, readFolder);
-        return true;
-      }) === true;
+  if (templates !== undefined) {
+    await attempt("POSTRIDER_TEMPLATES", () => openMailTemplates(templates, readFolder));
+  }
   // Targets are tried with the templates and the guard.
-  const check = hasTemplates && has(config, "templates", "fetchAllow", "mail", "mailFrom")
+  const check = has(config, "templates", "fetchAllow", "mail", "mailFrom")
     ? (file: ConfigFile) => targetIssues(config, file)
     : undefined;
   const file = "configFile" in config

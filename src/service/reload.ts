@@ -68,12 +68,7 @@ export function openReload(parts: ReloadParts): Reload {
       try {
         return await step();
       } catch (error) {
-        // The targets of the file are tried with the templates: a mistake in one is found twice.
-        for (const issue of issuesOf(error)) {
-          const isSame = ({ pointer, detail }: Issue) =>
-            pointer === issue.pointer && detail === issue.detail;
-          if (!issues.some(isSame)) issues.push(issue);
-        }
+        issues.push(...issuesOf(error));
         return undefined;
       }
     };

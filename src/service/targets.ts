@@ -17,6 +17,7 @@ import { parseMailbox } from "../task/input/mailbox.ts";
 import { openSubmitParser, type SubmitParser } from "../task/input/parse_submit.ts";
 import type { Issue } from "../task/issues.ts";
 import type { SubmitParserPorts } from "../task/ports.ts";
+import { TemplateFileError } from "../templates/mail_template.ts";
 import { openMailTemplates, readFolder } from "../templates/mail_templates.ts";
 
 /** The settings that decide about targets. */
@@ -53,9 +54,12 @@ export function aliasOf(
   return aliases.get(name) ?? (Object.hasOwn(channels, name) ? [`${name}://`] : undefined);
 }
 
-/** What in a file can never work, with pointers into the file. */
+/**
+ * What in a file can never work, with pointers into the file. Hooks and schedules are left out
+ * while a template cannot be read, which is reported where templates are.
+ */
 export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] {
-  const parser = submitParserFor(config, file);
+  const parser = readableParserFor(config, file);
   const context = { ids: () => "", now: 0 };
   const under = (path: readonly string[]) => (issue: Issue) => ({
     ...issue,
@@ -66,6 +70,15 @@ export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] 
     const detail = whyUnusable(target, ports);
     return detail === undefined ? [] : [{ pointer, detail }];
   };
+  const submitIssues = (parser: SubmitParser): Issue[] => [
+    ...[...file.hooks.values()].flatMap((hook) =>
+      checkHook(hook, parser, context).map(under(["hooks", hook.name]))
+    ),
+    ...[...file.schedules].flatMap(([name, { type, body }]) => {
+      const { issues = [] } = parser[type](parseBodyText(body), context);
+      return issues.map(under(["schedules", name, type]));
+    }),
+  ];
   return [
     ...[...file.aliases].flatMap(([name, targets]) =>
       targets.flatMap((target, index) =>
@@ -75,14 +88,17 @@ export function targetIssues(config: TargetSettings, file: ConfigFile): Issue[] 
     ...Object.keys(file.channels).flatMap((name) =>
       unusable(`${name}://x`, "/url").map(under(["channels", name]))
     ),
-    ...[...file.hooks.values()].flatMap((hook) =>
-      checkHook(hook, parser, context).map(under(["hooks", hook.name]))
-    ),
-    ...[...file.schedules].flatMap(([name, { type, body }]) => {
-      const { issues = [] } = parser[type](parseBodyText(body), context);
-      return issues.map(under(["schedules", name, type]));
-    }),
+    ...(parser ? submitIssues(parser) : []),
   ];
+}
+
+function readableParserFor(config: TargetSettings, file: ConfigFile): SubmitParser | undefined {
+  try {
+    return submitParserFor(config, file);
+  } catch (error) {
+    if (error instanceof TemplateFileError) return undefined;
+    throw error;
+  }
 }
 
 /** Why a target can never work. It can be a secret, so it is not shown. */

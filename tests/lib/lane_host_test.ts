@@ -4,6 +4,8 @@ import { parseLaneHost } from "../../src/lib/lane_host.ts";
 Deno.test.each([
   { text: "example.org", host: "example.org" },
   { text: " Example.ORG ", host: "example.org" },
+  { text: "example.org.", host: "example.org" },
+  { text: "https://example.org.:443", host: "https://example.org:443" },
   { text: "example.org:8080", host: "example.org:8080" },
   { text: "bücher.example", host: "xn--bcher-kva.example" },
   { text: "BÜCHER.example:443", host: "xn--bcher-kva.example:443" },

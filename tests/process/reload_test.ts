@@ -173,9 +173,10 @@ Deno.test("a reload with anything wrong applies nothing, reports all of it, and 
   assert.deepEqual((await reload()).body.applied, ["templates", "POSTRIDER_CA_FILE"]);
   assert.equal(await subject(), "Two");
   await write("templates/bad.txt.liquid", "{% if x %}");
+  await write("postrider.yaml", 'aliases: {ops: ["nowhere://x"]}\n');
   const { body: { errors } } = await reload();
-  assert.deepEqual(
-    errors.filter(({ detail }: { detail: string }) => /bad\.txt/.test(detail)).length,
-    1,
+  const places = errors.map(({ pointer, detail }: { pointer: string; detail: string }) =>
+    pointer || detail.replace(/:.*/s, "")
   );
+  assert.deepEqual(places, ["bad.txt.liquid", "/aliases/ops/0"]);
 });

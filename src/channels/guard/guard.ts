@@ -9,6 +9,7 @@
  * @module
  */
 
+import { withoutRoot } from "../../lib/lane_host.ts";
 import type { Ports } from "../../task/ports.ts";
 import type { TaskError } from "../../task/task.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
@@ -211,7 +212,7 @@ function refused(detail: string): TaskError {
 
 /** Without the brackets of an IPv6 literal and the trailing dot. */
 function bareHost(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+  return withoutRoot(hostname.replace(/^\[(.*)\]$/, "$1")).toLowerCase();
 }
 
 function portOf(url: URL): number {

@@ -7,6 +7,7 @@
 import type { Socket } from "node:net";
 import { AddressError, type Guard } from "./guard.ts";
 import { compact } from "../../lib/compact.ts";
+import { withoutRoot } from "../../lib/lane_host.ts";
 import { isAddress } from "./addresses.ts";
 import type { EgressProxy } from "./egress_proxy.ts";
 import { resolveName } from "./resolver.ts";
@@ -39,7 +40,8 @@ export function guardedOpener(
   return async ({ hostname, protocol, port: portText, alpn }) => {
     const secure = protocol === "https:";
     const port = Number(portText) || (secure ? 443 : 80);
-    const name = hostname.replace(/^\[(.*)\]$/, "$1");
+    // RFC 6066 §3: TLS names a host without the dot of the root, and so do certificates.
+    const name = withoutRoot(hostname.replace(/^\[(.*)\]$/, "$1"));
     const how = alpn === undefined ? options : { ...options, alpn };
     const addresses = await guard.addressesOf(hostname, port);
     const via = proxy && { ...proxy, address: await addressOf(proxy) };

@@ -80,8 +80,9 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     const recipients = onceEach([...to, ...cc, ...bcc]).map(({ address }) => address);
     const mail = digestMail(payload);
     const files = new HeldFiles(held);
+    const names = new EncodedNames();
     const message = new MailComposer({
-      ...contentOf(mail, files),
+      ...contentOf(mail, files, names),
       messageId,
       date: new Date(date),
       // Random by default, and then no two attempts are alike.
@@ -92,7 +93,7 @@ export function openComposer(keys: readonly DkimKey[] = []): Composer {
     }).compile();
     message.setHeader(headersOf(mail));
     const built = mail.attachments.length > 0 ? await piecewise(message) : await atOnce(message);
-    const plain = files.insertInto(withLineEnds(withRecipients(built, mail)));
+    const plain = files.insertInto(withLineEnds(names.insertInto(withRecipients(built, mail))));
     const signer = signers.get(domain.toLowerCase());
     const bytes = signer ? await signed(signer, plain) : plain;
     const envelope = [bounce ?? from, ...to, ...cc, ...bcc];
@@ -257,8 +258,10 @@ function replaced(bytes: Buffer, before: string, after: string): Buffer {
 function contentOf(
   { from, to, cc, replyTo, subject, headers, attachments, ...said }: EmailPayload,
   files: HeldFiles,
+  names: EncodedNames,
 ) {
   const { text, html } = bodiesOf(said);
+  const addressed = ({ name = "", address }: Mailbox) => ({ name: names.standInOf(name), address });
   return {
     from: addressed(from),
     to: to.length + cc.length === 0 ? UNDISCLOSED : onceEach(to).map(addressed),
@@ -281,6 +284,28 @@ function contentOf(
       };
     }),
   };
+}
+
+/**
+ * Names such as `=?UTF-8?Q?x?=`: mail programs decode them even in quotes, and so show another
+ * name than was given. The library composes the mail with a word in place of each.
+ */
+class EncodedNames {
+  readonly #names: { readonly word: string; readonly name: string }[] = [];
+
+  standInOf(name: string): string {
+    if (!name.includes("=?") || isBeyondAscii(name)) return name;
+    const word = `name${crypto.randomUUID().replaceAll("-", "")}`;
+    this.#names.push({ word, name });
+    return word;
+  }
+
+  insertInto(mail: Buffer): Buffer {
+    return this.#names.reduce(
+      (mail, { word, name }) => replaced(mail, word, encodedWords(name).replaceAll(" ", "\r\n ")),
+      mail,
+    );
+  }
 }
 
 /** RFC 2045 §6.8: characters in a line of base64. */
@@ -356,8 +381,4 @@ function bodiesOf({ text, html, markdown }: Pick<EmailPayload, "text" | "html" |
   if (html !== undefined) return { text: (text ?? htmlToPlain(html)) || "\n", html };
   if (markdown === undefined) return { text: text ?? "" };
   return { text: (text ?? markdown) || "\n", html: mailPage(markdownToHtml(markdown)) };
-}
-
-function addressed({ name = "", address }: Mailbox) {
-  return { name, address };
 }

@@ -23,6 +23,7 @@ import { pointerTo } from "../../lib/json.ts";
 import { runAtOnce, type Steps } from "../../lib/steps.ts";
 import { isCleanUrl, isLongerThan } from "../../lib/text.ts";
 import { isFileName } from "../../lib/file_name.ts";
+import { withoutRoot } from "../../lib/lane_host.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
 import type { FetchPayload } from "../payloads.ts";
 import type { Ports } from "../ports.ts";
@@ -266,7 +267,7 @@ export function readUrl(text: string, issues: Issue[]): URL | undefined {
   return url;
 }
 
-/** The lane of a URL: its scheme, host and port, the port always written. */
+/** The lane of a URL: its scheme, host and port, the port always written; one for all spellings of a host. */
 export function laneOf({ protocol, hostname, port }: URL): string {
-  return `${protocol}//${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+  return `${protocol}//${withoutRoot(hostname)}:${port || (protocol === "https:" ? "443" : "80")}`;
 }

@@ -203,6 +203,24 @@ Deno.test("A subject that looks encoded is encoded, so that it reads as it was w
   }
 });
 
+Deno.test("A name that looks encoded is encoded, so that it reads as it was written", async () => {
+  const name = '=?UTF-8?Q?Eve_<eve@example.org>?= "x"';
+  const mailbox = { name, address: "bob@example.org" };
+  const other = { name: "Zoë", address: "zoe@example.org" };
+  const plain = { address: "pat@example.org" };
+  const { text } = await composed({
+    from: mailbox,
+    to: [other, mailbox, plain],
+    cc: [{ name, address: "cc@example.org" }],
+    replyTo: mailbox,
+  });
+  const { from, to, cc, replyTo } = await PostalMime.parse(text);
+  assert.deepEqual([from], [mailbox]);
+  assert.deepEqual(to, [other, mailbox, { ...plain, name: "" }]);
+  assert.deepEqual(cc, [{ name, address: "cc@example.org" }]);
+  assert.deepEqual(replyTo, [mailbox]);
+});
+
 Deno.test("A mail says that a program wrote it, unless a header says otherwise", async () => {
   assert.equal((await composed({})).headers.get("auto-submitted"), "auto-generated");
   const own = await composed({ headers: { "auto-submitted": "no" } });

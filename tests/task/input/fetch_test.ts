@@ -238,6 +238,7 @@ Deno.test.each([
   { url: "http://example.org/a", lane: "http://example.org:80" },
   { url: "https://example.org/a", lane: "https://example.org:443" },
   { url: "https://EXAMPLE.org:8443/", lane: "https://example.org:8443" },
+  { url: "https://example.org./a", lane: "https://example.org:443" },
   { url: "http://[2001:db8::1]/", lane: "http://[2001:db8::1]:80" },
 ])("$url goes by the lane $lane", ({ url, lane }) => assert.equal(laneOf(new URL(url)), lane));
 
