@@ -22,9 +22,10 @@ async function world() {
       server: string,
       more: Partial<FetchPayload> = {},
       context = aContext(),
+      host = "localhost",
     ): Promise<Any> {
       const port = servers.good[server] ?? servers.odd[server] ?? servers.bad[server];
-      const payload = aFetch(`https://localhost:${port}/a?b=c`, { maxBytes: 2 ** 23, ...more });
+      const payload = aFetch(`https://${host}:${port}/a?b=c`, { maxBytes: 2 ** 23, ...more });
       return await channel.deliver(anAttempt(payload), context);
     },
     async delivered(server: string, more: Partial<FetchPayload> = {}): Promise<Any> {
@@ -67,6 +68,18 @@ Deno.test(
     assert.ok(outcomes[0].result.timings.tls > 0, "the first opened the connection");
     const again = await upstream.delivered("speaks HTTP/2");
     assert.equal(again.result.timings.tls, undefined, "the connection stood already");
+  },
+);
+
+Deno.test(
+  "a server is reached by its name with the dot of the root",
+  needs("openssl", "node"),
+  async () => {
+    await using upstream = await world();
+    for (const server of ["speaks HTTP/2", "speaks HTTP/1.1 alone"]) {
+      const outcome = await upstream.fetch(server, {}, aContext(), "localhost.");
+      assert.equal(outcome.kind, "delivered", `${server}: ${JSON.stringify(outcome)}`);
+    }
   },
 );
 
