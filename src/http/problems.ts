@@ -108,12 +108,10 @@ export class Refusal extends Error {
 /** The detail of a 503 or 507: the request can be repeated as it is. */
 export const NOTHING_STORED = "Nothing was stored: try again later";
 
-/** Refuses a submit while the service is stopping. */
-export function shuttingDown(): Refusal {
-  return new Refusal(
-    "shutting_down",
-    "The service is shutting down and accepts no new tasks",
-  );
+/** Throws a `Refusal` while the service stops and accepts no tasks. */
+export function requireAccepting({ accepting }: { readonly accepting: () => boolean }): void {
+  if (accepting()) return;
+  throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
 }
 
 /** Refuses a request because of issues in its body or query. */

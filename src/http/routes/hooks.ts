@@ -4,16 +4,15 @@
  * @module
  */
 
-import { shuttingDown } from "../problems.ts";
 import type { Received } from "../../hooks/hooks.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import { requireScope } from "../auth/auth.ts";
 import { readRaw } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
-import { pageOf } from "../request/task_filter.ts";
+import { pageOf, refuseCursor } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
+import { NOTHING_STORED, Refusal, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
@@ -29,9 +28,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function receive(context: RequestContext): Promise<Response> {
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     const hook = found(context);
     const body = await readRaw(context.request, hook.maxBytes, clock);
     const { headers } = context.request;
@@ -42,9 +39,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   async function replay(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "operate");
     query(context, []);
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     return answerReceived(
       context,
       await hooks.replay(found(context), param(context, "id"), context.requestId),
@@ -68,16 +63,11 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     requireScope(context.caller, "read");
     const { limit, cursor } = pageOf(context);
     const hook = found(context);
-    try {
-      const page = await engine.deliveries(hook.name, limit, cursor);
-      return respond(context, 200, {
-        data: page.deliveries.map(deliveryView),
-        nextCursor: page.nextCursor,
-      });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
-    }
+    const page = await engine.deliveries(hook.name, limit, cursor).catch(refuseCursor);
+    return respond(context, 200, {
+      data: page.deliveries.map(deliveryView),
+      nextCursor: page.nextCursor,
+    });
   }
 
   return [

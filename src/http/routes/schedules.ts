@@ -4,7 +4,6 @@
  * @module
  */
 
-import { shuttingDown } from "../problems.ts";
 import { compact } from "../../lib/compact.ts";
 import {
   isScheduleName,
@@ -29,7 +28,7 @@ import type { Issue } from "../../task/issues.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
 import type { Json } from "../../task/task.ts";
-import { NOTHING_STORED, Refusal, refuseIssues } from "../problems.ts";
+import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { timeView } from "../views/time_view.ts";
@@ -68,9 +67,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   async function put(context: RequestContext): Promise<Response> {
     const isDryRun = isDryRunOf(context);
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     const name = param(context, "name");
     if (!isScheduleName(name)) {
       const detail = `Expected a name of letters, digits, ".", "_" and "-"`;
@@ -84,9 +81,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   async function patch(context: RequestContext): Promise<Response> {
     const { name, record } = found(context, mayOperate, ["dryRun"]);
     const isDryRun = isDryRunOf(context);
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     if (!isPlainObject(value)) {
       throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
@@ -151,9 +146,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   async function run(context: RequestContext): Promise<Response> {
     const { name } = found(context, mayOperate);
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "The schedule no longer exists");
     if ("refused" in made) throw new Refusal(made.refused, NOTHING_STORED);

@@ -33,7 +33,7 @@ import type { WindowCounters } from "../stats/window_counters.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { prefersLines } from "../request/quality.ts";
 import { dryRunView } from "./dry_run.ts";
-import { NOTHING_STORED, Refusal, refuseIssues, shuttingDown } from "../problems.ts";
+import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import { openRateLimit } from "../request/rate_limit.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
@@ -86,9 +86,7 @@ export function submitRoutes(
   ): Promise<Response> {
     const startedAt = clock.monotonic();
     const { request, caller, requestId } = context;
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
+    requireAccepting(dependencies);
     const counted = takeToken(caller.name ?? "");
     const headers = counted && await counted;
     const { dryRun } = query(context, ["dryRun"]);

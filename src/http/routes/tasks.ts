@@ -19,7 +19,7 @@ import {
   selectionOf,
 } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues, shuttingDown } from "../problems.ts";
+import { Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { viewForOthers } from "../views/others_view.ts";
@@ -150,7 +150,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function retry(context: RequestContext): Promise<Response> {
     query(context, []);
-    requireAccepting();
+    requireAccepting(dependencies);
     const { id } = await operatedTask(engine, context);
     const changed = await engine.revive(id, room());
     if (changed === "full") throw new Refusal("queue_full", NOTHING_QUEUED);
@@ -165,7 +165,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function retryAll(context: RequestContext): Promise<Response> {
-    requireAccepting();
+    requireAccepting(dependencies);
     const filter = filterOrAll(context, "retry everything that has ended", clock.now());
     const wanted = narrowed(filter, context, true);
     return await respondWithProgress(context, 202, () => clock.now(), async (onPart) => {
@@ -228,12 +228,6 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const task = await engine.find(id);
     if (!task) throw new Refusal("not_found", "The task was deleted");
     return task;
-  }
-
-  function requireAccepting(): void {
-    if (!dependencies.accepting()) {
-      throw shuttingDown();
-    }
   }
 
   return [
