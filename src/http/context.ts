@@ -61,7 +61,7 @@ export function param({ hono }: RequestContext, name: string): string {
 
 /**
  * The parameters of the query. An unknown or repeated parameter is an error: it
- * is added to `faults`, or, without `faults`, thrown as a `Refusal`.
+ * is added to `issues`, or, without `issues`, thrown as a `Refusal`.
  */
 export function query<Name extends string>(
   { request, hono }: RequestContext,
@@ -84,6 +84,18 @@ export function query<Name extends string>(
   return Object.fromEntries(known.map(([name, [value]]) => [name, value])) as Partial<
     Record<Name, string>
   >;
+}
+
+/**
+ * Whether a parameter of the query is `true`. Throws a `Refusal` for any other value, or adds
+ * that to `issues`.
+ */
+export function isSet(name: string, value: string | undefined, issues?: Issue[]): boolean {
+  if (value === undefined || value === "true") return value === "true";
+  const issue = { pointer: `/${name}`, detail: "Expected true, or leave it out" };
+  if (!issues) throw refuseIssues([issue]);
+  issues.push(issue);
+  return true;
 }
 
 /** `?wait=30s` in milliseconds, at most a minute; `undefined` without it. */

@@ -14,7 +14,7 @@ import type { FilterRequest } from "../../task/api/requests.ts";
 import type { Issue } from "../../task/issues.ts";
 import { TASK_STATES, type TaskState } from "../../task/state.ts";
 import type { Reason, TaskType } from "../../task/task.ts";
-import { query, type RequestContext } from "../context.ts";
+import { isSet, query, type RequestContext } from "../context.ts";
 import { refuseIssues } from "../problems.ts";
 import type { ExportFormat } from "../streams/export.ts";
 
@@ -64,8 +64,8 @@ export const TASK_FILTERS = {
     },
   },
   queued: {
-    description: "Queued, and counted so by `GET /status`: its time has come (`due`) or has not " +
-      "(`scheduled`), it waits for its next attempt (`retrying`), or a pause covers it (`paused`).",
+    description: "Only queued tasks: due now (`due`), scheduled for later (`scheduled`), waiting " +
+      "for their next attempt (`retrying`), or covered by a pause (`paused`).",
     values: QUEUED_KINDS,
     parse: (value, at) => {
       const kind = QUEUED_KINDS.find((kind) => kind === value);
@@ -82,7 +82,7 @@ export const TASK_FILTERS = {
   },
   tag: { description: "One of its tags.", parse: (tag) => ({ tag }) },
   tags: {
-    description: "Tags joined by commas; it carries each of them.",
+    description: "Tags joined by commas; it has each of them.",
     parse: (value) => {
       const tags = value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
       return tags.length > 0 ? { tags } : "Expected tags, joined by commas";
@@ -124,32 +124,20 @@ export const TASK_FILTERS = {
     parse: (q) => q.trim() === "" ? "Expected a text to search for" : { q: q.trim() },
   },
   since: {
-    description: "Accepted then or later: an RFC 3339 time, or a duration back from now (24h).",
-    parse: (value, now) => {
-      const since = momentOf(value, now);
-      return since === undefined ? EXPECTED_MOMENT : { since };
-    },
+    description: "Accepted at this time or later: RFC 3339, or a duration back from now (24h).",
+    parse: momentParser((since) => ({ since })),
   },
   until: {
-    description: "Accepted then or earlier: an RFC 3339 time, or a duration back from now.",
-    parse: (value, now) => {
-      const until = momentOf(value, now);
-      return until === undefined ? EXPECTED_MOMENT : { until };
-    },
+    description: "Accepted at this time or earlier: RFC 3339, or a duration back from now.",
+    parse: momentParser((until) => ({ until })),
   },
   finishedSince: {
-    description: "Became final then or later: an RFC 3339 time, or a duration back from now.",
-    parse: (value, now) => {
-      const finishedSince = momentOf(value, now);
-      return finishedSince === undefined ? EXPECTED_MOMENT : { finishedSince };
-    },
+    description: "Became final at this time or later: RFC 3339, or a duration back from now.",
+    parse: momentParser((finishedSince) => ({ finishedSince })),
   },
   finishedUntil: {
-    description: "Became final then or earlier: an RFC 3339 time, or a duration back from now.",
-    parse: (value, now) => {
-      const finishedUntil = momentOf(value, now);
-      return finishedUntil === undefined ? EXPECTED_MOMENT : { finishedUntil };
-    },
+    description: "Became final at this time or earlier: RFC 3339, or a duration back from now.",
+    parse: momentParser((finishedUntil) => ({ finishedUntil })),
   },
   source: {
     description: "What submitted it: schedule:NAME, hook:NAME, or api for requests.",
@@ -171,14 +159,24 @@ export const FILTER_NAMES = Object.keys(TASK_FILTERS) as (keyof FilterRequest)[]
 export const EXPECTED_MOMENT =
   'Expected a time such as "2030-01-31T12:00:00Z", or a duration back from now such as "24h"';
 
-/** A time, or the moment that long before `now`. */
+function momentParser(filterFrom: (moment: number) => TaskFilter): FilterField["parse"] {
+  return (value, now) => {
+    const moment = momentOf(value, now);
+    return moment === undefined ? EXPECTED_MOMENT : filterFrom(moment);
+  };
+}
+
+/** A time, or a duration before `now`, in milliseconds since the epoch. */
 export function momentOf(value: string, now: number): number | undefined {
   const back = parseDuration(value);
   return back === undefined ? parseTime(value) : Math.max(0, now - back);
 }
 
+/** The longest value of a filter, in characters. */
 const MAX_VALUE = 2_048;
+/** The most entries of a page. */
 const MAX_LISTED = 200;
+/** The entries of a page when the request gives no number. */
 const LISTED = 50;
 
 /** A filter and a page. */
@@ -200,21 +198,18 @@ export function selectionOf(context: RequestContext, now: number): Selection {
   const issues: Issue[] = [];
   const names = [...FILTER_NAMES, ...PAGE_NAMES, "format", "sort"] as const;
   const { limit: given, cursor, format, sort, ...words } = query(context, names, issues);
-  const limit = given ?? `${LISTED}`;
   if (sort !== undefined && (sort !== "due" || format !== undefined)) {
     issues.push({ pointer: "/sort", detail: "Expected due, and no format; or leave it out" });
   }
   if (format !== undefined && format !== "ndjson" && format !== "csv") {
     issues.push({ pointer: "/format", detail: "Expected ndjson or csv" });
   }
-  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
-    issues.push({ pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` });
-  }
+  const limit = limitOf(given, issues);
   const filter = readFilter(words, now, issues);
   return {
     filter,
     // An export is not in pages.
-    limit: given === undefined && format !== undefined ? Infinity : Number(limit),
+    limit: given === undefined && format !== undefined ? Infinity : limit,
     ...compact({
       cursor,
       format: format as ExportFormat | undefined,
@@ -225,12 +220,19 @@ export function selectionOf(context: RequestContext, now: number): Selection {
 
 /** Reads the page of a request without a filter. */
 export function pageOf(context: RequestContext): Pick<Selection, "limit" | "cursor"> {
-  const { limit = `${LISTED}`, cursor } = query(context, PAGE_NAMES);
-  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LISTED) {
-    const detail = `Expected a whole number from 1 to ${MAX_LISTED}`;
-    throw refuseIssues([{ pointer: "/limit", detail }]);
-  }
-  return { limit: Number(limit), ...compact({ cursor }) };
+  const { limit, cursor } = query(context, PAGE_NAMES);
+  return { limit: limitOf(limit), ...compact({ cursor }) };
+}
+
+/** The `limit` of a page. Throws a `Refusal` for a wrong one, or adds that to `issues`. */
+export function limitOf(given: string | undefined, issues?: Issue[]): number {
+  if (given === undefined) return LISTED;
+  const limit = /^\d{1,3}$/.test(given) ? Number(given) : 0;
+  if (limit >= 1 && limit <= MAX_LISTED) return limit;
+  const issue = { pointer: "/limit", detail: `Expected a whole number from 1 to ${MAX_LISTED}` };
+  if (!issues) throw refuseIssues([issue]);
+  issues.push(issue);
+  return LISTED;
 }
 
 /**
@@ -240,11 +242,9 @@ export function pageOf(context: RequestContext): Pick<Selection, "limit" | "curs
 export function filterOrAll(context: RequestContext, what: string, now: number): TaskFilter {
   const issues: Issue[] = [];
   const { all, ...words } = query(context, [...FILTER_NAMES, "all"], issues);
-  if (all !== undefined && all !== "true") {
-    issues.push({ pointer: "/all", detail: "Expected true, or leave it out" });
-  }
+  const isAll = isSet("all", all, issues);
   const filter = readFilter(words, now, issues);
-  if (all === undefined && Object.keys(filter).length === 0) {
+  if (!isAll && Object.keys(filter).length === 0) {
     const detail = `Expected at least one filter: to ${what}, ?all=true`;
     throw refuseIssues([{ pointer: "", detail }]);
   }
@@ -271,7 +271,7 @@ export function readFilter(words: FilterWords, now: number, issues: Issue[] = []
   return filter.queued && !filter.states ? { ...filter, states: ["queued"] } : filter;
 }
 
-/** Refuses a cursor that an engine did not know; throws other errors again. */
+/** Refuses a cursor that the engine cannot read; throws other errors again. */
 export function refuseCursor(error: unknown): never {
   if (!(error instanceof RangeError)) throw error;
   throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);

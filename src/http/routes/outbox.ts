@@ -8,21 +8,16 @@ import { isId } from "../../lib/ids.ts";
 import { maySee } from "../auth/auth.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues } from "../problems.ts";
+import { Refusal } from "../problems.ts";
+import { limitOf } from "../request/task_filter.ts";
 import type { Route } from "../route.ts";
 import { timeView } from "../views/time_view.ts";
-
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
 
 /** The routes that show the outbox. */
 export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
   async function list(context: RequestContext): Promise<Response> {
-    const { limit = `${DEFAULT_LIMIT}` } = query(context, ["limit"]);
-    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
-      throw refuseIssues([{ pointer: "/limit", detail: `Expected 1 to ${MAX_LIMIT}` }]);
-    }
-    const entries = await opened().list(Number(limit));
+    const limit = limitOf(query(context, ["limit"]).limit);
+    const entries = await opened().list(limit);
     const seen = await Promise.all(entries.map(({ id }) => maySeeMail(context, id)));
     const data = entries.filter((_, i) => seen[i]);
     return respond(context, 200, {

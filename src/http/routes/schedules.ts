@@ -21,7 +21,7 @@ import type { QueueEngine } from "../../queue/engine.ts";
 import type { TaskState } from "../../task/state.ts";
 import { parseBodyText } from "../../task/input/body_text.ts";
 import { readJson } from "../request/body.ts";
-import { param, query, type RequestContext, respond } from "../context.ts";
+import { isSet, param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { isPlainObject } from "../../lib/json.ts";
 import type { Issue } from "../../task/issues.ts";
@@ -227,9 +227,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 }
 
 function isDryRunOf(context: RequestContext): boolean {
-  const { dryRun } = query(context, ["dryRun"]);
-  if (dryRun === undefined || dryRun === "true") return dryRun === "true";
-  throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
+  return isSet("dryRun", query(context, ["dryRun"]).dryRun);
 }
 
 /** The state of a task, or of a batch as if it were one; `undefined` once it is deleted. */

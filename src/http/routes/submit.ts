@@ -21,6 +21,7 @@ import { nameOf, requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
 import {
   hasLongPayload,
+  isSet,
   preferredWait,
   query,
   type RequestContext,
@@ -89,10 +90,7 @@ export function submitRoutes(
     requireAccepting(dependencies);
     const counted = takeToken(caller.name ?? "");
     const headers = counted && await counted;
-    const { dryRun } = query(context, ["dryRun"]);
-    if (dryRun !== undefined && dryRun !== "true") {
-      throw refuseIssues([{ pointer: "/dryRun", detail: "Expected true, or leave it out" }]);
-    }
+    const isDryRun = isSet("dryRun", query(context, ["dryRun"]).dryRun);
     const holdsTexts = path === "/notify";
     const { text, size, value, held } = await readJson(request, MAX_BYTES, clock, { holdsTexts });
     const owner = caller.name;
@@ -100,7 +98,7 @@ export function submitRoutes(
     const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
     const draft = drafting instanceof Promise ? await drafting : drafting;
     requireDraftScopes(caller, draft);
-    if (dryRun) {
+    if (isDryRun) {
       const view = await dryRunView(draft, dependencies.ports);
       const shown = draft.drafted.reduce((sum, { task }) => sum + task.payload.length, 0);
       return shown > SINGLE_BYTES

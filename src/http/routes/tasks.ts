@@ -9,7 +9,7 @@ import type { Room } from "../../queue/engine.ts";
 import { isFinal } from "../../task/state.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { maySee, nameOf, owns, requireScope } from "../auth/auth.ts";
-import { query, type RequestContext, respond, waitOf } from "../context.ts";
+import { isSet, query, type RequestContext, respond, waitOf } from "../context.ts";
 import {
   FILTER_NAMES,
   filterOrAll,
@@ -19,7 +19,7 @@ import {
   selectionOf,
 } from "../request/task_filter.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, refuseIssues, requireAccepting } from "../problems.ts";
+import { Refusal, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { viewForOthers } from "../views/others_view.ts";
@@ -93,10 +93,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   async function cancel(context: RequestContext): Promise<Response> {
     const { erase } = query(context, ["erase"]);
-    if (erase === "true") return await eraseOne(context);
-    if (erase !== undefined) {
-      throw refuseIssues([{ pointer: "/erase", detail: "Expected true, or leave it out" }]);
-    }
+    if (isSet("erase", erase)) return await eraseOne(context);
     const { id } = await operatedTask(engine, context);
     const cancelled = await engine.cancel(id, "request", nameOf(context.caller));
     const task = await present(id);

@@ -162,13 +162,13 @@ export interface FilterRequest extends GivenTexts {
   readonly parent?: string;
   /** A text that its subject, recipients or URL contain. */
   readonly q?: string;
-  /** Accepted then or later: a time, or a duration back from now (`24h`). */
+  /** Accepted at this time or later: a time, or a duration back from now (`24h`). */
   readonly since?: string;
-  /** Accepted then or earlier: a time, or a duration back from now. */
+  /** Accepted at this time or earlier: a time, or a duration back from now. */
   readonly until?: string;
-  /** Became final then or later: a time, or a duration back from now. */
+  /** Became final at this time or later: a time, or a duration back from now. */
   readonly finishedSince?: string;
-  /** Became final then or earlier: a time, or a duration back from now. */
+  /** Became final at this time or earlier: a time, or a duration back from now. */
   readonly finishedUntil?: string;
   /** `schedule:NAME`, `hook:NAME` or `api`. */
   readonly source?: string;
