@@ -7,9 +7,14 @@
 
 import { requireScope } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
-import { ending, eventResponse } from "../routes/events.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
+import {
+  endOn,
+  eventResponse,
+  KEEP_ALIVE_MS,
+  openInbox,
+  streamOf,
+} from "../streams/event_stream.ts";
 
 /** Interval of the checks for changes, in milliseconds. */
 const CHECK_MS = 100;
@@ -46,5 +51,5 @@ export function pulses(
     }
   }
 
-  return eventResponse(context, streamOf(next, ending(context.ending(), () => inbox.end())));
+  return eventResponse(context, streamOf(next, endOn(context.ending(), () => inbox.end())));
 }

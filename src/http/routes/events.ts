@@ -16,10 +16,16 @@ import { requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import { openFeed } from "../streams/feed.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { API_HEADERS, refuseIssues } from "../problems.ts";
+import { refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { seenTask } from "../auth/access.ts";
-import { KEEP_ALIVE_MS, openInbox, streamOf } from "../streams/event_stream.ts";
+import {
+  endOn,
+  eventResponse,
+  KEEP_ALIVE_MS,
+  openInbox,
+  streamOf,
+} from "../streams/event_stream.ts";
 import { timeView } from "../views/time_view.ts";
 
 /** Interval of progress events, in milliseconds. */
@@ -56,7 +62,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
       }
     }
 
-    return eventResponse(context, streamOf(next, ending(context.ending(), () => feed.end())));
+    return eventResponse(context, streamOf(next, endOn(context.ending(), () => feed.end())));
   }
 
   async function ofOne(context: RequestContext): Promise<Response> {
@@ -65,7 +71,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     const { id } = await seenTask(engine, context);
     if (context.request.method === "HEAD") return eventResponse(context, null);
     const inbox = openInbox<TaskChange>(clock);
-    // Watched before it is read: a change in between is seen twice and sent once.
+    // Watched before it is read: a change in between arrives twice and is sent once.
     const unwatch = engine.watch({ task: id }, (change) => inbox.put(change));
     const task = await engine.find(id);
     if (task && isFinal(task.state) && task.change === since) {
@@ -97,7 +103,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
       }
     }
 
-    const leave = ending(context.ending(), () => {
+    const leave = endOn(context.ending(), () => {
       unwatch();
       inbox.end();
     });
@@ -164,30 +170,4 @@ function lastEventId({ headers }: Request): number | undefined {
     throw refuseIssues([{ pointer: "", detail }]);
   }
   return Number(given);
-}
-
-/** Calls `end` when the service stops or the reader disconnects, whichever is first. */
-export function ending(closing: AbortSignal, end: () => void): () => void {
-  const leave = () => {
-    closing.removeEventListener("abort", leave);
-    end();
-  };
-  closing.addEventListener("abort", leave);
-  if (closing.aborted) leave();
-  return leave;
-}
-
-/** A response with server-sent events. */
-export function eventResponse(
-  { requestId }: RequestContext,
-  body: ReadableStream<Uint8Array> | null,
-) {
-  return new Response(body as BodyInit | null, {
-    headers: {
-      "content-type": "text/event-stream",
-      ...API_HEADERS,
-      "x-accel-buffering": "no",
-      "x-request-id": requestId,
-    },
-  });
 }

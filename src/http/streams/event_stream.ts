@@ -1,13 +1,46 @@
 /**
- * Streaming responses: the body is produced as fast as it is read.
+ * Responses whose body is produced as fast as it is read: server-sent events and NDJSON.
  *
  * @module
  */
 
 import type { Clock } from "../../lib/clock.ts";
+import type { RequestContext } from "../context.ts";
+import { API_HEADERS } from "../problems.ts";
 
 /** A keep-alive is sent after this long without data, in milliseconds. */
 export const KEEP_ALIVE_MS = 15_000;
+
+/** Headers of every stream; the last one makes nginx pass each part on at once. */
+export const STREAM_HEADERS = { ...API_HEADERS, "x-accel-buffering": "no" } as const;
+
+/** A response with server-sent events. */
+export function eventResponse(
+  { requestId }: RequestContext,
+  body: ReadableStream<Uint8Array> | null,
+): Response {
+  return new Response(body as BodyInit | null, {
+    headers: {
+      "content-type": "text/event-stream",
+      ...STREAM_HEADERS,
+      "x-request-id": requestId,
+    },
+  });
+}
+
+/**
+ * Calls `end` when `signal` aborts. Returns what to call when the reader has disconnected: it
+ * calls `end` too.
+ */
+export function endOn(signal: AbortSignal, end: () => void): () => void {
+  const leave = () => {
+    signal.removeEventListener("abort", leave);
+    end();
+  };
+  signal.addEventListener("abort", leave);
+  if (signal.aborted) leave();
+  return leave;
+}
 
 /** A queue between event listeners and a stream. */
 export interface Inbox<Item> {

@@ -45,13 +45,13 @@ const COLUMNS = [
   "error",
 ] as const;
 
-/** What an export has: the tasks that match, from `cursor` on, at most `limit`. */
+/** Which tasks an export has. */
 export interface ExportedPart {
-  /** The tasks. */
+  /** What they match. */
   readonly filter: TaskFilter;
-  /** `Infinity` for all. */
+  /** How many at most; `Infinity` for all. */
   readonly limit: number;
-  /** The `nextCursor` of a list. */
+  /** Where they begin: the `nextCursor` of a list. */
   readonly cursor?: string;
 }
 

@@ -9,7 +9,8 @@
 import type { OnPart } from "../../queue/engine.ts";
 import { type RequestContext, respond } from "../context.ts";
 import { prefersLines } from "../request/quality.ts";
-import { API_HEADERS, Refusal } from "../problems.ts";
+import { Refusal } from "../problems.ts";
+import { STREAM_HEADERS } from "./event_stream.ts";
 import { timeView } from "../views/time_view.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -60,8 +61,7 @@ export async function respondWithProgress(
     status,
     headers: {
       "content-type": NDJSON,
-      ...API_HEADERS,
-      "x-accel-buffering": "no",
+      ...STREAM_HEADERS,
       "x-request-id": context.requestId,
     },
   });

@@ -7,8 +7,7 @@
 import { isFinal } from "../../task/state.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { API_HEADERS } from "../problems.ts";
-import { KEEP_ALIVE_MS, openInbox, streamOf } from "./event_stream.ts";
+import { endOn, KEEP_ALIVE_MS, openInbox, STREAM_HEADERS, streamOf } from "./event_stream.ts";
 import { owns } from "../auth/auth.ts";
 import { viewForOthers } from "../views/others_view.ts";
 import { taskView } from "../views/task_view.ts";
@@ -17,8 +16,8 @@ import { taskView } from "../views/task_view.ts";
 const AT_ONCE = 32;
 
 /**
- * Streams the results of a batch. With `wait`, in seconds, the response ends then
- * even if tasks are left. A reader that disconnects cancels nothing.
+ * Streams the results of a batch. With `wait`, the response ends after so many seconds even if
+ * tasks are not final. A reader that disconnects cancels nothing.
  */
 export function resultLines(
   { engine, clock }: Dependencies,
@@ -30,8 +29,7 @@ export function resultLines(
   const init = {
     headers: {
       "content-type": "application/x-ndjson",
-      ...API_HEADERS,
-      "x-accel-buffering": "no",
+      ...STREAM_HEADERS,
       "x-request-id": requestId,
       ...(wait === undefined ? {} : { "preference-applied": `wait=${wait}` }),
       ...headers,
@@ -39,20 +37,17 @@ export function resultLines(
   };
   if (request.method === "HEAD") return new Response(null, init);
   const inbox = openInbox<string>(clock);
-  // Watched before the list is read: a task that becomes final in between is seen twice and written once.
+  // Watched before the list is read: a task that becomes final in between arrives twice and is
+  // written once.
   const unwatch = engine.watch({ batch: batchId }, (change) => {
     if (isFinal(change.state)) inbox.put(change.id);
   });
   const undo = wait === undefined ? () => {} : clock.after(wait * 1_000, () => inbox.end());
-  const end = () => inbox.end();
-  const closing = ending();
-  closing.addEventListener("abort", end);
-  if (closing.aborted) end();
-  const leave = () => {
+  const leave = endOn(ending(), () => {
     unwatch();
     undo();
-    closing.removeEventListener("abort", end);
-  };
+    inbox.end();
+  });
   let left: Set<string> | undefined;
   let ready: string[] = [];
 
