@@ -1,5 +1,5 @@
 /**
- * Finds the task or batch of a request, if the caller may see it.
+ * Finds the task or batch of a request, if the caller may see or change it.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { isId } from "../../lib/ids.ts";
 import type { QueueEngine, TaskFilter } from "../../queue/engine.ts";
 import type { BatchRecord } from "../../task/batch.ts";
 import type { TaskRecord } from "../../task/task.ts";
-import { mayOperate, maySee, requireScope } from "./auth.ts";
+import { type Caller, mayOperate, maySee, requireScope } from "./auth.ts";
 import { param, type RequestContext } from "../context.ts";
 import { Refusal } from "../problems.ts";
 
-/** The same answer for a missing task and one of another owner, so that ids disclose nothing. */
-function notFound(kind: string): Refusal {
+/** The same answer for a missing thing and one of another owner, so that ids disclose nothing. */
+export function notFound(kind: "task" | "batch" | "schedule"): Refusal {
   return new Refusal("not_found", `No such ${kind}, or another owner's`);
 }
 
@@ -43,7 +43,9 @@ export async function operatedTask(
 ): Promise<TaskRecord> {
   const id = param(context, "id");
   const task = isId("tsk", id) ? await engine.find(id) : undefined;
-  return operated(context, task, "task");
+  if (!task) throw notFound("task");
+  requireOperation(context.caller, task.owner, "task");
+  return task;
 }
 
 /** The batch of the path, if the caller may change it. */
@@ -53,16 +55,19 @@ export async function operatedBatch(
 ): Promise<BatchRecord> {
   const id = param(context, "id");
   const batch = isId("bat", id) ? await engine.findBatch(id) : undefined;
-  return operated(context, batch, "batch");
+  if (!batch) throw notFound("batch");
+  requireOperation(context.caller, batch.owner, "batch");
+  return batch;
 }
 
-function operated<Thing extends { readonly owner?: string }>(
-  { caller }: RequestContext,
-  thing: Thing | undefined,
-  kind: string,
-): Thing {
-  if (thing && mayOperate(caller, thing.owner)) return thing;
-  if (!thing || !maySee(caller, thing.owner)) throw notFound(kind);
+/** Throws a `Refusal` unless the caller may change what belongs to `owner`. */
+export function requireOperation(
+  caller: Caller,
+  owner: string | undefined,
+  kind: Parameters<typeof notFound>[0],
+): void {
+  if (mayOperate(caller, owner)) return;
+  if (!maySee(caller, owner)) throw notFound(kind);
   throw new Refusal("forbidden", "Expected the key of its owner, or one with the scope operate");
 }
 

@@ -30,14 +30,16 @@ import { maskIssues } from "../../task/masked_submit.ts";
 import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
+import { notFound, requireOperation } from "../auth/access.ts";
 import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
 
 const MAX_BYTES = 2 ** 20;
-/** The most schedules of one API key, and of all callers without a key. */
+/** The most schedules of one API key, and of all callers without a key together. */
 const MAX_SCHEDULES = 200;
 const TOO_MANY = `Expected at most ${MAX_SCHEDULES} schedules for an API key: delete one first`;
+/** How many of the next times are shown. */
 const NEXT_TIMES = 5;
 /** A batch has the worst of its tasks' final states. */
 const BATCH_ENDS: readonly TaskState[] = ["failed", "expired", "cancelled", "succeeded"];
@@ -46,23 +48,29 @@ const BATCH_ENDS: readonly TaskState[] = ["failed", "expired", "cancelled", "suc
 export function scheduleRoutes(dependencies: Dependencies): Route[] {
   const { engine, schedules, clock, ids, acceptance } = dependencies;
 
-  function found(
-    context: RequestContext,
-    allowed: typeof maySee,
-    parameters: readonly "dryRun"[] = [],
-  ): Schedule {
+  /** The schedule of the path. */
+  function seen(context: RequestContext): Schedule {
+    query(context, []);
+    const schedule = schedules.find(param(context, "name"));
+    if (!schedule || !maySee(context.caller, schedule.record.owner)) throw notFound("schedule");
+    return schedule;
+  }
+
+  /** The schedule of the path, if the caller may change it. */
+  function operated(context: RequestContext, parameters: readonly "dryRun"[] = []): Schedule {
     query(context, parameters);
-    const kept = schedules.find(param(context, "name"));
-    const owner = kept?.record.owner;
-    if (kept && allowed(context.caller, owner)) return kept;
-    if (!kept || !maySee(context.caller, owner)) throw notFound();
-    throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
+    const schedule = schedules.find(param(context, "name"));
+    if (!schedule) throw notFound("schedule");
+    requireOperation(context.caller, schedule.record.owner, "schedule");
+    return schedule;
   }
 
   function list(context: RequestContext): Response {
     query(context, []);
-    const data = schedules.list().filter((kept) => maySee(context.caller, kept.record.owner));
-    return respond(context, 200, { data: data.map((kept) => scheduleView(kept, label(kept))) });
+    const data = schedules.list().filter(({ record }) => maySee(context.caller, record.owner));
+    return respond(context, 200, {
+      data: data.map((schedule) => scheduleView(schedule, label(schedule))),
+    });
   }
 
   async function put(context: RequestContext): Promise<Response> {
@@ -77,9 +85,9 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     return await define(context, name, value, isDryRun);
   }
 
-  /** Changes fields of a schedule, and leaves the others as they are: secrets too. */
+  /** Changes some fields of a schedule and keeps the others, secrets included. */
   async function patch(context: RequestContext): Promise<Response> {
-    const { name, record } = found(context, mayOperate, ["dryRun"]);
+    const { name, record } = operated(context, ["dryRun"]);
     const isDryRun = isDryRunOf(context);
     requireAccepting(dependencies);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
@@ -106,7 +114,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     const at = (issue: Issue) => ({ ...issue, pointer: `/${type}${issue.pointer}` });
     if (tried.issues) throw refuseIssues(tried.issues.map(at));
     requireDraftScopes(context.caller, tried.value);
-    // A time such as `expires` may be over when the schedule runs first.
+    // By the first run, a time such as `expires` may have passed.
     const firstAt = nextTick(parsed.value, now, now) ?? now;
     const { issues = [] } = acceptance[type](parseBodyText(body), { ids, now: firstAt });
     if (issues.length > 0) {
@@ -125,18 +133,18 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
       const record = freshRecord(parsed.value, "api", clock.now(), owner);
       return answerOne(context, 200, { name, version: 0, record });
     }
-    const kept = await schedules.change(name, (before, ownedBy) => {
+    const schedule = await schedules.change(name, (before, ownedBy) => {
       requireChange(context.caller, before);
       if (before) return redefined(before, parsed.value, "api", clock.now());
       if (ownedBy(owner) >= MAX_SCHEDULES) throw refuseIssues([{ pointer: "", detail: TOO_MANY }]);
       return freshRecord(parsed.value, "api", clock.now(), owner);
     });
     const location = { location: `/schedules/${name}` };
-    return answerOne(context, before ? 200 : 201, kept, location);
+    return answerOne(context, before ? 200 : 201, schedule, location);
   }
 
   async function remove(context: RequestContext): Promise<Response> {
-    const { name } = found(context, mayOperate);
+    const { name } = operated(context);
     await schedules.change(name, (before) => {
       requireChange(context.caller, before);
       return undefined;
@@ -145,7 +153,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function run(context: RequestContext): Promise<Response> {
-    const { name } = found(context, mayOperate);
+    const { name } = operated(context);
     requireAccepting(dependencies);
     const made = await schedules.runNow(name);
     if (!made) throw new Refusal("not_found", "The schedule no longer exists");
@@ -156,34 +164,34 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function pause(context: RequestContext): Promise<Response> {
-    const { name } = found(context, mayOperate);
-    const kept = await schedules.change(name, (before) => {
+    const { name } = operated(context);
+    const schedule = await schedules.change(name, (before) => {
       return before?.paused ? "keep" : before && { ...before, paused: true };
     });
-    return answerOne(context, 200, kept);
+    return answerOne(context, 200, schedule);
   }
 
   async function resume(context: RequestContext): Promise<Response> {
-    const { name } = found(context, mayOperate);
-    const kept = await schedules.change(name, (before) => {
+    const { name } = operated(context);
+    const schedule = await schedules.change(name, (before) => {
       if (!before?.paused) return before ? "keep" : undefined;
       const { paused: _, ...record } = before;
-      // Runs left out by the pause do not count as missed.
+      // Runs whose time passed during the pause do not count as missed.
       const nextAt = nextTick(record.spec, clock.now(), record.createdAt);
       const isAhead = record.nextAt !== undefined && nextAt !== undefined && record.nextAt > nextAt;
       return isAhead ? record : { ...record, ...compact({ nextAt }) };
     });
-    return answerOne(context, 200, kept);
+    return answerOne(context, 200, schedule);
   }
 
   async function answerOne(
     context: RequestContext,
     status: number,
-    kept: Schedule | undefined,
+    schedule: Schedule | undefined,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    if (!kept) throw new Refusal("not_found", "The schedule no longer exists");
-    const { spec, createdAt, lastRuns = [], paused, nextAt } = kept.record;
+    if (!schedule) throw new Refusal("not_found", "The schedule no longer exists");
+    const { spec, createdAt, lastRuns = [], paused, nextAt } = schedule.record;
     const more = paused || nextAt === undefined
       ? []
       : [nextAt, ...nextTicks(spec, nextAt, createdAt, NEXT_TIMES - 1)];
@@ -194,16 +202,16 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
         state: await stateOfRun(engine, id),
       })),
     );
-    // The label has parts of the payload; an operator may change it without seeing it.
-    const isSeen = maySee(context.caller, kept.record.owner);
-    const view = scheduleView(kept, isSeen ? label(kept) : undefined);
+    // The label shows parts of the payload, which a key with `operate` alone may not see.
+    const isSeen = maySee(context.caller, schedule.record.owner);
+    const view = scheduleView(schedule, isSeen ? label(schedule) : undefined);
     const whole = { ...view, lastRuns: runs, nextTimes: more.map(timeView) };
     return respond(context, status, whole, headers);
   }
 
   /** The label of the task that a run would create; it holds no secrets. */
-  function label(kept: Schedule): string | undefined {
-    const { spec } = kept.record;
+  function label(schedule: Schedule): string | undefined {
+    const { spec } = schedule.record;
     const context = { ids: () => "", now: clock.now() };
     const drafted = acceptance[spec.type](parseBodyText(spec.body), context);
     return drafted.issues ? undefined : drafted.value.drafted[0]?.task.label;
@@ -216,7 +224,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     {
       method: "GET",
       path: one,
-      answer: (context) => answerOne(context, 200, found(context, maySee)),
+      answer: (context) => answerOne(context, 200, seen(context)),
     },
     { method: "PATCH", path: one, answer: patch },
     { method: "DELETE", path: one, takesNoBody: true, answer: remove },
@@ -249,29 +257,24 @@ export function definitionOf({ spec }: { readonly spec: ScheduleSpec }): Record<
   return { ...whenView(spec), overlap, missed, [type]: JSON.parse(body) };
 }
 
-function notFound(): Refusal {
-  return new Refusal("not_found", "No such schedule, or this API key may not see it");
-}
-
+/** Throws a `Refusal` unless the caller may define this schedule anew, or delete it. */
 function requireChange(caller: Caller, before: ScheduleRecord | undefined): void {
   if (!before) return;
-  const mayChange = mayOperate(caller, before.owner);
-  if (!mayChange && !maySee(caller, before.owner)) throw notFound();
-  if (before.source === "file") {
+  const { owner, source } = before;
+  if (source === "file" && (maySee(caller, owner) || mayOperate(caller, owner))) {
     throw new Refusal(
       "forbidden",
       "The schedule is defined in postrider.yaml: change it there and reload",
     );
   }
-  if (!mayChange) {
-    throw new Refusal("forbidden", "Expected the owner's API key, or one with the scope operate");
-  }
+  requireOperation(caller, owner, "schedule");
 }
 
-function scheduleView(kept: Schedule, label: string | undefined): View {
-  const { spec, source, owner, paused, nextAt, lastAt, lastId, runs, skipped, error } = kept.record;
+function scheduleView(schedule: Schedule, label: string | undefined): View {
+  const { spec, source, owner, paused, nextAt, lastAt, lastId, runs, skipped, error } =
+    schedule.record;
   return {
-    name: kept.name,
+    name: schedule.name,
     ...whenView(spec),
     description: spec.cron === undefined ? undefined : cronWords(spec.cron),
     type: spec.type,

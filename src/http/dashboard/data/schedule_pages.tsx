@@ -6,6 +6,7 @@
 
 import { maskSubmit } from "../../../task/masked_submit.ts";
 import type { Json } from "../../../task/task.ts";
+import { notFound } from "../../auth/access.ts";
 import { mayOperate, maySee } from "../../auth/auth.ts";
 import { param, query, type RequestContext } from "../../context.ts";
 import type { Dependencies } from "../../dependencies.ts";
@@ -59,9 +60,7 @@ export function schedulePages(
     query(context, []);
     const { caller } = context;
     const kept = schedules.find(param(context, "name"));
-    if (!kept || !maySee(caller, kept.record.owner)) {
-      throw new Refusal("not_found", "No such schedule, or this API key may not see it");
-    }
+    if (!kept || !maySee(caller, kept.record.owner)) throw notFound("schedule");
     const { lastRuns = [], owner } = kept.record;
     const content = (
       <ScheduleContent
