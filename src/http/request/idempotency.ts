@@ -25,9 +25,9 @@ export interface Idempotent {
 /** Reads the keys of submits. */
 export interface IdempotencyKeys {
   /**
-   * What a request's `Idempotency-Key` means within `scope`; `undefined` without
-   * one. Waits while the first request with it is being stored, at most five
-   * seconds; then it throws a `Refusal`.
+   * Takes the `Idempotency-Key` of a request within `scope`; `undefined` when it has
+   * none. While an earlier request with the same key is being stored, it waits, at
+   * most five seconds; then it throws a `Refusal`.
    */
   begin(
     request: Request,
@@ -36,10 +36,11 @@ export interface IdempotencyKeys {
   ): Promise<Idempotent | undefined> | Idempotent | undefined;
 }
 
+/** How long a key is remembered, in milliseconds. */
 const KEPT_MS = 24 * 3_600_000;
 /** How long a second request waits for the first one to be stored, in milliseconds. */
 const MAX_WAIT_MS = 5_000;
-/** Quoted as the draft requires, or bare as most clients send it. */
+/** Quoted, as the draft of the IETF requires, or bare, as most clients send it. */
 const KEY = /^(?:"([ !#-~]{1,255})"|([!#-~]{1,255}))$/;
 
 /** A longer body is hashed in steps, in characters. */
@@ -56,7 +57,7 @@ function* digestSteps(body: string): Steps<string> {
   return hash.digest("hex");
 }
 
-/** Opens the set of keys in use. */
+/** Opens it without any key in use. */
 export function openIdempotency(clock: Clock): IdempotencyKeys {
   /** Resolves when the request with this key has been stored or has failed. */
   const inProgress = new Map<string, Promise<void>>();

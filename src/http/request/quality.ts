@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Whether a client names NDJSON, and does not like JSON more. */
+/** Whether a client names NDJSON, with at least the weight of JSON. */
 export function prefersLines(accept: string | null): boolean {
   const lines = qualityOf(accept, ["application/x-ndjson"]);
   return lines > 0 && lines >= qualityOf(accept, ["application/json", "application/*", "*/*"]);

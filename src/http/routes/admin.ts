@@ -10,13 +10,13 @@ import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS, Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
-/** What a backup leaves free for the tasks that are stored meanwhile, in bytes. */
+/** Free space that is left for tasks that are stored during a backup, in bytes. */
 const KEPT_FREE_BYTES = 64 * 2 ** 20;
 
-/** What backs up the engines that have tools of their own. */
-const OTHER_TOOLS: Readonly<Record<string, string>> = {
+/** What to do with an engine that cannot be backed up here, or why it needs no backup. */
+const INSTEAD: Readonly<Record<string, string>> = {
   postgres: "use pg_dump",
-  memory: "it ends with the process",
+  memory: "its tasks end with the process",
 };
 
 /** Routes for administrators. */
@@ -34,8 +34,8 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
     query(context, []);
     const { queueFile } = ports;
     if (!engine.backup || !queueFile) {
-      const tool = OTHER_TOOLS[engine.name] ?? "use its own tools";
-      throw new Refusal("not_supported", `Cannot back up a ${engine.name} queue: ${tool}`);
+      const instead = INSTEAD[engine.name] ?? "use its own tools";
+      throw new Refusal("not_supported", `Cannot back up a ${engine.name} queue: ${instead}`);
     }
     const { fileBytes, logBytes, freeBytes = Infinity } = await queueFile.usage();
     const needed = fileBytes + logBytes + KEPT_FREE_BYTES;

@@ -47,10 +47,10 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
     } catch (error) {
       const errors = error instanceof Refusal ? error.details.errors : undefined;
       if (!(error instanceof Refusal) || !errors) throw error;
-      const told = refuseIssues(
+      const translated = refuseIssues(
         errors.map((issue) => ({ ...issue, pointer: pointerOf(issue.pointer, given, alias) })),
       );
-      throw new Refusal(error.code, { ...error.details, ...told.details });
+      throw new Refusal(error.code, { ...error.details, ...translated.details });
     }
   }
 
@@ -81,11 +81,11 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
   ]);
 }
 
-/** In the words of `POST /notify`; fields that only apprise-api knows are ignored, as there. */
+/** The same as a body of `POST /notify`; unknown fields are ignored, as apprise-api does. */
 function notificationOf(given: PlainObject, alias: string | undefined): PlainObject {
   const { urls, title, body, type, format, tag, tags } = given;
-  const form = lowerCase(format) || "text";
-  if (!FORMATS.includes(form)) {
+  const field = lowerCase(format) || "text";
+  if (!FORMATS.includes(field)) {
     throw refuseIssues([{ pointer: "/format", detail: `Expected ${FORMATS.join(", ")}` }]);
   }
   if (typeof body !== "string" || body === "") {
@@ -101,13 +101,13 @@ function notificationOf(given: PlainObject, alias: string | undefined): PlainObj
       ? urlsOf(urls)
       : `@${alias}`,
     ...(typeof title === "string" && title !== "" ? { title: title.replace(/\s+/g, " ") } : {}),
-    [form]: body,
+    [field]: body,
     severity: lowerCase(type) || "info",
     ...(attachments.length > 0 ? { attachments } : {}),
   };
 }
 
-/** The fields of `POST /notify` that have another name here. */
+/** The name here of each field of `POST /notify` that has another one. */
 const FIELDS: Readonly<Record<string, string>> = {
   text: "body",
   markdown: "body",
@@ -115,7 +115,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   severity: "type",
 };
 
-/** The place in the request of Apprise of a place in that of `POST /notify`. */
+/** Where the value at a pointer into the body of `POST /notify` is in the client's request. */
 function pointerOf(pointer: string, { urls, tag }: PlainObject, alias: string | undefined): string {
   const [, field = "", ...rest] = pointer.split("/");
   if (field !== "to") return field in FIELDS ? `/${FIELDS[field]}` : pointer;
@@ -128,13 +128,13 @@ function lowerCase(value: unknown): string {
   return typeof value === "string" ? value.trim().toLowerCase() : "";
 }
 
-/** Tags name aliases here. Several are alternatives: a target needs one of them. */
+/** Each tag is the name of an alias; the message goes to all of them. */
 function tagsOf(given: unknown): string[] {
   if (given === undefined || given === null) return [];
   const list = typeof given === "string" ? given.split(/[\s,;|]+/) : given;
-  const isFit = Array.isArray(list) &&
+  const isValid = Array.isArray(list) &&
     list.every((one) => typeof one === "string" && /^[\w.-]*$/.test(one));
-  if (!isFit) {
+  if (!isValid) {
     const detail = "Expected a tag, or a list of tags, each the name of an alias";
     throw refuseIssues([{ pointer: "/tag", detail }]);
   }
@@ -144,7 +144,7 @@ function tagsOf(given: unknown): string[] {
 
 const EXPECTED_FILE = 'Expected files as {"filename", "base64", "mimetype"}, or as URLs';
 
-/** One file, several, or a data URL, in the spellings of Apprise and of its API. */
+/** One file or several: objects, URLs or data URLs, as the clients of Apprise write them. */
 function filesOf(given: unknown, pointer: string): PlainObject[] {
   if (given === undefined || given === null || given === "") return [];
   const list = Array.isArray(given) ? given : [given];
@@ -170,7 +170,7 @@ function fileOf(members: PlainObject, index: number): PlainObject | undefined {
   const type = mimetype ?? mimeType ?? contentType;
   return {
     filename: typeof named === "string" && named !== "" ? named : `attachment-${index + 1}`,
-    // Some clients wrap the lines.
+    // Some clients break the base64 into lines.
     content: bytes.replace(/\s+/g, ""),
     ...(typeof type === "string" && type !== "" ? { contentType: type } : {}),
   };
@@ -183,7 +183,7 @@ function fileOfDataUrl(text: string, index: number): PlainObject | undefined {
   return fileOf({ base64, ...(type === "" ? {} : { mimetype: type }) }, index);
 }
 
-/** It is fetched when the message is sent, as one of `POST /notify`. */
+/** The file is fetched when the message is sent, as an attachment by URL of `POST /notify` is. */
 function fileOfUrl(text: string, index: number, name?: unknown): PlainObject | undefined {
   const url = URL.parse(text.trim());
   if (url?.protocol !== "http:" && url?.protocol !== "https:") return undefined;
@@ -191,7 +191,7 @@ function fileOfUrl(text: string, index: number, name?: unknown): PlainObject | u
   return { filename: named === "body" ? `attachment-${index + 1}` : named, url: text.trim() };
 }
 
-/** One URL, several, or several in one text. */
+/** One URL, a list, or several in one text, which spaces or commas separate. */
 function urlsOf(given: unknown): unknown {
   if (typeof given !== "string") return given ?? [];
   return given.split(/(?<![\s,])[\s,]+(?=[a-z]+:\/\/|[^\s,]+@)/i).filter((url) => url !== "");
@@ -216,7 +216,7 @@ async function membersOf(form: FormData): Promise<PlainObject> {
   return files.length > 0 ? { ...members, attachment: files } : members;
 }
 
-/** A file in a field of a form is JSON, or a URL. */
+/** The files in a text field of a form: JSON, or a URL. */
 function parsedFiles(text: string): unknown[] {
   if (text === "") return [];
   try {

@@ -10,7 +10,7 @@ import { query, type RequestContext } from "../context.ts";
 import { encodeOnce, listsTag, weakTag } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 
-/** The routes of the client's files. */
+/** The routes of the two files. */
 export function clientRoutes(): Route[] {
   return [
     { method: "GET", path: "/client.js", open: true, answer: file(script, "text/javascript") },

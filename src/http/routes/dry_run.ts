@@ -9,10 +9,10 @@ import type { Draft, DraftedTask } from "../../task/input/new_task.ts";
 import { timeView } from "../views/time_view.ts";
 import { payloadView, type View } from "../views/task_view.ts";
 
-/** Tasks shown of a large batch. */
+/** The most tasks that are shown of a batch. */
 const MAX_SHOWN = 100;
 
-/** The payloads, addresses and times of the attempts. */
+/** What each task would send, the addresses of its host, and the times of its attempts. */
 export async function dryRunView({ drafted }: Draft, ports: Ports): Promise<View> {
   const shown = drafted.slice(0, MAX_SHOWN);
   const targets = new Map<string, Promise<View>>();
@@ -26,7 +26,7 @@ export async function dryRunView({ drafted }: Draft, ports: Ports): Promise<View
   return { dryRun: true, total: drafted.length, tasks: await Promise.all(tasks) };
 }
 
-/** Without jitter, which makes each wait longer by up to a quarter. */
+/** The waits are the shortest: a real one is up to a quarter longer. */
 function plannedView({ task, payload }: DraftedTask): View {
   let at = task.dueAt;
   const tries = [at, ...task.retry.map((waitMs) => at += waitMs)];
@@ -39,7 +39,7 @@ function plannedView({ task, payload }: DraftedTask): View {
   };
 }
 
-/** Only hosts of URLs are resolved and guarded; relays are set by the operator. */
+/** The addresses of a host, or why it may not be called. Relays are not checked. */
 async function targetOf(lane: string, ports: Ports): Promise<View> {
   const url = /^https?:/.test(lane) ? URL.parse(lane) : null;
   if (!url) return {};

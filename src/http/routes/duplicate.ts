@@ -43,7 +43,7 @@ export function duplicateRoutes(
     const path = `/${task.type}`;
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
-    const changed = mergePatch(withoutReplaced(made.body, patch), spelled(patch, made.body));
+    const changed = mergePatch(withoutReplaced(made.body, patch), withSpellingOf(patch, made.body));
     if (!owns(context.caller, task.owner)) refuseNewReceiver(task, changed);
     const body = new TextEncoder().encode(JSON.stringify(changed));
     const headers = new Headers({
@@ -92,7 +92,10 @@ function refuseNewReceiver({ payload = "{}" }: TaskRecord, { url }: PlainObject)
   }]);
 }
 
-/** A follow-up is replaced as a whole: the secrets of the old one never go to another receiver. */
+/**
+ * The body without the follow-ups that the patch has: each is replaced as a whole, so that the
+ * secrets of the old one never go to another receiver.
+ */
 function withoutReplaced(body: PlainObject, patch: PlainObject): PlainObject {
   const { onSuccess, onFailure, ...rest } = body;
   return {
@@ -104,8 +107,8 @@ function withoutReplaced(body: PlainObject, patch: PlainObject): PlainObject {
   };
 }
 
-/** The patch with the header names as the body spells them: their case says nothing. */
-function spelled(patch: PlainObject, { headers }: PlainObject): PlainObject {
+/** The patch with the header names as the body spells them, because their case does not matter. */
+function withSpellingOf(patch: PlainObject, { headers }: PlainObject): PlainObject {
   if (!isPlainObject(patch.headers) || !isPlainObject(headers)) return patch;
   const names = new Map(Object.keys(headers).map((name) => [name.toLowerCase(), name]));
   const renamed = Object.entries(patch.headers)

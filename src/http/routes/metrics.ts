@@ -14,7 +14,7 @@ import { encodeBody } from "../request/encoding.ts";
 import type { Route } from "../route.ts";
 import { queuedView } from "./status.ts";
 
-/** Lanes read to count the held ones. */
+/** The most lanes that are read to count those that are held. */
 const MAX_LANES = 10_000;
 
 /** The routes under `/metrics`. */

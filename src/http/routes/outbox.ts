@@ -48,7 +48,7 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
     throw new Refusal("not_found", "No outbox: mails go to a relay (POSTRIDER_MAIL)");
   }
 
-  /** A mail can outlive its task; then only the scope read may see it. */
+  /** The task of a mail may have been deleted; then only callers with the scope read may see it. */
   async function maySeeMail({ caller }: RequestContext, id: string): Promise<boolean> {
     return maySee(caller, undefined) || maySee(caller, (await engine.find(id))?.owner);
   }

@@ -23,7 +23,7 @@ import type { View } from "../views/task_view.ts";
 import { timeView } from "../views/time_view.ts";
 
 const MAX_BYTES = 65_536;
-/** The channels of tasks that are requests. */
+/** The channels of requests and callbacks. */
 const CHANNELS_OF_REQUESTS = ["http", "callback"];
 const TARGETS = ["host", "key", "type", "channel", "all"] as const;
 
@@ -68,7 +68,7 @@ export const pauseSchema = z.strictObject({
 
 /** The routes under `/pauses` and `/holds`. */
 export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[] {
-  /** A pause of a channel that does not exist would stop nothing. */
+  /** Refuses a channel that does not exist: its pause would stop nothing. */
   function requireChannel(channel: string | undefined): void {
     const names = [...CHANNELS_OF_REQUESTS, ...ports.channels().map(({ name }) => name)];
     if (channel === undefined || names.includes(channel)) return;

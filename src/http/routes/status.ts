@@ -1,5 +1,5 @@
 /**
- * Status and health of the service.
+ * `/status`, `/livez` and `/readyz`: what the service does, and whether it works.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { statusView } from "../views/task_view.ts";
 
 /** The engine is down when it takes longer than this to count its tasks, in milliseconds. */
 const MAX_ANSWER_MS = 3_000;
-/** Most lanes shown. */
+/** The most lanes that are shown. */
 const MAX_LANES = 100;
 
 /** The routes of status and health. */
@@ -29,7 +29,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
   async function status(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     query(context, []);
-    // In one turn, so that an engine reads both in one transaction.
+    // Both at once, so that an engine reads them in one transaction.
     const [counts, queued, lanes, nodes, usage] = await Promise.all([
       engine.counts(),
       engine.queued(),
@@ -64,7 +64,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     });
   }
 
-  /** The nodes that share the queue; a service alone is one node. */
+  /** The nodes that share the queue; without a shared queue, this process is the only one. */
   async function nodesOf() {
     const now = clock.now();
     const { running, concurrency } = ports.worker();
@@ -99,7 +99,7 @@ export function statusRoutes(dependencies: Dependencies, counters: WindowCounter
     return respond(context, 200, { id, total, counts, done });
   }
 
-  /** A process that answers is alive; lost threads explain why it may be slow. */
+  /** A process that answers is alive; the lost threads may tell why it is slow. */
   function live(context: RequestContext): Response {
     const { threads, lost } = ports.worker();
     const shown = lost.map(({ at, reason }) => ({ at: timeView(at), reason }));
@@ -148,7 +148,7 @@ export function queuedView({ oldestDueAt, ...kinds }: QueuedKinds, now: number) 
   return { ...kinds, oldestDueSeconds: Math.max(0, now - (oldestDueAt ?? now)) / 1_000 };
 }
 
-/** Whether a lane is that of a host and not of a relay. */
+/** Whether a lane is that of a host, not of a relay. */
 export function isHost(lane: string): boolean {
   return /^https?:/.test(lane);
 }

@@ -43,6 +43,7 @@ import { submittedBatchView } from "../views/batch_view.ts";
 import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
 
+/** The largest single request to fetch, and the largest dry run that is answered at once. */
 const SINGLE_BYTES = 2 ** 20;
 /** A single request of at most this many bytes is parsed, and answered, at once. */
 const QUICK_BYTES = 65_536;
@@ -202,7 +203,7 @@ export function submitRoutes(
     return answerBatch(context, draft.batch.id, wait, location);
   }
 
-  /** The id of the first submit, in its current state. */
+  /** Answers a repeated submit with the task or batch of the first one, as it is now. */
   async function answerReplay(
     context: RequestContext,
     id: string,
@@ -256,15 +257,15 @@ export function submitRoutes(
     );
   }
 
-  const draftsNotify: DraftOf = (body, size, context) => drafted("notify", body, size, context);
+  const draftsNotify: DraftOf = (body, size, context) => parseDraft("notify", body, size, context);
 
   const draftsFetch: DraftOf = (body, size, context) => {
     if (size > SINGLE_BYTES && !isBatchRequest(body)) throw tooLarge(SINGLE_BYTES);
-    return drafted("fetch", body, size, context);
+    return parseDraft("fetch", body, size, context);
   };
 
-  /** What may take long takes turns with other requests. */
-  function drafted(
+  /** Parses a short single submit at once, and any other in turns with other requests. */
+  function parseDraft(
     type: "notify" | "fetch",
     body: unknown,
     size: number,
@@ -320,10 +321,10 @@ function applied(headers: Headers, wait: number | undefined): Headers {
   return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
 }
 
-/** Follow-ups with longer payloads are written in steps, in characters. */
+/** Follow-ups whose payloads have more characters are written in steps. */
 const LONG_FOLLOW_UPS = 65_536;
 
-/** What is stored of a draft, with its long texts in the place of their tokens. */
+/** What is stored of a draft: each token is replaced by the long text that it stands for. */
 function* storedSteps(
   { drafted, batch }: Draft,
   held: HeldText | undefined,

@@ -25,9 +25,9 @@ const PIECE_BYTES = 262_144;
 export interface Source {
   /** A file name. */
   readonly name: string;
-  /** Its length. */
+  /** How many there are. */
   readonly bytes: number;
-  /** Of the whole body, hex; the ETag. */
+  /** The SHA-256 of all of them, hex; it is the ETag. */
   readonly sha256: string | undefined;
   /** The bytes from `start` to `end`, exclusive. */
   open(start: number, end: number): Promise<ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>>;
@@ -47,10 +47,10 @@ const ELSEWHERE =
   "The file is on another node: POSTRIDER_DOWNLOADS of this one is not on the volume " +
   "that all nodes share";
 
-/** Where saved files are. */
+/** What tells where saved files are, and why this node may not have them. */
 export type SavedFiles = Pick<Ports, "downloads" | "refuseSave">;
 
-/** Where the body of a response is kept. Throws a `Refusal` when it is not, or not whole. */
+/** A response body, from its file or from the task. Throws a `Refusal` when it is not kept whole. */
 export async function sourceOf({ id, result }: TaskRecord, ports: SavedFiles): Promise<Source> {
   const { saved, body, truncated, sha256 } = membersOf(result);
   const digest = typeof sha256 === "string" ? sha256 : undefined;
@@ -118,11 +118,11 @@ async function serve({ request, requestId }: RequestContext, source: Source): Pr
       },
     }
     : { status: 200, headers: { ...headers, ...length } };
-  const isAsked = request.method !== "HEAD" && end > start;
-  return new Response(isAsked ? await source.open(start, end) as BodyInit : null, init);
+  const hasContent = request.method !== "HEAD" && end > start;
+  return new Response(hasContent ? await source.open(start, end) as BodyInit : null, init);
 }
 
-/** A `code` of range-parser. */
+/** The `code` of range-parser for a range beyond the end. */
 const UNSATISFIABLE = 2;
 
 /**
@@ -137,7 +137,7 @@ function partOf(range: string | null, bytes: number): [start: number, end: numbe
   return more.length > 0 ? null : [only.start, only.end + 1];
 }
 
-/** Reads as fast as the caller takes it, and closes the file at the end. */
+/** Part of a file as a stream, read as fast as the caller takes it. */
 async function readFile(path: string, start: number, end: number) {
   const file = await Deno.open(path);
   await file.seek(start, Deno.SeekMode.Start);
@@ -160,7 +160,7 @@ async function readFile(path: string, start: number, end: number) {
   }, { highWaterMark: 0 });
 }
 
-/** For clients that do not know `filename*`; no character of it is special anywhere. */
+/** The name for clients that do not know `filename*`: no character of it needs an escape. */
 function asciiOf(name: string): string {
   return name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
 }

@@ -30,9 +30,9 @@ import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
 import { quotaOf } from "./submit.ts";
 
-/** A hold of a rate limit ends soon enough for a task to begin now, in milliseconds. */
+/** A hold that ends within this time, such as one of a rate limit, is no obstacle; in milliseconds. */
 const MOMENT_MS = 5_000;
-/** The longest that a count takes, in milliseconds. */
+/** A count ends after this time even if it is not complete, in milliseconds. */
 const MAX_COUNT_MS = 3_000;
 const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: try again later";
 
@@ -67,7 +67,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     const hindrances = { lane, pauses, worker: ports.worker() };
     return {
       ...await view(context, task),
-      waitingFor: waitingFor(task, hindrances, dependencies.clock.now()),
+      waitingFor: waitingFor(task, hindrances, clock.now()),
     };
   }
 
@@ -104,7 +104,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return respond(context, cancelled === "aborting" ? 202 : 200, await changedView(context, task));
   }
 
-  /** Files first: when they cannot be removed, the task still names them. */
+  /** Removes the files before the content: when that fails, the task still names them. */
   async function eraseOne(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "operate");
     const task = await operatedTask(engine, context);
@@ -129,7 +129,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     );
   }
 
-  /** Counts for a few seconds at most, because a rare match takes longer, and while the caller waits. */
+  /** Counts until it is complete, the caller has left, or the time is up: rare matches take long. */
   async function count(context: RequestContext): Promise<Response> {
     const filter = narrowed(readFilter(query(context, FILTER_NAMES), clock.now()), context);
     const end = clock.monotonic() + MAX_COUNT_MS;
@@ -173,8 +173,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   /**
-   * What a retry leaves free is for new tasks too, so the same limits hold: those of
-   * the keys that own the tasks, whoever retries them.
+   * How many tasks a retry may queue again: the limits for new tasks apply. The quota is that of
+   * the key that owns a task, whoever retries it.
    */
   function room(): Room {
     const quotas = dependencies.keys().flatMap(({ name }) => {
@@ -205,7 +205,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return respond(context, 202, await changedView(context, task), { location: `/tasks/${id}` });
   }
 
-  /** What would keep a queued task from beginning although it is due. */
+  /** What keeps a queued task from beginning now: a hold of its lane, or a task before it. */
   async function obstacleOf(task: TaskRecord): Promise<string | undefined> {
     if (task.state !== "queued") return undefined;
     const now = clock.now();
@@ -221,6 +221,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     );
   }
 
+  /** The task, which was there when the request began. */
   async function present(id: string): Promise<TaskRecord> {
     const task = await engine.find(id);
     if (!task) throw new Refusal("not_found", "The task was deleted");

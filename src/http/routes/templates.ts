@@ -13,7 +13,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import type { Route } from "../route.ts";
 
-/** A page from a template or a caller: displayed, but it runs and loads nothing. */
+/** Headers of a rendered template: a browser shows it, but runs no script and loads nothing. */
 const PAGE_HEADERS = {
   "content-security-policy":
     "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'",

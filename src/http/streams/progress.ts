@@ -1,7 +1,7 @@
 /**
  * The progress of a change of many tasks, as NDJSON: `{"changed": 500, …}` after each
- * transaction, and the result as the last line. The times tell which tasks it has
- * changed: those that became final between `startedAt` and `at`.
+ * transaction, and the result as the last line. The times tell which tasks a
+ * cancellation has changed: those that became final between `startedAt` and `at`.
  *
  * @module
  */
