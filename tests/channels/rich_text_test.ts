@@ -11,7 +11,8 @@ import {
 } from "../../src/channels/chat/dialects.ts";
 import { characters, cut } from "../../src/channels/chat/pieces.ts";
 import { parseMarkdown, parsePlain } from "../../src/channels/markdown.ts";
-import { cutBlocks, type Dialect, write } from "../../src/channels/rich_text.ts";
+import { cutBlocks } from "../../src/channels/cut_blocks.ts";
+import { type Dialect, write } from "../../src/channels/rich_text.ts";
 
 function pieces(dialect: Dialect, markdown: string, limit: number): string[] {
   const written = (blocks: Parameters<typeof write>[1]) => write(dialect, blocks);

@@ -10,7 +10,8 @@ import type { Attachment, ChatPayload, Severity } from "../../task/payloads.ts";
 import { digestBlocks, digestTitle, worstSeverity } from "../digest.ts";
 import { htmlToPlain } from "../html_text.ts";
 import { parseMarkdown, parsePlain } from "../markdown.ts";
-import { type Block, cutBlocks, write } from "../rich_text.ts";
+import { cutBlocks } from "../cut_blocks.ts";
+import { type Block, write } from "../rich_text.ts";
 import { markdownDialect } from "./dialects.ts";
 import { truncate } from "./pieces.ts";
 

@@ -1,10 +1,10 @@
 /**
- * Cuts plain text for services with a limit; `rich_text.ts` cuts text with structure.
+ * Cuts plain text for services with a limit; `cut_blocks.ts` cuts text with structure.
  *
  * @module
  */
 
-import { withoutBreak } from "../rich_text.ts";
+import { withoutBreak } from "../cut_blocks.ts";
 
 /** The most messages that one note becomes; the rest is cut off with a mark. */
 const MAX_PIECES = 10;

@@ -9,8 +9,9 @@
  * @module
  */
 
+import type { Clock } from "../../lib/clock.ts";
 import type { BodySink, Coding } from "./decoder.ts";
-import type { Jobs } from "./jobs.ts";
+import type { Jobs, JobSettings } from "./jobs.ts";
 
 /** Runs costly work. */
 export interface Compute {
@@ -28,6 +29,23 @@ export interface Compute {
   /** Ends its threads; what still runs is rejected. */
   close(): Promise<void>;
 }
+
+/** What the threads need. */
+export interface ComputeOptions {
+  /** What the jobs are opened with. */
+  readonly jobs: JobSettings;
+  /** Limits the time of a job. */
+  readonly clock: Clock;
+  /** Called when a thread was lost and is replaced. */
+  readonly onLost: (reason: string) => void;
+  /** The longest time of a job, in milliseconds. */
+  readonly jobMs?: number;
+  /** The module that runs the jobs; only tests have their own. */
+  readonly entry?: URL;
+}
+
+/** A thread without work ends after this time, in milliseconds: each takes about 20 MiB. */
+export const IDLE_MS = 30_000;
 
 /** A job exceeded its memory or its time. Only this piece of work fails. */
 export class TooCostlyError extends Error {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { cutBlocks, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { write } from "../../rich_text.ts";
 import { chatDialect, plainChatDialect, withoutMentions } from "../dialects.ts";
 import { blocksOf, SIGNS, withoutFiles } from "../note.ts";
 import { characters, jsonBytes, truncate } from "../pieces.ts";

@@ -5,7 +5,8 @@
  */
 
 import { escapeHtml } from "../../../lib/html.ts";
-import { type Block, cutBlocks, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { type Block, write } from "../../rich_text.ts";
 import { plainDialect, writeHtml } from "../dialects.ts";
 import { blocksOf, type Note, SIGNS, withoutFiles } from "../note.ts";
 import type { ChatService } from "../service.ts";

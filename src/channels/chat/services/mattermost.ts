@@ -4,7 +4,8 @@
  * @module
  */
 
-import { cutBlocks, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { write } from "../../rich_text.ts";
 import { markdownDialect, plainMarkdownDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, withoutFiles } from "../note.ts";
 import { characters, truncate } from "../pieces.ts";

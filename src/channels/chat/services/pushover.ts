@@ -5,7 +5,8 @@
  */
 
 import type { Severity } from "../../../task/payloads.ts";
-import { cutBlocks, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { write } from "../../rich_text.ts";
 import { pushoverDialect } from "../dialects.ts";
 import { blocksOf, withoutFiles } from "../note.ts";
 import { characters, cut, truncate } from "../pieces.ts";

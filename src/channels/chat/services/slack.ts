@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Block, cutBlocks, isBare, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { type Block, isBare, write } from "../../rich_text.ts";
 import { escapeSlack, plainDialect, slackDialect } from "../dialects.ts";
 import { blocksOf, COLOURS, type Note, withoutFiles } from "../note.ts";
 import { characters, cut, truncate } from "../pieces.ts";

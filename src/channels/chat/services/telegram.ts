@@ -5,7 +5,8 @@
  */
 
 import { escapeHtml } from "../../../lib/html.ts";
-import { cutBlocks, write } from "../../rich_text.ts";
+import { cutBlocks } from "../../cut_blocks.ts";
+import { write } from "../../rich_text.ts";
 import { telegramDialect } from "../dialects.ts";
 import { blocksOf, type Note, SIGNS, withoutFiles } from "../note.ts";
 import { characters, cut, truncate } from "../pieces.ts";
