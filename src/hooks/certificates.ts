@@ -11,14 +11,19 @@ import { openTokenBuckets } from "../lib/token_bucket.ts";
 /** Fetches a certificate as PEM; rejects when that fails. */
 export type FetchCertificate = (url: string) => Promise<string>;
 
+/** How many certificates are remembered. */
 const MAX_KEPT = 16;
+/** How long a certificate is remembered, in milliseconds. */
 const KEPT_MS = 86_400_000;
-/** A fetch that has failed is not repeated before, in milliseconds. */
+/** How long a fetch that has failed is not repeated, in milliseconds. */
 const FAILED_MS = 10_000;
 /** Limits fetches: any sender can name a certificate that does not exist. */
 const RATE: Rate = { count: 10, windowMs: 60_000 };
 
-/** Remembers certificates by their URL; `undefined` while one cannot be fetched, which `onFault` reports. */
+/**
+ * Returns what finds a certificate by its URL: `undefined` while it cannot be fetched.
+ * `onFault` is called for each fetch that fails.
+ */
 export function openCertificates(
   fetch: FetchCertificate,
   clock: Clock,

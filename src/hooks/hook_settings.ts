@@ -8,6 +8,7 @@ import { compact } from "../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
 import type { Issue, Parsed } from "../task/issues.ts";
 import { pointerTo } from "../lib/json.ts";
+import { EXPECTED_NAME, isName } from "../lib/names.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
 import { notifySchema } from "../task/input/notify.ts";
 import { parseRate, type Rate } from "../lib/rate_text.ts";
@@ -50,7 +51,6 @@ export type Hooks = ReadonlyMap<string, Hook>;
 /** Reads a file that holds a secret; throws when that fails. */
 export type ReadSecret = (path: string) => string;
 
-const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const DEFAULT_RATE: Rate = { count: 600, windowMs: 60_000 };
 const DEFAULT_BYTES = 2 ** 20;
 const MAX_BYTES = 32 * 2 ** 20;
@@ -68,7 +68,6 @@ const FIELDS = [
 ];
 const EXPECTED = {
   section: "Expected hooks by name, each an object",
-  name: `Expected a name of letters, digits, ".", "_" and "-"`,
   unknown: "Unknown field: remove it, or check its spelling",
   secret: `Expected a string of at least ${MIN_SECRET} characters, or {file: PATH}`,
   noSecret: "Expected no secret: with topic, the signature of the sender is verified",
@@ -85,7 +84,7 @@ export function parseHooks(value: unknown, readSecret: ReadSecret): Parsed<Hooks
   const issues: Issue[] = [];
   const hooks = new Map<string, Hook>();
   for (const [name, given] of Object.entries(value)) {
-    if (!NAME.test(name)) issues.push({ pointer: pointerTo([name]), detail: EXPECTED.name });
+    if (!isName(name)) issues.push({ pointer: pointerTo([name]), detail: EXPECTED_NAME });
     else if (!isPlainObject(given)) {
       issues.push({ pointer: pointerTo([name]), detail: EXPECTED.section });
     } else {
@@ -133,9 +132,10 @@ function readHook(
   };
 }
 
-type Wrong = (detail: string, ...path: (string | number)[]) => void;
+/** Adds an issue at a path in the hook. */
+type AddIssue = (detail: string, ...path: (string | number)[]) => void;
 
-function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: Wrong): string[] {
+function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: AddIssue): string[] {
   const isOne = given.secret !== undefined;
   const list = isOne ? [given.secret] : given.secrets;
   if (!Array.isArray(list) || list.length === 0 || (isOne && given.secrets !== undefined)) {
@@ -160,15 +160,15 @@ function readSecrets(given: PlainObject, readSecret: ReadSecret, wrong: Wrong): 
   });
 }
 
-/** The sender signs with a certificate. */
-function refuseSecrets(given: PlainObject, wrong: Wrong): string[] {
+/** Refuses secrets for a sender that signs with a certificate. */
+function refuseSecrets(given: PlainObject, wrong: AddIssue): string[] {
   for (const name of ["secret", "secrets"]) {
     if (given[name] !== undefined) wrong(EXPECTED.noSecret, name);
   }
   return [];
 }
 
-function readFilter(value: unknown, wrong: Wrong): Condition | undefined {
+function readFilter(value: unknown, wrong: AddIssue): Condition | undefined {
   try {
     return parseCondition(typeof value === "string" ? value : "");
   } catch (error) {
@@ -178,7 +178,7 @@ function readFilter(value: unknown, wrong: Wrong): Condition | undefined {
   }
 }
 
-function readRate(value: unknown, wrong: Wrong): Rate {
+function readRate(value: unknown, wrong: AddIssue): Rate {
   try {
     return parseRate(String(value));
   } catch {
@@ -187,13 +187,14 @@ function readRate(value: unknown, wrong: Wrong): Rate {
   }
 }
 
+/** A submit in a hook, before its body is checked. */
 interface Asked {
   readonly at: readonly (string | number)[];
   readonly type: TaskType;
   readonly body: unknown;
 }
 
-function readTasks(given: PlainObject, issues: Issue[], wrong: Wrong): HookTask[] {
+function readTasks(given: PlainObject, issues: Issue[], wrong: AddIssue): HookTask[] {
   const { notify, fetch, tasks } = given;
   const own: Asked[] = [
     ...(notify === undefined ? [] : [{ at: ["notify"], type: "notify" as const, body: notify }]),
@@ -217,18 +218,19 @@ function readTasks(given: PlainObject, issues: Issue[], wrong: Wrong): HookTask[
   });
 }
 
-const BESIDE = ["notifications", "requests", "urls", "onComplete", "concurrency"];
+/** Fields of a batch, which the schemas of a single submit do not have. */
+const BATCH_FIELDS = ["notifications", "requests", "urls", "onComplete", "concurrency"];
 
 /** Checks the field names only: most values depend on the payload of a delivery. */
 function checkFields(
   type: TaskType,
   body: PlainObject,
   at: readonly (string | number)[],
-  wrong: Wrong,
+  wrong: AddIssue,
 ): void {
   const { properties } = (type === "notify" ? notifySchema : fetchSchema) as { properties: object };
   for (const field of Object.keys(body)) {
-    if (!Object.hasOwn(properties, field) && !BESIDE.includes(field)) {
+    if (!Object.hasOwn(properties, field) && !BATCH_FIELDS.includes(field)) {
       wrong(EXPECTED.unknown, ...at, field);
     }
   }

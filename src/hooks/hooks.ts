@@ -21,7 +21,7 @@ import {
   plainHeaders,
   readPayload,
   type Verdict,
-} from "./receive.ts";
+} from "./evaluate.ts";
 import type { Hook, Hooks } from "./hook_settings.ts";
 import { sampleLines } from "../lib/sampled_log.ts";
 import { openTokenBuckets } from "../lib/token_bucket.ts";
@@ -50,7 +50,7 @@ export interface HookParts {
   readonly fetchCertificate?: FetchCertificate;
 }
 
-/** A sender may repeat a delivery whose certificate could not be fetched, in milliseconds. */
+/** When a sender may repeat a delivery whose certificate could not be fetched, in milliseconds. */
 const CERTIFICATE_MS = 30_000;
 
 /** A delivery as received. */
@@ -73,7 +73,7 @@ export type Received =
     readonly duplicate?: true;
   }
   /** The sender verifies the URL: it expects this value in the response. */
-  | { readonly kind: "challenge"; readonly word: string }
+  | { readonly kind: "challenge"; readonly value: string }
   /** The signature or token is wrong or missing. */
   | { readonly kind: "forged" }
   /** The hook's rate is exceeded. */
@@ -112,7 +112,8 @@ export function openHooks(parts: HookParts): HookReceiver {
   const take = engine.cluster?.takeToken.bind(engine.cluster) ?? openTokenBuckets(clock);
   const warn = sampleLines(log, clock, ending);
   const decoder = new TextDecoder();
-  const unreachable = () => Promise.reject(new Error("Cannot fetch certificates here"));
+  const unreachable = () =>
+    Promise.reject(new Error("Cannot fetch certificates: the service has not set how"));
   const certificates = openCertificates(
     parts.fetchCertificate ?? unreachable,
     clock,
@@ -173,7 +174,7 @@ export function openHooks(parts: HookParts): HookReceiver {
     return { kind: "stored", delivery, duplicate: true };
   }
 
-  /** A repeated delivery creates nothing, unless nothing was created the first time. */
+  /** Maps a repeated delivery again, but only if it has created no task yet. */
   async function receiveAgain(
     hook: Hook,
     stored: StoredDelivery,
@@ -215,8 +216,8 @@ export function openHooks(parts: HookParts): HookReceiver {
     const content = { headers: plainHeaders(headers), body: decoder.decode(body) };
     const read = tryToRead(hook, content);
     const payload = "payload" in read ? read.payload : null;
-    const word = sender.challengeOf?.(payload);
-    if (word !== undefined) return { kind: "challenge", word };
+    const challenge = sender.challengeOf?.(payload);
+    if (challenge !== undefined) return { kind: "challenge", value: challenge };
     const { senderId, key, keptMs } = keyOf(sender, headers, payload, body);
     const { verdict, drafts } = evaluated(hook, content, id, requestId, () => {
       if ("payload" in read) return read.payload;
@@ -268,7 +269,7 @@ export function openHooks(parts: HookParts): HookReceiver {
   };
 }
 
-/** What a delivery is counted as; a challenge is none. */
+/** The verdict that the metrics count; `undefined` for a challenge and an unknown delivery. */
 function verdictOf(result: Received): HookVerdict | undefined {
   switch (result.kind) {
     case "stored":
@@ -283,7 +284,7 @@ function verdictOf(result: Received): HookVerdict | undefined {
   }
 }
 
-/** A payload that cannot be parsed has no id of its sender; the verdict says why. */
+/** Parses the payload; the error of one that cannot be parsed becomes part of the verdict. */
 function tryToRead(
   { preset }: Hook,
   content: DeliveryContent,

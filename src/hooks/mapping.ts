@@ -93,7 +93,7 @@ const FOLLOW_UPS = new Set(["onSuccess", "onFailure", "onComplete"]);
 const LISTS = new Set(["notifications", "requests"]);
 const JSON_FIELDS = new Set(["json", "data"]);
 const URL_FIELDS = new Set(["url", "urls", "callback", "unsubscribe"]);
-/** In these, placeholders are replaced in their encoded form too. */
+/** In these fields, a placeholder is also replaced when it is percent-encoded. */
 const FILLED_URLS = new Set(["url", "unsubscribe", "to", "fallback"]);
 const LINE_FIELDS = new Set(["subject", "title", "key", "tags"]);
 const MAILBOX_FIELDS = new Set(["to", "cc", "bcc", "from", "replyTo", "bounce", "fallback"]);
@@ -104,7 +104,7 @@ const LATER = /\{\{-?\s*(?:task|batch)\.[^{}]*\}\}/g;
 const URL_START = /^\s*[a-z][a-z0-9+.-]*:\/\//i;
 /** The value at the start of a URL: it is the URL, or its beginning. */
 const FIRST_VALUE = /^\s*\{\{(?:(?!\}\}).)*\}\}/s;
-/** A cut of at most 998 bytes, of which a character takes up to three. */
+/** So many characters always fit into a line: each takes at most three bytes. */
 const LINE_CHARACTERS = Math.floor(LINE_BYTES / 3);
 
 function parseValue(value: Json, place: Place, issues: Issue[]): Mapping {

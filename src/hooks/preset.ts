@@ -11,15 +11,15 @@ import { ExactNumber } from "../lib/json/exact_json.ts";
 import { type Json, valueAt } from "../lib/json.ts";
 import type { PlainObject } from "../task/input/batch_input.ts";
 
-/** The headers of a delivery; lookup ignores case. */
+/** The headers of a delivery. */
 export interface DeliveryHeaders {
-  /** The value of a header, or null. */
+  /** The value of a header, in any spelling of its name; null when it is missing. */
   get(name: string): string | null;
 }
 
 /** A delivery as received. */
 export interface RawDelivery {
-  /** Lookup ignores case. */
+  /** Its headers. */
   readonly headers: DeliveryHeaders;
   /** The unchanged bytes. */
   readonly body: Uint8Array;
@@ -32,8 +32,8 @@ export interface Sender {
   /** Whether a delivery verifies with one of the secrets; `now` in milliseconds since the epoch. */
   verify(delivery: RawDelivery, secrets: readonly string[], now: number): boolean;
   /**
-   * It signs with a certificate instead of a secret: where that is, for a delivery that may be
-   * genuine; `undefined` for one that cannot be.
+   * For a sender that signs with a certificate instead of a secret: the URL of the certificate,
+   * or `undefined` for a delivery that cannot be genuine.
    */
   certificateUrlOf?(delivery: RawDelivery, now: number): string | undefined;
   /** It authenticates with HTTP Basic or Bearer, so a 401 asks for it. */
@@ -49,7 +49,7 @@ export interface Sender {
    * the bytes of the body count too.
    */
   keyOf?(headers: DeliveryHeaders, payload: Json): string | undefined;
-  /** Its id is that of a group of alerts, which may soon be sent again on purpose. */
+  /** Its id names a group of alerts, which the sender may soon report again on purpose. */
   readonly isGroupId?: true;
   /** A header that covers a timestamp: the same bytes at another time are another delivery. */
   readonly signatureHeader?: string;
@@ -105,7 +105,7 @@ export function eventOf(
 }
 
 const DAY_MS = 86_400_000;
-/** Twice as long as a timestamp is valid. */
+/** For groups of alerts, and deliveries without an id: twice as long as a timestamp is valid. */
 const GROUP_MS = 600_000;
 
 /** What identifies a delivery, and how long it is remembered. */

@@ -12,7 +12,7 @@
 import { createVerify, X509Certificate } from "node:crypto";
 import { isNestedDeeper, isPlainObject, type PlainObject } from "../lib/json.ts";
 
-/** A topic, and where the certificates of its region are. */
+/** An SNS topic, and the only origin that its certificates may come from. */
 export interface Topic {
   /** `arn:aws:sns:REGION:ACCOUNT:NAME`. */
   readonly arn: string;
@@ -34,7 +34,13 @@ export function parseTopic(arn: string): Topic | undefined {
 /** The members that are signed, in this order; those that are absent are left out. */
 const OF_MESSAGE = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"];
 const OF_CONFIRMATION = [
-  ...["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"],
+  "Message",
+  "MessageId",
+  "SubscribeURL",
+  "Timestamp",
+  "Token",
+  "TopicArn",
+  "Type",
 ];
 const SIGNED: ReadonlyMap<unknown, readonly string[]> = new Map([
   ["Notification", OF_MESSAGE],

@@ -12,7 +12,7 @@ export function cronWords(expression: string): string | undefined {
     const needsBoth = / \+\S+$/.test(expression.trim());
     const text = expression.trim().replace(/ \+(\S+)$/, " $1");
     const words = cronstrue.toString(text, { use24HourTimeFormat: true });
-    // A day of the month and a weekday: cron runs on either, and the library says "and".
+    // With a day of the month and a weekday, cron runs on either; the library says "and".
     return needsBoth ? words : words.replace(", and on ", ", or on ");
   } catch {
     return undefined;

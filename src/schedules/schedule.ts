@@ -32,7 +32,6 @@ export interface ScheduleSpec {
 }
 
 const FIELDS = ["cron", "timezone", "every", "overlap", "missed", "notify", "fetch"];
-const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const MIN_EVERY_MS = 1_000;
 const MAX_EVERY_MS = 366 * 86_400_000;
 const EXPECTED = {
@@ -46,11 +45,6 @@ const EXPECTED = {
   missed: 'Expected "skip" or "once"',
   task: "Expected either notify or fetch, an object",
 };
-
-/** Whether `name` is allowed as the name of a schedule. */
-export function isScheduleName(name: string): boolean {
-  return NAME.test(name);
-}
 
 /** Parses a schedule; its first run is searched from `now` on. */
 export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec> {

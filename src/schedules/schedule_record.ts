@@ -49,8 +49,9 @@ export interface ScheduleRecord {
 
 /** A run that starts later than this counts as missed, in milliseconds. */
 export const LATE_MS = 60_000;
-/** Counting a year of minutes would take seconds. */
+/** The most missed runs that are counted: counting a year of minutes would take seconds. */
 const MAX_COUNTED = 1_000;
+/** How many runs are remembered. */
 const MAX_LAST_RUNS = 10;
 /** The last time that a `Date` can hold. */
 const MAX_TIME_MS = 8.64e15;
@@ -76,7 +77,7 @@ export function freshRecord(
 
 /**
  * The record after a new definition. The same definition changes nothing, and one
- * that runs at the same times keeps its rhythm.
+ * with the same times keeps the next run.
  */
 export function redefined(
   before: ScheduleRecord,
@@ -118,7 +119,7 @@ const UNREADABLE: ScheduleSpec = {
   body: "{}",
 };
 
-/** Reads a stored record; older versions stored an endless wait as null. */
+/** Reads a stored record; older versions stored null for a next run that never comes. */
 export function readRecord(stored: Json): ScheduleRecord {
   const record = isPlainObject(stored) ? stored as Partial<ScheduleRecord> : {};
   const { spec, source, owner, createdAt, nextAt, lastAt, runs, skipped } = record;

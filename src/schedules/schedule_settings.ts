@@ -7,12 +7,13 @@
 import { isPlainObject } from "../task/input/batch_input.ts";
 import type { Issue, Parsed } from "../task/issues.ts";
 import { pointerTo } from "../lib/json.ts";
-import { isScheduleName, parseSchedule, type ScheduleSpec } from "./schedule.ts";
+import { EXPECTED_NAME, isName } from "../lib/names.ts";
+import { parseSchedule, type ScheduleSpec } from "./schedule.ts";
 
 /** The file's schedules by name. */
 export type Schedules = ReadonlyMap<string, ScheduleSpec>;
 
-/** Parsing must not depend on the day: a cron has future runs from here or never. */
+/** The file must stay valid: a cron without a run after this time never has one. */
 const ANY_TIME = Date.UTC(2026, 0, 1);
 
 /** Parses the section; the pointer of a fault is relative to it. */
@@ -25,8 +26,8 @@ export function parseSchedules(value: unknown): Parsed<Schedules> {
   for (const [name, given] of Object.entries(value)) {
     const at = pointerTo([name]);
     const parsed = parseSchedule(given, ANY_TIME);
-    if (!isScheduleName(name)) {
-      issues.push({ pointer: at, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
+    if (!isName(name)) {
+      issues.push({ pointer: at, detail: EXPECTED_NAME });
     } else if (parsed.issues) {
       issues.push(...parsed.issues.map((issue) => ({ ...issue, pointer: at + issue.pointer })));
     } else schedules.set(name, parsed.value);

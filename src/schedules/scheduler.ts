@@ -45,7 +45,7 @@ export interface SchedulerParts {
   readonly metrics: Metrics;
   /** How many queued tasks an API key may have; absent: any number. */
   readonly maxQueuedOf?: (owner: string) => number | undefined;
-  /** The longest wait, so that a changed clock is noticed; a minute when absent. */
+  /** The longest time between two looks, in milliseconds; a minute when absent. */
   readonly longestWaitMs?: number;
 }
 
@@ -74,6 +74,7 @@ export type RunNow =
   | { readonly error: string }
   | { readonly refused: "queue_full" | "storage_full" };
 
+/** The longest time between two looks, and between two reads of a shared queue, in milliseconds. */
 const MAX_WAIT_MS = 60_000;
 /** The wait after a run could not be stored, in milliseconds. */
 const AGAIN_MS = 5_000;
@@ -84,7 +85,7 @@ const CLOCK_STEP_MS = 1_000;
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #schedules = new Map<string, Schedule>();
-  /** The last thing to do for each schedule that is busy. */
+  /** For each schedule with work in progress, the end of all that work. */
   readonly #turns = new Map<string, Promise<void>>();
   /** The owners of schedules that are being created. */
   readonly #creating = new Map<string, string | undefined>();

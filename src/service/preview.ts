@@ -5,7 +5,7 @@
  */
 
 import { readConfigFile } from "../config/config_file.ts";
-import { type DeliveryContent, evaluate, type Evaluation } from "../hooks/receive.ts";
+import { type DeliveryContent, evaluate, type Evaluation } from "../hooks/evaluate.ts";
 import { payloadView } from "../http/views/task_view.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openIds } from "../lib/ids.ts";

@@ -10,7 +10,7 @@ import { openGuard } from "../channels/guard/guard.ts";
 import { relaysFor } from "../channels/mail/relays.ts";
 import type { ConfigFile } from "../config/config_file.ts";
 import type { Config } from "../config/settings.ts";
-import { checkHook } from "../hooks/receive.ts";
+import { checkHook } from "../hooks/evaluate.ts";
 import { pointerTo } from "../lib/json.ts";
 import { parseBodyText } from "../task/input/body_text.ts";
 import { parseMailbox } from "../task/input/mailbox.ts";

@@ -91,7 +91,7 @@ function answerReceived(context: RequestContext, got: Received, hook?: Hook): Re
         duplicate: got.duplicate,
       });
     case "challenge":
-      return respond(context, 200, { challenge: got.word });
+      return respond(context, 200, { challenge: got.value });
     case "forged":
       // One text for every cause, so that it reveals nothing about the secret.
       throw new Refusal("unauthorized", {

@@ -6,7 +6,6 @@
 
 import { compact } from "../../lib/compact.ts";
 import {
-  isScheduleName,
   nextTick,
   nextTicks,
   parseSchedule,
@@ -24,6 +23,7 @@ import { readJson } from "../request/body.ts";
 import { isSet, param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { isPlainObject } from "../../lib/json.ts";
+import { EXPECTED_NAME, isName } from "../../lib/names.ts";
 import type { Issue } from "../../task/issues.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
 import { maskIssues } from "../../task/masked_submit.ts";
@@ -77,10 +77,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     const isDryRun = isDryRunOf(context);
     requireAccepting(dependencies);
     const name = param(context, "name");
-    if (!isScheduleName(name)) {
-      const detail = `Expected a name of letters, digits, ".", "_" and "-"`;
-      throw refuseIssues([{ pointer: "/name", detail }]);
-    }
+    if (!isName(name)) throw refuseIssues([{ pointer: "/name", detail: EXPECTED_NAME }]);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     return await define(context, name, value, isDryRun);
   }

@@ -7,15 +7,15 @@
 import { isPlainObject } from "./batch_input.ts";
 import type { Issue, Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
+import { EXPECTED_NAME, isName } from "../../lib/names.ts";
 import { isOneLine } from "../../lib/text.ts";
 
 /** The targets of each alias, by its name without the `@`. */
 export type Aliases = ReadonlyMap<string, readonly string[]>;
 
-const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const EXPECTED = "Expected a mail address or a channel URL, or a list of them";
 
-/** Reads `{"oncall": ["ada@example.org", "slack://…"]}`; whether a target can be used is its channel's word. */
+/** Reads `{"oncall": ["ada@example.org", "slack://…"]}`. Whether a target can be used is checked later. */
 export function parseAliases(value: unknown): Parsed<Aliases> {
   if (!isPlainObject(value)) {
     return {
@@ -27,8 +27,8 @@ export function parseAliases(value: unknown): Parsed<Aliases> {
   for (const [name, given] of Object.entries(value)) {
     const pointer = pointerTo([name]);
     const targets = typeof given === "string" ? [given] : given;
-    if (!NAME.test(name)) {
-      issues.push({ pointer, detail: `Expected a name of letters, digits, ".", "_" and "-"` });
+    if (!isName(name)) {
+      issues.push({ pointer, detail: EXPECTED_NAME });
     } else if (!Array.isArray(targets) || targets.length === 0 || !targets.every(isTarget)) {
       issues.push({ pointer, detail: EXPECTED });
     } else aliases.set(name, targets);

@@ -5,7 +5,7 @@
  */
 
 import type { DeliveryPreview } from "../../../hooks/hooks.ts";
-import { readPayload, type Verdict } from "../../../hooks/receive.ts";
+import { readPayload, type Verdict } from "../../../hooks/evaluate.ts";
 import type { Hook } from "../../../hooks/hook_settings.ts";
 import { HOOK_VERDICTS, type HookVerdict } from "../../../lib/metrics.ts";
 import { countAt, type Tally, tallyAt } from "../../../task/history.ts";

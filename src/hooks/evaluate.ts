@@ -92,7 +92,7 @@ export function evaluate(
     readonly acceptance: SubmitParser;
     readonly context: SubmitContext;
     readonly deliveryId: string;
-    /** Parses the payload, if the caller has done so; throws a `RangeError`. */
+    /** Returns the payload, if the caller has parsed it; throws its `RangeError`. */
     readonly payloadOf?: () => Json;
   },
 ): Evaluation {
@@ -154,8 +154,8 @@ function joined({ tasks }: Hook, drafts: readonly Draft[]): readonly Draft[] {
 }
 
 /**
- * What can never work in a hook, whatever is delivered: its tasks are tried with stand-ins
- * for all values, and issues that a value may have caused are left out.
+ * What can never work in a hook, whatever is delivered: its tasks are parsed with stand-ins
+ * for all values, and issues that depend on a value are left out.
  */
 export function checkHook(
   { tasks }: Hook,
