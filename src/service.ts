@@ -50,7 +50,7 @@ import type { Ports } from "./task/ports.ts";
 import type { Json } from "./task/task.ts";
 import { openMailTemplates, readFolder } from "./templates/mail_templates.ts";
 import { openFailureLog } from "./worker/failures.ts";
-import { purgeOn } from "./worker/pruner.ts";
+import { keepPurging } from "./worker/purge.ts";
 import { openTelemetry } from "./worker/telemetry.ts";
 import { openThreadPool, type ThreadPool } from "./worker/thread_pool.ts";
 import { openWorker, type Worker } from "./worker/worker.ts";
@@ -236,9 +236,9 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   });
   // Nodes may have different files while they are replaced one by one: one of them decides.
   const takeSchedules = async () => {
-    if (cluster?.isLeader !== false) await triggers.follow(file.current.schedules);
+    if (cluster?.isLeader !== false) await triggers.applySchedules(file.current.schedules);
   };
-  /** Queued mails of a relay that is not set any more go to one that is, and its hold ends. */
+  /** Moves queued mails of a relay that is not set any more to one that is; its hold ends. */
   const followRelays = async () => {
     const { relays } = file.current;
     const lanes = relays.length > 0 ? relays.map(({ relay }) => relay.lane) : [config.mail.lane];
@@ -361,7 +361,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     else if (role !== "worker") triggers.schedules.refresh().catch(fatal);
   });
   worker?.start();
-  purgeOn(engine, clock, config, ending.signal).catch(fatal);
+  keepPurging(engine, clock, config, ending.signal).catch(fatal);
   const network = networkFileSystemAt(config.queue);
   const { relays } = file.current;
   logStartup(config, { engine, network, relays, url: server.url, version: VERSION, log });

@@ -5,7 +5,8 @@
  */
 
 import { parseArgs } from "node:util";
-import type { Client, FetchBatchRequest, Json, ProgressResponse, TaskResponse } from "../client.ts";
+import type { Client, FetchBatchRequest, ProgressResponse, TaskResponse } from "../client.ts";
+import { membersOf } from "../lib/json.ts";
 import { barLine, labelsOf, sizeOf } from "./bars.ts";
 import { plain } from "./words.ts";
 
@@ -166,8 +167,4 @@ export function linesOf(task: TaskResponse, path?: string): string[] {
 function savedOf(task: TaskResponse): SavedFile | undefined {
   const { name, path } = membersOf(membersOf(task.result).saved);
   return typeof name === "string" && typeof path === "string" ? { name, path } : undefined;
-}
-
-function membersOf(value: Json | undefined): Readonly<Record<string, Json>> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
 }

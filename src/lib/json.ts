@@ -91,3 +91,8 @@ export type PlainObject = Readonly<Record<string, unknown>>;
 export function isPlainObject(value: unknown): value is PlainObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** The members of a JSON object; none for any other value. */
+export function membersOf(value: Json | undefined): Readonly<Record<string, Json>> {
+  return isPlainObject(value) ? value : {};
+}

@@ -23,11 +23,12 @@ export interface CertificateOptions {
   readonly egressProxy?: EgressProxy | undefined;
 }
 
+/** The longest certificate, in bytes. */
 const MAX_BYTES = 65_536;
-/** The longest that it may take, in milliseconds. */
+/** The longest time that a fetch may take, in milliseconds. */
 const WAIT_MS = 5_000;
 
-/** Opens the fetcher. What it needs is loaded with the first certificate: few services have any. */
+/** Opens the fetcher. The first certificate loads its HTTP client: few services need one. */
 export function openCertificateFetcher(
   { guard, clock, ca, egressProxy }: CertificateOptions,
 ): FetchCertificate {
@@ -63,7 +64,9 @@ export function openCertificateFetcher(
       }
       return await new Blob(parts as Uint8Array<ArrayBuffer>[]).text();
     } catch (error) {
-      if (late.signal.aborted) throw new Error(`No answer within ${WAIT_MS / 1_000} s`);
+      if (late.signal.aborted) {
+        throw new Error(`Cannot fetch ${url}: no answer within ${WAIT_MS / 1_000} s`);
+      }
       throw error;
     } finally {
       undo();

@@ -4,14 +4,17 @@
  * @module
  */
 
-import { compact } from "../lib/compact.ts";
 import { dirname } from "node:path";
 import { isHostName } from "../channels/mail/mail_settings.ts";
 import type { ChannelSettings } from "../channels/table.ts";
 import type { ConfigFile } from "../config/config_file.ts";
 import type { Config } from "../config/settings.ts";
+import { compact } from "../lib/compact.ts";
 
-/** Collects them. Rejects with a `RangeError` when the file of certificates cannot be read. */
+/**
+ * Collects the settings of all channels. Rejects with a `RangeError` when the file of certificates
+ * cannot be read.
+ */
 export async function channelSettings(
   config: Config,
   { relays, dkim, callbacks, channels }: Pick<

@@ -36,7 +36,7 @@ export async function checkService(config: ValidSettings): Promise<string[]> {
   if (templates !== undefined) {
     await attempt("POSTRIDER_TEMPLATES", () => openMailTemplates(templates, readFolder));
   }
-  // Targets are tried with the templates and the guard.
+  // Targets can be checked only if these settings are valid.
   const check = has(config, "templates", "fetchAllow", "mail", "mailFrom")
     ? (file: ConfigFile) => targetIssues(config, file)
     : undefined;

@@ -1,5 +1,5 @@
 /**
- * Maps a payload by a hook without a running service and without sending anything.
+ * Shows what a hook would create from a payload. It needs no running service, and sends nothing.
  *
  * @module
  */
@@ -27,8 +27,8 @@ export interface HookPreview {
 }
 
 /**
- * Maps a payload by a hook of `postrider.yaml`; `event` is for senders that name it in a
- * header. Throws a `RangeError` for an unknown hook.
+ * What a hook of `postrider.yaml` would create from a delivery; `event` is for senders that name
+ * it in a header. Throws a `RangeError` for an unknown hook.
  */
 export function previewHook(
   config: Config,

@@ -87,7 +87,7 @@ export function watchQueueFile(
 
 /** With less free disk than this, a small file is written as a trial. */
 const AMPLE_BYTES = 16 * 2 ** 20;
-/** What a few tasks take. */
+/** About as much as a few tasks take. */
 const TRIAL_BYTES = 256 * 2 ** 10;
 
 /** Whether the disk has room for a small file; leaves none behind. */

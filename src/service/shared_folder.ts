@@ -1,9 +1,8 @@
 /**
  * Checks that the nodes of a shared queue save into one folder.
  *
- * Any node may be asked for a saved body, and an attempt may go on where one on
- * another node has left off. A node whose folder is not that of the others saves
- * nothing, and says why.
+ * Any node may be asked for a saved body, and an attempt may resume what an attempt
+ * on another node has saved. So a node with another folder saves nothing, and says why.
  *
  * @module
  */
@@ -51,8 +50,9 @@ export async function openSharedFolder(
     const refusal = await refusalOf(cluster, folder);
     if (refusal === state.refusal) return false;
     state.refusal = refusal;
-    if (refusal === undefined) log.info("Saved bodies go to the folder of all nodes", { folder });
-    else log.warn(refusal, { folder });
+    if (refusal === undefined) {
+      log.info("Saved bodies go to the folder that all nodes share", { folder });
+    } else log.warn(refusal, { folder });
     return true;
   }
 

@@ -55,7 +55,7 @@ function shownSetting(
   };
 }
 
-/** The URL of a queue or a relay says more than that it is set. */
+/** Masks the secrets in a URL; of any other secret it says only that it is set. */
 function secretText(text: string): string {
   return /^[a-z][\w+.-]*:\/\/\S+$/i.test(text) && URL.canParse(text)
     ? maskUrl(text)

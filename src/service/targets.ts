@@ -104,8 +104,8 @@ function readableParserFor(config: TargetSettings, file: ConfigFile): SubmitPars
 /** Why a target can never work. It can be a secret, so it is not shown. */
 function whyUnusable(target: string, { readTargets, refuseUrl }: TargetPorts): string | undefined {
   if (!target.includes("://")) return parseMailbox(target) ? undefined : "Expected a mail address";
-  const places = readTargets(target);
-  if (typeof places === "string") return places;
-  const refused = places.map(({ url }) => refuseUrl(url)).find((error) => error !== undefined);
+  const read = readTargets(target);
+  if (typeof read === "string") return read;
+  const refused = read.map(({ url }) => refuseUrl(url)).find((error) => error !== undefined);
   return refused?.detail;
 }

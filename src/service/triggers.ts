@@ -15,8 +15,8 @@ export interface Triggers {
   readonly hooks: HookReceiver;
   /** Runs the schedules. */
   readonly schedules: Scheduler;
-  /** Applies the schedules of the file: creates, changes and deletes. */
-  follow(schedules: Schedules): Promise<void>;
+  /** Creates, changes and deletes schedules until they are those of the file. */
+  applySchedules(schedules: Schedules): Promise<void>;
 }
 
 /** Opens hooks and schedules; the caller starts and stops the schedules. */
@@ -26,7 +26,7 @@ export function openTriggers(parts: HookParts & SchedulerParts): Triggers {
   return {
     hooks: openHooks(parts),
     schedules: scheduler,
-    async follow(schedules) {
+    async applySchedules(schedules) {
       for (const [name, spec] of schedules) {
         await scheduler.change(name, (before) => {
           const now = clock.now();

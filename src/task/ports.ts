@@ -1,7 +1,7 @@
 /**
- * What the rooms that face the caller ask of the rooms that face the world.
+ * What the API needs to know from the channels, the worker and the templates.
  *
- * Only types: `service.ts` hands the functions in.
+ * Only types: `service.ts` passes the functions.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface RunningTask {
 
 /** A thread of the channels, for `/status` and `/livez`. */
 export interface ThreadStatus {
-  /** From 1; a thread that takes over gets a new number. */
+  /** From 1; a thread that replaces another one gets a new number. */
   readonly number: number;
   /** Attempts it has in hand. */
   readonly attempts: number;
@@ -43,7 +43,7 @@ export interface ThreadStatus {
   readonly silentMs: number;
 }
 
-/** What happened while the worker worked, since the start. */
+/** What the worker does now, and the threads that it has lost. */
 export interface WorkerStatus {
   /** Attempts under way. */
   readonly running: number;

@@ -24,7 +24,7 @@ export interface AttemptParts {
   readonly runner: AttemptRunner;
   /** Times its deadline. */
   readonly clock: Clock;
-  /** Gets errors of our own. */
+  /** Receives errors that no channel should throw, and abandoned attempts. */
   readonly log: Log;
 }
 
@@ -34,7 +34,7 @@ export interface LiveAttempt {
   readonly outcome: Promise<Outcome>;
   /** Why it was aborted, if it was; the first cause is kept. */
   readonly cause: AbortCause | undefined;
-  /** Who cancelled it, if it was cancelled. */
+  /** Why it was cancelled, if it was. */
   readonly cancelReason: CancelReason | undefined;
   /** Aborts it. */
   abort(cause: AbortCause, cancelReason?: CancelReason): void;
@@ -48,7 +48,7 @@ export function startAttempt(task: ClaimedTask, parts: AttemptParts): LiveAttemp
 }
 
 /** The attempt of a task that was claimed while the worker stops: it is never started. */
-export function untried(cause: AbortCause): LiveAttempt {
+export function notStarted(cause: AbortCause): LiveAttempt {
   const error = { code: "aborted", detail: "The service stopped before the attempt began" };
   return {
     outcome: Promise.resolve({ kind: "deferred", error }),
@@ -59,8 +59,8 @@ export function untried(cause: AbortCause): LiveAttempt {
   };
 }
 
-/** Who cancelled the task, if the abort ends it. A timeout does not: it is an ordinary outcome. */
-export function cancelledBy(attempt: LiveAttempt): { cancelled?: CancelReason } {
+/** Why the task is cancelled, if the abort cancels it. After a timeout, the outcome decides. */
+export function cancellationOf(attempt: LiveAttempt): { cancelled?: CancelReason } {
   if (attempt.cause === "shutdown") return { cancelled: "shutdown" };
   if (attempt.cause === "cancelled") return { cancelled: attempt.cancelReason ?? "request" };
   return {};
@@ -77,7 +77,7 @@ class RunningAttempt implements LiveAttempt {
   #graceGiven = false;
   /** Whether the deadline was moved because the attempt began late. */
   #timeGiven = false;
-  #moved: { bytes: number; totalBytes?: number } | undefined;
+  #figures: { bytes: number; totalBytes?: number } | undefined;
   #keptBytes = 0;
   #disarm: () => void;
 
@@ -143,19 +143,22 @@ class RunningAttempt implements LiveAttempt {
   }
 
   progress(): TaskProgress | undefined {
-    if (!this.#moved) return undefined;
+    if (!this.#figures) return undefined;
     const seconds = (this.#parts.clock.monotonic() - this.#startedAt) / 1_000;
-    const bytes = this.#moved.bytes - this.#keptBytes;
-    return { ...this.#moved, rate: seconds > 0 ? Math.round(bytes / seconds) : 0 };
+    const bytes = this.#figures.bytes - this.#keptBytes;
+    return { ...this.#figures, rate: seconds > 0 ? Math.round(bytes / seconds) : 0 };
   }
 
   #note({ bytes, totalBytes, keptBytes = 0 }: Figures): void {
     if (bytes === undefined) return;
     this.#keptBytes = keptBytes;
-    this.#moved = { bytes, ...compact({ totalBytes }) };
+    this.#figures = { bytes, ...compact({ totalBytes }) };
   }
 
-  /** Once the payload has left, ending the wait for the answer makes duplicates: some channels get a grace. */
+  /**
+   * Aborts at the deadline. Once the payload has left, ending the wait for the answer would make
+   * duplicates, so some channels may wait longer.
+   */
   #overdue(): void {
     const { clock, runner } = this.#parts;
     if (this.#underway.keepsDeadline() && !this.#timeGiven) {

@@ -87,7 +87,7 @@ class OwnBackpressure implements Backpressure {
     if (isOrdinary(finished) && !this.#lanes.has(finished.task.lane)) return finished.settlement;
     const { running } = finished;
     const { at } = finished.settlement;
-    let settlement = withoutAttempt(finished, this.#lanes.get(finished.task.lane));
+    let settlement = withProbeHandedBack(finished, this.#lanes.get(finished.task.lane));
     for (const evidence of evidenceOf(finished)) {
       const { lane } = evidence;
       const known = this.#lanes.get(lane);
@@ -115,7 +115,7 @@ class SharedBackpressure implements Backpressure {
   adjust(finished: FinishedAttempt): Settlement {
     const known = this.#cluster.healthOf(finished.task.lane);
     if (isOrdinary(finished) && !known) return finished.settlement;
-    const settlement = withoutAttempt(finished, known);
+    const settlement = withProbeHandedBack(finished, known);
     // An answer of a lane without faults says nothing, and costs the database nothing.
     const evidence = evidenceOf(finished).filter(({ kind }) => known || kind !== "answer");
     return evidence.length === 0 ? settlement : { ...settlement, evidence };
@@ -162,10 +162,10 @@ function evidenceOf({ task, outcome, settlement, byUs }: FinishedAttempt): LaneE
 }
 
 /**
- * The first refusal of every attempt is in the list of its task's attempts; those of
- * later probes are not, and cost their tasks no attempt.
+ * Of a relay that refuses everybody, only the refusal that opened the breaker is listed as an
+ * attempt. The task of a later probe is handed back, without an attempt.
  */
-function withoutAttempt(
+function withProbeHandedBack(
   { outcome, settlement }: FinishedAttempt,
   known: LaneHealth | undefined,
 ): Settlement {

@@ -24,7 +24,10 @@ export interface DownloadSweep {
 }
 
 /** Sweeps now and every hour until `signal` aborts; then resolves. */
-export async function sweepDownloadsOn(sweep: DownloadSweep, signal: AbortSignal): Promise<void> {
+export async function keepSweepingDownloads(
+  sweep: DownloadSweep,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     await sweepDownloads(sweep, signal);
     await sleep(sweep.clock, EVERY_MS, signal).catch(() => {});

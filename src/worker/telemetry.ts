@@ -6,6 +6,7 @@
 
 import { compact } from "../lib/compact.ts";
 import type { Clock } from "../lib/clock.ts";
+import { membersOf } from "../lib/json.ts";
 import { readJsonText } from "../lib/json/held_text.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -13,7 +14,7 @@ import { noTraces, type SpanAttributes, traceIdOf, type Traces } from "../lib/tr
 import type { EndedAttempt } from "../task/history.ts";
 import type { Outcome, Settlement } from "../task/outcome.ts";
 import { maskUrl } from "../task/secrets.ts";
-import type { ClaimedTask, Json } from "../task/task.ts";
+import type { ClaimedTask } from "../task/task.ts";
 import { openFailureLog } from "./failures.ts";
 
 /** Observes attempts. */
@@ -37,11 +38,11 @@ export const noTelemetry: AttemptTelemetry = { begin: () => ({ end() {} }) };
 export interface TelemetryParts {
   /** Measures durations. */
   readonly clock: Clock;
-  /** Gets one debug line per attempt. */
+  /** Receives a debug line for each attempt, and a warning for each task that failed. */
   readonly log: Log;
-  /** Gets counters and durations. */
+  /** Receives counters and durations. */
   readonly metrics: Metrics;
-  /** Gets the spans. */
+  /** Receives the spans. */
   readonly traces: Traces;
   /** Aborts when the service ends. */
   readonly ending?: AbortSignal;
@@ -150,15 +151,11 @@ function callAttributes({ lane, payload, attempt }: ClaimedTask): SpanAttributes
   };
 }
 
-function membersOf(value: Json | undefined): { readonly [name: string]: Json } {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
-}
-
 /** Names without a dot, and addresses that are not public. */
 const PRIVATE =
   /^(?:[^.]*|(?:10|127)\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|169\.254\..*|.*\.(?:localhost|local|internal))$/;
 
-/** The lane that was asked for last: tasks for one host often come together. */
+/** The result for the latest lane: tasks for one host often come together. */
 let known: { lane: string; hostClass: ReturnType<typeof readHostClass> } | undefined;
 
 /** The kind of host that a lane leads to. Host names themselves would make too many metric series. */

@@ -19,7 +19,7 @@ import { type AbortCause, type CancelReason, decide, type Settlement } from "../
 import type { RunningTask, TaskProgress } from "../task/ports.ts";
 import type { ClaimedTask } from "../task/task.ts";
 import { type Backpressure, openBackpressure } from "./backpressure.ts";
-import { cancelledBy, type LiveAttempt, startAttempt, untried } from "./attempt.ts";
+import { cancellationOf, type LiveAttempt, notStarted, startAttempt } from "./attempt.ts";
 import { type Digests, openDigests } from "./digests.ts";
 import { type AttemptTelemetry, noTelemetry, type Observation } from "./telemetry.ts";
 
@@ -33,7 +33,7 @@ export interface WorkerParts {
   readonly clock: Clock;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
-  /** Gets errors of our own. */
+  /** Receives errors that no channel should throw, and circuit breakers. */
   readonly log: Log;
   /** The most attempts at once. */
   readonly concurrency: number;
@@ -47,15 +47,15 @@ export interface WorkerParts {
 export interface StopReport {
   /** Ended by themselves: succeeded, failed, or deferred to a later try. */
   readonly finished: number;
-  /** Handed back untried. */
+  /** Handed back to the queue, before they can have had an effect; no attempt is counted. */
   readonly released: number;
-  /** Aborted before they can have had an effect. */
+  /** Cancelled before they can have had an effect. */
   readonly aborted: number;
   /** Interrupted after their bytes had left. */
   readonly unknown: number;
 }
 
-/** Claims, attempts and settles until it is stopped. */
+/** Claims tasks, attempts them and settles them until it is stopped. */
 export interface Worker {
   /** Begins to claim. */
   start(): void;
@@ -96,8 +96,9 @@ class SlotWorker implements Worker {
   readonly #digests: Digests;
   #settled = 0;
   #claiming: Promise<void> = Promise.resolve();
-  /** Resolved when a slot, or the last one, becomes free. */
+  /** Resolved when a slot becomes free. */
   #slotFree: PromiseWithResolvers<void> | undefined;
+  /** Resolved when all slots are free. */
   #allFree: PromiseWithResolvers<void> | undefined;
   #unwatch = () => {};
 
@@ -119,7 +120,7 @@ class SlotWorker implements Worker {
     this.#unwatch = this.#parts.engine.watch("running", ({ id, abort }) => {
       if (abort) this.#abortOne(id, abort);
     });
-    this.#claiming = this.#claimOn().catch((error) => this.#parts.onFatal(error));
+    this.#claiming = this.#keepClaiming().catch((error) => this.#parts.onFatal(error));
   }
 
   progressOf(taskId: string): TaskProgress | undefined {
@@ -145,7 +146,7 @@ class SlotWorker implements Worker {
     return this.#report;
   }
 
-  async #claimOn(): Promise<void> {
+  async #keepClaiming(): Promise<void> {
     const { engine, concurrency } = this.#parts;
     while (!this.#intake.signal.aborted) {
       const free = concurrency - this.#live.size;
@@ -167,7 +168,7 @@ class SlotWorker implements Worker {
     const { traceparent } = observed;
     const traced = traceparent ? { ...task, traceparent } : task;
     const attempt = stopping
-      ? untried(this.#intake.signal.reason)
+      ? notStarted(this.#intake.signal.reason)
       : isDigestLane(task.lane)
       ? this.#digests.join(traced)
       : startAttempt(traced, this.#parts);
@@ -185,7 +186,7 @@ class SlotWorker implements Worker {
     const now = this.#parts.clock.now();
     // The tasks of a digest get the same delay, so that they are attempted together again.
     const random = isDigestLane(task.lane) ? 0.5 : this.#parts.random();
-    const decided = decide(task, outcome, { now, random, ...cancelledBy(attempt) });
+    const decided = decide(task, outcome, { now, random, ...cancellationOf(attempt) });
     const running = () => this.#runningIn(task.lane);
     const byUs = attempt.cause !== undefined;
     const settlement = this.#backpressure.adjust({

@@ -42,13 +42,13 @@ async function setup() {
 Deno.test("the schedules of the file are added, changed and removed", async () => {
   await using world = await setup();
   const { triggers, standing } = world;
-  await triggers.follow(schedulesOf({
+  await triggers.applySchedules(schedulesOf({
     a: { every: "1h", fetch: FETCH },
     b: { every: "1h", fetch: FETCH },
   }));
   await world.api.clock.advance(600_000);
   await triggers.schedules.change("b", (before) => before && { ...before, paused: true });
-  await triggers.follow(schedulesOf({
+  await triggers.applySchedules(schedulesOf({
     a: { every: "1h", fetch: FETCH },
     b: { every: "2h", fetch: FETCH },
   }));
@@ -56,7 +56,7 @@ Deno.test("the schedules of the file are added, changed and removed", async () =
     { name: "a", source: "file", inMs: 3_000_000, paused: undefined },
     { name: "b", source: "file", inMs: 7_200_000, paused: true },
   ]);
-  await triggers.follow(schedulesOf({ b: { every: "2h", fetch: FETCH } }));
+  await triggers.applySchedules(schedulesOf({ b: { every: "2h", fetch: FETCH } }));
   assert.deepEqual(standing().map(({ name }) => name), ["b"]);
 });
 
@@ -71,7 +71,7 @@ Deno.test("schedules of callers stay when the file does not name them", async ()
     runs: 0,
     skipped: 0,
   }));
-  await world.triggers.follow(new Map());
+  await world.triggers.applySchedules(new Map());
   assert.deepEqual(world.standing().map(({ source }) => source), ["api"]);
 });
 

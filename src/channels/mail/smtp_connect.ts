@@ -21,7 +21,7 @@ import { TokenError, type TokenSource } from "./oauth.ts";
 import { logIn } from "./smtp_auth.ts";
 import { faultOfError, SmtpError, type SmtpFault } from "./smtp_fault.ts";
 import { openSmtpSession, type Relay, type SmtpSession, type SmtpWaits } from "./smtp_session.ts";
-import { refusalFault, SmtpWire } from "./smtp_wire.ts";
+import { CLOSED, refusalFault, SmtpWire } from "./smtp_wire.ts";
 
 /** What a session needs besides a relay. */
 export interface SessionOptions {
@@ -188,8 +188,6 @@ async function startTls(
   wire.replaceSocket(socket);
   return true;
 }
-
-const CLOSED = Object.assign(new Error("The connection ended"), { code: "ECONNRESET" });
 
 /** A handshake that ends without a code is still a fault of TLS. */
 function faultOfTls(fault: SmtpFault): SmtpFault {

@@ -220,7 +220,7 @@ export class SmtpWire {
     } else if (this.#isGarbled) {
       this.#fail({ stage: this.#reader.stage, code: "bad_response" });
     } else if (this.#ended) {
-      this.#fail(faultOfError(this.#ended.error ?? RESET, this.#reader.stage));
+      this.#fail(faultOfError(this.#ended.error ?? CLOSED, this.#reader.stage));
     }
   }
 
@@ -243,7 +243,8 @@ export class SmtpWire {
 }
 
 const DOT = Buffer.from(".\r\n");
-const RESET = Object.assign(new Error("The connection ended"), { code: "ECONNRESET" });
+/** The other side has closed the connection. */
+export const CLOSED = Object.assign(new Error("The connection ended"), { code: "ECONNRESET" });
 
 /** A reply that refuses a step, as a fault. */
 export function refusalFault(

@@ -9,8 +9,9 @@ import { resolve } from "node:path";
 import { create } from "content-disposition";
 import { parse as parseRange } from "range-parser";
 import { compact } from "../../lib/compact.ts";
+import { membersOf } from "../../lib/json.ts";
 import type { Ports } from "../../task/ports.ts";
-import type { Json, TaskRecord } from "../../task/task.ts";
+import type { TaskRecord } from "../../task/task.ts";
 import { query, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal } from "../problems.ts";
@@ -163,8 +164,4 @@ async function readFile(path: string, start: number, end: number) {
 /** The name for clients that do not know `filename*`: no character of it needs an escape. */
 function asciiOf(name: string): string {
   return name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
-}
-
-function membersOf(value: Json | undefined): Readonly<Record<string, Json>> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
 }

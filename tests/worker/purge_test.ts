@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { openQueue } from "../../src/queue/open.ts";
-import { purgeOn } from "../../src/worker/pruner.ts";
+import { keepPurging } from "../../src/worker/purge.ts";
 import { World } from "../queue/world.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { aFolder } from "../support/process.ts";
 
-Deno.test("The pruner pauses only after it has looked at all tasks, even when most of them wait", async () => {
+Deno.test("purging pauses only after it has looked at all tasks, even when most of them wait", async () => {
   await using folder = await aFolder();
   const clock = new FakeClock();
   await using world = new World(await openQueue(`sqlite:${folder.path}/q.db`, { clock }), clock);
@@ -16,7 +16,7 @@ Deno.test("The pruner pauses only after it has looked at all tasks, even when mo
 
   const stop = new AbortController();
   const keeping = { retentionMs: 1_000, downloads: `${folder.path}/nowhere` };
-  const purging = purgeOn(world.engine, clock, keeping, stop.signal);
+  const purging = keepPurging(world.engine, clock, keeping, stop.signal);
   const begunAt = clock.now();
   while (await world.engine.find(ended)) {
     await clock.advance(50);

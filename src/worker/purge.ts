@@ -6,11 +6,11 @@
 
 import { type Clock, sleep } from "../lib/clock.ts";
 import { EngineAwayError, type QueueEngine } from "../queue/engine.ts";
-import { sweepDownloadsOn } from "./downloads.ts";
+import { keepSweepingDownloads } from "./downloads.ts";
 
 /** Pause after all tasks have been looked at, in milliseconds. */
 const IDLE_MS = 30_000;
-/** Pause between two portions, so that a long clean-up does not delay other queries, in milliseconds. */
+/** Pause between two portions, so that other queries are not delayed, in milliseconds. */
 const PAUSE_MS = 50;
 /** Tasks deleted in one transaction. */
 const PORTION = 500;
@@ -24,34 +24,34 @@ export interface Retention {
 }
 
 /** Purges until `signal` aborts; then resolves. Rejects when the engine fails. */
-export async function purgeOn(
+export async function keepPurging(
   engine: QueueEngine,
   clock: Clock,
   { retentionMs, downloads }: Retention,
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all([
-    purgeTasksOn(engine, clock, retentionMs, signal),
-    sweepDownloadsOn({ engine, clock, folder: downloads, retentionMs }, signal),
+    keepPurgingTasks(engine, clock, retentionMs, signal),
+    keepSweepingDownloads({ engine, clock, folder: downloads, retentionMs }, signal),
   ]);
 }
 
-async function purgeTasksOn(
+async function keepPurgingTasks(
   engine: QueueEngine,
   clock: Clock,
   retentionMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    // A portion may hold few final tasks among many that wait: that is no reason to pause.
-    const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION).catch(later);
+    // A portion with few final tasks may be followed by others: only the last one ends the round.
+    const { isOver } = await engine.purge(clock.now() - retentionMs, PORTION).catch(retryLater);
     if (isOver) engine.compact?.();
     await sleep(clock, isOver ? IDLE_MS : PAUSE_MS, signal).catch(() => {});
   }
 }
 
-/** After the pause, an unavailable database is tried again. */
-function later(error: unknown): { isOver: true } {
+/** An unavailable database is tried again after the pause. */
+function retryLater(error: unknown): { isOver: true } {
   if (error instanceof EngineAwayError) return { isOver: true };
   throw error;
 }
