@@ -26,6 +26,7 @@ import { headersBelow, linksBelow, pathBelow } from "./base_path.ts";
 import { openRequestIds } from "./context.ts";
 import { allowOrigin, preflight } from "./cors.ts";
 import { requireNoBody } from "./request/body.ts";
+import { openBodyBudget } from "./request/body_budget.ts";
 import { clientOf } from "./request/client.ts";
 import { encodeBody } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -105,11 +106,12 @@ export function createApp(dependencies: Dependencies): App {
     metrics.finished(type, state);
     history.finished(type, state, ms);
   });
-  const submits = submitRoutes(dependencies, counters);
+  const takeOf = openBodyBudget(clock);
+  const submits = submitRoutes(dependencies, counters, takeOf);
   const routes = [
     ...submits,
-    ...appriseRoutes(dependencies, submits),
-    ...duplicateRoutes(dependencies, submits),
+    ...appriseRoutes(dependencies, submits, takeOf),
+    ...duplicateRoutes(dependencies, submits, takeOf),
     ...taskRoutes(dependencies),
     ...taskBodyRoutes(dependencies),
     ...eventRoutes(dependencies),

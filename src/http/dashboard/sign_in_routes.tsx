@@ -37,7 +37,7 @@ export function signInRoutes(
 
   async function signIn(context: RequestContext): Promise<Response> {
     const { request, requestId, client } = context;
-    const form = await readForm(request, MAX_BYTES, clock);
+    const { form } = await readForm(request, MAX_BYTES, clock);
     const next = ownPath(textOf(form.get("next")));
     if (!isOwnPage(request, client().host)) {
       return show(context, 403, next, otherSite(context));

@@ -16,6 +16,7 @@ import { PartTooLarge } from "../../lib/json/json_parts.ts";
 import { runInTurns, turn } from "../../lib/steps.ts";
 import { bodyTextSteps, parseBodyText } from "../../task/input/body_text.ts";
 import { Refusal } from "../problems.ts";
+import { FREE_BYTES, type TakeBytes } from "./body_budget.ts";
 
 /** A body that has been read. */
 export interface JsonBody {
@@ -27,6 +28,16 @@ export interface JsonBody {
   readonly value: unknown;
   /** Its long texts, where they were asked for and it has any: `text` and `value` have tokens. */
   readonly held?: HeldText;
+  /** Lets other large bodies be read: to be called once this one is stored or refused. */
+  release(): void;
+}
+
+/** How a body is read. */
+export interface ReadOptions {
+  /** Whether long texts are held as bytes; see `JsonBody.held`. */
+  readonly holdsTexts?: boolean;
+  /** What a large body takes its memory from; without it, it does not wait. */
+  readonly take?: TakeBytes;
 }
 
 /** Deepest nesting of arrays and objects. */
@@ -47,7 +58,7 @@ export async function readJson(
   request: Request,
   limit: number,
   clock: Clock,
-  { holdsTexts = false }: { readonly holdsTexts?: boolean } = {},
+  { holdsTexts = false, take }: ReadOptions = {},
 ): Promise<JsonBody> {
   const { headers } = request;
   const type = headers.get("content-type");
@@ -59,22 +70,34 @@ export async function readJson(
   }
   const length = headers.get("content-length");
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const isSmall = length !== null && Number(length) <= SMALL_BYTES;
-  const { text, size, held } = isSmall
-    ? await inTime(readSmall(request, Number(length)), clock)
-    : await inTime(readCounted(request, limit, holdsTexts), clock);
-  if (size > limit) throw tooLarge(limit);
+  if (length !== null && Number(length) <= SMALL_BYTES) {
+    const { text, size } = await inTime(readSmall(request, Number(length)), clock);
+    return { text, size, value: await parse(text), release: nothing };
+  }
+  const { bytes, release } = await readInTurn(request, limit, clock, take);
   try {
-    const value = text.length > SMALL
+    const { text, held } = await decode(bytes, holdsTexts);
+    const body = { text, size: bytes.length, value: await parse(text), release };
+    return held ? { ...body, held } : body;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function parse(text: string): Promise<unknown> {
+  try {
+    return text.length > SMALL
       ? await runInTurns(bodyTextSteps(text, PART_LIMITS), turn)
       : parseSmall(text);
-    return held ? { text, size, value, held } : { text, size, value };
   } catch (error) {
     if (error instanceof SyntaxError) throw new Refusal("malformed_json", syntaxErrorIn(text));
     if (error instanceof PartTooLarge) throw refuseBody(DETAILS[error.limit]);
     throw error;
   }
 }
+
+function nothing(): void {}
 
 /** Longer texts are parsed part by part: `JSON.parse` of this many characters takes up to 20 ms. */
 const SMALL = 2 ** 18;
@@ -112,8 +135,16 @@ function parseSmall(text: string): unknown {
 
 const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data) *(?:;|$)/i;
 
-/** Reads a form of at most `limit` bytes including its files. Throws a `Refusal`. */
-export async function readForm(request: Request, limit: number, clock: Clock): Promise<FormData> {
+/**
+ * Reads a form of at most `limit` bytes including its files, and what is to be called
+ * once it is not needed any more. Throws a `Refusal`.
+ */
+export async function readForm(
+  request: Request,
+  limit: number,
+  clock: Clock,
+  take?: TakeBytes,
+): Promise<{ readonly form: FormData; readonly release: () => void }> {
   const { headers } = request;
   if (!FORM_TYPE.test(headers.get("content-type") ?? "")) {
     throw new Refusal("unsupported_media_type", "Expected JSON or a form");
@@ -121,7 +152,18 @@ export async function readForm(request: Request, limit: number, clock: Clock): P
   const length = headers.get("content-length");
   if (length === null) throw new Refusal("unsupported_media_type", "Expected a Content-Length");
   if (Number(length) > limit) throw tooLarge(limit);
-  return await inTime({ whole: request.formData().catch(endedEarly), leave() {} }, clock);
+  const release = await taking(Number(length), request, take);
+  try {
+    const whole = request.formData().catch(endedEarly);
+    return { form: await inTime({ whole, leave() {} }, clock), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function taking(bytes: number, { signal }: Request, take?: TakeBytes): Promise<() => void> {
+  return take && bytes > FREE_BYTES ? await take(bytes, signal) : nothing;
 }
 
 /** Refuses a body of more than `limit` bytes. */
@@ -132,7 +174,7 @@ export function tooLarge(limit: number): Refusal {
   );
 }
 
-type ReadText = Pick<JsonBody, "text" | "size" | "held">;
+type ReadText = Pick<JsonBody, "text" | "size">;
 
 /** A body that is being read. */
 interface Reading<Whole> {
@@ -202,64 +244,109 @@ export async function readRaw(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const length = request.headers.get("content-length");
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  return await inTime(readBytes(request, limit), clock);
+  const body = new ByteReader(request, limit);
+  await inTime(body.read(Infinity), clock);
+  return body.bytes();
 }
 
-function readCounted(request: Request, limit: number, holdsTexts: boolean): Reading<ReadText> {
-  const { whole, leave } = readBytes(request, limit);
-  return {
-    whole: whole.then(async (bytes) => {
-      const size = bytes.length;
-      try {
-        if (!holdsTexts || size < MIN_HOLDING) {
-          return { text: await runInTurns(decodeSteps(bytes), turn), size };
-        }
-        const held = await runInTurns(holdSteps(bytes), turn);
-        return held.isEmpty ? { text: held.text, size } : { text: held.text, size, held };
-      } catch {
-        throw notUtf8();
-      }
-    }),
-    leave,
-  };
+/** Reads a body once it has its share of the memory. The time of the wait is not the client's. */
+async function readInTurn(
+  request: Request,
+  limit: number,
+  clock: Clock,
+  take?: TakeBytes,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly release: () => void }> {
+  const length = request.headers.get("content-length");
+  let release = length === null ? nothing : await taking(Number(length), request, take);
+  try {
+    const body = new ByteReader(request, limit);
+    if (length === null && take) {
+      const free = Math.min(limit, FREE_BYTES);
+      if (!await inTime(body.read(free), clock)) release = await taking(limit, request, take);
+    }
+    await inTime(body.read(Infinity), clock);
+    return { bytes: body.bytes(), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function decode(
+  bytes: Uint8Array<ArrayBuffer>,
+  holdsTexts: boolean,
+): Promise<Pick<JsonBody, "text" | "held">> {
+  try {
+    if (!holdsTexts || bytes.length < MIN_HOLDING) {
+      return { text: await runInTurns(decodeSteps(bytes), turn) };
+    }
+    const held = await runInTurns(holdSteps(bytes), turn);
+    return held.isEmpty ? { text: held.text } : { text: held.text, held };
+  } catch {
+    throw notUtf8();
+  }
 }
 
 /** Memory for a body before any of it has arrived: a client may announce more than it sends. */
 const FIRST_BYTES = 65_536;
 
 /** A shorter body is read as one text, in bytes. */
-const MIN_HOLDING = 1_048_576;
+const MIN_HOLDING = FREE_BYTES;
 
 /** Counts the bytes and stops beyond the limit. */
-function readBytes(request: Request, limit: number): Reading<Uint8Array<ArrayBuffer>> {
-  const reader = request.body?.getReader();
-  const expected = Number(request.headers.get("content-length") ?? 0) || 0;
-  const leave = () => {
-    reader?.cancel().catch(() => {});
-  };
-  async function read() {
-    // In one piece: chunks that are joined at the end take twice as much.
-    let whole = new Uint8Array(Math.min(FIRST_BYTES, expected));
-    let size = 0;
-    for (;;) {
-      const { done, value } = await reader?.read().catch(endedEarly) ?? { done: true };
-      if (done || !value) return size === whole.length ? whole : whole.slice(0, size);
-      size += value.length;
-      if (size > limit) {
-        leave();
-        throw tooLarge(limit);
-      }
-      const at = size - value.length;
-      if (size > whole.length) {
-        whole = new Uint8Array(
-          whole.buffer.transfer(Math.max(2 * size, Math.min(limit, expected))),
-        );
-      }
-      whole.set(value, at);
-      if (value.buffer.byteLength === value.length) value.buffer.transfer(0);
-    }
+class ByteReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
+  readonly #expected: number;
+  readonly #limit: number;
+  // In one piece: chunks that are joined at the end take twice as much.
+  #whole: Uint8Array<ArrayBuffer>;
+  #size = 0;
+  #isOver = false;
+
+  constructor(request: Request, limit: number) {
+    this.#reader = request.body?.getReader();
+    this.#expected = Number(request.headers.get("content-length") ?? 0) || 0;
+    this.#limit = limit;
+    this.#whole = new Uint8Array(Math.min(FIRST_BYTES, this.#expected));
   }
-  return { whole: read(), leave };
+
+  /** Reads until more than this many bytes have come; resolves with whether that is the whole. */
+  read(until: number): Reading<boolean> {
+    return { whole: this.#read(until), leave: () => this.#leave() };
+  }
+
+  /** What has been read. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#size === this.#whole.length ? this.#whole : this.#whole.slice(0, this.#size);
+  }
+
+  async #read(until: number): Promise<boolean> {
+    while (!this.#isOver && this.#size <= until) {
+      const { done, value } = await this.#reader?.read().catch(endedEarly) ?? { done: true };
+      if (done || !value) this.#isOver = true;
+      else this.#add(value);
+    }
+    return this.#isOver;
+  }
+
+  #add(value: Uint8Array<ArrayBuffer>): void {
+    const at = this.#size;
+    this.#size += value.length;
+    if (this.#size > this.#limit) {
+      this.#leave();
+      throw tooLarge(this.#limit);
+    }
+    if (this.#size > this.#whole.length) {
+      const length = Math.max(2 * this.#size, Math.min(this.#limit, this.#expected));
+      this.#whole = new Uint8Array(this.#whole.buffer.transfer(length));
+    }
+    this.#whole.set(value, at);
+    if (value.buffer.byteLength === value.length) value.buffer.transfer(0);
+  }
+
+  #leave(): void {
+    this.#reader?.cancel().catch(() => {});
+  }
 }
 
 function notUtf8(): Refusal {

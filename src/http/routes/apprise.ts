@@ -10,6 +10,7 @@
 import { saveNameOf } from "../../lib/file_name.ts";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
 import { readForm, readJson } from "../request/body.ts";
+import type { BodyBudget } from "../request/body_budget.ts";
 import { param, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
@@ -21,7 +22,11 @@ const FORMATS = ["text", "markdown", "html"];
 const HEADERS = ["authorization", "idempotency-key", "traceparent"];
 
 /** The routes; `submits` contains `POST /notify`. */
-export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]): Route[] {
+export function appriseRoutes(
+  { clock }: Dependencies,
+  submits: readonly Route[],
+  takeOf: BodyBudget,
+): Route[] {
   const notify = submits.find(({ path }) => path === "/notify");
   if (!notify) throw new TypeError("Cannot serve Apprise without POST /notify");
   const { answer } = notify;
@@ -55,8 +60,10 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
   }
 
   async function read({ request, caller }: RequestContext): Promise<PlainObject> {
+    const take = takeOf(caller.name);
     if (/^application\/(?:[\w.-]+\+)?json/i.test(request.headers.get("content-type") ?? "")) {
-      const { value } = await readJson(request, MAX_BYTES, clock);
+      const { value, release } = await readJson(request, MAX_BYTES, clock, { take });
+      release();
       if (isPlainObject(value)) return value;
       throw refuseIssues([{ pointer: "", detail: "Expected a JSON object" }]);
     }
@@ -64,7 +71,13 @@ export function appriseRoutes({ clock }: Dependencies, submits: readonly Route[]
       const detail = "Expected JSON: a form could come from any web page, so it needs an API key";
       throw new Refusal("unsupported_media_type", detail);
     }
-    return await membersOf(await readForm(request, MAX_BYTES, clock));
+    const { form, release } = await readForm(request, MAX_BYTES, clock, take);
+    try {
+      return await membersOf(form);
+    } finally {
+      // Its submit takes its own share.
+      release();
+    }
   }
 
   return ["", "/"].flatMap((slash): Route[] => [

@@ -22,6 +22,7 @@ import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import { readJson } from "../request/body.ts";
+import type { BodyBudget, TakeBytes } from "../request/body_budget.ts";
 import type { Route } from "../route.ts";
 import { payloadView } from "../views/task_view.ts";
 
@@ -33,11 +34,12 @@ const HEADERS = ["authorization", "idempotency-key", "prefer", "traceparent"];
 export function duplicateRoutes(
   { engine, clock }: Dependencies,
   submits: readonly Route[],
+  takeOf: BodyBudget,
 ): Route[] {
   async function duplicate(context: RequestContext): Promise<Response> {
     const task = await operatedTask(engine, context);
     const { request } = context;
-    const patch = await patchOf(request);
+    const patch = await patchOf(request, takeOf(context.caller.name));
     const made = submitBodyOf(task, await engine.followUps(task.id));
     if ("missing" in made) throw new Refusal("not_retryable", made.missing);
     const path = `/${task.type}`;
@@ -62,9 +64,11 @@ export function duplicateRoutes(
     });
   }
 
-  async function patchOf(request: Request): Promise<PlainObject> {
+  async function patchOf(request: Request, take: TakeBytes): Promise<PlainObject> {
     if (!request.headers.has("content-type")) return {};
-    const { value } = await readJson(request, MAX_BYTES, clock);
+    const { value, release } = await readJson(request, MAX_BYTES, clock, { take });
+    // Its submit takes its own share.
+    release();
     if (!isPlainObject(value)) {
       throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
     }

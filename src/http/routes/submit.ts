@@ -19,6 +19,7 @@ import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
 import { nameOf, requireScope } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
+import type { BodyBudget } from "../request/body_budget.ts";
 import {
   hasLongPayload,
   isSet,
@@ -53,6 +54,7 @@ const MAX_BYTES = 32 * 2 ** 20;
 export function submitRoutes(
   dependencies: Dependencies,
   counters: WindowCounters,
+  takeOf: BodyBudget,
 ): Route[] {
   const { engine, clock, ids, metrics, history, traces, log, acceptance } = dependencies;
   const rateOf = (name: string) => dependencies.keyLimits().get(name)?.rate ?? dependencies.rate;
@@ -93,25 +95,33 @@ export function submitRoutes(
     const headers = counted && await counted;
     const isDryRun = isSet("dryRun", query(context, ["dryRun"]).dryRun);
     const holdsTexts = path === "/notify";
-    const { text, size, value, held } = await readJson(request, MAX_BYTES, clock, { holdsTexts });
-    const owner = caller.name;
-    const now = clock.now();
-    const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
-    const draft = drafting instanceof Promise ? await drafting : drafting;
-    requireDraftScopes(caller, draft);
-    if (isDryRun) {
-      const view = await dryRunView(draft, dependencies.ports);
-      const shown = draft.drafted.reduce((sum, { task }) => sum + task.payload.length, 0);
-      return shown > SINGLE_BYTES
-        ? respondInTurns(context, 200, view, headers)
-        : respond(context, 200, view, headers);
+    const take = takeOf(caller.name);
+    const body = await readJson(request, MAX_BYTES, clock, { holdsTexts, take });
+    let draft: Draft;
+    let stored: string | undefined;
+    try {
+      const { text, size, value, held } = body;
+      const owner = caller.name;
+      const now = clock.now();
+      const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
+      draft = drafting instanceof Promise ? await drafting : drafting;
+      requireDraftScopes(caller, draft);
+      if (isDryRun) {
+        const view = await dryRunView(draft, dependencies.ports);
+        const shown = draft.drafted.reduce((sum, { task }) => sum + task.payload.length, 0);
+        return shown > SINGLE_BYTES
+          ? await respondInTurns(context, 200, view, headers)
+          : respond(context, 200, view, headers);
+      }
+      const given = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
+      const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, given);
+      const once = beginning instanceof Promise ? await beginning : beginning;
+      stored = held
+        ? await storeLong(() => store(draft, once, owner, held))
+        : await store(draft, once, owner, undefined);
+    } finally {
+      body.release();
     }
-    const body = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
-    const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, body);
-    const once = beginning instanceof Promise ? await beginning : beginning;
-    const stored = held
-      ? await storeLong(() => store(draft, once, owner, held))
-      : await store(draft, once, owner, undefined);
     if (stored !== undefined) return answerReplay(context, stored, headers);
     const endedAt = clock.monotonic();
     counters.accepted(draft.drafted.length, startedAt, endedAt);

@@ -49,7 +49,7 @@ function nextFinal(storage: SqliteStorage, finishedBefore: number, limit: number
 
 function drop(storage: SqliteStorage, { seq, state, batch, follows }: Final): void {
   const { sql } = storage;
-  const body = sql.body.get(seq) as { spec: string } | undefined;
+  const body = sql.spec.get(seq) as { spec: string } | undefined;
   for (const tag of tagsOf(body?.spec)) sql.dropTag.run(tag, seq);
   sql.dropTask.run(seq);
   sql.dropBody.run(seq);

@@ -29,7 +29,7 @@ import type { FailedTask, Idempotency, Inserted, TaskChange } from "../engine.ts
 import { LaneScheduler, type Turn } from "../lanes/lane_scheduler.ts";
 import type { HandedOver } from "./codec.ts";
 import { Batches } from "./file/batches.ts";
-import { recordOf } from "./file/record.ts";
+import { recordOf, ShortenedPayloads } from "./file/record.ts";
 import { CHANGED_TOGETHER, type Meta, readMeta, writeChanged, writeMeta } from "./file/meta.ts";
 import {
   type Body,
@@ -100,6 +100,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   /** Tasks up to then were looked through for such as may be deleted. */
   purgedTo = 0;
   readonly #inserts: InsertBuffer;
+  readonly #shortened = new ShortenedPayloads();
   /** The rows of running tasks: each is read again when it is settled. */
   readonly #running = new Map<number, Row>();
   /** Tasks changed by the present transaction. */
@@ -254,6 +255,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     const { spec, payload, tags, followUps } = content;
     this.#inserts.add(row, this.lanes.id(row.lane), checksumOf(spec, payload), content);
     for (const tag of tags ?? []) this.sql.insertTag.run(tag, seq);
+    if (payload instanceof Uint8Array) this.#shortened.add(seq, payload);
     if (followUps !== undefined) this.sql.insertFollowUps.run(seq, textOfJson(followUps));
     this.noteId(seq);
   }
@@ -441,17 +443,18 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   /** Erases payload and result. */
   eraseContent({ seq }: Pick<Row, "seq">): void {
-    const body = this.sql.body.get(seq) as { spec: string } | undefined;
+    this.#shortened.delete(seq);
+    const body = this.sql.spec.get(seq) as { spec: string } | undefined;
     if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
     this.sql.eraseResult.run(seq);
   }
 
   record(row: Row): TaskRecord {
-    return recordOf(this.sql, row);
+    return recordOf(this.sql, row, this.#shortened);
   }
 
   specOf(seq: number): string | undefined {
-    return (this.sql.body.get(seq) as { spec: string } | undefined)?.spec;
+    return (this.sql.spec.get(seq) as { spec: string } | undefined)?.spec;
   }
 
   followUps(seq: number): FollowUp[] {

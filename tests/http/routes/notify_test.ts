@@ -135,3 +135,18 @@ Deno.test("a target that the guard refuses is not stored", async () => {
   assert.deepEqual({ status, pointer: body.errors[0].pointer }, { status: 422, pointer: "/to/1" });
   assert.deepEqual((await api.get("/tasks")).body.data, []);
 });
+
+Deno.test("a large body that is stored lets the next one in, also while its caller waits", async () => {
+  await using api = await Api.open();
+  const body = {
+    to: "ada@example.org",
+    subject: "Long",
+    text: "x",
+    attachments: [{ filename: "a.bin", content: "QUJD".repeat(5 * 2 ** 20) }],
+  };
+  const waiting = api.post("/notify", body, { prefer: "wait=50" });
+  const { status } = await api.post("/notify", body);
+  assert.equal(status, 202);
+  await api.clock.advance(50_000);
+  assert.equal((await waiting).status, 202);
+});

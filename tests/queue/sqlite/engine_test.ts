@@ -7,6 +7,7 @@ import {
   type FailedTask,
 } from "../../../src/queue/engine.ts";
 import { openSqliteEngine, type SqliteOptions } from "../../../src/queue/sqlite/engine.ts";
+import { textOfJson } from "../../../src/lib/json/held_text.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { World } from "../world.ts";
 
@@ -483,5 +484,30 @@ Deno.test("sqlite: a backup that is interrupted by the end of the engine is reje
     await backup;
   }).catch((error) => {
     if (!/closed/.test(error.message)) throw error;
+  });
+});
+
+Deno.test("sqlite: a long file is handed over whole, shown as a token each time, and erased", async () => {
+  await using file = await aFile();
+  const text = JSON.stringify({ note: "to ada", content: "QUJD".repeat(300_000) });
+  const shown = async (world: World, id: string) => {
+    const { payload = "" } = await world.find(id);
+    assert.ok(payload.length < 200, `${payload.length}`);
+    assert.match(payload, /"note":"to ada".*"held:/);
+  };
+  const id = await file.live(async (world) => {
+    const id = await world.insertOne({ payload: new TextEncoder().encode(text), retry: [] });
+    await shown(world, id);
+    return id;
+  });
+  await file.live(async (world) => {
+    await shown(world, id);
+    await shown(world, id);
+    const claimed = await world.claimOne();
+    assert.ok(textOfJson(claimed.payload) === text);
+    await world.settle(claimed, { event: "fail", reason: "rejected" });
+    await shown(world, id);
+    assert.equal(await world.engine.erase(id), "erased");
+    assert.equal((await world.find(id)).payload, undefined);
   });
 });

@@ -35,6 +35,7 @@ const TEXTS = {
 
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
   body: `SELECT ${BODY_COLUMNS} FROM body WHERE seq = ?`,
+  spec: `SELECT spec FROM body WHERE seq = ?`,
   attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
   result: `SELECT result, attempts FROM result WHERE seq = ?`,
   carry: `SELECT carry FROM result WHERE seq = ?`,
