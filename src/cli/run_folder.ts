@@ -16,7 +16,7 @@ const HIDDEN = ".postrider";
 export interface RunFolder {
   /** Under which the batch is submitted; the same when the command is continued. */
   readonly key: string;
-  /** The queue and the downloads of a service of the command's own. */
+  /** Where a service that the command starts keeps its queue and its downloads. */
   readonly service: { readonly queue: string; readonly downloads: string };
   /**
    * Moves a saved file to a name of its own in the folder, unless that was done before.

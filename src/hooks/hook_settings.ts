@@ -6,7 +6,7 @@
 
 import { compact } from "../lib/compact.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
-import type { Issue, Parsed } from "../task/issues.ts";
+import { type Issue, type Parsed, UNKNOWN_FIELD } from "../task/issues.ts";
 import { pointerTo } from "../lib/json.ts";
 import { EXPECTED_NAME, isName } from "../lib/names.ts";
 import { fetchSchema } from "../task/input/fetch.ts";
@@ -68,7 +68,6 @@ const FIELDS = [
 ];
 const EXPECTED = {
   section: "Expected hooks by name, each an object",
-  unknown: "Unknown field: remove it, or check its spelling",
   secret: `Expected a string of at least ${MIN_SECRET} characters, or {file: PATH}`,
   noSecret: "Expected no secret: with topic, the signature of the sender is verified",
   secrets: "Expected either secret, or secrets (a list)",
@@ -109,7 +108,7 @@ function readHook(
   const preset = parsePreset(given, issues);
   const known = [...FIELDS, ...preset ? fieldsOf(preset.name) : []];
   for (const field of Object.keys(given)) {
-    if (preset && !known.includes(field)) wrong(EXPECTED.unknown, field);
+    if (preset && !known.includes(field)) wrong(UNKNOWN_FIELD, field);
   }
   const secrets = preset?.sender.certificateUrlOf
     ? refuseSecrets(given, wrong)
@@ -231,7 +230,7 @@ function checkFields(
   const { properties } = (type === "notify" ? notifySchema : fetchSchema) as { properties: object };
   for (const field of Object.keys(body)) {
     if (!Object.hasOwn(properties, field) && !BATCH_FIELDS.includes(field)) {
-      wrong(EXPECTED.unknown, ...at, field);
+      wrong(UNKNOWN_FIELD, ...at, field);
     }
   }
 }

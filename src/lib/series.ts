@@ -57,7 +57,7 @@ export function registerHistogram(
   { bounds, ...options }: MetricOptions & { readonly bounds: readonly number[] },
 ): QuickHistogram {
   const table = new SeriesTable(() => ({
-    /** Of each bucket alone; the last is above all bounds. */
+    /** The values in each bucket, without those below; the last bucket is above all bounds. */
     counts: Array<number>(bounds.length + 1).fill(0),
     sum: 0,
   }));

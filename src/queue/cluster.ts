@@ -78,7 +78,7 @@ export interface Cluster {
 
 /** How a process joins the other nodes. */
 export interface NodeOptions {
-  /** Unique among the live nodes; one that returns under its name has its former tasks at once. */
+  /** Unique among the live nodes. A node that restarts under its name gets its tasks back at once. */
   readonly name: string;
   /** What the others may know of it; called every two seconds. */
   readonly report: () => NodeReport;

@@ -8,7 +8,7 @@ import { writeExact } from "../lib/json/exact_json.ts";
 import { isTimeZone } from "../lib/time.ts";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { isPlainObject, type PlainObject } from "../task/input/batch_input.ts";
-import type { Issue, Parsed } from "../task/issues.ts";
+import { type Issue, type Parsed, UNKNOWN_FIELD } from "../task/issues.ts";
 import { pointerTo } from "../lib/json.ts";
 import type { Json, TaskType } from "../task/task.ts";
 import { parseCron } from "./cron.ts";
@@ -36,7 +36,6 @@ const MIN_EVERY_MS = 1_000;
 const MAX_EVERY_MS = 366 * 86_400_000;
 const EXPECTED = {
   object: "Expected a schedule: an object",
-  unknown: "Unknown field: remove it, or check its spelling",
   when: "Expected either cron or every",
   cron: 'Expected a cron of five or six fields such as "0 3 * * *" that has a future run',
   timezone: 'Expected an IANA time zone such as "Europe/Vienna", together with cron',
@@ -50,7 +49,7 @@ const EXPECTED = {
 export function parseSchedule(given: unknown, now: number): Parsed<ScheduleSpec> {
   if (!isPlainObject(given)) return { issues: [{ pointer: "", detail: EXPECTED.object }] };
   const issues: Issue[] = Object.keys(given).filter((name) => !FIELDS.includes(name))
-    .map((name) => ({ pointer: pointerTo([name]), detail: EXPECTED.unknown }));
+    .map((name) => ({ pointer: pointerTo([name]), detail: UNKNOWN_FIELD }));
   const wrong = (name: keyof typeof EXPECTED, detail: string = EXPECTED[name]) => {
     issues.push({ pointer: `/${name}`, detail });
     return undefined;

@@ -13,7 +13,7 @@ import { escapeHtml } from "../lib/html.ts";
 import { Context, Liquid, LiquidError } from "liquidjs";
 import type { Json } from "../task/task.ts";
 
-/** The variables of a text. */
+/** The variables that a text can use, by name. */
 export type Scope = Readonly<Record<string, Json | undefined>>;
 
 /** A parsed text. */

@@ -22,7 +22,7 @@
 import { compact } from "../../lib/compact.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
-import type { Issue, Parsed } from "../../task/issues.ts";
+import { type Issue, type Parsed, UNKNOWN_FIELD } from "../../task/issues.ts";
 import type { Json } from "../../task/task.ts";
 import { parseTemplate, TemplateError } from "../../templates/liquid.ts";
 
@@ -109,7 +109,7 @@ function readDefinition(
   wrong: Problem,
 ): ChannelDefinition {
   for (const name of Object.keys(given)) {
-    if (!FIELDS.includes(name)) wrong("Unknown field: remove it or check its spelling", name);
+    if (!FIELDS.includes(name)) wrong(UNKNOWN_FIELD, name);
   }
   const { url, method = "POST", headers, body, limits, delivered, wait } = given;
   // The host is the operator's choice: a caller with the scope notify alone may use the channel.

@@ -94,7 +94,7 @@ function targetOf(
   return { channel: name, target, shown, url, lane: laneOf(url), ...compact({ anyHost }) };
 }
 
-/** The places of a URL of this service. */
+/** The places, such as channels or people, that a URL of this service names. */
 export function placesOf(service: ChatService, text: string): readonly ChatPlace[] {
   if (/^https?:/i.test(text)) {
     const url = text.length > MAX_BYTES ? null : URL.parse(text);

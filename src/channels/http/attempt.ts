@@ -215,7 +215,7 @@ export class HttpAttempt {
   #deliveredWithout(bodyError: TaskError, url: URL, exchanged: Exchanged): Outcome {
     const { expect, extract, save } = this.#payload;
     const { head } = exchanged;
-    if (!head) throw new Error("A delivered request has no response head");
+    if (!head) throw new Error("A delivered request has no status and headers");
     const result = this.#result(url, { ...exchanged, head }, { bodyError });
     if (expect) {
       const detail = unmetExpectation(expect, {

@@ -19,7 +19,7 @@ export interface CheckedResponse {
   readonly head: ResponseHead;
   /** Duration of the whole attempt, in milliseconds. */
   readonly tookMs: number;
-  /** What is masked in descriptions. */
+  /** Texts that are masked where a description repeats them. */
   readonly secrets?: readonly string[];
 }
 

@@ -15,7 +15,7 @@ const MAX_LINE_LENGTH = 2_000;
 
 /** What to read for. */
 export interface TextExtractorOptions {
-  /** As the response declares it. */
+  /** The content type that the response declares. */
   readonly contentType: string | undefined;
   /** How many lines to collect. */
   readonly lines?: Extraction["lines"];
@@ -46,7 +46,7 @@ export class TextExtractor {
     this.#options = options;
   }
 
-  /** As the response declares it. */
+  /** The content type that the response declares. */
   get contentType(): string | undefined {
     return this.#options.contentType;
   }

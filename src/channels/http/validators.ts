@@ -34,9 +34,9 @@ export interface Validators {
 export interface ValidatorOptions {
   /** The folder; created when the first one is kept. */
   readonly folder: string;
-  /** How long each is kept, in milliseconds. */
+  /** How long a validator is kept, in milliseconds. */
   readonly retentionMs: number;
-  /** Their age. */
+  /** Tells how old they are. */
   readonly clock: Clock;
   /** The most that are kept; 10,000 when absent. */
   readonly max?: number;

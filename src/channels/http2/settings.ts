@@ -56,7 +56,9 @@ export function readSettings(payload: Buffer, before: ServerSettings = UNSAID): 
         maxStreams = value;
         break;
       case Setting.initialWindow:
-        if (value > 2 ** 31 - 1) throw broken("A window is too large", ErrorCode.flowControl);
+        if (value > 2 ** 31 - 1) {
+          throw broken("SETTINGS_INITIAL_WINDOW_SIZE is out of range", ErrorCode.flowControl);
+        }
         initialWindow = value;
         break;
       case Setting.maxFrame:

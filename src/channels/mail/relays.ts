@@ -8,7 +8,7 @@
 import { compact } from "../../lib/compact.ts";
 import { createPrivateKey } from "node:crypto";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
-import type { Issue, Parsed } from "../../task/issues.ts";
+import { type Issue, type Parsed, UNKNOWN_FIELD } from "../../task/issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { parseMailUrl, type RelaySettings } from "./mail_settings.ts";
 import { type OauthSettings, readOauth } from "./oauth.ts";
@@ -65,7 +65,7 @@ function readRule(
   readFile: ReadFile,
   wrong: Wrong,
 ): RelayRule | undefined {
-  for (const name of Object.keys(unknown)) wrong("Unknown field: remove it", index, name);
+  for (const name of Object.keys(unknown)) wrong(UNKNOWN_FIELD, index, name);
   const isList = senders === undefined || (Array.isArray(senders) && senders.length > 0 &&
     senders.every((one) => typeof one === "string" && DOMAIN.test(one)));
   if (!isList) wrong(EXPECTED.senders, index, "senders");
@@ -94,7 +94,7 @@ export function parseDkim(value: unknown, readFile: ReadFile): Parsed<readonly D
   const keys = Object.entries(value).map(([domain, given]) => {
     if (!DOMAIN.test(domain) || !isPlainObject(given)) return wrong(EXPECTED.dkim, domain);
     const { selector, keyFile, ...unknown } = given;
-    for (const name of Object.keys(unknown)) wrong("Unknown field: remove it", domain, name);
+    for (const name of Object.keys(unknown)) wrong(UNKNOWN_FIELD, domain, name);
     if (typeof selector !== "string" || !/^[a-z0-9](?:[\w.-]{0,61}[a-z0-9])?$/i.test(selector)) {
       return wrong(EXPECTED.selector, domain, "selector");
     }

@@ -17,7 +17,7 @@ export type SmtpStage =
   | "rcpt" // RCPT TO
   | "data" // DATA, before its 354
   | "body" // after the 354, before the final dot has left
-  | "dot"; // the final dot and its reply
+  | "dot"; // from the final dot to its reply
 
 /** A recipient that the relay refused. */
 export interface Refusal {

@@ -223,7 +223,7 @@ function readSmall(request: Request, size: number): Reading<ReadText> {
   return { whole, leave() {} };
 }
 
-/** The longest body that says nothing, in bytes. */
+/** A longer body is never an empty one, in bytes. */
 const EMPTY_BYTES = 64;
 
 /** Refuses a body that says anything. Clients that always send JSON send `{}`. */

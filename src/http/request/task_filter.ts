@@ -199,7 +199,7 @@ export function selectionOf(context: RequestContext, now: number): Selection {
   const names = [...FILTER_NAMES, ...PAGE_NAMES, "format", "sort"] as const;
   const { limit: given, cursor, format, sort, ...words } = query(context, names, issues);
   if (sort !== undefined && (sort !== "due" || format !== undefined)) {
-    issues.push({ pointer: "/sort", detail: "Expected due, and no format; or leave it out" });
+    issues.push({ pointer: "/sort", detail: "Expected due without a format, or leave it out" });
   }
   if (format !== undefined && format !== "ndjson" && format !== "csv") {
     issues.push({ pointer: "/format", detail: "Expected ndjson or csv" });

@@ -83,7 +83,7 @@ export interface Commands extends PlainCommands {
   reviveSome(filter: TaskFilter, room: Room | undefined, before: number): Results<Revived>;
   pause(pause: Pause): void;
   resume(id: string): boolean;
-  /** Sets and clears the bits of the next tasks; whether any are left. */
+  /** Applies pauses to the next queued tasks, and ends of pauses; returns whether any are left. */
   applyPauses(): boolean;
   list(filter: TaskFilter, limit: number, before: number): Page;
   upcoming(filter: TaskFilter, limit: number, after: DuePlace | undefined): Page;

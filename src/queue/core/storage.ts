@@ -74,7 +74,7 @@ export interface Storage {
   queuedOf(owner: string): number;
   /** A queued task may now be claimed once its time has come and its lane lets it. */
   offer(row: Row): void;
-  /** A queued task expires then, in milliseconds since the epoch. */
+  /** A queued task expires at this time, in milliseconds since the epoch. */
   expires(row: Row, at: number): void;
   /** Reports a change that is watched, after the commit. */
   notify(change: TaskChange): void;

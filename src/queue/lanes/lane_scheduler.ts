@@ -257,7 +257,7 @@ export class LaneScheduler {
     this.#waiting.push({ slot, stamp: slot.stamp, head: slot.head, at });
   }
 
-  /** Drops a lane about which nothing is known: hosts come and go. */
+  /** Drops a lane that is idle and has no limit: the number of hosts is not bounded. */
   #forget(lane: Lane): void {
     if (lane.running > 0 || lane.own !== undefined || lane.heldUntil > 0) return;
     if (lane.adaptiveLimit !== Infinity || lane.rateLimiter) return;

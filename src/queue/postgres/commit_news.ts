@@ -29,8 +29,9 @@ export interface CommitNewsParts {
   readonly expiry: Expiry;
   /** Other nodes. */
   readonly notices: Notices;
-  /** Watchers of changes on any node, and watchers of this node's ends and aborts. */
+  /** Watchers of changes on any node. */
   readonly tail: Tail;
+  /** Watchers of what ends or is aborted on this node. */
   readonly ownWatchers: Watchers;
   readonly onBreaker: (change: BreakerChange) => void;
   readonly onFailed: (task: FailedTask) => void;

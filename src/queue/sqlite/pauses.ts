@@ -60,7 +60,7 @@ export function applyPauses(storage: SqliteStorage): boolean {
     const { behind, dueAt, seq } = storage.resuming;
     const rows = storage.rowsOf(sql.pausedAfter, behind, dueAt, seq, CHANGED_AT_ONCE);
     const last = rows.at(-1);
-    // Before the bits are cleared: the index is in their order.
+    // Read before the bits are cleared, because the index is sorted by them.
     storage.resuming = rows.length < CHANGED_AT_ONCE ? undefined : last && { ...last };
     act(storage, rows, resumeTask);
   } else if (storage.pausing !== undefined) {

@@ -51,7 +51,7 @@ export const contentFields = {
   data: anObject<Readonly<Record<string, Json>>>(EXPECTED.data).optional()
     .meta({ description: "The values that the template needs; they are escaped for its format." }),
   severity: z.enum(["info", "success", "warning", "failure"], { error: EXPECTED.severity })
-    .optional().meta({ description: "How serious it is; shown as each service can." }),
+    .optional().meta({ description: "How serious it is; each service shows it in its own way." }),
 };
 
 /** The fields as the schema leaves them: the right types, not yet read. */

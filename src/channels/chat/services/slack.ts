@@ -16,7 +16,7 @@ const TOKEN = /^[A-Za-z0-9]{1,64}$/;
 /** https://docs.slack.dev/reference/block-kit/blocks: of a header, of a section. */
 const HEADER_CHARACTERS = 150;
 const SECTION_CHARACTERS = 3_000;
-/** A message has 50 blocks; the header is one of them. */
+/** A message has at most 50 blocks, of which the header is one. */
 const MAX_SECTIONS = 49;
 
 /** `slack://[name@]tokenA/tokenB/tokenC[/#channel…]` */

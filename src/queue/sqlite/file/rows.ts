@@ -73,7 +73,7 @@ export type Values = SQLInputValue[];
 
 /** All columns of `task`, as SELECT and INSERT name them; `rowFrom` reads their values. */
 export const ROW_COLUMNS = FIELDS.map((field) => COLUMNS[field].name).join(", ");
-/** The place of the lane among them. */
+/** The index of the lane in `ROW_COLUMNS`. */
 export const LANE = FIELDS.indexOf("lane");
 /** The values of an INSERT: constants, and question marks for what `pushGiven` appends. */
 export const ROW_MARKS = FIELDS.map((field) => COLUMNS[field].initial ?? "?").join(", ");

@@ -127,7 +127,7 @@ const TEXTS = {
     INSERT INTO batch (seq, id, created_at, owner, era, total, counts, follows, most)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   batch: `SELECT * FROM batch WHERE seq = ?`,
-  /** Tasks that wait behind others of their batch alone. */
+  /** Tasks that wait only because others of their batch are running. */
   waitingOfBatch: `
     SELECT seq, lane FROM task INDEXED BY task_bench
      WHERE batch = ? AND state = 0 AND parked = 2 AND era = ? ORDER BY seq LIMIT ?`,
