@@ -69,11 +69,27 @@ const SUBMITS: readonly Submit[] = [
     }),
   },
   {
+    name: "1,000 mails of 200 recipients",
+    path: "/notify",
+    body: () => ({
+      notifications: many(1_000, (n) => mail({ to: many(200, (m) => `a${n}-${m}@example.org`) })),
+    }),
+  },
+  {
     name: "1,000 mails of 1,000 recipients",
     path: "/notify",
     body: () => ({
       notifications: many(1_000, (n) => mail({ to: many(1_000, (m) => `a${n}-${m}@example.org`) })),
     }),
+  },
+  {
+    name: "10 million empty objects in the data of a batch",
+    path: "/notify",
+    body: () =>
+      `"notifications":[${
+        many(40, () =>
+          `{"to":"a@example.org","template":"alert","data":{"a":[${"{},".repeat(250_000)}1]}}`)
+      }]`,
   },
   {
     name: "a text of 25 MB",

@@ -101,7 +101,7 @@ function nothing(): void {}
 
 /** Longer texts are parsed part by part: `JSON.parse` of this many characters takes up to 20 ms. */
 const SMALL = 2 ** 18;
-/** The most values in one member of a body, or in one entry of a list in it. */
+/** The most values in a body: objects, arrays and what they hold. */
 const MAX_VALUES = 250_000;
 
 /** The most members of a body that is parsed in parts. */

@@ -13,7 +13,7 @@ import type { Steps } from "../steps.ts";
 export interface PartLimits {
   /** Deepest nesting of arrays and objects in the whole. */
   readonly depth: number;
-  /** The most values in one member of the whole, or in one item of a list in it. */
+  /** The most values in the whole: each is kept in memory as an object of its own. */
   readonly values: number;
   /** The most members of the whole. */
   readonly members: number;
@@ -65,9 +65,9 @@ export function* parseInParts(
   /** Reads a value inside of `outer` arrays and objects. */
   function* readValue(outer: number, keeps: boolean): Steps<unknown> {
     const from = at;
-    if (outer === 1) left = limits.values;
     const { end, values } = endOfPart(text, from, outer, { ...limits, values: left });
     if (end === undefined) {
+      left--;
       return text[from] === "{"
         ? yield* readObject(outer + 1, keeps)
         : yield* readList(outer + 1, keeps);
@@ -105,10 +105,7 @@ export function* parseInParts(
     const list: unknown[] = [];
     if (isEmpty("]")) return list;
     for (;;) {
-      // The items of a list of the whole have limits of their own.
-      if (level === 2) left = limits.values;
       list.push(yield* readValue(level, keeps));
-      if (list.length > limits.values) throw new PartTooLarge("values");
       if (isLast("]")) return list;
     }
   }
@@ -181,6 +178,7 @@ function endOfPart(
       case 0x5b: // [
       case 0x7b: // {
         if (++open + outer > depth) throw new PartTooLarge("depth");
+        if (++values > most) throw new PartTooLarge("values");
         break;
       case 0x5d: // ]
       case 0x7d: // }

@@ -50,8 +50,8 @@ Deno.test("each item of a list is a step, and each part has its limits", () => {
   assert.throws(() => parse(deep, { ...LIMITS, depth: 6, values: 9 }), { limit: "depth" });
   assert.doesNotThrow(() => parse(deep, { ...LIMITS, depth: 7, values: 9 }));
   const wide = `{"list": [[${Array(9).fill(1)}]]}`;
-  assert.throws(() => parse(wide, { ...LIMITS, depth: 9, values: 7 }), PartTooLarge);
-  assert.doesNotThrow(() => parse(wide, { ...LIMITS, depth: 9, values: 8 }));
+  assert.throws(() => parse(wide, { ...LIMITS, depth: 9, values: 8 }), PartTooLarge);
+  assert.doesNotThrow(() => parse(wide, { ...LIMITS, depth: 9, values: 9 }));
 });
 
 function outcome(make: () => unknown): unknown {
@@ -70,9 +70,13 @@ Deno.test("an object of too many members is refused before the rest is read", ()
   assert.throws(() => parse(text(1_001)), PartTooLarge);
 });
 
+function nested(depth: number): unknown[] {
+  return depth === 1 ? [] : [nested(depth - 1)];
+}
+
 /** More than one part can hold. */
 const MANY = Array.from({ length: 20_000 }, (_, n) => n);
-const WIDE = { ...LIMITS, values: 100_000, names: 100_000 };
+const WIDE = { ...LIMITS, values: 200_000, names: 100_000 };
 
 Deno.test("a long array or object is divided at every level, a text is not", () => {
   const named = Object.fromEntries(MANY.map((n) => [`x-${n}`, { n: [n] }]));
@@ -90,13 +94,22 @@ Deno.test("a long array or object is divided at every level, a text is not", () 
   }
 });
 
-Deno.test("the values of a long part count together, and its objects have a limit of names", () => {
+Deno.test.each([
+  { kind: "in several members", more: { b: MANY, c: MANY } },
+  { kind: "in a list", more: { b: [MANY, MANY] } },
+  { kind: "in a list of lists", more: { b: [[MANY, MANY]] } },
+  { kind: "in an object", more: { b: { c: MANY, d: MANY } } },
+  { kind: "in many short lists", more: { b: MANY.map(() => [1, 2]) } },
+  { kind: "as nested lists", more: { b: Array(900).fill(nested(45)) } },
+  { kind: "as empty objects", more: { b: MANY.map(() => ({})) } },
+])("all values count together, $kind", ({ more }) => {
+  const text = JSON.stringify({ a: 1, ...more });
+  assert.doesNotThrow(() => parse(text, { ...WIDE, values: 60_020 }));
+  assert.throws(() => parse(text, { ...WIDE, values: 39_900 }), { limit: "values" });
+});
+
+Deno.test("an object has a limit of names", () => {
   const text = (more: object) => JSON.stringify({ a: 1, ...more });
-  const values = { ...WIDE, values: 20_010 };
-  assert.doesNotThrow(() => parse(text({ b: MANY, c: MANY }), values));
-  assert.doesNotThrow(() => parse(text({ b: [MANY, MANY] }), values));
-  assert.throws(() => parse(text({ b: [[MANY, MANY]] }), values), { limit: "values" });
-  assert.throws(() => parse(text({ b: { c: MANY, d: MANY } }), values), { limit: "values" });
   const named = (count: number) =>
     Object.fromEntries(MANY.slice(0, count).map((n) => [`x${n}`, n]));
   const names = { ...WIDE, names: 10_000 };
