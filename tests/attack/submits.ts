@@ -88,7 +88,7 @@ const SUBMITS: readonly Submit[] = [
     body: () =>
       `"notifications":[${
         many(40, () =>
-          `{"to":"a@example.org","template":"alert","data":{"a":[${"{},".repeat(250_000)}1]}}`)
+          `{"to":"a@example.org","template":"alert","data":{"a":[${"{},".repeat(240_000)}1]}}`)
       }]`,
   },
   {
