@@ -40,7 +40,7 @@ export interface Dialect {
   readonly em: readonly [string, string];
   /** Struck through. */
   readonly s: readonly [string, string];
-  /** Before a heading; it is bold when absent. */
+  /** The mark before a heading; without it, a heading is bold. */
   readonly heading?: (level: number) => string;
   /** Code within a line. */
   readonly code: (text: string) => string;

@@ -49,7 +49,7 @@ export class CookieJar {
       return [key.trim().toLowerCase(), value.join("=").trim()];
     }));
     const wanted = attributes.get("domain")?.replace(/^\./, "").toLowerCase() || undefined;
-    // A domain without a dot would be all of a top-level domain.
+    // A domain without a dot is a top-level domain: the cookie would be sent to all of its hosts.
     const isShared = wanted !== undefined && wanted.includes(".") && !/^[\d.]+$/.test(wanted);
     if (isShared && !isWithin(url.hostname, wanted)) return;
     const given = attributes.get("path");

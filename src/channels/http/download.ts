@@ -14,7 +14,7 @@ import { BodyError } from "../compute/decoder.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { WriteBehind } from "./write_behind.ts";
 
-/** What is known of a part. */
+/** What is noted about a file that is not complete, so that it can be resumed. */
 interface Note {
   /** Bytes that are on disk. */
   readonly bytes: number;

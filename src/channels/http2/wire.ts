@@ -100,11 +100,11 @@ export class Wire {
     if (!this.#isOver && this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Acknowledges a frame; throws when the server does not read. */
+  /** Acknowledges a frame; throws when the server does not read them. */
   reply(type: number, payload: Uint8Array): void {
     this.write(frame(type, Flag.ack, 0, payload));
     if (this.#socket.writableLength > MAX_UNREAD_REPLIES) {
-      throw broken("The server does not read", ErrorCode.calm);
+      throw broken("The server does not read what it is sent", ErrorCode.calm);
     }
   }
 

@@ -142,7 +142,7 @@ export function openAuth(
     if (given !== null) return byHeader(given, remote);
     const signedIn = headers.has("cookie") ? sessions.keyOf(request) : undefined;
     if (signedIn) return bySession(request, signedIn, remote);
-    if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer KEY");
+    if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer SECRET");
     if (anonymous === "loopback") checkLoopback(request, allowsOrigin);
     return anyone;
   };

@@ -112,8 +112,8 @@ function Reference({ document }: { document: Document }) {
         <p>{document.info.description}</p>
         <p>
           Send an API key as{" "}
-          <code>Authorization: Bearer KEY</code>; on loopback none is needed while no keys are set.
-          This page is made of{" "}
+          <code>Authorization: Bearer SECRET</code>; on loopback none is needed while no keys are
+          set. This page is made of{" "}
           <a href="/openapi.json">/openapi.json</a>, an OpenAPI 3.1 document for generators and
           tools. The <a href="/manual">manual</a> explains.
         </p>

@@ -52,7 +52,7 @@ export interface History {
   finished(type: string, state: TaskState, ms: number): void;
   /** An attempt ended. */
   attempted(attempt: EndedAttempt): void;
-  /** An API key, a hook or a schedule submitted: `key ada`, 12 tasks; `hook builds`, a delivery. */
+  /** Counts tasks of `key ada`, deliveries of `hook builds`, or runs of `schedule nightly`. */
   submitted(who: string, count: number): void;
   /** A hook received a delivery. */
   delivered(hook: string, verdict: string): void;

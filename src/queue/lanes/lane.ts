@@ -19,7 +19,7 @@ export interface Lane {
   host: HostLimits | undefined;
   /** Learned from how the host responds; infinity when nothing was learned. */
   adaptiveLimit: number;
-  /** The lowest of these limits. */
+  /** The limit in force: the lowest of the limits above. */
   limit: number;
   rateLimiter: RateLimiter | undefined;
   heldUntil: number;

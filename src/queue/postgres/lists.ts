@@ -236,7 +236,7 @@ function driverOf(
            ORDER BY seq DESC LIMIT ${window}`;
 }
 
-/** Tasks and batches can have children. */
+/** Whether an id can be a parent: that of a task or a batch. */
 function isParent(id: string): boolean {
   return isId("tsk", id) || isId("bat", id);
 }

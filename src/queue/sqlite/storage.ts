@@ -277,7 +277,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     return this.change;
   }
 
-  /** The number of a change of the queue that is one of no task. */
+  /** Counts a change of the queue that changes no task, and returns its number. */
   nextOtherChange(): number {
     this.#dirty = true;
     return ++this.change;
