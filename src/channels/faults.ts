@@ -30,7 +30,7 @@ export function describeFault(fault: unknown): TaskError {
 }
 
 /** The task error for a code of the system or of a library. */
-export function faultOfCode(code: string): TaskError {
+function faultOfCode(code: string): TaskError {
   const known = CODES[code] ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ??
     "network_fault";
   return { code: known, detail: DETAILS[known] };

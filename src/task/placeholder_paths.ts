@@ -7,7 +7,7 @@
 
 import { ExactJson } from "../lib/json/exact_json.ts";
 import { pointerTo } from "../lib/json.ts";
-import { runAtOnce, type Steps } from "../lib/steps.ts";
+import type { Steps } from "../lib/steps.ts";
 import { type Issue, MAX_ISSUES } from "./issues.ts";
 
 /** The members below a path: by name, `*` for any name; `true` where anything may follow. */
@@ -82,15 +82,10 @@ const CANDIDATE =
   /(?:\{|%7B){2}(?:\s|%20){0,100}((?:(?:task|batch)\b|(?:tasks|tsk|taks|batchs|batches|bacth)\.)(?:(?!%7B)[^{}]){0,1500}?)(?:\}|%7D){2}/gi;
 const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
 
-/** The issues of all placeholders in a request that follows a task or a batch. */
-export function placeholderIssues(request: unknown, root: "task" | "batch"): Issue[] {
-  return runAtOnce(placeholderSteps(request, root));
-}
-
 /** Characters searched in a microsecond. */
 const SEARCH_SPEED = 1_000;
 
-/** The same in steps. */
+/** Finds the issues of all placeholders in a request that follows a task or a batch. */
 export function* placeholderSteps(request: unknown, root: "task" | "batch"): Steps<Issue[]> {
   const issues: Issue[] = [];
   yield* visit(request, []);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ExactJson } from "../../src/lib/json/exact_json.ts";
 import { batchEventData, taskEventData } from "../../src/task/event_data.ts";
-import { placeholderIssues } from "../../src/task/placeholder_paths.ts";
+import { runAtOnce } from "../../src/lib/steps.ts";
+import { placeholderSteps } from "../../src/task/placeholder_paths.ts";
 
 const good = [
   "{{task.id}} {{ task.result.status }} {{task.error.code}}",
@@ -90,4 +91,8 @@ Deno.test("every path that an ended task or batch has is known", () => {
 function pathsOf(value: unknown, path: string): string[] {
   if (typeof value !== "object" || value === null) return [path];
   return Object.entries(value).flatMap(([name, member]) => pathsOf(member, `${path}.${name}`));
+}
+
+function placeholderIssues(request: unknown, root: "task" | "batch") {
+  return runAtOnce(placeholderSteps(request, root));
 }

@@ -18,7 +18,7 @@ const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 const MAX_HOLD_MS = 3_600_000;
 
 /** 2xx, and 3xx that is not followed, are delivered; 408, 425, 429 and 5xx are deferred. */
-export function classifyStatus({ status, headers }: ResponseHead, now: number): Outcome {
+function classifyStatus({ status, headers }: ResponseHead, now: number): Outcome {
   const retryAfter = headers["retry-after"];
   const limited = limitOf(status, headers, now);
   if (status < 400) return { kind: "delivered", ...limited };

@@ -19,7 +19,7 @@ import { refuseIssues } from "../problems.ts";
 import type { ExportFormat } from "../streams/export.ts";
 
 /** The query parameters of a page. */
-export const PAGE_NAMES = ["limit", "cursor"] as const;
+const PAGE_NAMES = ["limit", "cursor"] as const;
 
 /** The task types, in the order of the documentation. */
 export const TASK_TYPES: readonly TaskType[] = ["notify", "fetch"];

@@ -132,7 +132,7 @@ function valuesOf({ field }: Column, rows: readonly Row[], lanes: LaneNames): un
 }
 
 /** Replaces NUL, which PostgreSQL's text cannot hold, by its symbol U+2400. */
-export function withoutNul(text: string): string {
+function withoutNul(text: string): string {
   return text.includes("\0") ? text.replace(/\0/g, "\u2400") : text;
 }
 
