@@ -10,6 +10,7 @@
 import { saveNameOf } from "../../lib/file_name.ts";
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
 import { readForm, readJson } from "../request/body.ts";
+import { submitRequest } from "../request/submit_request.ts";
 import type { BodyBudget } from "../request/body_budget.ts";
 import { param, type RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -18,8 +19,6 @@ import type { Route } from "../route.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
 const FORMATS = ["text", "markdown", "html"];
-/** Request headers that are passed on. */
-const HEADERS = ["authorization", "idempotency-key", "traceparent"];
 
 /** The routes; `submits` contains `POST /notify`. */
 export function appriseRoutes(
@@ -33,19 +32,7 @@ export function appriseRoutes(
 
   async function submit(context: RequestContext, alias: string | undefined): Promise<Response> {
     const given = await read(context);
-    const body = JSON.stringify(notificationOf(given, alias));
-    const headers = new Headers({ "content-type": "application/json" });
-    for (const name of HEADERS) {
-      const value = context.request.headers.get(name);
-      if (value !== null) headers.set(name, value);
-    }
-    headers.set("content-length", String(new TextEncoder().encode(body).length));
-    const request = new Request(new URL("/notify", context.request.url), {
-      method: "POST",
-      headers,
-      body,
-      signal: context.request.signal,
-    });
+    const request = submitRequest(context.request, "/notify", notificationOf(given, alias));
     try {
       const { body, headers } = await answer({ ...context, request });
       return new Response(body, { status: 200, headers });
@@ -75,7 +62,7 @@ export function appriseRoutes(
     try {
       return await membersOf(form);
     } finally {
-      // Its submit takes its own share.
+      // The submit takes a share of its own.
       release();
     }
   }

@@ -22,13 +22,12 @@ import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import { readJson } from "../request/body.ts";
+import { submitRequest } from "../request/submit_request.ts";
 import type { BodyBudget, TakeBytes } from "../request/body_budget.ts";
 import type { Route } from "../route.ts";
 import { payloadView } from "../views/task_view.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
-/** Request headers that are passed on. */
-const HEADERS = ["authorization", "idempotency-key", "prefer", "traceparent"];
 
 /** The route; `submits` contains `POST /notify` and `POST /fetch`. */
 export function duplicateRoutes(
@@ -47,27 +46,15 @@ export function duplicateRoutes(
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
     const changed = mergePatch(withoutReplaced(made.body, patch), withSpellingOf(patch, made.body));
     if (!owns(context.caller, task.owner)) refuseNewReceiver(task, changed);
-    const body = new TextEncoder().encode(JSON.stringify(changed));
-    const headers = new Headers({
-      "content-type": "application/json",
-      "content-length": `${body.length}`,
-    });
-    for (const name of HEADERS) {
-      const value = request.headers.get(name);
-      if (value !== null) headers.set(name, value);
-    }
-    const { signal } = request;
-    const url = new URL(path + new URL(request.url).search, request.url);
-    return await submit.answer({
-      ...context,
-      request: new Request(url, { method: "POST", headers, body, signal }),
-    });
+    const target = path + new URL(request.url).search;
+    const submitted = submitRequest(request, target, changed, ["prefer"]);
+    return await submit.answer({ ...context, request: submitted });
   }
 
   async function patchOf(request: Request, take: TakeBytes): Promise<PlainObject> {
     if (!request.headers.has("content-type")) return {};
     const { value, release } = await readJson(request, MAX_BYTES, clock, { take });
-    // Its submit takes its own share.
+    // The submit of the changed task takes a share of its own.
     release();
     if (!isPlainObject(value)) {
       throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
