@@ -277,8 +277,12 @@ export function refuseCursor(error: unknown): never {
   throw refuseIssues([{ pointer: "/cursor", detail: "Expected a nextCursor of this list" }]);
 }
 
-/** RFC 8288: the next page with the same filter. */
-export function nextLink({ request }: RequestContext, cursor: string): Record<string, string> {
+/** The `Link` header (RFC 8288) to the next page with the same filter; none on the last page. */
+export function nextLink(
+  { request }: RequestContext,
+  cursor: string | undefined,
+): Readonly<Record<string, string>> {
+  if (cursor === undefined) return {};
   const { pathname, searchParams } = new URL(request.url);
   searchParams.set("cursor", cursor);
   return { link: `<${pathname}?${searchParams}>; rel="next"` };

@@ -51,12 +51,7 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
     const page = await engine.listBatches(limit, cursor, owner).catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.batches.map(batchSummaryView), nextCursor };
-    return respond(
-      context,
-      200,
-      body,
-      nextCursor === undefined ? {} : nextLink(context, nextCursor),
-    );
+    return respond(context, 200, body, nextLink(context, nextCursor));
   }
 
   return [

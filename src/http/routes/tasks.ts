@@ -83,12 +83,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
         .catch(refuseCursor);
     const { nextCursor } = page;
     const body = { data: page.tasks.map(summaryView), nextCursor };
-    return respond(
-      context,
-      200,
-      body,
-      nextCursor === undefined ? {} : nextLink(context, nextCursor),
-    );
+    return respond(context, 200, body, nextLink(context, nextCursor));
   }
 
   async function cancel(context: RequestContext): Promise<Response> {
