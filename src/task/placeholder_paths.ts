@@ -82,12 +82,19 @@ const CANDIDATE =
   /(?:\{|%7B){2}(?:\s|%20){0,100}((?:(?:task|batch)\b|(?:tasks|tsk|taks|batchs|batches|bacth)\.)(?:(?!%7B)[^{}]){0,1500}?)(?:\}|%7D){2}/gi;
 const PATH = /^(task|batch)((?:\.[\w-]{1,100}){1,10})$/;
 
+/** The most placeholders of one follow-up: filling them in delays other tasks. */
+const MAX_PLACEHOLDERS = 10_000;
+/** A brace that belongs to no placeholder, and the most of them: hooks write one for each brace. */
+const BRACE = '{{"{"}}';
+const MAX_BRACES = 200_000;
 /** Characters searched in a microsecond. */
 const SEARCH_SPEED = 1_000;
 
 /** Finds the issues of all placeholders in a request that follows a task or a batch. */
 export function* placeholderSteps(request: unknown, root: "task" | "batch"): Steps<Issue[]> {
   const issues: Issue[] = [];
+  let count = 0;
+  let braces = 0;
   yield* visit(request, []);
   return issues;
 
@@ -95,10 +102,22 @@ export function* placeholderSteps(request: unknown, root: "task" | "batch"): Ste
     if (value instanceof ExactJson) yield* visit(value.text, path);
     else if (typeof value === "string") {
       for (const [, inner = ""] of value.matchAll(CANDIDATE)) {
-        if (issues.length >= MAX_ISSUES) return;
+        if (issues.length >= MAX_ISSUES || count > MAX_PLACEHOLDERS) return;
+        if (++count > MAX_PLACEHOLDERS) {
+          const detail = `Expected at most ${MAX_PLACEHOLDERS} placeholders in one follow-up`;
+          issues.push({ pointer: pointerTo(path), detail });
+          return;
+        }
         const detail = wrongWith(inner.replaceAll("%20", " ").trimEnd(), root);
         if (detail !== undefined) issues.push({ pointer: pointerTo(path), detail });
         yield 1;
+      }
+      for (let at = value.indexOf(BRACE); at >= 0; at = value.indexOf(BRACE, at + BRACE.length)) {
+        if (++braces > MAX_BRACES) {
+          const detail = `Expected at most ${MAX_BRACES} escaped braces in one follow-up`;
+          issues.push({ pointer: pointerTo(path), detail });
+          return;
+        }
       }
       yield value.length / SEARCH_SPEED;
     } else if (typeof value === "object" && value !== null) {

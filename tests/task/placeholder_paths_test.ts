@@ -93,6 +93,19 @@ function pathsOf(value: unknown, path: string): string[] {
   return Object.entries(value).flatMap(([name, member]) => pathsOf(member, `${path}.${name}`));
 }
 
+Deno.test("a follow-up has at most 10,000 placeholders, wherever they are", () => {
+  const half = "{{task.id}} ".repeat(5_000);
+  assert.deepEqual(placeholderIssues({ subject: half, text: half }, "task"), []);
+  const more = { subject: half, text: half, html: "%7B%7Btask.id%7D%7D", headers: { x: half } };
+  assert.deepEqual(placeholderIssues(more, "task"), [
+    { pointer: "/html", detail: "Expected at most 10000 placeholders in one follow-up" },
+  ]);
+  assert.deepEqual(placeholderIssues({ text: '{{"{"}}'.repeat(200_000) }, "task"), []);
+  assert.deepEqual(placeholderIssues({ text: '{{"{"}}'.repeat(1_000_000) }, "task"), [
+    { pointer: "/text", detail: "Expected at most 200000 escaped braces in one follow-up" },
+  ]);
+});
+
 function placeholderIssues(request: unknown, root: "task" | "batch") {
   return runAtOnce(placeholderSteps(request, root));
 }

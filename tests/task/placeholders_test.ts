@@ -133,3 +133,62 @@ Deno.test("a body of JSON keeps all but its placeholders as it is written", () =
   const expected = body.replace(': "{{task.state}}"', ': "failed"');
   assert.equal((filled({ headers, body }) as { body: string }).body, expected);
 });
+
+const LONG = {
+  task: { id: "tsk_1", result: { body: "x".repeat(65_536), list: ["y".repeat(1_000)] } },
+};
+
+Deno.test.each([
+  { place: "text", payload: { text: "{{task.result.body}}".repeat(5_000) } },
+  { place: "html", payload: { html: "{{task.result.body}}".repeat(5_000) } },
+  { place: "url", payload: { url: `https://a.org/?${"{{task.result.body}}".repeat(5_000)}` } },
+  { place: "several members", payload: Object.fromEntries(numbers(5_000, "{{task.result.body}}")) },
+  {
+    place: "json",
+    payload: {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(Object.fromEntries(numbers(5_000, "{{task.result}}"))),
+    },
+  },
+])("a value named thousands of times in $place is not repeated beyond a MiB", ({ payload }) => {
+  const made = fillPayload(JSON.stringify(payload), LONG);
+  assert.ok(made.length < 1_300_000, `${made.length}`);
+  assert.equal(made.split("x".repeat(65_536)).length - 1, payload.body ? 15 : 16);
+  assert.doesNotMatch(made, /task\.result/);
+});
+
+Deno.test("beyond the limit short values are still there, and long ones are as if there were none", () => {
+  const body = ["{{task.result.body}}", "{{task.result.list}}", "{{task.id}}"];
+  const many = [...Array.from({ length: 17 }, () => body[0]), ...body];
+  const headers = { "content-type": "application/json" };
+  const made = JSON.parse(
+    JSON.parse(fillPayload(JSON.stringify({ headers, body: JSON.stringify(many) }), LONG)).body,
+  );
+  assert.deepEqual(made.slice(16), ["", "", null, ""]);
+  const [short] = JSON.parse(
+    JSON.parse(fillPayload(JSON.stringify({ headers, body: '["{{task.id}}"]' }), LONG)).body,
+  );
+  assert.equal(short, "tsk_1");
+});
+
+Deno.test.each([
+  { kind: "encoded spaces", url: `%7B%7B${"%20".repeat(5_000_000)}` },
+  { kind: "spaces", text: `{{${" ".repeat(10_000_000)}` },
+  { kind: "braces", text: "{".repeat(10_000_000) },
+  {
+    kind: "escapes in JSON",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(`{{task.nothing}}${"\n".repeat(5_000_000)}`),
+  },
+])("a long text of $kind is taken as it is", ({ kind: _, ...payload }) => {
+  const text = JSON.stringify({ ...payload, subject: "{{task.state}}" });
+  const made = JSON.parse(fillPayload(text, DATA));
+  assert.equal(made.subject, "failed");
+  const given: Record<string, unknown> = payload;
+  for (const name of ["url", "text"]) assert.ok(made[name] === given[name]);
+  if (payload.body) assert.ok(made.body === payload.body.replace("{{task.nothing}}", ""));
+});
+
+function numbers(count: number, text: string): [string, string][] {
+  return Array.from({ length: count }, (_, n) => [`f${n}`, text]);
+}
