@@ -20,13 +20,13 @@ import { FREE_BYTES, type TakeBytes } from "./body_budget.ts";
 
 /** A body that has been read. */
 export interface JsonBody {
-  /** The text as received; an `Idempotency-Key` is bound to it. */
+  /** The text as received, to which an `Idempotency-Key` is bound; with `held`, it has tokens. */
   readonly text: string;
-  /** In bytes. */
+  /** Its length as received, in bytes. */
   readonly size: number;
   /** The parsed value. */
   readonly value: unknown;
-  /** Its long texts, where they were asked for and it has any: `text` and `value` have tokens. */
+  /** The long texts that tokens in `text` and `value` stand for, if they were asked for and exist. */
   readonly held?: HeldText;
   /** Lets other large bodies be read: to be called once this one is stored or refused. */
   release(): void;
@@ -45,7 +45,7 @@ export const MAX_DEPTH = 64;
 
 /** Between the response to a late body and the end of its connection, in milliseconds. */
 const CLOSE_MS = 2_000;
-/** Up to this length a body is read as text, in bytes. */
+/** Up to this length the runtime reads a body as text, in bytes. */
 const SMALL_BYTES = 16_384;
 /** Time in which a body has to arrive, in milliseconds. */
 const DEADLINE_MS = 30_000;
@@ -87,9 +87,9 @@ export async function readJson(
 
 async function parse(text: string): Promise<unknown> {
   try {
-    return text.length > SMALL
+    return text.length > MAX_PARSED_AT_ONCE
       ? await runInTurns(bodyTextSteps(text, PART_LIMITS), turn)
-      : parseSmall(text);
+      : parseAtOnce(text);
   } catch (error) {
     if (error instanceof SyntaxError) throw new Refusal("malformed_json", syntaxErrorIn(text));
     if (error instanceof PartTooLarge) throw refuseBody(DETAILS[error.limit]);
@@ -100,7 +100,7 @@ async function parse(text: string): Promise<unknown> {
 function nothing(): void {}
 
 /** Longer texts are parsed part by part: `JSON.parse` of this many characters takes up to 20 ms. */
-const SMALL = 2 ** 18;
+const MAX_PARSED_AT_ONCE = 2 ** 18;
 /** The most values in a body: objects, arrays and what they hold. */
 const MAX_VALUES = 250_000;
 
@@ -128,7 +128,7 @@ function refuseBody(detail: string): Refusal {
   return new Refusal("invalid", { detail, errors: [{ pointer: "", detail }] });
 }
 
-function parseSmall(text: string): unknown {
+function parseAtOnce(text: string): unknown {
   if (isNestedDeeper(text, MAX_DEPTH)) throw refuseBody(DETAILS.depth);
   return parseBodyText(text);
 }
@@ -277,7 +277,7 @@ async function decode(
   holdsTexts: boolean,
 ): Promise<Pick<JsonBody, "text" | "held">> {
   try {
-    if (!holdsTexts || bytes.length < MIN_HOLDING) {
+    if (!holdsTexts || bytes.length < MIN_HELD_BYTES) {
       return { text: await runInTurns(decodeSteps(bytes), turn) };
     }
     const held = await runInTurns(holdSteps(bytes), turn);
@@ -291,7 +291,7 @@ async function decode(
 const FIRST_BYTES = 65_536;
 
 /** A shorter body is read as one text, in bytes. */
-const MIN_HOLDING = FREE_BYTES;
+const MIN_HELD_BYTES = FREE_BYTES;
 
 /** Counts the bytes and stops beyond the limit. */
 class ByteReader {
@@ -359,7 +359,7 @@ function endedEarly(): never {
 
 function syntaxErrorIn(text: string): string {
   // A longer text is not searched: that would delay other requests.
-  if (text.length > SMALL) return "Expected JSON";
+  if (text.length > MAX_PARSED_AT_ONCE) return "Expected JSON";
   const position = errorPosition(text);
   const before = text.slice(0, position);
   const line = before.split("\n").length;

@@ -9,7 +9,7 @@ import type { JsonText } from "../../lib/json.ts";
 import { compact } from "../../lib/compact.ts";
 import { jsonSteps, jsonTextSteps } from "../../lib/json/json_steps.ts";
 import type { NewBatch } from "../../task/batch.ts";
-import type { FollowUp, NewTask } from "../../task/task.ts";
+import type { FollowUp, NewTask, TaskType } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { runInTurns, type Steps, turn } from "../../lib/steps.ts";
@@ -37,6 +37,7 @@ import { prefersLines } from "../request/quality.ts";
 import { dryRunView } from "./dry_run.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import { openRateLimit } from "../request/rate_limit.ts";
+import { TASK_TYPES } from "../request/task_filter.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
 import { requireDraftScopes } from "../auth/draft_scopes.ts";
@@ -63,17 +64,16 @@ export function submitRoutes(
 
   async function submit(
     context: RequestContext,
-    path: string,
-    draftOf: DraftOf,
+    type: TaskType,
   ): Promise<Response> {
     const parent = traceparentOf(context.request);
-    const span = traces.begin(`submit ${path}`, {
+    const span = traces.begin(`submit /${type}`, {
       parent,
       kind: "producer",
-      attributes: path === "/notify" ? NOTIFY_ATTRIBUTES : FETCH_ATTRIBUTES,
+      attributes: SPAN_ATTRIBUTES[type],
     });
     try {
-      const answered = await submitWithin(context, path, draftOf, span.traceparent);
+      const answered = await submitWithin(context, type, span.traceparent);
       span.end();
       return answered;
     } catch (error) {
@@ -84,8 +84,7 @@ export function submitRoutes(
 
   async function submitWithin(
     context: RequestContext,
-    path: string,
-    draftOf: DraftOf,
+    type: TaskType,
     traceparent: string | undefined,
   ): Promise<Response> {
     const startedAt = clock.monotonic();
@@ -94,7 +93,7 @@ export function submitRoutes(
     const counted = takeToken(caller.name ?? "");
     const headers = counted && await counted;
     const isDryRun = isSet("dryRun", query(context, ["dryRun"]).dryRun);
-    const holdsTexts = path === "/notify";
+    const holdsTexts = type === "notify";
     const take = takeOf(caller.name);
     const body = await readJson(request, MAX_BYTES, clock, { holdsTexts, take });
     let draft: Draft;
@@ -103,7 +102,7 @@ export function submitRoutes(
       const { text, size, value, held } = body;
       const owner = caller.name;
       const now = clock.now();
-      const drafting = draftOf(value, size, { ids, now, owner, requestId, traceparent });
+      const drafting = parseDraft(type, value, size, { ids, now, owner, requestId, traceparent });
       draft = drafting instanceof Promise ? await drafting : drafting;
       requireDraftScopes(caller, draft);
       if (isDryRun) {
@@ -114,7 +113,7 @@ export function submitRoutes(
           : respond(context, 200, view, headers);
       }
       const given = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
-      const beginning = idempotency.begin(request, `${owner ?? ""} POST ${path}`, given);
+      const beginning = idempotency.begin(request, `${owner ?? ""} POST /${type}`, given);
       const once = beginning instanceof Promise ? await beginning : beginning;
       stored = held
         ? await storeLong(() => store(draft, once, owner, held))
@@ -126,7 +125,7 @@ export function submitRoutes(
     const endedAt = clock.monotonic();
     counters.accepted(draft.drafted.length, startedAt, endedAt);
     history.submitted(`key ${nameOf(caller)}`, draft.drafted.length);
-    metrics.accepted(path.slice(1), draft.drafted.length, (endedAt - startedAt) / 1_000);
+    metrics.accepted(type, draft.drafted.length, (endedAt - startedAt) / 1_000);
     log.debug("Submit accepted", {
       tasks: draft.drafted.length,
       [draft.batch ? "batch" : "task"]: draft.batch?.id ?? draft.drafted[0]?.task.id,
@@ -267,48 +266,35 @@ export function submitRoutes(
     );
   }
 
-  const draftsNotify: DraftOf = (body, size, context) => parseDraft("notify", body, size, context);
-
-  const draftsFetch: DraftOf = (body, size, context) => {
-    if (size > SINGLE_BYTES && !isBatchRequest(body)) throw tooLarge(SINGLE_BYTES);
-    return parseDraft("fetch", body, size, context);
-  };
-
   /** Parses a short single submit at once, and any other in turns with other requests. */
   function parseDraft(
-    type: "notify" | "fetch",
+    type: TaskType,
     body: unknown,
     size: number,
     context: SubmitContext,
   ): Draft | Promise<Draft> {
-    if (size <= QUICK_BYTES && !isBatchRequest(body)) {
+    const isBatch = isBatchRequest(body);
+    if (type === "fetch" && size > SINGLE_BYTES && !isBatch) throw tooLarge(SINGLE_BYTES);
+    if (size <= QUICK_BYTES && !isBatch) {
       return parsedOrRefused(acceptance[type](body, context));
     }
     return runInTurns(acceptance.steps(type, body, context), turn).then(parsedOrRefused);
   }
 
-  return [
-    {
-      method: "POST",
-      path: "/notify",
-      answer: (context) => {
-        requireScope(context.caller, "notify");
-        return submit(context, "/notify", draftsNotify);
-      },
+  return TASK_TYPES.map((type): Route => ({
+    method: "POST",
+    path: `/${type}`,
+    answer: (context) => {
+      requireScope(context.caller, type);
+      return submit(context, type);
     },
-    {
-      method: "POST",
-      path: "/fetch",
-      answer: (context) => {
-        requireScope(context.caller, "fetch");
-        return submit(context, "/fetch", draftsFetch);
-      },
-    },
-  ];
+  }));
 }
 
-const NOTIFY_ATTRIBUTES = spanAttributes("notify");
-const FETCH_ATTRIBUTES = spanAttributes("fetch");
+const SPAN_ATTRIBUTES: Readonly<Record<TaskType, SpanAttributes>> = {
+  notify: spanAttributes("notify"),
+  fetch: spanAttributes("fetch"),
+};
 
 function spanAttributes(destination: string): SpanAttributes {
   return {
@@ -320,7 +306,6 @@ function spanAttributes(destination: string): SpanAttributes {
 }
 
 type Headers = Readonly<Record<string, string>>;
-type DraftOf = (body: unknown, size: number, context: SubmitContext) => Draft | Promise<Draft>;
 
 function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
   if (parsed.issues) throw refuseIssues(parsed.issues);
