@@ -8,6 +8,7 @@
  */
 
 import { systemClock } from "../lib/clock.ts";
+import { say } from "./say.ts";
 
 const USAGE = "Usage: deno task backup FILE";
 
@@ -42,7 +43,7 @@ export async function backUp(url: string, key: string | undefined, file: string)
 
 async function main([file, ...more]: readonly string[]): Promise<number> {
   if (file === undefined || more.length > 0 || file.startsWith("-")) {
-    printError(USAGE);
+    say(Deno.stderr, `${USAGE}\n`);
     return 2;
   }
   const startedAt = systemClock.monotonic();
@@ -51,17 +52,12 @@ async function main([file, ...more]: readonly string[]): Promise<number> {
     const url = Deno.env.get("POSTRIDER_URL") || `http://127.0.0.1:${port}`;
     const bytes = await backUp(url, Deno.env.get("POSTRIDER_KEY") || undefined, file);
     const seconds = ((systemClock.monotonic() - startedAt) / 1_000).toFixed(1);
-    const text = `Backed up ${bytes} bytes to ${file} in ${seconds} s\n`;
-    Deno.stdout.writeSync(new TextEncoder().encode(text));
+    say(Deno.stdout, `Backed up ${bytes} bytes to ${file} in ${seconds} s\n`);
     return 0;
   } catch (error) {
-    printError(error instanceof Error ? error.message : String(error));
+    say(Deno.stderr, `${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }
-}
-
-function printError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -17,6 +17,7 @@ import {
 } from "./fetch_batch.ts";
 import { isAlive } from "./health.ts";
 import { openRunFolder, type RunFolder } from "./run_folder.ts";
+import { say } from "./say.ts";
 import { plain } from "./words.ts";
 
 const USAGE = `Usage: deno task fetch URL… [OPTIONS]
@@ -31,8 +32,6 @@ const USAGE = `Usage: deno task fetch URL… [OPTIONS]
 
 POSTRIDER_URL   URL of the service; by default the one on this machine, or a new one for this command
 POSTRIDER_KEY   the secret of an API key`;
-
-const ENCODER = new TextEncoder();
 
 /** Runs the command; resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -156,11 +155,6 @@ function openScreen(): FetchScreen {
       shown = lines.length;
     },
   };
-}
-
-function say(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = ENCODER.encode(text);
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

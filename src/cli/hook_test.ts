@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { readConfig } from "../config.ts";
 import { ConfigFileError } from "../config/config_file.ts";
 import { previewHook } from "../service/preview.ts";
+import { say } from "./say.ts";
 
 const USAGE = `Usage: deno task hook-test NAME FILE [--event EVENT] [--header "Name: value"]...
 
@@ -23,29 +24,29 @@ filter would skip the delivery, 1 when the mapping would fail, 2 for wrong usage
 export function hookTest(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  say: (text: string) => void,
+  print: (text: string) => void,
 ): number {
   const wanted = read(args);
   if (!wanted) {
-    say(USAGE);
+    print(USAGE);
     return 2;
   }
   const { name, path, headers, event } = wanted;
   const settings = readConfig(env, Deno.readTextFileSync);
   if ("wrong" in settings) {
-    say(settings.wrong.join("\n"));
+    print(settings.wrong.join("\n"));
     return 2;
   }
   try {
     const content = { headers, event, body: Deno.readTextFileSync(path) };
     const preview = previewHook(settings.config, name, content);
-    say(JSON.stringify(preview, undefined, 2));
+    print(JSON.stringify(preview, undefined, 2));
     return preview.verdict.kind === "failed" ? 1 : 0;
   } catch (error) {
     const isExpected = error instanceof RangeError || error instanceof ConfigFileError ||
       error instanceof Deno.errors.NotFound;
     if (!isExpected) throw error;
-    say(error.message);
+    print(error.message);
     return 2;
   }
 }
@@ -72,6 +73,6 @@ function read(args: readonly string[]) {
 }
 
 if (import.meta.main) {
-  const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-  Deno.exit(hookTest(Deno.args, Deno.env.toObject(), write));
+  const print = (text: string) => say(Deno.stdout, `${text}\n`);
+  Deno.exit(hookTest(Deno.args, Deno.env.toObject(), print));
 }

@@ -10,6 +10,7 @@ import { openClient, PostriderError } from "../client.ts";
 import { systemClock } from "../lib/clock.ts";
 import { COMMANDS, type Screen } from "./commands.ts";
 import { FILTER_OPTIONS } from "./flags.ts";
+import { say } from "./say.ts";
 import { plain } from "./words.ts";
 
 const USAGE = `Usage: deno task COMMAND
@@ -28,7 +29,6 @@ OPTIONS: --delay --expires --retry --timeout --key --tag, and --wait to wait for
 POSTRIDER_URL   URL of the service; http://127.0.0.1:POSTRIDER_PORT by default
 POSTRIDER_KEY   the secret of an API key`;
 
-const ENCODER = new TextEncoder();
 /** Terminal sequences: cursor home; erase to the end of the line; erase below the cursor. */
 const [HOME, END_OF_LINE, BELOW] = ["\x1b[H", "\x1b[K\n", "\x1b[J"];
 
@@ -69,11 +69,6 @@ function openScreen(): Screen {
     columns: isTerminal ? Deno.consoleSize().columns : Infinity,
     clock: systemClock,
   };
-}
-
-function say(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = ENCODER.encode(text);
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -6,6 +6,7 @@
 
 import { EngineError } from "../queue/errors.ts";
 import { transfer } from "../queue/transfer/transfer.ts";
+import { say } from "./say.ts";
 
 const USAGE = `Usage: deno task migrate FROM TO
 
@@ -18,27 +19,25 @@ POSTRIDER_FROM_FILE and POSTRIDER_TO_FILE name files with the URLs: deno task pr
 
 Exit codes: 0 moved, 2 usage, 75 a queue is in use, missing, not empty or unavailable.`;
 
-const ENCODER = new TextEncoder();
-
 /** Runs the command; resolves with the exit code. */
 export async function migrate(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) return say(Deno.stdout, USAGE, 0);
+  if (args.includes("--help")) return endWith(Deno.stdout, USAGE, 0);
   const [from = urlIn("POSTRIDER_FROM_FILE"), to = urlIn("POSTRIDER_TO_FILE"), ...more] = args;
-  if (!from || !to || more.length > 0) return say(Deno.stderr, USAGE, 2);
+  if (!from || !to || more.length > 0) return endWith(Deno.stderr, USAGE, 2);
   try {
     const isTerminal = Deno.stderr.isTerminal();
     const tasks = await transfer({
       from,
       to,
       onProgress: (copied, all) => {
-        if (isTerminal) Deno.stderr.writeSync(ENCODER.encode(`\r${copied} of ${all} tasks `));
+        if (isTerminal) say(Deno.stderr, `\r${copied} of ${all} tasks `);
       },
     });
-    if (isTerminal) say(Deno.stderr, "", 0);
-    return say(Deno.stdout, `Moved ${tasks} tasks.`, 0);
+    if (isTerminal) say(Deno.stderr, "\n");
+    return endWith(Deno.stdout, `Moved ${tasks} tasks.`, 0);
   } catch (error) {
-    if (error instanceof RangeError) return say(Deno.stderr, error.message, 2);
-    if (error instanceof EngineError) return say(Deno.stderr, error.message, 75);
+    if (error instanceof RangeError) return endWith(Deno.stderr, error.message, 2);
+    if (error instanceof EngineError) return endWith(Deno.stderr, error.message, 75);
     throw error;
   }
 }
@@ -48,8 +47,8 @@ function urlIn(name: string): string | undefined {
   return path ? Deno.readTextFileSync(path).trim() : undefined;
 }
 
-function say(stream: { writeSync(bytes: Uint8Array): number }, text: string, code: number): number {
-  stream.writeSync(ENCODER.encode(`${text}\n`));
+function endWith(stream: Parameters<typeof say>[0], text: string, code: number): number {
+  say(stream, `${text}\n`);
   return code;
 }
 
