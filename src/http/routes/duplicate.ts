@@ -11,7 +11,6 @@
 import { isPlainObject, type PlainObject } from "../../task/input/batch_input.ts";
 import { compact } from "../../lib/compact.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
-import { maskIssues } from "../../task/masked_submit.ts";
 import { submitBodyOf } from "../../task/resubmit.ts";
 import type { Payload } from "../../task/payloads.ts";
 import type { TaskRecord } from "../../task/task.ts";
@@ -22,6 +21,7 @@ import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
 import { readJson } from "../request/body.ts";
+import { checkedPatch } from "../request/patch.ts";
 import { submitRequest } from "../request/submit_request.ts";
 import type { BodyBudget, TakeBytes } from "../request/body_budget.ts";
 import type { Route } from "../route.ts";
@@ -56,12 +56,7 @@ export function duplicateRoutes(
     const { value, release } = await readJson(request, MAX_BYTES, clock, { take });
     // The submit of the changed task takes a share of its own.
     release();
-    if (!isPlainObject(value)) {
-      throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
-    }
-    const masked = maskIssues(value);
-    if (masked.length > 0) throw refuseIssues(masked);
-    return value;
+    return checkedPatch(value);
   }
 
   return [{ method: "POST", path: "/tasks/{id}/duplicate", answer: duplicate }];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Received } from "../../hooks/hooks.ts";
+import type { HookReceiver, Received } from "../../hooks/hooks.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
 import { requireScope } from "../auth/auth.ts";
@@ -21,15 +21,9 @@ import type { View } from "../views/task_view.ts";
 export function hookRoutes(dependencies: Dependencies): Route[] {
   const { engine, clock, hooks } = dependencies;
 
-  function found(context: RequestContext): Hook {
-    const hook = hooks.find(param(context, "name"));
-    if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
-    return hook;
-  }
-
   async function receive(context: RequestContext): Promise<Response> {
     requireAccepting(dependencies);
-    const hook = found(context);
+    const hook = hookOf(hooks, context);
     const body = await readRaw(context.request, hook.maxBytes, clock);
     const { headers } = context.request;
     const got = await hooks.receive(hook, { headers, body, requestId: context.requestId });
@@ -42,7 +36,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
     requireAccepting(dependencies);
     return answerReceived(
       context,
-      await hooks.replay(found(context), param(context, "id"), context.requestId),
+      await hooks.replay(hookOf(hooks, context), param(context, "id"), context.requestId),
     );
   }
 
@@ -62,7 +56,7 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   async function deliveries(context: RequestContext): Promise<Response> {
     requireScope(context.caller, "read");
     const { limit, cursor } = pageOf(context);
-    const hook = found(context);
+    const hook = hookOf(hooks, context);
     const page = await engine.deliveries(hook.name, limit, cursor).catch(refuseCursor);
     return respond(context, 200, {
       data: page.deliveries.map(deliveryView),
@@ -81,6 +75,13 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
       answer: replay,
     },
   ];
+}
+
+/** The hook of the path. */
+export function hookOf(hooks: HookReceiver, context: RequestContext): Hook {
+  const hook = hooks.find(param(context, "name"));
+  if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
+  return hook;
 }
 
 function answerReceived(context: RequestContext, got: Received, hook?: Hook): Response {

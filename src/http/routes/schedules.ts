@@ -20,13 +20,12 @@ import type { QueueEngine } from "../../queue/engine.ts";
 import type { TaskState } from "../../task/state.ts";
 import { parseBodyText } from "../../task/input/body_text.ts";
 import { readJson } from "../request/body.ts";
+import { checkedPatch } from "../request/patch.ts";
 import { isSet, param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { isPlainObject } from "../../lib/json.ts";
 import { EXPECTED_NAME, isName } from "../../lib/names.ts";
 import type { Issue } from "../../task/issues.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
-import { maskIssues } from "../../task/masked_submit.ts";
 import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
@@ -88,12 +87,8 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     const isDryRun = isDryRunOf(context);
     requireAccepting(dependencies);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
-    if (!isPlainObject(value)) {
-      throw refuseIssues([{ pointer: "", detail: "Expected an object with the fields to change" }]);
-    }
-    const masked = maskIssues(value);
-    if (masked.length > 0) throw refuseIssues(masked);
-    return await define(context, name, mergePatch(definitionOf(record), value), isDryRun);
+    const definition = mergePatch(definitionOf(record), checkedPatch(value));
+    return await define(context, name, definition, isDryRun);
   }
 
   async function define(

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Hook } from "../../../hooks/hook_settings.ts";
 import { mayOperate } from "../../auth/auth.ts";
 import { param, query, type RequestContext } from "../../context.ts";
 import type { Dependencies } from "../../dependencies.ts";
 import { Refusal } from "../../problems.ts";
+import { hookOf } from "../../routes/hooks.ts";
 import { DeliveryContentPage, HookContent, HooksContent } from "../pages/hooks.tsx";
 import type { MakePage } from "../page.tsx";
 import { lookBackOf } from "../windows.tsx";
@@ -19,12 +19,6 @@ const LISTED = 50;
 export function hookPages(
   { engine, clock, hooks, history }: Dependencies,
 ): Readonly<Record<string, MakePage>> {
-  function found(context: RequestContext): Hook {
-    const hook = hooks.find(param(context, "name"));
-    if (!hook) throw new Refusal("not_found", "No such hook: hooks are defined in postrider.yaml");
-    return hook;
-  }
-
   async function allHooks(context: RequestContext) {
     const period = lookBackOf(context, clock.now(), "24h");
     const shown = await history.read(period.from);
@@ -34,7 +28,7 @@ export function hookPages(
 
   async function oneHook(context: RequestContext) {
     const { cursor } = query(context, ["cursor", "since"]);
-    const hook = found(context);
+    const hook = hookOf(hooks, context);
     const period = lookBackOf(context, clock.now(), "24h", ["cursor"]);
     const [page, shown] = await Promise.all([
       engine.deliveries(hook.name, LISTED, cursor).catch((error) => {
@@ -60,7 +54,7 @@ export function hookPages(
 
   async function oneDelivery(context: RequestContext) {
     query(context, []);
-    const hook = found(context);
+    const hook = hookOf(hooks, context);
     const preview = await hooks.preview(hook, param(context, "id"));
     if (!preview) throw new Refusal("not_found", "No such delivery of this hook");
     const content = (
