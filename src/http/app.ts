@@ -14,7 +14,7 @@ import type { Log } from "../lib/log.ts";
 import { sampleLines } from "../lib/sampled_log.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { appriseRoutes } from "./routes/apprise.ts";
-import { type Authenticate, type Caller, openAuth } from "./auth/auth.ts";
+import { type Authenticate, type Caller, openAuth, requireScope } from "./auth/auth.ts";
 import { clientRoutes } from "./routes/client.ts";
 import { duplicateRoutes } from "./routes/duplicate.ts";
 import { batchRoutes } from "./routes/batches.ts";
@@ -140,7 +140,8 @@ export function createApp(dependencies: Dependencies): App {
     ? new Hono()
     : new Hono({ getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
 
-  function handle({ open, takesNoBody, answer }: Route, authenticate: Authenticate) {
+  function handle(route: Route, authenticate: Authenticate) {
+    const { open, scopes, takesNoBody, permit, answer } = route;
     return async (hono: Context): Promise<Response> => {
       const request = hono.req.raw;
       const requestId = requestIdOf(request);
@@ -149,7 +150,7 @@ export function createApp(dependencies: Dependencies): App {
       const client = () => clientOf(request, info.remoteAddr?.hostname, trustsProxy);
       try {
         const caller = open ? NO_CALLER : authenticate(request, { requestId, client });
-        if (takesNoBody) await requireNoBody(request, clock);
+        if (scopes) requireScope(caller, ...scopes);
         const ending = () => {
           const isSignedIn = !request.headers.has("authorization");
           return revocations.signalFor(
@@ -157,7 +158,12 @@ export function createApp(dependencies: Dependencies): App {
             isSignedIn ? sessions.sessionOf(request) : undefined,
           );
         };
-        const answered = await answer({ request, requestId, caller, hono, client, ending });
+        const context = { request, requestId, caller, hono, client, ending };
+        if (takesNoBody && request.body !== null) {
+          await permit?.(context);
+          await requireNoBody(request, clock);
+        }
+        const answered = await answer(context);
         return request.method === "POST" && basePath === ""
           ? answered
           : await finish(request, answered, basePath);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Scope } from "./auth/auth.ts";
 import type { RequestContext } from "./context.ts";
 
 /** A route of the API. */
@@ -14,8 +15,15 @@ export interface Route {
   readonly path: string;
   /** Needs no API key: health checks and documentation. */
   readonly open?: true;
+  /** The caller needs one of them, whatever else is wrong with the request. */
+  readonly scopes?: readonly Scope[];
   /** Refuses a body, whose fields would be ignored. */
   readonly takesNoBody?: true;
+  /**
+   * Throws a `Refusal` when the caller may not call it for the thing in the path. Called before a
+   * body is refused; `answer` decides the same for itself.
+   */
+  readonly permit?: (context: RequestContext) => unknown;
   /** Handles a request; throws a `Refusal` to refuse it. */
   readonly answer: (context: RequestContext) => Response | Promise<Response>;
 }

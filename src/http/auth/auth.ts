@@ -199,10 +199,10 @@ export function nameOf({ name }: Caller): string {
   return name ?? "anonymous";
 }
 
-/** Throws a `Refusal` unless the caller has this scope. */
-export function requireScope(caller: Caller, scope: Scope): void {
-  if (!caller.scopes.has(scope)) {
-    throw new Refusal("forbidden", `Expected an API key with the scope ${scope}`);
+/** Throws a `Refusal` unless the caller has one of these scopes. */
+export function requireScope(caller: Caller, ...scopes: readonly Scope[]): void {
+  if (!scopes.some((scope) => caller.scopes.has(scope))) {
+    throw new Refusal("forbidden", `Expected an API key with the scope ${scopes.join(" or ")}`);
   }
 }
 

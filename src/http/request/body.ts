@@ -228,7 +228,6 @@ const EMPTY_BYTES = 64;
 
 /** Refuses a body that says anything. Clients that always send JSON send `{}`. */
 export async function requireNoBody(request: Request, clock: Clock): Promise<void> {
-  if (request.body === null) return;
   const detail = "Expected no body: what this call takes goes into its path and query";
   const bytes = await readRaw(request, EMPTY_BYTES, clock).catch((error) => {
     throw error instanceof Refusal && error.code === "too_large" ? refuseBody(detail) : error;

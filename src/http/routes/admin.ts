@@ -4,7 +4,6 @@
  * @module
  */
 
-import { requireScope } from "../auth/auth.ts";
 import { query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { API_HEADERS, Refusal, refuseIssues } from "../problems.ts";
@@ -22,7 +21,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
 /** Routes for administrators. */
 export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies): Route[] {
   async function reloadNow(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "admin");
     query(context, []);
     const reloaded = await reload();
     if ("issues" in reloaded) throw refuseIssues(reloaded.issues);
@@ -30,7 +28,6 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
   }
 
   async function backup(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "admin");
     query(context, []);
     const { queueFile } = ports;
     if (!engine.backup || !queueFile) {
@@ -69,8 +66,14 @@ export function adminRoutes({ reload, engine, ports, clock, log }: Dependencies)
   }
 
   return [
-    { method: "POST", path: "/admin/reload", takesNoBody: true, answer: reloadNow },
-    { method: "POST", path: "/admin/backup", takesNoBody: true, answer: backup },
+    {
+      method: "POST",
+      path: "/admin/reload",
+      scopes: ["admin"],
+      takesNoBody: true,
+      answer: reloadNow,
+    },
+    { method: "POST", path: "/admin/backup", scopes: ["admin"], takesNoBody: true, answer: backup },
   ];
 }
 

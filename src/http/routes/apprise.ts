@@ -71,11 +71,13 @@ export function appriseRoutes(
     {
       method: "POST",
       path: `/apprise/notify${slash}`,
+      scopes: ["notify"],
       answer: (context) => submit(context, undefined),
     },
     {
       method: "POST",
       path: `/apprise/notify/{alias}${slash}`,
+      scopes: ["notify"],
       answer: (context) => submit(context, param(context, "alias")),
     },
   ]);

@@ -21,8 +21,8 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
   const view = (batch: BatchRecord) => batchView(batch, ports.runningTasks());
 
   async function show(context: RequestContext): Promise<Response> {
-    const ms = waitOf(context);
     const batch = await seenBatch(engine, context);
+    const ms = waitOf(context);
     if (ms === undefined || batch.done) return respond(context, 200, view(batch));
     const later = await waitForBatch(dependencies, batch.id, {
       ms,
@@ -32,15 +32,15 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function cancel(context: RequestContext): Promise<Response> {
-    query(context, []);
     const batch = await operatedBatch(engine, context);
+    query(context, []);
     await engine.cancelAll({ batchId: batch.id }, "batch", nameOf(context.caller));
     return respond(context, 200, view(await engine.findBatch(batch.id) ?? batch));
   }
 
   async function results(context: RequestContext): Promise<Response> {
-    query(context, []);
     const { id } = await seenBatch(engine, context);
+    query(context, []);
     return resultLines(dependencies, context, id);
   }
 
@@ -57,7 +57,13 @@ export function batchRoutes(dependencies: Dependencies): Route[] {
   return [
     { method: "GET", path: "/batches", answer: list },
     { method: "GET", path: "/batches/{id}", answer: show },
-    { method: "DELETE", path: "/batches/{id}", takesNoBody: true, answer: cancel },
+    {
+      method: "DELETE",
+      path: "/batches/{id}",
+      takesNoBody: true,
+      permit: (context) => operatedBatch(engine, context),
+      answer: cancel,
+    },
     { method: "GET", path: "/batches/{id}/results", answer: results },
   ];
 }

@@ -16,7 +16,7 @@ import type { Payload } from "../../task/payloads.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { isSameJson, type Json } from "../../lib/json.ts";
 import { operatedTask } from "../auth/access.ts";
-import { owns } from "../auth/auth.ts";
+import { owns, requireScope } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
@@ -37,6 +37,7 @@ export function duplicateRoutes(
 ): Route[] {
   async function duplicate(context: RequestContext): Promise<Response> {
     const task = await operatedTask(engine, context);
+    requireScope(context.caller, task.type);
     const { request } = context;
     const patch = await patchOf(request, takeOf(context.caller.name));
     const made = submitBodyOf(task, await engine.followUps(task.id));

@@ -12,7 +12,6 @@
 import type { TaskChange } from "../../queue/engine.ts";
 import type { RunningTask } from "../../task/ports.ts";
 import { isFinal } from "../../task/state.ts";
-import { requireScope } from "../auth/auth.ts";
 import { query, type RequestContext } from "../context.ts";
 import { openFeed } from "../streams/feed.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -39,7 +38,6 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
   const { engine, clock } = dependencies;
 
   async function all(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "read");
     query(context, []);
     const since = lastEventId(context.request);
     if (context.request.method === "HEAD") return eventResponse(context, null);
@@ -66,9 +64,9 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function ofOne(context: RequestContext): Promise<Response> {
+    const { id } = await seenTask(engine, context);
     query(context, []);
     const since = lastEventId(context.request);
-    const { id } = await seenTask(engine, context);
     if (context.request.method === "HEAD") return eventResponse(context, null);
     const inbox = openInbox<TaskChange>(clock);
     // Watched before it is read: a change in between arrives twice and is sent once.
@@ -148,7 +146,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
   }
 
   return [
-    { method: "GET", path: "/events", answer: all },
+    { method: "GET", path: "/events", scopes: ["read"], answer: all },
     { method: "GET", path: "/tasks/{id}/events", answer: ofOne },
   ];
 }

@@ -7,7 +7,6 @@
 import type { HookReceiver, Received } from "../../hooks/hooks.ts";
 import type { Hook } from "../../hooks/hook_settings.ts";
 import type { DeliverySummary } from "../../task/trigger.ts";
-import { requireScope } from "../auth/auth.ts";
 import { readRaw } from "../request/body.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import { pageOf, refuseCursor } from "../request/task_filter.ts";
@@ -31,7 +30,6 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function replay(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "operate");
     query(context, []);
     requireAccepting(dependencies);
     return answerReceived(
@@ -41,7 +39,6 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   }
 
   function list(context: RequestContext): Response {
-    requireScope(context.caller, "read");
     query(context, []);
     const data = hooks.list().map(({ name, preset, maxBytes, tasks }) => ({
       name,
@@ -54,7 +51,6 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function deliveries(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "read");
     const { limit, cursor } = pageOf(context);
     const hook = hookOf(hooks, context);
     const page = await engine.deliveries(hook.name, limit, cursor).catch(refuseCursor);
@@ -65,12 +61,13 @@ export function hookRoutes(dependencies: Dependencies): Route[] {
   }
 
   return [
-    { method: "GET", path: "/hooks", answer: list },
+    { method: "GET", path: "/hooks", scopes: ["read"], answer: list },
     { method: "POST", path: "/hooks/{name}", open: true, answer: receive },
-    { method: "GET", path: "/hooks/{name}/deliveries", answer: deliveries },
+    { method: "GET", path: "/hooks/{name}/deliveries", scopes: ["read"], answer: deliveries },
     {
       method: "POST",
       path: "/hooks/{name}/deliveries/{id}/replay",
+      scopes: ["operate"],
       takesNoBody: true,
       answer: replay,
     },

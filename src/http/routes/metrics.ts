@@ -4,7 +4,6 @@
  * @module
  */
 
-import { requireScope } from "../auth/auth.ts";
 import alerts from "../assets/alerts.yaml" with { type: "text" };
 import grafana from "../assets/grafana.json" with { type: "text" };
 import { query, type RequestContext } from "../context.ts";
@@ -22,7 +21,6 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   const { engine, metrics, ports, clock, hooks, schedules } = dependencies;
 
   async function values(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "read");
     query(context, []);
     const [tasks, queued, lanes, disk] = await Promise.all([
       engine.counts(),
@@ -61,7 +59,7 @@ export function metricsRoutes(dependencies: Dependencies): Route[] {
   };
 
   return [
-    { method: "GET", path: "/metrics", answer: values },
+    { method: "GET", path: "/metrics", scopes: ["read"], answer: values },
     {
       method: "GET",
       path: "/metrics/alerts.yaml",

@@ -26,11 +26,11 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
   }
 
   async function read(context: RequestContext): Promise<Response> {
-    query(context, []);
     const id = param(context, "id");
     const isSeen = isId("tsk", id) && await maySeeMail(context, id);
     const bytes = isSeen ? await opened().read(id) : undefined;
     if (!bytes) throw new Refusal("not_found", "No such mail, or another owner's");
+    query(context, []);
     return new Response(bytes, {
       headers: {
         "content-type": "message/rfc822",

@@ -12,7 +12,7 @@ import { isOneLine } from "../../lib/text.ts";
 import { parseTime } from "../../lib/time.ts";
 import type { Pause } from "../../queue/engine.ts";
 import { type Issue, issuesOf } from "../../task/issues.ts";
-import { nameOf, requireScope } from "../auth/auth.ts";
+import { nameOf } from "../auth/auth.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
@@ -76,7 +76,6 @@ export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[
   }
 
   async function create(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "operate");
     query(context, []);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
     const pause = { ...readPause(value, clock.now()), id: ids("pau"), by: nameOf(context.caller) };
@@ -86,13 +85,11 @@ export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[
   }
 
   async function list(context: RequestContext): Promise<Response> {
-    if (!context.caller.scopes.has("read")) requireScope(context.caller, "operate");
     query(context, []);
     return respond(context, 200, { data: (await engine.pauses()).map(pauseView) });
   }
 
   async function end(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "operate");
     query(context, []);
     const id = param(context, "id");
     const pause = (await engine.pauses()).find((pause) => pause.id === id);
@@ -101,7 +98,6 @@ export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[
   }
 
   async function release(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "operate");
     const host = parseLaneHost(query(context, ["host"]).host ?? "");
     if (host === undefined) throw refuseIssues([{ pointer: "/host", detail: EXPECTED.host }]);
     const released = await engine.releaseHolds(host);
@@ -109,10 +105,16 @@ export function pauseRoutes({ engine, ids, clock, ports }: Dependencies): Route[
   }
 
   return [
-    { method: "POST", path: "/pauses", answer: create },
-    { method: "GET", path: "/pauses", answer: list },
-    { method: "DELETE", path: "/pauses/{id}", takesNoBody: true, answer: end },
-    { method: "POST", path: "/holds/release", takesNoBody: true, answer: release },
+    { method: "POST", path: "/pauses", scopes: ["operate"], answer: create },
+    { method: "GET", path: "/pauses", scopes: ["read", "operate"], answer: list },
+    { method: "DELETE", path: "/pauses/{id}", scopes: ["operate"], takesNoBody: true, answer: end },
+    {
+      method: "POST",
+      path: "/holds/release",
+      scopes: ["operate"],
+      takesNoBody: true,
+      answer: release,
+    },
   ];
 }
 

@@ -20,12 +20,14 @@ import type { QueueEngine } from "../../queue/engine.ts";
 import type { TaskState } from "../../task/state.ts";
 import { parseBodyText } from "../../task/input/body_text.ts";
 import { readJson } from "../request/body.ts";
+import { TASK_TYPES } from "../request/task_filter.ts";
 import { checkedPatch } from "../request/patch.ts";
 import { isSet, param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { EXPECTED_NAME, isName } from "../../lib/names.ts";
 import type { Issue } from "../../task/issues.ts";
 import { mergePatch } from "../../lib/json/merge_patch.ts";
+import { isPlainObject } from "../../lib/json.ts";
 import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
@@ -49,18 +51,30 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   /** The schedule of the path. */
   function seen(context: RequestContext): Schedule {
-    query(context, []);
     const schedule = schedules.find(param(context, "name"));
     if (!schedule || !maySee(context.caller, schedule.record.owner)) throw notFound("schedule");
+    query(context, []);
     return schedule;
   }
 
   /** The schedule of the path, if the caller may change it. */
   function operated(context: RequestContext, parameters: readonly "dryRun"[] = []): Schedule {
+    const schedule = permitted(context);
     query(context, parameters);
+    return schedule;
+  }
+
+  function permitted(context: RequestContext): Schedule {
     const schedule = schedules.find(param(context, "name"));
     if (!schedule) throw notFound("schedule");
     requireOperation(context.caller, schedule.record.owner, "schedule");
+    return schedule;
+  }
+
+  /** The same, if it may be deleted or defined anew. */
+  function changeable(context: RequestContext): Schedule {
+    const schedule = permitted(context);
+    requireChange(context.caller, schedule.record);
     return schedule;
   }
 
@@ -73,6 +87,7 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function put(context: RequestContext): Promise<Response> {
+    requireChange(context.caller, schedules.find(param(context, "name"))?.record);
     const isDryRun = isDryRunOf(context);
     requireAccepting(dependencies);
     const name = param(context, "name");
@@ -83,7 +98,8 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
 
   /** Changes some fields of a schedule and keeps the others, secrets included. */
   async function patch(context: RequestContext): Promise<Response> {
-    const { name, record } = operated(context, ["dryRun"]);
+    const { name, record } = changeable(context);
+    requireScope(context.caller, record.spec.type);
     const isDryRun = isDryRunOf(context);
     requireAccepting(dependencies);
     const { value } = await readJson(context.request, MAX_BYTES, clock);
@@ -97,10 +113,14 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
     definition: unknown,
     isDryRun: boolean,
   ): Promise<Response> {
+    for (const type of TASK_TYPES) {
+      if (isPlainObject(definition) && Object.hasOwn(definition, type)) {
+        requireScope(context.caller, type);
+      }
+    }
     const parsed = parseSchedule(definition, clock.now());
     if (parsed.issues) throw refuseIssues(parsed.issues);
     const { type, body } = parsed.value;
-    requireScope(context.caller, type);
     const now = clock.now();
     const tried = acceptance[type](parseBodyText(body), { ids, now });
     const at = (issue: Issue) => ({ ...issue, pointer: `/${type}${issue.pointer}` });
@@ -136,7 +156,8 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function remove(context: RequestContext): Promise<Response> {
-    const { name } = operated(context);
+    const { name } = changeable(context);
+    query(context, []);
     await schedules.change(name, (before) => {
       requireChange(context.caller, before);
       return undefined;
@@ -210,19 +231,20 @@ export function scheduleRoutes(dependencies: Dependencies): Route[] {
   }
 
   const one = "/schedules/{name}";
+  const changing = { takesNoBody: true, permit: permitted } as const;
   return [
     { method: "GET", path: "/schedules", answer: list },
-    { method: "PUT", path: one, answer: put },
+    { method: "PUT", path: one, scopes: ["notify", "fetch"], answer: put },
     {
       method: "GET",
       path: one,
       answer: (context) => answerOne(context, 200, seen(context)),
     },
     { method: "PATCH", path: one, answer: patch },
-    { method: "DELETE", path: one, takesNoBody: true, answer: remove },
-    { method: "POST", path: `${one}/run`, takesNoBody: true, answer: run },
-    { method: "POST", path: `${one}/pause`, takesNoBody: true, answer: pause },
-    { method: "POST", path: `${one}/resume`, takesNoBody: true, answer: resume },
+    { method: "DELETE", path: one, takesNoBody: true, permit: changeable, answer: remove },
+    { method: "POST", path: `${one}/run`, ...changing, answer: run },
+    { method: "POST", path: `${one}/pause`, ...changing, answer: pause },
+    { method: "POST", path: `${one}/resume`, ...changing, answer: resume },
   ];
 }
 

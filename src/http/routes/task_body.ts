@@ -37,8 +37,8 @@ export interface Source {
 /** The route. */
 export function taskBodyRoutes({ engine, ports }: Dependencies): Route[] {
   async function body(context: RequestContext): Promise<Response> {
-    query(context, []);
     const task = await seenTask(engine, context);
+    query(context, []);
     return await serve(context, await sourceOf(task, ports));
   }
   return [{ method: "GET", path: "/tasks/{id}/body", answer: body }];

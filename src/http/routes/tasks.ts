@@ -52,8 +52,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
       : { ...summaryView(task), label: undefined };
 
   async function show(context: RequestContext): Promise<Response> {
-    const ms = waitOf(context);
     const task = await seenTask(engine, context);
+    const ms = waitOf(context);
     if (ms === undefined || isFinal(task.state)) {
       return respond(context, 200, await wholeView(context, task));
     }
@@ -87,9 +87,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function cancel(context: RequestContext): Promise<Response> {
+    const { id } = await permitted(context);
     const { erase } = query(context, ["erase"]);
-    if (isSet("erase", erase)) return await eraseOne(context);
-    const { id } = await operatedTask(engine, context);
+    if (isSet("erase", erase)) return await eraseOne(context, id);
     const cancelled = await engine.cancel(id, "request", nameOf(context.caller));
     const task = await present(id);
     if (cancelled === "too_late") {
@@ -99,10 +99,16 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return respond(context, cancelled === "aborting" ? 202 : 200, await changedView(context, task));
   }
 
-  /** Removes the files before the content: when that fails, the task still names them. */
-  async function eraseOne(context: RequestContext): Promise<Response> {
-    requireScope(context.caller, "operate");
+  /** The task of the path, if the caller may change it. An owner cannot erase it. */
+  async function permitted(context: RequestContext): Promise<TaskRecord> {
     const task = await operatedTask(engine, context);
+    if (context.hono.req.query("erase") !== undefined) requireScope(context.caller, "operate");
+    return task;
+  }
+
+  /** Removes the files before the content: when that fails, the task still names them. */
+  async function eraseOne(context: RequestContext, id: string): Promise<Response> {
+    const task = await present(id);
     if (isFinal(task.state)) await dependencies.removeFiles(task.id);
     const erased = await engine.erase(task.id);
     const now = await present(task.id);
@@ -141,9 +147,9 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function retry(context: RequestContext): Promise<Response> {
+    const { id } = await operatedTask(engine, context);
     query(context, []);
     requireAccepting(dependencies);
-    const { id } = await operatedTask(engine, context);
     const changed = await engine.revive(id, room());
     if (changed === "full") throw new Refusal("queue_full", NOTHING_QUEUED);
     const task = await present(id);
@@ -180,8 +186,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   }
 
   async function run(context: RequestContext): Promise<Response> {
-    query(context, []);
     const { id, ...before } = await operatedTask(engine, context);
+    query(context, []);
     const obstacle = await obstacleOf({ id, ...before });
     if (obstacle !== undefined) {
       const detail = `It waits for ${obstacle}`;
@@ -223,15 +229,18 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     return task;
   }
 
+  /** A key with none of these never has tasks of its own to change. */
+  const changing = { scopes: ["operate", "notify", "fetch"], takesNoBody: true } as const;
+  const changingOne = { takesNoBody: true, permit: permitted } as const;
   return [
     { method: "GET", path: "/tasks", answer: list },
-    { method: "DELETE", path: "/tasks", takesNoBody: true, answer: cancelAll },
-    { method: "POST", path: "/tasks/retry", takesNoBody: true, answer: retryAll },
+    { method: "DELETE", path: "/tasks", ...changing, answer: cancelAll },
+    { method: "POST", path: "/tasks/retry", ...changing, answer: retryAll },
     { method: "GET", path: "/tasks/count", answer: count },
     { method: "GET", path: "/tasks/{id}", answer: show },
-    { method: "DELETE", path: "/tasks/{id}", takesNoBody: true, answer: cancel },
-    { method: "POST", path: "/tasks/{id}/retry", takesNoBody: true, answer: retry },
-    { method: "POST", path: "/tasks/{id}/run", takesNoBody: true, answer: run },
+    { method: "DELETE", path: "/tasks/{id}", ...changingOne, answer: cancel },
+    { method: "POST", path: "/tasks/{id}/retry", ...changingOne, answer: retry },
+    { method: "POST", path: "/tasks/{id}/run", ...changingOne, answer: run },
   ];
 }
 

@@ -7,7 +7,6 @@
 import { isPlainObject } from "../../task/input/batch_input.ts";
 import type { TemplateSummary } from "../../task/ports.ts";
 import type { Json } from "../../task/task.ts";
-import { requireScope } from "../auth/auth.ts";
 import { param, query, type RequestContext, respond } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { Refusal, refuseIssues } from "../problems.ts";
@@ -24,13 +23,11 @@ const PAGE_HEADERS = {
 /** The routes that show templates. */
 export function templateRoutes({ ports }: Dependencies): Route[] {
   function list(context: RequestContext): Response {
-    requireScope(context.caller, "notify");
     query(context, []);
     return respond(context, 200, { data: ports.templates() });
   }
 
   function preview(context: RequestContext): Response {
-    requireScope(context.caller, "notify");
     const { data: given, format = "json" } = query(context, ["data", "format"]);
     const name = param(context, "name");
     const template = ports.templates().find((one) => one.name === name);
@@ -54,8 +51,8 @@ export function templateRoutes({ ports }: Dependencies): Route[] {
   }
 
   return [
-    { method: "GET", path: "/templates", answer: list },
-    { method: "GET", path: "/templates/{name}", answer: preview },
+    { method: "GET", path: "/templates", scopes: ["notify"], answer: list },
+    { method: "GET", path: "/templates/{name}", scopes: ["notify"], answer: preview },
   ];
 }
 

@@ -19,11 +19,11 @@ Deno.test("POST /tasks/retry needs a filter or all=true, and takes no body", asy
 });
 
 Deno.test.each([
-  { method: "POST", path: "/tasks/tsk_1/retry" },
-  { method: "POST", path: "/tasks/tsk_1/run" },
-  { method: "DELETE", path: "/tasks/tsk_1" },
+  { method: "POST", path: "/tasks/{task}/retry" },
+  { method: "POST", path: "/tasks/{task}/run" },
+  { method: "DELETE", path: "/tasks/{task}" },
   { method: "DELETE", path: "/tasks?all=true" },
-  { method: "DELETE", path: "/batches/bat_1" },
+  { method: "DELETE", path: "/batches/{batch}" },
   { method: "DELETE", path: "/pauses/pau_1" },
   { method: "POST", path: "/holds/release?host=example.org" },
   { method: "POST", path: "/schedules/nightly/run" },
@@ -35,10 +35,13 @@ Deno.test.each([
   { method: "POST", path: "/admin/backup" },
 ])("$method $path refuses a body, whose fields it would ignore", async ({ method, path }) => {
   await using api = await Api.open();
-  const { status, body } = await api.call(method, path, { json: { delay: "1h" } });
+  const { body: batch } = await api.post("/fetch", { requests: [GET] });
+  await api.call("PUT", "/schedules/nightly", { json: { every: "1d", fetch: GET } });
+  const place = path.replace("{task}", batch.tasks[0].id).replace("{batch}", batch.id);
+  const { status, body } = await api.call(method, place, { json: { delay: "1h" } });
   assert.deepEqual([status, body.errors?.[0].pointer], [422, ""]);
   assert.match(body.detail, /^Expected no body/);
-  const empty = await api.call(method, path, { json: {} });
+  const empty = await api.call(method, place, { json: {} });
   assert.doesNotMatch(`${empty.body?.detail}`, /^Expected no body/);
 });
 
