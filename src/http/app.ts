@@ -9,6 +9,7 @@
  */
 
 import { type Context, Hono } from "hono";
+import type { H, RouterRoute } from "hono/types";
 import { createdAtOf } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import { sampleLines } from "../lib/sampled_log.ts";
@@ -45,6 +46,7 @@ import { pageRoutes } from "./dashboard/routes.tsx";
 import type { Dependencies } from "./dependencies.ts";
 import { Refusal, respondError } from "./problems.ts";
 import type { Route } from "./route.ts";
+import { ExactPathRouter } from "./router.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { submitRoutes } from "./routes/submit.ts";
@@ -136,9 +138,10 @@ export function createApp(dependencies: Dependencies): App {
     ? routes.filter(({ path }) => WORKER_PATHS.has(path))
     : routes;
   const requestIdOf = openRequestIds(dependencies.startedAt);
+  const router = new ExactPathRouter<[H, RouterRoute]>();
   const app = basePath === ""
-    ? new Hono()
-    : new Hono({ getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
+    ? new Hono({ router })
+    : new Hono({ router, getPath: (request) => pathBelow(request, basePath) ?? OUTSIDE });
 
   function handle(route: Route, authenticate: Authenticate) {
     const { open, scopes, takesNoBody, permit, answer } = route;

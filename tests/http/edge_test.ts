@@ -233,3 +233,11 @@ Deno.test("a browser gets a page with a way back for a path that does not exist,
   assert.deepEqual([page.status, page.headers.get("allow")], [405, "POST"]);
   await page.body?.cancel();
 });
+
+Deno.test("a method that is a name of JavaScript is not allowed", async () => {
+  await using api = await Api.open();
+  const response = await api.raw("/livez", { method: "constructor" });
+  assert.equal(response.status, 405);
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  await response.body?.cancel();
+});
