@@ -18,6 +18,7 @@ import {
 } from "./batch_input.ts";
 import { expectField, readExpectation } from "../expect.ts";
 import { extractField, readExtraction } from "../extract.ts";
+import { parserOfGiven } from "./given_fields.ts";
 import { type Issue, issuesOf, type Parsed } from "../issues.ts";
 import { pointerTo } from "../../lib/json.ts";
 import { runAtOnce, type Steps } from "../../lib/steps.ts";
@@ -102,6 +103,7 @@ export const fetchFields = {
 };
 
 const schema = z.strictObject(fetchFields);
+const parseGiven = parserOfGiven(schema);
 
 /** One request as JSON Schema, for the OpenAPI document. */
 export const fetchSchema = z.toJSONSchema(schema, {
@@ -165,7 +167,7 @@ function costOf({ payload: { url, body = "" } }: ParsedFetch): number {
 }
 
 function parseOne(members: PlainObject, ports: FetchPorts): Parsed<ParsedFetch> {
-  const checked = schema.safeParse(members);
+  const checked = parseGiven(members);
   if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
   const issues: Issue[] = [];

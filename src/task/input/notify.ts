@@ -27,6 +27,7 @@ import {
 } from "./mail_parts.ts";
 import { MAX_ATTACHMENTS } from "./mail_parts.ts";
 import { parseMailbox } from "./mailbox.ts";
+import { parserOfGiven } from "./given_fields.ts";
 import { contentFields, contentOf } from "./notify_content.ts";
 import { OPTION_ALTERNATIVES, optionFields, readOptions, type SubmitOptions } from "./options.ts";
 import type { Attachment, ChatPayload, EmailPayload, Mailbox } from "../payloads.ts";
@@ -147,6 +148,7 @@ export const notifyFields = {
 };
 
 const schema = z.strictObject(notifyFields, { error: "Expected a JSON object" });
+const parseGiven = parserOfGiven(schema);
 
 /** One notification as JSON Schema, for the OpenAPI document. */
 export const notifySchema = z.toJSONSchema(schema, {
@@ -204,7 +206,7 @@ function tooMany(count: number): string {
 }
 
 function parseOne(members: PlainObject, ports: NotifyPorts): Parsed<ParsedNotify> {
-  const checked = schema.safeParse(members);
+  const checked = parseGiven(members);
   if (!checked.success) return { issues: issuesOf(checked.error) };
   const raw = checked.data;
   const asked = countOf(raw.to) + countOf(raw.cc) + countOf(raw.bcc);
