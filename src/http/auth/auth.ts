@@ -140,7 +140,8 @@ export function openAuth(
     const { headers } = request;
     const given = keys().length > 0 ? headers.get("authorization") : null;
     if (given !== null) return byHeader(given, remote);
-    const signedIn = headers.has("cookie") ? sessions.keyOf(request) : undefined;
+    // Not `has`, which makes a list of all headers.
+    const signedIn = headers.get("cookie") !== null ? sessions.keyOf(request) : undefined;
     if (signedIn) return bySession(request, signedIn, remote);
     if (anonymous === "refused") throw unauthorized("Expected Authorization: Bearer SECRET");
     if (anonymous === "loopback") checkLoopback(request, allowsOrigin);

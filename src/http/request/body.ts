@@ -65,7 +65,9 @@ export async function readJson(
   if (type !== "application/json" && !JSON_TYPE.test(type ?? "")) {
     throw new Refusal("unsupported_media_type", "Expected Content-Type: application/json");
   }
-  if (headers.has("content-encoding") && headers.get("content-encoding") !== "identity") {
+  // Not `has`, which makes a list of all headers.
+  const encoding = headers.get("content-encoding");
+  if (encoding !== null && encoding !== "identity") {
     throw new Refusal("unsupported_media_type", "Expected a body without Content-Encoding");
   }
   const length = headers.get("content-length");

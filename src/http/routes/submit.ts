@@ -8,12 +8,13 @@ import type { HeldText } from "../../lib/json/held_text.ts";
 import type { JsonText } from "../../lib/json.ts";
 import { compact } from "../../lib/compact.ts";
 import { jsonSteps, jsonTextSteps } from "../../lib/json/json_steps.ts";
+import type { Inserted, Submission } from "../../queue/engine.ts";
 import type { NewBatch } from "../../task/batch.ts";
 import type { FollowUp, NewTask, TaskType } from "../../task/task.ts";
 import { noCounts } from "../../task/state.ts";
 import type { Parsed } from "../../task/issues.ts";
 import { runInTurns, type Steps, turn } from "../../lib/steps.ts";
-import { type SpanAttributes, traceIdOf } from "../../lib/traces.ts";
+import { noTraces, type SpanAttributes, traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
@@ -62,11 +63,18 @@ export function submitRoutes(
   const takeToken = openRateLimit(rateOf, clock, engine.cluster?.takeToken.bind(engine.cluster));
   const idempotency = openIdempotency(clock);
 
-  async function submit(
+  function submit(context: RequestContext, type: TaskType): Promise<Response> {
+    const parent = traceparentOf(context.request);
+    return traces === noTraces
+      ? submitWithin(context, type, parent)
+      : submitTraced(context, type, parent);
+  }
+
+  async function submitTraced(
     context: RequestContext,
     type: TaskType,
+    parent: string | undefined,
   ): Promise<Response> {
-    const parent = traceparentOf(context.request);
     const span = traces.begin(`submit /${type}`, {
       parent,
       kind: "producer",
@@ -97,7 +105,7 @@ export function submitRoutes(
     const take = takeOf(caller.name);
     const body = await readJson(request, MAX_BYTES, clock, { holdsTexts, take });
     let draft: Draft;
-    let stored: string | undefined;
+    let inserted: Inserted;
     try {
       const { text, size, value, held } = body;
       const owner = caller.name;
@@ -115,13 +123,16 @@ export function submitRoutes(
       const given = held && request.headers.has("idempotency-key") ? held.fingerprint() : text;
       const beginning = idempotency.begin(request, `${owner ?? ""} POST /${type}`, given);
       const once = beginning instanceof Promise ? await beginning : beginning;
-      stored = held
-        ? await storeLong(() => store(draft, once, owner, held))
-        : await store(draft, once, owner, undefined);
+      inserted = held
+        ? await storeLong(() => storeInSteps(draft, once, owner, held))
+        : hasLongFollowUps(draft)
+        ? await storeInSteps(draft, once, owner, undefined)
+        : await insert(wholeOf(draft), once, owner);
     } finally {
       body.release();
     }
-    if (stored !== undefined) return answerReplay(context, stored, headers);
+    const first = firstOf(inserted);
+    if (first !== undefined) return answerReplay(context, first, headers);
     const endedAt = clock.monotonic();
     counters.accepted(draft.drafted.length, startedAt, endedAt);
     history.submitted(`key ${nameOf(caller)}`, draft.drafted.length);
@@ -144,41 +155,26 @@ export function submitRoutes(
     return stored;
   }
 
-  /** Stores the draft; resolves with the id of the first submit when this one repeats it. */
-  async function store(
+  /** Stores a draft with long texts, in turns with other requests. */
+  async function storeInSteps(
     draft: Draft,
     once: Idempotent | undefined,
     owner: string | undefined,
     held: HeldText | undefined,
-  ): Promise<string | undefined> {
-    const submission = {
-      ...(held || hasLongFollowUps(draft)
-        ? await runInTurns(storedSteps(draft, held), turn)
-        : { tasks: draft.drafted.map(({ task }) => task), ...compact({ batch: draft.batch }) }),
-      ...(once ? { idempotency: once.key } : {}),
-      ...quotaOf(dependencies, owner),
-    };
+  ): Promise<Inserted> {
+    const parts = await runInTurns(storedSteps(draft, held), turn);
     held?.release();
-    const inserting = engine.insert(submission);
-    const inserted = await (once ? inserting.finally(once.end) : inserting);
-    switch (inserted.kind) {
-      case "stored":
-        return undefined;
-      case "replayed":
-        return inserted.id;
-      case "conflict":
-        throw new Refusal(
-          "idempotency_conflict",
-          "Expected the same body as in the first request with this Idempotency-Key",
-        );
-      case "refused":
-        throw new Refusal(
-          inserted.code,
-          inserted.quota === undefined
-            ? NOTHING_STORED
-            : `Expected at most ${inserted.quota} queued tasks of this API key. ${NOTHING_STORED}`,
-        );
-    }
+    return await insert(parts, once, owner);
+  }
+
+  function insert(
+    parts: Pick<Submission, "tasks" | "batch">,
+    once: Idempotent | undefined,
+    owner: string | undefined,
+  ): Promise<Inserted> {
+    const quota = quotaOf(dependencies, owner);
+    if (!once) return engine.insert({ ...parts, ...quota });
+    return engine.insert({ ...parts, ...quota, idempotency: once.key }).finally(once.end);
   }
 
   function answerAccepted(
@@ -312,6 +308,33 @@ function parsedOrRefused<Value>(parsed: Parsed<Value>): Value {
 
 function applied(headers: Headers, wait: number | undefined): Headers {
   return wait === undefined ? headers : { ...headers, "preference-applied": `wait=${wait}` };
+}
+
+/** The id of the first submit when this one repeats it; throws a `Refusal` when nothing is stored. */
+function firstOf(inserted: Inserted): string | undefined {
+  switch (inserted.kind) {
+    case "stored":
+      return undefined;
+    case "replayed":
+      return inserted.id;
+    case "conflict":
+      throw new Refusal(
+        "idempotency_conflict",
+        "Expected the same body as in the first request with this Idempotency-Key",
+      );
+    case "refused":
+      throw new Refusal(
+        inserted.code,
+        inserted.quota === undefined
+          ? NOTHING_STORED
+          : `Expected at most ${inserted.quota} queued tasks of this API key. ${NOTHING_STORED}`,
+      );
+  }
+}
+
+function wholeOf({ drafted, batch }: Draft): Pick<Submission, "tasks" | "batch"> {
+  const tasks = drafted.map(({ task }) => task);
+  return batch ? { tasks, batch } : { tasks };
 }
 
 /** Follow-ups whose payloads have more characters are written in steps. */

@@ -75,7 +75,9 @@ export function draftShortNotify(
   sentBy: MailContext,
 ): Draft {
   const batch = isMany(request) ? newBatch(context) : undefined;
-  const drafted = runAtOnce(notifyTaskSteps(request, context, sentBy, batch?.id)).map(written);
+  const { fallback, options } = request;
+  const followUps = fallback && runAtOnce(fallbackSteps(fallback, options, sentBy, context.now));
+  const drafted = notifyTasks(request, context, sentBy, batch?.id, followUps).map(written);
   return batch ? { drafted, batch } : { drafted };
 }
 
@@ -89,8 +91,19 @@ function* notifyTaskSteps(
   sentBy: MailContext,
   batchId: string | undefined,
 ): Steps<Unwritten[]> {
-  const { options, quiet, fallback, digest } = request;
+  const { fallback, options } = request;
   const followUps = fallback && (yield* fallbackSteps(fallback, options, sentBy, context.now));
+  return notifyTasks(request, context, sentBy, batchId, followUps);
+}
+
+function notifyTasks(
+  request: ParsedNotify,
+  context: SubmitContext,
+  sentBy: MailContext,
+  batchId: string | undefined,
+  followUps: NewTask["followUps"],
+): Unwritten[] {
+  const { options, quiet, digest } = request;
   return outgoingOf(request, sentBy).map((outgoing) => {
     const { place, payload } = digest ? gatheredLater(outgoing, digest, context.owner) : outgoing;
     const task = newTask(place, options, context, batchId);
