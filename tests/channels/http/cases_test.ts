@@ -11,7 +11,7 @@ import type { Outcome } from "../../../src/task/outcome.ts";
 import type { FetchPayload } from "../../../src/task/payloads.ts";
 import { aFolder } from "../../support/process.ts";
 import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
-import { openTestHttp } from "../support/http_channel.ts";
+import { openTestHttp, WAITS_FOR_SILENCE } from "../support/http_channel.ts";
 import { type Answer, type MakeAnswer, serveAnswers } from "../support/answers.ts";
 
 interface Row {
@@ -413,7 +413,7 @@ Deno.test.each(Object.keys(GROUPS).map((group) => ({ group })))("$group", async 
 async function run({ answers, payload = {}, tries = 1, show }: Row): Promise<string> {
   await using downloads = await aFolder();
   await using server = serveAnswers(answers);
-  await using channel = openTestHttp({ downloads: downloads.path });
+  await using channel = openTestHttp({ downloads: downloads.path, waits: WAITS_FOR_SILENCE });
   const attempt = anAttempt(aFetch(`${server.url}/`, payload));
   const outcomes: string[] = [];
   for (let number = 1; number <= tries; number++) {

@@ -5,7 +5,7 @@ import { aContext, aFetch, anAttempt } from "../support/attempts.ts";
 import { openGuard } from "../../../src/channels/guard/guard.ts";
 import { openHttpChannel } from "../../../src/channels/http/http.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { openTestHttp } from "../support/http_channel.ts";
+import { openTestHttp, WAITS_FOR_SILENCE } from "../support/http_channel.ts";
 import { hang, type RawReply, serveHttp, serveRaw } from "../support/http_servers.ts";
 
 function reply(status: string, headers = "", body = ""): string {
@@ -200,7 +200,7 @@ function brief(outcome: Outcome): string {
 
 Deno.test.each(faults)("$when makes a GET $get and a POST $post", async ({ answer, get, post }) => {
   await using server = serveRaw(answer);
-  await using channel = openTestHttp();
+  await using channel = openTestHttp(get.endsWith("timeout") ? { waits: WAITS_FOR_SILENCE } : {});
   for (const [method, expected] of [["GET", get], ["POST", post]] as const) {
     const payload = aFetch(server.url, { method, maxBytes: 4_000 });
     const outcome = await channel.deliver(anAttempt(payload), aContext());
@@ -242,7 +242,7 @@ Deno.test.each([
   { why: "a server that speaks no TLS", answer: "HTTP/1.1 400 Bad Request\r\n\r\n" },
 ])("$why fails at TLS before a byte was sent", async ({ answer }) => {
   await using server = serveRaw(say(answer));
-  await using channel = openTestHttp();
+  await using channel = openTestHttp({ waits: { connect: 900, idle: 900 } });
   const payload = aFetch(server.url.replace("http:", "https:"), { method: "POST" });
   const outcome = await channel.deliver(anAttempt(payload), aContext());
   assert.match(brief(outcome), /^deferred (tls_failed|timeout)$/);

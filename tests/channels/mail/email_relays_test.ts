@@ -12,7 +12,6 @@ import { openRawRelay, type RawRelay } from "../support/raw_relay.ts";
 type Any = any;
 
 const clock = systemClock;
-const waits = { connect: 500, greeting: 300, reply: 300, dot: 300 };
 
 function relayAt(port: number): RelayRule["relay"] {
   const relay = parseMailUrl(`smtp://127.0.0.1:${port}?tls=none`);
@@ -22,7 +21,7 @@ function relayAt(port: number): RelayRule["relay"] {
 
 function openChannel(rules: readonly RelayRule[]) {
   const settings = parseMailUrl("outbox:unused");
-  const channel = openEmailChannel(settings, { clock, waits, relays: rules });
+  const channel = openEmailChannel(settings, { clock, relays: rules });
   return Object.assign(channel, { [Symbol.asyncDispose]: async () => await channel.close?.() });
 }
 
@@ -106,7 +105,7 @@ Deno.test("XOAUTH2 logs in with a token, and with a new one when the old is refu
     refreshToken: "refresh",
   };
   const rule = { ...relayAt(relay.port), oauth };
-  assert.equal(await verifyRelay(rule, { clock, waits }), undefined);
+  assert.equal(await verifyRelay(rule, { clock }), undefined);
   assert.equal(asked.length, 2);
   assert.equal(
     asked[0],

@@ -9,17 +9,32 @@ import { parseMailUrl } from "../../../src/channels/mail/mail_settings.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { Outcome } from "../../../src/task/outcome.ts";
 import { aContext, anAttempt, anEmail } from "../support/attempts.ts";
-import { openRawRelay, type Script } from "../support/raw_relay.ts";
+import { openRawRelay, type RawRelay, type Script } from "../support/raw_relay.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
 
-const options: EmailOptions = {
-  clock: systemClock,
-  waits: { connect: 500, greeting: 300, reply: 300, dot: 300 },
-};
+const options: EmailOptions = { clock: systemClock };
 
-function openChannel(port: number, query = "tls=none", login = ""): Channel & AsyncDisposable {
+function openChannel(
+  port: number,
+  query = "tls=none",
+  login = "",
+  given = options,
+): Channel & AsyncDisposable {
   const settings = parseMailUrl(`smtp://${login}127.0.0.1:${port}?${query}`);
-  const channel = openEmailChannel(settings, options);
+  const channel = openEmailChannel(settings, given);
   return Object.assign(channel, { [Symbol.asyncDispose]: async () => await channel.close?.() });
+}
+
+/** Delivers a mail to a relay that follows `script`; no time passes before that hangs. */
+async function deliveredTo(relay: RawRelay, query?: string, login?: string): Promise<Outcome> {
+  const clock = new FakeClock();
+  const waits = { connect: 500, greeting: 300, reply: 300, dot: 300 };
+  await using channel = openChannel(relay.port, query, login, { clock, waits });
+  let isOver = false;
+  const delivering = channel.deliver(anAttempt(anEmail()), aContext()).finally(() => isOver = true);
+  await Promise.race([delivering, relay.hangs]);
+  while (!isOver) await clock.advance(100);
+  return await delivering;
 }
 
 // deno-lint-ignore no-explicit-any -- results are JSON of many shapes
@@ -251,8 +266,7 @@ Deno.test("The table of replies: each fault at each stage, and what it makes of 
     const held = hold === undefined ? "" : `, its lane held for ${hold / 1_000} s`;
     await t.step(`${when}: ${kind} (${code})${held}`, async () => {
       await using relay = openRawRelay(script);
-      await using channel = openChannel(relay.port);
-      const outcome = await channel.deliver(anAttempt(anEmail()), aContext());
+      const outcome = await deliveredTo(relay);
       assert.equal(outcome.kind, kind, JSON.stringify(outcome));
       assert.equal(codeOf(outcome), code);
       assert.equal(outcome.hold?.forMs, hold);
@@ -389,8 +403,7 @@ Deno.test.each(gates)(
   "$when holds the relay's lane: $code",
   async ({ script, query, code, hold }) => {
     await using relay = openRawRelay(script);
-    await using channel = openChannel(relay.port, query, "ada:secret@");
-    const outcome = await channel.deliver(anAttempt(anEmail()), aContext());
+    const outcome = await deliveredTo(relay, query, "ada:secret@");
     assert.equal(outcome.kind, "deferred", JSON.stringify(outcome));
     assert.equal(codeOf(outcome), code);
     assert.equal(outcome.hold?.forMs, hold);

@@ -21,12 +21,15 @@ export interface TestHttpOptions extends
   readonly addresses?: readonly string[];
 }
 
-/** In milliseconds. */
-const QUICK = { connect: 900, idle: 300 };
+/** In milliseconds: for whatever is answered at all. */
+const PATIENT = { connect: 30_000, idle: 30_000 };
+
+/** Waits for tests whose server falls silent, in milliseconds. */
+export const WAITS_FOR_SILENCE = { connect: 30_000, idle: 2_000 };
 
 /** Opens the channel; it closes with its scope. */
 export function openTestHttp(
-  { allow = "127.0.0.1", addresses, waits = QUICK, ...more }: TestHttpOptions = {},
+  { allow = "127.0.0.1", addresses, waits = PATIENT, ...more }: TestHttpOptions = {},
 ): Channel & AsyncDisposable {
   const guard = openGuard({
     allow: parseFetchAllow(allow),

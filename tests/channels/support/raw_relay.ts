@@ -57,6 +57,8 @@ export interface RawRelay extends AsyncDisposable {
   readonly dataSeen: Promise<void>;
   /** Resolves once STARTTLS was answered and TLS has begun. */
   readonly tlsAwaited: Promise<void>;
+  /** Resolves once it has stopped answering. */
+  readonly hangs: Promise<void>;
 }
 
 const BROKEN = Symbol("broken");
@@ -68,6 +70,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
   const dot = Promise.withResolvers<void>();
   const data = Promise.withResolvers<void>();
   const tls = Promise.withResolvers<void>();
+  const hangs = Promise.withResolvers<void>();
   const conns = new Set<Deno.TcpConn>();
   const talks: Promise<void>[] = [];
   let connections = 0;
@@ -77,6 +80,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
     const say = async (answer: Answer) => {
       if (answer === "drop") throw BROKEN;
       if (answer === "hang") {
+        hangs.resolve();
         while (!(await lines.next()).done);
         throw BROKEN;
       }
@@ -168,6 +172,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
     dotSeen: dot.promise,
     dataSeen: data.promise,
     tlsAwaited: tls.promise,
+    hangs: hangs.promise,
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
