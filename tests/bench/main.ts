@@ -2,18 +2,20 @@
  * Ratios to bare programs, measured side by side in one run: `deno task bench`.
  *
  *     deno task bench [--quick] [accept | batches | run | start | peer …]
+ *     deno task bench --against FOLDER [--quick] [accept | run …]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { compare } from "./against.ts";
 import { hasPeer, openPeer } from "./peer_programs.ts";
 import { accept, batches, type Effort, type Line, run, start } from "./scenarios.ts";
 import { machine, printHead, printLine } from "./table.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
-  options: { quick: { type: "boolean" } },
+  options: { quick: { type: "boolean" }, against: { type: "string" } },
   allowPositionals: true,
 });
 const effort: Effort = values.quick ? { rounds: 1, size: 0.5 } : { rounds: 7, size: 1 };
@@ -33,8 +35,17 @@ async function peer({ rounds, size }: Effort): Promise<Line> {
 }
 
 await machine();
-printHead();
-const chosen = positionals.length > 0 ? positionals : Object.keys(scenarios);
-for (const name of chosen) {
-  for (const scenario of scenarios[name] ?? []) printLine(await scenario());
+if (values.against !== undefined) {
+  const folder = await Deno.realPath(values.against);
+  for (const what of ["accept", "run"] as const) {
+    if (positionals.length === 0 || positionals.includes(what)) {
+      await compare(what, folder, effort);
+    }
+  }
+} else {
+  printHead();
+  const chosen = positionals.length > 0 ? positionals : Object.keys(scenarios);
+  for (const name of chosen) {
+    for (const scenario of scenarios[name] ?? []) printLine(await scenario());
+  }
 }

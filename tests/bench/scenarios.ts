@@ -49,10 +49,10 @@ export interface Effort {
 
 const MAIL = { to: "ada@example.org", subject: "Hello", text: "It rides." };
 /** Accepted and not attempted, so that only the accept is measured. */
-const LATER = JSON.stringify({ ...MAIL, delay: "1h" });
+export const LATER = JSON.stringify({ ...MAIL, delay: "1h" });
 
 /** Requests after which V8 has compiled what an accept runs. */
-const WARM = 60_000;
+export const WARM = 60_000;
 
 /** `POST /notify`, one task a request, against a bare server that writes one row for each. */
 export async function accept(connections: number, { rounds, size }: Effort): Promise<Line> {
@@ -203,7 +203,12 @@ export async function run(
 }
 
 /** Seconds from the first submit to the end of the last task. */
-async function endToEnd(api: Api, client: "http" | "smtp", entry: unknown, count: number) {
+export async function endToEnd(
+  api: Api,
+  client: "http" | "smtp",
+  entry: unknown,
+  count: number,
+): Promise<number> {
   const startedAt = performance.now();
   const ids: string[] = [];
   for (let left = count; left > 0; left -= 1_000) {

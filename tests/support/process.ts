@@ -14,10 +14,16 @@ import { type Lines, linesOf } from "./lines.ts";
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The command behind `deno task start`, as units and containers run it. */
-export const START: readonly string[] = [
-  Deno.execPath(),
-  ...config.tasks.start.command.replace(/^.*? deno /, "").split(" "),
-];
+export const START: readonly string[] = startOf(config.tasks.start.command);
+
+function startOf(command: string): string[] {
+  return [Deno.execPath(), ...command.replace(/^.*?\bdeno /, "").split(" ")];
+}
+
+function startIn(root: string): string[] {
+  const config = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`));
+  return startOf(config.tasks.start.command);
+}
 
 /** The fields of a task that these tests read. */
 export interface TaskView {
@@ -52,16 +58,20 @@ export interface StartOptions {
   readonly data: string;
   /** Further settings. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The program and its arguments; `START` when absent. */
+  /** The program and its arguments; those of `deno task start` when absent. */
   readonly command?: readonly string[];
+  /** The checkout to start; this one when absent. */
+  readonly root?: string;
 }
 
 /** Starts a service on a free port. */
-export function startPostrider({ data, env = {}, command = START }: StartOptions): Postrider {
+export function startPostrider(
+  { data, env = {}, root = ROOT, command = root === ROOT ? START : startIn(root) }: StartOptions,
+): Postrider {
   const [program = "", ...args] = command;
   const process = new Deno.Command(program, {
     args,
-    cwd: ROOT,
+    cwd: root,
     clearEnv: true,
     env: {
       ...inherited(
