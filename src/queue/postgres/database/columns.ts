@@ -28,6 +28,8 @@ interface Stored {
   readonly type: string;
   /** What a new task has there as a rule; absent where that is NULL or differs. */
   readonly initial?: 0 | false | undefined;
+  /** Whether its values are JSON, which needs no quotes: they are sent as one text. */
+  readonly isJson?: true;
 }
 
 /** A column that holds one field of a `Row`. */
@@ -142,27 +144,50 @@ function unlessAll(same: unknown, values: unknown[]): unknown[] | null {
 }
 
 /**
- * SQL that turns arrays into a table `alias`, with the position of each element as `place`.
+ * SQL that turns arrays into a table `alias`, in the order of their elements.
  * PostgreSQL fills up a shorter array with NULLs, so a column without values costs nothing.
  */
-function unnest(
-  columns: readonly Stored[],
-  first: number,
-  alias: string,
-): string {
-  const arrays = columns.map(({ type }, at) => `$${first + at}::${type}[]`).join(", ");
-  return `unnest(${arrays}) WITH ORDINALITY AS ${alias} (${
-    columns.map(({ name }) => name).join(", ")
-  }, place)`;
+function unnest(columns: readonly Stored[], first: number, alias: string): string {
+  const arrays = columns.map(({ type, isJson }, at) =>
+    isJson ? `string_to_array($${first + at}, E'\\x1e')` : `$${first + at}::${type}[]`
+  );
+  return `unnest(${arrays.join(", ")}) AS ${alias} (${columns.map(({ name }) => name).join(", ")})`;
 }
+
+/** Joins JSON texts, which never contain this control character. */
+function joinJson(texts: readonly string[]): string {
+  return texts.join("\x1e");
+}
+
+/**
+ * Each transaction that draws change numbers shows in pg_locks the number that was last when it
+ * began: readers stop short of it, and so miss nothing that commits out of order.
+ */
+export const ANNOUNCE = `
+  SELECT pg_advisory_xact_lock_shared(
+           (7::bigint << 56) | CASE WHEN is_called THEN last_value ELSE 0 END) FROM @.change_seq`;
+
+/** Adds $2 to the tally of the connection $1. Not by a function: a call costs as much as the statement. */
+const ADD_TALLY = `
+  INSERT INTO @.tally AS t VALUES ($1, $2::bigint[])
+  ON CONFLICT (slot) DO UPDATE SET counts = ARRAY[${
+  TASK_STATES.map((_, at) => `t.counts[${at + 1}] + excluded.counts[${at + 1}]`).join(", ")
+}]`;
+
+/** Adds $4 to the queued tasks of the API keys $3. */
+const ADD_OWNERS = `
+  owners AS (
+    INSERT INTO @.owner_tally AS o
+    SELECT n.owner, $1, n.queued FROM unnest($3::text[], $4::bigint[]) AS n (owner, queued) ORDER BY n.owner
+    ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued)`;
 
 const decoder = new TextDecoder();
 
 const CONTENT_COLUMNS: readonly Stored[] = [
   { name: "folded", type: "text" },
   { name: "checksum", type: "bigint" },
-  { name: "spec", type: "text" },
-  { name: "payload", type: "text" },
+  { name: "spec", type: "text", isJson: true },
+  { name: "payload", type: "text", isJson: true },
 ];
 
 /** Columns that have their initial value in nearly all new tasks, or no value. */
@@ -193,7 +218,7 @@ function insertTasks(given: readonly Column[]): string {
   };
   const drawn = "nextval('@.change_seq')";
   return `
-  WITH announced AS MATERIALIZED (SELECT @.announce_change()),
+  WITH announced AS MATERIALIZED (${ANNOUNCE}),
   given AS MATERIALIZED (
     SELECT n.*, ${
     has("change") ? `CASE WHEN n.change > 0 THEN n.change ELSE ${drawn} END` : drawn
@@ -201,14 +226,14 @@ function insertTasks(given: readonly Column[]): string {
            ${
     has("key") ? "CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END" : "NULL::bigint"
   } AS turn
-      FROM announced, ${unnest([...given, ...CONTENT_COLUMNS], 5, "n")} ORDER BY n.place),
+      FROM announced, ${unnest([...given, ...CONTENT_COLUMNS], 5, "n")}),
   tasks AS (
     INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
     SELECT ${COLUMNS.map(valueOf).join(", ")}, folded, turn FROM given),
   bodies AS (INSERT INTO @.body (seq, checksum, spec, payload) SELECT seq, checksum, spec, payload FROM given),
-  changes AS (
-    INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
-  SELECT @.add_tallies($1, $2::bigint[], $3::text[], $4::bigint[])`;
+  changes AS (INSERT INTO @.changed SELECT max(number), array_agg(seq) FROM given HAVING count(*) > 0),
+  ${ADD_OWNERS}
+  ${ADD_TALLY}`;
 }
 
 /** For new tasks with any values. */
@@ -233,8 +258,10 @@ export function insertValues(
       ...columns.map((column) => rare.get(column) ?? given(column)),
       unlessAll(null, rows.map(({ label }) => foldedOf(label))),
       tasks.map(({ spec, payload }) => checksumOf(spec, payload)),
-      tasks.map(({ spec }) => spec),
-      tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
+      joinJson(tasks.map(({ spec }) => spec)),
+      joinJson(
+        tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
+      ),
     ],
   };
 }
@@ -260,10 +287,10 @@ const REPORTS_FROM = 6 + CHANGED_COLUMNS.length;
  * that running tasks belong to.
  */
 export const UPDATE_TASKS = `
-  WITH announced AS MATERIALIZED (SELECT @.announce_change()),
+  WITH announced AS MATERIALIZED (${ANNOUNCE}),
   given AS MATERIALIZED (
     SELECT n.*, CASE WHEN n.change > 0 THEN n.change ELSE nextval('@.change_seq') END AS number
-      FROM announced, ${unnest(CHANGED_COLUMNS, 6, "n")} ORDER BY n.place),
+      FROM announced, ${unnest(CHANGED_COLUMNS, 6, "n")}),
   tasks AS (
     UPDATE @.task t
        SET ${
@@ -278,9 +305,9 @@ export const UPDATE_TASKS = `
     ON CONFLICT (seq) DO UPDATE
        SET attempts = coalesce(r.attempts || ',' || excluded.attempts, excluded.attempts, r.attempts),
            result = excluded.result, carry = coalesce(excluded.carry, r.carry)),
-  changes AS (
-    INSERT INTO @.changed SELECT max(number), array_agg(seq ORDER BY number) FROM given HAVING count(*) > 0)
-  SELECT @.add_tallies($1, $2::bigint[], $3::text[], $4::bigint[])`;
+  changes AS (INSERT INTO @.changed SELECT max(number), array_agg(seq) FROM given HAVING count(*) > 0),
+  ${ADD_OWNERS}
+  ${ADD_TALLY}`;
 
 /** The record, result and carried state of an attempt, as JSON. */
 export interface Report {

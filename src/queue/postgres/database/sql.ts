@@ -4,7 +4,7 @@
  * @module
  */
 
-import { INSERT_PLAIN_TASKS, INSERT_TASKS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
+import { ANNOUNCE, INSERT_PLAIN_TASKS, INSERT_TASKS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
 import type { Statement } from "./connection.ts";
 
 /** Selects the state of lanes; $ids is the expression for their numbers. */
@@ -63,7 +63,7 @@ const TEXTS = {
     SELECT ${ROW_COLUMNS}, b.spec FROM @.task t LEFT JOIN @.body b USING (seq)
      WHERE t.seq = ANY($1::bigint[]) ORDER BY t.seq DESC`,
   reserve: `
-    WITH announced AS MATERIALIZED (SELECT @.announce_change())
+    WITH announced AS MATERIALIZED (${ANNOUNCE})
     SELECT array_agg(nextval('@.change_seq')) FROM announced, generate_series(1, $1::int)`,
 
   aborting: `
@@ -256,7 +256,7 @@ const TEXTS = {
 
   /** Cancels up to $3 queued tasks at the time $2. */
   cancelWaiting: `
-    WITH announced AS MATERIALIZED (SELECT @.announce_change()),
+    WITH announced AS MATERIALIZED (${ANNOUNCE}),
     waiting AS MATERIALIZED (
       SELECT t.seq FROM announced, @.task t WHERE t.state = 0 ORDER BY t.seq LIMIT $3 FOR UPDATE OF t),
     tasks AS (
