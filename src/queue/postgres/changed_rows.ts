@@ -120,9 +120,9 @@ export class ChangedRows extends LoadedRows {
     if (inserted.length > 0) {
       const tasks = inserted.map(({ row, content }) => ({ row, ...content }));
       const changedToo = this.changed.size > 0;
-      const { isPlain, values } = insertValues(tasks, lanes);
+      const { statement, values } = insertValues(tasks, lanes);
       await session.run(
-        isPlain ? sql.insertPlainTasks : sql.insertTasks,
+        sql[statement],
         slot,
         ...changedToo ? none : tallies,
         ...values,

@@ -196,6 +196,11 @@ const RARE = COLUMNS.filter(({ field, changes }) =>
   ["key", "batch", "parent", "follows"].includes(field)
 );
 const PLAIN = COLUMNS.filter((column) => !RARE.includes(column));
+/** Columns in which tasks that arrive together are often alike. */
+const COMMON = PLAIN.filter(({ field }) =>
+  ["type", "lane", "priority", "erase", "owner", "channel", "source"].includes(field)
+);
+const OWN = PLAIN.filter((column) => !COMMON.includes(column));
 
 /** A new task with its content. */
 export interface NewTaskRow {
@@ -206,13 +211,17 @@ export interface NewTaskRow {
 
 /**
  * Stores new tasks; a change number of 0 is drawn from the sequence. $1 is the tally's
- * slot, $2 its change, $3 and $4 the change of the API keys' queued tasks.
+ * slot, $2 its change, $3 and $4 the change of the API keys' queued tasks. Then follow the
+ * columns of `given`, an array each, the content, and the one value of each of `common`.
  */
-function insertTasks(given: readonly Column[]): string {
+function insertTasks(given: readonly Column[], common: readonly Column[] = []): string {
   const has = (field: keyof Row) => given.some((column) => column.field === field);
+  const arrays = [...given, ...CONTENT_COLUMNS];
   const valueOf = (column: Column): string => {
-    const { name, initial } = column;
+    const { name, type, initial } = column;
     if (column.field === "change") return "number";
+    const at = common.indexOf(column);
+    if (at >= 0) return `$${5 + arrays.length + at}::${type}`;
     if (!given.includes(column)) return initial === undefined ? "NULL" : String(initial);
     return initial === undefined ? name : `coalesce(${name}, ${initial})`;
   };
@@ -226,7 +235,7 @@ function insertTasks(given: readonly Column[]): string {
            ${
     has("key") ? "CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END" : "NULL::bigint"
   } AS turn
-      FROM announced, ${unnest([...given, ...CONTENT_COLUMNS], 5, "n")}),
+      FROM announced, ${unnest(arrays, 5, "n")}),
   tasks AS (
     INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
     SELECT ${COLUMNS.map(valueOf).join(", ")}, folded, turn FROM given),
@@ -236,24 +245,32 @@ function insertTasks(given: readonly Column[]): string {
   ${ADD_TALLY}`;
 }
 
-/** For new tasks with any values. */
-export const INSERT_TASKS: string = insertTasks(COLUMNS);
-/** For new tasks whose rare columns have no values: each column costs the server time. */
-export const INSERT_PLAIN_TASKS: string = insertTasks(PLAIN);
+/** Each column costs the server time, so there are statements for what most new tasks have. */
+export const INSERTS = {
+  /** For tasks without values in the rare columns, alike in the common ones. */
+  insertAlike: insertTasks(OWN, COMMON),
+  /** For tasks without values in the rare columns. */
+  insertPlain: insertTasks(PLAIN),
+  /** For any tasks. */
+  insertTasks: insertTasks(COLUMNS),
+} as const;
 
-/** The values of `INSERT_PLAIN_TASKS` or else of `INSERT_TASKS` after the first four. */
+/** The statement that stores these tasks, and its values after the first four. */
 export function insertValues(
   tasks: readonly NewTaskRow[],
   lanes: LaneNames,
-): { readonly isPlain: boolean; readonly values: unknown[] } {
+): { readonly statement: keyof typeof INSERTS; readonly values: unknown[] } {
   const rows = tasks.map(({ row }) => row);
   const given = (column: Column) =>
     unlessAll(column.initial ?? null, valuesOf(column, rows, lanes));
   const rare = new Map(RARE.map((column) => [column, given(column)]));
   const isPlain = [...rare.values()].every((values) => values === null);
-  const columns = isPlain ? PLAIN : COLUMNS;
+  const [first] = rows;
+  const isAlike = isPlain && first !== undefined &&
+    COMMON.every(({ field }) => rows.every((row) => row[field] === first[field]));
+  const columns = isAlike ? OWN : isPlain ? PLAIN : COLUMNS;
   return {
-    isPlain,
+    statement: isAlike ? "insertAlike" : isPlain ? "insertPlain" : "insertTasks",
     values: [
       ...columns.map((column) => rare.get(column) ?? given(column)),
       unlessAll(null, rows.map(({ label }) => foldedOf(label))),
@@ -262,6 +279,7 @@ export function insertValues(
       joinJson(
         tasks.map(({ payload }) => typeof payload === "string" ? payload : decoder.decode(payload)),
       ),
+      ...isAlike ? COMMON.map((column) => valuesOf(column, [first], lanes)[0]) : [],
     ],
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ANNOUNCE, INSERT_PLAIN_TASKS, INSERT_TASKS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
+import { ANNOUNCE, INSERTS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
 import type { Statement } from "./connection.ts";
 
 /** Selects the state of lanes; $ids is the expression for their numbers. */
@@ -30,8 +30,7 @@ const TEXTS = {
   commit: `COMMIT`,
   rollback: `ROLLBACK`,
 
-  insertTasks: INSERT_TASKS,
-  insertPlainTasks: INSERT_PLAIN_TASKS,
+  ...INSERTS,
   updateTasks: UPDATE_TASKS,
   insertTags: `
     INSERT INTO @.tag (tag, seq) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`,
