@@ -7,7 +7,7 @@
 import { systemClock } from "../../lib/clock.ts";
 import { EngineError } from "../errors.ts";
 import { Connection, type Rows } from "../postgres/database/connection.ts";
-import { foldedOf } from "../postgres/database/columns.ts";
+import { foldedOf, KEY_NAME } from "../postgres/database/columns.ts";
 import { openPostgresEngine } from "../postgres/open.ts";
 import { type Move, NODES_LOCK, readMove } from "../postgres/database/schema.ts";
 import type { PostgresUrl } from "../postgres/url.ts";
@@ -163,13 +163,12 @@ export async function openPostgresTarget(url: PostgresUrl): Promise<Target> {
       values.push(rows.map((row) => foldedOf(row[label] as string)));
     }
     // The order within a key is that of acceptance.
-    const turn = isTask ? ["turn"] : [];
+    const ofKey: Readonly<Record<string, string>> = isTask
+      ? { key_name: KEY_NAME, turn: "CASE WHEN key IS NOT NULL THEN nextval('@.turn_seq') END" }
+      : {};
     await side.run(
-      `INSERT INTO @.${postgres} (${[...names, ...turn].join(", ")})
-       SELECT ${
-        [...names, ...turn.map(() => "CASE WHEN key IS NOT NULL THEN nextval('@.turn_seq') END")]
-          .join(", ")
-      }
+      `INSERT INTO @.${postgres} (${[...names, ...Object.keys(ofKey)].join(", ")})
+       SELECT ${[...names, ...Object.values(ofKey)].join(", ")}
          FROM unnest(${arrays.join(", ")}) WITH ORDINALITY AS n (${names.join(", ")}, place)
         ORDER BY place ON CONFLICT DO NOTHING`,
       ...values,

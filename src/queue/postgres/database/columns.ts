@@ -30,6 +30,8 @@ interface Stored {
   readonly initial?: 0 | false | undefined;
   /** Whether its values are JSON, which needs no quotes: they are sent as one text. */
   readonly isJson?: true;
+  /** The number of the parameter that holds its values, where that is not the next. */
+  readonly at?: number;
 }
 
 /** A column that holds one field of a `Row`. */
@@ -148,8 +150,8 @@ function unlessAll(same: unknown, values: unknown[]): unknown[] | null {
  * PostgreSQL fills up a shorter array with NULLs, so a column without values costs nothing.
  */
 function unnest(columns: readonly Stored[], first: number, alias: string): string {
-  const arrays = columns.map(({ type, isJson }, at) =>
-    isJson ? `string_to_array($${first + at}, E'\\x1e')` : `$${first + at}::${type}[]`
+  const arrays = columns.map(({ type, isJson, at = first++ }) =>
+    isJson ? `string_to_array($${at}, E'\\x1e')` : `$${at}::${type}[]`
   );
   return `unnest(${arrays.join(", ")}) AS ${alias} (${columns.map(({ name }) => name).join(", ")})`;
 }
@@ -181,10 +183,12 @@ const ADD_OWNERS = `
     SELECT n.owner, $1, n.queued FROM unnest($3::text[], $4::bigint[]) AS n (owner, queued) ORDER BY n.owner
     ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued)`;
 
+/** The value of the column `key_name`, by which the tasks of a key are found. */
+export const KEY_NAME = "coalesce(owner, '') || '/' || key";
+
 const decoder = new TextDecoder();
 
 const CONTENT_COLUMNS: readonly Stored[] = [
-  { name: "folded", type: "text" },
   { name: "checksum", type: "bigint" },
   { name: "spec", type: "text", isJson: true },
   { name: "payload", type: "text", isJson: true },
@@ -216,31 +220,36 @@ export interface NewTaskRow {
  */
 function insertTasks(given: readonly Column[], common: readonly Column[] = []): string {
   const has = (field: keyof Row) => given.some((column) => column.field === field);
-  const arrays = [...given, ...CONTENT_COLUMNS];
   const valueOf = (column: Column): string => {
     const { name, type, initial } = column;
-    if (column.field === "change") return "number";
+    if (column.field === "change") return number;
     const at = common.indexOf(column);
-    if (at >= 0) return `$${5 + arrays.length + at}::${type}`;
+    if (at >= 0) return `$${from + CONTENT_COLUMNS.length + at}::${type}`;
     if (!given.includes(column)) return initial === undefined ? "NULL" : String(initial);
     return initial === undefined ? name : `coalesce(${name}, ${initial})`;
   };
+  const own = [...given, { name: "folded", type: "text" }];
   const drawn = "nextval('@.change_seq')";
+  const number = has("change") ? `CASE WHEN change > 0 THEN change ELSE ${drawn} END` : drawn;
+  const turn = has("key")
+    ? {
+      names: ", key_name, turn",
+      values: `, ${KEY_NAME}, CASE WHEN key IS NOT NULL THEN nextval('@.turn_seq') END`,
+    }
+    : { names: "", values: "" };
+  const from = 5 + own.length;
+  const content = [{ name: "seq", type: "bigint", at: 5 }, ...CONTENT_COLUMNS];
   return `
   WITH announced AS MATERIALIZED (${ANNOUNCE}),
-  given AS MATERIALIZED (
-    SELECT n.*, ${
-    has("change") ? `CASE WHEN n.change > 0 THEN n.change ELSE ${drawn} END` : drawn
-  } AS number,
-           ${
-    has("key") ? "CASE WHEN n.key IS NOT NULL THEN nextval('@.turn_seq') END" : "NULL::bigint"
-  } AS turn
-      FROM announced, ${unnest(arrays, 5, "n")}),
   tasks AS (
-    INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded, turn)
-    SELECT ${COLUMNS.map(valueOf).join(", ")}, folded, turn FROM given),
-  bodies AS (INSERT INTO @.body (seq, checksum, spec, payload) SELECT seq, checksum, spec, payload FROM given),
-  changes AS (INSERT INTO @.changed SELECT max(number), array_agg(seq) FROM given HAVING count(*) > 0),
+    INSERT INTO @.task (${COLUMNS.map(({ name }) => name).join(", ")}, folded${turn.names})
+    SELECT ${COLUMNS.map(valueOf).join(", ")}, folded${turn.values} FROM announced, ${
+    unnest(own, 5, "n")
+  }
+    RETURNING seq, change),
+  bodies AS (
+    INSERT INTO @.body (seq, checksum, spec, payload) SELECT * FROM ${unnest(content, from, "n")}),
+  changes AS (INSERT INTO @.changed SELECT max(change), array_agg(seq) FROM tasks HAVING count(*) > 0),
   ${ADD_OWNERS}
   ${ADD_TALLY}`;
 }
