@@ -37,6 +37,9 @@ export interface Outcome {
   readonly breakers: readonly BreakerChange[];
 }
 
+/** Tasks in one statement that inserts: more could exceed the deadline of a statement. */
+const INSERTED_AT_ONCE = 2_000;
+
 /** The largest value of a column of the type `int`. */
 const MAX_INT = 2 ** 31 - 1;
 
@@ -68,7 +71,7 @@ export class ChangedRows extends LoadedRows {
   /** Whether `write` is a single statement, and so needs no transaction around it. */
   get isOneStatement(): boolean {
     return this.changed.size + this.changedHolders.size + this.newBatches.length === 0 &&
-      this.extra.length === 0 &&
+      this.extra.length === 0 && this.inserted.length <= INSERTED_AT_ONCE &&
       this.inserted.every(({ content }) =>
         !content.tags?.length && content.followUps === undefined
       );
@@ -117,17 +120,13 @@ export class ChangedRows extends LoadedRows {
       owners.map(([, by]) => by),
     ];
     const none = [TASK_STATES.map(() => 0), [], []];
-    if (inserted.length > 0) {
-      const tasks = inserted.map(({ row, content }) => ({ row, ...content }));
-      const changedToo = this.changed.size > 0;
+    for (let at = 0; at < inserted.length; at += INSERTED_AT_ONCE) {
+      const part = inserted.slice(at, at + INSERTED_AT_ONCE);
+      const tasks = part.map(({ row, content }) => ({ row, ...content }));
       const { statement, values } = insertValues(tasks, lanes);
-      await session.run(
-        sql[statement],
-        slot,
-        ...changedToo ? none : tallies,
-        ...values,
-      );
-      await this.#writeTags();
+      const isCounted = at > 0 || this.changed.size > 0;
+      await session.run(sql[statement], slot, ...isCounted ? none : tallies, ...values);
+      await this.#writeTags(part);
     }
     // New tasks that changed again after their insert are updated as well.
     if (this.changed.size > 0) {
@@ -189,13 +188,13 @@ export class ChangedRows extends LoadedRows {
     await this.session.run(sql.setHealth, names.map((name) => lanes.id(name)), texts);
   }
 
-  async #writeTags(): Promise<void> {
+  async #writeTags(inserted: ChangedRows["inserted"]): Promise<void> {
     const { sql } = this.context;
     const tags: string[] = [];
     const tagged: number[] = [];
     const followed: number[] = [];
     const followUps: string[] = [];
-    for (const { row, content } of this.inserted) {
+    for (const { row, content } of inserted) {
       for (const tag of content.tags ?? []) {
         tags.push(tag);
         tagged.push(row.seq);

@@ -31,6 +31,7 @@ import {
 } from "../engine.ts";
 import type { Announcement, Cluster, MarkedFolder, NodeStatus } from "../cluster.ts";
 import { SharedBuckets } from "./buckets.ts";
+import { Announcements } from "./nodes/announcements.ts";
 import { Background } from "./background.ts";
 import { Changes } from "./changes.ts";
 import { ClaimRounds } from "./claim_rounds.ts";
@@ -83,6 +84,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   readonly #upkeep: Upkeep;
   readonly #expiry: Expiry;
   readonly #buckets: SharedBuckets;
+  readonly #announcements: Announcements;
   readonly #notices: Notices;
   readonly #tail: Tail;
   /** Watchers of changes on any node. */
@@ -158,6 +160,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
       onNotice: (notice) => this.#onNotice(notice),
       inBackground,
     });
+    this.#announcements = new Announcements(db);
     this.#buckets = new SharedBuckets(readers, sql);
     this.#inserts = new Inserts(db, maxQueued);
     this.#settlements = new Settlements({ db, attempts: this.#attempts, random });
@@ -291,7 +294,9 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   }
 
   announce(what: Announcement): void {
-    this.#notices.sendNow({ announced: what });
+    this.#background.run(
+      this.#announcements.add(what).then(() => this.#notices.sendNow({ announced: true })),
+    );
   }
 
   onAnnouncement(listener: (what: Announcement) => void): void {
@@ -330,7 +335,12 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
     if (changed) this.#tail.kick();
     if (abort) this.#background.run(this.#upkeep.lookForAborts());
     if (paused) this.#background.run(this.rescan());
-    if (announced) this.#announced(announced);
+    if (announced) this.#background.run(this.#hear());
+  }
+
+  /** Passes on what other nodes have announced. */
+  async #hear(): Promise<void> {
+    for (const what of await this.#announcements.read()) this.#announced(what);
   }
 
   protected override claimsIdle(): Promise<void> {
@@ -364,6 +374,7 @@ export class PostgresEngine extends Changes implements QueueEngine, Cluster {
   /** Finds all lanes and priorities with queued tasks. */
   protected override async rescan(): Promise<void> {
     await this.readPauses();
+    await this.#hear();
     const over = this.db.pauses.list().filter(({ until = Infinity }) => until <= this.#now());
     if (over.length > 0) await this.endPauses(over);
     const rows = await this.db.read(this.db.sql.places);

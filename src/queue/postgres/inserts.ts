@@ -41,7 +41,7 @@ export class Inserts {
     this.#maxQueued = maxQueued;
     this.#plain = new Grouped((group) => this.#insertPlain(group), {
       maxItems: INSERTED_AT_ONCE,
-      maxGroups: 1,
+      maxGroups: 2,
     });
   }
 

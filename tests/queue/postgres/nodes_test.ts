@@ -319,6 +319,39 @@ test("a node that polls, as behind a pooler, serves claims and watchers", async 
   assert.deepEqual((await waiting).map((task) => task.id), [id]);
 });
 
+for (const wake of ["listen", "poll"]) {
+  test(`an announcement reaches the other nodes once, also with wake=${wake}`, async (nodes) => {
+    const a = await nodes.start("a", { wake });
+    const b = await nodes.start("b", { wake });
+    const heard: string[] = [];
+    a.engine.onAnnouncement((what) => heard.push(`a ${what}`));
+    for (const what of ["reload", "schedules", "reload"] as const) {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      b.engine.onAnnouncement((other) => {
+        heard.push(`b ${other}`);
+        resolve(other);
+      });
+      a.engine.announce(what);
+      assert.equal(await promise, what);
+    }
+    for (const { engine } of [a, b]) await engine.idle();
+    assert.deepEqual(heard, ["b reload", "b schedules", "b reload"]);
+  });
+}
+
+test("a large submission is stored by several statements, all of it or nothing", async (nodes) => {
+  const a = await nodes.start("a");
+  const many = () => Array.from({ length: 4_001 }, () => aTask(a, { tags: ["many"] }));
+  const tasks = many();
+  assert.equal((await a.engine.insert({ tasks })).kind, "stored");
+  const largest = "SELECT max(cardinality(tasks)), count(*) FROM @.changed";
+  assert.equal(await nodes.sql(largest), "2000|3");
+  await assert.rejects(a.engine.insert({ tasks: [...many(), tasks[0] as NewTask] }));
+  const rows = "SELECT (SELECT count(*) FROM @.task), (SELECT count(*) FROM @.tag)";
+  assert.equal(await nodes.sql(rows), "4001|4001");
+  assert.equal((await a.engine.counts()).queued, 4_001);
+});
+
 test("counts are those of the rows, whatever the nodes do", async (nodes) => {
   const all = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
   const running = runAll(all, 300, () => {});
@@ -538,10 +571,14 @@ test("queued tasks are counted by what they wait for as the rows say", async (no
 
 test("an older schema is migrated with what is queued in it", async (nodes) => {
   const a = await nodes.start("a");
-  await insert(a, { owner: "ada" }, { owner: "ada" }, {});
+  await insert(a, { owner: "ada", key: "k" }, { owner: "ada" }, {});
   await a.engine[Symbol.asyncDispose]();
   await nodes.sql(`
-    DROP TABLE @.owner_tally, @.bucket;
+    DROP TABLE @.owner_tally, @.bucket, @.announcement;
+    ALTER TABLE @.task DROP COLUMN key_name;
+    ALTER TABLE @.task ADD COLUMN key_name text
+      GENERATED ALWAYS AS (coalesce(owner, '') || '/' || key) STORED;
+    CREATE INDEX task_turn ON @.task (key_name, turn) WHERE state = 0 AND key IS NOT NULL;
     DROP INDEX @.task_later, @.task_behind, @.task_paused;
     ALTER TABLE @.lane DROP COLUMN health;
     ALTER TABLE @.state DROP COLUMN folder;
@@ -551,7 +588,11 @@ test("an older schema is migrated with what is queued in it", async (nodes) => {
   const quota = { owner: "ada", maxQueued: 2 };
   const refused = await again.engine.insert({ tasks: [aTask(again, { owner: "ada" })], quota });
   assert.equal(refused.kind, "refused");
-  assert.equal((await claim(again)).length, 3);
+  const [next] = await insert(again, { owner: "ada", key: "k" });
+  const claimed = await claim(again);
+  assert.equal(claimed.length, 3);
+  for (const task of claimed) await settle(again, task);
+  assert.deepEqual((await claim(again)).map(({ id }) => id), [next]);
 });
 
 test("nodes agree on the folder that the first of them has marked, until none sees it", async (nodes) => {

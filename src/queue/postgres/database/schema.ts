@@ -199,7 +199,10 @@ CREATE INDEX task_paused ON @.task (seq) WHERE state = 0 AND behind >= 4;
   `,
   // Written with the task: a generated column costs each insert about a tenth of its time.
   `
-ALTER TABLE @.task ALTER COLUMN key_name DROP EXPRESSION;
+ALTER TABLE @.task ALTER COLUMN key_name DROP EXPRESSION IF EXISTS;
+
+-- How often each was announced, for nodes that poll or have missed the notice.
+CREATE TABLE @.announcement (what text PRIMARY KEY, number bigint NOT NULL);
   `,
 ];
 

@@ -279,6 +279,11 @@ const TEXTS = {
     SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tallied),
            array(SELECT batch || ':' || count(*) FROM tasks WHERE batch IS NOT NULL GROUP BY batch)`,
 
+  announce: `
+    INSERT INTO @.announcement AS a VALUES ($1, 1)
+    ON CONFLICT (what) DO UPDATE SET number = a.number + 1 RETURNING number`,
+  announced: `SELECT what, number FROM @.announcement`,
+
   writeHistory: `
     INSERT INTO @.history VALUES ($1, $2, $3, $4)
     ON CONFLICT (step, at, run) DO UPDATE SET tally = excluded.tally`,

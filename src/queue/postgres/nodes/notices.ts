@@ -10,7 +10,6 @@
  */
 
 import type { Clock } from "../../../lib/clock.ts";
-import type { Announcement } from "../../cluster.ts";
 import { Connection, type ConnectionOptions } from "../database/connection.ts";
 
 /** How long notices are collected before they are sent, in milliseconds. */
@@ -32,7 +31,8 @@ export interface Notice {
   readonly abort?: string;
   /** Whether pauses have begun or ended. */
   readonly paused?: boolean;
-  readonly announced?: Announcement;
+  /** Whether something was announced; see `Announcements`. */
+  readonly announced?: boolean;
 }
 
 /** What notices need. */
