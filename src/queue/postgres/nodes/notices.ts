@@ -12,8 +12,9 @@
 import type { Clock } from "../../../lib/clock.ts";
 import { Connection, type ConnectionOptions } from "../database/connection.ts";
 
-/** How long notices are collected before they are sent, in milliseconds. */
+/** How long to wait for another commit before notices are sent, and at most, in milliseconds. */
 const SEND_MS = 5;
+const MAX_SEND_MS = 25;
 /** PostgreSQL refuses a notification of 8,000 bytes. */
 const MAX_BYTES = 7_900;
 
@@ -56,6 +57,8 @@ export class Notices {
   #due = new Map<string, number>();
   #freed = new Set<number>();
   #isChanged = false;
+  /** When the first of what was collected was committed, on the monotonic clock. */
+  #since: number | undefined;
   #closed = false;
 
   constructor(parts: NoticesParts) {
@@ -120,11 +123,13 @@ export class Notices {
 
   /** Tasks have changed: sends everything that was collected, after a short wait. */
   changed(): void {
+    const { clock } = this.#parts;
     this.#isChanged = true;
     this.#undo();
     if (!this.#connection || this.#closed) return this.#clear();
-    this.#undo = this.#parts.clock.after(
-      SEND_MS,
+    this.#since ??= clock.monotonic();
+    this.#undo = clock.after(
+      Math.min(SEND_MS, this.#since + MAX_SEND_MS - clock.monotonic()),
       () => this.#parts.inBackground(this.#sendCollected()),
     );
   }
@@ -158,6 +163,7 @@ export class Notices {
     this.#due = new Map();
     this.#freed = new Set();
     this.#isChanged = false;
+    this.#since = undefined;
   }
 
   async #send(notice: Notice): Promise<void> {
