@@ -9,14 +9,6 @@ import { TASK_STATES } from "../../../task/state.ts";
 
 /** Created again whenever a newer version opens the schema. */
 export const FUNCTIONS = `
--- Each transaction that draws change numbers shows in pg_locks the number that was last when it
--- began: readers stop short of it, and so miss nothing that commits out of order.
-CREATE OR REPLACE FUNCTION @.announce_change() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM pg_advisory_xact_lock_shared((7::bigint << 56) |
-    (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM @.change_seq));
-END $$;
-
 -- All changes up to here are committed and can be read.
 CREATE OR REPLACE FUNCTION @.safe_change() RETURNS bigint LANGUAGE sql VOLATILE AS $$
   WITH given AS MATERIALIZED (
@@ -80,17 +72,6 @@ BEGIN
   ON CONFLICT (slot) DO UPDATE SET counts = ARRAY[${
   TASK_STATES.map((_, at) => `t.counts[${at + 1}] + p_counts[${at + 1}]`).join(", ")
 }];
-END $$;
-
--- The same, and the queued tasks of API keys.
-CREATE OR REPLACE FUNCTION @.add_tallies(p_slot int, p_counts bigint[], p_owners text[], p_queued bigint[])
-RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM @.add_tally(p_slot, p_counts);
-  IF p_owners = '{}' THEN RETURN; END IF;
-  INSERT INTO @.owner_tally AS o
-  SELECT owner, p_slot, queued FROM unnest(p_owners, p_queued) AS n (owner, queued) ORDER BY owner
-  ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued;
 END $$;
 
 -- A bucket of p_count tokens that fills within p_window_ms. Returns how many of p_wanted were
