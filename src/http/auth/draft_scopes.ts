@@ -5,6 +5,7 @@
  */
 
 import type { Draft } from "../../task/input/new_task.ts";
+import type { FollowUp } from "../../task/task.ts";
 import { Refusal } from "../problems.ts";
 import { type Caller, requireScope } from "./auth.ts";
 
@@ -20,7 +21,10 @@ export function requireDraftScopes(caller: Caller, { drafted, batch, anyHost }: 
       "Expected an API key with the scope fetch, because a target, a file or a callback names its host",
     );
   }
-  for (const { followUps = [] } of [...drafted.map(({ task }) => task), batch ?? {}]) {
-    for (const { kind, task } of followUps) if (kind === "chain") requireScope(caller, task.type);
-  }
+  for (const { task } of drafted) requireChainScopes(caller, task.followUps);
+  requireChainScopes(caller, batch?.followUps);
+}
+
+function requireChainScopes(caller: Caller, followUps: readonly FollowUp[] = []): void {
+  for (const { kind, task } of followUps) if (kind === "chain") requireScope(caller, task.type);
 }

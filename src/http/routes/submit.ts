@@ -172,9 +172,9 @@ export function submitRoutes(
     once: Idempotent | undefined,
     owner: string | undefined,
   ): Promise<Inserted> {
-    const quota = quotaOf(dependencies, owner);
-    if (!once) return engine.insert({ ...parts, ...quota });
-    return engine.insert({ ...parts, ...quota, idempotency: once.key }).finally(once.end);
+    const submission = owner === undefined ? parts : { ...parts, ...quotaOf(dependencies, owner) };
+    if (!once) return engine.insert(submission);
+    return engine.insert({ ...submission, idempotency: once.key }).finally(once.end);
   }
 
   function answerAccepted(

@@ -169,12 +169,21 @@ export interface Spec
   readonly retry: readonly number[];
 }
 
-/** The spec that was written last: tasks of a batch have the same. */
-let written: { spec: Record<string, unknown>; retry: RetrySchedule; text: string } | undefined;
+/** The spec that was written last: most tasks have the same but for the id of their request. */
+let written: {
+  readonly spec: Record<string, unknown>;
+  readonly retry: RetrySchedule;
+  /** What comes before the request's id, and after it. */
+  readonly head: string;
+  readonly tail: string;
+  requestId: string | undefined;
+  text: string;
+} | undefined;
 
 function specOf(task: NewTask): string {
+  const { requestId, retry } = task;
   // By name: copying the rest of the task costs as much as storing the row.
-  const spec: Record<Exclude<keyof Spec, keyof GivenFields | "retry">, unknown> = {
+  const spec: Record<Exclude<keyof Spec, keyof GivenFields | "retry" | "requestId">, unknown> = {
     channel: task.channel,
     lane: task.lane,
     timeoutMs: task.timeoutMs,
@@ -183,18 +192,18 @@ function specOf(task: NewTask): string {
     batchId: task.batchId,
     parentId: task.parentId,
     owner: task.owner,
-    requestId: task.requestId,
     traceparent: task.traceparent,
   };
   withGiven(spec, task);
-  if (
-    !written || written.retry !== task.retry || written.spec.requestId !== task.requestId ||
-    !haveSameValues(written.spec, spec)
-  ) {
-    const retry = JSON.stringify(packRetry(task.retry));
-    // Joined as texts: to copy the object for one more member takes longer.
-    const text = `${JSON.stringify(spec).slice(0, -1)},"retry":${retry}}`;
-    written = { spec, retry: task.retry, text };
+  if (!written || written.retry !== retry || !haveSameValues(written.spec, spec)) {
+    const head = JSON.stringify(spec).slice(0, -1);
+    const tail = `,"retry":${JSON.stringify(packRetry(retry))}}`;
+    written = { spec, retry, head, tail, requestId: undefined, text: head + tail };
+  }
+  if (written.requestId !== requestId) {
+    const named = requestId === undefined ? "" : `,"requestId":${JSON.stringify(requestId)}`;
+    written.requestId = requestId;
+    written.text = written.head + named + written.tail;
   }
   return written.text;
 }

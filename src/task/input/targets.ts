@@ -36,6 +36,10 @@ export function readTargets(
   ports: NotifyPorts,
   issues: Issue[],
 ): Targets {
+  const only = typeof given === "string" && !URL_FORM.test(given) && !ALIAS_FORM.test(given)
+    ? parseMailbox(given)
+    : undefined;
+  if (only) return { mailboxes: [only], places: [], anyHost: false };
   const mailboxes = new Map<string, Mailbox>();
   let anyHost = false;
   const places = new Map<string, ReadTarget>();

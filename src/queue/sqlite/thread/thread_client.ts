@@ -165,10 +165,12 @@ export class ThreadClient {
    * once would keep the event loop for 40 ms. The thread stores them together.
    */
   insert(submission: Submission, maxQueued: number): Promise<Inserted> {
-    const { tasks, quota, ...others } = submission;
+    const { tasks, quota } = submission;
     if (tasks.length > 1) return this.#insertInPortions(submission, maxQueued);
     const [task] = tasks;
-    if (!task || !isEmpty(others)) return this.run("insert", packSubmission(submission), maxQueued);
+    if (!task || !holdsOnlyTasks(submission)) {
+      return this.run("insert", packSubmission(submission), maxQueued);
+    }
     return this.#join("insertEach", STORED, (list) => {
       packTask(list, task);
       list.push(quota?.maxQueued);
@@ -382,8 +384,9 @@ function resolveEach(
   }
 }
 
-function isEmpty(members: object): boolean {
-  for (const _ in members) return false;
+/** Whether nothing is to be stored besides its tasks. */
+function holdsOnlyTasks(submission: Submission): boolean {
+  for (const name in submission) if (name !== "tasks" && name !== "quota") return false;
   return true;
 }
 
