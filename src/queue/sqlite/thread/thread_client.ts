@@ -50,7 +50,7 @@ const MAX_IN_FLIGHT = 2;
  * thread still reads requests. Fewer wait: a transaction's pages and flush cost as
  * much as a dozen commands. With more, 64 callers would all wait for one another.
  */
-export const FULL_GROUP = 24;
+export const FULL_GROUP = 32;
 
 /** The number of a command without a result. */
 const NO_RESULT = 0;
