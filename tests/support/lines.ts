@@ -4,15 +4,17 @@
  * @module
  */
 
-/** How long to wait for a line, in milliseconds. */
-const MAX_WAIT_MS = 60_000;
+/** Only what hangs takes as long, also on a busy machine, in milliseconds. */
+const MAX_WAIT_MS = 300_000;
 
 /** The lines of a process, as they come. */
 export interface Lines {
   /** All lines so far. */
   readonly said: readonly string[];
-  /** Resolves with the first line that matches, also one still to come; rejects when none did in a minute, or by the end of the output. */
+  /** Resolves with the first line that matches, also one still to come; rejects, and says which, when none did in five minutes, or by the end of the output. */
   find(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Whether the process has closed its output. */
+  readonly isOver: boolean;
   /** Resolves when the process has closed its output. */
   readonly ended: Promise<void>;
 }
@@ -42,6 +44,9 @@ export function linesOf(...streams: ReadableStream<Uint8Array<ArrayBuffer>>[]): 
   });
   return {
     said: lines,
+    get isOver() {
+      return over;
+    },
     ended,
     async find(pattern) {
       const late = Promise.withResolvers<void>();
@@ -55,7 +60,8 @@ export function linesOf(...streams: ReadableStream<Uint8Array<ArrayBuffer>>[]): 
           }
           const line = lines[at];
           if (line === undefined) {
-            throw new Error(`No line matches ${pattern}:\n${lines.join("\n")}`);
+            const when = over ? "before its output ended" : `in ${MAX_WAIT_MS / 1_000} seconds`;
+            throw new Error(`No line matched ${pattern} ${when}:\n${lines.join("\n")}`);
           }
           const match = pattern.exec(line);
           if (match) return match;

@@ -100,8 +100,12 @@ export function startPostrider(
     return code;
   });
   // Earlier lines may name the servers of tasks that a crash ended.
-  const listening = lines.find(/Listening on (http:\/\/127\.0\.0\.1:\d+)/).then(([, url = ""]) =>
-    new Api(url)
+  const listening = lines.find(/Listening on (http:\/\/127\.0\.0\.1:\d+)/).then(
+    ([, url = ""]) => new Api(url),
+    async (error) => {
+      const how = lines.isOver ? `ended with ${await ended}` : "runs, and does not listen";
+      throw new Error(`The service ${how}: ${error.message}`);
+    },
   );
   listening.catch(() => {}); // A test that awaits it sees the error.
   return {
