@@ -28,6 +28,7 @@ import { openRequestIds } from "./context.ts";
 import { allowOrigin, preflight } from "./cors.ts";
 import { requireNoBody } from "./request/body.ts";
 import { openBodyBudget } from "./request/body_budget.ts";
+import { openLongTasks } from "./streams/long_tasks.ts";
 import { clientOf } from "./request/client.ts";
 import { encodeBody } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -109,12 +110,13 @@ export function createApp(dependencies: Dependencies): App {
     history.finished(type, state, ms);
   });
   const takeOf = openBodyBudget(clock);
+  const longTasks = openLongTasks(engine, clock);
   const submits = submitRoutes(dependencies, counters, takeOf);
   const routes = [
     ...submits,
     ...appriseRoutes(dependencies, submits, takeOf),
-    ...duplicateRoutes(dependencies, submits, takeOf),
-    ...taskRoutes(dependencies),
+    ...duplicateRoutes(dependencies, submits, takeOf, longTasks),
+    ...taskRoutes(dependencies, longTasks),
     ...taskBodyRoutes(dependencies),
     ...eventRoutes(dependencies),
     ...batchRoutes(dependencies),

@@ -126,7 +126,7 @@ export function respond(
   headers?: Readonly<Record<string, string>>,
 ): Response {
   const encoded = encodeBody(context.request, JSON.stringify(body));
-  return respondWith(context, status, encoded, headers);
+  return respondEncoded(context, status, encoded, headers);
 }
 
 /** Whether the view of a task has a payload that is answered in turns. */
@@ -143,14 +143,15 @@ export async function respondInTurns(
 ): Promise<Response> {
   // Not compressed, which would take ten times as long.
   const body = await runInTurns(jsonSteps(view), turn);
-  return respondWith(context, status, { body, headers: {} }, headers);
+  return respondEncoded(context, status, { body, headers: {} }, headers);
 }
 
-function respondWith(
+/** Makes a JSON response of an encoded body. */
+export function respondEncoded(
   { requestId }: RequestContext,
   status: number,
-  encoded: EncodedBody,
-  headers: Readonly<Record<string, string>> | undefined,
+  encoded: { readonly body: BodyInit; readonly headers: EncodedBody["headers"] },
+  headers?: Readonly<Record<string, string>>,
 ): Response {
   const all: Record<string, string> = {
     ...API_HEADERS,

@@ -322,6 +322,8 @@ export interface QueueEngine extends AsyncDisposable {
 
   /** The task with everything that is stored of it. */
   find(id: string): Promise<TaskRecord | undefined>;
+  /** The same, but a payload of more than a MiB is left out: `payloadBytes` is its length. */
+  findBrief(id: string): Promise<TaskRecord | undefined>;
   /** What follows the end of a task; nothing once that is erased. */
   followUps(id: string): Promise<readonly FollowUp[]>;
   /** Those that match, newest first. Throws a `RangeError` for a malformed cursor. */

@@ -333,7 +333,7 @@ export class Scheduler {
     if (id === undefined) return false;
     const { engine } = this.#parts;
     if (id.startsWith("bat")) return (await engine.findBatch(id))?.done === false;
-    const task = await engine.find(id);
+    const task = await engine.findBrief(id);
     return task !== undefined && !isFinal(task.state);
   }
 

@@ -244,6 +244,8 @@ export type ShownField = Exclude<keyof TaskSummary, InternalField>;
 export interface TaskRecord extends TaskSummary {
   /** JSON text, where tokens may stand for long files; absent once erased. */
   readonly payload?: string;
+  /** The length of a payload that was left out because it is long, in bytes. */
+  readonly payloadBytes?: number;
   /** The waits before further attempts. */
   readonly retry: RetrySchedule;
   /** Oldest first; those from before a retry of the task stay listed. */

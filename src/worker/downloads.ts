@@ -44,7 +44,7 @@ export async function sweepDownloads(
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       if (signal.aborted) return;
       if (!isDirectory || !isId("tsk", name) || createdAtOf(name) >= before) continue;
-      if (await engine.find(name)) continue;
+      if (await engine.findBrief(name)) continue;
       await Deno.remove(`${folder}/${name}`, { recursive: true });
     }
   } catch (error) {

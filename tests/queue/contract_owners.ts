@@ -188,6 +188,18 @@ export function ownerContract(name: string, open: OpenEngine): void {
     assert.equal(await world.engine.erase("tsk_x"), "not_found");
   });
 
+  Deno.test(`${name}: what is found in brief has no payload of more than a MiB`, async () => {
+    await using world = await World.open(open);
+    const [short, long] = [{ text: "short" }, { text: "x".repeat(1_100_000) }]
+      .map((payload) => JSON.stringify(payload)) as [string, string];
+    const ids = await world.insert({ payload: short }, { payload: long });
+    assert.deepEqual(await world.engine.findBrief(ids[0]!), await world.find(ids[0]!));
+    const { payload, ...rest } = await world.find(ids[1]!);
+    assert.ok(payload === long);
+    assert.deepEqual(await world.engine.findBrief(ids[1]!), { ...rest, payloadBytes: long.length });
+    assert.equal(await world.engine.findBrief("tsk_x"), undefined);
+  });
+
   Deno.test(`${name}: at a retry of all, what has expired meanwhile becomes expired`, async () => {
     await using world = await World.open(open);
     const expiresAt = world.clock.now() + 4_000;

@@ -20,7 +20,7 @@ export function notFound(kind: "task" | "batch" | "schedule"): Refusal {
 /** The task of the path. */
 export async function seenTask(engine: QueueEngine, context: RequestContext): Promise<TaskRecord> {
   const id = param(context, "id");
-  const task = isId("tsk", id) ? await engine.find(id) : undefined;
+  const task = isId("tsk", id) ? await engine.findBrief(id) : undefined;
   if (!task || !maySee(context.caller, task.owner)) throw notFound("task");
   return task;
 }
@@ -42,7 +42,7 @@ export async function operatedTask(
   context: RequestContext,
 ): Promise<TaskRecord> {
   const id = param(context, "id");
-  const task = isId("tsk", id) ? await engine.find(id) : undefined;
+  const task = isId("tsk", id) ? await engine.findBrief(id) : undefined;
   if (!task) throw notFound("task");
   requireOperation(context.caller, task.owner, "task");
   return task;

@@ -19,8 +19,8 @@ export const FREE_BYTES = 1_048_576;
 
 /** Of all bodies together, in bytes. */
 const TOTAL_BYTES = 64 * 2 ** 20;
-/** Of the bodies of one API key, in bytes: any one body fits. */
-const SHARE_BYTES = 32 * 2 ** 20;
+/** Of the bodies of one API key, in bytes: any one body fits. No body may ask for more. */
+export const SHARE_BYTES = 32 * 2 ** 20;
 /** The longest wait, in milliseconds: longer than the time that a body has to arrive. */
 const MAX_WAIT_MS = 45_000;
 

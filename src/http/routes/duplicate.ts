@@ -25,6 +25,7 @@ import { checkedPatch } from "../request/patch.ts";
 import { submitRequest } from "../request/submit_request.ts";
 import type { BodyBudget, TakeBytes } from "../request/body_budget.ts";
 import type { Route } from "../route.ts";
+import type { LongTasks } from "../streams/long_tasks.ts";
 import { payloadView } from "../views/task_view.ts";
 
 const MAX_BYTES = 32 * 2 ** 20;
@@ -34,22 +35,29 @@ export function duplicateRoutes(
   { engine, clock }: Dependencies,
   submits: readonly Route[],
   takeOf: BodyBudget,
+  longTasks: LongTasks,
 ): Route[] {
   async function duplicate(context: RequestContext): Promise<Response> {
     const task = await operatedTask(engine, context);
     requireScope(context.caller, task.type);
     const { request } = context;
     const patch = await patchOf(request, takeOf(context.caller.name));
-    const made = submitBodyOf(task, await engine.followUps(task.id));
-    if ("missing" in made) throw new Refusal("not_retryable", made.missing);
+    const followUps = await engine.followUps(task.id);
     const path = `/${task.type}`;
     const submit = submits.find((route) => route.path === path);
     if (!submit) throw new TypeError(`Cannot submit once more without POST ${path}`);
-    const changed = mergePatch(withoutReplaced(made.body, patch), withSpellingOf(patch, made.body));
-    if (!owns(context.caller, task.owner)) refuseNewReceiver(task, changed);
     const target = path + new URL(request.url).search;
-    const submitted = submitRequest(request, target, changed, ["prefer"]);
-    return await submit.answer({ ...context, request: submitted });
+    return await longTasks.withPayload(context, task, async (whole) => {
+      const made = submitBodyOf(whole, followUps);
+      if ("missing" in made) throw new Refusal("not_retryable", made.missing);
+      const { body } = made;
+      const changed = mergePatch(withoutReplaced(body, patch), withSpellingOf(patch, body));
+      if (!owns(context.caller, whole.owner)) refuseNewReceiver(whole, changed);
+      // Others would wait for the memory of a long one meanwhile.
+      const further = task.payloadBytes === undefined ? ["prefer"] : [];
+      const submitted = submitRequest(request, target, changed, further);
+      return await submit.answer({ ...context, request: submitted });
+    });
   }
 
   async function patchOf(request: Request, take: TakeBytes): Promise<PlainObject> {

@@ -71,7 +71,7 @@ export function eventRoutes(dependencies: Dependencies): Route[] {
     const inbox = openInbox<TaskChange>(clock);
     // Watched before it is read: a change in between arrives twice and is sent once.
     const unwatch = engine.watch({ task: id }, (change) => inbox.put(change));
-    const task = await engine.find(id);
+    const task = await engine.findBrief(id);
     if (task && isFinal(task.state) && task.change === since) {
       unwatch();
       // In the HTML standard, 204 tells the reader not to reconnect.

@@ -50,7 +50,7 @@ export function outboxRoutes({ engine, ports }: Dependencies): Route[] {
 
   /** The task of a mail may have been deleted; then only callers with the scope read may see it. */
   async function maySeeMail({ caller }: RequestContext, id: string): Promise<boolean> {
-    return maySee(caller, undefined) || maySee(caller, (await engine.find(id))?.owner);
+    return maySee(caller, undefined) || maySee(caller, (await engine.findBrief(id))?.owner);
   }
 
   return [

@@ -257,7 +257,7 @@ export async function stateOfRun(
   engine: QueueEngine,
   id: string,
 ): Promise<TaskState | undefined> {
-  if (!id.startsWith("bat")) return (await engine.find(id))?.state;
+  if (!id.startsWith("bat")) return (await engine.findBrief(id))?.state;
   const batch = await engine.findBatch(id);
   if (!batch) return undefined;
   const { counts, done } = batch;

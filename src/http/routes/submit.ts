@@ -230,7 +230,7 @@ export function submitRoutes(
     headers: Headers,
   ) {
     const task = wait === undefined
-      ? await engine.find(id)
+      ? await engine.findBrief(id)
       : await waitForTask(dependencies, id, { ms: wait * 1_000, signal: context.request.signal });
     if (!task) throw new Refusal("not_found", "The task was accepted and has been deleted since");
     const isOver = task.finishedAt !== undefined;

@@ -25,6 +25,7 @@ import { narrowed, operatedTask, seenTask } from "../auth/access.ts";
 import { viewForOthers } from "../views/others_view.ts";
 import { summaryView, taskView, type View } from "../views/task_view.ts";
 import { exportTasks } from "../streams/export.ts";
+import type { LongTasks } from "../streams/long_tasks.ts";
 import { respondWithProgress } from "../streams/progress.ts";
 import { waitForTask } from "../streams/wait_for.ts";
 import { waitingFor } from "../views/waiting_for.ts";
@@ -37,7 +38,7 @@ const MAX_COUNT_MS = 3_000;
 const NOTHING_QUEUED = "Expected room in the queue. Nothing was queued again: try again later";
 
 /** The routes under `/tasks`. */
-export function taskRoutes(dependencies: Dependencies): Route[] {
+export function taskRoutes(dependencies: Dependencies, longTasks: LongTasks): Route[] {
   const { engine, ports, clock } = dependencies;
   const view = async ({ caller }: RequestContext, task: TaskRecord): Promise<View> => {
     const progress = ports.progressOf(task.id);
@@ -54,11 +55,13 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
   async function show(context: RequestContext): Promise<Response> {
     const task = await seenTask(engine, context);
     const ms = waitOf(context);
-    if (ms === undefined || isFinal(task.state)) {
-      return respond(context, 200, await wholeView(context, task));
-    }
-    const later = await waitForTask(dependencies, task.id, { ms, signal: context.request.signal });
-    return respond(context, 200, await wholeView(context, later ?? task));
+    const { signal } = context.request;
+    const now = ms === undefined || isFinal(task.state)
+      ? task
+      : await waitForTask(dependencies, task.id, { ms, signal }) ?? task;
+    return now.payloadBytes === undefined
+      ? respond(context, 200, await wholeView(context, now))
+      : await longTasks.answer(context, now, (whole) => wholeView(context, whole));
   }
 
   async function wholeView(context: RequestContext, task: TaskRecord): Promise<View> {
@@ -154,7 +157,8 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
     if (changed === "full") throw new Refusal("queue_full", NOTHING_QUEUED);
     const task = await present(id);
     if (changed === "not_possible") {
-      const detail = task.payload === undefined && isFinal(task.state)
+      const isErased = task.payload === undefined && task.payloadBytes === undefined;
+      const detail = isErased && isFinal(task.state)
         ? "Its payload was erased"
         : `Expected a task that failed, was cancelled or expired; it is ${task.state}`;
       throw new Refusal("not_retryable", { detail, task: await changedView(context, task) });
@@ -224,7 +228,7 @@ export function taskRoutes(dependencies: Dependencies): Route[] {
 
   /** The task, which was there when the request began. */
   async function present(id: string): Promise<TaskRecord> {
-    const task = await engine.find(id);
+    const task = await engine.findBrief(id);
     if (!task) throw new Refusal("not_found", "The task was deleted");
     return task;
   }

@@ -72,7 +72,7 @@ export function resultLines(
 
   async function line(id: string): Promise<string> {
     if (!left?.delete(id)) return "";
-    const task = await engine.find(id);
+    const task = await engine.findBrief(id);
     if (!task) return "";
     const view = owns(caller, task.owner) ? taskView(task) : await viewForOthers(engine, task);
     return `${JSON.stringify(view)}\n`;

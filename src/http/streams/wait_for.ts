@@ -25,7 +25,7 @@ export function waitForTask(
   limit: WaitLimit,
 ): Promise<TaskRecord | undefined> {
   return waitFor(dependencies, { task: id }, limit, {
-    look: () => dependencies.engine.find(id),
+    look: () => dependencies.engine.findBrief(id),
     isOver: (task) => isFinal(task.state),
     mayBeOver: (change) => isFinal(change.state),
   });

@@ -26,7 +26,9 @@ export async function viewForOthers(
   const inherited = new Set<string>();
   let { parentId } = task;
   for (let level = 0; level < MAX_PARENTS && parentId !== undefined; level++) {
-    const parent = isId("tsk", parentId) ? await engine.find(parentId) : undefined;
+    const brief = isId("tsk", parentId) ? await engine.findBrief(parentId) : undefined;
+    const isLong = brief?.type === "fetch" && brief.payloadBytes !== undefined;
+    const parent = isLong ? await engine.find(brief.id) : brief;
     if (parent?.type === "fetch" && parent.payload !== undefined) {
       for (const secret of secretsOf(JSON.parse(parent.payload))) inherited.add(secret);
     }

@@ -35,6 +35,7 @@ export const PLAIN = {
   erase: true,
   runNow: true,
   find: true,
+  findBrief: true,
   followUps: true,
   findBatch: true,
   batchTasks: true,
@@ -186,6 +187,10 @@ export function commonCommands<Stored extends LocalStorage>(search: Search<Store
     find: (storage, id) => {
       const row = findRow(storage, id);
       return row && storage.record(row);
+    },
+    findBrief: (storage, id) => {
+      const row = findRow(storage, id);
+      return row && storage.record(row, true);
     },
     followUps: (storage, id) => {
       const row = findRow(storage, id);

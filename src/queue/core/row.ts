@@ -268,6 +268,9 @@ function readSpec(row: Row, text: string | undefined): Spec {
   }
 }
 
+/** A longer payload is left out of what `findBrief` returns, in bytes or UTF-16 code units. */
+export const MAX_BRIEF = 1_048_576;
+
 /** The task without its bulky parts, and its retry schedule. */
 export function summaryOf(row: Row, specText?: string): TaskSummary & { retry: RetrySchedule } {
   const { state, behind } = row;

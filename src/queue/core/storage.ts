@@ -109,8 +109,8 @@ export interface Storage {
   policy(row: Row): { retry: RetrySchedule; onUnknown: OnUnknown } | undefined;
   /** Erases payload, result, and what label, errors and attempts say in words; changes the row accordingly. */
   erase(row: Row): void;
-  /** The task with all that is stored of it, in the state of `row`. */
-  record(row: Row): TaskRecord;
+  /** The task with all that is stored of it, in the state of `row`; with `brief`, without a long payload. */
+  record(row: Row, brief?: boolean): TaskRecord;
   /** What follows the end of that task or batch. */
   followUps(seq: number): FollowUp[];
   /** Deletes the follow-ups of a batch, which are created only once. */

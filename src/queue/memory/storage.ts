@@ -20,6 +20,7 @@ import {
   claimedOf,
   type Content,
   endedOf,
+  MAX_BRIEF,
   type Row,
   summaryOf,
   unpackRetry,
@@ -263,12 +264,17 @@ export class MemoryStorage implements ClaimStorage<Due, ClaimedTask>, Submission
     eraseWords(row);
   }
 
-  record(row: Row): TaskRecord {
+  record(row: Row, brief = false): TaskRecord {
     const { spec, payload, attempts, result } = this.bodies.get(row.seq) as Body;
+    const text = payload === undefined ? undefined : readJsonText(payload).text;
     return {
       ...summaryOf(row, spec),
       attempts: [...attempts],
-      ...(payload === undefined ? {} : { payload: readJsonText(payload).text }),
+      ...(text === undefined
+        ? {}
+        : brief && text.length > MAX_BRIEF
+        ? { payloadBytes: text.length }
+        : { payload: text }),
       ...(result === undefined ? {} : { result: JSON.parse(result) }),
     };
   }

@@ -44,19 +44,28 @@ export abstract class Reads {
   /** Resolves once the change from which watchers are notified is known. */
   protected abstract ready(): Promise<void>;
 
-  async find(id: string): Promise<TaskRecord | undefined> {
+  find(id: string): Promise<TaskRecord | undefined> {
+    return this.#find(this.db.sql.find, id);
+  }
+
+  findBrief(id: string): Promise<TaskRecord | undefined> {
+    return this.#find(this.db.sql.findBrief, id);
+  }
+
+  async #find(statement: Sql[keyof Sql], id: string): Promise<TaskRecord | undefined> {
     if (!isId("tsk", id)) return undefined;
-    const [values] = await this.readTasks(this.db.sql.find, sequenceOf(id));
+    const [values] = await this.readTasks(statement, sequenceOf(id));
     if (!values || values[1] !== id) return undefined;
-    const [spec, payload, checksum, attempts, result] = values.slice(ROW_WIDTH);
+    const [spec, payload, checksum, attempts, result, bytes] = values.slice(ROW_WIDTH);
     const stored: StoredContent | undefined = spec === null
       ? undefined
       : { spec, payload, checksum, attempts, result };
-    return recordOf(rowFrom(values, this.db.lanes), stored);
+    const record = recordOf(rowFrom(values, this.db.lanes), stored);
+    return typeof bytes === "number" ? { ...record, payloadBytes: bytes } : record;
   }
 
   async followUps(id: string): Promise<readonly FollowUp[]> {
-    if (!await this.find(id)) return [];
+    if (!await this.findBrief(id)) return [];
     const [row] = await this.db.read(this.db.sql.followUps, [sequenceOf(id)]);
     return row ? JSON.parse(row[1]) : [];
   }

@@ -449,8 +449,8 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     this.sql.eraseResult.run(seq);
   }
 
-  record(row: Row): TaskRecord {
-    return recordOf(this.sql, row, this.#shortened);
+  record(row: Row, brief = false): TaskRecord {
+    return recordOf(this.sql, row, { shortened: this.#shortened, brief });
   }
 
   specOf(seq: number): string | undefined {

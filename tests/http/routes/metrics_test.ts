@@ -34,9 +34,9 @@ Deno.test("/metrics counts every refusal, whoever found it", async () => {
   await api.get("/nothing");
   await api.delete("/openapi.json");
   await api.get("/ui/tasks/tsk_none");
-  api.engine.find = () => Promise.reject(new EngineError("The queue is away"));
+  api.engine.findBrief = () => Promise.reject(new EngineError("The queue is away"));
   await api.get(`/tasks/${id}`);
-  api.engine.find = () => Promise.reject(new TypeError("A mistake"));
+  api.engine.findBrief = () => Promise.reject(new TypeError("A mistake"));
   await api.get(`/tasks/${id}`);
   const { body } = await api.get("/metrics");
   for (

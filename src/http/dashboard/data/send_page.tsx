@@ -24,7 +24,9 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
   return async (context: RequestContext) => {
     const { from } = query(context, ["from"]);
     const { caller } = context;
-    const task = from === undefined || !isId("tsk", from) ? undefined : await engine.find(from);
+    const task = from === undefined || !isId("tsk", from)
+      ? undefined
+      : await engine.findBrief(from);
     if (from !== undefined && (!task || !mayOperate(caller, task.owner))) {
       throw new Refusal("not_found", "No such task, or another owner's");
     }
@@ -46,7 +48,9 @@ function sentBefore(
   { payload }: View,
   followUps: readonly FollowUp[],
 ): SentBefore {
-  if (!isPlainObject(payload)) throw new Refusal("not_found", "The payload was erased");
+  if (!isPlainObject(payload)) {
+    throw new Refusal("not_found", "The payload was erased, or is longer than a MiB");
+  }
   return {
     id: task.id,
     type: task.type,

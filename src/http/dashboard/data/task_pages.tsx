@@ -55,7 +55,7 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
 
   /** The page of an id that is searched for: of a task, of a batch, or of a request's task. */
   async function targetOf(text: string): Promise<string | undefined> {
-    if (isId("tsk", text) && await engine.find(text)) return `/ui/tasks/${text}`;
+    if (isId("tsk", text) && await engine.findBrief(text)) return `/ui/tasks/${text}`;
     if (isId("bat", text) && await engine.findBatch(text)) return `/ui/batches/${text}`;
     if (!text.startsWith("req_")) return undefined;
     const [task] = (await engine.list({ q: text }, 1)).tasks;

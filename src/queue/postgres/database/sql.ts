@@ -6,6 +6,7 @@
 
 import { ANNOUNCE, INSERTS, ROW_COLUMNS, UPDATE_TASKS } from "./columns.ts";
 import type { Statement } from "./connection.ts";
+import { MAX_BRIEF } from "../../core/row.ts";
 
 /** Selects the state of lanes; $ids is the expression for their numbers. */
 const laneStatus = (ids: string) => `
@@ -57,6 +58,12 @@ const TEXTS = {
       FROM @.body b LEFT JOIN @.result r USING (seq) WHERE b.seq = ANY($1::bigint[])`,
   find: `
     SELECT ${ROW_COLUMNS}, b.spec, b.payload, b.checksum, r.attempts, r.result
+      FROM @.task t LEFT JOIN @.body b USING (seq) LEFT JOIN @.result r USING (seq) WHERE t.seq = $1`,
+  findBrief: `
+    SELECT ${ROW_COLUMNS}, b.spec,
+           CASE WHEN octet_length(b.payload) > ${MAX_BRIEF} THEN NULL ELSE b.payload END,
+           b.checksum, r.attempts, r.result,
+           CASE WHEN octet_length(b.payload) > ${MAX_BRIEF} THEN octet_length(b.payload) END
       FROM @.task t LEFT JOIN @.body b USING (seq) LEFT JOIN @.result r USING (seq) WHERE t.seq = $1`,
   summaries: `
     SELECT ${ROW_COLUMNS}, b.spec FROM @.task t LEFT JOIN @.body b USING (seq)

@@ -17,22 +17,30 @@ interface Result {
 }
 
 /** A task with all that is stored of it, in the state of `row`; a damaged payload is left out. */
-export function recordOf(sql: Statements, row: Row, shortened: ShortenedPayloads): TaskRecord {
+export function recordOf(
+  sql: Statements,
+  row: Row,
+  { shortened, brief }: { readonly shortened: ShortenedPayloads; readonly brief: boolean },
+): TaskRecord {
   const stored = sql.result.get(row.seq) as Result | undefined;
   return {
-    ...bodyOf(sql, row, shortened),
+    ...bodyOf(sql, row, shortened, brief),
     attempts: attemptsOf(sql, row, stored),
     ...(stored?.result ? { result: JSON.parse(stored.result) } : {}),
   };
 }
 
 /** Tokens stand for long files: only a claim hands those over. */
-function bodyOf(sql: Statements, row: Row, shortened: ShortenedPayloads) {
+function bodyOf(sql: Statements, row: Row, shortened: ShortenedPayloads, brief: boolean) {
   const known = shortened.get(row.seq);
   if (known !== undefined) {
     const { spec } = sql.spec.get(row.seq) as { spec: string };
     return { ...summaryOf(row, spec), payload: known };
   }
+  const long = brief
+    ? sql.long.get(row.seq) as { spec: string; bytes: number } | undefined
+    : undefined;
+  if (long) return { ...summaryOf(row, long.spec), payloadBytes: long.bytes };
   const body = sql.body.get(row.seq) as unknown as Body | undefined;
   const summary = summaryOf(row, body?.spec);
   if (!isIntact(body) || body.payload === null) return summary;

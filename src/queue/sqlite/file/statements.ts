@@ -5,6 +5,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { MAX_BRIEF } from "../../core/row.ts";
 import { BODY_COLUMNS, ROW_COLUMNS, ROW_MARKS, UPDATE_COLUMNS } from "./rows.ts";
 
 const insertTasks = (rows: number) => `
@@ -36,6 +37,9 @@ const TEXTS = {
   task: `SELECT ${ROW_COLUMNS} FROM task WHERE seq = ?`,
   body: `SELECT ${BODY_COLUMNS} FROM body WHERE seq = ?`,
   spec: `SELECT spec FROM body WHERE seq = ?`,
+  long: `
+    SELECT spec, octet_length(payload) AS bytes FROM body
+     WHERE seq = ? AND octet_length(payload) > ${MAX_BRIEF}`,
   attempts: `SELECT record FROM attempt WHERE seq = ? ORDER BY ordinal`,
   result: `SELECT result, attempts FROM result WHERE seq = ?`,
   carry: `SELECT carry FROM result WHERE seq = ?`,
