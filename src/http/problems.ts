@@ -114,16 +114,26 @@ export function requireAccepting({ accepting }: { readonly accepting: () => bool
   throw new Refusal("shutting_down", "The service is shutting down and accepts no new tasks");
 }
 
+/** Names of fields and words of callers are repeated up to this length, in UTF-16 code units. */
+const MAX_REPEATED = 1_000;
+
+function shortened(text: string): string {
+  return text.length > MAX_REPEATED ? `${text.slice(0, MAX_REPEATED).toWellFormed()}…` : text;
+}
+
 /** Refuses a request because of issues in its body or query. */
-export function refuseIssues(issues: readonly Issue[]): Refusal {
-  const code = issues.every((issue) => issue.code === "address_refused")
+export function refuseIssues(given: readonly Issue[]): Refusal {
+  const code = given.every((issue) => issue.code === "address_refused")
     ? "address_refused"
     : "invalid";
+  const issues = given.map(({ pointer, detail }) => ({
+    pointer: shortened(pointer),
+    detail: shortened(detail),
+  }));
   const [first] = issues;
   const where = first?.pointer ? `${first.pointer}: ` : "";
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
-  const errors = issues.map(({ pointer, detail }) => ({ pointer, detail }));
-  return new Refusal(code, { detail: `${where}${first?.detail ?? ""}${more}`, errors });
+  return new Refusal(code, { detail: `${where}${first?.detail ?? ""}${more}`, errors: issues });
 }
 
 /** Headers of every response of the API: no browser guesses its type, no cache keeps it. */

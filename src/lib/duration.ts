@@ -8,11 +8,13 @@
 export const MAX_DURATION_MS = 36_525 * 86_400_000;
 
 const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+/** A pattern with a repeated group fails on some million repetitions, so longer texts are not tried. */
+const MAX_LENGTH = 200;
 const PATTERN = /^(?:\d{1,9}(?:ms|[dhms]))+$/;
 
 /** Reads a duration into milliseconds; `undefined` when it is not one or longer than any. */
 export function parseDuration(text: string): number | undefined {
-  if (!PATTERN.test(text)) return undefined;
+  if (text.length > MAX_LENGTH || !PATTERN.test(text)) return undefined;
   let total = 0;
   let count = 0;
   // By hand: a search by pattern makes an array of each part, and a batch says this a thousand times.
