@@ -30,7 +30,7 @@ import { requireNoBody } from "./request/body.ts";
 import { openBodyBudget } from "./request/body_budget.ts";
 import { openLongTasks } from "./streams/long_tasks.ts";
 import { clientOf } from "./request/client.ts";
-import { encodeBody } from "./request/encoding.ts";
+import { encodeBody, encodeParts } from "./request/encoding.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { hookRoutes } from "./routes/hooks.ts";
 import { openWindowCounters } from "./stats/window_counters.ts";
@@ -41,7 +41,7 @@ import { pauseRoutes } from "./routes/pauses.ts";
 import { assetRoutes } from "./dashboard/assets.ts";
 import { docsRoutes } from "./dashboard/docs.tsx";
 import { signInRoutes } from "./dashboard/sign_in_routes.tsx";
-import { refusePage, wantsPage } from "./dashboard/respond.tsx";
+import { PageInParts, refusePage, wantsPage } from "./dashboard/respond.tsx";
 import { manualRoutes } from "./manual/routes.tsx";
 import { pageRoutes } from "./dashboard/routes.tsx";
 import type { Dependencies } from "./dependencies.ts";
@@ -209,7 +209,9 @@ export function createApp(dependencies: Dependencies): App {
 async function finish(request: Request, given: Response, basePath: string): Promise<Response> {
   if (basePath !== "") headersBelow(given.headers, basePath);
   const type = given.headers.get("content-type") ?? "";
-  const response = type.startsWith("text/html")
+  const response = given instanceof PageInParts
+    ? finishParts(request, given, basePath)
+    : type.startsWith("text/html")
     ? await finishPage(request, given, basePath)
     : given;
   if (request.method !== "HEAD" || response.body === null || STREAMS.test(type)) return response;
@@ -230,6 +232,15 @@ async function finishPage(request: Request, given: Response, basePath: string): 
   const encoded = encodeBody(request, basePath !== "" && isOwn ? linksBelow(html, basePath) : html);
   for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
   return new Response(encoded.body, { status, headers });
+}
+
+function finishParts(request: Request, { headers, parts }: PageInParts, basePath: string) {
+  async function* linked() {
+    for await (const part of parts) yield basePath === "" ? part : linksBelow(part, basePath);
+  }
+  const encoded = encodeParts(request, linked());
+  for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
+  return new Response(encoded.body, { headers });
 }
 
 /** Decides between 404 and 405 for a request that matches no route. */

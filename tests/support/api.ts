@@ -251,3 +251,19 @@ export class Api implements AsyncDisposable {
     await this.engine[Symbol.asyncDispose]();
   }
 }
+
+/** A service whose lists of tasks wait until `held` says how they end. */
+export async function withHeldLists(
+  basePath = "",
+): Promise<{ api: Api; held: PromiseWithResolvers<void> }> {
+  const held = Promise.withResolvers<void>();
+  const engine = (memory: QueueEngine): QueueEngine =>
+    new Proxy(memory, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (name === "list") return (...given: []) => held.promise.then(() => value(...given));
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  return { api: await Api.open({ engine, basePath }), held };
+}

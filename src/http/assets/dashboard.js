@@ -103,7 +103,7 @@ function openStream(url, onPulse, onError) {
 
 function follow(url) {
   const connection = $("connection");
-  let known = document.body.dataset.change;
+  let known = $("change")?.value;
   let isFirst = true;
   openStream(url, (data) => {
     connection.textContent = paused ? "paused" : "live";

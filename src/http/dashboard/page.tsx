@@ -45,6 +45,15 @@ export interface Made {
 /** Makes a page, or throws a `Refusal`. */
 export type MakePage = (context: RequestContext) => Made | Promise<Made>;
 
+/** A page that is shown up to `content` while the rest is looked up. */
+export interface Begun extends Made {
+  /** What follows `content`. An error is said in its place: the status has been sent. */
+  readonly rest: () => Promise<Child>;
+}
+
+/** Begins a page, or throws a `Refusal`. */
+export type BeginPage = (context: RequestContext) => Begun | Promise<Begun>;
+
 /** What the frame needs to know. */
 export interface Frame {
   /** Title of the page. */
@@ -55,8 +64,8 @@ export interface Frame {
   readonly caller?: Caller | undefined;
   /** The service's version. */
   readonly version: string;
-  /** Number of the last change before the page was made, if the page updates itself. */
-  readonly change?: number | undefined;
+  /** Whether the page updates itself. */
+  readonly live?: boolean | undefined;
   /** Further modules among the assets, by their names. */
   readonly scripts?: readonly string[];
   /** Further stylesheets among the assets, by their names. */
@@ -108,8 +117,7 @@ export function pageHeaders(requestId: string, policy: string = POLICY): Record<
 
 /** A whole page. */
 export function Page({ frame, children }: { frame: Frame; children?: Child }) {
-  const { title, caller, version, change, scripts = [], styles = [] } = frame;
-  const live = change !== undefined;
+  const { title, caller, version, live, scripts = [], styles = [] } = frame;
   return (
     <html lang="en">
       <head>
@@ -125,7 +133,7 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
           <script type="module" src={assetPath(name)}></script>
         ))}
       </head>
-      <body data-follow={live ? "/ui/live" : undefined} data-change={change}>
+      <body data-follow={live ? "/ui/live" : undefined}>
         <a class="skip" href="#main">Skip to the content</a>
         <header class="top">
           <a class="brand" href="/">
@@ -182,6 +190,11 @@ export function Page({ frame, children }: { frame: Frame; children?: Child }) {
       </body>
     </html>
   );
+}
+
+/** Number of the last change before the page was read, for the script of a live page. */
+export function LastChange({ change }: { change: number }) {
+  return <data id="change" value={change}></data>;
 }
 
 function Navigation({ frame }: { frame: Frame }) {

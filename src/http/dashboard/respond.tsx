@@ -8,7 +8,7 @@ import type { Child } from "hono/jsx";
 import type { Authenticate, Caller } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
-import { Refusal, respondError } from "../problems.ts";
+import { Refusal, type RefusalReports, respondError } from "../problems.ts";
 import { qualityOf } from "../request/quality.ts";
 import { type Frame, Page, pageHeaders } from "./page.tsx";
 import { FaultContent } from "./pages/sign_in.tsx";
@@ -26,6 +26,45 @@ export function respondPage(
     status,
     headers: { ...pageHeaders(requestId), ...headers },
   });
+}
+
+/** A page in parts, which the app encodes and sends one by one. */
+export class PageInParts extends Response {
+  /** The HTML. */
+  readonly parts: AsyncIterable<string>;
+
+  constructor(parts: AsyncIterable<string>, headers: Readonly<Record<string, string>>) {
+    super(null, { headers });
+    this.parts = parts;
+  }
+}
+
+/**
+ * A response with a page up to the end of `content`, and later with the rest. When the rest
+ * fails, the page says so in its place, because the status has been sent.
+ */
+export function respondInParts(
+  { requestId }: Pick<RequestContext, "requestId">,
+  frame: Frame,
+  content: Child,
+  rest: () => Promise<Child>,
+  reports: RefusalReports,
+): Response {
+  const html = `<!doctype html>${<Page frame={frame}>{content}</Page>}`;
+  const end = html.lastIndexOf("</main>");
+
+  async function fault(error: unknown): Promise<string> {
+    const { title, detail } = await respondError(error, requestId, reports).json();
+    return `${<FaultContent title={title} detail={detail} requestId={requestId} />}`;
+  }
+
+  async function* parts(): AsyncGenerator<string> {
+    const later = rest().then((made) => `${<>{made}</>}`).catch(fault);
+    yield html.slice(0, end);
+    yield await later + html.slice(end);
+  }
+
+  return new PageInParts(parts(), pageHeaders(requestId));
 }
 
 /** The caller of an open page; a caller who is signed in sees the navigation of the dashboard. */

@@ -8,6 +8,7 @@
 
 import { seenTask } from "../auth/access.ts";
 import { type Authenticate, requireScope } from "../auth/auth.ts";
+import type { RequestContext } from "../context.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Route } from "../route.ts";
 import { batchPages } from "./data/batch_pages.tsx";
@@ -18,13 +19,13 @@ import { lanesPage } from "./data/lanes_page.tsx";
 import { pulses } from "./live.ts";
 import { mailPage } from "./mail.ts";
 import { overviewPage, type OverviewParts } from "./data/overview_page.tsx";
-import type { Frame, MakePage } from "./page.tsx";
-import { refusePage, respondPage } from "./respond.tsx";
+import { type BeginPage, type Frame, LastChange, type MakePage } from "./page.tsx";
+import { refusePage, respondInParts, respondPage } from "./respond.tsx";
 import type { KeyUse } from "../auth/key_use.ts";
 import { schedulePages } from "./data/schedule_pages.tsx";
 import { sendPage } from "./data/send_page.tsx";
 import { servicePages } from "./data/service_pages.tsx";
-import { taskPages } from "./data/task_pages.tsx";
+import { taskList, taskPages } from "./data/task_pages.tsx";
 
 /** What the pages need besides the dependencies of the API. */
 export interface PageParts extends OverviewParts {
@@ -49,7 +50,11 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
   };
 
   /** A page for callers with the scope; without a session it redirects to the sign-in page. */
-  function page(path: string, make: MakePage, scope = true): Route {
+  function route(
+    path: string,
+    answer: (context: RequestContext) => Promise<Response>,
+    scope = true,
+  ): Route {
     return {
       method: "GET",
       path,
@@ -58,11 +63,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
         try {
           const caller = own.authenticate(context.request, context);
           if (scope) requireScope(caller, "read");
-          // Read before the page, so that the live stream reports what changes meanwhile.
-          const change = await engine.lastChange();
-          const { content, live, ...frame } = await make({ ...context, caller });
-          const whole = { ...frame, caller, version, change: live ? change : undefined };
-          return respondPage(context, 200, whole as Frame, content);
+          return await answer({ ...context, caller });
         } catch (error) {
           return refusePage(context, error, dependencies);
         }
@@ -70,8 +71,34 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
     };
   }
 
+  // The last change is read before the page, so that the live stream reports what follows.
+  const page = (path: string, make: MakePage, scope?: boolean) =>
+    route(path, async (context) => {
+      const change = await engine.lastChange();
+      const { content, ...frame } = await make(context);
+      const mark = frame.live ? <LastChange change={change} /> : null;
+      const whole: Frame = { ...frame, caller: context.caller, version };
+      return respondPage(context, 200, whole, <>{content}{mark}</>);
+    }, scope);
+
+  const pageInParts = (path: string, begin: BeginPage) =>
+    route(path, async (context) => {
+      const { content, rest, ...frame } = await begin(context);
+      const whole: Frame = { ...frame, caller: context.caller, version };
+      return respondInParts(context, whole, content, async () => {
+        const change = await engine.lastChange();
+        return (
+          <>
+            {await rest()}
+            <LastChange change={change} />
+          </>
+        );
+      }, dependencies);
+    });
+
   return [
     ...Object.entries(pages).map(([path, make]) => page(path, make)),
+    pageInParts("/ui/tasks", taskList(dependencies)),
     page("/ui/send", sendPage(dependencies), false),
     {
       method: "GET",

@@ -15,11 +15,11 @@ import { Refusal } from "../../problems.ts";
 import { FILTER_NAMES, type FilterWords, readFilter } from "../../request/task_filter.ts";
 import { viewForOthers } from "../../views/others_view.ts";
 import { waitCause } from "../../views/waiting_for.ts";
-import type { MakePage } from "../page.tsx";
+import type { BeginPage, MakePage } from "../page.tsx";
 import { Redirect } from "../respond.tsx";
 import { TaskContent } from "../pages/task.tsx";
 import { readTableView } from "../table_view.ts";
-import { type Count, type Matches, TasksContent } from "../pages/tasks.tsx";
+import { type Count, type Matches, SearchForm, TasksContent } from "../pages/tasks.tsx";
 
 const LISTED = 50;
 /** What a page counts; the script of the page counts on. A live page counts often. */
@@ -27,31 +27,32 @@ const MAX_COUNTED = 200;
 /** Bytes of a mail's source that are shown. */
 const MAX_SOURCE = 65_536;
 
-/** Each page by its path. */
-export function taskPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
-  const { engine, ports, clock } = dependencies;
-
-  async function tasks(context: RequestContext) {
+/** Begins the list of tasks. */
+export function taskList({ engine, clock }: Dependencies): BeginPage {
+  return async function tasks(context: RequestContext) {
     const { cursor, sort, ...given } = query(context, [...FILTER_NAMES, "cursor", "sort"]);
     const words = wordsOf(given);
     const byDue = sort === "due";
     const target = words.q === undefined ? undefined : await targetOf(words.q);
     if (target) throw new Redirect(target);
-    const found = await search(words, cursor || undefined, byDue);
-    const matches = "fault" in found ? undefined : await countMatches(words);
-    const content = (
-      <TasksContent
-        now={clock.now()}
-        words={words}
-        byDue={byDue}
-        operates={mayOperate(context.caller, undefined)}
-        matches={matches}
-        view={readTableView(context.request.headers.get("cookie"))}
-        {...found}
-      />
-    );
-    return { title: "Tasks", place: "tasks", live: true, content } as const;
-  }
+    const rest = async () => {
+      const found = await search(words, cursor || undefined, byDue);
+      const matches = "fault" in found ? undefined : await countMatches(words);
+      return (
+        <TasksContent
+          now={clock.now()}
+          words={words}
+          byDue={byDue}
+          operates={mayOperate(context.caller, undefined)}
+          matches={matches}
+          view={readTableView(context.request.headers.get("cookie"))}
+          {...found}
+        />
+      );
+    };
+    const content = <SearchForm words={words} byDue={byDue} />;
+    return { title: "Tasks", place: "tasks", live: true, content, rest } as const;
+  };
 
   /** The page of an id that is searched for: of a task, of a batch, or of a request's task. */
   async function targetOf(text: string): Promise<string | undefined> {
@@ -115,6 +116,11 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
       throw error;
     }
   }
+}
+
+/** Each page of one task by its path. */
+export function taskPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
+  const { engine, ports, clock } = dependencies;
 
   async function task(context: RequestContext) {
     query(context, []);
@@ -154,7 +160,7 @@ export function taskPages(dependencies: Dependencies): Readonly<Record<string, M
     return mail.length > MAX_SOURCE ? `${text}\n…` : text;
   }
 
-  return { "/ui/tasks": tasks, "/ui/tasks/{id}": task };
+  return { "/ui/tasks/{id}": task };
 }
 
 /** The search of a form, which sends its empty fields as well, and several tags in one field. */

@@ -31,11 +31,13 @@ export function SignInContent(
   );
 }
 
-/** The content of an error page. */
-export function FaultContent({ detail, requestId }: { detail: string; requestId: string }) {
+/** The content of an error page; with `title`, of a part of a page that has a title of its own. */
+export function FaultContent(
+  { title, detail, requestId }: { title?: string; detail: string; requestId: string },
+) {
   return (
     <>
-      <p class="notice" role="alert">{detail}</p>
+      <p class="notice" role="alert">{title === undefined ? detail : `${title}: ${detail}`}</p>
       <p>
         <small>Request {requestId}</small> · <a href="/">Go to the overview</a> ·{" "}
         <a href="/ui/signin">Sign in</a>

@@ -51,14 +51,13 @@ export interface TaskList {
   readonly view: TableView;
 }
 
-/** The content of the list. */
+/** The content of the list below the form. */
 export function TasksContent(list: TaskList) {
   const { now, words, fault, tasks, nextCursor, operates, byDue, view } = list;
   const order = byDue ? { sort: "due" } : {};
   const next = new URLSearchParams({ ...words, ...order, cursor: nextCursor ?? "" });
   return (
     <>
-      <SearchForm words={words} byDue={byDue} />
       {fault === undefined ? null : <p class="notice" role="alert">{fault}</p>}
       <Toolbar list={list} />
       {operates ? <Bulk list={list} /> : null}
@@ -120,7 +119,8 @@ const FURTHER = {
   finishedUntil: "Finished until",
 } as const;
 
-function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
+/** The form of the search. */
+export function SearchForm({ words, byDue }: { words: FilterWords; byDue: boolean }) {
   const further = Object.entries(FURTHER) as [keyof typeof FURTHER, string][];
   const isNarrow = [...further.map(([name]) => name), "reason" as const]
     .some((name) => words[name] !== undefined);
