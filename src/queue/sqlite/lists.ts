@@ -122,7 +122,7 @@ interface Searched {
   readonly lowest: number | undefined;
 }
 
-/** Up to `most` of those that match, among the next `window` rows. */
+/** Up to `most` of those that match, among the next `window` rows. It stops at the last of them. */
 function search(
   storage: SqliteStorage,
   filter: TaskFilter,
@@ -130,13 +130,27 @@ function search(
   before: number,
   window: number,
 ): Searched {
-  const driver = driverOf(storage, filter, before, window);
+  const { db } = storage;
+  const sources = sourcesOf(storage, filter);
   const tests = testsOf(storage, filter);
-  const where = tests.map((test) => test.sql).join(" AND ") || "1";
+  const where = tests.map(({ sql }) => ` AND ${sql}`).join("");
   const values = tests.flatMap((test) => test.values);
-  return driver
-    ? searchIndex(storage, driver, { sql: where, values }, most, window)
-    : searchAll(storage, filter, before, { sql: where, values }, most, window);
+  const range = "AND seq < ? AND seq >= ?";
+  const lowest = lowestOf(filter);
+  const last = db.prepare(
+    sources.map(({ index }) => `SELECT seq FROM ${index} ${range}`).join(" UNION ALL ") +
+      ` ORDER BY seq DESC LIMIT 1 OFFSET ${window - 1}`,
+  ).get(...sources.flatMap(({ values }) => [...values, before, lowest])) as
+    | { seq: number }
+    | undefined;
+  const found = db.prepare(
+    sources.map(({ index, rows = index }) => `SELECT seq FROM ${rows} ${range}${where}`)
+      .join(" UNION ALL ") + " ORDER BY seq DESC LIMIT ?",
+  ).all(
+    ...sources.flatMap((one) => [...one.values, before, last?.seq ?? lowest, ...values]),
+    most,
+  ) as unknown as { seq: number }[];
+  return { seqs: found.map(({ seq }) => seq), lowest: last?.seq };
 }
 
 /** No task that matches has a lower number. */
@@ -153,59 +167,22 @@ function endOf({ until, q = "" }: TaskFilter): number {
   return "task" in search ? Math.min(end, search.task + 1) : end;
 }
 
-/** Reads the latest rows themselves: an index that narrows nothing only adds work. */
-function searchAll(
-  { db }: SqliteStorage,
-  filter: TaskFilter,
-  before: number,
-  { sql, values }: Clause,
-  most: number,
-  window: number,
-): Searched {
-  const last = db.prepare(
-    "SELECT seq FROM task WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-  ).get(lowestOf(filter), before, window - 1) as { seq: number } | undefined;
-  const found = db.prepare(`
-    SELECT seq FROM task NOT INDEXED WHERE seq >= ? AND seq < ? AND ${sql}
-     ORDER BY seq DESC LIMIT ?`)
-    .all(last?.seq ?? lowestOf(filter), before, ...values, most) as unknown as { seq: number }[];
-  return { seqs: found.map(({ seq }) => seq), lowest: last?.seq };
+/** Where rows are read in the order of their numbers. */
+interface Source {
+  /** An index with a condition. */
+  readonly index: string;
+  /** The same with the columns of `task`, if the index is another table. */
+  readonly rows?: string;
+  /** The values of the condition. */
+  readonly values: readonly Value[];
 }
 
-function searchIndex(
-  { db }: SqliteStorage,
-  driver: Clause,
-  { sql, values }: Clause,
-  most: number,
-  window: number,
-): Searched {
-  const found = db.prepare(`
-    WITH span (seq) AS MATERIALIZED (${driver.sql})
-    SELECT seq, (SELECT count(*) FROM span) AS size, (SELECT min(seq) FROM span) AS lowest
-      FROM (SELECT NULL) LEFT JOIN
-           (SELECT seq FROM span CROSS JOIN task USING (seq) WHERE ${sql} ORDER BY seq DESC LIMIT ?)
-     ORDER BY seq DESC`)
-    .all(...driver.values, ...values, most) as unknown as {
-      seq: number | null;
-      size: number;
-      lowest: number;
-    }[];
-  const seqs = found.flatMap(({ seq }) => seq === null ? [] : [seq]);
-  const { size, lowest } = found[0] as { size: number; lowest: number };
-  return { seqs, lowest: size < window ? undefined : lowest };
-}
+/** An index that narrows nothing only adds work. */
+const ALL: Source = { index: "task NOT INDEXED WHERE 1", values: [] };
 
-/** The rows to read, by the index that narrows most, if one does. */
-function driverOf(
-  storage: SqliteStorage,
-  filter: TaskFilter,
-  before: number,
-  window: number,
-): Clause | undefined {
-  const by = (from: string, ...values: Value[]): Clause => ({
-    sql: `SELECT seq FROM ${from} AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ${window}`,
-    values: [...values, before, lowestOf(filter)],
-  });
+/** The rows to read, by the index that narrows most, if one does; several are merged. */
+function sourcesOf(storage: SqliteStorage, filter: TaskFilter): readonly Source[] {
+  const by = (index: string, value: Value): Source[] => [{ index, values: [value] }];
   if (filter.parentId !== undefined && isParent(filter.parentId)) {
     return by("task INDEXED BY task_parent WHERE parent = ?", sequenceOf(filter.parentId));
   }
@@ -217,34 +194,26 @@ function driverOf(
   if (filter.key !== undefined) return by("task INDEXED BY task_key WHERE key = ?", filter.key);
   if (filter.states && !storage.sweeping) {
     const tasks = filter.states.reduce((sum, state) => sum + storage.counts[state], 0);
-    if (tasks <= FEW) return byState(storage, filter.states, by, window);
+    if (tasks <= FEW) return byState(storage, filter.states);
   }
   const tag = filter.tag ?? filter.tags?.[0];
-  if (tag !== undefined) return by("tag WHERE tag = ?", tag);
+  if (tag !== undefined) {
+    const index = "tag WHERE tag = ?";
+    return [{ index, rows: "tag CROSS JOIN task USING (seq) WHERE tag = ?", values: [tag] }];
+  }
   if (filter.source !== undefined && filter.source !== "api") {
     return by("task INDEXED BY task_source WHERE source = ?", filter.source);
   }
-  return filter.states && byState(storage, filter.states, by, window);
+  return filter.states ? byState(storage, filter.states) : [ALL];
 }
 
-function byState(
-  storage: SqliteStorage,
-  wanted: readonly TaskState[],
-  by: (from: string, ...values: Value[]) => Clause,
-  window: number,
-): Clause {
+function byState(storage: SqliteStorage, wanted: readonly TaskState[]): readonly Source[] {
   const states = new Set(wanted.map((state) => STATE[state]));
   // What a shutdown has cancelled is still stored as queued.
   if (storage.sweeping && states.has(STATE.cancelled)) states.add(STATE.queued);
-  const parts = [...states].map((state) => by("task INDEXED BY task_state WHERE state = ?", state));
-  if (parts.length === 0) return by("task WHERE 0");
-  return {
-    sql: `SELECT seq FROM (${
-      parts.map((part) => `SELECT seq FROM (${part.sql})`).join(" UNION ALL ")
-    })
-          ORDER BY seq DESC LIMIT ${window}`,
-    values: parts.flatMap((part) => part.values),
-  };
+  if (states.size === 0) return [{ index: "task WHERE 0", values: [] }];
+  const index = "task INDEXED BY task_state WHERE state = ?";
+  return [...states].map((state) => ({ index, values: [state] }));
 }
 
 /** Whether a task that waits for its time has been tried. */
@@ -273,9 +242,12 @@ const finishedAt = (storage: SqliteStorage) =>
 const OWN_TESTS: {
   readonly [Field in Exclude<keyof TaskFilter, keyof GivenTexts>]-?: Test<Field>;
 } = {
+  // The plain column can be read from an index.
   states: (states, storage) =>
     test(
-      `iif(${marked(storage)}, ${STATE.cancelled}, state) IN (${states.map(() => "?").join(", ")})`,
+      `${storage.sweeping ? `iif(${marked(storage)}, ${STATE.cancelled}, state)` : "state"} IN (${
+        states.map(() => "?").join(", ")
+      })`,
       ...states.map((state) => STATE[state]),
     ),
   queued: ({ kind, at }, storage) => {
