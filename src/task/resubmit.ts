@@ -20,7 +20,7 @@ export type Resubmit =
 
 /**
  * The body with everything that the task keeps, secrets too: for its channel, never
- * to be shown. It has no times, no batch and no fallbacks.
+ * to be shown. It has no times and no batch.
  */
 export function submitBodyOf(task: TaskRecord, followUps: readonly FollowUp[]): Resubmit {
   if (task.payload === undefined) return { missing: "Its payload was erased" };
@@ -39,7 +39,7 @@ function fieldsOf(payload: Payload): Record<string, unknown> {
   return "target" in payload ? chatFields(payload) : mailFields(payload);
 }
 
-/** `callback`, `onSuccess` and `onFailure`, as a submit takes them. */
+/** `callback`, `onSuccess`, `onFailure` and `fallback`, as a submit takes them. */
 export function followUpFields(followUps: readonly FollowUp[]): Record<string, unknown> {
   const chains = followUps.filter(({ kind }) => kind === "chain");
   const chainOf = (state: TaskState) =>
@@ -48,7 +48,21 @@ export function followUpFields(followUps: readonly FollowUp[]): Record<string, u
     callback: callbackOf(followUps),
     onSuccess: chainOf("succeeded"),
     onFailure: chainOf("failed"),
+    fallback: fallbackOf(followUps),
   });
+}
+
+/** The targets to try one after another. No target names several mailboxes, as an alias can. */
+function fallbackOf(followUps: readonly FollowUp[] = []): string[] | undefined {
+  const targets: string[] = [];
+  let next = followUps.find(({ kind }) => kind === "fallback")?.task;
+  while (next) {
+    const payload: ChatPayload | EmailPayload = JSON.parse(next.payload);
+    if ("target" in payload) targets.push(payload.target);
+    else if (payload.to.length === 1) targets.push(...payload.to.map(boxText));
+    next = next.followUps?.[0]?.task;
+  }
+  return targets.length > 0 ? targets : undefined;
 }
 
 /** The URL of the callback. */
@@ -69,6 +83,7 @@ function chainField(tasks: readonly FollowUpTask[]): Record<string, unknown> | u
     ...mail,
     to: to.length > 0 ? to : undefined,
     ...optionsOf(task),
+    fallback: fallbackOf(task.followUps),
     delay: delayMs === undefined ? undefined : formatDuration(delayMs),
     runAt: runAt === undefined ? undefined : new Date(runAt).toISOString(),
     expires: expiresMs !== undefined

@@ -96,7 +96,7 @@ browserTest("a task is edited and sent again with its callback and follow-ups", 
   });
   const { page, assertClean } = await world.open();
   await page.goto(`/ui/tasks/${id}`);
-  await page.getByText("callback and follow-ups, due at once").waitFor();
+  await page.getByText("follow-ups and fallbacks, due at once").waitFor();
   await page.getByRole("link", { name: "Edit and send" }).click();
   await page.getByText("Options", { exact: true }).click();
   assert.equal(await page.getByLabel("Callback").inputValue(), `${upstream.url}/done?token=***`);

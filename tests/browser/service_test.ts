@@ -170,7 +170,7 @@ browserTest("every page works below a base path", async (world) => {
   await page.getByRole("button", { name: "Show" }).click();
   await page.getByRole("columnheader", { name: "Priority" }).waitFor();
   await page.goto(`${url}/ui/tasks?tag=x&state=queued`);
-  await page.getByRole("button", { name: "Cancel all 1" }).click();
+  await page.getByRole("button", { name: "Cancel the only task" }).click();
   await page.getByRole("button", { name: "Yes" }).click();
   await page.getByText("1 cancelled, 0 aborting").waitFor();
   await page.goto(`${url}/ui/channels?to=ada%40example.org`);

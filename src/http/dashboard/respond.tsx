@@ -64,7 +64,8 @@ export function respondInParts(
     yield await later + html.slice(end);
   }
 
-  return new PageInParts(parts(), pageHeaders(requestId));
+  // nginx would keep the first part until it has the rest.
+  return new PageInParts(parts(), { ...pageHeaders(requestId), "x-accel-buffering": "no" });
 }
 
 /** The caller of an open page; a caller who is signed in sees the navigation of the dashboard. */

@@ -78,6 +78,13 @@ Deno.test("the search form ignores empty fields, and the list has pages", async 
   assert.equal([...second.matchAll(/name="task"/g)].length, 10);
 });
 
+Deno.test("the bulk actions of a search say how many tasks they change", async () => {
+  await using api = await Api.open();
+  for (const tag of ["one", "two", "two"]) await api.accept({ tags: [tag] });
+  assert.match(await html(api, "/ui/tasks?tag=one"), />Cancel the only task</);
+  assert.match(await html(api, "/ui/tasks?tag=two"), />Cancel all 2</);
+});
+
 Deno.test("an invalid search is explained beside the form", async () => {
   await using api = await Api.open();
   assert.match(

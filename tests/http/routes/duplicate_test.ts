@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseApiKeys } from "../../../src/http/auth/auth.ts";
+import type { FollowUp } from "../../../src/task/task.ts";
 import { Api } from "../../support/api.ts";
 
 const REQUEST = {
@@ -119,6 +120,39 @@ Deno.test("what is submitted once more has the callback and the follow-ups too",
   assert.deepEqual(others, []);
   // A follow-up is replaced as a whole: the secret goes to no other receiver.
   assert.deepEqual(next?.task.payload.headers, {});
+});
+
+Deno.test("what is submitted once more has the fallbacks too, and those of its follow-ups", async () => {
+  await using api = await Api.open();
+  const notice = { subject: "Hello", text: "It rides." };
+  const fallback = [
+    "json://example.org/s3cret",
+    '"Ada, Countess" <ada@example.org>',
+    "bob@example.org",
+  ];
+  const { body } = await api.post("/notify", {
+    ...notice,
+    to: "ntfy://ntfy.sh/topic",
+    fallback,
+    expires: "1h",
+    onFailure: { notify: { ...notice, to: "ops@example.org", fallback } },
+  });
+  const again = await api.post(`/tasks/${body.id}/duplicate`);
+  assert.equal(again.status, 202, JSON.stringify(again.body));
+  const plain = await api.post("/notify", {
+    ...notice,
+    to: "ntfy://ntfy.sh/topic",
+    fallback,
+    onFailure: { notify: { ...notice, to: "ops@example.org", fallback } },
+  });
+  const followUpsOf = async (id: string) =>
+    JSON.parse(
+      JSON.stringify(await api.engine.followUps(id)),
+      (name, value) => name === "payload" ? JSON.parse(value) : value,
+    );
+  const made: readonly FollowUp[] = await followUpsOf(again.body.id);
+  assert.deepEqual(made.map(({ kind }) => kind), ["chain", "fallback"]);
+  assert.deepEqual(made, await followUpsOf(plain.body.id));
 });
 
 Deno.test("a merge patch changes what is submitted once more", async () => {

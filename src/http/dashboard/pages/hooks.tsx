@@ -59,7 +59,7 @@ export function HooksContent(
   return (
     <section id="hooks" data-live>
       <div class="heading">
-        <p>Deliveries, {period.name}</p>
+        <h2>Deliveries, {period.name}</h2>
         <WindowSwitch path="/ui/hooks" now={period} />
       </div>
       <table class="dense">
@@ -259,7 +259,9 @@ function Result({ verdict }: { verdict: Verdict }) {
           <a href={`/ui/tasks/${id}`}>{id}</a>
         </small>
       ))}
-      {replays === undefined ? null : <small>replayed {replays} times</small>}
+      {replays === undefined
+        ? null
+        : <small>replayed {replays === 1 ? "once" : `${replays} times`}</small>}
       {error === undefined ? null : <small class="error">{error.detail}</small>}
     </>
   );
@@ -276,7 +278,7 @@ export function DeliveryContentPage(
 ) {
   return (
     <>
-      <section id="result" data-live>
+      <div id="result" data-live>
         <dl class="facts">
           <Fact name="Hook">
             <a href={pathOf(hook.name)}>{hook.name}</a>
@@ -289,7 +291,7 @@ export function DeliveryContentPage(
           </Fact>
         </dl>
         {operates ? <Replay hook={hook.name} id={delivery.id} /> : null}
-      </section>
+      </div>
       <section id="preview">
         <h2>With the current configuration</h2>
         <Mapping evaluation={evaluation} />

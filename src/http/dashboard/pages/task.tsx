@@ -154,7 +154,7 @@ export function duplicateLeavesOut({ expiresAt, batchId }: TaskRecord): string {
     ...(batchId === undefined ? [] : ["its batch"]),
   ];
   const without = left.length === 0 ? "" : `; without ${left.join(" and ")}`;
-  return `With the same options, secrets, callback and follow-ups, due at once${without}.`;
+  return `With the same options, secrets, callback, follow-ups and fallbacks, due at once${without}.`;
 }
 
 function Progress({ progress }: { progress: TaskProgress }) {

@@ -32,7 +32,7 @@ export function TaskTable(
               )
               : null}
             <th scope="col" class="state">State</th>
-            <th scope="col">Task</th>
+            <th scope="col" class="what">Task</th>
             {view.columns.map((name) => <th scope="col" class={name}>{COLUMNS[name]}</th>)}
           </tr>
         </thead>
