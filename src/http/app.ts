@@ -129,7 +129,7 @@ export function createApp(dependencies: Dependencies): App {
     ...statusRoutes(dependencies, counters),
     ...metricsRoutes(dependencies),
     ...openapiRoutes(dependencies.version, basePath),
-    ...pageRoutes(dependencies, { authenticate, counters, keyUse }),
+    ...pageRoutes(dependencies, { authenticate, counters, keyUse, longTasks }),
     ...signInRoutes(dependencies, { sessions, refuseWrongKey }),
     ...docsRoutes(dependencies.version, authenticate),
     ...manualRoutes(dependencies, authenticate),

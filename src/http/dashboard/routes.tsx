@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { LongTasks } from "../streams/long_tasks.ts";
 import { seenTask } from "../auth/access.ts";
 import { type Authenticate, requireScope } from "../auth/auth.ts";
 import type { RequestContext } from "../context.ts";
@@ -33,6 +34,8 @@ export interface PageParts extends OverviewParts {
   readonly authenticate: Authenticate;
   /** When each API key was last used. */
   readonly keyUse: KeyUse;
+  /** Reads long tasks. */
+  readonly longTasks: LongTasks;
 }
 
 /** The routes of the pages. */
@@ -40,7 +43,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
   const { engine, version } = dependencies;
   const pages: Readonly<Record<string, MakePage>> = {
     "/": overviewPage(dependencies, own),
-    ...taskPages(dependencies),
+    ...taskPages(dependencies, own.longTasks),
     ...batchPages(dependencies),
     "/ui/lanes": lanesPage(dependencies),
     ...hookPages(dependencies),
@@ -99,7 +102,7 @@ export function pageRoutes(dependencies: Dependencies, own: PageParts): Route[] 
   return [
     ...Object.entries(pages).map(([path, make]) => page(path, make)),
     pageInParts("/ui/tasks", taskList(dependencies)),
-    page("/ui/send", sendPage(dependencies), false),
+    page("/ui/send", sendPage(dependencies, own.longTasks), false),
     {
       method: "GET",
       path: "/ui/tasks/{id}/mail",

@@ -29,7 +29,6 @@ Deno.test("what shows no payload reads no long one", async () => {
   assert.equal((await api.post(`/tasks/${id}/run`)).status, 202);
   assert.equal((await api.delete(`/tasks/${id}`)).body.state, "cancelled");
   assert.equal((await api.get(`/outbox/${id}`)).status, 404);
-  assert.equal((await api.raw(`/ui/tasks/${id}`)).status, 200);
   const { body } = await api.post(`/tasks/${id}/retry`);
   assert.deepEqual([body.state, body.payload], ["queued", undefined]);
   assert.equal(finds.count, 0);
@@ -59,6 +58,16 @@ Deno.test("a reader of a long task who does not read it is cut off, or may leave
   const left = await api.raw(`/tasks/${id}`);
   await left.body?.cancel();
   assert.equal((await api.get(`/tasks/${id}`)).status, 200);
+});
+
+Deno.test("the pages of a long task show its payload", async () => {
+  const { api, id } = await setup();
+  await using _ = api;
+  for (const path of [`/ui/tasks/${id}`, `/ui/send?from=${id}`]) {
+    const page = await api.raw(path);
+    assert.equal(page.status, 200);
+    assert.match(await page.text(), /a long line a long line/, path);
+  }
 });
 
 Deno.test("a long task is duplicated whole", async () => {

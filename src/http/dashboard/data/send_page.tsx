@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LongTasks } from "../../streams/long_tasks.ts";
 import { isPlainObject, type PlainObject } from "../../../lib/json.ts";
 import { maskSubmit } from "../../../task/masked_submit.ts";
 import { followUpFields, optionsOf } from "../../../task/resubmit.ts";
@@ -20,7 +21,7 @@ import { SendContent, type SentBefore } from "../pages/send.tsx";
 import { duplicateLeavesOut } from "../pages/task.tsx";
 
 /** Makes the page. */
-export function sendPage({ engine, ports }: Dependencies): MakePage {
+export function sendPage({ engine, ports }: Dependencies, longTasks: LongTasks): MakePage {
   return async (context: RequestContext) => {
     const { from } = query(context, ["from"]);
     const { caller } = context;
@@ -32,8 +33,12 @@ export function sendPage({ engine, ports }: Dependencies): MakePage {
     }
     if (task) requireScope(caller, task.type);
     const templates = ports.templates().map(({ name }) => name);
-    const before = task &&
-      sentBefore(task, await viewForOthers(engine, task), await engine.followUps(task.id));
+    const before = task && await longTasks.withPayload(
+      context,
+      task,
+      async (whole) =>
+        sentBefore(whole, await viewForOthers(engine, whole), await engine.followUps(task.id)),
+    );
     return {
       title: before ? "Send once more" : "Send",
       place: "send",
@@ -49,7 +54,7 @@ function sentBefore(
   followUps: readonly FollowUp[],
 ): SentBefore {
   if (!isPlainObject(payload)) {
-    throw new Refusal("not_found", "The payload was erased, or is longer than a MiB");
+    throw new Refusal("not_found", "The payload was erased");
   }
   return {
     id: task.id,

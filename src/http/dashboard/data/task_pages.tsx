@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { LongTasks } from "../../streams/long_tasks.ts";
 import { isId } from "../../../lib/ids.ts";
 import { noCounts, TASK_STATES, type TaskState } from "../../../task/state.ts";
-import type { TaskSummary } from "../../../task/task.ts";
+import type { TaskRecord, TaskSummary } from "../../../task/task.ts";
 import { seenTask } from "../../auth/access.ts";
 import { mayOperate } from "../../auth/auth.ts";
 import { query, type RequestContext } from "../../context.ts";
@@ -119,12 +120,19 @@ export function taskList({ engine, clock }: Dependencies): BeginPage {
 }
 
 /** Each page of one task by its path. */
-export function taskPages(dependencies: Dependencies): Readonly<Record<string, MakePage>> {
+export function taskPages(
+  dependencies: Dependencies,
+  longTasks: LongTasks,
+): Readonly<Record<string, MakePage>> {
   const { engine, ports, clock } = dependencies;
 
   async function task(context: RequestContext) {
+    const found = await seenTask(engine, context);
     query(context, []);
-    const task = await seenTask(engine, context);
+    return await longTasks.withPayload(context, found, (whole) => pageOf(context, whole));
+  }
+
+  async function pageOf(context: RequestContext, task: TaskRecord) {
     const now = clock.now();
     const waits = task.state === "queued"
       ? waitCause(task, {

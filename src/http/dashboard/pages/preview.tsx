@@ -21,7 +21,7 @@ export function PayloadPreview(
   },
 ) {
   if (!isPlainObject(payload)) {
-    return <p class="empty">The payload was erased, is longer than a MiB, or cannot be read.</p>;
+    return <p class="empty">The payload was erased or cannot be read.</p>;
   }
   return typeof payload.url === "string"
     ? <RequestPreview payload={payload} />
