@@ -15,7 +15,7 @@ import {
 import { cronWords } from "../../schedules/cron_words.ts";
 import { freshRecord, redefined, type ScheduleRecord } from "../../schedules/schedule_record.ts";
 import type { Schedule } from "../../schedules/scheduler.ts";
-import { type Caller, mayOperate, maySee, requireScope } from "../auth/auth.ts";
+import { type Caller, mayOperate, maySee, requireDraftScopes, requireScope } from "../auth/auth.ts";
 import type { QueueEngine } from "../../queue/engine.ts";
 import type { TaskState } from "../../task/state.ts";
 import { parseBodyText } from "../../task/input/body_text.ts";
@@ -32,7 +32,6 @@ import type { Json } from "../../task/task.ts";
 import { NOTHING_STORED, Refusal, refuseIssues, requireAccepting } from "../problems.ts";
 import type { Route } from "../route.ts";
 import { notFound, requireOperation } from "../auth/access.ts";
-import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { timeView } from "../views/time_view.ts";
 import type { View } from "../views/task_view.ts";
 

@@ -18,7 +18,7 @@ import { noTraces, type SpanAttributes, traceIdOf } from "../../lib/traces.ts";
 import { isBatchRequest } from "../../task/input/parse_submit.ts";
 import { maxQueuedOf } from "../../task/key_limits.ts";
 import type { Draft, SubmitContext } from "../../task/input/new_task.ts";
-import { nameOf } from "../auth/auth.ts";
+import { nameOf, requireDraftScopes } from "../auth/auth.ts";
 import { readJson, tooLarge } from "../request/body.ts";
 import type { BodyBudget } from "../request/body_budget.ts";
 import {
@@ -41,7 +41,6 @@ import { openRateLimit } from "../request/rate_limit.ts";
 import { TASK_TYPES } from "../request/task_filter.ts";
 import { resultLines } from "../streams/results.ts";
 import type { Route } from "../route.ts";
-import { requireDraftScopes } from "../auth/draft_scopes.ts";
 import { submittedBatchView } from "../views/batch_view.ts";
 import { acceptedView, taskView, type View } from "../views/task_view.ts";
 import { waitForBatch, waitForTask } from "../streams/wait_for.ts";
