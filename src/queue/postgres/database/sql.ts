@@ -270,8 +270,8 @@ const TEXTS = {
          SET state = 4, behind = 0, reason = 'shutdown', finished_at = $2, aborting = NULL,
              delivery = CASE WHEN t.duplicate THEN 'unknown' ELSE 'not_delivered' END,
              change = nextval('@.change_seq')
-        FROM waiting w WHERE t.seq = w.seq
-      RETURNING t.seq, t.batch, t.change, t.key_name AS key),
+       WHERE t.seq = ANY(ARRAY(SELECT seq FROM waiting)) -- a join would read all tasks
+      RETURNING t.seq, t.batch, t.change, t.key_name AS key, t.owner),
     holders AS (
       DELETE FROM @.holder h USING tasks WHERE h.key = tasks.key AND h.seq = tasks.seq),
     changes AS (
@@ -280,7 +280,7 @@ const TEXTS = {
       SELECT @.add_tally($1, ARRAY[-count(*), 0, 0, 0, count(*), 0]) FROM tasks HAVING count(*) > 0),
     owners AS (
       INSERT INTO @.owner_tally AS o
-      SELECT t.owner, $1, -count(*) FROM @.task t JOIN waiting w USING (seq)
+      SELECT t.owner, $1, -count(*) FROM tasks t
        WHERE t.owner IS NOT NULL GROUP BY t.owner ORDER BY t.owner
       ON CONFLICT (owner, slot) DO UPDATE SET queued = o.queued + excluded.queued)
     SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tallied),
