@@ -75,12 +75,6 @@ export class Unit extends ChangedRows
   }
 
   insertRow(row: Row, content: Content): void {
-    if (this.closed) {
-      row.state = "cancelled";
-      row.reason = "shutdown";
-      row.delivery = "not_delivered";
-      row.finishedAt = this.now;
-    }
     this.rows.set(row.seq, row);
     this.inserted.push({ row, content });
   }
