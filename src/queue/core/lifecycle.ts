@@ -32,6 +32,8 @@ export function insertTask(storage: Storage, row: Row, content: Content): void {
   const { closed } = storage;
   row.change = storage.nextChange(row.seq);
   row.generation = closed ? storage.generation - 1 : storage.generation;
+  // Whatever it waited behind in a transaction that was rolled back and is repeated.
+  row.behind = 0;
   if (!closed && row.key !== null && !joinKey(storage, row)) row.behind = BEHIND.key;
   if (!closed && storage.pauses.cover(row)) row.behind |= BEHIND.pause;
   else if (row.behind === 0 && row.batch !== null && row.dueAt <= storage.now) {

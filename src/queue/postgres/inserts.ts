@@ -111,12 +111,13 @@ export class Inserts {
 
   async #insertAlone(submission: Submission): Promise<Inserted> {
     const maxQueued = this.#maxQueued;
-    const tasks = rowsOf(submission.tasks);
-    const keys = tasks.flatMap(({ row }) => row.key === null ? [] : [keyName(row)]);
     let answer: Inserted = { kind: "stored" };
     await this.#db.write(
       async (unit) => {
-        await unit.loadKeys([...new Set(keys)]);
+        // Anew for each try: the lifecycle changes rows, and a deadlock rolls back only the database.
+        const tasks = rowsOf(submission.tasks);
+        const keys = tasks.flatMap(({ row }) => row.key === null ? [] : [keyName(row)]);
+        await unit.loadKeys(unique(keys));
         await unit.loadSubmission(submission);
         await unit.loadCounts(submission.quota ? [submission.quota.owner] : []);
         answer = insertSubmission(unit, { ...submission, tasks }, maxQueued);
