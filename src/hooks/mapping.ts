@@ -104,7 +104,7 @@ const LATER = /\{\{-?\s*(?:task|batch)\.[^{}]*\}\}/g;
 const URL_START = /^\s*[a-z][a-z0-9+.-]*:\/\//i;
 /** The value at the start of a URL: it is the URL, or its beginning. */
 const FIRST_VALUE = /^\s*\{\{(?:(?!\}\}).)*\}\}/s;
-/** So many characters always fit into a line: each takes at most three bytes. */
+/** A value of this many characters always fits into a line: each takes at most three bytes. */
 const LINE_CHARACTERS = Math.floor(LINE_BYTES / 3);
 
 function parseValue(value: Json, place: Place, issues: Issue[]): Mapping {

@@ -5,6 +5,7 @@
  */
 
 import { Worker } from "node:worker_threads";
+import { joinBytes } from "../../lib/bytes.ts";
 import { freeBuffer } from "../buffer_pool.ts";
 import { type ComputeOptions, IDLE_MS } from "./compute.ts";
 import type { FromDecoder, ToDecoder } from "./decode_protocol.ts";
@@ -172,9 +173,9 @@ export class RemoteDecoder implements BodySink {
       short,
     );
     try {
-      await decoder.write(concatenated(this.#short));
+      await decoder.write(joinBytes(this.#short));
       await decoder.end();
-      return concatenated(short.chunks);
+      return joinBytes(short.chunks);
     } catch (error) {
       decoder.abandon();
       if (error instanceof RangeError) return undefined;
@@ -184,7 +185,7 @@ export class RemoteDecoder implements BodySink {
 
   #open(): Promise<void> {
     this.#id = this.#thread.open(this, this.#codings);
-    const body = concatenated(this.#short);
+    const body = joinBytes(this.#short);
     this.#short = [];
     return this.#send(body);
   }
@@ -214,14 +215,4 @@ class ShortSink implements BodySink {
 
   end(): void {}
   abandon(): void {}
-}
-
-function concatenated(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { joinBytes } from "../../lib/bytes.ts";
 import type { Extraction } from "../../task/extract.ts";
 import { decoderFor, SNIFFED_BYTES } from "./text.ts";
 
@@ -73,12 +74,7 @@ export class TextExtractor {
 
   #begin(chunks: readonly Uint8Array[]): void {
     this.#sniffed = undefined;
-    const beginning = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const chunk of chunks) {
-      beginning.set(chunk, at);
-      at += chunk.length;
-    }
+    const beginning = joinBytes(chunks);
     this.#decoder = decoderFor(beginning, this.#options.contentType);
     this.isText = this.#decoder.encoding.startsWith("utf-16") || !beginning.includes(0);
     this.#read(this.#decoder.decode(beginning, { stream: true }));

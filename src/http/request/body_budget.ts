@@ -49,7 +49,7 @@ export function openBodyBudget(clock: Clock): BodyBudget {
   function beginWhatFits(): void {
     for (let next = nextShare(); next; next = nextShare()) {
       const [first] = next.waiting;
-      // Smaller ones do not overtake it, or it would wait for ever.
+      // A smaller body must not go first: with enough of them, this one would never begin.
       if (!first || first.bytes > left) return;
       next.waiting.shift();
       next.taken += first.bytes;

@@ -179,7 +179,7 @@ export function taskRoutes(dependencies: Dependencies, longTasks: LongTasks): Ro
 
   /**
    * How many tasks a retry may queue again: the limits for new tasks apply. The quota is that of
-   * the key that owns a task, whoever retries it.
+   * the API key that owns the task, also when another API key retries it.
    */
   function room(): Room {
     const quotas = dependencies.keys().flatMap(({ name }) => {

@@ -16,8 +16,8 @@ import { taskView } from "../views/task_view.ts";
 const AT_ONCE = 32;
 
 /**
- * Streams the results of a batch. With `wait`, the response ends after so many seconds even if
- * tasks are not final. A reader that disconnects cancels nothing.
+ * Streams the results of a batch. With `wait`, the response ends after that time, even if
+ * some tasks are not final. A reader that disconnects cancels nothing.
  */
 export function resultLines(
   { engine, clock }: Dependencies,

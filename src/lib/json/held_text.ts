@@ -11,6 +11,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { joinBytes } from "../bytes.ts";
 import type { JsonText } from "../json.ts";
 import { runAtOnce, type Steps } from "../steps.ts";
 
@@ -226,13 +227,7 @@ class Held implements HeldText {
       from = token.index + token[0].length;
     }
     parts.push(encoder.encode(text.slice(from)));
-    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinBytes(parts);
   }
 
   *restoreSteps(text: string): Steps<string> {

@@ -53,7 +53,7 @@ function bodyOf(sql: Statements, row: Row, shortened: ShortenedPayloads, brief: 
 
 /** Each is at most this long, in characters. */
 const MAX_SHORTENED = 16_384;
-/** So many are kept. */
+/** The most payloads that are kept. */
 const MAX_KEPT = 64;
 
 /**

@@ -145,7 +145,7 @@ export const BODY_COLUMNS = `spec,
   checksum`;
 
 /** Makes a body of the values of `ROW_COLUMNS` and `BODY_COLUMNS`; `undefined` when there is none. */
-// deno-lint-ignore no-explicit-any -- what each column holds is the schema's word
+// deno-lint-ignore no-explicit-any -- the schema decides what each column holds
 export function bodyFrom(values: readonly any[]): Body | undefined {
   const at = FIELDS.length;
   const spec = values[at];
