@@ -14,6 +14,7 @@ import { relaysFor } from "./channels/mail/relays.ts";
 import { channelSettings, readCa } from "./service/channel_settings.ts";
 import { PROBLEM_CODES } from "./http/problems.ts";
 import { openSignOuts } from "./http/auth/sign_outs.ts";
+import { sampleBacklog } from "./http/stats/backlog.ts";
 import { openHistory, withHistory } from "./http/stats/history.ts";
 import { createApp } from "./http/app.ts";
 import { trustsNone } from "./http/request/client.ts";
@@ -176,6 +177,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
   const run = `${config.node ?? Deno.hostname()} ${clock.now()} ${Deno.pid}`;
   const history = openHistory({ engine, clock, run });
   stack.defer(() => history.close());
+  stack.defer(sampleBacklog({ engine, clock, history }));
   const metrics = withHistory(
     openMetrics({ version: VERSION, engine: engine.name }, PROBLEM_CODES),
     history,
@@ -202,6 +204,7 @@ export async function openService(config: Config, options: ServiceOptions): Prom
     downloads: config.downloads,
     refuseSave: () => saves?.refusal,
     progressOf: (id) => worker?.progressOf(id),
+    startedAtOf: (id) => worker?.startedAtOf(id),
     runningTasks: () => worker?.runningTasks() ?? [],
     worker: () => ({ ...workload(), threads: pool?.status() ?? [], lost: pool?.lost ?? [] }),
   };

@@ -228,6 +228,8 @@ export interface Ports extends NotifyPorts {
   readonly downloads: string;
   /** The progress of a running task, when its channel reports it. */
   progressOf(taskId: string): TaskProgress | undefined;
+  /** When the attempt of a task that runs on this node began, in milliseconds since the epoch. */
+  startedAtOf(taskId: string): number | undefined;
   /** The progress of every running task whose channel reports it. */
   runningTasks(): RunningTask[];
   /** How the worker is. */

@@ -71,6 +71,8 @@ export interface Worker {
   readonly settled: number;
   /** The progress of a running task, if its channel reports any. */
   progressOf(taskId: string): TaskProgress | undefined;
+  /** When the attempt of a running task began, in milliseconds since the epoch. */
+  startedAtOf(taskId: string): number | undefined;
   /** All running tasks whose channel reports progress. */
   runningTasks(): RunningTask[];
 }
@@ -125,6 +127,10 @@ class SlotWorker implements Worker {
 
   progressOf(taskId: string): TaskProgress | undefined {
     return this.#liveOf(taskId)?.attempt.progress();
+  }
+
+  startedAtOf(taskId: string): number | undefined {
+    return this.#liveOf(taskId)?.task.startedAt;
   }
 
   runningTasks(): RunningTask[] {

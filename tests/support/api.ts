@@ -110,6 +110,7 @@ export class Api implements AsyncDisposable {
       downloads: "./nowhere",
       addressesOf: () => Promise.resolve(["192.0.2.1"]),
       progressOf: () => undefined,
+      startedAtOf: () => undefined,
       runningTasks: () => [],
       worker: () => ({ running: 0, concurrency: 8, threads: [], lost: [] }),
       ...given,

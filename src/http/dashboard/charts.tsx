@@ -4,9 +4,17 @@
  * @module
  */
 
-import { countAt, type Quantiles, type Tally } from "../../task/history.ts";
-import type { Shown } from "../stats/history.ts";
-import { endedAs } from "../stats/history.ts";
+import {
+  addTally,
+  countAt,
+  noTally,
+  type Quantiles,
+  quantilesOf,
+  type Tally,
+  tallyAt,
+} from "../../task/history.ts";
+import { dueIn, endedAs, type Shown } from "../stats/history.ts";
+import type { Child } from "hono/jsx";
 import { timeView } from "../views/time_view.ts";
 import { duration, grouped } from "./components.tsx";
 
@@ -61,6 +69,112 @@ export function FinishedChart({ shown, name }: { shown: Shown; name: string }) {
   );
 }
 
+/** A chart of the tasks that were due and waited, by step. */
+export function WaitingChart({ shown, name }: { shown: Shown; name: string }) {
+  const values = shown.steps.map(dueIn);
+  const most = Math.max(0, ...values);
+  return (
+    <BarChart
+      shown={shown}
+      series={[{ word: "waiting", values }]}
+      scale={(top) => `${grouped(top)} due`}
+      legend={<span class="key waiting">due and waiting</span>}
+      said={`Tasks that were due and waited, ${name}: at most ${grouped(most)}`}
+      titleOf={(index) => `${grouped(values[index] ?? 0)} due`}
+    />
+  );
+}
+
+/** A chart of how long tasks took from their acceptance to their end, by step. */
+export function LatencyChart({ shown, name }: { shown: Shown; name: string }) {
+  const quantiles = shown.steps.map((step) => quantilesOf(endToEnd(step)));
+  const of = (which: "p50" | "p95") => quantiles.map((one) => one[which] ?? 0);
+  const { p50, p95 } = quantilesOf(endToEnd(shown.total));
+  const figures = p50 === undefined || p95 === undefined
+    ? "no task ended"
+    : `p50 ${duration(p50)}, p95 ${duration(p95)}`;
+  return (
+    <BarChart
+      shown={shown}
+      series={[{ word: "p95", values: of("p95") }, { word: "p50", values: of("p50") }]}
+      scale={(top) => duration(top)}
+      legend={
+        <>
+          <span class="key p50">p50</span> <span class="key p95">p95 end to end</span>
+        </>
+      }
+      said={`Latency from end to end, ${name}: ${figures}`}
+      titleOf={(index) => {
+        const { p50 = 0, p95 = 0 } = quantiles[index] ?? {};
+        return `p50 ${duration(p50)}, p95 ${duration(p95)}`;
+      }}
+    />
+  );
+}
+
+/** How long the tasks of all types took, as a histogram. */
+export function endToEnd(tally: Tally): Tally {
+  const sum = noTally();
+  for (const type of Object.values(tallyAt(tally, "types"))) {
+    addTally(sum, tallyAt(type as Tally, "ms"));
+  }
+  return sum;
+}
+
+/** A chart of one value or several by step, each from the ground: the highest comes first. */
+function BarChart({ shown, series, scale, legend, said, titleOf }: {
+  readonly shown: Shown;
+  readonly series: readonly { readonly word: string; readonly values: readonly number[] }[];
+  /** The highest value in words. */
+  readonly scale: (top: number) => string;
+  readonly legend: Child;
+  /** The chart in words. */
+  readonly said: string;
+  /** A step in words. */
+  readonly titleOf: (index: number) => string;
+}) {
+  const { from, stepMs, steps } = shown;
+  const [first] = series;
+  const highest = Math.max(0, ...(first?.values ?? []));
+  const most = roundUp(Math.max(1, highest));
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="scale">{scale(most)}</span>
+        <span class="legend">{legend}</span>
+      </figcaption>
+      <svg
+        viewBox={`0 0 ${steps.length * BAR} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={said}
+      >
+        {first?.values.map((value, index) => {
+          if (value === 0) return null;
+          const at = from + index * stepMs;
+          return (
+            <g>
+              <title data-at={timeView(at)}>{`${utcClock(at)}: ${titleOf(index)}`}</title>
+              <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
+            </g>
+          );
+        })}
+        {series.map(({ word, values }) => <path class={`bar ${word}`} d={bars(values, most)} />)}
+      </svg>
+      <Axis shown={shown} />
+    </figure>
+  );
+}
+
+/** The bars of a series as one path; the pointer meets what is below it. */
+function bars(values: readonly number[], most: number, least = 2): string {
+  return values.map((value, index) => {
+    if (value === 0) return "";
+    const high = round(Math.max(least, value / most * HEIGHT));
+    return `M${index * BAR + 1},${HEIGHT}v${-high}h${BAR - 2}v${high}z`;
+  }).join("");
+}
+
 function Bar(
   { index, bottom, size, word }: { index: number; bottom: number; size: number; word: string },
 ) {
@@ -111,13 +225,6 @@ export function Sparkline(
     bad: countAt(step, ...path, bad),
   }));
   const most = Math.max(1, ...values.map(({ all }) => all));
-  const draw = (of: (value: typeof values[number]) => number) =>
-    values.map((value, index) => {
-      const count = of(value);
-      if (count === 0) return "";
-      const high = Math.max(6, count / most * HEIGHT);
-      return `M${index * BAR + 1},${HEIGHT}v${-round(high)}h${BAR - 2}v${round(high)}z`;
-    }).join("");
   return (
     <svg
       class="spark"
@@ -125,8 +232,8 @@ export function Sparkline(
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      <path class="all" d={draw(({ all }) => all)} />
-      <path class="failed" d={draw(({ bad }) => Math.min(bad, most))} />
+      <path class="all" d={bars(values.map(({ all }) => all), most, 6)} />
+      <path class="failed" d={bars(values.map(({ bad }) => Math.min(bad, most)), most, 6)} />
     </svg>
   );
 }

@@ -56,6 +56,8 @@ export interface History {
   submitted(who: string, count: number): void;
   /** A hook received a delivery. */
   delivered(hook: string, verdict: string): void;
+  /** So many tasks, at least one, were due and waited. */
+  waiting(due: number): void;
   /** The counts from `since` to now, in the shortest steps that are kept for so long. */
   read(since: number): Promise<Shown>;
   /** Stores what is not stored yet, and ends. */
@@ -64,11 +66,11 @@ export interface History {
 
 /** What a history needs. */
 export interface HistoryParts {
-  /** Keeps the counts. */
-  readonly engine: Pick<QueueEngine, "history" | "writeHistory">;
+  /** Keeps the counts; where several nodes share it, attempts are counted for each. */
+  readonly engine: Pick<QueueEngine, "history" | "writeHistory" | "cluster">;
   /** Ends each minute of counting. */
   readonly clock: Clock;
-  /** Identifies this process. */
+  /** Identifies this process: the name of its node, and further words. */
   readonly run: string;
 }
 
@@ -142,6 +144,10 @@ class StoredHistory implements History {
     this.#now().delivered(hook, verdict);
   }
 
+  waiting(due: number): void {
+    this.#now().waiting(due);
+  }
+
   async read(since: number): Promise<Shown> {
     const now = this.#parts.clock.now();
     const { stepMs } = HISTORY_STEPS.find(({ stepMs, keptMs }) => now - since <= keptMs - stepMs) ??
@@ -158,14 +164,15 @@ class StoredHistory implements History {
     }
     const total = sumOf(sum);
     const present = this.#current
-      ? [{ at: this.#current.at, tally: this.#current.counts.tally() }]
+      ? [{ ...this.#current, tally: this.#current.counts.tally() }]
       : [];
-    for (const { at, tally } of [...this.#unstored, ...present]) {
+    for (const { at, tally, run } of [...this.#unstored, ...present]) {
       const place = Math.min(steps.length - 1, Math.floor((at - from) / stepMs));
       const step = steps[place];
       if (!step) continue;
-      steps[place] = sumOf(step, tally);
-      addTally(total, tally);
+      const counted = this.#withNode(tally, run);
+      steps[place] = sumOf(step, counted);
+      addTally(total, counted);
     }
     return { stepMs, from, steps, total };
   }
@@ -252,14 +259,26 @@ class StoredHistory implements History {
     if (known && clock.monotonic() - known.readAt < READ_AGAIN_MS) return known;
     const keptMs = HISTORY_STEPS.find((step) => step.stepMs === stepMs)?.keptMs ?? 0;
     const steps = new Map<number, Tally>();
-    for (const { at, tally } of await engine.history(stepMs, now - keptMs)) {
+    for (const { at, tally, run } of await engine.history(stepMs, now - keptMs)) {
       let step = steps.get(at);
       if (!step) steps.set(at, step = noTally());
-      addTally(step, JSON.parse(tally));
+      addTally(step, this.#withNode(JSON.parse(tally), run));
     }
     const stored = { readAt: clock.monotonic(), steps, sums: new Map() };
     this.#stored.set(stepMs, stored);
     return stored;
+  }
+
+  /** The same with the attempts of all hosts as those of the node that counted them. */
+  #withNode(tally: Tally, run: string): Tally {
+    if (!this.#parts.engine.cluster) return tally;
+    const [node = ""] = run.split(" ");
+    const counts = noTally();
+    for (const host of Object.values(tallyAt(tally, "hosts"))) {
+      const { attempts = 0, delivered = 0, ms = noTally() } = host as Tally;
+      addTally(counts, { attempts, delivered, ms });
+    }
+    return Object.assign(noTally(), tally, { nodes: Object.assign(noTally(), { [node]: counts }) });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -283,6 +302,12 @@ function sumOf(...tallies: Tally[]): Tally {
 export function endedAs(tally: Tally, state: TaskState): number {
   const types = Object.values(tallyAt(tally, "types"));
   return types.reduce<number>((sum, type) => sum + countAt(type as Tally, state), 0);
+}
+
+/** How many tasks were due and waited during a step: the mean of the minutes when any did. */
+export function dueIn(step: Tally): number {
+  const samples = countAt(step, "waiting", "samples");
+  return samples === 0 ? 0 : Math.round(countAt(step, "waiting", "due") / samples);
 }
 
 /** Metrics whose counts are added to the history as well. */

@@ -38,6 +38,7 @@ export class Minute {
   readonly #hosts = new Map<string, HostCounts>();
   readonly #submitters = new Map<string, number>();
   readonly #hooks = new Map<string, Map<string, number>>();
+  readonly #waiting = { due: 0, samples: 0 };
 
   /** See `History`. */
   accepted(type: string, tasks: number, ms: number): void {
@@ -76,6 +77,12 @@ export class Minute {
     add(verdicts, verdict, 1);
   }
 
+  /** See `History`. */
+  waiting(due: number): void {
+    this.#waiting.due += due;
+    this.#waiting.samples++;
+  }
+
   /** The counts as they are stored. */
   tally(): Tally {
     const tally = noTally();
@@ -96,6 +103,7 @@ export class Minute {
     if (this.#hooks.size > 0) {
       tally.hooks = tallyOf(this.#hooks, (verdicts) => tallyOf(verdicts, (value) => value));
     }
+    if (this.#waiting.samples > 0) tally.waiting = { ...this.#waiting };
     return tally;
   }
 

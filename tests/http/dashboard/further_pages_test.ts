@@ -38,7 +38,7 @@ Deno.test("the schedules page lists times and offers run, pause and delete", asy
   await api.post("/schedules/daily/run");
   await api.post("/schedules/daily/pause");
   const later = await html(api, "/ui/schedules");
-  assert.match(later, /<a href="\/ui\/tasks\/tsk_/);
+  assert.match(later, /<a href="\/ui\/tasks\/tsk_.*?<small><span class="badge queued">/s);
   assert.match(later, /badge paused/);
   assert.match(later, /data-call="POST \/schedules\/daily\/resume"/);
 });

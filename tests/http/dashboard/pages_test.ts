@@ -424,3 +424,48 @@ Deno.test("a search for the id of a task or a batch leads to its page", async ()
   assert.equal(await goesTo("req_none"), null);
   assert.equal(await goesTo("tsk_x"), null);
 });
+
+Deno.test("the overview says whether the due tasks become fewer", async () => {
+  await using api = await Api.open();
+  const trend = async () => /<dt>Due tasks<\/dt><dd>(.*?)<\/dd>/.exec(await html(api, "/"))?.[1];
+  assert.equal(await trend(), "none wait");
+  for (let n = 0; n < 3; n++) await api.accept();
+  assert.equal(await trend(), "none ended in the last minute");
+  api.parts.history.waiting(7);
+  await api.clock.advance(5 * 60_000);
+  assert.equal(await trend(), "shrinking: 4 fewer than 5 min ago, done in 3 min 45 s");
+  await api.clock.advance(60_000);
+  assert.equal(await trend(), "growing: 3 more than 5 min ago");
+  assert.match(await html(api, "/"), /due and waited, last hour: at most 7/);
+});
+
+Deno.test("a running task says when its attempt began, and a cut-off one what that means", async () => {
+  const began = { at: 0 };
+  await using api = await Api.open({ ports: { startedAtOf: () => began.at } });
+  const id = await api.accept({ retry: 2 });
+  began.at = api.clock.now();
+  const [task = assert.fail()] = await api.claim();
+  await api.clock.advance(120_000);
+  assert.match(await html(api, "/ui/tasks?state=running"), /began <time[^>]*>2 min ago</);
+  assert.match(await html(api, `/ui/tasks/${id}`), /Attempt 1<\/strong>.*?<time[^>]*>2 min ago</s);
+  await api.settle(task, { kind: "unknown", error: { code: "reset", detail: "Cut off" } });
+  await api.clock.advance(20_000);
+  await api.finish();
+  assert.match(
+    await html(api, `/ui/tasks/${id}`),
+    /Possible duplicate:<\/strong> attempt 1 was cut off after bytes had left.*sent again\./s,
+  );
+  assert.match(await html(api, "/ui/tasks"), /possible duplicate/);
+});
+
+Deno.test("the page of a task lists its follow-ups, the page of hosts who paused one", async () => {
+  await using api = await Api.open();
+  const mail = { to: "ops@example.org", subject: "It failed", text: "t" };
+  const id = await api.accept({ retry: 0, onFailure: { notify: mail } });
+  assert.doesNotMatch(await html(api, `/ui/tasks/${id}`), /It failed/);
+  await api.finish(1, { kind: "rejected", error: { code: "http_404", detail: "Gone" } });
+  assert.match(await html(api, `/ui/tasks/${id}`), /<h2>Follow-ups<\/h2>.*>It failed/s);
+  failAt(api, "https://example.org:443");
+  await api.post("/pauses", { host: "example.org", reason: "Maintenance" });
+  assert.match(await html(api, "/ui/lanes"), /badge paused.*<small>by anonymous: Maintenance</s);
+});

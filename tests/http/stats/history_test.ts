@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { endedAs, type History, openHistory } from "../../../src/http/stats/history.ts";
+import { sampleBacklog } from "../../../src/http/stats/backlog.ts";
+import { dueIn, endedAs, type History, openHistory } from "../../../src/http/stats/history.ts";
 import { openMemoryEngine } from "../../../src/queue/memory/engine.ts";
 import { countAt, quantilesOf, type Tally, tallyAt } from "../../../src/task/history.ts";
+import type { Cluster } from "../../../src/queue/cluster.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 const MINUTE = 60_000;
@@ -144,4 +146,48 @@ Deno.test("quantiles of a history are at most a tenth off", async () => {
   }
   assert.deepEqual(quantilesOf(tallyAt(total, "nothing")), {});
   await history.close();
+});
+
+Deno.test("a history counts the due tasks once a minute, and nothing while none are", async () => {
+  const { clock, calls, open } = setup();
+  const history = open("a");
+  let due = 0;
+  const engine = { queued: () => Promise.resolve({ due, scheduled: 0, retrying: 0, paused: 0 }) };
+  const end = sampleBacklog({ engine, clock, history });
+  await clock.advance(10 * MINUTE);
+  assert.equal(calls.writes, 0);
+  for (due of [400, 300, 0]) await clock.advance(MINUTE);
+  end();
+  assert.equal(clock.waiting, 0);
+  await history.close();
+  const { steps } = await open("b").read(clock.now() - HOUR);
+  assert.deepEqual(steps.slice(-4).map(dueIn), [0, 400, 300, 0]);
+  // Each of several nodes counts, and of a longer step it is the mean.
+  const { total } = await open("b").read(clock.now() - 24 * HOUR);
+  assert.equal(dueIn(total), 350);
+});
+
+Deno.test("the attempts of nodes that share a queue are counted for each", async () => {
+  const clock = new FakeClock();
+  const memory = openMemoryEngine({ clock });
+  const engine = {
+    history: memory.history.bind(memory),
+    writeHistory: memory.writeHistory.bind(memory),
+    cluster: {} as Cluster,
+  };
+  const [one, two] = ["a 1 7", "b 1 7"].map((run) => openHistory({ engine, clock, run }));
+  one?.attempted(failedOnce(HOST));
+  one?.attempted({ lane: "mail:b.test:25", outcome: "delivered", ms: 10 });
+  two?.attempted({ lane: HOST, outcome: "delivered", ms: 5_000 });
+  await one?.close();
+  const { total } = await two!.read(clock.now() - HOUR);
+  assert.deepEqual(
+    ["a", "b"].map((node) => {
+      const counts = tallyAt(total, "nodes", node);
+      return [countAt(counts, "attempts"), countAt(counts, "delivered")];
+    }),
+    [[2, 1], [1, 1]],
+  );
+  assert.ok((quantilesOf(tallyAt(total, "nodes", "b", "ms")).p95 ?? 0) > 4_000);
+  await two?.close();
 });

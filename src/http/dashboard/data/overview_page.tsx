@@ -7,11 +7,11 @@
 import type { RequestContext } from "../../context.ts";
 import { OTHER_HOSTS, type Tally } from "../../../task/history.ts";
 import type { Dependencies } from "../../dependencies.ts";
-import { endedAs } from "../../stats/history.ts";
+import { dueIn, endedAs } from "../../stats/history.ts";
 import type { WindowCounters } from "../../stats/window_counters.ts";
 import { concernsOf } from "../health.ts";
 import { lookBackOf } from "../windows.tsx";
-import { OverviewContent } from "../pages/overview.tsx";
+import { OverviewContent, TREND_MIN } from "../pages/overview.tsx";
 import { troubleOf } from "../pages/hooks.tsx";
 import type { MakePage } from "../page.tsx";
 import { hostName, hostsOf } from "../pages/rollups.tsx";
@@ -47,6 +47,8 @@ export function overviewPage(dependencies: Dependencies, own: OverviewParts): Ma
       ]);
     const failedLastHour = endedAs(lastHour.total, "failed");
     const now = clock.now();
+    const before = dueIn(lastHour.steps.at(-1 - TREND_MIN) ?? {});
+    const isKnown = before > 0 || now - dependencies.startedAt > TREND_MIN * 60_000;
     const worker = ports.worker();
     const held = lanes.filter(({ heldUntil = 0 }) => heldUntil > now);
     const concerns = concernsOf({
@@ -74,6 +76,7 @@ export function overviewPage(dependencies: Dependencies, own: OverviewParts): Ma
         period={period}
         shown={shown}
         failedLastHour={failedLastHour}
+        dueBefore={isKnown ? before : undefined}
         disk={disk}
         counters={own.counters}
         worker={worker}

@@ -24,16 +24,26 @@ const EXAMPLE = {
   notify: { to: "ada@example.org", subject: "Good morning", text: "It is time." },
 };
 
+/** Schedules whose last run is shown with its state: each is a read of the queue. */
+const MAX_STATES = 200;
+
 /** Each page by its path. */
 export function schedulePages(
   { engine, clock, schedules }: Dependencies,
 ): Readonly<Record<string, MakePage>> {
-  function list(context: RequestContext) {
+  async function list(context: RequestContext) {
     query(context, []);
     const { caller } = context;
+    const seen = schedules.list().filter((kept) => maySee(caller, kept.record.owner));
+    const states = await Promise.all(
+      seen.slice(0, MAX_STATES).map(async ({ record: { lastId } }) =>
+        lastId === undefined ? undefined : await stateOfRun(engine, lastId)
+      ),
+    );
     const content = (
       <SchedulesContent
-        schedules={schedules.list().filter((kept) => maySee(caller, kept.record.owner))}
+        schedules={seen}
+        states={states}
         now={clock.now()}
         operates={mayOperate(caller, undefined)}
         creates={submits(context)}

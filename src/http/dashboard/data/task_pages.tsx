@@ -6,7 +6,7 @@
 
 import type { LongTasks } from "../../streams/long_tasks.ts";
 import { isId } from "../../../lib/ids.ts";
-import { noCounts, TASK_STATES, type TaskState } from "../../../task/state.ts";
+import { isFinal, noCounts, TASK_STATES, type TaskState } from "../../../task/state.ts";
 import type { TaskRecord, TaskSummary } from "../../../task/task.ts";
 import { seenTask } from "../../auth/access.ts";
 import { mayOperate } from "../../auth/auth.ts";
@@ -28,8 +28,11 @@ const MAX_COUNTED = 200;
 /** Bytes of a mail's source that are shown. */
 const MAX_SOURCE = 65_536;
 
+/** Follow-ups that the page of their task shows. */
+const MAX_FOLLOW_UPS = 20;
+
 /** Begins the list of tasks. */
-export function taskList({ engine, clock }: Dependencies): BeginPage {
+export function taskList({ engine, ports, clock }: Dependencies): BeginPage {
   return async function tasks(context: RequestContext) {
     const { cursor, sort, ...given } = query(context, [...FILTER_NAMES, "cursor", "sort"]);
     const words = wordsOf(given);
@@ -47,6 +50,7 @@ export function taskList({ engine, clock }: Dependencies): BeginPage {
           operates={mayOperate(context.caller, undefined)}
           matches={matches}
           view={readTableView(context.request.headers.get("cookie"))}
+          startedAtOf={ports.startedAtOf}
           {...found}
         />
       );
@@ -147,7 +151,11 @@ export function taskPages(
         task={task}
         waits={waits}
         view={await viewForOthers(engine, task)}
+        startedAt={ports.startedAtOf(task.id)}
         progress={ports.progressOf(task.id)}
+        followUps={isFinal(task.state)
+          ? (await engine.list({ parentId: task.id }, MAX_FOLLOW_UPS)).tasks
+          : []}
         source={await sourceOfMail(task.id)}
         operates={mayOperate(context.caller, task.owner)}
         operatesAll={context.caller.scopes.has("operate")}

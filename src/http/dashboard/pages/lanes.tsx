@@ -187,7 +187,15 @@ function Lanes(
               </td>
               <td data-name="State" class="state">
                 {pause
-                  ? <Badge word="paused" />
+                  ? (
+                    <>
+                      <Badge word="paused" />
+                      <small>
+                        by {pause.by}
+                        {pause.reason === undefined ? "" : `: ${pause.reason}`}
+                      </small>
+                    </>
+                  )
                   : isHeld && status
                   ? <Hold status={status} now={now} />
                   : <Badge word={status?.running ? "open" : "idle"} />}

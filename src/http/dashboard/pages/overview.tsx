@@ -6,13 +6,21 @@
 
 import type { Child } from "hono/jsx";
 import type { LaneStatus, NodeStatus, QueuedKinds } from "../../../queue/engine.ts";
-import { addTally, noTally, quantilesOf, type Tally, tallyAt } from "../../../task/history.ts";
+import { countAt, quantilesOf, type Tally, tallyAt } from "../../../task/history.ts";
 import type { QueueFile, WorkerStatus } from "../../../task/ports.ts";
 import { type Counts, TASK_STATES } from "../../../task/state.ts";
 import type { TaskSummary } from "../../../task/task.ts";
 import { endedAs, type Shown } from "../../stats/history.ts";
 import type { WindowCounters } from "../../stats/window_counters.ts";
-import { FinishedChart, percent, QuantileList } from "../charts.tsx";
+import {
+  endToEnd,
+  FinishedChart,
+  LatencyChart,
+  percent,
+  QuantileList,
+  Sparkline,
+  WaitingChart,
+} from "../charts.tsx";
 import { Badge, bytes, duration, Fact, grouped, Moment } from "../components.tsx";
 import { type Concern, LATE_MS } from "../health.ts";
 import { BusiestHosts, failedLink, Failures, Submitters, TypeTable } from "./rollups.tsx";
@@ -35,6 +43,8 @@ export interface Overview {
   readonly shown: Shown;
   /** Tasks that failed within the last hour. */
   readonly failedLastHour: number;
+  /** Due tasks `TREND_MIN` minutes ago, as far as that is known. */
+  readonly dueBefore: number | undefined;
   /** Rates and latencies. */
   readonly counters: WindowCounters;
   /** Status of the worker. */
@@ -61,6 +71,9 @@ export interface Overview {
   readonly startedAt: number;
 }
 
+/** Over how many minutes a trend is told. */
+export const TREND_MIN = 5;
+
 /** The content of the overview. */
 export function OverviewContent(props: Overview) {
   const { failed, latest, now, shown, period } = props;
@@ -80,7 +93,11 @@ export function OverviewContent(props: Overview) {
           <h2>Throughput</h2>
           <WindowSwitch path="/" now={period} />
         </div>
-        <FinishedChart shown={shown} name={period.name} />
+        <div class="charts">
+          <FinishedChart shown={shown} name={period.name} />
+          <WaitingChart shown={shown} name={period.name} />
+          <LatencyChart shown={shown} name={period.name} />
+        </div>
         <Figures {...props} />
       </section>
       <section id="failures" data-live>
@@ -116,7 +133,7 @@ export function OverviewContent(props: Overview) {
       <section id="system" data-live>
         <h2>System</h2>
         <System {...props} />
-        {props.nodes.length === 0 ? null : <Nodes nodes={props.nodes} now={now} />}
+        {props.nodes.length === 0 ? null : <Nodes {...props} />}
       </section>
     </>
   );
@@ -224,14 +241,10 @@ function Figure(
   );
 }
 
-function Figures({ counters, shown: { total } }: Overview) {
+function Figures(overview: Overview) {
+  const { counters, shown: { total } } = overview;
   const types = Object.values(tallyAt(total, "types")) as Tally[];
-  const ends = noTally();
-  let accepted = 0;
-  for (const type of types) {
-    addTally(ends, tallyAt(type, "ms"));
-    accepted += Number(type.accepted ?? 0);
-  }
+  const accepted = types.reduce((sum, type) => sum + countAt(type, "accepted"), 0);
   const [succeeded, failed] = [endedAs(total, "succeeded"), endedAs(total, "failed")];
   const ended = endedAs(total, "cancelled") + endedAs(total, "expired");
   const rates = counters.rates();
@@ -242,8 +255,9 @@ function Figures({ counters, shown: { total } }: Overview) {
       <Fact name="Cancelled or expired">{grouped(ended)}</Fact>
       <Fact name="Accepted by request">{grouped(accepted)}</Fact>
       <Fact name="Now">{`${rates.accepted} accepted, ${rates.settled} finished per second`}</Fact>
+      <Fact name="Due tasks">{trendOf(overview)}</Fact>
       <Fact name="Latency from end to end">
-        <QuantileList of={quantilesOf(ends)} />
+        <QuantileList of={quantilesOf(endToEnd(total))} />
       </Fact>
       <Fact name="Latency of an accept">
         <QuantileList of={quantilesOf(tallyAt(total, "accept"))} />
@@ -252,12 +266,9 @@ function Figures({ counters, shown: { total } }: Overview) {
   );
 }
 
-function System(
-  { worker, queued, counters, pauses, held, engine, disk, startedAt, now }: Overview,
-) {
+function System({ worker, pauses, held, engine, disk, startedAt, now }: Overview) {
   return (
     <dl class="facts">
-      <Fact name="Due tasks, at this rate">{drain(queued.due, counters.rates().settled)}</Fact>
       <Fact name="Engine">
         {`${engine.name}, survives ${SURVIVES[engine.durability] ?? "a restart"}`}
       </Fact>
@@ -276,12 +287,20 @@ function System(
   );
 }
 
-/** How long the due tasks take if as many end as in the last minute. */
-function drain(due: number, perSecond: number): string {
+/** Whether the due tasks become fewer, and how long that takes if it goes on. */
+function trendOf({ queued: { due }, counters, dueBefore }: Overview): string {
   if (due === 0) return "none wait";
-  return perSecond === 0
-    ? "none ended in the last minute"
-    : `done in ${duration(due / perSecond * 1_000)}`;
+  if (dueBefore === undefined) {
+    const { settled } = counters.rates();
+    return settled === 0
+      ? "none ended in the last minute"
+      : `done in ${duration(due / settled * 1_000)} at this rate`;
+  }
+  const fewer = dueBefore - due;
+  if (fewer === 0) return `as many as ${TREND_MIN} min ago`;
+  if (fewer < 0) return `growing: ${grouped(-fewer)} more than ${TREND_MIN} min ago`;
+  const left = duration(due / fewer * TREND_MIN * 60_000);
+  return `shrinking: ${grouped(fewer)} fewer than ${TREND_MIN} min ago, done in ${left}`;
 }
 
 const SURVIVES: Readonly<Record<string, string>> = {
@@ -294,35 +313,57 @@ function threads({ threads, lost }: WorkerStatus): string {
   return lost.length === 0 ? `${threads.length}` : `${threads.length}, ${lost.length} lost`;
 }
 
-function Nodes({ nodes, now }: { nodes: readonly NodeStatus[]; now: number }) {
+function Nodes({ nodes, now, shown, period }: Overview) {
   return (
-    <table id="nodes">
-      <caption>Nodes</caption>
+    <table id="nodes" class="dense">
+      <caption>Nodes, {period.name}</caption>
       <thead>
         <tr>
           <th scope="col">Name</th>
           <th scope="col">Role</th>
-          <th scope="col">Version</th>
-          <th scope="col">Running</th>
-          <th scope="col">Joined</th>
+          <th scope="col" class="minor">Version</th>
+          <th scope="col" class="number">Running</th>
+          <th scope="col" class="wide">Attempts</th>
+          <th scope="col" class="number">Attempts</th>
+          <th scope="col" class="number">Not delivered</th>
+          <th scope="col" class="number">p95</th>
+          <th scope="col" class="minor">Joined</th>
           <th scope="col">Seen</th>
         </tr>
       </thead>
       <tbody>
-        {nodes.map(({ name, role, version, running, concurrency, since, seen }) => (
-          <tr>
-            <td data-name="Name" class="what">{name}</td>
-            <td data-name="Role">{role}</td>
-            <td data-name="Version">{version}</td>
-            <td data-name="Running">{`${running} of ${grouped(concurrency)}`}</td>
-            <td data-name="Joined">
-              <Moment at={since} now={now} />
-            </td>
-            <td data-name="Seen">
-              <Moment at={seen} now={now} />
-            </td>
-          </tr>
-        ))}
+        {nodes.map(({ name, role, version, running, concurrency, since, seen }) => {
+          const counts = tallyAt(shown.total, "nodes", name);
+          const attempts = countAt(counts, "attempts");
+          const { p95 } = quantilesOf(tallyAt(counts, "ms"));
+          return (
+            <tr>
+              <td data-name="Name" class="what">{name}</td>
+              <td data-name="Role">{role}</td>
+              <td data-name="Version" class="minor">{version}</td>
+              <td data-name="Running" class="number">{`${running} of ${grouped(concurrency)}`}</td>
+              <td data-name="Over time" class="wide">
+                <Sparkline
+                  steps={shown.steps}
+                  path={["nodes", name]}
+                  all={["attempts"]}
+                  bad=""
+                />
+              </td>
+              <td data-name="Attempts" class="number">{grouped(attempts)}</td>
+              <td data-name="Not delivered" class="number">
+                {percent(attempts - countAt(counts, "delivered"), attempts)}
+              </td>
+              <td data-name="p95" class="number">{p95 === undefined ? "–" : duration(p95)}</td>
+              <td data-name="Joined" class="minor">
+                <Moment at={since} now={now} />
+              </td>
+              <td data-name="Seen">
+                <Moment at={seen} now={now} />
+              </td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );

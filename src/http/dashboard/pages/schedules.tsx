@@ -18,8 +18,10 @@ const NEXT_TIMES = 5;
 
 /** The content of the page. */
 export function SchedulesContent(
-  { schedules, now, operates, creates }: {
+  { schedules, states, now, operates, creates }: {
     readonly schedules: readonly Schedule[];
+    /** The state of the last run of each, as far as it is known. */
+    readonly states: readonly (TaskState | undefined)[];
     readonly now: number;
     readonly operates: boolean;
     /** Whether the caller may submit anything. */
@@ -57,7 +59,9 @@ export function SchedulesContent(
                   </tr>
                 </thead>
                 <tbody>
-                  {schedules.map((kept) => <Row kept={kept} now={now} operates={operates} />)}
+                  {schedules.map((kept, index) => (
+                    <Row kept={kept} state={states[index]} now={now} operates={operates} />
+                  ))}
                 </tbody>
               </table>
             </div>
@@ -67,7 +71,14 @@ export function SchedulesContent(
   );
 }
 
-function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: boolean }) {
+function Row(
+  { kept, state, now, operates }: {
+    readonly kept: Schedule;
+    readonly state: TaskState | undefined;
+    readonly now: number;
+    readonly operates: boolean;
+  },
+) {
   const { spec, source, paused, lastAt, lastId, runs, skipped, error } = kept.record;
   return (
     <tr>
@@ -84,9 +95,16 @@ function Row({ kept, now, operates }: { kept: Schedule; now: number; operates: b
       </td>
       <td data-name="Last">
         {lastId === undefined ? "never" : (
-          <a href={pageOfRun(lastId)}>
-            <Moment at={lastAt} now={now} />
-          </a>
+          <>
+            <a href={pageOfRun(lastId)}>
+              <Moment at={lastAt} now={now} />
+            </a>
+            {state === undefined ? null : (
+              <small>
+                <Badge word={state} />
+              </small>
+            )}
+          </>
         )}
       </td>
       <td data-name="Runs">

@@ -7,12 +7,13 @@
 
 import { isFinal } from "../../../task/state.ts";
 import type { TaskProgress } from "../../../task/ports.ts";
-import { GIVEN_TEXTS, type TaskRecord } from "../../../task/task.ts";
+import { GIVEN_TEXTS, type TaskRecord, type TaskSummary } from "../../../task/task.ts";
 import type { WaitCause } from "../../views/waiting_for.ts";
 import { resendOf } from "../curl.ts";
 import { Action, Badge, bytes, Fact, FilterLink, Moment } from "../components.tsx";
 import { Explain } from "./explain.tsx";
 import { PayloadPreview, ResultPreview } from "./preview.tsx";
+import { TaskTable } from "./task_table.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** What is shown. */
@@ -25,8 +26,12 @@ export interface TaskPage {
   readonly view: Readonly<Record<string, unknown>>;
   /** What it waits for. */
   readonly waits?: WaitCause | undefined;
+  /** When the attempt that runs on this node began, in milliseconds since the epoch. */
+  readonly startedAt?: number | undefined;
   /** Progress of the running attempt. */
   readonly progress?: TaskProgress | undefined;
+  /** The first tasks that were created from its end, newest first. */
+  readonly followUps: readonly TaskSummary[];
   /** The mail as it was written to the outbox. */
   readonly source?: string | undefined;
   /** Whether the caller may change it. */
@@ -43,8 +48,9 @@ export interface TaskPage {
 
 /** The content of a task's page. */
 export function TaskContent(
-  { now, task, view, waits, progress, source, origin, needsKey, ...may }: TaskPage,
+  { now, task, view, followUps, source, origin, needsKey, ...page }: TaskPage,
 ) {
+  const { waits, startedAt, progress, ...may } = page;
   const { operates, operatesAll, submits } = may;
   const resend = resendOf(task, view.payload, origin, needsKey);
   return (
@@ -54,9 +60,9 @@ export function TaskContent(
           <Badge word={task.state} />
           {task.delivery ? <Badge word={task.delivery} /> : null}
           {task.reason ? <span>{task.reason}</span> : null}
-          {task.possibleDuplicate ? <span class="notice">possible duplicate</span> : null}
           {task.aborting ? <span class="notice">being aborted</span> : null}
         </p>
+        {task.possibleDuplicate ? <Duplicate task={task} /> : null}
         {task.error ? <p class="error">{task.error.code}: {task.error.detail}</p> : null}
         {task.state === "queued"
           ? <Explain task={task} cause={waits} now={now} operates={operatesAll} />
@@ -95,7 +101,12 @@ export function TaskContent(
           <Fact name="Parent">
             {task.parentId && <a href={`/ui/tasks/${task.parentId}`}>{task.parentId}</a>}
           </Fact>
-          <Fact name="Owner">{task.owner}</Fact>
+          <Fact name="Source">
+            {task.source && <FilterLink by="source" value={task.source} />}
+          </Fact>
+          <Fact name="Owner">
+            {task.owner && <FilterLink by="owner" value={task.owner} />}
+          </Fact>
           <Fact name="Request">{task.requestId && <code>{task.requestId}</code>}</Fact>
           <Fact name="Trace">{task.traceparent && <code>{task.traceparent}</code>}</Fact>
         </dl>
@@ -105,12 +116,21 @@ export function TaskContent(
         <Timeline
           task={task}
           attempts={view.attempts as readonly { readonly evidence?: unknown }[]}
+          startedAt={startedAt}
           now={now}
         />
       </section>
       <section id="result" data-live>
         <h2>Result</h2>
         <ResultPreview task={task} result={view.result} />
+      </section>
+      <section id="follow-ups" data-live>
+        {followUps.length === 0 ? null : (
+          <>
+            <h2>Follow-ups</h2>
+            <TaskTable tasks={followUps} now={now} />
+          </>
+        )}
       </section>
       <section>
         <h2>Payload</h2>
@@ -144,6 +164,19 @@ export function TaskContent(
         </details>
       </section>
     </>
+  );
+}
+
+/** Why the other side may have got it twice. */
+function Duplicate({ task: { attempts, state } }: { task: TaskRecord }) {
+  const cut = attempts.filter(({ outcome }) => outcome === "unknown").map(({ number }) => number);
+  const which = cut.length === 0 ? "an attempt" : `attempt ${cut.join(", ")}`;
+  return (
+    <p class="notice">
+      <strong>Possible duplicate:</strong> {which}{" "}
+      was cut off after bytes had left, so the other side may have acted on it
+      {state === "succeeded" ? ", and it was sent again." : "."}
+    </p>
   );
 }
 

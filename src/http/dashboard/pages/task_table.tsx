@@ -10,13 +10,17 @@ import { hostOf } from "../../views/task_view.ts";
 import { Badge, FilterLink, Moment } from "../components.tsx";
 import { type Column, COLUMNS, DEFAULT_VIEW, type TableView } from "../table_view.ts";
 
+/** When the attempt of a task began, in milliseconds since the epoch, as far as that is known. */
+export type StartedAtOf = (id: string) => number | undefined;
+
 /** A table of tasks. */
 export function TaskTable(
-  { tasks, now, select, view = DEFAULT_VIEW }: {
+  { tasks, now, select, view = DEFAULT_VIEW, startedAtOf = () => undefined }: {
     readonly tasks: readonly TaskSummary[];
     readonly now: number;
     readonly select?: boolean;
     readonly view?: TableView;
+    readonly startedAtOf?: StartedAtOf;
   },
 ) {
   return (
@@ -38,7 +42,13 @@ export function TaskTable(
         </thead>
         <tbody>
           {tasks.map((task) => (
-            <Row task={task} now={now} select={select === true} columns={view.columns} />
+            <Row
+              task={task}
+              startedAt={task.state === "running" ? startedAtOf(task.id) : undefined}
+              now={now}
+              select={select === true}
+              columns={view.columns}
+            />
           ))}
         </tbody>
       </table>
@@ -47,8 +57,9 @@ export function TaskTable(
 }
 
 function Row(
-  { task, now, select, columns }: {
+  { task, startedAt, now, select, columns }: {
     readonly task: TaskSummary;
+    readonly startedAt: number | undefined;
     readonly now: number;
     readonly select: boolean;
     readonly columns: readonly Column[];
@@ -71,12 +82,17 @@ function Row(
         : null}
       <td data-name="State" class="state">
         <Badge word={task.state} />
-        <Waits task={task} now={now} />
+        {startedAt === undefined ? <Waits task={task} now={now} /> : (
+          <small class="waits">
+            began <Moment at={startedAt} now={now} />
+          </small>
+        )}
       </td>
       <td data-name="Task" class="what">
         <a class="label" title={task.label} href={`/ui/tasks/${task.id}`}>
           {task.label.trim() || task.id}
         </a>
+        {task.possibleDuplicate ? <small>possible duplicate</small> : null}
         {task.error ? <small class="error">{task.error.code}: {task.error.detail}</small> : null}
       </td>
       {columns.map((name) => (

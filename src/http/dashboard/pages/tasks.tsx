@@ -9,7 +9,7 @@ import type { TaskSummary } from "../../../task/task.ts";
 import { type FilterWords, QUEUED_KINDS, REASONS, TASK_TYPES } from "../../request/task_filter.ts";
 import { Action, grouped, NextPage } from "../components.tsx";
 import { type Column, COLUMNS, type TableView } from "../table_view.ts";
-import { TaskTable } from "./task_table.tsx";
+import { type StartedAtOf, TaskTable } from "./task_table.tsx";
 
 /** Counts of matching tasks, up to a limit. */
 export interface Matches {
@@ -49,6 +49,8 @@ export interface TaskList {
   readonly operates: boolean;
   /** Columns and density. */
   readonly view: TableView;
+  /** When the attempt of a task that runs on this node began. */
+  readonly startedAtOf: StartedAtOf;
 }
 
 /** The content of the list below the form. */
@@ -69,9 +71,15 @@ export function TasksContent(list: TaskList) {
         data-live
         aria-label={byDue ? "Tasks, the next one first" : "Tasks, newest first"}
       >
-        {tasks.length === 0
-          ? <Nothing list={list} />
-          : <TaskTable tasks={tasks} now={now} select={operates} view={view} />}
+        {tasks.length === 0 ? <Nothing list={list} /> : (
+          <TaskTable
+            tasks={tasks}
+            now={now}
+            select={operates}
+            view={view}
+            startedAtOf={list.startedAtOf}
+          />
+        )}
         <NextPage
           cursor={nextCursor}
           href={`/ui/tasks?${next}`}

@@ -13,9 +13,11 @@ import { JsonTree } from "../json_tree.tsx";
 
 /** What happened, in the order of time. `attempts` are those of the API, with masked evidence. */
 export function Timeline(
-  { task, attempts, now }: {
+  { task, attempts, startedAt, now }: {
     readonly task: TaskRecord;
     readonly attempts: readonly { readonly evidence?: unknown }[];
+    /** When the attempt that runs on this node began. */
+    readonly startedAt: number | undefined;
     readonly now: number;
   },
 ) {
@@ -45,7 +47,8 @@ export function Timeline(
       {state === "running"
         ? (
           <li class="running">
-            <strong>Attempt {attempt}</strong> <Badge word="running" />
+            <strong>Attempt {attempt}</strong> <Badge word="running" />{" "}
+            <Moment at={startedAt} now={now} />
           </li>
         )
         : null}
