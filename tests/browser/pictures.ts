@@ -80,10 +80,12 @@ async function fillHistory(path: string): Promise<void> {
   for (let quarter = 1; quarter < 96; quarter++) {
     const load = 1.4 + Math.sin((quarter - 30) / 96 * 2 * Math.PI);
     const isBad = quarter > 70 && quarter < 75;
+    const waiting = Math.round(isBad ? 40 * (quarter - 70) : Math.max(0, load * 12 - 14));
+    if (waiting > 0) history.waiting(waiting);
     for (const [type, lane, share] of targets) {
       for (let n = 0; n < share * load * 8; n++) {
         const fails = lane.includes("hooks") ? isBad || n < 3 && quarter % 9 === 0 : false;
-        const ms = 40 + (n * 37 + quarter * 11) % 260;
+        const ms = (40 + (n * 37 + quarter * 11) % 260) * (isBad ? 4 : 1);
         history.accepted(type, 1, 1 + n % 3);
         history.submitted(type === "notify" ? "key shop" : "key crawler", 1);
         history.attempted({

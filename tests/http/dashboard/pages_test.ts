@@ -469,3 +469,19 @@ Deno.test("the page of a task lists its follow-ups, the page of hosts who paused
   await api.post("/pauses", { host: "example.org", reason: "Maintenance" });
   assert.match(await html(api, "/ui/lanes"), /badge paused.*<small>by anonymous: Maintenance</s);
 });
+
+Deno.test("the overview shows how each node does", async () => {
+  const node = { name: "test", role: "all" as const, version: "1.2.3", running: 3, concurrency: 8 };
+  await using api = await Api.open({
+    engine: (memory) =>
+      Object.assign(memory, {
+        cluster: {
+          nodes: () => Promise.resolve([{ ...node, since: 0, seen: 0 }]),
+          takeToken: () => Promise.resolve(true),
+        },
+      }),
+  });
+  failAt(api, "https://a.test:443");
+  const [row = ""] = /<table id="nodes".*?<\/table>/s.exec(await html(api, "/")) ?? [];
+  assert.match(row, />Attempts<.*>3 of 8<.*class="number">1<.*>100 %<.*>\d+(?:\.\d)? ms</s);
+});
