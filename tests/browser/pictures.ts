@@ -16,6 +16,7 @@ import { Chromium } from "./browser.ts";
 
 const SECONDS = 60;
 const DAY_MS = 86_400_000;
+const NAMES = ["Grace Hopper", "Alan Turing", "Katherine Johnson", "Edsger Dijkstra"];
 const folder = `${ROOT}.pictures`;
 
 await using data = await aFolder();
@@ -26,13 +27,17 @@ const api = await postrider.listening;
 const send = async (path: string, body: unknown) =>
   (await api.call<{ id: string }>(path, body)).body.id;
 
-await send("/fetch", { url: "https://example.org/reports/2026", delay: "2h", tags: ["reports"] });
 await send("/fetch", { url: `${upstream.url}/hold/slow`, timeout: "10m", tags: ["reports"] });
 for (let second = 0; second < SECONDS; second++) {
-  const count = Math.round(6 + 4 * Math.sin(second / 6));
+  const count = Math.round(4 + 2 * Math.sin(second / 6));
   for (let n = 0; n < count; n++) {
-    const path = n === 0 && second % 7 === 0 ? "missing" : "articles";
-    await send("/fetch", { url: `${upstream.url}/${path}/${second}${n}`, tags: ["news"] });
+    const order = 20_000 + second * 10 + n;
+    await send("/notify", {
+      to: `${NAMES[order % NAMES.length]} <c${order}@example.org>`,
+      subject: `Your order ${order} is on its way`,
+      text: "It is on its way.",
+      tags: ["order", order % 3 === 0 ? "eu" : "us"],
+    });
   }
   await sleep(systemClock, 1_000);
 }
@@ -43,8 +48,16 @@ const mail = await send("/notify", {
   html: "<h1>Build 42 is green</h1><p>All <b>1,204</b> tests passed.</p>",
   tags: ["build"],
 });
-await send("/fetch", { url: `${upstream.url}/missing/42`, tags: ["news"], key: "engine" });
 await api.final(mail);
+const host = "https://hooks.example.net";
+await api.final(await send("/fetch", { url: `${host}/orders/20597`, method: "POST", retry: 0 }));
+await send("/notify", {
+  to: "team@example.org",
+  subject: "The week in numbers",
+  text: "Attached.",
+  delay: "2h",
+  tags: ["reports"],
+});
 
 await Deno.mkdir(folder, { recursive: true });
 await using chromium = await Chromium.start();

@@ -38,7 +38,8 @@ export function distance(ms: number): string {
 
 /** A length of time. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes} min ${Math.floor(ms % 60_000 / 1_000)} s`;

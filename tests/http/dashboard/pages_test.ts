@@ -233,8 +233,9 @@ Deno.test("a pulse is sent at once, after each change, and every second while an
 });
 
 Deno.test("durations and relative times are readable", () => {
-  assert.deepEqual([0.5, 1_500, 65_000, 7_260_000].map(duration), [
+  assert.deepEqual([0.5, 186.2, 1_500, 65_000, 7_260_000].map(duration), [
     "0.5 ms",
+    "186 ms",
     "1.5 s",
     "1 min 5 s",
     "2 h 1 min",

@@ -47,7 +47,9 @@ function MessagePreview(
         <Fact name="Bcc">{textOf(bcc)}</Fact>
         <Fact name="Reply to">{textOf(replyTo)}</Fact>
         <Fact name={title === undefined ? "Subject" : "Title"}>{textOf(subject ?? title)}</Fact>
-        {Object.entries(rest).map(([name, value]) => <Fact name={name}>{textOf(value)}</Fact>)}
+        {Object.entries(rest).map(([name, value]) => (
+          <Fact name={titleOf(name)}>{textOf(value)}</Fact>
+        ))}
       </dl>
       {typeof html === "string"
         ? (
@@ -163,7 +165,9 @@ function MailResult({ result }: { result: PlainObject }) {
         </table>
       </div>
       <dl class="facts">
-        {Object.entries(rest).map(([name, value]) => <Fact name={name}>{textOf(value)}</Fact>)}
+        {Object.entries(rest).map(([name, value]) => (
+          <Fact name={titleOf(name)}>{textOf(value)}</Fact>
+        ))}
       </dl>
     </>
   );
@@ -284,6 +288,12 @@ function Pairs({ of }: { of: PlainObject }) {
       ))}
     </dl>
   );
+}
+
+/** `messageId` as `Message id`. */
+function titleOf(name: string): string {
+  const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
 function textOf(value: unknown): string {

@@ -205,6 +205,7 @@ function Progress({ progress }: { progress: TaskProgress }) {
 function TaskActions({ task, now }: { task: TaskRecord; now: number }) {
   const path = `/tasks/${task.id}`;
   const waits = task.state === "queued" && (task.dueAt ?? 0) > now;
+  if (task.state === "succeeded") return null;
   return (
     <p class="row">
       {isFinal(task.state) ? null : (
@@ -219,7 +220,7 @@ function TaskActions({ task, now }: { task: TaskRecord; now: number }) {
         </Action>
       )}
       {waits ? <Action call={`POST ${path}/run`} done="Due now">Run now</Action> : null}
-      {isFinal(task.state) && task.state !== "succeeded"
+      {isFinal(task.state)
         ? (
           <Action call={`POST ${path}/retry`} done="Queued again" undo={`DELETE ${path}`}>
             Retry
