@@ -173,6 +173,11 @@ function updateTimes() {
     const text = `${Math.floor(size / unit)} ${name}`;
     write(time, size < 1 ? "now" : seconds < 0 ? `${text} ago` : `in ${text}`);
   }
+  showLocalTimes();
+}
+
+/** The server writes these in UTC. */
+function showLocalTimes() {
   for (const time of document.querySelectorAll("time.clock, time.day")) {
     const at = new Date(time.dateTime);
     write(time, local(at, time.className === "day" ? LOCAL_DAY : LOCAL_CLOCK));
@@ -242,7 +247,7 @@ document.addEventListener("submit", ({ target }) => {
 });
 
 document.addEventListener("pointerover", nameMoment);
-updateTimes();
+showLocalTimes();
 setInterval(updateTimes, 5_000);
 afterPaint(() => {
   tickSelected();

@@ -40,8 +40,12 @@ export function taskList({ engine, ports, clock }: Dependencies): BeginPage {
     const target = words.q === undefined ? undefined : await targetOf(words.q);
     if (target) throw new Redirect(target);
     const rest = async () => {
-      const found = await search(words, cursor || undefined, byDue);
-      const matches = "fault" in found ? undefined : await countMatches(words);
+      // Asked for at once: the queue need not wait for this thread in between.
+      const [found, counted] = await Promise.all([
+        search(words, cursor || undefined, byDue),
+        countMatches(words),
+      ]);
+      const matches = "fault" in found ? undefined : counted;
       return (
         <TasksContent
           now={clock.now()}
@@ -70,8 +74,10 @@ export function taskList({ engine, ports, clock }: Dependencies): BeginPage {
   }
 
   /** How many tasks the bulk actions of a search would change. */
-  async function countMatches(words: FilterWords): Promise<Matches> {
-    const { states: given, queued, ...filter } = readFilter(words, clock.now());
+  async function countMatches(words: FilterWords): Promise<Matches | undefined> {
+    const asked = filterOf(words);
+    if ("fault" in asked) return undefined;
+    const { states: given, queued, ...filter } = asked.filter;
     const counts = Object.keys(filter).length > 0 || (queued && words.state !== undefined)
       ? undefined
       : queued
@@ -89,8 +95,8 @@ export function taskList({ engine, ports, clock }: Dependencies): BeginPage {
       if (counts) return { count: wanted.reduce((sum, state) => sum + counts[state], 0) };
       // All states are no filter: without one, fewer rows are read.
       const isAll = wanted.length === TASK_STATES.length;
-      const asked = queued ? { ...filter, queued } : filter;
-      const wantedFilter = isAll ? asked : { ...asked, states: wanted };
+      const kind = queued ? { ...filter, queued } : filter;
+      const wantedFilter = isAll ? kind : { ...kind, states: wanted };
       const part = await engine.count(wantedFilter, undefined, MAX_COUNTED);
       if (part.nextCursor === undefined) return { count: part.count };
       const { state: _, ...others } = words;
@@ -107,17 +113,26 @@ export function taskList({ engine, ports, clock }: Dependencies): BeginPage {
 
   /** An invalid search is explained on the page, next to the form. */
   async function search(words: FilterWords, cursor: string | undefined, byDue: boolean) {
+    const tasks: TaskSummary[] = [];
+    const asked = filterOf(words);
+    if ("fault" in asked) return { tasks, fault: asked.fault };
     try {
-      const filter = readFilter(words, clock.now());
       return byDue
-        ? await engine.upcoming(filter, LISTED, cursor)
-        : await engine.list(filter, LISTED, cursor);
+        ? await engine.upcoming(asked.filter, LISTED, cursor)
+        : await engine.list(asked.filter, LISTED, cursor);
     } catch (error) {
-      const tasks: TaskSummary[] = [];
-      if (error instanceof Refusal) return { tasks, fault: error.details.detail };
       if (error instanceof RangeError) {
         return { tasks, fault: "Unknown cursor: start the list again." };
       }
+      throw error;
+    }
+  }
+
+  function filterOf(words: FilterWords) {
+    try {
+      return { filter: readFilter(words, clock.now()) };
+    } catch (error) {
+      if (error instanceof Refusal) return { fault: error.details.detail };
       throw error;
     }
   }
