@@ -37,9 +37,13 @@ export class Chromium implements AsyncDisposable {
   }
 
   /** Opens a page in a profile of its own. */
-  async open(origin: string, options: { width?: number; dark?: boolean } = {}): Promise<Watched> {
-    const { width = 1280, dark = false } = options;
+  async open(
+    origin: string,
+    options: { width?: number; dark?: boolean; scripts?: boolean } = {},
+  ): Promise<Watched> {
+    const { width = 1280, dark = false, scripts = true } = options;
     const context = await this.#browser.newContext({
+      javaScriptEnabled: scripts,
       baseURL: origin,
       viewport: { width, height: width < 700 ? 844 : 800 },
       colorScheme: dark ? "dark" : "light",

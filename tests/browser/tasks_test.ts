@@ -26,6 +26,25 @@ browserTest(
   },
 );
 
+for (const scripts of [true, false]) {
+  browserTest(
+    `rows that the first paint left out appear ${scripts ? "with" : "without"} scripts`,
+    async (world) => {
+      const urls = Array.from({ length: 30 }, (_, n) => `https://example.org/${n}`);
+      await world.send("/fetch", { urls, delay: "1h" });
+      const { page, assertClean } = await world.open({ scripts });
+      await page.goto("/ui/tasks");
+      const last = page.getByRole("link", { name: "GET https://example.org/0", exact: true });
+      assert.equal(await page.locator("tbody.rest").locator(last).count(), 1);
+      await last.scrollIntoViewIfNeeded();
+      assert.equal(await page.locator("tbody tr").count(), 30);
+      await last.click();
+      await page.waitForURL(/\/ui\/tasks\/tsk_/);
+      assertClean();
+    },
+  );
+}
+
 browserTest("columns and density are chosen, and kept by the browser", async (world) => {
   await mail(world, "First", { priority: 2 });
   const { page, assertClean } = await world.open();

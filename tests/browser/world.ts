@@ -27,7 +27,7 @@ export interface World {
   readonly api: Api;
   readonly upstream: Upstream;
   /** Opens a page in a new profile. */
-  open(options?: { width?: number; dark?: boolean }): Promise<Watched>;
+  open(options?: { width?: number; dark?: boolean; scripts?: boolean }): Promise<Watched>;
   /** Stops the service, and starts it again on the same port and data. */
   restart(meanwhile: () => Promise<void>): Promise<void>;
   /** Submits, and returns the id. */

@@ -250,6 +250,7 @@ document.addEventListener("pointerover", nameMoment);
 showLocalTimes();
 setInterval(updateTimes, 5_000);
 afterPaint(() => {
+  document.documentElement.classList.add("painted");
   tickSelected();
   // The menu of a phone scrolls: the entry of this page is in view.
   document.querySelector("nav [aria-current=page]")?.scrollIntoView({

@@ -13,6 +13,11 @@ import { type Column, COLUMNS, DEFAULT_VIEW, type TableView } from "../table_vie
 /** When the attempt of a task began, in milliseconds since the epoch, as far as that is known. */
 export type StartedAtOf = (id: string) => number | undefined;
 
+/** Rows of a long table that are painted first. */
+const FIRST_ROWS = 10;
+/** A table with fewer rows is painted at once. */
+const LONG_ROWS = 20;
+
 /** A table of tasks. */
 export function TaskTable(
   { tasks, now, select, view = DEFAULT_VIEW, startedAtOf = () => undefined }: {
@@ -23,6 +28,16 @@ export function TaskTable(
     readonly startedAtOf?: StartedAtOf;
   },
 ) {
+  const first = tasks.length < LONG_ROWS ? tasks.length : FIRST_ROWS;
+  const row = (task: TaskSummary) => (
+    <Row
+      task={task}
+      startedAt={task.state === "running" ? startedAtOf(task.id) : undefined}
+      now={now}
+      select={select === true}
+      columns={view.columns}
+    />
+  );
   return (
     <div class="wide">
       <table class={view.compact ? "tasks compact" : "tasks"}>
@@ -40,17 +55,8 @@ export function TaskTable(
             {view.columns.map((name) => <th scope="col" class={name}>{COLUMNS[name]}</th>)}
           </tr>
         </thead>
-        <tbody>
-          {tasks.map((task) => (
-            <Row
-              task={task}
-              startedAt={task.state === "running" ? startedAtOf(task.id) : undefined}
-              now={now}
-              select={select === true}
-              columns={view.columns}
-            />
-          ))}
-        </tbody>
+        <tbody>{tasks.slice(0, first).map(row)}</tbody>
+        {first < tasks.length ? <tbody class="rest">{tasks.slice(first).map(row)}</tbody> : null}
       </table>
     </div>
   );
