@@ -366,7 +366,14 @@ Deno.test(
     }, "PUT");
     const run = await ops("/schedules/cleanup/run", {});
     await final(run.lastRuns[0].id);
-    await final((await ops("/fetch", { url: `http://${rude.host}/cut-off`, retry: "1s" })).id);
+    await final(
+      (await ops("/fetch", {
+        url: `http://${rude.host}/cut-off`,
+        method: "POST",
+        body: "{}",
+        retry: "1s",
+      })).id,
+    );
     await ops("/pauses", { host: "paused.example.org", reason: "Maintenance" });
     const unwanted = await ops(
       "/notify",
