@@ -14,6 +14,8 @@
 export interface Load {
   /** The port on 127.0.0.1. */
   readonly port: number;
+  /** The ports of further nodes of one service; the connections are spread evenly over all. */
+  readonly otherPorts?: readonly number[];
   /** The path, with its query. */
   readonly path: string;
   /** The body, as JSON text. */
@@ -62,15 +64,17 @@ export async function sendLoad(load: Load): Promise<LoadResult> {
 }
 
 async function volley(
-  { port, connections }: Load,
+  { port, otherPorts = [], connections }: Load,
   request: Uint8Array<ArrayBuffer>,
   count: number,
   times: number[],
 ): Promise<number> {
   let left = count;
   let failed = 0;
-  const lane = async () => {
-    using socket = await Deno.connect({ hostname: "127.0.0.1", port });
+  const ports = [port, ...otherPorts];
+  const lane = async (_: unknown, number: number) => {
+    const to = ports[number % ports.length] as number;
+    using socket = await Deno.connect({ hostname: "127.0.0.1", port: to });
     socket.setNoDelay(true);
     const buffer = new Uint8Array(64 * 1024);
     while (left-- > 0) {

@@ -42,6 +42,7 @@ export class Inserts {
     this.#plain = new Grouped((group) => this.#insertPlain(group), {
       maxItems: INSERTED_AT_ONCE,
       maxGroups: 2,
+      waitsFor: INSERTED_AT_ONCE / 2,
     });
   }
 
