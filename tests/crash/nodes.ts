@@ -126,10 +126,11 @@ export async function crashNodes(options: NodesOptions): Promise<NodesReport> {
       start(at);
     }
     tell(`${JSON.stringify(done)}, ${acknowledged.size} acknowledged`);
+    await nothingStuck(cluster, nodes);
   }
   await load;
   const api = await nodes[0]!.listening;
-  await drained(api, cluster);
+  await drained(cluster, nodes);
   const report = { ...done, died, ...await compare(api, cluster, acknowledged, sink) };
   for (const node of nodes) {
     killed.add(node);
@@ -208,18 +209,46 @@ function openSink(): Sink {
   };
 }
 
+/** Rejects when an attempt has been running for longer than its timeout and any rescue allow. */
+async function nothingStuck(cluster: Cluster, nodes: readonly Postrider[]): Promise<void> {
+  const old = await cluster.sql(
+    `SELECT count(*) FROM postrider.task
+      WHERE state = 1 AND started_at < extract(epoch FROM clock_timestamp()) * 1000 - 120000`,
+  );
+  if (old !== "0") throw new Error(await stuck(cluster, nodes));
+}
+
 /** Resolves when nothing is queued or running. */
-async function drained(api: Api, cluster: Cluster): Promise<void> {
+async function drained(cluster: Cluster, nodes: readonly Postrider[]): Promise<void> {
   const end = performance.now() + 120_000;
   while (performance.now() < end) {
     const left = await cluster.sql("SELECT count(*) FROM postrider.task WHERE state < 2");
     if (left === "0") return;
     await pause(200);
   }
-  const stuck = await cluster.sql(
-    "SELECT id, state, behind, due_at, attempt, node, key FROM postrider.task WHERE state < 2 LIMIT 10",
-  );
-  throw new Error(`Tasks are stuck:\n${stuck}\n${JSON.stringify(await api.counts())}`);
+  throw new Error(await stuck(cluster, nodes));
+}
+
+/** What is known of tasks that do not end. */
+async function stuck(cluster: Cluster, nodes: readonly Postrider[]): Promise<string> {
+  const columns = "seq, id, state, attempt, node, behind, due_at, started_at, key";
+  const asked = [
+    "SELECT clock_timestamp()",
+    `SELECT ${columns} FROM postrider.task WHERE state = 1 ORDER BY started_at`,
+    `SELECT ${columns} FROM postrider.task WHERE state = 0 AND behind = 0 ORDER BY due_at LIMIT 20`,
+    "SELECT key, count(*), min(seq) FROM postrider.task WHERE state = 0 AND behind <> 0 GROUP BY key",
+    `SELECT h.key, h.seq, t.id, t.state, t.attempt, t.node, t.behind, t.due_at
+       FROM postrider.holder h LEFT JOIN postrider.task t USING (seq)`,
+    "SELECT id, slot, name, since, seen FROM postrider.node",
+    "SELECT id, name, own_limit, adaptive_limit, held_until, reason FROM postrider.lane",
+    "SELECT pid, state, wait_event, application_name, left(query, 80) FROM pg_stat_activity",
+  ];
+  const lines = ["Tasks are stuck"];
+  for (const sql of asked) lines.push(`${sql}:`, await cluster.sql(sql).catch(String));
+  for (const { lines: { said } } of nodes) {
+    lines.push("The last lines of a node:", ...said.slice(-40));
+  }
+  return lines.join("\n");
 }
 
 async function compare(
