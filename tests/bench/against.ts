@@ -1,6 +1,6 @@
 /**
  * CPU of this version and of another checkout, in turns:
- * `deno task bench --against FOLDER [accept | run]`.
+ * `deno task bench --against FOLDER [accept | run | mail]`.
  *
  * Two processes of the same version differ by some percent, so each version has two, and the
  * figure of each is printed. They take turns from the beginning: V8 drops the code of a process
@@ -12,12 +12,15 @@
 import { aFolder, ROOT, startPostrider } from "../support/process.ts";
 import { sendLoad } from "./load.ts";
 import { type CpuPerRequest, cpuText, perRequest, startProgram, threadTimes } from "./programs.ts";
-import { type Effort, endToEnd, LATER, WARM } from "./scenarios.ts";
+import { type Effort, endToEnd, LATER, MAIL, WARM } from "./scenarios.ts";
 import { say } from "./table.ts";
 
 const COPIES = 2;
 /** Requests of a turn. */
 const TURN = 3_000;
+
+/** What may be compared: accepts, and fetches and mails from their submit to their end. */
+export const COMPARED = ["accept", "run", "mail"] as const;
 
 /** One process of a version. */
 interface Process {
@@ -30,29 +33,33 @@ interface Process {
 
 /** Prints what a request costs in both versions, by thread, and the ratio. */
 export async function compare(
-  what: "accept" | "run",
+  what: typeof COMPARED[number],
   folder: string,
   { rounds, size }: Effort,
 ): Promise<void> {
   await using open = new AsyncDisposableStack();
-  const sink = open.use(await startProgram("sinks.ts", "http"));
+  const sink = open.use(await startProgram("sinks.ts", what === "mail" ? "smtp" : "http"));
   const host = `127.0.0.1:${sink.port}`;
   const processes: Process[] = [];
   const versions = Array.from({ length: COPIES }, () => ["other", "this"] as const).flat();
   for (const version of versions) {
     const root = version === "this" ? ROOT : folder;
     const data = open.use(await aFolder());
-    const env = { POSTRIDER_FETCH_ALLOW: host };
+    const env = { POSTRIDER_FETCH_ALLOW: host, POSTRIDER_MAIL: `smtp://${host}?tls=none` };
     const { pid, listening } = open.use(startPostrider({ data: data.path, root, env }));
     const api = await listening;
     const load = { port: Number(new URL(api.url).port), path: "/notify", body: LATER };
     const send = (count: number) =>
       what === "accept"
         ? sendLoad({ ...load, connections: 64, warmup: 0, requests: count })
+        : what === "mail"
+        ? endToEnd(api, "smtp", MAIL, count)
         : endToEnd(api, "http", { url: `http://${host}/ride` }, count);
     processes.push({ version, pid, send, rounds: [] });
   }
-  for (let sent = 0; sent < WARM * size; sent += TURN) {
+  // A mail runs more code than an accept, but takes six times as long.
+  const warm = what === "mail" ? WARM / 4 : WARM;
+  for (let sent = 0; sent < warm * size; sent += TURN) {
     for (const { send } of processes) await send(TURN);
   }
   for (let round = 0; round < 2 * rounds; round++) {

@@ -2,13 +2,13 @@
  * Ratios to bare programs, measured side by side in one run: `deno task bench`.
  *
  *     deno task bench [--quick] [accept | batches | run | start | peer …]
- *     deno task bench --against FOLDER [--quick] [accept | run …]
+ *     deno task bench --against FOLDER [--quick] [accept | run | mail …]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
-import { compare } from "./against.ts";
+import { compare, COMPARED } from "./against.ts";
 import { hasPeer, openPeer } from "./peer_programs.ts";
 import { accept, batches, type Effort, type Line, run, start } from "./scenarios.ts";
 import { machine, printHead, printLine } from "./table.ts";
@@ -37,7 +37,7 @@ async function peer({ rounds, size }: Effort): Promise<Line> {
 await machine();
 if (values.against !== undefined) {
   const folder = await Deno.realPath(values.against);
-  for (const what of ["accept", "run"] as const) {
+  for (const what of COMPARED) {
     if (positionals.length === 0 || positionals.includes(what)) {
       await compare(what, folder, effort);
     }

@@ -47,7 +47,8 @@ export interface Effort {
   readonly size: number;
 }
 
-const MAIL = { to: "ada@example.org", subject: "Hello", text: "It rides." };
+/** A mail. */
+export const MAIL = { to: "ada@example.org", subject: "Hello", text: "It rides." };
 /** Accepted and not attempted, so that only the accept is measured. */
 export const LATER = JSON.stringify({ ...MAIL, delay: "1h" });
 
