@@ -184,11 +184,18 @@ class Session implements SmtpSession {
     progress: { dotLeft: boolean; stage: SmtpStage; refused: Refusal[] },
   ): Promise<Sent> {
     const replyMs = Math.min(silenceMs, this.#waits.reply);
+    const { sender, recipient, dsn } = this.#envelope(message);
+    // RFC 2920: the relay reads the whole envelope at once, and replies to each command in turn.
+    const isPipelined = this.#offers.has("PIPELINING");
+    if (isPipelined) {
+      await this.#wire.send([sender, ...recipients.map(recipient), "DATA"], "mail", replyMs);
+    }
     const ask = (command: string, stage: SmtpStage) => {
       progress.stage = stage;
-      return this.#wire.ask(command, stage, replyMs);
+      return isPipelined
+        ? this.#wire.reply(stage, replyMs)
+        : this.#wire.ask(command, stage, replyMs);
     };
-    const { sender, recipient, dsn } = this.#envelope(message);
     expect(await ask(sender, "mail"), "mail", DONE);
     for (const address of recipients) {
       const reply = await ask(recipient(address), "rcpt");
@@ -247,10 +254,17 @@ class Session implements SmtpSession {
   /** After a refusal the session goes on, but for what was begun. */
   async #reset(): Promise<void> {
     if (!this.usable) return;
-    await this.#wire.ask("RSET", "mail", GOODBYE_MS).then(
-      ({ status }) => status === 250 ? undefined : this.#cut(),
-      () => this.#cut(),
-    );
+    try {
+      while (this.#wire.unanswered > 0) {
+        const { status } = await this.#wire.reply("mail", GOODBYE_MS);
+        // After 354 all that is sent is the mail, and a dot would deliver it.
+        if (status === 354 || status === 421) return this.#cut();
+      }
+      const { status } = await this.#wire.ask("RSET", "mail", GOODBYE_MS);
+      if (status !== 250) this.#cut();
+    } catch {
+      this.#cut();
+    }
   }
 
   #cut(error?: SmtpError): void {

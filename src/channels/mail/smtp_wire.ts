@@ -36,7 +36,7 @@ interface Reader {
   undo: () => void;
 }
 
-/** A connection to a relay. One reply is awaited at a time. */
+/** A connection to a relay. One reply is awaited at a time, also when several commands were sent. */
 export class SmtpWire {
   /** Replaces what must not be shown in a reply. */
   mask: (reply: string, stage: SmtpStage) => string = (reply) => reply;
@@ -45,6 +45,8 @@ export class SmtpWire {
   #reader: Reader | undefined;
   /** Replies that came before they were awaited. */
   readonly #early: Reply[] = [];
+  /** Commands whose replies were not awaited yet. */
+  #unanswered = 0;
   #input = "";
   #lines: string[] = [];
   #status = "";
@@ -67,7 +69,12 @@ export class SmtpWire {
 
   /** Whether the connection is open and nothing unexpected was read. */
   get isOpen(): boolean {
-    return !this.#ended && !this.#isGarbled && this.#early.length === 0;
+    return !this.#ended && !this.#isGarbled && this.#early.length <= this.#unanswered;
+  }
+
+  /** How many commands were sent whose replies were not awaited yet. */
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
   /** Whether something was read that belongs to no reply yet. */
@@ -89,13 +96,21 @@ export class SmtpWire {
     return this.#socket;
   }
 
-  /**
-   * Sends a command and resolves with its reply; rejects with an `SmtpError`. A reply
-   * that came before the command is the relay's goodbye, or belongs to nothing.
-   * Throws when the command is more than one line: the rest would be commands of its own.
-   */
+  /** Sends a command and resolves with its reply; rejects and throws as `send` does. */
   async ask(command: string, stage: SmtpStage, waitMs: number): Promise<Reply> {
-    if (/[\r\n]/.test(command)) throw new Error("An SMTP command contains a line break");
+    await this.send([command], stage, waitMs);
+    return await this.reply(stage, waitMs);
+  }
+
+  /**
+   * Sends commands at once, for each of which `reply` then resolves with its reply; rejects
+   * with an `SmtpError`. A reply that came before them is the relay's goodbye, or belongs to
+   * nothing. Throws when a command is more than one line: the rest would be commands of its own.
+   */
+  async send(commands: readonly string[], stage: SmtpStage, waitMs: number): Promise<void> {
+    if (commands.some((command) => /[\r\n]/.test(command))) {
+      throw new Error("An SMTP command contains a line break");
+    }
     if (this.#early.length > 0) {
       const { status, text } = await this.reply(stage, waitMs);
       throw new SmtpError(
@@ -104,12 +119,13 @@ export class SmtpWire {
           : { stage, code: "bad_response", reply: text },
       );
     }
-    this.#socket.write(`${command}\r\n`);
-    return await this.reply(stage, waitMs);
+    this.#unanswered = commands.length;
+    this.#socket.write(`${commands.join("\r\n")}\r\n`);
   }
 
   /** Resolves with the next reply; rejects with an `SmtpError`. */
   reply(stage: SmtpStage, waitMs: number): Promise<Reply> {
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
     return new Promise((resolve, reject) => {
       const undo = this.#clock.after(waitMs, () => this.#fail({ stage, code: "timeout" }));
       this.#reader = { stage, resolve, reject, undo };

@@ -225,6 +225,8 @@ const garbled: readonly {
   readonly script: Script;
   readonly kind: string;
   readonly stage: string;
+  /** When each command waits for the reply to the one before. */
+  readonly stageInTurn?: string;
 }[] = [
   { when: "25 at MAIL FROM", script: { mail: "25" }, kind: "deferred", stage: "mail" },
   { when: "25 and NUL at MAIL FROM", script: { mail: "25\0" }, kind: "deferred", stage: "mail" },
@@ -239,7 +241,8 @@ const garbled: readonly {
     when: "a second reply at MAIL FROM",
     script: { mail: "250 ok\n250 ok" },
     kind: "deferred",
-    stage: "rcpt",
+    stage: "data",
+    stageInTurn: "rcpt",
   },
   {
     when: "a second reply at DATA",
@@ -267,20 +270,30 @@ const garbled: readonly {
   },
 ];
 
-Deno.test.each(garbled)("$when is bad_response, and the mail is $kind", async (row) => {
-  const heard: string[] = [];
-  await using relay = openRawRelay({ ...row.script, heard: (line) => heard.push(line) });
-  await using channel = openChannel([relayAt(relay.port)]);
-  const outcome: Any = await channel.deliver(anAttempt(anEmail({ text: "BODY" })), aContext());
-  assert.deepEqual([outcome.kind, outcome.error?.code, outcome.evidence.stage], [
-    row.kind,
-    "bad_response",
-    row.stage,
-  ]);
-  if (row.stage === "data") {
-    assert.ok(!heard.some((line) => line.includes("BODY") || line.startsWith("Subject")));
-  }
-});
+/** A relay that does not offer PIPELINING. */
+const IN_TURN = { ehlo: "250 relay" };
+
+const garbledInTurn = garbled.map(({ when, script, stage, stageInTurn = stage, ...row }) => (
+  { ...row, when: `${when} in turn`, script: { ...IN_TURN, ...script }, stage: stageInTurn }
+));
+
+Deno.test.each([...garbled, ...garbledInTurn])(
+  "$when is bad_response, and the mail is $kind",
+  async (row) => {
+    const heard: string[] = [];
+    await using relay = openRawRelay({ ...row.script, heard: (line) => heard.push(line) });
+    await using channel = openChannel([relayAt(relay.port)]);
+    const outcome: Any = await channel.deliver(anAttempt(anEmail({ text: "BODY" })), aContext());
+    assert.deepEqual([outcome.kind, outcome.error?.code, outcome.evidence.stage], [
+      row.kind,
+      "bad_response",
+      row.stage,
+    ]);
+    if (row.stage === "data") {
+      assert.ok(!heard.some((line) => line.includes("BODY") || line.startsWith("Subject")));
+    }
+  },
+);
 
 const stages: readonly {
   readonly script: Script;
@@ -394,6 +407,46 @@ Deno.test("The name in EHLO is the given one, or the address of the connection",
   }
 });
 
+Deno.test("An envelope is sent at once to a relay that offers it", async () => {
+  await using relay = openRawRelay({ isPatient: true });
+  await using channel = openChannel([relayAt(relay.port)], { waits: { reply: 5_000 } });
+  const outcome: Any = await channel.deliver(anAttempt(to("a", "r550", "b")), aContext());
+  assert.deepEqual(outcome.result.recipients.map(({ outcome }: Any) => outcome), [
+    "delivered",
+    "rejected",
+    "delivered",
+  ]);
+  assert.deepEqual(relay.taken[0]?.to, ["a@example.org", "b@example.org"]);
+});
+
+Deno.test.each([
+  { when: "the sender is refused", script: { mail: "550 no" }, payload: to("a") },
+  { when: "all recipients are refused", script: {}, payload: to("r550", "r551") },
+  { when: "DATA is refused", script: { data: "550 no" }, payload: to("a") },
+])(
+  "A session whose envelope was sent at once goes on after $when",
+  async ({ script, payload }) => {
+    await using relay = openRawRelay({ isPatient: true, ...script });
+    await using channel = openChannel([relayAt(relay.port)], { waits: { reply: 5_000 } });
+    for (let n = 0; n < 3; n++) {
+      const { kind } = await channel.deliver(anAttempt(payload), aContext());
+      assert.equal(kind, "rejected");
+    }
+    assert.equal(relay.connections, 1);
+  },
+);
+
+Deno.test("A relay that takes DATA although it refused all recipients gets no mail", async () => {
+  await using relay = openRawRelay({ data: "354 go on" });
+  await using channel = openChannel([relayAt(relay.port)]);
+  for (let n = 0; n < 2; n++) {
+    const { kind } = await channel.deliver(anAttempt(to("r550")), aContext());
+    assert.equal(kind, "rejected");
+  }
+  assert.equal(relay.connections, 2);
+  assert.deepEqual(relay.taken, []);
+});
+
 const loginMissing: readonly { readonly when: string; readonly script: Script }[] = [
   { when: "530 at MAIL FROM", script: { mail: "530 5.7.0 Authentication required" } },
   { when: "535 at MAIL FROM", script: { mail: "535 5.7.8 Authentication required" } },
@@ -419,6 +472,7 @@ Deno.test.each(loginMissing)(
       60_000,
     ]);
     assert.match(outcome.error.detail, /set tls=required, or a user and a password/);
+    assert.deepEqual(relay.taken, []);
     await using next = openRawRelay();
     await using both = openChannel([relayAt(relay.port), relayAt(next.port)]);
     const other: Any = await both.deliver(anAttempt(to("a", "b")), aContext());

@@ -15,6 +15,8 @@ export interface Script {
   readonly greeting?: Answer;
   readonly ehlo?: Answer;
   readonly starttls?: Answer;
+  /** Replies to nothing of an envelope before all of it, DATA included, has come. */
+  readonly isPatient?: boolean;
   /** Says nothing after STARTTLS, where TLS begins. */
   readonly quiet?: boolean;
   readonly auth?: Answer;
@@ -76,7 +78,14 @@ export function openRawRelay(script: Script = {}): RawRelay {
   let connections = 0;
 
   async function talk(conn: Deno.TcpConn, script: Script): Promise<void> {
+    // Replies to commands that came at once must not wait for one another.
+    conn.setNoDelay(true);
     const lines = linesOf(conn);
+    let held = "";
+    const sayOfEnvelope = async (answer: Answer) => {
+      if (script.isPatient) held += `${answer}\r\n`;
+      else await say(answer);
+    };
     const say = async (answer: Answer) => {
       if (answer === "drop") throw BROKEN;
       if (answer === "hang") {
@@ -84,18 +93,19 @@ export function openRawRelay(script: Script = {}): RawRelay {
         while (!(await lines.next()).done);
         throw BROKEN;
       }
-      await conn.write(new TextEncoder().encode(answer.replace(/\n/g, "\r\n") + "\r\n"));
+      await conn.write(new TextEncoder().encode(held + answer.replace(/\n/g, "\r\n") + "\r\n"));
+      held = "";
       if (answer.startsWith("421")) throw BROKEN;
     };
     await say(script.greeting ?? "220 relay ready");
-    let from = "";
+    let from: string | undefined;
     let to: string[] = [];
     for await (const line of lines) {
       script.heard?.(line);
       const verb = line.slice(0, 4).toUpperCase();
       const address = /<(.*)>/.exec(line)?.[1] ?? "";
       if (verb === "EHLO" || verb === "HELO") {
-        await say(script.ehlo ?? "250-relay\n250 SIZE 1000000");
+        await say(script.ehlo ?? "250-relay\n250-PIPELINING\n250 SIZE 1000000");
       } else if (verb === "STAR") {
         await say(script.starttls ?? "502 what");
         if (!script.starttls?.startsWith("220")) continue;
@@ -106,21 +116,24 @@ export function openRawRelay(script: Script = {}): RawRelay {
         await say("500 what");
       } else if (verb === "AUTH" || line === "") await say(script.auth ?? "235 welcome");
       else if (verb === "MAIL") {
-        from = address;
+        const { mail: answer = "250 ok" } = script;
+        from = answer.startsWith("25") ? address : undefined;
         to = [];
-        await say(script.mail ?? "250 ok");
+        await sayOfEnvelope(answer);
       } else if (verb === "RCPT") {
         const { rcpt } = script;
         const [, code] = /^r(\d{3})@/.exec(address) ?? [];
-        const answer = code !== undefined
+        const answer = from === undefined
+          ? "503 MAIL first"
+          : code !== undefined
           ? `${code} said of ${address}`
           : typeof rcpt === "object"
           ? rcpt[address]
           : rcpt;
         if ((answer ?? "250").startsWith("25")) to.push(address);
-        await say(answer ?? "250 ok");
+        await sayOfEnvelope(answer ?? "250 ok");
       } else if (verb === "DATA") {
-        const { data: answer = "354 go on" } = script;
+        const { data: answer = to.length > 0 ? "354 go on" : "503 no recipients" } = script;
         await say(answer);
         data.resolve();
         if (!answer.startsWith("354")) continue;
@@ -134,7 +147,7 @@ export function openRawRelay(script: Script = {}): RawRelay {
           if (part.done) return;
           text += `${part.value}\n`;
         }
-        taken.push({ from, to, text });
+        taken.push({ from: from ?? "", to, text });
         dot.resolve();
         if (script.beforeDot) await script.beforeDot();
         await say(script.dot ?? "250 2.0.0 Ok: queued as ABC123");
