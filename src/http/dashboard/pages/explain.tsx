@@ -24,7 +24,13 @@ export function Explain(
     <div class="explain">
       <p>
         <strong>
-          {cause ? `Waits for ${cause.text}` : "Due: begins as soon as it is its turn"}
+          {cause
+            ? (
+              <>
+                Waits for <WithTimes text={cause.text} />
+              </>
+            )
+            : "Due: begins as soon as it is its turn"}
         </strong>
         {cause?.until === undefined ? null : (
           <>
@@ -35,6 +41,18 @@ export function Explain(
       </p>
       <div class="row">{adviceOf(task, cause, operates)}</div>
     </div>
+  );
+}
+
+/** A text whose ISO times are shown as those of the reader. */
+function WithTimes({ text }: { text: string }) {
+  const parts = text.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/);
+  return (
+    <>
+      {parts.map((part, index) =>
+        index % 2 === 0 ? part : <time class="local" datetime={part}>{part}</time>
+      )}
+    </>
   );
 }
 

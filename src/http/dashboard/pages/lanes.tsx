@@ -131,7 +131,7 @@ function Pauses(
               <Moment at={pause.createdAt} now={now} />
             </td>
             <td data-name="Until">
-              {pause.until === undefined ? "ended by hand" : <Moment at={pause.until} now={now} />}
+              {pause.until === undefined ? "it is resumed" : <Moment at={pause.until} now={now} />}
             </td>
             <td data-name="Reason">{pause.reason ?? ""}</td>
             <td data-name="Action">
@@ -168,7 +168,7 @@ function Lanes(
           <th scope="col">Target</th>
           <th scope="col">State</th>
           <th scope="col" class="number minor">Running</th>
-          <th scope="col" class="wide">Attempts</th>
+          <th scope="col" class="wide">Over time</th>
           <th scope="col" class="number minor">Attempts</th>
           <th scope="col" class="number">Not delivered</th>
           <th scope="col" class="number">Failed tasks</th>
@@ -198,7 +198,7 @@ function Lanes(
                   )
                   : isHeld && status
                   ? <Hold status={status} now={now} />
-                  : <Badge word={status?.running ? "open" : "idle"} />}
+                  : <Badge word={status?.running ? "running" : "idle"} />}
               </td>
               <td data-name="Running" class="number minor">{runningText(status)}</td>
               <td data-name="Over time" class="wide">

@@ -187,7 +187,7 @@ function Now({ queued, worker, failedLastHour, now, counts }: Overview) {
           href="/ui/tasks?queued=retrying&sort=due"
           value={grouped(queued.retrying)}
         >
-          wait for their next attempt
+          wait to be tried again
         </Figure>
         {queued.paused === 0
           ? null
@@ -323,7 +323,7 @@ function Nodes({ nodes, now, shown, period }: Overview) {
           <th scope="col">Role</th>
           <th scope="col" class="minor">Version</th>
           <th scope="col" class="number">Running</th>
-          <th scope="col" class="wide">Attempts</th>
+          <th scope="col" class="wide">Over time</th>
           <th scope="col" class="number">Attempts</th>
           <th scope="col" class="number">Not delivered</th>
           <th scope="col" class="number">p95</th>

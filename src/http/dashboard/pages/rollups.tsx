@@ -194,13 +194,15 @@ export function TypeTable({ shown }: { shown: Shown }) {
 }
 
 /** What each kind of submitter submits, and the list of its tasks. */
-const SUBMITTERS: Readonly<Record<string, { unit: string; filter: (name: string) => object }>> = {
+const SUBMITTERS: Readonly<
+  Record<string, { units: readonly [one: string, many: string]; filter: (name: string) => object }>
+> = {
   key: {
-    unit: "tasks",
+    units: ["task", "tasks"],
     filter: (owner) => owner === "anonymous" ? { source: "api" } : { owner },
   },
-  hook: { unit: "deliveries", filter: (name) => ({ source: `hook:${name}` }) },
-  schedule: { unit: "runs", filter: (name) => ({ source: `schedule:${name}` }) },
+  hook: { units: ["delivery", "deliveries"], filter: (name) => ({ source: `hook:${name}` }) },
+  schedule: { units: ["run", "runs"], filter: (name) => ({ source: `schedule:${name}` }) },
 };
 
 /** Who submitted most. */
@@ -223,7 +225,7 @@ export function Submitters({ shown }: { shown: Shown }) {
         {rows.map(({ who, count }) => {
           const [kind = "", ...words] = who.split(" ");
           const name = words.join(" ");
-          const { unit = "", filter = () => ({}) } = SUBMITTERS[kind] ?? {};
+          const { units: [one, many] = ["", ""], filter = () => ({}) } = SUBMITTERS[kind] ?? {};
           const href = `/ui/tasks?${new URLSearchParams(Object.entries(filter(name)))}`;
           return (
             <tr>
@@ -234,7 +236,7 @@ export function Submitters({ shown }: { shown: Shown }) {
                 <Sparkline steps={shown.steps} path={["submitters"]} all={[who]} bad="" />
               </td>
               <td data-name="Submitted" class="number">
-                {grouped(count)} <span class="unit">{unit}</span>
+                {grouped(count)} <span class="unit">{count === 1 ? one : many}</span>
               </td>
             </tr>
           );
@@ -257,7 +259,7 @@ export function BusiestHosts({ shown, since }: { shown: Shown; since: string }) 
       <thead>
         <tr>
           <th scope="col">Host or relay</th>
-          <th scope="col" class="wide">Attempts</th>
+          <th scope="col" class="wide">Over time</th>
           <th scope="col" class="number">Attempts</th>
           <th scope="col" class="number">Not delivered</th>
           <th scope="col" class="number minor">p95</th>

@@ -43,6 +43,7 @@ export function SettingsContent(
     readonly reloads: boolean;
   },
 ) {
+  const set = settings.filter(({ source = "default" }) => source !== "default");
   return (
     <>
       <Parts at="settings" />
@@ -58,6 +59,15 @@ export function SettingsContent(
         )
         : null}
       <h2>Environment</h2>
+      <p>
+        {set.length === 0 ? "None differs from its default." : "Set, and not as by default: "}
+        {set.map(({ name }, index) => (
+          <>
+            {index === 0 ? "" : ", "}
+            <a href={`#${name}`}>{name}</a>
+          </>
+        ))}
+      </p>
       <div class="wide">
         <table>
           <thead>
@@ -70,7 +80,10 @@ export function SettingsContent(
           </thead>
           <tbody>
             {settings.map(({ name, means, value, source, reloads }) => (
-              <tr class={source === undefined || source === "default" ? "unset" : undefined}>
+              <tr
+                id={name}
+                class={source === undefined || source === "default" ? "unset" : undefined}
+              >
                 <td data-name="Setting" class="what">
                   <code>{name}</code>
                   <small>{means}</small>
