@@ -92,7 +92,7 @@ export function SettingsContent(
                   {value === undefined ? "not set" : <code>{value}</code>}
                 </td>
                 <td data-name="From">{source === undefined ? null : SOURCES[source]}</td>
-                <td data-name="A change takes effect">
+                <td data-name="Takes effect">
                   {reloads ? "at a reload" : "at the next start"}
                 </td>
               </tr>
@@ -160,7 +160,7 @@ export function ChannelsContent(
               const pause = pauses.find((one) => "channel" in one && one.channel === name);
               return (
                 <tr>
-                  <td data-name="Channel">
+                  <td data-name="Channel" class="what">
                     {name}
                     {custom ? <small>of postrider.yaml</small> : null}
                     {pause
@@ -172,7 +172,7 @@ export function ChannelsContent(
                       )
                       : null}
                   </td>
-                  <td data-name="A target in “to”" class="value">
+                  <td data-name="Target" class="value">
                     <code>{spelling}</code>
                     {leadsTo === undefined ? null : <small>by {leadsTo}</small>}
                   </td>
@@ -191,11 +191,11 @@ export function ChannelsContent(
             })}
             {aliases.map((alias) => (
               <tr>
-                <td data-name="Channel">
+                <td data-name="Channel" class="what">
                   @{alias}
                   <small>an alias of postrider.yaml</small>
                 </td>
-                <td data-name="A target in “to”" class="value">
+                <td data-name="Target" class="value">
                   <code>@{alias}</code>
                 </td>
                 {sends
@@ -302,7 +302,7 @@ export function KeysContent(
               <tbody>
                 {keys.map(({ name, secrets, scopes, lastUsed, limits }) => (
                   <tr>
-                    <td data-name="Name">
+                    <td data-name="Name" class="what">
                       <FilterLink by="owner" value={name} />
                       {secrets > 1 ? <small>{secrets} secrets</small> : null}
                     </td>
