@@ -33,8 +33,9 @@ browserTest(
     await world.api.final(await world.send("/fetch", { url: `${world.upstream.url}/missing` }));
     await page.locator("#health", { hasText: "1 task failed in the last hour" }).waitFor();
     await page.locator("#failures a", { hasText: "http_404" }).waitFor();
-    const bar = page.locator("#throughput svg title");
-    await page.locator("#throughput svg g").last().hover();
+    const chart = page.getByRole("img", { name: /^Finished tasks/ });
+    const bar = chart.locator("title");
+    await chart.locator("g").last().hover();
     // The script has put the reader's day and time before it.
     await page.waitForFunction(
       `document.querySelector("#throughput svg title")?.dataset.at === undefined`,
