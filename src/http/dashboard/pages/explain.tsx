@@ -24,13 +24,7 @@ export function Explain(
     <div class="explain">
       <p>
         <strong>
-          {cause
-            ? (
-              <>
-                Waits for <WithTimes text={cause.text} />
-              </>
-            )
-            : "Due: begins as soon as it is its turn"}
+          {cause ? `Waits for ${textOf(cause)}` : "Due: begins as soon as it is its turn"}
         </strong>
         {cause?.until === undefined ? null : (
           <>
@@ -44,16 +38,9 @@ export function Explain(
   );
 }
 
-/** A text whose ISO times are shown as those of the reader. */
-function WithTimes({ text }: { text: string }) {
-  const parts = text.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/);
-  return (
-    <>
-      {parts.map((part, index) =>
-        index % 2 === 0 ? part : <time class="local" datetime={part}>{part}</time>
-      )}
-    </>
-  );
+/** What it waits for, without the time, which follows. */
+function textOf({ text, until }: WaitCause): string {
+  return until === undefined ? text : text.replace(/(?:,| until) \d{4}-\d\d-\d\dT[\d:.]+Z/, "");
 }
 
 function adviceOf(task: TaskSummary, cause: WaitCause | undefined, operates: boolean): Child {
