@@ -88,7 +88,14 @@ export function secured(socket: Socket, options: ConnectionOptions): TLSSocket {
     read.call(tls, size);
   };
   socket.once("end", () => carrier.push(null));
-  socket.on("error", (error) => tls.destroy(error));
+  let isOpen = false;
+  tls.once("secureConnect", () => isOpen = true);
+  socket.on("error", (error) => {
+    if (!isOpen || tls.readableEnded) return tls.destroy(error);
+    // What arrived before the error is read first: it may be a whole response.
+    tls.once("end", () => tls.destroy(error));
+    carrier.push(null);
+  });
   tls.once("close", () => socket.destroy());
   const { localAddress, remoteAddress, remotePort } = socket;
   return Object.defineProperties(tls, {
