@@ -11,7 +11,8 @@ import { AddressError } from "./guard/guard.ts";
 import { BodyError } from "./compute/decoder.ts";
 import { SaveError } from "./http/download.ts";
 import { ConnectError } from "./guard/sockets.ts";
-import { Http2Fault, SharedFault } from "./http2/fault.ts";
+import { SharedFault } from "./http2/fault.ts";
+import { HttpFault } from "./upstream.ts";
 
 /** The task error for a fault. */
 export function describeFault(fault: unknown): TaskError {
@@ -21,7 +22,7 @@ export function describeFault(fault: unknown): TaskError {
     return { code: fault.code, detail: fault.detail ?? DETAILS[fault.code] };
   }
   if (fault instanceof SharedFault) return describeFault(fault.cause);
-  if (fault instanceof Http2Fault) return { code: fault.code, detail: DETAILS[fault.code] };
+  if (fault instanceof HttpFault) return { code: fault.code, detail: DETAILS[fault.code] };
   const error = faultOfCode(codeOf(fault));
   if (error.code !== "network_fault" || !(fault instanceof ConnectError && fault.atTls)) {
     return error;
@@ -36,10 +37,8 @@ function faultOfCode(code: string): TaskError {
   return { code: known, detail: DETAILS[known] };
 }
 
-/** Errors of undici's parser have codes `HPE_…` and are recognized by their class. */
 function codeOf(fault: unknown): string {
   if (!(fault instanceof Error)) return "";
-  if (fault.name === "HTTPParserError") return "HTTPParserError";
   const { code } = fault as { code?: unknown };
   return typeof code === "string" ? code : codeOf(fault.cause);
 }
@@ -67,18 +66,10 @@ const CODES: Record<string, keyof typeof DETAILS | undefined> = {
   ECONNRESET: "connection_reset",
   ECONNABORTED: "connection_reset",
   EPIPE: "connection_reset",
-  UND_ERR_SOCKET: "connection_reset",
   ETIMEDOUT: "timeout",
 
   EPROXY: "proxy_failed",
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",
-  HTTPParserError: "bad_response",
-  // What undici's parser lets through, such as the status 099.
-  ERR_ASSERTION: "bad_response",
-  UND_ERR_HEADERS_OVERFLOW: "bad_response",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "bad_response",
-  UND_ERR_INVALID_ARG: "bad_request",
-  UND_ERR_NOT_SUPPORTED: "bad_request",
 };

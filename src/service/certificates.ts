@@ -5,6 +5,7 @@
  */
 
 import type { EgressProxy } from "../channels/guard/egress_proxy.ts";
+import { Http1Pool } from "../channels/http1/pool.ts";
 import type { Guard } from "../channels/guard/guard.ts";
 import { guardedOpener } from "../channels/guard/guarded_connector.ts";
 import type { FetchCertificate } from "../hooks/certificates.ts";
@@ -28,49 +29,49 @@ const MAX_BYTES = 65_536;
 /** The longest time that a fetch may take, in milliseconds. */
 const WAIT_MS = 5_000;
 
-/** Opens the fetcher. The first certificate loads its HTTP client: few services need one. */
+/** Opens the fetcher. */
 export function openCertificateFetcher(
   { guard, clock, ca, egressProxy }: CertificateOptions,
 ): FetchCertificate {
   return async (url) => {
-    const { Agent, request } = await import("undici");
-    const open = guardedOpener(
-      guard(),
-      { clock, connectMs: WAIT_MS, ...compact({ ca }) },
-      egressProxy,
-    );
-    const agent = new Agent({
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect({ protocol, hostname, port }, callback) {
-        open({ protocol, hostname, port }).then(
-          (socket) => callback(null, socket),
-          (error) => callback(error, null),
-        );
-      },
-    });
-    const late = new AbortController();
-    const undo = clock.after(WAIT_MS, () => late.abort());
+    const options = { clock, connectMs: WAIT_MS, ...compact({ ca }) };
+    const pool = new Http1Pool({ open: guardedOpener(guard(), options, egressProxy), clock });
     try {
-      const { signal } = late;
-      const { statusCode, body } = await request(url, { dispatcher: agent, signal });
-      if (statusCode !== 200) throw new Error(`Cannot fetch ${url}: got the status ${statusCode}`);
-      const parts: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const part of body) {
-        bytes += part.length;
-        if (bytes > MAX_BYTES) throw new RangeError(`Cannot fetch ${url}: it is too long`);
-        parts.push(part);
-      }
-      return await new Blob(parts as Uint8Array<ArrayBuffer>[]).text();
-    } catch (error) {
-      if (late.signal.aborted) {
-        throw new Error(`Cannot fetch ${url}: no answer within ${WAIT_MS / 1_000} s`);
-      }
-      throw error;
+      return await get(pool, new URL(url), clock);
     } finally {
-      undo();
-      await agent.destroy();
+      await pool.close();
     }
   };
+}
+
+/** The body of a response with the status 200. */
+function get(pool: Http1Pool, { href, origin, pathname, search }: URL, clock: Clock) {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const fail = (why: string) => reject(new Error(`Cannot fetch ${href}: ${why}`));
+  const undo = clock.after(WAIT_MS, () => fail(`no answer within ${WAIT_MS / 1_000} s`));
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  const request = { origin, path: pathname + search, method: "GET", headers: {}, body: null };
+  pool.dispatch({
+    request,
+    tries: 0,
+    handler: {
+      onRequestStart() {},
+      onResponseStart(controller, status) {
+        if (status < 200 || status === 200) return;
+        fail(`got the status ${status}`);
+        controller.abort();
+      },
+      onResponseData(controller, chunk) {
+        bytes += chunk.length;
+        parts.push(Uint8Array.from(chunk));
+        if (bytes <= MAX_BYTES) return;
+        fail("it is too long");
+        controller.abort();
+      },
+      onResponseEnd: () => resolve(new Blob(parts).text()),
+      onResponseError: reject,
+    },
+  });
+  return promise.finally(undo);
 }

@@ -91,7 +91,7 @@ export function codingsOf(contentEncoding: string | undefined): Coding[] {
 }
 
 /**
- * The transfer codings of a body but for `chunked`, which undici removes. A server must not use
+ * The transfer codings of a body but for `chunked`, which has been removed. A server must not use
  * them unasked (RFC 9112 §7), and without decoding the body is not what was asked for.
  */
 export function transferCodingsOf(transferEncoding: string | undefined): Coding[] {

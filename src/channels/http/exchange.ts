@@ -4,14 +4,16 @@
  * @module
  */
 
+import type { Socket } from "node:net";
 import { compact } from "../../lib/compact.ts";
-import type { Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import { BufferPool } from "../buffer_pool.ts";
 import { BodyError, type BodySink } from "../compute/decoder.ts";
 import type { HttpRequest } from "./redirect.ts";
+import { takeOpeningTimes } from "../guard/sockets.ts";
 import { wasCutOff } from "../guard/tls.ts";
-import type { Remotes } from "./remote.ts";
+import type { RawHeaders, UpstreamController } from "../upstream.ts";
+import { remoteOf } from "./remote.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** A response without its body. */
@@ -32,8 +34,6 @@ export interface ExchangeOptions {
   readonly clock: Clock;
   /** The longest pause within the body of a response, in milliseconds. */
   readonly idleMsOf: (head: ResponseHead) => number;
-  /** Reports the address that was connected to. */
-  readonly remotes: Remotes;
   /** Called just before the first byte is sent. */
   readonly onSending: () => void;
   /** Called when the server did not process what was sent. */
@@ -78,13 +78,13 @@ const MANY_CHUNKS = 20_000;
 export function exchange(
   upstreams: Upstreams,
   { url, method, headers, names, body }: HttpRequest,
-  { signal, clock, idleMsOf, remotes, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
+  { signal, clock, idleMsOf, onSending, onUntouched, onHead, onBytes }: ExchangeOptions,
 ): Promise<Exchanged> {
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const begunAt = clock.monotonic();
-  const elapsed = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
+  const elapsed = () => rounded(clock.monotonic() - begunAt);
   const timings: { connect?: number; tls?: number; firstByte?: number } = {};
-  let controller: Dispatcher.DispatchController | undefined;
+  let controller: UpstreamController | undefined;
   let head: ResponseHead | undefined;
   let sink: BodySink | undefined;
   let remote: string | undefined;
@@ -115,7 +115,7 @@ export function exchange(
     signal.removeEventListener("abort", abort);
     if (fault) {
       sink?.abandon();
-      controller?.abort(new Error("The exchange is over"));
+      controller?.abort();
     }
     resolve({
       ...compact({ head, fault, remote }),
@@ -152,14 +152,15 @@ export function exchange(
     onRequestStart(started) {
       controller = started;
       // Aborted while it waited for a connection: nothing must be sent.
-      if (over) return started.abort(new Error("The exchange is over"));
+      if (over) return started.abort();
       timings.connect = elapsed();
       onSending();
-      remotes.next((address, opening, socket) => {
-        remote = address;
-        isCutOff = () => socket.alpnProtocol !== "h2" && wasCutOff(socket);
-        Object.assign(timings, opening);
-      });
+    },
+    onSending(socket) {
+      remote = remoteOf(socket);
+      const { alpnProtocol } = socket as Socket & { alpnProtocol?: unknown };
+      isCutOff = () => alpnProtocol !== "h2" && wasCutOff(socket);
+      Object.assign(timings, takeOpeningTimes(socket));
     },
     onUntouched,
     onResponseStart(_, status, raw) {
@@ -168,14 +169,9 @@ export function exchange(
         const error = interim.take(raw);
         return error && fail(error);
       }
-      timings.firstByte = elapsed();
       lastChunkAt = clock.monotonic();
-      const cookies = raw["set-cookie"];
-      head = {
-        status,
-        headers: flatten(raw),
-        ...compact({ cookies: cookies === undefined ? undefined : [cookies].flat() }),
-      };
+      timings.firstByte = rounded(lastChunkAt - begunAt);
+      head = { status, ...flatten(raw) };
       try {
         sink = onHead(head);
         idleMs = idleMsOf(head);
@@ -191,7 +187,8 @@ export function exchange(
       if (++chunks > MANY_CHUNKS && received < chunks * MIN_CHUNK_BYTES) {
         return fail(new BodyError("bad_response", "The body consists of too many small chunks"));
       }
-      lastChunkAt = clock.monotonic();
+      // A short body comes with its head.
+      if (undoIdle) lastChunkAt = clock.monotonic();
       onBytes(received);
       try {
         const buffer = buffers.hold(chunk);
@@ -210,13 +207,14 @@ export function exchange(
       }
     },
     onResponseEnd: end,
-    onResponseError(_, error) {
-      // While paused, undici reports a connection closed after a complete body as an error.
-      if (received > 0 && String(received) === head?.headers["content-length"]) end();
-      else fail(error);
-    },
+    onResponseError: fail,
   });
   return promise;
+}
+
+/** Milliseconds with one decimal. */
+function rounded(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
 
 /** Counts the interim responses of one exchange: each costs as much as a response. */
@@ -225,9 +223,9 @@ class InterimBound {
   #length = 0;
 
   /** The error once there have been too many. */
-  take(headers: Readonly<Record<string, string | string[] | undefined>>): BodyError | undefined {
+  take(headers: RawHeaders): BodyError | undefined {
     this.#count++;
-    for (const name in headers) this.#length += name.length + String(headers[name]).length;
+    for (const text of headers) this.#length += text.length;
     return this.#count > MAX_INTERIM || this.#length > MAX_INTERIM_LENGTH
       ? new BodyError("bad_response", "The server sent too many interim (1xx) responses")
       : undefined;
@@ -259,19 +257,21 @@ const SINGLE = new Set([
 ]);
 
 /** An `ETag` keeps its bytes, one for each character: it is sent back. */
-function flatten(raw: Readonly<Record<string, string | string[] | undefined>>) {
+function flatten(raw: RawHeaders): { headers: Record<string, string>; cookies?: string[] } {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(raw)) {
-    if (value === undefined) continue;
-    const text = typeof value === "string" ? value : SINGLE.has(name)
-      ? value[0] ?? ""
-      // Of several waits the longest counts, and a date has a comma of its own.
-      : name === "retry-after"
-      ? [...new Set(value)].join(", ")
-      : value.join(", ");
-    headers[name] = name !== "etag" && NOT_ASCII.test(text) ? decoded(name, text) : text;
+  let cookies: string[] | undefined;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? "";
+    const value = raw[at + 1] ?? "";
+    if (name === "set-cookie") (cookies ??= []).push(value);
+    const text = name !== "etag" && NOT_ASCII.test(value) ? decoded(name, value) : value;
+    if (!Object.hasOwn(headers, name)) headers[name] = text;
+    // Of several waits the longest counts, and a date has a comma of its own.
+    else if (!SINGLE.has(name) && !(name === "retry-after" && headers[name] === text)) {
+      headers[name] = `${headers[name]}, ${text}`;
+    }
   }
-  return headers;
+  return cookies === undefined ? { headers } : { headers, cookies };
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;

@@ -25,7 +25,6 @@ import { HttpAttempt } from "./attempt.ts";
 import { followRedirect, type HttpRequest } from "./redirect.ts";
 import { CookieJar } from "./cookies.ts";
 import { conditionOf, openValidators, type Validator, type Validators } from "./validators.ts";
-import { openRemotes } from "./remote.ts";
 import { requestOf } from "./request.ts";
 import { openSavedLimit, type SavedLimit } from "./saved_limit.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
@@ -79,7 +78,6 @@ class HttpChannel implements Channel {
   readonly #waits: HttpWaits;
   readonly #compute: Compute;
   readonly #upstreams: Upstreams;
-  readonly #remotes = openRemotes();
   readonly #validators: Validators | undefined;
   readonly #savedLimit: SavedLimit | undefined;
 
@@ -100,7 +98,6 @@ class HttpChannel implements Channel {
       open: guardedOpener(guard, { clock, ca, connectMs }, egressProxy),
       clock,
       beginMs: connectMs,
-      onSending: (socket) => this.#remotes.sentOn(socket),
     });
   }
 
@@ -184,7 +181,6 @@ class HttpChannel implements Channel {
   }
 
   close(): Promise<void> {
-    this.#remotes.close();
     return this.#upstreams.close();
   }
 
@@ -194,7 +190,6 @@ class HttpChannel implements Channel {
       clock: this.#options.clock,
       idleMsOf: (head) =>
         Math.min(this.#waits.idle, httpAttempt.isFollowed(head) ? REDIRECT_IDLE_MS : Infinity),
-      remotes: this.#remotes,
       onSending: () => httpAttempt.sending(request.method),
       onUntouched: () => httpAttempt.untouched(request.method),
       onHead: (head) => httpAttempt.receive(request.method, head),

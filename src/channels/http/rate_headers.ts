@@ -53,13 +53,20 @@ export function rateLimitOf(
 ): RateLimit {
   const { ratelimit } = headers;
   if (ratelimit !== undefined) return fieldLimit(ratelimit, now);
-  for (const prefix of ["ratelimit-", "x-ratelimit-", "x-rate-limit-"]) {
-    const left = headers[`${prefix}remaining`];
-    const reset = headers[`${prefix}reset-after`] ?? headers[`${prefix}reset`];
+  for (const form of FORMS) {
+    const left = headers[form.remaining];
+    const reset = headers[form.resetAfter] ?? headers[form.reset];
     if (left !== undefined || reset !== undefined) return limitOf(left, reset, now);
   }
   return {};
 }
+
+/** The names of the separate headers in their forms. */
+const FORMS = ["ratelimit-", "x-ratelimit-", "x-rate-limit-"].map((prefix) => ({
+  remaining: `${prefix}remaining`,
+  resetAfter: `${prefix}reset-after`,
+  reset: `${prefix}reset`,
+}));
 
 function fieldLimit(text: string, now: number): RateLimit {
   const [, left] = /(?:^|,)\s*remaining\s*=\s*([\d.]+)/i.exec(text) ?? [];

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { HttpFault } from "../upstream.ts";
+
 /** The error codes (RFC 9113 §7) that are sent or handled here. */
 export const ErrorCode = {
   none: 0x0,
@@ -19,18 +21,15 @@ export const ErrorCode = {
 } as const;
 
 /** A connection or a stream has failed. */
-export class Http2Fault extends Error {
+export class Http2Fault extends HttpFault {
   /** `Http2Fault`. */
   override name = "Http2Fault";
-  /** The code of the task's error. */
-  readonly code: "bad_request" | "bad_response" | "connection_reset" | "timeout";
   /** The error code that the server gets in GOAWAY or RST_STREAM. */
   readonly goAwayCode: number;
 
   /** `why` is for the log; the server gets `goAwayCode`. */
   constructor(code: Http2Fault["code"], why: string, goAwayCode: number = ErrorCode.protocol) {
-    super(why);
-    this.code = code;
+    super(code, why);
     this.goAwayCode = goAwayCode;
   }
 }

@@ -15,15 +15,14 @@ import { Flag, type Frame, FrameType, headersFrames, numbersFrame, unpadded } fr
 import { type Field, writeHeaders } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { greeting, readSettings, type ServerSettings, SESSION_WINDOW } from "./settings.ts";
-import { failTogether, Http2Stream, type StreamOwner, type Ticket } from "./stream.ts";
+import { failTogether, Http2Stream, type StreamOwner } from "./stream.ts";
+import type { Ticket } from "../upstream.ts";
 import { Wire, type WireListener, type WireOptions } from "./wire.ts";
 
 /** What a connection needs, and its callbacks. */
 export interface SessionOptions extends WireOptions {
   /** The longest that the server may take to send its settings, in milliseconds. */
   readonly beginMs: number;
-  /** Called just before the first byte of each request is sent. */
-  readonly onSending: (socket: Socket) => void;
   /** The server did not process this request; with `http11` it asks for HTTP/1.1. */
   readonly onUntouched: (ticket: Ticket, http11: boolean) => void;
   /** Called once, when the connection takes no more requests. */
@@ -78,7 +77,7 @@ export class Http2Session implements StreamOwner, WireListener {
 
   /** Sends a request; call it only while `freeStreams` is above zero. */
   request(ticket: Ticket): void {
-    const { clock, onSending } = this.#options;
+    const { clock } = this.#options;
     if (!this.#server) {
       throw new Error("Cannot send a request: the server has not sent its settings");
     }
@@ -86,11 +85,11 @@ export class Http2Session implements StreamOwner, WireListener {
     const at = { id: this.#nextId, begunAt: clock.monotonic(), sendWindow: initialWindow };
     const stream = new Http2Stream(ticket, this, at);
     ticket.tries++;
-    ticket.handler.onRequestStart?.(stream, undefined);
+    ticket.handler.onRequestStart(stream);
     if (stream.aborted) return;
     try {
       const block = writeHeaders(stream.fields());
-      onSending(this.#socket);
+      ticket.handler.onSending?.(this.#socket);
       this.#undoWait();
       this.#nextId += 2;
       this.#streams.set(stream.id, stream);

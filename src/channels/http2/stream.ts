@@ -5,43 +5,17 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { Dispatcher } from "undici";
 import { broken, ErrorCode, Http2Fault, SharedFault } from "./fault.ts";
 import type { Field } from "./header_block.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { STREAM_WINDOW } from "./settings.ts";
-
-/** A request, in the form of undici's dispatchers. */
-export interface UpstreamRequest {
-  /** `https://name`, with its port unless that is 443. */
-  readonly origin: string;
-  /** Path and query. */
-  readonly path: string;
-  /** Upper case. */
-  readonly method: string;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The spelling of header names for HTTP/1.1, by the name in lower case. */
-  readonly names?: Readonly<Record<string, string>>;
-  /** The complete body. */
-  readonly body: string | Uint8Array | null;
-}
-
-/** Handles a response, in the form of undici's dispatchers. */
-export interface UpstreamHandler extends Dispatcher.DispatchHandler {
-  /** The server did not process the request: it will be sent again, or has failed. */
-  onUntouched?(): void;
-}
-
-/** A request and the handler of its response. */
-export interface Ticket {
-  /** The request. */
-  readonly request: UpstreamRequest;
-  /** Handles its response. */
-  readonly handler: UpstreamHandler;
-  /** The number of connections it was sent on. */
-  tries: number;
-}
+import {
+  bytesOf,
+  isField,
+  tellsLength,
+  type Ticket,
+  type UpstreamController,
+} from "../upstream.ts";
 
 /** What a stream needs from its connection. */
 export interface StreamOwner {
@@ -51,13 +25,11 @@ export interface StreamOwner {
   grant(stream: Http2Stream, bytes: number): void;
 }
 
-const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** RFC 9113 §8.2.2: connection-specific headers are not allowed. */
 const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "proxy-connection", "upgrade"]);
 
 /** A running request, and the controller by which its handler ends it. */
-export class Http2Stream implements Dispatcher.DispatchController {
+export class Http2Stream implements UpstreamController {
   /** Odd and increasing. */
   readonly id: number;
   /** The request and its handler. */
@@ -70,9 +42,9 @@ export class Http2Stream implements Dispatcher.DispatchController {
   unsent: Uint8Array;
   /** Whether the response has started. */
   answered = false;
+  /** Whether its handler is not called any more. */
   aborted = false;
-  paused = false;
-  reason: Error | null = null;
+  #isPaused = false;
   readonly #owner: StreamOwner;
   readonly #window = new ReceiveWindow(STREAM_WINDOW);
   #received = 0;
@@ -88,34 +60,31 @@ export class Http2Stream implements Dispatcher.DispatchController {
     this.id = id;
     this.begunAt = begunAt;
     this.sendWindow = sendWindow;
-    const { body } = ticket.request;
-    this.unsent = typeof body === "string" ? Buffer.from(body) : body ?? new Uint8Array();
+    this.unsent = bytesOf(ticket.request.body);
     this.#owner = owner;
   }
 
-  /** Ends it from our side; its handler is not called again. */
-  abort(reason: Error): void {
+  abort(): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason;
     this.#owner.drop(this, ErrorCode.cancel);
   }
 
   /** The server may fill its window and then has to wait. */
   pause(): void {
-    this.paused = true;
+    this.#isPaused = true;
   }
 
   /** The server may continue to send. */
   resume(): void {
-    if (!this.paused) return;
-    this.paused = false;
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.#grant();
   }
 
   /** The request as header fields; throws an `Http2Fault` when one is not valid. */
   fields(): Field[] {
-    const { origin, path, method, headers, body } = this.ticket.request;
+    const { origin, path, method, headers } = this.ticket.request;
     const fields: Field[] = [
       [":method", method],
       [":scheme", "https"],
@@ -123,11 +92,11 @@ export class Http2Stream implements Dispatcher.DispatchController {
       [":path", path],
       ...Object.entries(headers),
     ];
-    if (body !== null || method === "POST" || method === "PUT" || method === "PATCH") {
+    if (tellsLength(method, this.unsent.length)) {
       fields.push(["content-length", String(this.unsent.length)]);
     }
     for (const [name, value] of fields) {
-      if (!NAME.test(name.replace(/^:/, "")) || !VALUE.test(value)) {
+      if (!isField(name.replace(/^:/, ""), value)) {
         throw new Http2Fault("bad_request", "A request header is not valid in HTTP/2");
       }
     }
@@ -140,23 +109,22 @@ export class Http2Stream implements Dispatcher.DispatchController {
       if (!isLast) throw broken("The trailers do not end the stream");
       return this.#checkLength();
     }
-    const { status, headers } = readHead(fields);
+    const { status, headers, length } = readHead(fields);
     if (status < 200) {
       if (isLast || status === 101) throw broken("An interim response ends the stream");
-      this.ticket.handler.onResponseStart?.(this, status, headers);
+      this.ticket.handler.onResponseStart(this, status, headers);
       return false;
     }
     this.answered = true;
-    const length = headers["content-length"];
     const hasBody = this.ticket.request.method !== "HEAD" && status !== 204 && status !== 304;
     if (length !== undefined && hasBody) {
       // Two lengths arrive as a list and are refused as well.
-      if (typeof length !== "string" || !/^\d+$/.test(length)) {
+      if (!/^\d+$/.test(length)) {
         throw broken("The Content-Length is not a number");
       }
       this.#expected = Number(length);
     }
-    this.ticket.handler.onResponseStart?.(this, status, headers);
+    this.ticket.handler.onResponseStart(this, status, headers);
     return isLast && !this.aborted && this.#checkLength();
   }
 
@@ -168,25 +136,24 @@ export class Http2Stream implements Dispatcher.DispatchController {
     if (this.#received > (this.#expected ?? Infinity)) {
       throw broken("The body is longer than its Content-Length");
     }
-    if (chunk.length > 0) this.ticket.handler.onResponseData?.(this, ownCopy(chunk));
+    if (chunk.length > 0) this.ticket.handler.onResponseData(this, ownCopy(chunk));
     if (this.aborted) return false;
     if (isLast) return this.#checkLength();
-    if (!this.paused) this.#grant();
+    if (!this.#isPaused) this.#grant();
     return false;
   }
 
   /** The response is complete. */
   end(): void {
     this.aborted = true;
-    this.ticket.handler.onResponseEnd?.(this, {});
+    this.ticket.handler.onResponseEnd();
   }
 
   /** The response will not be completed. */
   fail(error: Error): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = error;
-    this.ticket.handler.onResponseError?.(this, error);
+    this.ticket.handler.onResponseError(error);
   }
 
   #checkLength(): true {
@@ -222,13 +189,16 @@ function readHead(fields: readonly Field[]) {
   if (first?.[0] !== ":status" || !/^[1-9]\d\d$/.test(first[1])) {
     throw broken("The status is not a number");
   }
-  const headers: Record<string, string | string[]> = Object.create(null);
+  const headers: string[] = [];
+  let length: string | undefined;
   for (const [name, value] of others) {
-    if (!NAME.test(name) || !VALUE.test(value)) throw broken("A response header is malformed");
+    // RFC 9113 §8.2.1: names are in lower case.
+    if (!isField(name, value) || name !== name.toLowerCase()) {
+      throw broken("A response header is malformed");
+    }
     if (CONNECTION_HEADERS.has(name)) continue;
-    const before = headers[name];
-    if (typeof before === "object") before.push(value);
-    else headers[name] = before === undefined ? value : [before, value];
+    if (name === "content-length") length = length === undefined ? value : `${length}, ${value}`;
+    headers.push(name, value);
   }
-  return { status: Number(first[1]), headers };
+  return { status: Number(first[1]), headers, length };
 }

@@ -79,7 +79,7 @@ const TABLE: { fault: string; server: RawReply; means: string; url?: (port: numb
     {
       fault: "an endless status line",
       server: pour("HTTP/1.1 200 ", "x".repeat(1_000)),
-      means: "deferred timeout",
+      means: "deferred bad_response",
     },
     {
       fault: "one header without end",

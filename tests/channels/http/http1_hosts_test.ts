@@ -17,7 +17,6 @@ Deno.test("a server that speaks only HTTP/1.1 is asked for HTTP/2 again after an
     },
     clock: { now: () => now, monotonic: () => now, after: systemClock.after.bind(systemClock) },
     beginMs: 5_000,
-    onSending() {},
   });
   const request = { origin: "https://example.org", path: "/", method: "GET", headers: {} };
   const fetch = () =>
@@ -27,7 +26,7 @@ Deno.test("a server that speaks only HTTP/1.1 is asked for HTTP/2 again after an
         onResponseStart() {},
         onResponseData() {},
         onResponseEnd: () => resolve(),
-        onResponseError: (_, error) => reject(error),
+        onResponseError: reject,
       });
     });
   await fetch();

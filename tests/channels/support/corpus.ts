@@ -21,6 +21,7 @@ import type { Channel } from "../../../src/channels/channel.ts";
 import { aContext, aFetch, anAttempt } from "./attempts.ts";
 import { openTestHttp } from "./http_channel.ts";
 import { serveRaw } from "./http_servers.ts";
+import { seeded } from "./seeded.ts";
 import { makeIdentity } from "./tls_relay.ts";
 import { startTunnel } from "./tunnel.ts";
 
@@ -30,17 +31,6 @@ export interface CorpusReport {
   readonly counts: Record<string, number>;
   /** Tasks that succeeded with wrong bytes: a description of each. */
   readonly wrong: string[];
-}
-
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 type Encode = (body: Uint8Array) => Uint8Array;
