@@ -35,7 +35,7 @@ export interface TaskChange {
 /** The changes that a watcher is notified of. */
 export type Watched =
   | { readonly task: string }
-  | { readonly batch: string } // tasks of it that have become final
+  | { readonly batch: string }
   | "running" // requests to abort a running task
   | "final" // tasks that have become final
   | "all";

@@ -27,11 +27,9 @@ interface Notified {
 /** The words whose listeners are notified of a change. */
 function watchKeys(change: Notified): string[] {
   const keys = ["all", change.id];
+  if (change.batchId !== undefined) keys.push(change.batchId);
   if (change.abort !== undefined) keys.push("running");
-  if (isFinal(change.state)) {
-    keys.push("final");
-    if (change.batchId !== undefined) keys.push(change.batchId);
-  }
+  if (isFinal(change.state)) keys.push("final");
   return keys;
 }
 
@@ -41,9 +39,9 @@ export function isWatched(
   { id, state, batchId, abort }: Notified,
 ): boolean {
   return words.has("all") || words.has(id) ||
+    (batchId !== undefined && words.has(batchId)) ||
     (abort !== undefined && words.has("running")) ||
-    (isFinal(state) &&
-      (words.has("final") || (batchId !== undefined && words.has(batchId))));
+    (isFinal(state) && words.has("final"));
 }
 
 /** Listeners. `turned` is called when a word gets its first listener and loses its last. */
