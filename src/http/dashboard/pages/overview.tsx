@@ -104,7 +104,7 @@ export function OverviewContent(props: Overview) {
         <h2>Failures, {period.name}</h2>
         <Failures shown={shown} since={period.since} />
       </section>
-      <section id="rollups" data-live>
+      <section id="rollups" class="later" data-live>
         <h2>Types, submitters and hosts, {period.name}</h2>
         <div class="columns">
           <div class="stack">
@@ -114,13 +114,13 @@ export function OverviewContent(props: Overview) {
           <BusiestHosts shown={shown} since={period.since} />
         </div>
       </section>
-      <section id="failed" data-live>
+      <section id="failed" class="later" data-live>
         <h2>Recent failures</h2>
         {failed.length === 0
           ? <p class="empty">No task has failed.</p>
           : <TaskTable tasks={failed} now={now} />}
       </section>
-      <section id="latest" data-live>
+      <section id="latest" class="later" data-live>
         <h2>Recently accepted</h2>
         {latest.length === 0
           ? (
@@ -130,7 +130,7 @@ export function OverviewContent(props: Overview) {
           )
           : <TaskTable tasks={latest} now={now} />}
       </section>
-      <section id="system" data-live>
+      <section id="system" class="later" data-live>
         <h2>System</h2>
         <System {...props} />
         {props.nodes.length === 0 ? null : <Nodes {...props} />}
