@@ -64,7 +64,10 @@ for (
 }
 if (!isGood) Deno.exit(1);
 
-async function measure(url: string): Promise<Report> {
+/** At times Chromium records no trace, and Lighthouse asks to be run again. */
+const MAX_TRIES = 3;
+
+async function measure(url: string, tries = 1): Promise<Report> {
   const { success, stdout, stderr } = await new Deno.Command("npx", {
     args: [
       "--yes",
@@ -77,6 +80,10 @@ async function measure(url: string): Promise<Report> {
     ],
     env: { CHROME_PATH: "/usr/bin/chromium" },
   }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const said = new TextDecoder().decode(stderr);
+  if (!success && said.includes("run Lighthouse again") && tries < MAX_TRIES) {
+    return await measure(url, tries + 1);
+  }
+  if (!success) throw new Error(said);
   return JSON.parse(new TextDecoder().decode(stdout));
 }
