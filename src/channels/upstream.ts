@@ -36,7 +36,7 @@ export interface UpstreamController {
   resume(): void;
 }
 
-/** Handles a response. Each call is the last after `onResponseEnd` or `onResponseError`. */
+/** Handles a response. No call follows `onResponseEnd` or `onResponseError`. */
 export interface UpstreamHandler {
   /** The request has a connection, and is sent next unless it is aborted now. */
   onRequestStart(controller: UpstreamController): void;
@@ -46,7 +46,7 @@ export interface UpstreamHandler {
   onUntouched?(): void;
   /** A head: interim while the status is below 200. */
   onResponseStart(controller: UpstreamController, status: number, headers: RawHeaders): void;
-  /** The next bytes of the body; whoever takes them may free their memory. */
+  /** The next bytes of the body. The handler owns the chunk, and may free its memory. */
   onResponseData(controller: UpstreamController, chunk: Uint8Array): void;
   /** The response is complete. */
   onResponseEnd(): void;

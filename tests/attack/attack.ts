@@ -16,6 +16,7 @@ import { type Finding, pageOf } from "./report.ts";
 import { sockets } from "./sockets.ts";
 import { submits } from "./submits.ts";
 import { openWorld } from "./world.ts";
+import { seeded } from "../support/seeded.ts";
 
 /** How an attack is run. */
 export interface AttackOptions {
@@ -67,20 +68,9 @@ export async function attack(
   for (const name of only) {
     const suite = SUITES[name];
     if (!suite) throw new TypeError(`Cannot run "${name}": expected one of ${Object.keys(SUITES)}`);
-    const findings = await suite({ ...options, random: randomFrom(options.seed) });
+    const findings = await suite({ ...options, random: seeded(options.seed) });
     options.say(pageOf(name, findings));
     all.push(...findings);
   }
   return all;
-}
-
-/** A small generator that gives the same numbers for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -12,6 +12,7 @@
 
 import { aFolder, type Api, type Postrider, START, startPostrider } from "../support/process.ts";
 import { type Cluster, openCluster } from "../support/postgres.ts";
+import { seeded } from "../support/seeded.ts";
 
 /** How long to go on, and from which seed. */
 export interface NodesOptions {
@@ -61,7 +62,7 @@ const KEYS = 20;
 /** Runs the suite. */
 export async function crashNodes(options: NodesOptions): Promise<NodesReport> {
   const { seed, seconds, suspend = false, tell = () => {} } = options;
-  const random = mulberry(seed);
+  const random = seeded(seed);
   await using cluster = await openCluster({ fsync: true });
   await using folder = await aFolder();
   await using sink = openSink();
@@ -294,15 +295,4 @@ async function compare(
 
 function pause(ms: number): Promise<undefined> {
   return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
-}
-
-/** Mulberry32: small, and the same for a seed everywhere. */
-function mulberry(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), state | 1);
-    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -11,7 +11,8 @@
 
 import { aFolder, type Api, type Postrider, START, startPostrider } from "../support/process.ts";
 import { startLoad } from "./load.ts";
-import { compare, mulberry, settled, startLedger } from "./suite.ts";
+import { compare, settled, startLedger } from "./suite.ts";
+import { seeded } from "../support/seeded.ts";
 
 /** How long to go on, and from which seed. */
 export interface SoakOptions {
@@ -59,7 +60,7 @@ const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, 
 export async function soak(
   { seed, minutes, cycles = 4, idleMs = 5_000, tell = () => {} }: SoakOptions,
 ): Promise<SoakReport> {
-  const random = mulberry(seed);
+  const random = seeded(seed);
   await using data = await aFolder();
   await using ledger = await startLedger("faults");
   const env = {

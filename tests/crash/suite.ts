@@ -14,6 +14,7 @@ import { FAILPOINTS } from "../../src/lib/failpoints.ts";
 import { type Lines, linesOf } from "../support/lines.ts";
 import { aFolder, type Api, type Postrider, ROOT, startPostrider } from "../support/process.ts";
 import { type Load, startLoad } from "./load.ts";
+import { seeded } from "../support/seeded.ts";
 
 /** How long to go on, and from which seed. */
 export interface CrashOptions {
@@ -63,7 +64,7 @@ const NEVER_PASSED = 20_000;
 /** Runs the suite. */
 export async function crash(options: CrashOptions): Promise<CrashReport> {
   const { seed, kills, concurrency = 32, batch = 20, tell = () => {} } = options;
-  const random = mulberry(seed);
+  const random = seeded(seed);
   await using data = await aFolder();
   await using ledger = await startLedger();
   const env = {
@@ -220,17 +221,5 @@ export async function startLedger(...args: "faults"[]) {
       await child.status;
       await lines.ended;
     },
-  };
-}
-
-/** Tommy Ettinger's generator, so that a seed says which kills there are. */
-export function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -8,12 +8,13 @@
 import assert from "node:assert/strict";
 import { openRawRelay, type Script } from "../channels/support/raw_relay.ts";
 import { openWorld } from "./world.ts";
+import { seeded } from "../support/seeded.ts";
 
 /** `MAILS=20000` is the long form: a minute or two. */
 const MAILS = Number(Deno.env.get("MAILS") ?? 2_000);
 
 Deno.test("thousands of mails through a relay that fails at every third step: one copy each, or marked", async () => {
-  const random = mulberry(20_261_130);
+  const random = seeded(20_261_130);
   const kept: number[] = [];
   const maybe = (share: number, ...faults: string[]) =>
     random() < share ? faults[Math.floor(random() * faults.length)] : undefined;
@@ -53,13 +54,3 @@ Deno.test("thousands of mails through a relay that fails at every third step: on
   }
   assert.ok(marked > 0 && marked < MAILS / 10, `${marked} mails are marked`);
 });
-
-function mulberry(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

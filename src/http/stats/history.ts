@@ -56,7 +56,7 @@ export interface History {
   submitted(who: string, count: number): void;
   /** A hook received a delivery. */
   delivered(hook: string, verdict: string): void;
-  /** So many tasks, at least one, were due and waited. */
+  /** `due` tasks, at least one, are due and wait at this moment. */
   waiting(due: number): void;
   /** The counts from `since` to now, in the shortest steps that are kept for so long. */
   read(since: number): Promise<Shown>;

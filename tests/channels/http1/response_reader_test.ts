@@ -4,7 +4,7 @@ import { ResponseReader } from "../../../src/channels/http1/response_reader.ts";
 import { HttpFault } from "../../../src/channels/upstream.ts";
 import { runs } from "../../support/runs.ts";
 import { fuzzCase } from "../support/fuzz_cases.ts";
-import { seeded } from "../support/seeded.ts";
+import { seeded } from "../../support/seeded.ts";
 
 /** What a reader makes of bytes that arrive in pieces, and then the connection ends. */
 function read(bytes: Buffer, splits: readonly number[] = [], method = "GET") {

@@ -16,6 +16,7 @@ import { notifyPorts } from "../../support/notify_ports.ts";
 import { aContext, anAttempt } from "../support/attempts.ts";
 import { openRawRelay } from "../support/raw_relay.ts";
 import { runs } from "../../support/runs.ts";
+import { seeded } from "../../support/seeded.ts";
 
 const CASES = runs(20_000, 100_000);
 /** Of those let in, so many are sent to a relay that writes down what it hears. */
@@ -49,7 +50,7 @@ const OURS = [
 ];
 
 Deno.test(`${CASES} hostile addresses and headers add no recipient and no header`, async () => {
-  const random = mulberry(SEED);
+  const random = seeded(SEED);
   const pick = () => PIECES[Math.floor(random() * PIECES.length)] ?? "";
   const text = () => Array.from({ length: 1 + Math.floor(random() * 5) }, pick).join("");
   const named = (n: number) => `n${n}@named.example`;
@@ -107,7 +108,7 @@ Deno.test(`${CASES} hostile addresses and headers add no recipient and no header
 });
 
 Deno.test("what is let in leaves for those it names, in the words of SMTP", async () => {
-  const random = mulberry(SEED + 1);
+  const random = seeded(SEED + 1);
   const pick = () => PIECES[Math.floor(random() * PIECES.length)] ?? "";
   await using relay = openRawRelay({ ehlo: "250-relay\n250-SMTPUTF8\n250 SIZE 1000000" });
   const channel = openEmailChannel(parseMailUrl(`smtp://127.0.0.1:${relay.port}?tls=none`), {
@@ -149,14 +150,4 @@ Deno.test("an address with a line break, which no submit lets in, sends no comma
 function localOf(said: string): string {
   const whole = /<([^<>]*)>\s*$/.exec(said)?.[1] ?? said;
   return whole.slice(0, whole.lastIndexOf("@")).trim();
-}
-
-/** A generator whose numbers are those of its seed. */
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

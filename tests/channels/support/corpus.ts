@@ -21,7 +21,7 @@ import type { Channel } from "../../../src/channels/channel.ts";
 import { aContext, aFetch, anAttempt } from "./attempts.ts";
 import { openTestHttp } from "./http_channel.ts";
 import { serveRaw } from "./http_servers.ts";
-import { seeded } from "./seeded.ts";
+import { seeded } from "../../support/seeded.ts";
 import { makeIdentity } from "./tls_relay.ts";
 import { startTunnel } from "./tunnel.ts";
 

@@ -237,7 +237,7 @@ function codeOf(error: Error): string {
   return String((error as { code?: unknown }).code ?? error.name);
 }
 
-/** Sends each case to whoever asks for it. */
+/** Answers each request with the response of the case that its path names. */
 function startServer(seed: number, mixedUp: string[]) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const late = new Map<number, { conn: Deno.TcpConn; over: Promise<void> }[]>();

@@ -6,7 +6,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { seeded } from "./seeded.ts";
+import { seeded } from "../../support/seeded.ts";
 
 /** One response and how it is sent. */
 export interface FuzzCase {
