@@ -34,38 +34,31 @@ export function FinishedChart({ shown, name }: { shown: Shown; name: string }) {
   const said = `Finished tasks ${per}, ${name}: ${endedAs(total, "succeeded")} succeeded, ` +
     `${endedAs(total, "failed")} failed`;
   return (
-    <figure class="chart">
-      <figcaption>
-        <span class="scale">{`${grouped(most)} ${per}`}</span>
-        <span class="legend">
+    <Chart
+      shown={shown}
+      scale={`${grouped(most)} ${per}`}
+      legend={
+        <>
           <span class="key succeeded">succeeded</span> <span class="key failed">failed</span>
-        </span>
-      </figcaption>
-      <svg
-        viewBox={`0 0 ${bars.length * BAR} ${HEIGHT}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={said}
-      >
-        {bars.map(({ at, succeeded, failed }, index) => {
-          if (succeeded + failed === 0) return null;
-          const [low, high] = [size(succeeded, most), size(failed, most)];
-          return (
-            <g>
-              <title data-at={timeView(at)}>
-                {`${utcClock(at)}: ${grouped(succeeded)} succeeded, ${grouped(failed)} failed`}
-              </title>
-              <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
-              {succeeded === 0
-                ? null
-                : <Bar index={index} bottom={0} size={low} word="succeeded" />}
-              {failed === 0 ? null : <Bar index={index} bottom={low} size={high} word="failed" />}
-            </g>
-          );
-        })}
-      </svg>
-      <Axis shown={shown} />
-    </figure>
+        </>
+      }
+      said={said}
+    >
+      {bars.map(({ at, succeeded, failed }, index) => {
+        if (succeeded + failed === 0) return null;
+        const [low, high] = [size(succeeded, most), size(failed, most)];
+        return (
+          <g>
+            <title data-at={timeView(at)}>
+              {`${utcClock(at)}: ${grouped(succeeded)} succeeded, ${grouped(failed)} failed`}
+            </title>
+            <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
+            {succeeded === 0 ? null : <Bar index={index} bottom={0} size={low} word="succeeded" />}
+            {failed === 0 ? null : <Bar index={index} bottom={low} size={high} word="failed" />}
+          </g>
+        );
+      })}
+    </Chart>
   );
 }
 
@@ -133,33 +126,50 @@ function BarChart({ shown, series, scale, legend, said, titleOf }: {
   /** A step in words. */
   readonly titleOf: (index: number) => string;
 }) {
-  const { from, stepMs, steps } = shown;
+  const { from, stepMs } = shown;
   const [first] = series;
   const highest = Math.max(0, ...(first?.values ?? []));
   const most = roundUp(Math.max(1, highest));
   return (
+    <Chart shown={shown} scale={scale(most)} legend={legend} said={said}>
+      {first?.values.map((value, index) => {
+        if (value === 0) return null;
+        const at = from + index * stepMs;
+        return (
+          <g>
+            <title data-at={timeView(at)}>{`${utcClock(at)}: ${titleOf(index)}`}</title>
+            <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
+          </g>
+        );
+      })}
+      {series.map(({ word, values }) => <path class={`bar ${word}`} d={bars(values, most)} />)}
+    </Chart>
+  );
+}
+
+/** A chart with its scale, legend and axis; `children` are what is drawn in it. */
+function Chart({ shown, scale, legend, said, children }: {
+  readonly shown: Shown;
+  /** The highest value in words. */
+  readonly scale: string;
+  readonly legend: Child;
+  /** The chart in words. */
+  readonly said: string;
+  readonly children: Child;
+}) {
+  return (
     <figure class="chart">
       <figcaption>
-        <span class="scale">{scale(most)}</span>
+        <span class="scale">{scale}</span>
         <span class="legend">{legend}</span>
       </figcaption>
       <svg
-        viewBox={`0 0 ${steps.length * BAR} ${HEIGHT}`}
+        viewBox={`0 0 ${shown.steps.length * BAR} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
         aria-label={said}
       >
-        {first?.values.map((value, index) => {
-          if (value === 0) return null;
-          const at = from + index * stepMs;
-          return (
-            <g>
-              <title data-at={timeView(at)}>{`${utcClock(at)}: ${titleOf(index)}`}</title>
-              <rect class="hit" x={index * BAR} y="0" width={BAR} height={HEIGHT} />
-            </g>
-          );
-        })}
-        {series.map(({ word, values }) => <path class={`bar ${word}`} d={bars(values, most)} />)}
+        {children}
       </svg>
       <Axis shown={shown} />
     </figure>
