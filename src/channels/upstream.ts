@@ -89,6 +89,11 @@ export function isField(name: string, value: string): boolean {
   return NAME.test(name) && VALUE.test(value);
 }
 
+/** Whether the method is safe (RFC 9110 §9.2.1): it changes nothing on the server. */
+export function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
+}
+
 /** The body as bytes. */
 export function bytesOf(body: UpstreamRequest["body"]): Uint8Array {
   return typeof body === "string" ? Buffer.from(body) : body ?? EMPTY;

@@ -9,6 +9,7 @@ import type { Expectation } from "../../task/expect.ts";
 import type { LaneHold, Outcome } from "../../task/outcome.ts";
 import { describeFault } from "../faults.ts";
 import type { TaskError } from "../../task/task.ts";
+import { isSafe } from "../upstream.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { parseRetryAfter, rateLimitOf } from "./rate_headers.ts";
 
@@ -84,11 +85,6 @@ function limitOf(
   if (left !== 0 || resetMs === undefined || resetMs <= 0) return {};
   const forMs = Math.min(resetMs, MAX_HOLD_MS);
   return { hold: { forMs, reason: "its RateLimit header says that no requests remain" } };
-}
-
-/** Whether the method is safe (RFC 9110 §9.2.1): it changes nothing on the server. */
-export function isSafe(method: string): boolean {
-  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
 }
 
 /** What a fault means: `unknown` once an unsafe request may have reached the server. */

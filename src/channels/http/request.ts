@@ -10,8 +10,8 @@ import { pointerTo } from "../../lib/json.ts";
 import type { FetchPayload } from "../../task/payloads.ts";
 import type { TaskError } from "../../task/task.ts";
 import type { Attempt } from "../channel.ts";
+import { isSafe } from "../upstream.ts";
 import { ACCEPTED_ENCODINGS } from "./body.ts";
-import { isSafe } from "./classify.ts";
 import type { HttpRequest } from "./redirect.ts";
 
 /** Headers of the connection, written by the HTTP client; a caller's could smuggle a request. */

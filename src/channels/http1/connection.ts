@@ -11,6 +11,7 @@ import {
   bytesOf,
   HttpFault,
   isField,
+  isSafe,
   type RawHeaders,
   tellsLength,
   type Ticket,
@@ -25,6 +26,8 @@ export interface ConnectionOwner {
   freed(connection: Http1Connection, keepAliveMs: number): void;
   /** It takes no more requests. */
   retired(connection: Http1Connection): void;
+  /** It has ended before the first byte of a response; the request may be sent again. */
+  returned(ticket: Ticket): void;
 }
 
 /** A longer body is sent in pieces of this size, each when the one before has left. */
@@ -36,6 +39,8 @@ const WITH_BODY = new Set(["POST", "PUT", "PATCH", "QUERY", "PROPFIND", "PROPPAT
 export class Http1Connection implements ReaderListener {
   /** When it is closed, on the monotonic clock, unless it is used before. */
   closesAt = 0;
+  /** Whether it has waited for a request: its server may close it just when one is sent. */
+  hasWaited = false;
   /** Resolves once the socket is closed. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
@@ -44,6 +49,7 @@ export class Http1Connection implements ReaderListener {
   #exchange: Exchange | undefined;
   #unsent: Uint8Array | undefined;
   #isSent = false;
+  #isAnswered = false;
   #mayStay = true;
   #isOver = false;
 
@@ -67,8 +73,9 @@ export class Http1Connection implements ReaderListener {
   }
 
   /** Sends a request; call it only while it is free. */
-  send({ request, handler }: Ticket): void {
-    const exchange = new Exchange(this, handler);
+  send(ticket: Ticket): void {
+    const { request, handler } = ticket;
+    const exchange = new Exchange(this, ticket);
     this.#exchange = exchange;
     handler.onRequestStart(exchange);
     if (this.#exchange !== exchange) return;
@@ -86,6 +93,7 @@ export class Http1Connection implements ReaderListener {
       (body.length === 0 || WITH_BODY.has(request.method));
     handler.onSending?.(this.#socket);
     this.#isSent = true;
+    this.#isAnswered = false;
     this.#reader.expect(request.method);
     if (body.length === 0) return void this.#socket.write(head, "latin1");
     const first = body.subarray(0, PIECE_BYTES);
@@ -103,9 +111,15 @@ export class Http1Connection implements ReaderListener {
     this.#exchange = undefined;
     this.#socket.destroy();
     this.#owner.retired(this);
+    if (exchange && this.#mayBeSentAgain(exchange)) return this.#owner.returned(exchange.ticket);
     exchange?.handler.onResponseError(
       cause ?? new HttpFault("connection_reset", "The connection was lost"),
     );
+  }
+
+  /** Whether a server that closed a waiting connection is the likely cause (RFC 9112 §9.3.1). */
+  #mayBeSentAgain({ ticket }: Exchange): boolean {
+    return this.hasWaited && this.#isSent && !this.#isAnswered && isSafe(ticket.request.method);
   }
 
   /** Ends it because its request was aborted. */
@@ -139,6 +153,7 @@ export class Http1Connection implements ReaderListener {
   #take(piece: Buffer): void {
     if (this.#isOver) return;
     try {
+      this.#isAnswered = true;
       // A connection without a request takes no byte.
       const taken = this.#reader.take(piece);
       if (this.#isOver) return;
@@ -186,12 +201,14 @@ export class Http1Connection implements ReaderListener {
 
 /** A running request, and the controller by which its handler ends it. */
 class Exchange implements UpstreamController {
+  readonly ticket: Ticket;
   readonly handler: Ticket["handler"];
   readonly #connection: Http1Connection;
 
-  constructor(connection: Http1Connection, handler: Ticket["handler"]) {
+  constructor(connection: Http1Connection, ticket: Ticket) {
     this.#connection = connection;
-    this.handler = handler;
+    this.ticket = ticket;
+    this.handler = ticket.handler;
   }
 
   abort(): void {

@@ -54,7 +54,6 @@ export class Http1Pool {
 
   /** Sends a request. */
   dispatch(ticket: Ticket): void {
-    if (this.#isClosed) return ticket.handler.onResponseError(closed());
     const origin = this.#origins.get(ticket.request.origin);
     for (let free = origin?.free.pop(); free; free = origin?.free.pop()) {
       if (free.isFree) return free.send(ticket);
@@ -67,6 +66,7 @@ export class Http1Pool {
   add(name: string, socket: Socket, waitMs: number): void {
     const connection = this.#adopt(name, socket);
     if (!connection.isFree) return;
+    connection.hasWaited = true;
     const until = this.#options.clock.monotonic() + waitMs;
     this.#keep(connection, this.#originOf(name), until);
   }
@@ -85,6 +85,7 @@ export class Http1Pool {
   }
 
   async #open(ticket: Ticket): Promise<void> {
+    if (this.#isClosed) return ticket.handler.onResponseError(closed());
     const { origin } = ticket.request;
     const { protocol, hostname, port } = new URL(origin);
     let connection: Http1Connection;
@@ -101,6 +102,8 @@ export class Http1Pool {
     const connection = new Http1Connection(socket, {
       freed: (connection, waitMs) => this.#rest(connection, name, waitMs),
       retired: (connection) => this.#all.delete(connection),
+      // On a new connection, which returns nothing.
+      returned: (ticket) => void this.#open(ticket),
     });
     this.#all.add(connection);
     if (this.#isClosed || !connection.isFree) connection.end();
@@ -115,6 +118,7 @@ export class Http1Pool {
   #rest(connection: Http1Connection, name: string, waitMs: number): void {
     const origin = this.#originOf(name);
     origin.resting++;
+    connection.hasWaited = true;
     this.#resting.push({ connection, origin, waitMs });
     // On Deno 2.9.6 up to 60 immediates may run before sockets are looked at. A timer has waited
     // for them, and they are read between it and the next immediate.

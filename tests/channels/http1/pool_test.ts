@@ -169,6 +169,42 @@ Deno.test("a request whose connection closes meanwhile is sent on another", asyn
   }
 });
 
+/** Answers the first request of each connection, and closes it when the second arrives. */
+const closeAtSecond = async (conn: Deno.TcpConn, head: string) => {
+  await write(conn, ok(head.split(" ", 2)[1] ?? ""));
+  await conn.read(new Uint8Array(65_536));
+};
+
+Deno.test.each([
+  { method: "GET", seen: "/2", connections: 2 },
+  { method: "OPTIONS", seen: "/2", connections: 2 },
+  // Its effect must not happen twice.
+  { method: "POST", seen: "connection_reset", connections: 1 },
+  { method: "DELETE", seen: "connection_reset", connections: 1 },
+])("$method, as its waiting connection closes: $seen", async ({ method, seen, connections }) => {
+  await using upstream = world(closeAtSecond);
+  assert.equal(await upstream.fetch({ path: "/1" }), "/1");
+  assert.equal(await upstream.fetch({ path: "/2", method }), seen);
+  assert.equal(upstream.sockets.length, connections);
+});
+
+Deno.test("a request is sent again only when no byte of a response has come", async () => {
+  await using upstream = world(async (conn) => {
+    await write(conn, ok("first"));
+    await conn.read(new Uint8Array(65_536));
+    await write(conn, "HTTP/1.1 200 OK\r\n");
+  });
+  assert.equal(await upstream.fetch(), "first");
+  assert.equal(await upstream.fetch(), "connection_reset");
+  assert.equal(upstream.sockets.length, 1);
+});
+
+Deno.test("a new connection that closes fails its request", async () => {
+  await using upstream = world(null);
+  assert.equal(await upstream.fetch(), "connection_reset");
+  assert.equal(upstream.sockets.length, 1);
+});
+
 Deno.test("a long body is sent completely, to a server that reads slowly too", async () => {
   const body = "x".repeat(5_000_000);
   await using upstream = world(async (conn, head) => {

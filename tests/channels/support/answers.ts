@@ -45,11 +45,13 @@ export function serveAnswers(answers: readonly MakeAnswer[]): AnswerServer {
     heads.push(head);
     const answer = make?.(Number(from), path, head) ?? {};
     if (answer.raw !== undefined) return await write(conn, Buffer.from(answer.raw));
-    const { status = "200 OK", headers = {}, body = "", untilClose, hangs } = answer;
+    const { status = "200 OK", headers = {}, body = "", untilClose, hangs, cut } = answer;
     const bytes = Buffer.from(body);
     const lines = Object.entries({
+      // A cut is not announced: that would make it the server's mistake.
+      ...(cut === undefined && !hangs ? { connection: "close" } : {}),
+      ...(untilClose ? {} : { "content-length": String(bytes.length) }),
       ...headers,
-      ...(untilClose ? { connection: "close" } : { "content-length": String(bytes.length) }),
     }).map(([name, value]) =>
       Buffer.from(`${name}: ${value}\r\n`, name === "location" ? "latin1" : "utf8")
     );
@@ -57,7 +59,7 @@ export function serveAnswers(answers: readonly MakeAnswer[]): AnswerServer {
       Buffer.from(`${answer.interim ?? ""}HTTP/1.1 ${status}\r\n`),
       ...lines,
       Buffer.from("\r\n"),
-      bytes.subarray(0, answer.cut),
+      bytes.subarray(0, cut),
     ]);
     if (answer.dripped) { for (const byte of response) await drip(conn, byte); }
     else await write(conn, response);
