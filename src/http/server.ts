@@ -3,15 +3,15 @@
  *
  * Deno's server stops listening when it runs out of file descriptors, while its
  * open connections live on. So the listener reserves some descriptors. In that
- * case it releases them for the rest of the service, and once it can reserve
- * them again, connections have been closed and it listens again.
+ * case it releases them for the rest of the service. Once it can reserve them
+ * again and others are free too, connections have been closed and it listens again.
  *
  * @module
  */
 
 import type { Clock } from "../lib/clock.ts";
 import { compact } from "../lib/compact.ts";
-import { openReserve, type Reserve } from "../lib/descriptors.ts";
+import { areFree, openReserve } from "../lib/descriptors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { Refusal, type RefusalReports, respondError } from "./problems.ts";
@@ -42,8 +42,6 @@ export interface ServerOptions {
   readonly log: Log;
   /** Counts the requests that it refuses itself. */
   readonly metrics?: Pick<Metrics, "refused">;
-  /** The reserved descriptors; by default open files. */
-  readonly reserve?: Reserve;
 }
 
 type Handler = (
@@ -53,13 +51,15 @@ type Handler = (
 
 /** Enough for the database, a few attempts and the listener itself. */
 const RESERVED = 32;
+/** As many more must be free before it listens again: those of the reserve alone were its own. */
+const FREE = 32;
 /** Interval between two checks for free descriptors, in milliseconds. */
 const CHECK_MS = 100;
 
 /** Starts listening. Throws a `Deno.errors.AddrInUse` when the port is taken. */
 export function openServer(
   handler: Handler,
-  { hostname, port, clock, log, metrics, reserve = openReserve(RESERVED) }: ServerOptions,
+  { hostname, port, clock, log, metrics }: ServerOptions,
 ): Server {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const listen = (at: number) => {
@@ -84,6 +84,7 @@ export function openServer(
   };
   const servers = [listen(port)];
   const at = servers[0]?.addr.port ?? port;
+  const reserve = openReserve(RESERVED);
   let closing = false;
   let stopChecking = () => {};
   reserve.take();
@@ -102,16 +103,22 @@ export function openServer(
 
   function check(): void {
     stopChecking = clock.after(CHECK_MS, () => {
-      if (!reserve.take()) return check();
-      try {
-        servers.push(listen(at));
-        guard();
-        log.info("New connections are accepted again");
-      } catch {
-        reserve.release();
-        check();
+      if (reserve.take() && areFree(FREE) && listenAgain()) {
+        return log.info("New connections are accepted again");
       }
+      reserve.release();
+      check();
     });
+  }
+
+  function listenAgain(): boolean {
+    try {
+      servers.push(listen(at));
+      guard();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   return {

@@ -56,9 +56,12 @@ export async function sockets({ count }: { readonly count: number }): Promise<Fi
   const held = await hold(world, 2 * FEW);
   const { lines } = world.service;
   await lines.find(/Out of file descriptors/);
+  const stops = () => lines.said.filter((line) => line.includes("Out of file descriptors")).length;
+  const again = await isEventually(() => stops() > 1, 10) ? [`${stops()} times`] : [];
   for (const conn of held) conn.close();
   await lines.find(/New connections are accepted again/);
   findings.push(
+    must("stopped listening again while nobody had left", again),
     must(`unserved after more connections than ${FEW} files allow`, await works(world)),
   );
   return findings;
@@ -103,8 +106,9 @@ function descriptorsOf({ service }: World): number {
   return [...Deno.readDirSync(`/proc/${service.pid}/fd`)].length;
 }
 
-async function isEventually(is: () => boolean): Promise<boolean> {
-  for (let tries = 0; tries < 300; tries++) {
+/** Looks ten times a second. */
+async function isEventually(is: () => boolean, most = 300): Promise<boolean> {
+  for (let tries = 0; tries < most; tries++) {
     if (is()) return true;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
