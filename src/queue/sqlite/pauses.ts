@@ -54,7 +54,6 @@ function end(storage: SqliteStorage, ended: readonly Pause[]): void {
 
 /** Sets and clears the bits of the next tasks; whether any are left. */
 export function applyPauses(storage: SqliteStorage): boolean {
-  storage.flush();
   const { sql } = storage;
   if (storage.resuming !== undefined) {
     const { behind, dueAt, seq } = storage.resuming;
@@ -85,6 +84,7 @@ function coveredAfter(
   storage: SqliteStorage,
   after: number,
 ): { readonly rows: Row[]; readonly next: number | undefined } {
+  storage.flush();
   const last = storage.sql.queuedWindow.get(after, WINDOW - 1) as { seq: number } | undefined;
   const tests = storage.pauses.list().filter(({ all }) => !all)
     .map((pause) => testOf(storage, pause));

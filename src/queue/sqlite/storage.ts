@@ -53,6 +53,8 @@ const SET_BACK_MS = 500;
 /** A due task with what was read along with its row. */
 interface DueTask extends Due {
   readonly body: Body | undefined;
+  /** Stored by the present transaction: its body was not read. */
+  readonly isNew?: true;
 }
 
 /** The open file. */
@@ -216,7 +218,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     this.nextExpiry = row?.expires_at ?? Infinity;
   }
 
-  /** Writes the new rows of this transaction, which has to be done before anything is read. */
+  /** Writes the new rows of this transaction, which has to be done before anything else is read. */
   flush(): void {
     this.#inserts.flush();
   }
@@ -228,12 +230,14 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   /** The rows that a statement reads. */
   rowsOf(statement: StatementSync, ...values: SQLInputValue[]): Row[] {
+    this.flush();
     return (statement.all(...values) as unknown as Values[]).map((values) => this.#read(values));
   }
 
   row(seq: number): Row | undefined {
     const running = this.#running.get(seq);
     if (running) return running;
+    this.flush();
     const values = this.sql.task.get(seq) as unknown as Values | undefined;
     return values && this.#asMarked(this.#read(values));
   }
@@ -253,7 +257,8 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   insertRow(row: Row, content: Content): void {
     const { seq } = row;
     const { spec, payload, tags, followUps } = content;
-    this.#inserts.add(row, this.lanes.id(row.lane), checksumOf(spec, payload), content);
+    const body = { spec, payload, checksum: checksumOf(spec, payload) };
+    this.#inserts.add({ row, lane: this.lanes.id(row.lane), body });
     for (const tag of tags ?? []) this.sql.insertTag.run(tag, seq);
     if (payload instanceof Uint8Array) this.#shortened.add(seq, payload);
     if (followUps !== undefined) this.sql.insertFollowUps.run(seq, textOfJson(followUps));
@@ -261,12 +266,16 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   writeRow(row: Row): void {
-    runUpdate(this.sql.write, row);
+    if (!this.#inserts.takes(row)) {
+      this.flush();
+      runUpdate(this.sql.write, row);
+    }
     if (row.state === "running") this.#running.set(row.seq, row);
     else this.#running.delete(row.seq);
   }
 
   writeBehind({ seq, behind }: Row): void {
+    this.flush();
     this.sql.writeBehind.run(behind, seq);
   }
 
@@ -411,7 +420,6 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   endedOfBatch({ seq }: BatchRow): EndedTask[] {
-    this.flush();
     return this.rowsOf(this.sql.batchRows, seq).map((row) => endedOf(this.#asMarked(row)));
   }
 
@@ -424,6 +432,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   policy({ seq }: Row) {
+    this.flush();
     const body = this.sql.body.get(seq) as unknown as Body | undefined;
     if (!isIntact(body)) return undefined;
     const spec = JSON.parse(body.spec);
@@ -443,6 +452,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   /** Erases payload and result. */
   eraseContent({ seq }: Pick<Row, "seq">): void {
+    this.flush();
     this.#shortened.delete(seq);
     const body = this.sql.spec.get(seq) as { spec: string } | undefined;
     if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
@@ -450,10 +460,12 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   record(row: Row, brief = false): TaskRecord {
+    this.flush();
     return recordOf(this.sql, row, { shortened: this.#shortened, brief });
   }
 
   specOf(seq: number): string | undefined {
+    this.flush();
     return (this.sql.spec.get(seq) as { spec: string } | undefined)?.spec;
   }
 
@@ -468,18 +480,25 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   due({ lane, priority, until }: Turn, limit: number): DueTask[] {
+    const number = this.lanes.id(lane);
     const rows = this.sql.due
-      .all(this.generation, this.lanes.id(lane), priority, until, limit) as unknown as Values[];
-    return rows.map((values) => ({ row: this.#read(values), body: bodyFrom(values) }));
+      .all(this.generation, number, priority, until, limit) as unknown as Values[];
+    const stored = rows.map((values) => ({ row: this.#read(values), body: bodyFrom(values) }));
+    const added = this.#inserts.due(number, priority, until);
+    if (added.length === 0) return stored;
+    const found = added.map(({ row, body }): DueTask => ({ row, body, isNew: true }));
+    return [...stored, ...found].sort(byTurn).slice(0, limit);
   }
 
   nextDueAt({ lane, priority }: Pick<Turn, "lane" | "priority">): number {
-    const head = this.sql.head.get(this.generation, this.lanes.id(lane), priority);
-    return (head as { due_at: number } | undefined)?.due_at ?? Infinity;
+    const number = this.lanes.id(lane);
+    const head = this.sql.head.get(this.generation, number, priority);
+    const stored = (head as { due_at: number } | undefined)?.due_at ?? Infinity;
+    return Math.min(stored, this.#inserts.nextDueAt(number, priority));
   }
 
-  handOver({ row, body }: DueTask): HandedOver | undefined {
-    if (!isIntact(body)) return undefined;
+  handOver({ row, body, isNew }: DueTask): HandedOver | undefined {
+    if (!body || (!isNew && !isIntact(body))) return undefined;
     const stored = row.listed > 0 ? this.sql.carry.get(row.seq) : undefined;
     return { row, body, carry: (stored as { carry: string | null } | undefined)?.carry ?? null };
   }
@@ -528,4 +547,9 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     if (this.#dirty || this.#generationDirty) writeMeta(this.sql, this);
     this.#dirty = this.#generationDirty = false;
   }
+}
+
+/** The order in which tasks of a lane and priority are served. */
+function byTurn({ row: a }: Due, { row: b }: Due): number {
+  return a.dueAt - b.dueAt || a.seq - b.seq;
 }

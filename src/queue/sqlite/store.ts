@@ -341,7 +341,6 @@ export class Store {
     const answers = [...before];
     const served = this.#storage.transaction(now, () => {
       for (const command of commands) answers.push({ n: command.n, value: this.#do(command) });
-      this.#storage.flush();
       expireDue(this.#storage);
       endPauses(this.#storage);
       if (!this.#storage.closed) applyPauses(this.#storage);
@@ -445,6 +444,7 @@ const EXPIRED_AT_ONCE = 500;
 function expireDue(storage: SqliteStorage): void {
   const { sql, generation, now } = storage;
   if (storage.nextExpiry > now || storage.closed) return;
+  storage.flush();
   const rows = sql.expiring.all(generation, now, EXPIRED_AT_ONCE) as unknown as { seq: number }[];
   for (const { seq } of rows) expire(storage, storage.row(seq) as Row);
   storage.findExpiry();

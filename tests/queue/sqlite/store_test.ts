@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
-import { openIds } from "../../../src/lib/ids.ts";
 import {
   buffersOf,
   type FlatList,
-  packSettlement,
   packSubmission,
-  packTask,
   unpackClaims,
 } from "../../../src/queue/sqlite/codec.ts";
-import { Ballast } from "../../../src/queue/sqlite/file/ballast.ts";
-import { openFile } from "../../../src/queue/sqlite/file/file.ts";
-import { type Command, Store } from "../../../src/queue/sqlite/store.ts";
-import type { Settlement } from "../../../src/task/outcome.ts";
+import type { Command } from "../../../src/queue/sqlite/store.ts";
 import type { NewTask, TaskRecord } from "../../../src/task/task.ts";
+import { aStore, aTask, inserting, settling } from "./store_world.ts";
 
 const STORED = { kind: "stored" };
 const FULL = { kind: "refused", code: "storage_full" };
@@ -198,72 +193,10 @@ Deno.test("released ballast is reserved again when there is room, and until then
   assert.equal((await Deno.stat(`${file.path}.ballast`)).size, 4_096);
 });
 
-const ids = openIds(() => 1_800_000_000_000, (bytes) => bytes.fill(3));
-
-function aTask(): NewTask {
-  return {
-    id: ids("tsk"),
-    type: "fetch",
-    channel: "http",
-    lane: "http://example.org:80",
-    payload: "x".repeat(500),
-    label: "GET /",
-    createdAt: 0,
-    dueAt: 0,
-    priority: 5,
-    retry: [],
-    timeoutMs: 1_000,
-    onUnknown: "retry",
-  };
-}
-
 function aSubmission(tasks = 1) {
   return packSubmission({ tasks: Array.from({ length: tasks }, aTask) });
 }
 
-function inserting(tasks: readonly NewTask[], maxQueued: number): Omit<Command, "n"> {
-  const list: unknown[] = [];
-  for (const task of tasks) {
-    packTask(list, task);
-    list.push(undefined);
-  }
-  return { do: "insertEach", with: [list, maxQueued] };
-}
-
-function settling(settlements: readonly Settlement[]): Omit<Command, "n"> {
-  const list: unknown[] = [];
-  for (const settlement of settlements) packSettlement(list, settlement);
-  return { do: "settleEach", with: [list] };
-}
-
 function insertion(): Omit<Command, "n"> {
   return { do: "insert", with: [aSubmission(), 1_000] };
-}
-
-async function aStore({ ballastBytes = 0 } = {}) {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/q.db`;
-  const file = openFile(path);
-  const { db } = file;
-  const ballast = new Ballast(`${path}.ballast`, ballastBytes);
-  const store = new Store(file, 1_000, ballast);
-  let n = 0;
-  return {
-    path,
-    ballast,
-    now: 1_000,
-    run(...commands: Omit<Command, "n">[]) {
-      // As they cross to the thread.
-      const numbered = structuredClone(commands.map((command) => ({ ...command, n: ++n })));
-      return store.run({ now: this.now, commands: numbered });
-    },
-    /** Limits the file to that many pages, or to what it uses already. */
-    limitPages(pages: number): void {
-      db.prepare(`PRAGMA max_page_count = ${pages}`).get();
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      store.close();
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
 }

@@ -20,6 +20,8 @@ interface Column {
   readonly as?: "state" | "flag";
   /** SQL of what it is in every new task; otherwise the insert gives the value. */
   readonly initial?: "0" | "NULL";
+  /** The same for a task whose first attempt begins in the transaction that stores it. */
+  readonly begun?: "1" | "?";
   /** Whether events change it; otherwise it is written once, at the insert. */
   readonly changes?: true;
 }
@@ -28,21 +30,21 @@ const COLUMNS: { readonly [Field in keyof Row]: Column } = {
   seq: { name: "seq" },
   id: { name: "id" },
   type: { name: "type" },
-  state: { name: "state", initial: "0", as: "state", changes: true },
+  state: { name: "state", initial: "0", begun: "1", as: "state", changes: true },
   generation: { name: "era", changes: true },
   channel: { name: "channel" },
   lane: { name: "lane" }, // the number that `LaneTable` gives it
   priority: { name: "priority" },
   behind: { name: "parked", changes: true },
   dueAt: { name: "due_at", changes: true },
-  attempt: { name: "attempt", initial: "0", changes: true },
+  attempt: { name: "attempt", initial: "0", begun: "1", changes: true },
   listed: { name: "listed", initial: "0", changes: true },
   interrupted: { name: "broken", initial: "0", changes: true },
   duplicate: { name: "duplicate", initial: "0", as: "flag", changes: true },
   erase: { name: "erase", as: "flag" }, // and "label": `eraseRow` changes them
   follows: { name: "follows", as: "flag" },
   createdAt: { name: "created_at" },
-  startedAt: { name: "started_at", initial: "NULL", changes: true },
+  startedAt: { name: "started_at", initial: "NULL", begun: "?", changes: true },
   expiresAt: { name: "expires_at", changes: true },
   finishedAt: { name: "finished_at", initial: "NULL", changes: true },
   key: { name: "key" },
@@ -65,7 +67,10 @@ export function columnOf(field: keyof Row): string {
 }
 
 const FIELDS = Object.keys(COLUMNS) as (keyof Row)[];
-const GIVEN = FIELDS.filter((field) => COLUMNS[field].initial === undefined);
+const markOf = ({ initial }: Column): string => initial ?? "?";
+const begunMarkOf = (column: Column): string => column.begun ?? markOf(column);
+const GIVEN = FIELDS.filter((field) => markOf(COLUMNS[field]) === "?");
+const GIVEN_BEGUN = FIELDS.filter((field) => begunMarkOf(COLUMNS[field]) === "?");
 const CHANGING = FIELDS.filter((field) => COLUMNS[field].changes);
 
 /** Values of columns; the one of the lane is its name or its number. */
@@ -76,7 +81,9 @@ export const ROW_COLUMNS = FIELDS.map((field) => COLUMNS[field].name).join(", ")
 /** The index of the lane in `ROW_COLUMNS`. */
 export const LANE = FIELDS.indexOf("lane");
 /** The values of an INSERT: constants, and question marks for what `pushGiven` appends. */
-export const ROW_MARKS = FIELDS.map((field) => COLUMNS[field].initial ?? "?").join(", ");
+export const ROW_MARKS = FIELDS.map((field) => markOf(COLUMNS[field])).join(", ");
+/** The same for a task that runs already, whose values `pushBegun` appends. */
+export const BEGUN_MARKS = FIELDS.map((field) => begunMarkOf(COLUMNS[field])).join(", ");
 /** How many question marks that are. */
 export const GIVEN_SIZE = GIVEN.length;
 /** What an UPDATE sets, which `runUpdate` runs. */
@@ -96,10 +103,9 @@ export const newRowFrom = compile("values, at", objectOf(GIVEN, "at + ")) as (
   at: number,
 ) => Row;
 /** Appends the parameters of an INSERT to a list; `lane` is the name or number of the row's lane. */
-export const pushGiven = compile(
-  "values, row, lane",
-  `void values.push(${GIVEN.map((field) => field === "lane" ? "lane" : writing(field))})`,
-) as (values: unknown[], row: Row, lane: string | number) => void;
+export const pushGiven = pushing(GIVEN);
+/** The same for a task that runs already. */
+export const pushBegun = pushing(GIVEN_BEGUN);
 /** Runs the UPDATE of the columns that events change. */
 export const runUpdate = compile(
   "statement, row",
@@ -109,6 +115,15 @@ export const runUpdate = compile(
 function compile(argument: string, expression: string): unknown {
   const code = `return (${argument}) => ${expression}`;
   return new Function("STATES", "STATE", code)(TASK_STATES, STATE);
+}
+
+function pushing(fields: readonly (keyof Row)[]) {
+  const given = fields.map((field) => field === "lane" ? "lane" : writing(field));
+  return compile("values, row, lane", `void values.push(${given})`) as (
+    values: unknown[],
+    row: Row,
+    lane: string | number,
+  ) => void;
 }
 
 /** A row of values of those columns, in which the others are as in a new task. */

@@ -6,10 +6,10 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { MAX_BRIEF } from "../../core/row.ts";
-import { BODY_COLUMNS, ROW_COLUMNS, ROW_MARKS, UPDATE_COLUMNS } from "./rows.ts";
+import { BEGUN_MARKS, BODY_COLUMNS, ROW_COLUMNS, ROW_MARKS, UPDATE_COLUMNS } from "./rows.ts";
 
-const insertTasks = (rows: number) => `
-    INSERT INTO task (${ROW_COLUMNS}) VALUES ${Array(rows).fill(`(${ROW_MARKS})`).join(", ")}`;
+const insertTasks = (rows: number, marks = ROW_MARKS) => `
+    INSERT INTO task (${ROW_COLUMNS}) VALUES ${Array(rows).fill(`(${marks})`).join(", ")}`;
 const insertBodies = (rows: number) => `
     INSERT INTO body (seq, checksum, spec, payload)
     VALUES ${Array(rows).fill("(?, ?, ?, CAST(? AS TEXT))").join(", ")}`;
@@ -25,6 +25,9 @@ const TEXTS = {
   insertTasks1: insertTasks(1),
   insertTasks4: insertTasks(4),
   insertTasks16: insertTasks(16),
+  insertBegun1: insertTasks(1, BEGUN_MARKS),
+  insertBegun4: insertTasks(4, BEGUN_MARKS),
+  insertBegun16: insertTasks(16, BEGUN_MARKS),
   insertBodies1: insertBodies(1),
   insertBodies4: insertBodies(4),
   insertBodies16: insertBodies(16),
