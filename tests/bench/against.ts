@@ -1,6 +1,6 @@
 /**
  * CPU of this version and of another checkout, in turns:
- * `deno task bench --against FOLDER [accept | run | mail]`.
+ * `deno task bench --against FOLDER [accept | run | single | mail]`.
  *
  * Two processes of the same version differ by some percent, so each version has two, and the
  * figure of each is printed. They take turns from the beginning: V8 drops the code of a process
@@ -16,11 +16,16 @@ import { type Effort, endToEnd, LATER, MAIL, WARM } from "./scenarios.ts";
 import { say } from "./table.ts";
 
 const COPIES = 2;
+/** Each answer comes when its task has ended: no more wait than there are connections. */
+const FETCH = { path: "/fetch", prefer: "wait=60" };
 /** Requests of a turn. */
 const TURN = 3_000;
 
-/** What may be compared: accepts, and fetches and mails from their submit to their end. */
-export const COMPARED = ["accept", "run", "mail"] as const;
+/**
+ * What may be compared: accepts, and from their submit to their end fetches in
+ * batches of 1,000, fetches that are submitted one by one, and mails.
+ */
+export const COMPARED = ["accept", "run", "single", "mail"] as const;
 
 /** One process of a version. */
 interface Process {
@@ -48,13 +53,17 @@ export async function compare(
     const env = { POSTRIDER_FETCH_ALLOW: host, POSTRIDER_MAIL: `smtp://${host}?tls=none` };
     const { pid, listening } = open.use(startPostrider({ data: data.path, root, env }));
     const api = await listening;
-    const load = { port: Number(new URL(api.url).port), path: "/notify", body: LATER };
+    const port = Number(new URL(api.url).port);
+    const load = { port, connections: 64, warmup: 0 };
+    const url = `http://${host}/ride`;
     const send = (count: number) =>
       what === "accept"
-        ? sendLoad({ ...load, connections: 64, warmup: 0, requests: count })
+        ? sendLoad({ ...load, path: "/notify", body: LATER, requests: count })
+        : what === "single"
+        ? sendLoad({ ...load, ...FETCH, body: JSON.stringify({ url }), requests: count })
         : what === "mail"
         ? endToEnd(api, "smtp", MAIL, count)
-        : endToEnd(api, "http", { url: `http://${host}/ride` }, count);
+        : endToEnd(api, "http", { url }, count);
     processes.push({ version, pid, send, rounds: [] });
   }
   // A mail runs more code than an accept, but takes six times as long.

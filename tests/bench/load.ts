@@ -20,6 +20,8 @@ export interface Load {
   readonly path: string;
   /** The body, as JSON text. */
   readonly body: string;
+  /** Of `Prefer`: `wait=60` answers when the task has ended. */
+  readonly prefer?: string;
   /** The number of connections; each has one request at a time. */
   readonly connections: number;
   /** How many requests are measured. */
@@ -88,11 +90,11 @@ async function volley(
   return failed;
 }
 
-function requestBytes({ port, path, body }: Load): Uint8Array<ArrayBuffer> {
+function requestBytes({ port, path, body, prefer }: Load): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(body).length;
   return new TextEncoder().encode(
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${bytes}\r\n\r\n${body}`,
+      `Content-Length: ${bytes}\r\n${prefer ? `Prefer: ${prefer}\r\n` : ""}\r\n${body}`,
   );
 }
 

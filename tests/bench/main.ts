@@ -2,7 +2,7 @@
  * Ratios to bare programs, measured side by side in one run: `deno task bench`.
  *
  *     deno task bench [--quick] [accept | batches | run | start | peer …]
- *     deno task bench --against FOLDER [--quick] [accept | run | mail …]
+ *     deno task bench --against FOLDER [--quick] [accept | run | single | mail …]
  *
  * @module
  */

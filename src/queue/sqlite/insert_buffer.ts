@@ -28,7 +28,7 @@ const NOTHING: Values = [null, null, null, null];
 export class InsertBuffer {
   #sql: Statements;
   #tasks: NewTask[] = [];
-  readonly #rows = new Set<Row>();
+  readonly #numbers = new Set<number>();
 
   constructor(sql: Statements) {
     this.#sql = sql;
@@ -41,7 +41,7 @@ export class InsertBuffer {
       return this.#writeLong(task);
     }
     this.#tasks.push(task);
-    this.#rows.add(task.row);
+    this.#numbers.add(task.row.seq);
     if (this.#tasks.length === MOST) this.flush();
   }
 
@@ -59,9 +59,14 @@ export class InsertBuffer {
     return first;
   }
 
+  /** Whether the task of that number is one of them. */
+  holds(seq: number): boolean {
+    return this.#numbers.has(seq);
+  }
+
   /** Whether nothing remains to be done for a change of this row: it will be written as it is. */
   takes(row: Row): boolean {
-    return this.#rows.has(row) && row.state === "running" && row.attempt === 1 &&
+    return this.holds(row.seq) && row.state === "running" && row.attempt === 1 &&
       row.aborting === null;
   }
 
@@ -103,7 +108,7 @@ export class InsertBuffer {
   /** Drops what is not yet written, as after a rollback. */
   forget(): void {
     this.#tasks = [];
-    this.#rows.clear();
+    this.#numbers.clear();
   }
 }
 

@@ -223,6 +223,11 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
     this.#inserts.flush();
   }
 
+  /** Writes the new rows if the task of that number is one of them. */
+  #writeNew(seq: number): void {
+    if (this.#inserts.holds(seq)) this.flush();
+  }
+
   /** Rows of tasks that the file says are running. */
   running(): Row[] {
     return this.rowsOf(this.sql.running);
@@ -237,7 +242,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   row(seq: number): Row | undefined {
     const running = this.#running.get(seq);
     if (running) return running;
-    this.flush();
+    this.#writeNew(seq);
     const values = this.sql.task.get(seq) as unknown as Values | undefined;
     return values && this.#asMarked(this.#read(values));
   }
@@ -267,7 +272,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   writeRow(row: Row): void {
     if (!this.#inserts.takes(row)) {
-      this.flush();
+      this.#writeNew(row.seq);
       runUpdate(this.sql.write, row);
     }
     if (row.state === "running") this.#running.set(row.seq, row);
@@ -275,7 +280,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   writeBehind({ seq, behind }: Row): void {
-    this.flush();
+    this.#writeNew(seq);
     this.sql.writeBehind.run(behind, seq);
   }
 
@@ -432,7 +437,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   policy({ seq }: Row) {
-    this.flush();
+    this.#writeNew(seq);
     const body = this.sql.body.get(seq) as unknown as Body | undefined;
     if (!isIntact(body)) return undefined;
     const spec = JSON.parse(body.spec);
@@ -452,7 +457,7 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
 
   /** Erases payload and result. */
   eraseContent({ seq }: Pick<Row, "seq">): void {
-    this.flush();
+    this.#writeNew(seq);
     this.#shortened.delete(seq);
     const body = this.sql.spec.get(seq) as { spec: string } | undefined;
     if (body) this.sql.erasePayload.run(checksumOf(body.spec, null), seq);
@@ -460,12 +465,12 @@ export class SqliteStorage implements ClaimStorage<DueTask, HandedOver>, Submiss
   }
 
   record(row: Row, brief = false): TaskRecord {
-    this.flush();
+    this.#writeNew(row.seq);
     return recordOf(this.sql, row, { shortened: this.#shortened, brief });
   }
 
   specOf(seq: number): string | undefined {
-    this.flush();
+    this.#writeNew(seq);
     return (this.sql.spec.get(seq) as { spec: string } | undefined)?.spec;
   }
 

@@ -455,6 +455,10 @@ const LEAVES_ROWS_BUFFERED: ReadonlySet<Command["do"]> = new Set([
   "insert",
   "insertEach",
   "settleEach",
+  "find",
+  "findBrief",
+  "watch",
+  "unwatch",
 ]);
 
 const STORAGE_FULL = { kind: "refused", code: "storage_full" } as const;

@@ -19,6 +19,7 @@ Deno.test.each(Array.from({ length: 8 }, (_, seed) => ({ seed })))(
     const pick = <T>(...values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
     const ids = openIds(() => 1_800_000_000_000, (bytes) => bytes.fill(seed));
     const running: ClaimedTask[] = [];
+    const known: string[] = [];
     const task = (batchId?: string): NewTask => {
       const now = together.now;
       return {
@@ -37,8 +38,11 @@ Deno.test.each(Array.from({ length: 8 }, (_, seed) => ({ seed })))(
         ...(random() < 0.2 ? { tags: ["t"] } : {}),
       };
     };
-    const tasks = (count: number, batchId?: string) =>
-      Array.from({ length: Math.ceil(random() * count) }, () => task(batchId));
+    const tasks = (count: number, batchId?: string) => {
+      const made = Array.from({ length: Math.ceil(random() * count) }, () => task(batchId));
+      known.push(...made.map(({ id }) => id));
+      return made;
+    };
     const batch = (): Omit<Command, "n"> => {
       const id = ids("bat");
       const concurrency = pick(undefined, 1, 2);
@@ -61,12 +65,12 @@ Deno.test.each(Array.from({ length: 8 }, (_, seed) => ({ seed })))(
         with: [{ id: ids("pau"), by: "ada", createdAt: together.now, until, ...target }],
       };
     };
-    const take = (answers: readonly Answered[]) => {
-      // Of lists, only claims are longer than the results of settlements.
-      return answers.flatMap(({ value }) =>
-        Array.isArray(value) && typeof value[0] === "string" ? unpackClaims(value as FlatList) : []
-      );
-    };
+    const find = (): Omit<Command, "n"> => ({ do: "find", with: [pick(...known, ids("tsk"))] });
+    // Of lists, claims alone consist of values.
+    const isClaims = (value: unknown): value is FlatList =>
+      Array.isArray(value) && typeof value[0] === "string";
+    const valuesOf = ({ answers }: { answers: readonly Answered[] }) =>
+      answers.map(({ value }) => isClaims(value) ? unpackClaims(value) : value);
     for (let step = 0; step < 40; step++) {
       const commands: Omit<Command, "n">[] = [];
       if (random() < 0.7) commands.push(inserting(tasks(pick(2, 20, 80)), 100_000));
@@ -75,13 +79,14 @@ Deno.test.each(Array.from({ length: 8 }, (_, seed) => ({ seed })))(
       if (ended.length > 0) commands.push(settling(ended.map(settlement)));
       if (random() < 0.05) commands.push(pause());
       if (random() < 0.3) commands.push(inserting(tasks(5), 100_000));
+      if (random() < 0.5) commands.push(find(), find());
       const claims = random() < 0.8 ? [{ do: "claim" as const, with: [pick(1, 10, 50)] }] : [];
-      const { answers } = together.run(...commands, ...claims);
-      const expected = apart.run(...commands, ...claims, WRITE).answers;
-      const claimed = take(answers);
-      assert.deepEqual(claimed, take(expected), `step ${step}`);
+      const values = valuesOf(together.run(WRITE, ...commands, ...claims)).slice(1);
+      const apartValues = valuesOf(apart.run(...commands, WRITE, ...claims));
+      apartValues.splice(commands.length, 1);
+      assert.deepEqual(values, apartValues, `step ${step}`);
       if (step % 4 === 3) assert.equal(together.dump(), apart.dump(), `step ${step}`);
-      running.push(...claimed);
+      running.push(...values.slice(commands.length).flat() as ClaimedTask[]);
       together.now = apart.now = together.now + pick(0, 1, 25);
     }
     assert.ok(running.length > 0);
