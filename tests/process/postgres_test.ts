@@ -4,7 +4,7 @@ import { aFolder, type Api, type Postrider, startPostrider } from "../support/pr
 
 const ignore = !hasPostgres();
 const cluster = ignore ? undefined : await openCluster({ fsync: true });
-globalThis.addEventListener("unload", () => void cluster?.[Symbol.asyncDispose]());
+Deno.test.afterAll(async () => await cluster?.[Symbol.asyncDispose]());
 let schemas = 0;
 
 /** A queue of the test's own: its nodes differ by their settings. */

@@ -7,7 +7,7 @@ import type { OpenEngine } from "./world.ts";
 
 if (hasPostgres()) {
   const cluster = await openCluster();
-  globalThis.addEventListener("unload", () => void cluster[Symbol.asyncDispose]());
+  Deno.test.afterAll(async () => await cluster[Symbol.asyncDispose]());
   let schemas = 0;
 
   const open: OpenEngine = async ({ clock, maxQueued }) => {

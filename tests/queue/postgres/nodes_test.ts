@@ -17,7 +17,7 @@ import {
 
 const ignore = !hasPostgres();
 const cluster = ignore ? undefined : await openCluster();
-globalThis.addEventListener("unload", () => void cluster?.[Symbol.asyncDispose]());
+Deno.test.afterAll(async () => await cluster?.[Symbol.asyncDispose]());
 
 /** A test with nodes of its own. */
 function test(name: string, run: (nodes: Nodes) => Promise<void>): void {

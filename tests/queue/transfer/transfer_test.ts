@@ -11,7 +11,7 @@ import { hasPostgres, openCluster } from "../../support/postgres.ts";
 
 const ignore = !hasPostgres();
 const cluster = ignore ? undefined : await openCluster();
-globalThis.addEventListener("unload", () => void cluster?.[Symbol.asyncDispose]());
+Deno.test.afterAll(async () => await cluster?.[Symbol.asyncDispose]());
 let schemas = 0;
 
 const LANE = "http://example.org:80";
