@@ -88,6 +88,24 @@ browserTest(
   },
 );
 
+browserTest("who leaves the list does not wait for its count", async (world) => {
+  const urls = Array.from({ length: 300 }, (_, n) => `https://example.org/${n}`);
+  await world.send("/fetch", { urls, delay: "5h" });
+  const { page, assertClean } = await world.open();
+  const [asked, given] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // It is never answered.
+  await page.route("**/tasks/count*", () => asked.resolve());
+  page.on("requestfailed", (request) => request.url().includes("/tasks/count") && given.resolve());
+  await page.route("**/ui/lanes", async (route) => {
+    await given.promise;
+    await route.continue();
+  });
+  await page.goto("/ui/tasks?q=example");
+  await asked.promise;
+  await page.goto("/ui/lanes");
+  assertClean();
+});
+
 browserTest(
   "a hundred thousand tasks are cancelled with progress, and taken back",
   async (world) => {

@@ -22,11 +22,14 @@ const LONG_TOAST_MS = 60_000;
 
 export const number = (count) => count.toLocaleString("en").replaceAll(",", "\u202f");
 
-/** Sends a request such as `DELETE /tasks/tsk_…`, with a JSON text as its body if it has one. */
-export async function ask(call, json) {
+/**
+ * Sends a request such as `DELETE /tasks/tsk_…`, with a JSON text as its body if it has one,
+ * until the signal aborts it.
+ */
+export async function ask(call, json, signal) {
   const [method, path] = call.split(" ");
   const request = json ? { body: json, headers: { "content-type": "application/json" } } : {};
-  const response = await fetch(BASE + path, { method, ...request });
+  const response = await fetch(BASE + path, { method, signal, ...request });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(body.detail ?? response.statusText), body);
   return body;

@@ -51,6 +51,9 @@ export function updateList(list, next, replace) {
 /** The shortest time between two exact counts, in milliseconds. */
 const COUNT_MS = 5_000;
 let countedAt = -COUNT_MS;
+let counting = new AbortController();
+// Otherwise the next page may wait in the browser until the count has ended.
+addEventListener("beforeunload", () => counting.abort());
 
 /** An exact count takes longer than the page; it replaces "or more" when it is known. */
 export async function countExactly() {
@@ -58,7 +61,8 @@ export async function countExactly() {
   if (!place || performance.now() - countedAt < COUNT_MS) return;
   countedAt = performance.now();
   const path = place.dataset.count;
-  const { count, complete } = await ask(`GET ${path}`);
+  counting = new AbortController();
+  const { count, complete } = await ask(`GET ${path}`, undefined, counting.signal);
   const now = document.querySelector("#matches [data-count]");
   if (now?.dataset.count === path) now.textContent = number(count) + (complete ? "" : " or more");
 }
