@@ -85,7 +85,7 @@ export async function runFuzz(
         if (name === "ours") report.mixedUp.push(text);
         else count1(`undici gave a request the response of another`);
       }
-      if (isSame(ours, theirs)) {
+      if (isSame(ours, theirs, OWN_HEADERS[way])) {
         count1(ours.end === "complete" ? "read alike" : `both ${ours.end}`);
       } else {
         const reason = differenceOf(one, ours, theirs, way);
@@ -100,21 +100,30 @@ export async function runFuzz(
   return report;
 }
 
-function isSame(a: Seen, b: Seen): boolean {
+/** Headers that a proxy writes by itself: its time, or how much had come when it began to answer. */
+const OWN_HEADERS: Record<Way, readonly string[]> = {
+  direct: [],
+  nginx: ["date"],
+  haproxy: ["date"],
+  caddy: ["date", "content-length", "content-type", "transfer-encoding"],
+};
+
+function isSame(a: Seen, b: Seen, own: readonly string[]): boolean {
   if (a.end !== b.end) return false;
   return a.end !== "complete" || (a.status === b.status && a.body === b.body &&
-    String(a.interim) === String(b.interim) && listed(a.headers) === listed(b.headers));
+    String(a.interim) === String(b.interim) && listed(a.headers, own) === listed(b.headers, own));
 }
 
-function listed(headers: Seen["headers"]): string {
-  // A proxy's own Date is the time.
-  const others = Object.entries(headers).filter(([name]) => name !== "date");
+function listed(headers: Seen["headers"], own: readonly string[]): string {
+  const others = Object.entries(headers).filter(([name]) => !own.includes(name));
   return JSON.stringify(others.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 function told({ id, method, marks, bytes }: FuzzCase, ours: Seen, theirs: Seen): string {
   const brief = ({ end, status, code, body, interim, headers }: Seen) =>
-    `${end} ${status} ${code} ${body.slice(0, 8)} [${interim}] ${listed(headers).slice(0, 200)}`;
+    `${end} ${status} ${code} ${body.slice(0, 8)} [${interim}] ${
+      listed(headers, []).slice(0, 200)
+    }`;
   return `${id} ${method} [${marks.join("; ")}]\n  ours:   ${brief(ours)}\n  undici: ${
     brief(theirs)
   }\n  ${JSON.stringify(bytes.toString("latin1").slice(0, 300))}`;
@@ -358,7 +367,22 @@ backend back
     return Object.assign(proxy, { origin });
   }
   if (way === "caddy") {
-    const args = ["reverse-proxy", "--from", `http://127.0.0.1:${port}`, "--to", to];
+    const file = `${folder}/Caddyfile`;
+    await Deno.writeTextFile(
+      file,
+      `{
+  admin off
+}
+http://127.0.0.1:${port} {
+  reverse_proxy ${to} {
+    transport http {
+      keepalive off
+    }
+  }
+}
+`,
+    );
+    const args = ["run", "--config", file, "--adapter", "caddyfile"];
     const proxy = await startProxy("caddy", args, port);
     return Object.assign(proxy, { origin });
   }
