@@ -61,7 +61,7 @@ export async function sockets({ count }: { readonly count: number }): Promise<Fi
   for (const conn of held) conn.close();
   await lines.find(/New connections are accepted again/);
   findings.push(
-    must("stopped listening again while nobody had left", again),
+    must("stopped listening a second time, although no client had closed", again),
     must(`unserved after more connections than ${FEW} files allow`, await works(world)),
   );
   return findings;

@@ -54,6 +54,8 @@ export class Http1Pool {
 
   /** Sends a request. */
   dispatch(ticket: Ticket): void {
+    // Connections that rest never become free any more.
+    if (this.#isClosed) return ticket.handler.onResponseError(closed());
     const origin = this.#origins.get(ticket.request.origin);
     for (let free = origin?.free.pop(); free; free = origin?.free.pop()) {
       if (free.isFree) return free.send(ticket);

@@ -324,3 +324,10 @@ Deno.test("closing fails what runs and what comes after", async () => {
   assert.equal(await running, "connection_reset");
   assert.equal(await upstream.fetch(), "connection_reset");
 });
+
+Deno.test("closing fails what comes after, also while a connection rests", async () => {
+  const upstream = world(echo(), new FakeClock());
+  assert.equal(await upstream.fetch({ path: "/1" }), "/1");
+  await upstream[Symbol.asyncDispose]();
+  assert.equal(await upstream.fetch(), "connection_reset");
+});

@@ -6,11 +6,10 @@ import {
   TASK_SIZE,
 } from "../../../../src/queue/sqlite/codec.ts";
 import { FULL_GROUP, ThreadClient } from "../../../../src/queue/sqlite/thread/thread_client.ts";
-import { openIds } from "../../../../src/lib/ids.ts";
-import type { NewTask } from "../../../../src/task/task.ts";
 import type { Opened, Reply } from "../../../../src/queue/sqlite/store.ts";
 import type { FromThread, ToThread } from "../../../../src/queue/sqlite/thread/thread_server.ts";
 import { FakeClock, settled } from "../../../support/fake_clock.ts";
+import { aTask } from "../store_world.ts";
 
 Deno.test("the commands of one turn are sent as one group", async () => {
   const { line, thread } = setup();
@@ -63,7 +62,7 @@ Deno.test("a batch as large as a full group is sent at once", async () => {
 
 Deno.test("single tasks and settlements of one turn cross as two lists, and each gets its own result", async () => {
   const { line, thread } = setup();
-  const settlement = { id: ids("tsk"), attempt: 1, event: "succeed", at: 0 } as const;
+  const settlement = { id: aTask().id, attempt: 1, event: "succeed", at: 0 } as const;
   const results = Promise.allSettled([
     line.insert({ tasks: [aTask()] }, 9),
     line.settle(settlement),
@@ -167,25 +166,6 @@ Deno.test("the death of the thread rejects every pending command, and is reporte
   await line.close();
   assert.equal(thread.terminated, true);
 });
-
-const ids = openIds(() => 0, (bytes) => bytes.fill(7));
-
-function aTask(): NewTask {
-  return {
-    id: ids("tsk"),
-    type: "fetch",
-    channel: "http",
-    lane: "http://example.org:80",
-    payload: "{}",
-    label: "GET http://example.org/",
-    createdAt: 0,
-    dueAt: 0,
-    priority: 5,
-    retry: [],
-    timeoutMs: 1_000,
-    onUnknown: "retry",
-  };
-}
 
 function setup(opened: Partial<Opened> = {}) {
   const clock = new FakeClock(0);
